@@ -1,0 +1,171 @@
+//! Names of clusters and resources.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Identity of a resource across its versions and incarnations.
+///
+/// There is no API version in it: `v1beta1` and `v1` of one kind are one resource. Text form
+/// `Deployment.apps/ns/name`, core group `Pod/ns/name`, cluster-scoped `Node//name`; the cluster is not in the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ResourceKey {
+    /// Name of the cluster; empty where only one is looked at.
+    #[serde(default)]
+    pub cluster: Arc<str>,
+    /// API group; empty for the core group.
+    #[serde(default)]
+    pub group: Arc<str>,
+    /// Kind, in the singular as manifests have it.
+    pub kind: Arc<str>,
+    /// Namespace; empty for a cluster-scoped resource.
+    #[serde(default)]
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+}
+
+/// A text that is not the text form of a [`ResourceKey`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a resource key: KIND[.GROUP]/NAMESPACE/NAME expected, with an empty namespace for a cluster-scoped kind")]
+pub struct KeyError {
+    /// What was given.
+    pub text: String,
+}
+
+impl ResourceKey {
+    /// Makes a key in the unnamed cluster.
+    pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
+        Self { cluster: "".into(), group: group.into(), kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+
+    /// Returns the same key in another cluster.
+    #[must_use]
+    pub fn in_cluster(mut self, cluster: &str) -> Self {
+        self.cluster = cluster.into();
+        self
+    }
+
+    /// Returns the same key in another namespace.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: &str) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Returns group and kind.
+    pub fn group_kind(&self) -> (&str, &str) {
+        (&self.group, &self.kind)
+    }
+
+    /// Parses the text form `KIND[.GROUP]/NAMESPACE/NAME`.
+    ///
+    /// # Errors
+    /// When the text has another shape; short forms as kubectl takes them are for the command line to resolve.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let error = || KeyError { text: text.to_owned() };
+        let mut parts = text.splitn(3, '/');
+        let (Some(kind), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(error());
+        };
+        let (kind, group) = kind.split_once('.').unwrap_or((kind, ""));
+        if kind.is_empty() || name.is_empty() || name.contains('/') {
+            return Err(error());
+        }
+        Ok(Self::new(group, kind, namespace, name))
+    }
+}
+
+impl fmt::Display for ResourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        write!(f, "/{}/{}", self.namespace, self.name)
+    }
+}
+
+macro_rules! opaque {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Wraps the text as it came.
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// Returns the text as it came.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use opaque;
+
+opaque! {
+    /// Identity of one incarnation of a resource: `metadata.uid`.
+    Uid
+}
+opaque! {
+    /// The API server's version of one object: `metadata.resourceVersion`.
+    ///
+    /// Not our [`crate::Revision`] and not a [`SourceRevision`]. Order between two of them is asked for by
+    /// [`ResourceVersion::order`] only, because a server may hand out texts that have none.
+    ResourceVersion
+}
+opaque! {
+    /// Revision at a source of declared state: a commit, a chart version, an OCI digest.
+    SourceRevision
+}
+opaque! {
+    /// Where a source can go on: opaque to all but the source that made it.
+    Cursor
+}
+
+impl ResourceVersion {
+    /// Compares two versions of one cluster where both are decimal numbers, as KEP-5504 lets clients do.
+    pub fn order(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        let number = |v: &Self| {
+            let digits = v.as_str().bytes().all(|b| b.is_ascii_digit()) && !v.as_str().starts_with('0');
+            (digits && !v.as_str().is_empty()).then(|| (v.as_str().len(), v.as_str().to_owned()))
+        };
+        Some(number(self)?.cmp(&number(other)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cmp::Ordering;
+
+    #[test]
+    fn key_text_round_trips() {
+        for text in ["Deployment.apps/ns/name", "Pod/ns/name", "Node//n1", "ClusterRole.rbac.authorization.k8s.io//system:x"] {
+            assert_eq!(ResourceKey::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["", "Pod", "Pod/x", "/ns/name", "Pod/ns/", "Pod/a/b/c"] {
+            assert!(ResourceKey::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn resource_versions_order_as_numbers_or_not_at_all() {
+        let v = ResourceVersion::new;
+        assert_eq!(v("9").order(&v("10")), Some(Ordering::Less));
+        assert_eq!(v("10").order(&v("10")), Some(Ordering::Equal));
+        assert_eq!(v("x10").order(&v("9")), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! Documents from and to JSON text.
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use super::{Doc, DocBuilder, Kind, Node, Object, ObjectError};
+
+/// Text that is not a document or not an object.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Not JSON, nested deeper than 128 levels, or larger than 4 GiB.
+    #[error("not valid JSON")]
+    Json(#[source] serde_json::Error),
+    /// Valid JSON, but not a Kubernetes object.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+impl Doc {
+    /// Decodes JSON text.
+    ///
+    /// # Errors
+    /// When the text is not one JSON value or nested deeper than 128 levels.
+    pub fn from_json(text: &[u8]) -> Result<Self, DecodeError> {
+        let mut builder = DocBuilder::with_capacity(text.len());
+        let mut de = serde_json::Deserializer::from_slice(text);
+        Seed(&mut builder).deserialize(&mut de).and_then(|()| de.end()).map_err(DecodeError::Json)?;
+        builder.finish().map_err(|e| DecodeError::Json(serde_json::Error::custom(e)))
+    }
+
+    /// Returns canonical JSON: sorted keys, no white space, whole numbers without a fraction.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.root()).expect("a document holds nothing that JSON cannot")
+    }
+}
+
+impl Object {
+    /// Decodes JSON text.
+    ///
+    /// # Errors
+    /// When the text is not JSON or no Kubernetes object.
+    pub fn from_json(text: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self::new(Doc::from_json(text)?)?)
+    }
+}
+
+/// Feeds one JSON value into a builder.
+struct Seed<'a>(&'a mut DocBuilder);
+
+/// Feeds one key into a builder.
+struct Key<'a>(&'a mut DocBuilder);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
+        d.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<(), E> {
+        self.0.key(key);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.0.null();
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.0.bool(value);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.0.int(value);
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        match i64::try_from(value) {
+            Ok(value) => self.0.int(value),
+            Err(_) => self.0.float(value as f64),
+        }
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.0.float(value);
+        Ok(())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+        self.0.str(value);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.begin_list();
+        while seq.next_element_seed(Seed(self.0))?.is_some() {}
+        self.0.end();
+        self.0.check().map_err(A::Error::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.begin_map();
+        while map.next_key_seed(Key(self.0))?.is_some() {
+            map.next_value_seed(Seed(self.0))?;
+        }
+        self.0.end();
+        self.0.check().map_err(A::Error::custom)
+    }
+}
+
+impl Serialize for Node<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self.kind() {
+            Kind::Null => s.serialize_unit(),
+            Kind::Bool => s.serialize_bool(self.as_bool().unwrap_or_default()),
+            Kind::Int => s.serialize_i64(self.as_i64().unwrap_or_default()),
+            Kind::Float => s.serialize_f64(self.as_f64().unwrap_or_default()),
+            Kind::Str => s.serialize_str(self.as_str().unwrap_or_default()),
+            Kind::List => {
+                let mut seq = s.serialize_seq(Some(self.len()))?;
+                self.children().try_for_each(|n| seq.serialize_element(&n))?;
+                seq.end()
+            }
+            Kind::Map => {
+                let mut map = s.serialize_map(Some(self.len()))?;
+                self.children().try_for_each(|n| map.serialize_entry(n.key(), &n))?;
+                map.end()
+            }
+        }
+    }
+}
