@@ -6,9 +6,11 @@
 mod key;
 mod object;
 mod path;
+pub mod schema;
 
 pub use key::{Cursor, KeyError, ResourceKey, ResourceVersion, SourceRevision, Uid};
 pub use object::{
-    BuildError, Children, DecodeError, Doc, DocBuilder, Kind, Node, Object, ObjectError, PackError, Packed, Packer,
+    BuildError, Children, DecodeError, Doc, DocBuilder, Kind, Node, Object, ObjectError, PackError, Packed,
+    Packer,
 };
 pub use path::{FieldPath, PathElement, PathError, Scalar};
