@@ -73,6 +73,8 @@ pub enum Rule {
     DataSource,
     /// `labels["kubernetes.io/metadata.name"]` of a Namespace stands in all its labels: completed by the name.
     NamespaceLabels,
+    /// `data` of a Secret: made by the token controller for a token of a service account.
+    TokenData,
     /// `selector` of a Job: generated unless the selector is said to be manual.
     JobSelector,
 }
@@ -121,7 +123,7 @@ const NAMES: [(&str, Rule); 34] = [
     ("data-source", Rule::DataSource),
     ("namespace-labels", Rule::NamespaceLabels),
     ("job-selector", Rule::JobSelector),
-    ("replication-selector", Rule::TemplateLabels),
+    ("token-data", Rule::TokenData),
 ];
 
 /// A document of one string.
@@ -198,6 +200,10 @@ impl Rule {
         use Rule::*;
         let when = |condition: bool, doc: fn() -> Doc| condition.then(doc);
         let value = match self {
+            TokenData => {
+                let token = word(root, "type") == "kubernetes.io/service-account-token";
+                return token.then_some(Computed::Allocated);
+            }
             AggregatedRules => return given(root, "aggregationRule").then_some(Computed::Allocated),
             PodRequests => return given(parent, "limits").then_some(Computed::Allocated),
             JobSelector => {
@@ -414,6 +420,9 @@ mod tests {
             Some(json!("allocated")),
         );
         check(Rule::AggregatedRules, none.clone(), json!({"rules": []}), None);
+        let token = json!({"type": "kubernetes.io/service-account-token"});
+        check(Rule::TokenData, none.clone(), token, Some(json!("allocated")));
+        check(Rule::TokenData, none.clone(), json!({"type": "Opaque"}), None);
         check(
             Rule::TemplateLabels,
             none,
