@@ -186,7 +186,11 @@ impl<'a> Node<'a> {
 
     /// Returns the elements of a list in order, or the values of a map in order of their keys; none of a scalar.
     pub fn children(self) -> Children<'a> {
-        let end = if matches!(self.kind(), Kind::List | Kind::Map) { self.at + self.slot().span } else { self.at + 1 };
+        let end = if matches!(self.kind(), Kind::List | Kind::Map) {
+            self.at + self.slot().span
+        } else {
+            self.at + 1
+        };
         Children { doc: self.doc, next: self.at + 1, end }
     }
 
@@ -281,7 +285,9 @@ impl Object {
         }
         let text = |node: Option<Node<'_>>, field| match node {
             None => Err(ObjectError { field, problem: "is missing" }),
-            Some(n) if n.as_str().is_none_or(str::is_empty) => Err(ObjectError { field, problem: "must be a non-empty string" }),
+            Some(n) if n.as_str().is_none_or(str::is_empty) => {
+                Err(ObjectError { field, problem: "must be a non-empty string" })
+            }
             Some(_) => Ok(()),
         };
         text(root.get("apiVersion"), "apiVersion")?;
@@ -385,7 +391,8 @@ mod tests {
 
     #[test]
     fn maps_are_sorted_and_the_last_of_equal_keys_wins() {
-        let doc = Doc::from_json(br#"{"b":{"z":1,"a":[1,{"y":2,"x":3}]},"a":1,"b":{"q":2.0,"c":null}}"#).unwrap();
+        let doc =
+            Doc::from_json(br#"{"b":{"z":1,"a":[1,{"y":2,"x":3}]},"a":1,"b":{"q":2.0,"c":null}}"#).unwrap();
         assert_eq!(doc.to_json(), r#"{"a":1,"b":{"c":null,"q":2}}"#);
         assert_eq!(doc.root().at(&["b", "q"]).unwrap().as_i64(), Some(2));
     }
@@ -394,11 +401,18 @@ mod tests {
     fn an_object_says_what_is_missing() {
         let new = |v: Value| Object::new(Doc::from_value(&v).unwrap()).map(|o| o.key().to_string());
         assert_eq!(
-            new(json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"b"}})).unwrap(),
+            new(json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"b"}}))
+                .unwrap(),
             "Deployment.apps/b/a"
         );
-        assert_eq!(new(json!({"kind":"Pod"})).unwrap_err().to_string(), "not a Kubernetes object: `apiVersion` is missing");
-        assert_eq!(new(json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":3}})).unwrap_err().field, "metadata.name");
+        assert_eq!(
+            new(json!({"kind":"Pod"})).unwrap_err().to_string(),
+            "not a Kubernetes object: `apiVersion` is missing"
+        );
+        assert_eq!(
+            new(json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":3}})).unwrap_err().field,
+            "metadata.name"
+        );
         assert!(new(json!([1])).is_err());
     }
 
@@ -413,7 +427,8 @@ mod tests {
         leaf.prop_recursive(5, 64, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::hash_map(".{0,4}", inner, 0..6).prop_map(|m| Value::Object(m.into_iter().collect())),
+                prop::collection::hash_map(".{0,4}", inner, 0..6)
+                    .prop_map(|m| Value::Object(m.into_iter().collect())),
             ]
         })
     }

@@ -48,7 +48,11 @@ pub struct DocBuilder {
 impl DocBuilder {
     /// Makes a builder with room for a document of about so many bytes of JSON.
     pub fn with_capacity(json: usize) -> Self {
-        Self { slots: Vec::with_capacity(json / 24 + 1), heap: String::with_capacity(json / 2), ..Self::default() }
+        Self {
+            slots: Vec::with_capacity(json / 24 + 1),
+            heap: String::with_capacity(json / 2),
+            ..Self::default()
+        }
     }
 
     fn intern(&mut self, text: &str) -> (u32, u32) {
