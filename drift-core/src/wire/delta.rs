@@ -36,9 +36,7 @@ impl Delta {
     pub fn between(previous: &Doc, next: &Doc) -> Result<Self, BuildError> {
         let mut writer = Writer { out: DocBuilder::with_capacity(512), path: Vec::new() };
         writer.out.begin_list();
-        if previous.root() != next.root() {
-            writer.change(previous.root(), next.root());
-        }
+        writer.change(previous.root(), next.root());
         writer.out.end();
         writer.out.finish().map(Self)
     }
@@ -104,11 +102,12 @@ impl<'a> Writer<'a> {
         self.path.pop();
     }
 
-    /// Writes what turns one value into another that is known to differ.
+    /// Writes what turns one value into another; nothing if they are equal.
     fn change(&mut self, old: Node<'a>, new: Node<'a>) {
         match (old.kind(), new.kind()) {
             (Kind::Map, Kind::Map) => self.map(old, new),
             (Kind::List, Kind::List) => self.list(old, new),
+            _ if old == new => {}
             _ => self.set(new),
         }
     }
@@ -125,7 +124,6 @@ impl<'a> Writer<'a> {
             let o = if order.is_le() { olds.next() } else { None };
             let n = if order.is_ge() { news.next() } else { None };
             match (o, n) {
-                (Some(o), Some(n)) if o == n => {}
                 (Some(o), Some(n)) => self.below(Step::Key(n.key()), |w| w.change(o, n)),
                 (None, Some(n)) => self.below(Step::Key(n.key()), |w| w.set(n)),
                 (Some(o), None) => self.below(Step::Key(o.key()), |w| {
@@ -139,6 +137,9 @@ impl<'a> Writer<'a> {
     }
 
     fn list(&mut self, old: Node<'a>, new: Node<'a>) {
+        if old == new {
+            return;
+        }
         let olds: Vec<_> = old.children().collect();
         let news: Vec<_> = new.children().collect();
         let from = matching(&olds, &news);
