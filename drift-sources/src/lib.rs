@@ -1,1 +1,4 @@
-//! drift-sources
+//! Where observations and declarations come from. One feature each; nothing of a source leaks into `drift-core`.
+
+#[cfg(feature = "manifests")]
+pub mod yaml;
