@@ -1,1 +1,4 @@
 //! drift-sources
+
+#[cfg(feature = "git")]
+pub mod git;
