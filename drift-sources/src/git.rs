@@ -21,7 +21,7 @@ mod remote;
 mod spec;
 mod tree;
 
-pub use blame::{Blame, BlamedLine};
+pub use blame::{Blame, BlameBasis, BlamedLine};
 pub use commit::{BlobId, Commit, CommitId, Person};
 pub use desired::GitDesired;
 pub use error::GitError;

@@ -114,11 +114,15 @@ impl GitRepo {
 
     pub(super) fn blob(&self, id: BlobId, path: &str) -> Result<Vec<u8>, GitError> {
         let corrupt = |e| GitError::corrupt(format!("file {path} (blob {})", id.short()), e);
-        let size = self.repo.find_header(id.0).map_err(corrupt)?.size();
-        if size > self.limits.file_bytes {
+        if self.size(id, path)? > self.limits.file_bytes {
             return Err(GitError::TooLarge { what: format!("file {path}"), limit: self.limits.file_bytes });
         }
         Ok(self.repo.find_blob(id.0).map_err(corrupt)?.take_data())
+    }
+
+    pub(super) fn size(&self, id: BlobId, path: &str) -> Result<u64, GitError> {
+        let header = self.repo.find_header(id.0);
+        Ok(header.map_err(|e| GitError::corrupt(format!("file {path} (blob {})", id.short()), e))?.size())
     }
 }
 
@@ -158,8 +162,7 @@ impl Walk<'_> {
     }
 
     fn manifest(&mut self, path: String, entry: &Entry) -> Result<(), GitError> {
-        let header = self.repo.repo.find_header(entry.id);
-        let bytes = header.map_err(|e| GitError::corrupt(format!("file {path}"), e))?.size();
+        let bytes = self.repo.size(BlobId(entry.id), &path)?;
         if bytes > self.repo.limits.file_bytes {
             self.skip(path, SkipReason::TooLarge(bytes));
             return Ok(());

@@ -137,13 +137,14 @@ impl GitRepo {
         let subdir = subdir.unwrap_or("");
         let old = before.map(|c| self.entry_at(c.tree, subdir)).transpose()?.flatten();
         let new = self.entry_at(after.tree, subdir)?;
-        let mut comparison = Comparison { repo: self, out: Vec::new(), todo: Vec::new(), entries: 0 };
-        comparison.pair(subdir.to_owned(), old, new, 0)?;
-        while let Some(pair) = comparison.todo.pop() {
-            comparison.folder(pair)?;
-        }
-        comparison.out.sort();
-        Ok(comparison.out)
+        Comparison::run(self, subdir, old, new, Wanted::All)
+    }
+
+    /// Files of tree `old` with no file or link of that path in tree `new`, with their content, by path.
+    pub(super) fn deleted_files(&self, old: ObjectId, new: ObjectId) -> Result<Vec<(String, ObjectId)>, GitError> {
+        let root = |id| Some(Entry { name: Vec::new(), kind: EntryKind::Tree, id });
+        let changes = Comparison::run(self, "", root(old), root(new), Wanted::Deleted)?;
+        Ok(changes.into_iter().filter_map(|c| Some((c.path, c.before?.0))).collect())
     }
 
     /// Commits whose parents are absent because the clone is shallow.
@@ -216,14 +217,39 @@ struct Pair {
     depth: usize,
 }
 
+/// What a comparison looks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    /// Only files that are gone: folders that are new are not entered.
+    Deleted,
+}
+
 struct Comparison<'a> {
     repo: &'a GitRepo,
+    wanted: Wanted,
     out: Vec<ChangedFile>,
     todo: Vec<Pair>,
     entries: usize,
 }
 
 impl Comparison<'_> {
+    fn run(
+        repo: &GitRepo,
+        path: &str,
+        old: Option<Entry>,
+        new: Option<Entry>,
+        wanted: Wanted,
+    ) -> Result<Vec<ChangedFile>, GitError> {
+        let mut this = Comparison { repo, wanted, out: Vec::new(), todo: Vec::new(), entries: 0 };
+        this.pair(path.to_owned(), old, new, 0)?;
+        while let Some(pair) = this.todo.pop() {
+            this.folder(pair)?;
+        }
+        this.out.sort();
+        Ok(this.out)
+    }
+
     fn folder(&mut self, pair: Pair) -> Result<(), GitError> {
         let mut sides: BTreeMap<Vec<u8>, (Option<Entry>, Option<Entry>)> = BTreeMap::new();
         for entry in self.side(pair.old)? {
@@ -265,11 +291,13 @@ impl Comparison<'_> {
             (Some(a), Some(b)) if a != b => Some(ChangeKind::Modified),
             _ => None,
         };
-        if let Some(kind) = kind {
+        if let Some(kind) = kind
+            && (self.wanted == Wanted::All || (kind == ChangeKind::Deleted && new.is_none()))
+        {
             self.out.push(ChangedFile { path: path.clone(), kind, before, after });
         }
         let (old, new) = (tree(&old), tree(&new));
-        if old == new {
+        if old == new || (old.is_none() && self.wanted == Wanted::Deleted) {
             return Ok(());
         }
         if depth > self.repo.limits.depth {

@@ -1,15 +1,15 @@
 //! Making a repository's objects readable.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::spec::normal_subdir;
-use super::{Blame, CommitId, GitError, GitLocation, GitSpec, bundle, remote};
+use super::blame::BlameCache;
+use super::{GitError, GitLocation, GitSpec, bundle, remote};
 
 /// How much of a remote's history is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,7 +94,7 @@ pub struct GitRepo {
     /// The folder of the repository that the spec's path is, if it is one inside of it.
     inside: Option<String>,
     pub(super) limits: Limits,
-    pub(super) blames: Mutex<BTreeMap<(CommitId, String), Arc<Blame>>>,
+    pub(super) blames: Mutex<BlameCache>,
     /// Removes the clone when this is dropped.
     _scratch: Option<TempDir>,
 }
