@@ -121,14 +121,14 @@ impl Splitter {
                 }
                 None => end = self.buffer.len(),
             }
-            let before = self.keep;
+            // What lies before the value leaves the buffer.
+            end -= self.keep;
             if !self.fill()? {
                 if state.is_whole() {
                     break;
                 }
                 return Err(SplitError::Unfinished);
             }
-            end -= before;
         }
         if end == self.at {
             return Err(SplitError::Expected("a value"));

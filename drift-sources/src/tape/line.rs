@@ -83,7 +83,9 @@ fn object(
             }
         }
         _ => {
-            if let Some((api_version, kind)) = reader.kinds.get(resource) {
+            if root.kind() == drift_core::Kind::Map
+                && let Some((api_version, kind)) = reader.kinds.get(resource)
+            {
                 return named(&doc, api_version, kind);
             }
         }

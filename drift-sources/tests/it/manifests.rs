@@ -86,7 +86,7 @@ fn what_is_no_manifest_is_noted_and_what_is_broken_is_an_error() {
             "job.yaml:1:1: Job has only a generateName: not compared",
             "no-kind.yaml:1:1: not a Kubernetes object: `kind` is missing",
             "no-name.yaml:3:1: not a Kubernetes object: `metadata.name` is missing",
-            "broken.yaml:6:6: while parsing a node, did not find expected node content",
+            "broken.yaml:6:4: unclosed bracket '['",
             "big.yaml: larger than the limit of 1000 bytes",
         ]
     );
@@ -106,13 +106,13 @@ fn what_is_no_manifest_is_noted_and_what_is_broken_is_an_error() {
 fn the_last_of_two_declarations_counts_once_namespaces_are_known() {
     let mut reader = ManifestReader::new();
     reader.add_file("a.yaml", format!("{CONFIG}x\n---\n{CONFIG}x\n  namespace: default\n").as_bytes());
-    reader.add_file("b.yaml", format!("{CONFIG}y\n---\n{CONFIG}x\n  namespace: default\n").as_bytes());
+    reader.add_file("b.yaml", format!("{CONFIG}w\n---\n{CONFIG}x\n  namespace: default\n").as_bytes());
     let mut manifests = reader.finish();
     for declared in &mut manifests.declared {
         declared.key = declared.key.clone().in_namespace("default");
     }
     manifests.settle_duplicates();
-    assert_eq!(declared(&manifests), ["b.yaml:1 ConfigMap/default/y", "b.yaml:6 ConfigMap/default/x"]);
+    assert_eq!(declared(&manifests), ["b.yaml:1 ConfigMap/default/w", "b.yaml:6 ConfigMap/default/x"]);
     assert_eq!(
         problems(&manifests),
         [
