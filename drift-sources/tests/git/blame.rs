@@ -143,6 +143,8 @@ fn lines_have_the_origins_that_git_gives_them() {
                 Ok(Ok(us)) => {
                     bad += 1;
                     let d = us.iter().zip(&git).filter(|(a, b)| a != b).count();
+                    if std::env::var("KEEP").is_ok() { for (i,(a,b)) in us.iter().zip(&git).enumerate().filter(|(_,(a, b))| a != b) { eprintln!("{i} {a:?} {b:?}"); }
+                      std::process::Command::new("cp").args(["-r", repository.path().to_str().unwrap(), "/tmp/githelper/keep"]).status().unwrap(); }
                     eprintln!("{seed} {revision} {path}: {d} of {} differ ({} of ours)", git.len(), us.len());
                 }
                 Ok(Err(e)) => { bad += 1; eprintln!("{seed} {revision}: {e} {:?}", std::error::Error::source(&e).map(|e| e.to_string())) }

@@ -105,7 +105,6 @@ impl Walk<'_> {
 
     /// Hands the spans of `place` to the parents that have them; keeps the rest as its own.
     fn explain(&mut self, place: &Place, mut spans: Vec<Span>) -> Result<(), GitError> {
-        spans.sort_by_key(|s| s.here);
         let mut parents: Vec<Place> = Vec::new();
         for find in [Self::unrenamed, Self::renamed] {
             let all = self.node(place.commit)?.parents;
@@ -192,9 +191,11 @@ impl Walk<'_> {
     }
 }
 
-/// Parts the spans into what lies in `same`, as lines of the parent, and the rest. Both are in order.
-fn divide(spans: Vec<Span>, same: &[(Range<u32>, u32)]) -> (Vec<Span>, Vec<Span>) {
+/// Parts the spans into what lies in `same`, ranges in order, as lines of the parent, and the rest.
+fn divide(mut spans: Vec<Span>, same: &[(Range<u32>, u32)]) -> (Vec<Span>, Vec<Span>) {
     let (mut theirs, mut rest) = (Vec::new(), Vec::new());
+    // Spans can overlap here, where a merge has doubled lines; so what is left of them need not be in order.
+    spans.sort_by_key(|s| s.here);
     let mut first = 0;
     for span in spans {
         let end = span.here + span.len;
@@ -233,6 +234,7 @@ mod tests {
             (vec![span(0, 0, 9)], vec![span(0, 0, 3), span(5, 4, 4)], vec![span(3, 3, 2)]),
             (vec![span(10, 3, 2)], vec![], vec![span(10, 3, 2)]),
             (vec![span(1, 1, 1), span(7, 4, 3)], vec![span(1, 1, 1), span(8, 4, 2)], vec![span(7, 4, 1)]),
+            (vec![span(0, 4, 9), span(20, 1, 1)], vec![span(20, 1, 1), span(1, 4, 4)], vec![span(0, 4, 1), span(5, 9, 4)]),
             (vec![span(0, 8, 4)], vec![span(0, 7, 1)], vec![span(1, 9, 3)]),
         ] {
             assert_eq!(divide(spans.clone(), &same), (theirs, rest), "{spans:?}");
