@@ -108,6 +108,8 @@ fn timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// References that fetching makes for itself.
+pub(super) const OURS: &[u8] = b"refs/drift/";
 /// How many references a message names at most.
 const SUGGESTIONS: usize = 5;
 /// How many references are looked at for that: a repository can have millions.
@@ -121,7 +123,11 @@ impl GitRepo {
     pub fn resolve(&self, revision: &str) -> Result<Commit, GitError> {
         // `..` names two commits, `:` a path or a message to search for.
         let unknown = || self.unknown_revision(revision);
-        if revision.is_empty() || revision.contains("..") || revision.contains(':') || revision.starts_with('-') {
+        if revision.is_empty()
+            || revision.contains("..")
+            || revision.contains(':')
+            || revision.starts_with('-')
+        {
             return Err(unknown());
         }
         let id = self.repo.rev_parse_single(revision).map_err(|_| unknown())?;
@@ -153,8 +159,9 @@ impl GitRepo {
     fn reference_names(&self) -> Vec<String> {
         let Ok(platform) = self.repo.references() else { return Vec::new() };
         let Ok(all) = platform.all() else { return Vec::new() };
-        let mut names: Vec<String> =
-            all.take(LOOKED_AT).filter_map(Result::ok).map(|r| r.name().shorten().to_string()).collect();
+        let known =
+            all.take(LOOKED_AT).filter_map(Result::ok).filter(|r| !r.name().as_bstr().starts_with(OURS));
+        let mut names: Vec<String> = known.map(|r| r.name().shorten().to_string()).collect();
         names.sort();
         names.dedup();
         names
@@ -185,9 +192,13 @@ mod tests {
 
     #[test]
     fn nearest_reference_is_named_first() {
-        for (asked, name, expect) in
-            [("main", "main", 0), ("mian", "main", 2), ("v1", "v1.2", 0), ("prod", "staging", 7), ("a", "b", 1)]
-        {
+        for (asked, name, expect) in [
+            ("main", "main", 0),
+            ("mian", "main", 2),
+            ("v1", "v1.2", 0),
+            ("prod", "staging", 7),
+            ("a", "b", 1),
+        ] {
             assert_eq!(distance(asked, name), expect, "{asked} {name}");
         }
     }
