@@ -1,0 +1,4 @@
+//! Integration tests of the sources.
+
+#[cfg(feature = "manifests")]
+mod yaml;
