@@ -6,7 +6,7 @@ use drift_core::drift::{DriftChange, DriftReport, Op, ResourceDrift, Status};
 use owo_colors::{OwoColorize, Style};
 use serde_json::Value;
 
-use super::{Shown, redacted, side_by_side, value, words};
+use super::{Shown, redacted, side_by_side::side_by_side, value, words};
 
 /// Whether the text carries colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,7 +186,7 @@ fn write_change(
                     }
                 }
                 Layout::SideBySide => {
-                    for row in side_by_side::paint(&desired, &live, options.width, painter) {
+                    for row in side_by_side(&desired, &live, options.width, painter) {
                         line(out, &row);
                     }
                 }
