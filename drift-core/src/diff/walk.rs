@@ -7,7 +7,7 @@ use std::iter::Peekable;
 use super::scalar::same_scalar;
 use crate::object::{Children, Doc, Kind, Node};
 use crate::path::{FieldPath, PathElement, Scalar};
-use crate::schema::{Computed, Default, Field, Fields, ListShape, MapShape, Shape, StructShape, Topology, TypeRef};
+use crate::schema::{Computed, Default, Field, Fields, ListShape, MapShape, Rule, Shape, StructShape, Topology, TypeRef};
 
 /// What counts as a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,7 +257,10 @@ impl<'a> Walk<'a> {
                 // from what is live now (an image that somebody changed), that one is as good.
                 let mut first = None;
                 let declared = desired_parent.map(|p| (p, self.roots.0));
-                for (parent, root) in declared.into_iter().chain([(live_parent, self.roots.1)]) {
+                // Of two fields that mirror each other one has to stand for a change of both.
+                let leads = matches!(rule, Rule::ServiceAccountName | Rule::PodServiceAccountName | Rule::DataSourceRef);
+                let live = (!leads).then_some((live_parent, self.roots.1));
+                for (parent, root) in declared.into_iter().chain(live) {
                     match rule.evaluate(parent, root) {
                         Some(Computed::Allocated) => return Ok(()),
                         Some(Computed::Value(doc)) if self.same(doc.root(), value, field.ty()) => return Ok(()),

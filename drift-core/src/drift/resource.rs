@@ -116,7 +116,7 @@ fn differences<'a>(d: Node<'a>, l: Node<'a>, schema: Option<TypeRef<'a>>, contex
     walk.root(d, l, schema, |walk, name, d, l| {
         if name == "metadata" {
             let ty = schema.and_then(|s| s.child("metadata")).filter(|t| matches!(t.shape(), Shape::Struct(_)));
-            metadata(walk, d, l, ty.or(context.object_meta));
+            walk.below(name, |walk| metadata(walk, d, l, ty.or(context.object_meta)));
         }
         matches!(name, "metadata" | "status" | "apiVersion" | "kind")
     });

@@ -1,7 +1,7 @@
 //! The text form of schemas in which the built-in kinds are shipped.
 //!
 //! One line for each kind (`kind GROUP/VERSION KIND PLURAL SCOPE TYPE`), then one block for each type: `type NAME
-//! [atomic] [preserve]`, and its fields `NAME[?] TYPE [= DEFAULT]`. A `?` marks a field of which the API server drops
+//! [atomic] [preserve]`, and indented its fields `NAME[?] TYPE [= DEFAULT]`. A `?` marks a field of which the API server drops
 //! the zero value. A TYPE is a scalar, `any`, the name of a type, or `list T`, `set T`, `list(KEY,…) T`, `map T`,
 //! `atomicmap T`. Plain text, so that what a new release changes shows in review.
 
@@ -75,7 +75,7 @@ impl SchemaSet {
             let _ = writeln!(out, "type {name}{atomic}{preserve}");
             for field in shape.fields() {
                 let mark = if omits_zero(name, field.name()) { "?" } else { "" };
-                let _ = write!(out, "{}{mark} {}", field.name(), expression(field.ty()));
+                let _ = write!(out, " {}{mark} {}", field.name(), expression(field.ty()));
                 if let Some(Default::Constant(value)) = field.default() {
                     let _ = write!(out, " = {value:?}");
                 }
@@ -160,7 +160,8 @@ pub(super) fn read(text: &str) -> Result<(TypeGraph, Vec<Named>), TableError> {
             let flags: Vec<&str> = words.collect();
             open = Some((id, flags.contains(&"atomic"), flags.contains(&"preserve")));
         } else {
-            fields.push(reader.field(content).filter(|_| open.is_some()).ok_or(error)?);
+            let field = content.strip_prefix(' ').and_then(|c| reader.field(c));
+            fields.push(field.filter(|_| open.is_some()).ok_or(error)?);
         }
     }
     reader.close(open, fields);
