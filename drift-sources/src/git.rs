@@ -27,5 +27,5 @@ pub use desired::GitDesired;
 pub use error::GitError;
 pub use files::{GitFile, Listing, SkipReason, Skipped};
 pub use history::{ChangeKind, ChangedFile, History, HistoryOptions, HistoryStop, Parents};
-pub use open::{Credentials, Depth, GitRepo, GitOptions, Limits};
+pub use open::{Credentials, Depth, GitOptions, GitRepo, Limits};
 pub use spec::{GitLocation, GitSpec};

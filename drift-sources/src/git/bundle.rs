@@ -34,7 +34,9 @@ struct Header {
 
 /// Makes the bundle at `path` a bare repository in the empty folder `into`.
 pub(super) fn import(path: &Path, into: &Path, limits: &Limits) -> Result<gix::Repository, GitError> {
-    let corrupt = |e: Box<dyn std::error::Error + Send + Sync>| GitError::corrupt(format!("bundle {}", path.display()), e);
+    let corrupt = |e: Box<dyn std::error::Error + Send + Sync>| {
+        GitError::corrupt(format!("bundle {}", path.display()), e)
+    };
     let file = File::open(path).map_err(|e| corrupt(e.into()))?;
     let mut reader = BufReader::with_capacity(64 * 1024, file);
     let header = read_header(&mut reader).map_err(|e| match e {
@@ -42,13 +44,20 @@ pub(super) fn import(path: &Path, into: &Path, limits: &Limits) -> Result<gix::R
         HeaderError::Malformed(line, why) => corrupt(format!("header line {line}: {why}").into()),
         HeaderError::Io(e) => corrupt(e.into()),
     })?;
-    let repo = gix::ThreadSafeRepository::init_opts(into, gix::create::Kind::Bare, Default::default(), isolated(limits))
-        .map_err(|e| corrupt(e.into()))?
-        .to_thread_local();
+    let repo = gix::ThreadSafeRepository::init_opts(
+        into,
+        gix::create::Kind::Bare,
+        Default::default(),
+        isolated(limits),
+    )
+    .map_err(|e| corrupt(e.into()))?
+    .to_thread_local();
     index_pack(&mut reader, &repo, limits).map_err(|e| corrupt(e.into()))?;
     for (name, id) in &header.references {
         if !repo.has_object(id) {
-            return Err(corrupt(format!("reference `{name}` points to {id}, which the pack does not hold").into()));
+            return Err(corrupt(
+                format!("reference `{name}` points to {id}, which the pack does not hold").into(),
+            ));
         }
     }
     write_references(&repo, &header).map_err(|e| corrupt(e.into()))?;
@@ -99,7 +108,9 @@ fn read_header(reader: &mut impl BufRead) -> Result<Header, HeaderError> {
             None => return Ok(Header { references }),
             Some(b'@') => capability(text)?,
             Some(b'-') => {
-                return Err(HeaderError::Unsupported("needs commits that it does not hold; make it with `git bundle create FILE --all`"));
+                return Err(HeaderError::Unsupported(
+                    "needs commits that it does not hold; make it with `git bundle create FILE --all`",
+                ));
             }
             Some(_) => {
                 let (id, name) = reference(text).map_err(malformed)?;
@@ -113,7 +124,9 @@ fn read_header(reader: &mut impl BufRead) -> Result<Header, HeaderError> {
 fn capability(line: &str) -> Result<(), HeaderError> {
     match line {
         "@object-format=sha1" => Ok(()),
-        _ if line.starts_with("@object-format=") => Err(HeaderError::Unsupported("uses another hash than SHA-1")),
+        _ if line.starts_with("@object-format=") => {
+            Err(HeaderError::Unsupported("uses another hash than SHA-1"))
+        }
         _ if line.starts_with("@filter=") => Err(HeaderError::Unsupported("is filtered: it lacks objects")),
         _ => Err(HeaderError::Unsupported("needs a capability that is not known here")),
     }
@@ -122,7 +135,8 @@ fn capability(line: &str) -> Result<(), HeaderError> {
 fn reference(line: &str) -> Result<(ObjectId, &str), &'static str> {
     let (id, name) = line.split_once(' ').ok_or("it is not `ID NAME`")?;
     let id = ObjectId::from_hex(id.as_bytes()).map_err(|_| "it does not begin with an object id")?;
-    let valid = name == "HEAD" || (name.starts_with("refs/") && gix::validate::reference::name(name.into()).is_ok());
+    let valid =
+        name == "HEAD" || (name.starts_with("refs/") && gix::validate::reference::name(name.into()).is_ok());
     if valid { Ok((id, name)) } else { Err("the name of the reference is not allowed") }
 }
 
@@ -141,7 +155,8 @@ fn head(header: &Header) -> String {
     let likely = ["refs/heads/main", "refs/heads/master"];
     let id = header.references.get("HEAD");
     let fits = |name: &str| header.references.get(name).is_some_and(|own| id.is_none_or(|id| id == own));
-    let mut branches = header.references.keys().map(String::as_str).filter(|name| name.starts_with("refs/heads/"));
+    let mut branches =
+        header.references.keys().map(String::as_str).filter(|name| name.starts_with("refs/heads/"));
     let branch = likely.into_iter().find(|name| fits(name)).or_else(|| branches.find(|name| fits(name)));
     match (branch, id) {
         (Some(branch), _) => format!("ref: {branch}\n"),
@@ -169,18 +184,33 @@ mod tests {
     #[test]
     fn header_is_read_and_head_finds_its_branch() {
         check(&format!("# v2 git bundle\n{A} refs/heads/x\n{A} HEAD\n\nPACK"), "2 refs, ref: refs/heads/x");
-        check(&format!("# v2 git bundle\n{A} refs/heads/a\n{A} refs/heads/main\n{A} HEAD\n\n"), "3 refs, ref: refs/heads/main");
+        check(
+            &format!("# v2 git bundle\n{A} refs/heads/a\n{A} refs/heads/main\n{A} HEAD\n\n"),
+            "3 refs, ref: refs/heads/main",
+        );
         check(&format!("# v2 git bundle\n{A} refs/heads/main\n{B} HEAD\n\n"), &format!("2 refs, {B}"));
-        check(&format!("# v3 git bundle\n@object-format=sha1\n{A} refs/tags/v1\n\n"), "1 refs, ref: refs/heads/main");
+        check(
+            &format!("# v3 git bundle\n@object-format=sha1\n{A} refs/tags/v1\n\n"),
+            "1 refs, ref: refs/heads/main",
+        );
     }
 
     #[test]
     fn hostile_headers_are_refused() {
         check("# v1 git bundle\n", "Malformed(1, \"neither `# v2 git bundle` nor `# v3 git bundle`\")");
         check("", "Malformed(1, \"neither `# v2 git bundle` nor `# v3 git bundle`\")");
-        check("# v2 git bundle\nxx refs/heads/a\n\n", "Malformed(2, \"it does not begin with an object id\")");
-        check(&format!("# v2 git bundle\n{A} refs/../../x\n\n"), "Malformed(2, \"the name of the reference is not allowed\")");
-        check(&format!("# v2 git bundle\n{A} config\n\n"), "Malformed(2, \"the name of the reference is not allowed\")");
+        check(
+            "# v2 git bundle\nxx refs/heads/a\n\n",
+            "Malformed(2, \"it does not begin with an object id\")",
+        );
+        check(
+            &format!("# v2 git bundle\n{A} refs/../../x\n\n"),
+            "Malformed(2, \"the name of the reference is not allowed\")",
+        );
+        check(
+            &format!("# v2 git bundle\n{A} config\n\n"),
+            "Malformed(2, \"the name of the reference is not allowed\")",
+        );
         check(&format!("# v2 git bundle\n{A} refs/heads/a"), "Malformed(2, \"it is cut off or too long\")");
         check("# v3 git bundle\n@object-format=sha256\n\n", "Unsupported(\"uses another hash than SHA-1\")");
         check("# v3 git bundle\n@filter=blob:none\n\n", "Unsupported(\"is filtered: it lacks objects\")");

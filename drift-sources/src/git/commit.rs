@@ -121,7 +121,11 @@ impl GitRepo {
     pub fn resolve(&self, revision: &str) -> Result<Commit, GitError> {
         // `..` names two commits, `:` a path or a message to search for.
         let unknown = || self.unknown_revision(revision);
-        if revision.is_empty() || revision.contains("..") || revision.contains(':') || revision.starts_with('-') {
+        if revision.is_empty()
+            || revision.contains("..")
+            || revision.contains(':')
+            || revision.starts_with('-')
+        {
             return Err(unknown());
         }
         let id = self.repo.rev_parse_single(revision).map_err(|_| unknown())?;
@@ -185,9 +189,13 @@ mod tests {
 
     #[test]
     fn nearest_reference_is_named_first() {
-        for (asked, name, expect) in
-            [("main", "main", 0), ("mian", "main", 2), ("v1", "v1.2", 0), ("prod", "staging", 7), ("a", "b", 1)]
-        {
+        for (asked, name, expect) in [
+            ("main", "main", 0),
+            ("mian", "main", 2),
+            ("v1", "v1.2", 0),
+            ("prod", "staging", 7),
+            ("a", "b", 1),
+        ] {
             assert_eq!(distance(asked, name), expect, "{asked} {name}");
         }
     }

@@ -76,8 +76,7 @@ impl GitRepo {
     pub fn list(&self, commit: &Commit, subdir: Option<&str>) -> Result<Listing, GitError> {
         let subdir = subdir.unwrap_or("");
         let top = self.entry_at(commit.tree, subdir)?.ok_or_else(|| self.no_such_path(commit, subdir))?;
-        let mut walk =
-            Walk { repo: self, out: Listing::default(), todo: Vec::new(), entries: 0, bytes: 0 };
+        let mut walk = Walk { repo: self, out: Listing::default(), todo: Vec::new(), entries: 0, bytes: 0 };
         if top.kind == EntryKind::Tree {
             walk.todo.push(Folder { path: subdir.to_owned(), tree: top.id, depth: 0 });
         } else {
@@ -146,7 +145,10 @@ impl Walk<'_> {
     fn entry(&mut self, path: String, entry: &Entry, depth: usize) -> Result<(), GitError> {
         match entry.kind {
             EntryKind::Tree if depth > self.repo.limits.depth => {
-                return Err(over(&format!("the depth of folder {}", abbreviated(&path)), self.repo.limits.depth as u64));
+                return Err(over(
+                    &format!("the depth of folder {}", abbreviated(&path)),
+                    self.repo.limits.depth as u64,
+                ));
             }
             EntryKind::Tree => self.todo.push(Folder { path, tree: entry.id, depth }),
             EntryKind::Commit => self.skip(path, SkipReason::Submodule),
@@ -155,7 +157,9 @@ impl Walk<'_> {
                 let target = String::from_utf8_lossy(&target).chars().take(200).collect();
                 self.skip(path, SkipReason::Symlink(target));
             }
-            EntryKind::Blob | EntryKind::BlobExecutable if is_manifest(&path) => self.manifest(path, entry)?,
+            EntryKind::Blob | EntryKind::BlobExecutable if is_manifest(&path) => {
+                self.manifest(path, entry)?
+            }
             EntryKind::Blob | EntryKind::BlobExecutable => {}
         }
         Ok(())

@@ -95,7 +95,8 @@ impl GitRepo {
     /// [`GitError::Corrupt`]; [`GitError::TooLarge`] past [`Limits::commits`](super::Limits::commits).
     pub fn history(&self, path: &str, from: CommitId, options: HistoryOptions) -> Result<History, GitError> {
         let boundary = self.shallow_boundary()?;
-        let mut walk = Walk { repo: self, path, boundary: &boundary, nodes: HashMap::new(), at_path: HashMap::new() };
+        let mut walk =
+            Walk { repo: self, path, boundary: &boundary, nodes: HashMap::new(), at_path: HashMap::new() };
         let (mut queue, mut seen, mut order) = (Queue::new(), BTreeSet::from([from.0]), 0);
         queue.push((walk.node(from.0)?.time, std::cmp::Reverse(order), from.0));
         let mut out = History { commits: Vec::new(), stopped: None };
@@ -141,7 +142,11 @@ impl GitRepo {
     }
 
     /// Files of tree `old` with no file or link of that path in tree `new`, with their content, by path.
-    pub(super) fn deleted_files(&self, old: ObjectId, new: ObjectId) -> Result<Vec<(String, ObjectId)>, GitError> {
+    pub(super) fn deleted_files(
+        &self,
+        old: ObjectId,
+        new: ObjectId,
+    ) -> Result<Vec<(String, ObjectId)>, GitError> {
         let root = |id| Some(Entry { name: Vec::new(), kind: EntryKind::Tree, id });
         let changes = Comparison::run(self, "", root(old), root(new), Wanted::Deleted)?;
         Ok(changes.into_iter().filter_map(|c| Some((c.path, c.before?.0))).collect())
@@ -149,7 +154,8 @@ impl GitRepo {
 
     /// Commits whose parents are absent because the clone is shallow.
     pub(super) fn shallow_boundary(&self) -> Result<BTreeSet<ObjectId>, GitError> {
-        let commits = self.repo.shallow_commits().map_err(|e| GitError::corrupt("the list of shallow commits", e))?;
+        let commits =
+            self.repo.shallow_commits().map_err(|e| GitError::corrupt("the list of shallow commits", e))?;
         Ok(commits.iter().flat_map(|commits| commits.iter().copied()).collect())
     }
 
@@ -281,7 +287,13 @@ impl Comparison<'_> {
     }
 
     /// A file and a folder at one path are a file gone and files come, or the other way round.
-    fn pair(&mut self, path: String, old: Option<Entry>, new: Option<Entry>, depth: usize) -> Result<(), GitError> {
+    fn pair(
+        &mut self,
+        path: String,
+        old: Option<Entry>,
+        new: Option<Entry>,
+        depth: usize,
+    ) -> Result<(), GitError> {
         let tree = |e: &Option<Entry>| e.as_ref().filter(|e| e.kind == EntryKind::Tree).map(|e| e.id);
         let file = |e: &Option<Entry>| e.as_ref().filter(|e| e.is_file()).map(|e| BlobId(e.id));
         let (before, after) = (file(&old), file(&new));
@@ -301,7 +313,10 @@ impl Comparison<'_> {
             return Ok(());
         }
         if depth > self.repo.limits.depth {
-            return Err(over(&format!("the depth of folder {}", abbreviated(&path)), self.repo.limits.depth as u64));
+            return Err(over(
+                &format!("the depth of folder {}", abbreviated(&path)),
+                self.repo.limits.depth as u64,
+            ));
         }
         self.todo.push(Pair { path, old, new, depth });
         Ok(())

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::spec::normal_subdir;
 use super::blame::BlameCache;
+use super::spec::normal_subdir;
 use super::{GitError, GitLocation, GitSpec, bundle, remote};
 
 /// How much of a remote's history is fetched.
@@ -165,7 +165,10 @@ impl GitRepo {
 }
 
 pub(super) fn scratch() -> Result<TempDir, GitError> {
-    tempfile::Builder::new().prefix("drift-git-").tempdir().map_err(|e| GitError::corrupt("a scratch folder", e))
+    tempfile::Builder::new()
+        .prefix("drift-git-")
+        .tempdir()
+        .map_err(|e| GitError::corrupt("a scratch folder", e))
 }
 
 fn not_a_repository(path: &Path, why: impl Into<String>) -> GitError {
@@ -203,7 +206,10 @@ fn open_local(path: &Path, limits: &Limits) -> Result<(gix::Repository, Option<S
     let (git_dir, work_tree) = found.into_repository_and_work_tree_directories();
     let repo = gix::open_opts(&git_dir, isolated(limits)).map_err(|e| {
         if e.is_unsupported() {
-            GitError::unsupported(format!("repository {} uses a format that is not read here: {e}", path.display()))
+            GitError::unsupported(format!(
+                "repository {} uses a format that is not read here: {e}",
+                path.display()
+            ))
         } else {
             GitError::corrupt(format!("repository {}", git_dir.display()), e)
         }
@@ -216,7 +222,8 @@ fn open_local(path: &Path, limits: &Limits) -> Result<(gix::Repository, Option<S
 }
 
 fn folder_in(root: &Path, path: &Path) -> Result<Option<String>, GitError> {
-    let real = |p: &Path| p.canonicalize().map_err(|e| GitError::corrupt(format!("folder {}", p.display()), e));
+    let real =
+        |p: &Path| p.canonicalize().map_err(|e| GitError::corrupt(format!("folder {}", p.display()), e));
     let (root, path) = (real(if root.as_os_str().is_empty() { Path::new(".") } else { root })?, real(path)?);
     let Ok(inside) = path.strip_prefix(&root) else { return Ok(None) };
     let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();

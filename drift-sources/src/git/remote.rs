@@ -77,7 +77,12 @@ pub(super) fn fetch(
     install_tls();
     let revision = revision.unwrap_or("HEAD").to_owned();
     let (stop, (send, receive)) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
-    let job = Job { url: url.to_owned(), folder: folder.to_owned(), options: options.clone(), stop: Arc::clone(&stop) };
+    let job = Job {
+        url: url.to_owned(),
+        folder: folder.to_owned(),
+        options: options.clone(),
+        stop: Arc::clone(&stop),
+    };
     // In a thread of its own because a silent peer can block a read for longer than we want to wait.
     std::thread::Builder::new()
         .name("drift-git-fetch".to_owned())
@@ -91,7 +96,11 @@ pub(super) fn fetch(
         Ok(outcome) => outcome?,
         Err(_) => {
             stop.store(true, Ordering::Relaxed);
-            return Err(GitError::Unreachable { url: without_user_info(url), limit: Some(limit), source: None });
+            return Err(GitError::Unreachable {
+                url: without_user_info(url),
+                limit: Some(limit),
+                source: None,
+            });
         }
     }
     gix::open_opts(folder, isolated(&options.limits))
@@ -112,7 +121,9 @@ struct Job {
 
 impl Job {
     fn run(&self, revision: &str) -> Result<(), GitError> {
-        let repo = self.repository().map_err(|e| GitError::corrupt(format!("clone {}", self.folder.display()), e))?;
+        let repo = self
+            .repository()
+            .map_err(|e| GitError::corrupt(format!("clone {}", self.folder.display()), e))?;
         if self.options.depth == Depth::Tip
             && let Some(tip) = Wanted::tip(revision)
             && self.receive(&repo, &tip).is_ok()
@@ -205,16 +216,24 @@ fn answer(
 }
 
 /// Drops references that the remote has no longer, so that a deleted branch is unknown here too.
-fn prune(repo: &gix::Repository, wanted: &Wanted, map: &gix::remote::fetch::RefMap) -> Result<(), gix::Error> {
+fn prune(
+    repo: &gix::Repository,
+    wanted: &Wanted,
+    map: &gix::remote::fetch::RefMap,
+) -> Result<(), gix::Error> {
     if wanted.shallow != Shallow::NoChange {
         return Ok(());
     }
-    let there: std::collections::BTreeSet<&[u8]> = map.remote_refs.iter().map(|r| r.unpack().0.as_bytes()).collect();
+    let there: std::collections::BTreeSet<&[u8]> =
+        map.remote_refs.iter().map(|r| r.unpack().0.as_bytes()).collect();
     let mut edits = Vec::new();
     for reference in repo.references()?.all()?.filter_map(Result::ok) {
         let name = reference.name();
         if !name.as_bstr().starts_with(b"refs/drift/") && !there.contains(name.as_bstr().as_bytes()) {
-            let change = Change::Delete { expected: PreviousValue::Any, log: gix::refs::transaction::RefLog::AndReference };
+            let change = Change::Delete {
+                expected: PreviousValue::Any,
+                log: gix::refs::transaction::RefLog::AndReference,
+            };
             edits.push(RefEdit { change, name: name.to_owned(), deref: false });
         }
     }

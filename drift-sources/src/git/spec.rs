@@ -83,7 +83,9 @@ impl GitSpec {
             Ok(Self { location: GitLocation::Remote(_), .. }) => true,
             Ok(Self { location: GitLocation::Local(path), revision, .. }) => {
                 path.exists()
-                    && (revision.is_some() || super::bundle::is_bundle(&path) || super::open::is_bare_repository(&path))
+                    && (revision.is_some()
+                        || super::bundle::is_bundle(&path)
+                        || super::open::is_bare_repository(&path))
             }
             // What looks like a URL shall get the error of a URL.
             Err(_) => scheme_of(text).is_some(),
@@ -141,7 +143,9 @@ fn split_scp<'a>(text: &'a str, exists: &dyn Fn(&Path) -> bool) -> Option<(GitLo
     let (before, path) = text.split_once(':')?;
     let (user, host) = before.split_once('@')?;
     let plain = |s: &str| {
-        !s.is_empty() && !s.starts_with('-') && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        !s.is_empty()
+            && !s.starts_with('-')
+            && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
     };
     if !plain(user) || !plain(host) || path.is_empty() {
         return None;
@@ -233,7 +237,11 @@ mod tests {
                     GitLocation::Local(path) => format!("local {}", path.display()),
                     GitLocation::Remote(url) => format!("remote {url}"),
                 };
-                format!("{place} | {} | {}", spec.revision.unwrap_or_default(), spec.subdir.unwrap_or_default())
+                format!(
+                    "{place} | {} | {}",
+                    spec.revision.unwrap_or_default(),
+                    spec.subdir.unwrap_or_default()
+                )
             }
             Err(e) => format!("error {e}"),
         };
@@ -250,7 +258,10 @@ mod tests {
             ("https://host/org/repo.git@feature/a@b", "remote https://host/org/repo.git | feature/a@b | "),
             ("https://host/@scope/repo", "remote https://host/@scope/repo |  | "),
             ("https://host/@scope/repo@v1", "remote https://host/@scope/repo | v1 | "),
-            ("https://org@dev.host/org/p/_git/repo@main", "remote https://org@dev.host/org/p/_git/repo | main | "),
+            (
+                "https://org@dev.host/org/p/_git/repo@main",
+                "remote https://org@dev.host/org/p/_git/repo | main | ",
+            ),
             ("https://host:8443/repo@HEAD~2", "remote https://host:8443/repo | HEAD~2 | "),
             ("ssh://git@host:22/org/repo.git@main:x", "remote ssh://git@host:22/org/repo.git | main | x"),
             ("git@host.example:org/repo.git", "remote git@host.example:org/repo.git |  | "),

@@ -21,7 +21,11 @@ impl Entry {
     /// The name as text, if it can stand in a path without changing what the path means or how it prints.
     pub(super) fn plain_name(&self) -> Option<&str> {
         let name = std::str::from_utf8(&self.name).ok()?;
-        let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\']) && !name.contains(char::is_control);
+        let plain = !name.is_empty()
+            && name != "."
+            && name != ".."
+            && !name.contains(['/', '\\'])
+            && !name.contains(char::is_control);
         plain.then_some(name)
     }
 }

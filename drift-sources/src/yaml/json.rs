@@ -47,7 +47,7 @@ fn syntax(line: u32, column: u32, error: &serde_json::Error) -> YamlError {
 }
 
 /// serde_json names line and column within what it was given; ours are those of the file.
-fn message(error: &serde_json::Error) -> String {
+pub(crate) fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())
 }

@@ -91,21 +91,27 @@ fn history(seed: u64, commits: usize) -> String {
     for n in 0..commits {
         let root = n == 0 || (n < commits - 1 && dice.roll(25) == 0);
         let parent = n.saturating_sub(1 + if dice.roll(3) == 0 { dice.roll(n.max(1)) } else { 0 });
-        let (mut path, mut lines) = if root { ("app.yaml".to_owned(), Vec::new()) } else { states[parent].clone() };
+        let (mut path, mut lines) =
+            if root { ("app.yaml".to_owned(), Vec::new()) } else { states[parent].clone() };
         let before = path.clone();
         let merged = (!root && n > 1 && dice.roll(4) == 0).then(|| dice.roll(n)).filter(|m| *m != parent);
         match merged {
             Some(other) if dice.roll(3) > 0 => lines = blend(&mut dice, &lines, &states[other].1),
             Some(_) => {}
             None if !root && lines.len() > 20 && dice.roll(12) == 0 => path = format!("moved/{n}.yaml"),
-            None if dice.roll(15) == 0 => lines.iter_mut().for_each(|l| *l = l.replace("\r\n", "\n").replace('\n', "\r\n")),
+            None if dice.roll(15) == 0 => {
+                lines.iter_mut().for_each(|l| *l = l.replace("\r\n", "\n").replace('\n', "\r\n"))
+            }
             None => edit(&mut dice, &mut lines),
         }
         if root {
             (0..30).for_each(|_| lines.push(some_line(&mut dice)));
         }
         let time = 1_700_000_000 + n * 60;
-        out += &format!("reset refs/heads/c{n}\ncommit refs/heads/c{n}\nmark :{}\ncommitter Ada <ada@example.com> {time} +0000\ndata 1\nx\n", n + 1);
+        out += &format!(
+            "reset refs/heads/c{n}\ncommit refs/heads/c{n}\nmark :{}\ncommitter Ada <ada@example.com> {time} +0000\ndata 1\nx\n",
+            n + 1
+        );
         if !root {
             out += &format!("from :{}\n", parent + 1);
         }
@@ -130,8 +136,13 @@ fn lines_have_the_origins_that_git_gives_them() {
     for seed in first..first + seeds {
         let repository = Repository::new();
         let commits = 60;
-        repository.git_at(&["fast-import", "--quiet", "--done"], 1_700_000_000, history(seed, commits).as_bytes());
-        let repo = GitRepo::open(&GitSpec::parse(&repository.spec("")).unwrap(), &GitOptions::default()).unwrap();
+        repository.git_at(
+            &["fast-import", "--quiet", "--done"],
+            1_700_000_000,
+            history(seed, commits).as_bytes(),
+        );
+        let repo =
+            GitRepo::open(&GitSpec::parse(&repository.spec("")).unwrap(), &GitOptions::default()).unwrap();
         for n in (0..commits).step_by(7).chain([commits - 1]) {
             let revision = format!("c{n}");
             let path = repository.git(&["ls-tree", "-r", "--name-only", &revision]);
@@ -145,8 +156,17 @@ fn lines_have_the_origins_that_git_gives_them() {
                     let d = us.iter().zip(&git).filter(|(a, b)| a != b).count();
                     eprintln!("{seed} {revision} {path}: {d} of {} differ ({} of ours)", git.len(), us.len());
                 }
-                Ok(Err(e)) => { bad += 1; eprintln!("{seed} {revision}: {e} {:?}", std::error::Error::source(&e).map(|e| e.to_string())) }
-                Err(_) => { bad += 1; eprintln!("{seed} {revision}: panic") }
+                Ok(Err(e)) => {
+                    bad += 1;
+                    eprintln!(
+                        "{seed} {revision}: {e} {:?}",
+                        std::error::Error::source(&e).map(|e| e.to_string())
+                    )
+                }
+                Err(_) => {
+                    bad += 1;
+                    eprintln!("{seed} {revision}: panic")
+                }
             }
         }
     }

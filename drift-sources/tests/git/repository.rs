@@ -83,7 +83,8 @@ fn git_in(dir: &Path) -> Command {
 
 fn run(mut command: Command, input: &[u8]) -> Vec<u8> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("these tests make repositories with the `git` program: it must be on PATH");
+    let mut child =
+        command.spawn().expect("these tests make repositories with the `git` program: it must be on PATH");
     child.stdin.take().unwrap().write_all(input).unwrap();
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));

@@ -101,7 +101,8 @@ impl Content {
     }
 
     fn copied_into(&self, target: &Self) -> u64 {
-        let common = |(piece, bytes): (&Vec<u8>, &u64)| target.pieces.get(piece).map_or(0, |b| (*b).min(*bytes));
+        let common =
+            |(piece, bytes): (&Vec<u8>, &u64)| target.pieces.get(piece).map_or(0, |b| (*b).min(*bytes));
         self.pieces.iter().map(common).sum()
     }
 }

@@ -184,7 +184,8 @@ impl Walk<'_> {
             let basis = if at_boundary { BlameBasis::ShallowBoundary } else { BlameBasis::History };
             for (span, n) in spans.iter().flat_map(|s| (0..s.len).map(move |n| (s, n))) {
                 let (commit, path) = (Arc::clone(&commits[&place.commit]), Arc::clone(&place.path));
-                out[(span.asked + n) as usize] = Some(BlamedLine { commit, path, line: span.here + n + 1, basis });
+                out[(span.asked + n) as usize] =
+                    Some(BlamedLine { commit, path, line: span.here + n + 1, basis });
             }
         }
         let whole: Option<Vec<BlamedLine>> = out.into_iter().collect();
@@ -198,7 +199,8 @@ fn divide(spans: Vec<Span>, same: &[(Range<u32>, u32)]) -> (Vec<Span>, Vec<Span>
     let mut first = 0;
     for span in spans {
         let end = span.here + span.len;
-        let part = |from: u32, to: u32| Span { asked: span.asked + (from - span.here), here: from, len: to - from };
+        let part =
+            |from: u32, to: u32| Span { asked: span.asked + (from - span.here), here: from, len: to - from };
         while first < same.len() && same[first].0.end <= span.here {
             first += 1;
         }
