@@ -15,10 +15,10 @@ mod value;
 mod words;
 mod yaml;
 
-pub use json::{ChangeV1, DeclarationV1, DriftReportV1, KeyV1, ResourceV1, SummaryV1};
+pub use json::{ChangeV1, DeclarationV1, DriftReportV1, KeyV1, OwnerV1, ResourceV1, SummaryV1};
 pub use markdown::markdown;
 pub use redaction::{REDACTED, redacted};
-pub use side_by_side::{Side, columns};
+pub use side_by_side::{Side, columns, side_by_side};
 pub use text::{Colour, Layout, Painter, TextOptions, text};
 pub use value::{hunk, inline};
 pub use yaml::to_yaml;

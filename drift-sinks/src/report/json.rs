@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use drift_core::drift::{
-    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, ResourceDrift, Row, Status, Summary,
+    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift, Row, Status,
+    Summary,
 };
 use drift_core::{FieldPath, Operation, ResourceKey};
 use jiff::Timestamp;
@@ -81,9 +82,27 @@ pub struct ResourceV1 {
     /// Where it is declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared: Option<DeclarationV1>,
+    /// Who made it, for one that nobody declares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<OwnerV1>,
     /// What a reader should know besides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// A field manager and how it wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OwnerV1 {
+    /// Field manager.
+    pub manager: Arc<str>,
+    /// How it wrote.
+    pub operation: Operation,
+    /// Through which subresource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subresource: Option<Arc<str>>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
 }
 
 /// Where a resource is declared.
@@ -118,6 +137,9 @@ pub struct ChangeV1 {
     /// Live value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<Value>,
+    /// The value that is there by default, where somebody changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
     /// Field manager of the live field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<Arc<str>>,
@@ -184,6 +206,13 @@ impl From<&Declaration> for DeclarationV1 {
     }
 }
 
+impl From<&Owner> for OwnerV1 {
+    fn from(owner: &Owner) -> Self {
+        let Owner { manager, operation, subresource, time } = owner.clone();
+        Self { manager, operation, subresource: Some(subresource).filter(|s| !s.is_empty()), time }
+    }
+}
+
 impl ResourceV1 {
     fn new(resource: &ResourceDrift, shown: Shown) -> Self {
         let listed = resource.changes.iter().filter(|c| shown.lists(c));
@@ -194,6 +223,7 @@ impl ResourceV1 {
             basis: resource.basis,
             applier: resource.applier.clone(),
             declared: resource.declared.as_ref().map(Into::into),
+            creator: resource.creator.as_ref().map(Into::into),
             notes: resource.notes.clone(),
         }
     }
@@ -203,7 +233,7 @@ impl ChangeV1 {
     /// Puts a change of a resource into its wire form.
     pub fn new(key: &ResourceKey, change: &DriftChange, shown: Shown) -> Self {
         let cut = |v: &Option<Value>| v.as_ref().map(|v| redacted(key, &change.path, v));
-        let owner = change.owner.as_ref();
+        let owner = change.owner.as_ref().map(OwnerV1::from);
         Self {
             path: change.path.clone(),
             path_text: change.path.to_string(),
@@ -212,10 +242,11 @@ impl ChangeV1 {
             cause: change.cause,
             desired: cut(&change.desired),
             live: cut(&change.live),
-            manager: owner.map(|o| Arc::clone(&o.manager)),
-            operation: owner.map(|o| o.operation),
-            subresource: owner.map(|o| Arc::clone(&o.subresource)).filter(|s| !s.is_empty()),
-            time: owner.and_then(|o| o.time),
+            default: cut(&change.default),
+            operation: owner.as_ref().map(|o| o.operation),
+            subresource: owner.as_ref().and_then(|o| o.subresource.clone()),
+            time: owner.as_ref().and_then(|o| o.time),
+            manager: owner.map(|o| o.manager),
             user: change.user.clone(),
             rule: change.rule.clone(),
             line: change.line,

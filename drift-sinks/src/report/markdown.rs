@@ -44,6 +44,9 @@ fn write_resource(out: &mut String, resource: &ResourceDrift, changes: &[&DriftC
         out.push('\n');
         changes.iter().for_each(|c| write_details(out, resource, c));
     }
+    if let Some(creator) = &resource.creator {
+        let _ = writeln!(out, "{}\n", escape(&words::creation(creator)));
+    }
     for note in &resource.notes {
         let _ = writeln!(out, "> {}\n", escape(note));
     }
@@ -58,11 +61,15 @@ fn write_row(out: &mut String, resource: &ResourceDrift, change: &DriftChange, s
     if shown.explain {
         let _ = write!(who, "<br>{}", escape(change.row.explanation()));
     }
+    let default = change.default.as_ref().map(|v| redacted(&resource.key, &change.path, v));
+    let declared = match default {
+        Some(default) if desired.is_none() => format!("{} (default)", cell(Some(&default))),
+        _ => cell(desired.as_ref()),
+    };
     let _ = writeln!(
         out,
-        "| {} | {} | {} | {who} | {} |",
+        "| {} | {declared} | {} | {who} | {} |",
         code(&change.path.to_string()),
-        cell(desired.as_ref()),
         cell(live.as_ref()),
         words::cause(change.cause).unwrap_or("unknown"),
     );

@@ -38,7 +38,7 @@ pub fn columns(left: &str, right: &str) -> Vec<(bool, Side, Side)> {
 }
 
 /// Paints two texts in two columns that together are as wide as given; longer lines go on in the next row.
-pub(super) fn paint(left: &str, right: &str, width: usize, painter: Painter) -> Vec<String> {
+pub fn side_by_side(left: &str, right: &str, width: usize, painter: Painter) -> Vec<String> {
     let column = (width.saturating_sub(7) / 2).max(NARROWEST);
     let mut out = Vec::new();
     for (equal, l, r) in near_changes(columns(left, right)) {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn long_lines_go_on_in_the_next_row() {
-        let rows = paint(&"x".repeat(20), "y", 40, Painter::new(Colour::Never));
+        let rows = side_by_side(&"x".repeat(20), "y", 40, Painter::new(Colour::Never));
         assert_eq!(rows, ["    xxxxxxxxxxxxxxxx │ y", "    xxxx             │"]);
     }
 }

@@ -21,6 +21,7 @@ fn change(path: &str, op: Op, class: Class, desired: Option<Value>, live: Option
         cause: CauseClass::ManualChange,
         desired,
         live,
+        default: None,
         owner: Some(Owner {
             manager: "kubectl-edit".into(),
             operation: Operation::Update,
@@ -42,6 +43,7 @@ fn resource(key: &str, status: Status, changes: Vec<DriftChange>) -> ResourceDri
         basis: Basis::SchemaAndOwnership,
         applier: Some("flux".into()),
         declared: Some(Declaration { file: "apps/web.yaml".into(), line: 12, revision: None }),
+        creator: None,
         notes: Vec::new(),
     }
 }
@@ -71,7 +73,10 @@ fn web() -> ResourceDrift {
     let mut status = change(".metadata.annotations.rev", Op::Add, Class::Managed, None, Some(json!("2")));
     (status.row, status.owner.as_mut().unwrap().manager) =
         (Row::ControllersOwn, Arc::from("kube-controller-manager"));
-    resource("Deployment.apps/shop/web", Status::Drifted, vec![status, label, replicas, env, image])
+    let policy = ".spec.template.spec.restartPolicy";
+    let mut policy = change(policy, Op::Add, Class::Added, None, Some(json!("Never")));
+    (policy.default, policy.row) = (Some(json!("Always")), Row::DefaultChanged);
+    resource("Deployment.apps/shop/web", Status::Drifted, vec![status, label, replicas, env, image, policy])
 }
 
 fn sample() -> DriftReport {
@@ -92,7 +97,7 @@ fn sample() -> DriftReport {
     secret.rule = Some("ignore rotation".into());
     let mut extra = resource("Job.batch/shop/one-off", Status::Extra, vec![]);
     (extra.declared, extra.applier) = (None, None);
-    extra.notes.push("created by ci-pipeline, 2026-11-21 01:33:00Z".into());
+    extra.creator = config.owner.clone();
     let mut unknown = resource("Widget.example.com/shop/w", Status::Unknown, vec![]);
     unknown.notes.push("v1alpha1 is declared, v2 is live, and no schema says how to convert".into());
     DriftReport {

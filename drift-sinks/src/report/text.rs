@@ -6,7 +6,7 @@ use drift_core::drift::{DriftChange, DriftReport, Op, ResourceDrift, Status};
 use owo_colors::{OwoColorize, Style};
 use serde_json::Value;
 
-use super::{Shown, redacted, side_by_side, value, words};
+use super::{Shown, redacted, side_by_side::side_by_side, value, words};
 
 /// Whether the text carries colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,6 +152,9 @@ fn write_resource(out: &mut String, resource: &ResourceDrift, options: &TextOpti
     for change in resource.changes.iter().filter(|c| options.shown.lists(c)) {
         write_change(out, resource, change, options, painter);
     }
+    if let Some(creator) = &resource.creator {
+        line(out, &format!("      {}", painter.dim(&value::printable(&words::creation(creator)))));
+    }
     for note in &resource.notes {
         line(out, &format!("  {} {}", painter.dim("note:"), value::printable(note)));
     }
@@ -168,7 +171,8 @@ fn write_change(
     let cut = |v: &Option<Value>| v.as_ref().map(|v| redacted(&resource.key, &change.path, v));
     let (desired, live) = (cut(&change.desired), cut(&change.live));
     let path = value::printable(&change.path.to_string());
-    let short = in_line(change.op, desired.as_ref(), live.as_ref());
+    let default = cut(&change.default);
+    let short = in_line(change.op, desired.as_ref(), live.as_ref(), default.as_ref());
     let fits = |s: &InLine| 4 + path.chars().count() + s.width() <= options.width;
     match short.filter(|s| options.layout == Layout::Unified && fits(s)) {
         Some(short) => line(out, &format!("  {path}  {}", short.paint(painter))),
@@ -182,7 +186,7 @@ fn write_change(
                     }
                 }
                 Layout::SideBySide => {
-                    for row in side_by_side::paint(&desired, &live, options.width, painter) {
+                    for row in side_by_side(&desired, &live, options.width, painter) {
                         line(out, &row);
                     }
                 }
@@ -197,6 +201,7 @@ struct InLine {
     op: Op,
     desired: String,
     live: String,
+    default: Option<String>,
 }
 
 impl InLine {
@@ -205,18 +210,26 @@ impl InLine {
     }
 
     fn paint(&self, painter: Painter) -> String {
-        match self.op {
-            Op::Add => painter.added(&format!("+ {}", self.live)),
-            Op::Remove => painter.removed(&format!("- {}", self.desired)),
-            Op::Replace => format!("{} → {}", painter.removed(&self.desired), painter.added(&self.live)),
+        match (self.op, &self.default) {
+            (Op::Add, Some(default)) => {
+                format!(
+                    "{} → {}",
+                    painter.removed(&format!("{default} (default)")),
+                    painter.added(&self.live)
+                )
+            }
+            (Op::Add, None) => painter.added(&format!("+ {}", self.live)),
+            (Op::Remove, _) => painter.removed(&format!("- {}", self.desired)),
+            (Op::Replace, _) => format!("{} → {}", painter.removed(&self.desired), painter.added(&self.live)),
         }
     }
 }
 
 /// Returns the two values if both read well within a line.
-fn in_line(op: Op, desired: Option<&Value>, live: Option<&Value>) -> Option<InLine> {
+fn in_line(op: Op, desired: Option<&Value>, live: Option<&Value>, default: Option<&Value>) -> Option<InLine> {
     let side = |v: Option<&Value>| v.map_or(Some(String::new()), value::inline).map(|t| value::printable(&t));
-    Some(InLine { op, desired: side(desired)?, live: side(live)? })
+    let default = default.and_then(value::inline).map(|t| value::printable(&t));
+    Some(InLine { op, desired: side(desired)?, live: side(live)?, default })
 }
 
 fn write_attribution(

@@ -1,7 +1,7 @@
 //! The words in which reports speak of verdicts.
 
 use drift_core::Operation;
-use drift_core::drift::{CauseClass, Class, Declaration, DriftChange, ResourceDrift, Status, Summary};
+use drift_core::drift::{CauseClass, Class, Declaration, DriftChange, Owner, ResourceDrift, Status, Summary};
 use jiff::Timestamp;
 
 pub(super) fn status(status: Status) -> &'static str {
@@ -55,15 +55,24 @@ pub(super) fn attribution(change: &DriftChange) -> String {
     out
 }
 
+/// Says who made an object that nobody declares.
+pub(super) fn creation(creator: &Owner) -> String {
+    let when = creator.time.map_or_else(String::new, |t| format!(", {}", moment(t)));
+    format!("created by {} ({}){when}", creator.manager, how(creator))
+}
+
+fn how(owner: &Owner) -> String {
+    let operation = match owner.operation {
+        Operation::Apply => "Apply",
+        Operation::Update => "Update",
+    };
+    let through =
+        if owner.subresource.is_empty() { String::new() } else { format!(" of {}", owner.subresource) };
+    format!("{operation}{through}")
+}
+
 fn who(change: &DriftChange) -> String {
-    let tool = change.owner.as_ref().map(|o| {
-        let how = match o.operation {
-            Operation::Apply => "Apply",
-            Operation::Update => "Update",
-        };
-        let through = if o.subresource.is_empty() { String::new() } else { format!(" of {}", o.subresource) };
-        (&*o.manager, format!("{how}{through}"))
-    });
+    let tool = change.owner.as_ref().map(|o| (&*o.manager, how(o)));
     match (change.user.as_deref(), tool) {
         (Some(user), Some((manager, how))) => format!("{user} with {manager} ({how})"),
         (Some(user), None) => user.to_owned(),

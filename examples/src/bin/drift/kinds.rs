@@ -80,7 +80,13 @@ const KINDS: &[Entry] = &[
         &[],
         Cluster,
     ),
-    ("CustomResourceDefinition", "apiextensions.k8s.io", "customresourcedefinitions", &["crd", "crds"], Cluster),
+    (
+        "CustomResourceDefinition",
+        "apiextensions.k8s.io",
+        "customresourcedefinitions",
+        &["crd", "crds"],
+        Cluster,
+    ),
     ("APIService", "apiregistration.k8s.io", "apiservices", &[], Cluster),
 ];
 
@@ -144,7 +150,9 @@ impl std::str::FromStr for KeyName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let error = || {
-            format!("`{text}` names no resource: KIND/NAME with -n, or KIND[.GROUP]/NAMESPACE/NAME expected, such as deploy/web")
+            format!(
+                "`{text}` names no resource: KIND/NAME with -n, or KIND[.GROUP]/NAMESPACE/NAME expected, such as deploy/web"
+            )
         };
         let parts: Vec<&str> = text.split('/').collect();
         let (kind, namespace, name) = match parts[..] {
@@ -240,7 +248,8 @@ mod tests {
 
     #[test]
     fn a_name_that_fits_none_or_several_says_what_there_is() {
-        let keys = ["Deployment.apps/a/web", "Deployment.apps/b/web", "Pod/a/x"].map(|k| ResourceKey::parse(k).unwrap());
+        let keys = ["Deployment.apps/a/web", "Deployment.apps/b/web", "Pod/a/x"]
+            .map(|k| ResourceKey::parse(k).unwrap());
         let find = |name: &str, namespace| {
             let found = name.parse::<KeyName>().unwrap().find(&keys, namespace);
             found.map_or_else(|e| e.to_string(), ToString::to_string)

@@ -38,7 +38,8 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(position) = text.strip_prefix('@') {
-            let n = position.parse().map_err(|_| format!("`{text}` is no position: @ and a number expected"))?;
+            let n =
+                position.parse().map_err(|_| format!("`{text}` is no position: @ and a number expected"))?;
             return Ok(Self::Position(Position::new(n)));
         }
         text.parse().map(Self::Time).map_err(|_| {

@@ -90,14 +90,17 @@ fn label_name(label: &str, whole: &str) -> Result<String, String> {
     let label = label.trim();
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if label.is_empty() || !label.chars().all(fits) {
-        return Err(format!("`{whole}` is no label requirement: a=b, a!=b, a in (b, c), a notin (b), a or !a expected"));
+        return Err(format!(
+            "`{whole}` is no label requirement: a=b, a!=b, a in (b, c), a notin (b), a or !a expected"
+        ));
     }
     Ok(label.to_owned())
 }
 
 fn values(set: &str, whole: &str) -> Result<Vec<String>, String> {
     let inner = set.trim().strip_prefix('(').and_then(|s| s.strip_suffix(')'));
-    let inner = inner.ok_or_else(|| format!("`{whole}`: values in parentheses expected, as in a in (b, c)"))?;
+    let inner =
+        inner.ok_or_else(|| format!("`{whole}`: values in parentheses expected, as in a in (b, c)"))?;
     Ok(inner.split(',').map(|v| v.trim().to_owned()).collect())
 }
 
