@@ -28,7 +28,9 @@ pub struct ResourceKey {
 
 /// A text that is not the text form of a [`ResourceKey`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a resource key: KIND[.GROUP]/NAMESPACE/NAME expected, with an empty namespace for a cluster-scoped kind")]
+#[error(
+    "`{text}` is not a resource key: KIND[.GROUP]/NAMESPACE/NAME expected, with an empty namespace for a cluster-scoped kind"
+)]
 pub struct KeyError {
     /// What was given.
     pub text: String,
@@ -37,7 +39,13 @@ pub struct KeyError {
 impl ResourceKey {
     /// Makes a key in the unnamed cluster.
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
-        Self { cluster: "".into(), group: group.into(), kind: kind.into(), namespace: namespace.into(), name: name.into() }
+        Self {
+            cluster: "".into(),
+            group: group.into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 
     /// Returns the same key in another cluster.
@@ -113,7 +121,6 @@ macro_rules! opaque {
         }
     };
 }
-pub(crate) use opaque;
 
 opaque! {
     /// Identity of one incarnation of a resource: `metadata.uid`.
@@ -153,7 +160,12 @@ mod tests {
 
     #[test]
     fn key_text_round_trips() {
-        for text in ["Deployment.apps/ns/name", "Pod/ns/name", "Node//n1", "ClusterRole.rbac.authorization.k8s.io//system:x"] {
+        for text in [
+            "Deployment.apps/ns/name",
+            "Pod/ns/name",
+            "Node//n1",
+            "ClusterRole.rbac.authorization.k8s.io//system:x",
+        ] {
             assert_eq!(ResourceKey::parse(text).unwrap().to_string(), text);
         }
         for text in ["", "Pod", "Pod/x", "/ns/name", "Pod/ns/", "Pod/a/b/c"] {

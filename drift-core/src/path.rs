@@ -265,7 +265,9 @@ impl Serialize for FieldPath {
 
 impl<'de> Deserialize<'de> for PathElement {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let scalar = |v: &serde_json::Value| Scalar::from_value(v).ok_or_else(|| D::Error::custom("a key must be a scalar"));
+        let scalar = |v: &serde_json::Value| {
+            Scalar::from_value(v).ok_or_else(|| D::Error::custom("a key must be a scalar"))
+        };
         Ok(match serde_json::Value::deserialize(d)? {
             serde_json::Value::String(s) => Self::Field(s.into()),
             serde_json::Value::Number(n) => {
@@ -421,15 +423,24 @@ mod tests {
     fn text_and_json_forms_name_the_same_path() {
         check("[]", ".");
         check(r#"["spec","replicas"]"#, ".spec.replicas");
-        check(r#"["metadata","labels","app.kubernetes.io/name"]"#, r#".metadata.labels["app.kubernetes.io/name"]"#);
-        check(r#"["ports",{"containerPort":80,"protocol":"TCP"},"name"]"#, r#".ports[containerPort=80,protocol="TCP"].name"#);
+        check(
+            r#"["metadata","labels","app.kubernetes.io/name"]"#,
+            r#".metadata.labels["app.kubernetes.io/name"]"#,
+        );
+        check(
+            r#"["ports",{"containerPort":80,"protocol":"TCP"},"name"]"#,
+            r#".ports[containerPort=80,protocol="TCP"].name"#,
+        );
         check(r#"["metadata","finalizers",{"value":"a/b"}]"#, r#".metadata.finalizers[="a/b"]"#);
         check(r#"["args",3]"#, ".args[3]");
     }
 
     #[test]
     fn people_may_leave_out_the_dot_and_the_quotes() {
-        assert_eq!(FieldPath::parse("spec.containers[name=web]").unwrap().to_string(), r#".spec.containers[name="web"]"#);
+        assert_eq!(
+            FieldPath::parse("spec.containers[name=web]").unwrap().to_string(),
+            r#".spec.containers[name="web"]"#
+        );
     }
 
     #[test]

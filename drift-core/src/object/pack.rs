@@ -52,7 +52,8 @@ impl Packer {
         let text = doc.to_json();
         let mut compressor = zstd::bulk::Compressor::with_prepared_dictionary(&self.dictionary.encoder)
             .expect("zstd gives a context whenever there is memory");
-        let bytes = compressor.compress(text.as_bytes()).expect("zstd compresses any bytes into a buffer it sized");
+        let bytes =
+            compressor.compress(text.as_bytes()).expect("zstd compresses any bytes into a buffer it sized");
         Packed { bytes: bytes.into(), dictionary: Arc::clone(&self.dictionary) }
     }
 }

@@ -1,0 +1,185 @@
+//! Streams: which history an event belongs to, and its place there.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::ResourceKey;
+
+/// Who declares a desired state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Authority {
+    /// Manifests in a folder or at a path of a Git repository, by a name for it.
+    Manifests(Arc<str>),
+    /// An Argo CD Application.
+    ArgoApplication(ResourceKey),
+    /// A Flux Kustomization.
+    FluxKustomization(ResourceKey),
+    /// A Flux HelmRelease.
+    FluxHelmRelease(ResourceKey),
+    /// A Helm release by namespace and name.
+    HelmRelease(Arc<str>, Arc<str>),
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifests(name) => write!(f, "manifests {name}"),
+            Self::ArgoApplication(k) | Self::FluxKustomization(k) | Self::FluxHelmRelease(k) => {
+                write!(f, "{k}")
+            }
+            Self::HelmRelease(namespace, name) => write!(f, "release {namespace}/{name}"),
+        }
+    }
+}
+
+/// Which side of a resource a stream tells of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Facet {
+    /// The object in the cluster.
+    Live,
+    /// The object as an authority declares it.
+    Desired(Authority),
+}
+
+/// What part of a source an observation speaks about: all of it, a resource type, a namespace of it.
+///
+/// Empty means "all" for every field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    /// Cluster, as in [`ResourceKey::cluster`].
+    #[serde(default)]
+    pub cluster: Arc<str>,
+    /// API group and kind; `None` for all kinds.
+    #[serde(default)]
+    pub kind: Option<(Arc<str>, Arc<str>)>,
+    /// Namespace; empty for all, cluster-scoped resources included.
+    #[serde(default)]
+    pub namespace: Arc<str>,
+}
+
+impl Scope {
+    /// Makes the scope of one kind in the unnamed cluster.
+    pub fn of_kind(group: &str, kind: &str) -> Self {
+        Self { kind: Some((group.into(), kind.into())), ..Self::default() }
+    }
+
+    /// Tells whether a resource lies in the scope.
+    pub fn contains(&self, key: &ResourceKey) -> bool {
+        self.cluster == key.cluster
+            && self.kind.as_ref().is_none_or(|(g, k)| *g == key.group && *k == key.kind)
+            && (self.namespace.is_empty() || self.namespace == key.namespace)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            None => f.write_str("all kinds")?,
+            Some((g, k)) if g.is_empty() => f.write_str(k)?,
+            Some((g, k)) => write!(f, "{k}.{g}")?,
+        }
+        if self.namespace.is_empty() { Ok(()) } else { write!(f, " in {}", self.namespace) }
+    }
+}
+
+/// Names one append-only stream.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum StreamId {
+    /// The history of one side of one resource.
+    Resource(Facet, ResourceKey),
+    /// What a source said of itself: gaps, relists, checkpoints, by the name of the source.
+    Source(Arc<str>),
+}
+
+impl StreamId {
+    /// Names the stream of a live resource.
+    pub fn live(key: ResourceKey) -> Self {
+        Self::Resource(Facet::Live, key)
+    }
+
+    /// Returns the resource, if the stream is that of one.
+    pub fn key(&self) -> Option<&ResourceKey> {
+        match self {
+            Self::Resource(_, key) => Some(key),
+            Self::Source(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resource(Facet::Live, key) => write!(f, "live {key}"),
+            Self::Resource(Facet::Desired(authority), key) => write!(f, "desired {key} by {authority}"),
+            Self::Source(name) => write!(f, "source {name}"),
+        }
+    }
+}
+
+/// Place of an event in its stream, dense from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(NonZeroU64);
+
+/// Place of an event in its store, increasing from 1 over all streams; the order for correlation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(u64);
+
+impl Revision {
+    /// The first revision of any stream.
+    pub const FIRST: Self = Self(NonZeroU64::MIN);
+
+    /// Makes a revision; 0 is none.
+    pub fn new(n: u64) -> Option<Self> {
+        NonZeroU64::new(n).map(Self)
+    }
+
+    /// Returns the number.
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    /// Returns the revision that follows.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl Position {
+    /// Before the first event.
+    pub const START: Self = Self(0);
+
+    /// Makes a position.
+    pub fn new(n: u64) -> Self {
+        Self(n)
+    }
+
+    /// Returns the number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the position that follows.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
