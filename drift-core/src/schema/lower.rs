@@ -213,7 +213,7 @@ impl<'a> Lowering<'a> {
         let atomic = schema.str_at(&["x-kubernetes-map-type"]) == Some("atomic");
         let preserve = flag(schema, "x-kubernetes-preserve-unknown-fields");
         let embedded = flag(schema, "x-kubernetes-embedded-resource");
-        let properties = schema.get("properties").filter(|p| p.len() > 0);
+        let properties = schema.get("properties").filter(|p| !p.is_empty());
         if let (None, false, Some(values)) = (properties, embedded, schema.get("additionalProperties")) {
             let value =
                 if values.as_bool() == Some(true) { UNKNOWN } else { self.schema(values, depth + 1)? };

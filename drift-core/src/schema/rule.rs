@@ -226,7 +226,7 @@ impl Rule {
             StatefulSetRollingUpdate => when(word(parent, "type").is_empty(), empty_struct),
             TemplateLabels => {
                 let labels = root.at(&["spec", "template", "metadata", "labels"]);
-                labels.filter(|l| l.len() > 0).map(Node::to_doc)
+                labels.filter(|l| !l.is_empty()).map(Node::to_doc)
             }
             JobCompletions => when(!given(parent, "parallelism"), || int(1)),
             JobBackoffLimit => {
@@ -244,10 +244,10 @@ impl Rule {
             CrdListKind => Some(text(&format!("{}List", word(parent, "kind")))),
             DeviceCount => when(matches!(word(parent, "allocationMode"), "" | "ExactCount"), || int(1)),
             DeviceAllocationMode => when(given(parent, "deviceClassName"), || text("ExactCount")),
-            DataSourceRef => parent.get("dataSource").filter(|n| n.len() > 0).map(Node::to_doc),
+            DataSourceRef => parent.get("dataSource").filter(|n| !n.is_empty()).map(Node::to_doc),
             DataSource => parent
                 .get("dataSourceRef")
-                .filter(|r| !given(*r, "namespace") && r.len() > 0)
+                .filter(|r| !given(*r, "namespace") && !r.is_empty())
                 .map(Node::to_doc),
             NamespaceLabels => namespace_labels(parent),
         };
