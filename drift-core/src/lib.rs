@@ -10,6 +10,7 @@ mod key;
 mod object;
 mod ownership;
 mod path;
+pub mod redact;
 mod sink;
 mod source;
 mod store;
