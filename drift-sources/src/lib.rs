@@ -1,1 +1,4 @@
-//! drift-sources
+//! Where observations come from; each source is a feature of its own.
+
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
