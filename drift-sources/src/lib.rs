@@ -12,3 +12,7 @@ pub mod manifests;
 pub mod tape;
 #[cfg(feature = "manifests")]
 pub mod yaml;
+//! Where observations come from; each source is a feature of its own.
+
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
