@@ -24,10 +24,13 @@ mod estate;
 mod report;
 mod resource;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use estate::{DesiredObject, DriftOptions, Extras, compare};
 pub use report::{
-    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift, Row, Status, Summary,
+    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift, Row, Status,
+    Summary,
 };
 pub use resource::{Context, compare_object};

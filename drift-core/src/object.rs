@@ -5,12 +5,14 @@
 //! An [`Object`] is a `Doc` that is known to name a kind.
 
 mod builder;
+mod canonical;
 mod json;
 mod pack;
 
 use std::fmt;
 
 pub use builder::{BuildError, DocBuilder};
+pub(crate) use canonical::write_number;
 pub use json::DecodeError;
 pub use pack::{PackError, Packed, Packer};
 

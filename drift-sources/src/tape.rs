@@ -195,7 +195,7 @@ impl TapeReader {
                 break;
             }
             any = true;
-            let end = piece.iter().position(|b| *b == b'\n');
+            let end = memchr::memchr(b'\n', piece);
             let taken = end.map_or(piece.len(), |i| i + 1);
             too_long |= self.buffer.len() + taken > self.options.max_line;
             if !too_long {

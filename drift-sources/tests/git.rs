@@ -3,5 +3,11 @@
 
 #[path = "git/blame.rs"]
 mod blame;
+#[path = "git/history.rs"]
+mod history;
+#[path = "git/hostile.rs"]
+mod hostile;
+#[path = "git/open.rs"]
+mod open;
 #[path = "git/repository.rs"]
 mod repository;

@@ -70,7 +70,9 @@ fn key_is(found: Option<&Value>, name: &str, wanted: &Scalar, element: Option<Ty
         Some(v) if !v.is_null() => Scalar::from_value(v).as_ref() == Some(wanted),
         _ => match element.map(TypeRef::shape) {
             Some(Shape::Struct(s)) => match s.field(name).and_then(|f| f.default()) {
-                Some(Default::Constant(node)) => Scalar::from_value(&node.to_value()).as_ref() == Some(wanted),
+                Some(Default::Constant(node)) => {
+                    Scalar::from_value(&node.to_value()).as_ref() == Some(wanted)
+                }
                 _ => false,
             },
             _ => false,
@@ -97,7 +99,11 @@ fn set(at: &mut Value, last: &PathElement, after: Option<&Value>, ty: Option<Typ
     let list = at.as_array_mut()?;
     match (found, after) {
         (Some(i), Some(v)) => list[i] = v.clone(),
-        (Some(i), None) => drop(list.remove(i)),
+        (Some(i), None) => match last {
+            // A set that holds a value twice holds it once.
+            PathElement::Value(v) => list.retain(|e| Scalar::from_value(e).as_ref() != Some(v)),
+            _ => drop(list.remove(i)),
+        },
         (None, Some(v)) => list.push(v.clone()),
         (None, None) => return None,
     }

@@ -7,7 +7,9 @@ use std::iter::Peekable;
 use super::scalar::same_scalar;
 use crate::object::{Children, Doc, Kind, Node};
 use crate::path::{FieldPath, PathElement, Scalar};
-use crate::schema::{Computed, Default, Field, Fields, ListShape, MapShape, Rule, Shape, StructShape, Topology, TypeRef};
+use crate::schema::{
+    Computed, Default, Field, Fields, ListShape, MapShape, Rule, Shape, StructShape, Topology, TypeRef,
+};
 
 /// What counts as a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,9 @@ fn key_field<'a>(element: Node<'a>, name: &str, ty: TypeRef<'a>) -> Option<Node<
         _ => None,
     })
 }
+
+/// The elements of equal key on the declared and on the live side, in order.
+type Sides<'a> = (Vec<Node<'a>>, Vec<Node<'a>>);
 
 /// The walk. One level of recursion per level of the documents, whose depth is bounded by their builder.
 pub(crate) struct Walk<'a> {
@@ -144,7 +149,13 @@ impl<'a> Walk<'a> {
         self.emit_with(desired, live, None, false);
     }
 
-    fn emit_with(&mut self, desired: Option<Node<'a>>, live: Option<Node<'a>>, default: Option<Doc>, unknown_field: bool) {
+    fn emit_with(
+        &mut self,
+        desired: Option<Node<'a>>,
+        live: Option<Node<'a>>,
+        default: Option<Doc>,
+        unknown_field: bool,
+    ) {
         if self.probing {
             // What the server drops does not make an atomic value another one.
             self.hit |= !unknown_field;
@@ -173,18 +184,21 @@ impl<'a> Walk<'a> {
             return;
         }
         match (ty.map_or(Shape::Unknown, TypeRef::shape), d.kind(), l.kind()) {
-            (Shape::Scalar(kind), ..) => {
-                if !same_scalar(kind, d, l) {
-                    self.emit(Some(d), Some(l));
-                }
+            (Shape::Scalar(kind), ..) if same_scalar(kind, d, l) => {}
+            (Shape::Scalar(_), ..) => self.emit(Some(d), Some(l)),
+            (Shape::Struct(s), Kind::Map, Kind::Map) if s.is_atomic() => {
+                self.atomic(d, l, |w| w.structs(d, l, s))
             }
-            (Shape::Struct(s), Kind::Map, Kind::Map) if s.is_atomic() => self.atomic(d, l, |w| w.structs(d, l, s)),
             (Shape::Struct(s), Kind::Map, Kind::Map) => self.structs(d, l, s),
-            (Shape::Map(m), Kind::Map, Kind::Map) if m.is_atomic() => self.atomic(d, l, |w| w.maps(d, l, Some(m))),
+            (Shape::Map(m), Kind::Map, Kind::Map) if m.is_atomic() => {
+                self.atomic(d, l, |w| w.maps(d, l, Some(m)))
+            }
             (Shape::Map(m), Kind::Map, Kind::Map) => self.maps(d, l, Some(m)),
             (Shape::List(list), Kind::List, Kind::List) => self.lists(d, l, list),
             (Shape::Unknown, Kind::Map, Kind::Map) => self.maps(d, l, None),
-            (Shape::Unknown, Kind::List, Kind::List) => self.atomic(d, l, |w| w.in_order(d.children(), l.children(), None)),
+            (Shape::Unknown, Kind::List, Kind::List) => {
+                self.atomic(d, l, |w| w.in_order(d.children(), l.children(), None))
+            }
             _ if d != l => self.emit(Some(d), Some(l)),
             _ => {}
         }
@@ -206,7 +220,10 @@ impl<'a> Walk<'a> {
         parents: (Node<'a>, Node<'a>),
         keeps_unknown: bool,
     ) {
-        let absent = |n: Node<'_>| field.map_or(n.is_null(), |f| self.mode == Mode::Declared && f.is_absent(n) || n.is_null());
+        let absent = |n: Node<'_>| match field {
+            Some(field) if self.mode == Mode::Declared => stands_for_nothing(field, n),
+            _ => n.is_null(),
+        };
         let (dv, lv) = (d.filter(|n| !absent(*n)), l.filter(|n| !absent(*n)));
         match (dv, lv) {
             (None, None) => {}
@@ -215,7 +232,9 @@ impl<'a> Walk<'a> {
                 None => self.pair(dv, lv, None),
             },
             (Some(dv), None) => self.desired_only(field, dv, l, parents, keeps_unknown),
-            (None, Some(lv)) => self.live_only(field, lv, d.filter(|n| !n.is_null()), Some(parents.0), parents.1),
+            (None, Some(lv)) => {
+                self.live_only(field, lv, d.filter(|n| !n.is_null()), Some(parents.0), parents.1)
+            }
         }
     }
 
@@ -250,7 +269,11 @@ impl<'a> Walk<'a> {
             None => Err(None),
             Some(Default::Allocated) => Ok(()),
             Some(Default::Constant(node)) => {
-                if self.same(node, value, field.ty()) { Ok(()) } else { Err(Some(node.to_doc())) }
+                if self.same(node, value, field.ty()) {
+                    Ok(())
+                } else {
+                    Err(Some(node.to_doc()))
+                }
             }
             Some(Default::Computed(rule)) => {
                 // The declared struct says what the default was when it was applied. Where another default followed
@@ -258,12 +281,17 @@ impl<'a> Walk<'a> {
                 let mut first = None;
                 let declared = desired_parent.map(|p| (p, self.roots.0));
                 // Of two fields that mirror each other one has to stand for a change of both.
-                let leads = matches!(rule, Rule::ServiceAccountName | Rule::PodServiceAccountName | Rule::DataSourceRef);
+                let leads = matches!(
+                    rule,
+                    Rule::ServiceAccountName | Rule::PodServiceAccountName | Rule::DataSourceRef
+                );
                 let live = (!leads).then_some((live_parent, self.roots.1));
                 for (parent, root) in declared.into_iter().chain(live) {
                     match rule.evaluate(parent, root) {
                         Some(Computed::Allocated) => return Ok(()),
-                        Some(Computed::Value(doc)) if self.same(doc.root(), value, field.ty()) => return Ok(()),
+                        Some(Computed::Value(doc)) if self.same(doc.root(), value, field.ty()) => {
+                            return Ok(());
+                        }
                         Some(Computed::Value(doc)) => drop(first.get_or_insert(doc)),
                         None => {}
                     }
@@ -337,7 +365,7 @@ impl<'a> Walk<'a> {
         let mut fields = s.fields().peekable();
         for child in l.children() {
             let field = seek(&mut fields, child.key());
-            if !child.is_null() && !field.is_some_and(|f| f.is_absent(child)) {
+            if !child.is_null() && !field.is_some_and(|f| stands_for_nothing(f, child)) {
                 self.step(Step::Field(child.key()), |w| w.live_only(field, child, None, None, l));
             }
         }
@@ -347,11 +375,13 @@ impl<'a> Walk<'a> {
     pub(crate) fn maps(&mut self, d: Node<'a>, l: Node<'a>, m: Option<MapShape<'a>>) {
         let ty = m.map(MapShape::value);
         for (key, dv, lv) in join(d, l) {
-            self.step(Step::Field(key), |w| match (dv.filter(|n| !n.is_null()), lv.filter(|n| !n.is_null())) {
-                (Some(dv), Some(lv)) => w.pair(dv, lv, ty),
-                (Some(dv), None) => w.emit(Some(dv), None),
-                (None, Some(lv)) if !w.allocated(m, key) => w.emit(None, Some(lv)),
-                _ => {}
+            self.step(Step::Field(key), |w| {
+                match (dv.filter(|n| !n.is_null()), lv.filter(|n| !n.is_null())) {
+                    (Some(dv), Some(lv)) => w.pair(dv, lv, ty),
+                    (Some(dv), None) => w.emit(Some(dv), None),
+                    (None, Some(lv)) if !w.allocated(m, key) => w.emit(None, Some(lv)),
+                    _ => {}
+                }
             });
         }
     }
@@ -414,7 +444,8 @@ impl<'a> Walk<'a> {
             }
         }
         for (key, node) in &ls {
-            if !ds.contains_key(key) && !(self.mode == Mode::Declared && list.allocates(*node)) {
+            let allocated = self.mode == Mode::Declared && list.allocates(*node);
+            if !ds.contains_key(key) && !allocated {
                 self.step(Step::Value(*node), |w| w.emit(None, Some(*node)));
             }
         }
@@ -422,7 +453,8 @@ impl<'a> Walk<'a> {
 
     fn keyed(&mut self, d: Node<'a>, l: Node<'a>, keys: &'a [Box<str>], list: ListShape<'a>) {
         let ty = list.element();
-        let same_key = |(a, b): (Node<'a>, Node<'a>)| keys.iter().all(|k| key_field(a, k, ty) == key_field(b, k, ty));
+        let same_key =
+            |(a, b): (Node<'a>, Node<'a>)| keys.iter().all(|k| key_field(a, k, ty) == key_field(b, k, ty));
         if self.mode == Mode::Declared && d.len() == l.len() && d.children().zip(l.children()).all(same_key) {
             for (dv, lv) in d.children().zip(l.children()) {
                 self.step(Step::Element { node: lv, keys, ty }, |w| w.pair(dv, lv, Some(ty)));
@@ -430,11 +462,13 @@ impl<'a> Walk<'a> {
             return;
         }
         // Equal keys are allowed in what was applied client-side: the n-th of them goes with the n-th.
-        let mut index: BTreeMap<Vec<Option<Scalar>>, (Vec<Node<'a>>, Vec<Node<'a>>)> = BTreeMap::new();
+        let mut index: BTreeMap<Vec<Option<Scalar>>, Sides<'a>> = BTreeMap::new();
         let key = |n: Node<'a>| keys.iter().map(|k| key_field(n, k, ty).map(scalar)).collect::<Vec<_>>();
         d.children().filter(|n| !n.is_null()).for_each(|n| index.entry(key(n)).or_default().0.push(n));
         l.children().for_each(|n| index.entry(key(n)).or_default().1.push(n));
-        let telling = |(k, (ds, ls)): (&Vec<_>, &(Vec<_>, Vec<_>))| k.iter().all(Option::is_some) && ds.len().max(ls.len()) < 2;
+        let telling = |(k, (ds, ls)): (&Vec<_>, &(Vec<_>, Vec<_>))| {
+            k.iter().all(Option::is_some) && ds.len().max(ls.len()) < 2
+        };
         if self.mode == Mode::Versions && !index.iter().all(telling) {
             // Paths would name two elements at once: only the list as a whole can be told.
             return self.atomic(d, l, |w| w.in_order(d.children(), l.children(), Some(ty)));
@@ -464,6 +498,13 @@ impl<'a> Walk<'a> {
             _ => self.emit(None, Some(l)),
         }
     }
+}
+
+/// Tells whether a value and a missing field are one: also an empty list or map, which Go cannot tell from none.
+fn stands_for_nothing(field: Field<'_>, n: Node<'_>) -> bool {
+    n.is_null()
+        || field.is_absent(n)
+        || (n.is_empty() && matches!(field.ty().shape(), Shape::List(_) | Shape::Map(_)))
 }
 
 /// Advances the sorted fields of a struct to a name.

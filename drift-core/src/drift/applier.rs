@@ -40,7 +40,9 @@ pub(super) fn votes(desired: &Object, managed: &ManagedFields) -> BTreeMap<Appli
 }
 
 fn leaves(node: Node<'_>, path: &mut FieldPath, out: &mut Vec<FieldPath>) {
-    if path.len() == 1 && matches!(path.elements(), [PathElement::Field(f)] if matches!(&**f, "apiVersion" | "kind" | "status")) {
+    if path.len() == 1
+        && matches!(path.elements(), [PathElement::Field(f)] if matches!(&**f, "apiVersion" | "kind" | "status"))
+    {
         return;
     }
     if node.kind() != Kind::Map || node.is_empty() {

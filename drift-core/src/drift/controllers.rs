@@ -39,7 +39,8 @@ const CA_INJECTORS: &[&str] = &[
 ];
 
 /// Managers that set `spec.replicas` for a living.
-const AUTOSCALERS: &[&str] = &["kube-controller-manager", "keda*", "horizontal-pod-autoscaler", "vertical-pod-autoscaler"];
+const AUTOSCALERS: &[&str] =
+    &["kube-controller-manager", "keda*", "horizontal-pod-autoscaler", "vertical-pod-autoscaler"];
 
 /// Tools that a person drives by hand.
 const BY_HAND: &[&str] = &[
@@ -121,7 +122,8 @@ pub(super) fn owns_undeclared(owner: &Owner, kind: &str, path: &FieldPath) -> bo
 
 /// Tells whether the path is a label or annotation of somebody's bookkeeping, or the caBundle of a webhook.
 pub(super) fn is_bookkeeping(path: &FieldPath) -> bool {
-    let meta = path.starts_with_fields(&["metadata", "labels"]) || path.starts_with_fields(&["metadata", "annotations"]);
+    let meta = path.starts_with_fields(&["metadata", "labels"])
+        || path.starts_with_fields(&["metadata", "annotations"]);
     meta && path.len() == 3 && any(BOOKKEEPING, last_field(path))
 }
 

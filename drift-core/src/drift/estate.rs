@@ -82,7 +82,12 @@ fn group(object: &Object) -> &str {
 /// assert_eq!(report.resources[0].status, Status::Drifted);
 /// assert_eq!(report.resources[0].changes[0].path.to_string(), ".data.k");
 /// ```
-pub fn compare(desired: &[DesiredObject], live: &[Arc<Object>], schemas: &SchemaSet, options: &DriftOptions) -> DriftReport {
+pub fn compare(
+    desired: &[DesiredObject],
+    live: &[Arc<Object>],
+    schemas: &SchemaSet,
+    options: &DriftOptions,
+) -> DriftReport {
     let estate = Estate::new(desired, live, schemas, options);
     let mut context = Context::new(schemas);
     context.autoscaled = autoscaled(live, options);
@@ -110,7 +115,12 @@ struct Estate<'a> {
 }
 
 impl<'a> Estate<'a> {
-    fn new(desired: &'a [DesiredObject], live: &'a [Arc<Object>], schemas: &SchemaSet, options: &'a DriftOptions) -> Self {
+    fn new(
+        desired: &'a [DesiredObject],
+        live: &'a [Arc<Object>],
+        schemas: &SchemaSet,
+        options: &'a DriftOptions,
+    ) -> Self {
         let live: HashMap<_, _> = live.iter().map(|o| (id(o), o)).collect();
         let mut all: BTreeMap<ResourceKey, (&DesiredObject, usize)> = BTreeMap::new();
         for wanted in desired.iter().filter(|d| !d.object.name().is_empty()) {
@@ -146,10 +156,13 @@ impl<'a> Estate<'a> {
     }
 
     fn extras(&self, live: &[Arc<Object>]) -> Vec<ResourceDrift> {
-        let namespaces: BTreeSet<&str> = self.desired.keys().map(|k| &*k.namespace).filter(|n| !n.is_empty()).collect();
+        let namespaces: BTreeSet<&str> =
+            self.desired.keys().map(|k| &*k.namespace).filter(|n| !n.is_empty()).collect();
         let declared = |o: &Object| {
             let (group, kind, namespace, name) = id(o);
-            self.desired.contains_key(&ResourceKey::new(group, kind, namespace, name).in_cluster(&self.options.cluster))
+            self.desired.contains_key(
+                &ResourceKey::new(group, kind, namespace, name).in_cluster(&self.options.cluster),
+            )
         };
         live.iter()
             .filter(|o| namespaces.contains(o.namespace()) && !SYSTEM_NAMESPACES.contains(&o.namespace()))
@@ -164,7 +177,12 @@ impl<'a> Estate<'a> {
 }
 
 /// Names the resource of a declared object: the namespace may have to be filled in, and the scope of its kind tells.
-fn key(object: &Object, live: &HashMap<Id<'_>, &Arc<Object>>, schemas: &SchemaSet, options: &DriftOptions) -> ResourceKey {
+fn key(
+    object: &Object,
+    live: &HashMap<Id<'_>, &Arc<Object>>,
+    schemas: &SchemaSet,
+    options: &DriftOptions,
+) -> ResourceKey {
     let (group, kind, declared, name) = id(object);
     let default = options.default_namespace.as_deref().unwrap_or("default");
     let namespace = match schemas.scope(group, kind) {
@@ -197,7 +215,9 @@ fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {
     if let (true, Some(ttl)) = (wanted.kind() == "Job", ttl) {
         // That it is gone is what it declares; that it was ever there only history can tell.
         resource.status = Status::InSync;
-        resource.notes.push(format!("not live: a finished Job goes away {ttl} s after it finished, as declared"));
+        resource
+            .notes
+            .push(format!("not live: a finished Job goes away {ttl} s after it finished, as declared"));
     }
     resource
 }
@@ -207,12 +227,18 @@ fn is_made_by_platform(object: &Object) -> bool {
     let root = object.root();
     let owned = root.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
     let of_kind = match (object.group(), object.kind()) {
-        ("", "Endpoints" | "Event" | "PodTemplate" | "Binding") | (_, "EndpointSlice" | "Lease" | "Event" | "ControllerRevision") => true,
+        ("", "Endpoints" | "Event" | "PodTemplate" | "Binding")
+        | (_, "EndpointSlice" | "Lease" | "Event" | "ControllerRevision") => true,
         ("", "ServiceAccount") => object.name() == "default",
-        ("", "ConfigMap") => matches!(object.name(), "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert"),
+        ("", "ConfigMap") => {
+            matches!(object.name(), "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert")
+        }
         ("", "Service") => object.name() == "kubernetes" && object.namespace() == "default",
         ("", "Secret") => {
-            matches!(root.str_at(&["type"]), Some("kubernetes.io/service-account-token" | "helm.sh/release.v1"))
+            matches!(
+                root.str_at(&["type"]),
+                Some("kubernetes.io/service-account-token" | "helm.sh/release.v1")
+            )
         }
         (group, _) => group == "metrics.k8s.io",
     };
@@ -225,13 +251,18 @@ fn is_made_by_platform(object: &Object) -> bool {
 fn autoscaled(live: &[Arc<Object>], options: &DriftOptions) -> BTreeSet<ResourceKey> {
     let target = |o: &Arc<Object>| {
         let target = match (o.group(), o.kind()) {
-            ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject") => o.root().at(&["spec", "scaleTargetRef"])?,
+            ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject") => {
+                o.root().at(&["spec", "scaleTargetRef"])?
+            }
             _ => return None,
         };
         let version = target.str_at(&["apiVersion"]).unwrap_or("apps/v1");
         let group = version.rsplit_once('/').map_or("", |(g, _)| g);
         let kind = target.str_at(&["kind"]).unwrap_or("Deployment");
-        Some(ResourceKey::new(group, kind, o.namespace(), target.str_at(&["name"])?).in_cluster(&options.cluster))
+        Some(
+            ResourceKey::new(group, kind, o.namespace(), target.str_at(&["name"])?)
+                .in_cluster(&options.cluster),
+        )
     };
     live.iter().filter_map(target).collect()
 }

@@ -44,11 +44,15 @@ impl<'a> Context<'a> {
         let of = |o: &Object| self.schemas.kind(o.group(), o.version(), o.kind());
         let (d, l) = (of(desired), of(live));
         match (d, l) {
-            (Some(d), Some(l)) if desired.api_version() != live.api_version() && !alike(d.root(), l.root()) => Err(format!(
-                "declared as {} and live as {}: the fields differ between the two versions",
-                desired.api_version(),
-                live.api_version()
-            )),
+            (Some(d), Some(l))
+                if desired.api_version() != live.api_version() && !alike(d.root(), l.root()) =>
+            {
+                Err(format!(
+                    "declared as {} and live as {}: the fields differ between the two versions",
+                    desired.api_version(),
+                    live.api_version()
+                ))
+            }
             _ => Ok(l.or(d)),
         }
     }
@@ -67,7 +71,12 @@ fn alike(a: TypeRef<'_>, b: TypeRef<'_>) -> bool {
 }
 
 /// Compares one declared object with the live one of the same key.
-pub fn compare_object(key: &ResourceKey, desired: &Object, live: &Object, context: &Context<'_>) -> ResourceDrift {
+pub fn compare_object(
+    key: &ResourceKey,
+    desired: &Object,
+    live: &Object,
+    context: &Context<'_>,
+) -> ResourceDrift {
     let mut result = ResourceDrift {
         key: key.clone(),
         status: Status::InSync,
@@ -111,11 +120,17 @@ fn basis(schema: bool, owners: bool) -> Basis {
     }
 }
 
-fn differences<'a>(d: Node<'a>, l: Node<'a>, schema: Option<TypeRef<'a>>, context: &Context<'a>) -> Vec<Difference<'a>> {
+fn differences<'a>(
+    d: Node<'a>,
+    l: Node<'a>,
+    schema: Option<TypeRef<'a>>,
+    context: &Context<'a>,
+) -> Vec<Difference<'a>> {
     let mut walk = Walk::new(Mode::Declared, d, l);
     walk.root(d, l, schema, |walk, name, d, l| {
         if name == "metadata" {
-            let ty = schema.and_then(|s| s.child("metadata")).filter(|t| matches!(t.shape(), Shape::Struct(_)));
+            let ty =
+                schema.and_then(|s| s.child("metadata")).filter(|t| matches!(t.shape(), Shape::Struct(_)));
             walk.below(name, |walk| metadata(walk, d, l, ty.or(context.object_meta)));
         }
         matches!(name, "metadata" | "status" | "apiVersion" | "kind")
@@ -125,7 +140,8 @@ fn differences<'a>(d: Node<'a>, l: Node<'a>, schema: Option<TypeRef<'a>>, contex
 
 fn metadata<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: Option<TypeRef<'a>>) {
     for name in META {
-        let child = |n: Option<Node<'a>>| n.and_then(|n| n.get(name)).filter(|n| !n.is_null() && !n.is_empty());
+        let child =
+            |n: Option<Node<'a>>| n.and_then(|n| n.get(name)).filter(|n| !n.is_null() && !n.is_empty());
         let (d, l) = (child(d), child(l));
         let ty = ty.and_then(|t| t.child(name));
         walk.below(name, |walk| match (*name, d, l) {
@@ -144,7 +160,8 @@ fn annotations<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>
         Some(Shape::Map(m)) => Some(m),
         _ => None,
     };
-    let special = |n: &Node<'_>| n.key() == LAST_APPLIED || shape.is_some_and(|m: MapShape<'_>| m.allocates(n.key()));
+    let special =
+        |n: &Node<'_>| n.key() == LAST_APPLIED || shape.is_some_and(|m: MapShape<'_>| m.allocates(n.key()));
     match (d, l) {
         (Some(d), Some(l)) => walk.maps_without(d, l, shape, LAST_APPLIED),
         (Some(d), None) => walk.emit(Some(d), None),
@@ -159,7 +176,13 @@ fn annotations<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>
     }
 }
 
-fn judge(desired: &Object, live: &Object, differences: Vec<Difference<'_>>, context: &Context<'_>, result: &mut ResourceDrift) {
+fn judge(
+    desired: &Object,
+    live: &Object,
+    differences: Vec<Difference<'_>>,
+    context: &Context<'_>,
+    result: &mut ResourceDrift,
+) {
     let managed = ManagedFields::of(live);
     if managed.unreadable() > 0 {
         result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable()));
@@ -176,7 +199,10 @@ fn judge(desired: &Object, live: &Object, differences: Vec<Difference<'_>>, cont
     let hides = secret::is_secret(live);
     for difference in differences {
         if difference.unknown_field {
-            result.notes.push(format!("`{}` is declared, but the kind has no such field: the API server drops it", difference.path));
+            result.notes.push(format!(
+                "`{}` is declared, but the kind has no such field: the API server drops it",
+                difference.path
+            ));
         } else if hides && secret::incomparable(difference.desired, difference.live) {
             result.notes.push(format!("`{}` cannot be compared: one side is redacted", difference.path));
         } else if let Some(verdict) = evidence.judge(&difference) {
@@ -191,11 +217,26 @@ fn judge(desired: &Object, live: &Object, differences: Vec<Difference<'_>>, cont
 }
 
 fn change(d: Difference<'_>, verdict: Verdict, hides: bool) -> DriftChange {
-    let value = |n: Option<Node<'_>>| n.map(|n| if hides { secret::hide(&d.path, n.to_value()) } else { n.to_value() });
+    let value = |n: Option<Node<'_>>| {
+        n.map(|n| if hides { secret::hide(&d.path, n.to_value()) } else { n.to_value() })
+    };
     let (desired, live) = (value(d.desired), value(d.live));
     let Verdict { op, class, cause, owner, row } = verdict;
     let default = d.default.filter(|_| row == super::Row::DefaultChanged).map(|d| d.root().to_value());
-    DriftChange { path: d.path, op, class, cause, desired, live, default, owner, user: None, row, rule: None, line: None }
+    DriftChange {
+        path: d.path,
+        op,
+        class,
+        cause,
+        desired,
+        live,
+        default,
+        owner,
+        user: None,
+        row,
+        rule: None,
+        line: None,
+    }
 }
 
 fn find_applier(desired: &Object, managed: &ManagedFields, context: &Context<'_>) -> Option<Applier> {
@@ -203,8 +244,9 @@ fn find_applier(desired: &Object, managed: &ManagedFields, context: &Context<'_>
         Some(applier) if managed.entries().iter().any(|e| applier.is(e)) => Some(applier.clone()),
         // Another operation of the same manager is still the same tool.
         Some(applier) => {
-            let same = managed.entries().iter().find(|e| e.manager == applier.manager && e.subresource.is_empty());
-            same.map(|e| Applier { manager: e.manager.clone(), operation: e.operation })
+            let same =
+                managed.entries().iter().find(|e| e.manager == applier.manager && e.subresource.is_empty());
+            same.map(|e| Applier { manager: Arc::clone(&e.manager), operation: e.operation })
         }
         None => winner(&votes(desired, managed)),
     }

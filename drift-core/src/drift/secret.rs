@@ -60,7 +60,9 @@ pub(super) fn hide(path: &FieldPath, value: Value) -> Value {
         return value;
     }
     match value {
-        Value::Object(map) if path.len() == 1 => map.into_iter().map(|(k, _)| (k, Value::from(SHOWN))).collect(),
+        Value::Object(map) if path.len() == 1 => {
+            map.into_iter().map(|(k, _)| (k, Value::from(SHOWN))).collect()
+        }
         _ => Value::from(SHOWN),
     }
 }
@@ -75,7 +77,10 @@ mod tests {
         let secret = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},
             "data":{"a":"b2xk","b":"Yg=="},"stringData":{"a":"new","c":"redacted:00"}});
         let folded = fold(&Object::new(Doc::from_value(&secret).unwrap()).unwrap()).unwrap();
-        assert_eq!(folded.root().get("data").unwrap().to_value(), json!({"a":"bmV3","b":"Yg==","c":"redacted:00"}));
+        assert_eq!(
+            folded.root().get("data").unwrap().to_value(),
+            json!({"a":"bmV3","b":"Yg==","c":"redacted:00"})
+        );
         assert!(folded.root().get("stringData").is_none());
     }
 

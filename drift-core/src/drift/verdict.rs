@@ -1,5 +1,7 @@
 //! The table: from a difference, its owners and what was applied last to a verdict.
 
+use std::sync::Arc;
+
 use crate::diff::{Difference, same_scalar};
 use crate::object::{Doc, Kind, Node};
 use crate::ownership::{ManagedFields, ManagedFieldsEntry, Operation};
@@ -62,7 +64,13 @@ impl Evidence<'_> {
         self.applier.is_some_and(|a| a.is(entry))
     }
 
-    fn replaced(&self, d: &Difference<'_>, desired: Node<'_>, live: Node<'_>, entry: Option<&ManagedFieldsEntry>) -> (Op, Class, Row) {
+    fn replaced(
+        &self,
+        d: &Difference<'_>,
+        desired: Node<'_>,
+        live: Node<'_>,
+        entry: Option<&ManagedFieldsEntry>,
+    ) -> (Op, Class, Row) {
         let Some(entry) = entry else { return (Op::Replace, Class::Changed, Row::DifferentByOther) };
         if controllers::owns_declared(&to_owner(entry), self.kind, &d.path) {
             return (Op::Replace, Class::Managed, Row::ControllersOwn);
@@ -85,7 +93,12 @@ impl Evidence<'_> {
         (Op::Remove, class, Row::DeclaredOnly)
     }
 
-    fn added(&self, d: &Difference<'_>, live: Node<'_>, entry: Option<&ManagedFieldsEntry>) -> Option<(Op, Class, Row)> {
+    fn added(
+        &self,
+        d: &Difference<'_>,
+        live: Node<'_>,
+        entry: Option<&ManagedFieldsEntry>,
+    ) -> Option<(Op, Class, Row)> {
         let changed = if d.default.is_some() { Row::DefaultChanged } else { Row::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d) };
         if controllers::owns_undeclared(&to_owner(entry), self.kind, &d.path) {
@@ -135,7 +148,9 @@ impl Evidence<'_> {
             (Class::Mutated, _) => CauseClass::AdmissionMutation,
             (Class::Managed, _) => CauseClass::ProviderVariation,
             (_, None) => CauseClass::Unknown,
-            (_, Some(e)) if self.autoscaled && &*e.subresource == "scale" && !controllers::is_by_hand(&e.manager) => {
+            (_, Some(e))
+                if self.autoscaled && &*e.subresource == "scale" && !controllers::is_by_hand(&e.manager) =>
+            {
                 CauseClass::AutomationInconsistency
             }
             (_, Some(e)) if controllers::is_by_hand(&e.manager) => CauseClass::ManualChange,
@@ -146,9 +161,9 @@ impl Evidence<'_> {
 
 fn to_owner(entry: &ManagedFieldsEntry) -> Owner {
     Owner {
-        manager: entry.manager.clone(),
+        manager: Arc::clone(&entry.manager),
         operation: entry.operation,
-        subresource: entry.subresource.clone(),
+        subresource: Arc::clone(&entry.subresource),
         time: entry.time,
     }
 }
@@ -156,7 +171,9 @@ fn to_owner(entry: &ManagedFieldsEntry) -> Owner {
 /// Compares a value of the last-applied annotation with another; parts that a server fills in may be missing there.
 fn same(applied: Node<'_>, other: Node<'_>) -> bool {
     match (applied.kind(), other.kind()) {
-        (Kind::Map, Kind::Map) => applied.children().all(|n| n.is_null() || other.get(n.key()).is_some_and(|o| same(n, o))),
+        (Kind::Map, Kind::Map) => {
+            applied.children().all(|n| n.is_null() || other.get(n.key()).is_some_and(|o| same(n, o)))
+        }
         (Kind::List, Kind::List) => {
             applied.len() == other.len() && applied.children().zip(other.children()).all(|(a, b)| same(a, b))
         }
@@ -171,7 +188,9 @@ pub(crate) fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
         PathElement::Index(i) => at.children().nth(*i),
         PathElement::Value(v) => at.children().find(|n| scalar(*n).as_ref() == Some(v)),
         PathElement::Key(fields) => {
-            let is = |n: &Node<'_>| fields.iter().all(|(k, v)| n.get(k).is_none_or(|f| scalar(f).as_ref() == Some(v)));
+            let is = |n: &Node<'_>| {
+                fields.iter().all(|(k, v)| n.get(k).is_none_or(|f| scalar(f).as_ref() == Some(v)))
+            };
             at.children().find(is)
         }
     })

@@ -38,7 +38,8 @@ impl FieldSet {
                 set.member = true;
                 continue;
             }
-            let element = element(child.key()).ok_or_else(|| FieldSetError { key: child.key().to_owned() })?;
+            let element =
+                element(child.key()).ok_or_else(|| FieldSetError { key: child.key().to_owned() })?;
             let mut below = Self::from_fields_v1(child)?;
             // A key with nothing below it is a member without saying so.
             below.member |= child.kind() != Kind::Map || child.is_empty();
@@ -118,7 +119,10 @@ impl FieldSet {
             let part = below.intersection(other.children.get(e)?);
             (!part.is_empty()).then(|| (e.clone(), part))
         };
-        Self { member: self.member && other.member, children: self.children.iter().filter_map(both).collect() }
+        Self {
+            member: self.member && other.member,
+            children: self.children.iter().filter_map(both).collect(),
+        }
     }
 
     /// Returns the paths that are in either set.
@@ -140,7 +144,10 @@ impl FieldSet {
             let part = other.children.get(e).map_or_else(|| below.clone(), |o| below.difference(o));
             (!part.is_empty()).then(|| (e.clone(), part))
         };
-        Self { member: self.member && !other.member, children: self.children.iter().filter_map(left).collect() }
+        Self {
+            member: self.member && !other.member,
+            children: self.children.iter().filter_map(left).collect(),
+        }
     }
 }
 
@@ -189,13 +196,16 @@ mod tests {
             "k:{\"port\":80,\"protocol\":\"TCP\"}":{".":{},"f:port":{}}},"f:args":{"i:3":{}}}});
         let set = read(&value).unwrap();
         assert_eq!(set.to_fields_v1(), value);
-        assert_eq!(set.paths().iter().map(FieldPath::to_string).collect::<Vec<_>>(), [
-            ".metadata.finalizers",
-            ".metadata.finalizers[=\"a/b\"]",
-            ".spec.args[3]",
-            ".spec.ports[port=80,protocol=\"TCP\"]",
-            ".spec.ports[port=80,protocol=\"TCP\"].port"
-        ]);
+        assert_eq!(
+            set.paths().iter().map(FieldPath::to_string).collect::<Vec<_>>(),
+            [
+                ".metadata.finalizers",
+                ".metadata.finalizers[=\"a/b\"]",
+                ".spec.args[3]",
+                ".spec.ports[port=80,protocol=\"TCP\"]",
+                ".spec.ports[port=80,protocol=\"TCP\"].port"
+            ]
+        );
     }
 
     #[test]

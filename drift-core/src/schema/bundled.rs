@@ -74,7 +74,9 @@ mod tests {
         assert!(set.kinds().count() > 80);
         let again = set.to_table("", &|ty, field| types().omitted(ty).is_some_and(|f| f.contains(&field)));
         // Defaults were added and some types copied for it, so only the kinds are the same text.
-        let kinds = |text: &str| text.lines().filter(|l| l.starts_with("kind ")).map(str::to_owned).collect::<Vec<_>>();
+        let kinds = |text: &str| {
+            text.lines().filter(|l| l.starts_with("kind ")).map(str::to_owned).collect::<Vec<_>>()
+        };
         assert_eq!(kinds(&again.unwrap()), kinds(TABLE));
     }
 
@@ -85,7 +87,8 @@ mod tests {
         let applied = defaults::apply(&mut graph, &names);
         let lost: Vec<_> = defaults::edits().iter().filter(|e| !applied.contains(&e.line)).collect();
         assert!(lost.is_empty(), "{lost:#?}");
-        let unknown: HashSet<_> = defaults::edits().iter().flat_map(|e| &e.types).filter(|t| !names.contains_key(*t)).collect();
+        let unknown: HashSet<_> =
+            defaults::edits().iter().flat_map(|e| &e.types).filter(|t| !names.contains_key(*t)).collect();
         let package = |t: &str| t.rsplit_once('.').map(|(p, _)| p.to_owned());
         let packages: HashSet<_> = names.keys().map(|n| package(n)).collect();
         assert!(unknown.iter().all(|t| packages.contains(&package(t))), "{unknown:?}");
@@ -99,7 +102,8 @@ mod tests {
         assert_eq!(set.scope("rbac.authorization.k8s.io", "ClusterRole"), Some(Scope::Cluster));
         assert_eq!(set.scope("", "Deployment"), None);
         assert_eq!(set.resource("apps", "deployments").map(|k| k.kind()), Some("Deployment"));
-        let versions: Vec<_> = set.versions("autoscaling", "HorizontalPodAutoscaler").map(|k| k.version()).collect();
+        let versions: Vec<_> =
+            set.versions("autoscaling", "HorizontalPodAutoscaler").map(|k| k.version()).collect();
         assert_eq!(versions, ["v1", "v2"]);
     }
 
@@ -124,16 +128,27 @@ mod tests {
         };
         let container = |rest: &[&'static str]| [&pod[..], &["[]"], rest].concat();
         assert_eq!(scalar(deployment, &container(&["resources", "limits", "cpu"])), ScalarKind::Quantity);
-        assert_eq!(scalar(deployment, &container(&["livenessProbe", "httpGet", "port"])), ScalarKind::IntOrString);
+        assert_eq!(
+            scalar(deployment, &container(&["livenessProbe", "httpGet", "port"])),
+            ScalarKind::IntOrString
+        );
         assert_eq!(scalar(("", "v1", "Secret"), &["data", "x"]), ScalarKind::Bytes);
         assert_eq!(scalar(deployment, &["metadata", "creationTimestamp"]), ScalarKind::Time);
-        let Shape::List(ports) = ty(&set, deployment, &container(&["ports"])).shape() else { panic!("no list") };
+        let Shape::List(ports) = ty(&set, deployment, &container(&["ports"])).shape() else {
+            panic!("no list")
+        };
         assert!(matches!(ports.topology(), Topology::Map([port, _]) if **port == *"containerPort"));
-        assert!(matches!(ty(&set, deployment, &["spec", "selector"]).shape(), Shape::Struct(s) if s.is_atomic()));
+        assert!(
+            matches!(ty(&set, deployment, &["spec", "selector"]).shape(), Shape::Struct(s) if s.is_atomic())
+        );
         let crd = ("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
         let props = ["spec", "versions", "[]", "schema", "openAPIV3Schema"];
         let schema = ty(&set, crd, &props);
-        assert_eq!(schema.child("not").map(|t| t.name()), Some(schema.name()), "a type that refers to itself");
+        assert_eq!(
+            schema.child("not").map(|t| t.name()),
+            Some(schema.name()),
+            "a type that refers to itself"
+        );
     }
 
     #[test]
@@ -148,13 +163,21 @@ mod tests {
         assert_eq!(default(deployment, &["spec", "template", "spec"], "enableServiceLinks"), "None");
         assert_eq!(default(deployment, &["spec", "template", "spec"], "nodeName"), "None");
         assert_eq!(default(pod, &["spec"], "nodeName"), "Some(Allocated)");
-        assert_eq!(default(deployment, &["spec", "template", "spec"], "restartPolicy"), r#"Some(Constant("Always"))"#);
+        assert_eq!(
+            default(deployment, &["spec", "template", "spec"], "restartPolicy"),
+            r#"Some(Constant("Always"))"#
+        );
         assert_eq!(default(deployment, &[], "status"), "Some(Allocated)");
         let job = ("batch", "v1", "Job");
         assert_eq!(default(job, &["spec"], "completionMode"), r#"Some(Constant("NonIndexed"))"#);
-        assert_eq!(default(("batch", "v1", "CronJob"), &["spec", "jobTemplate", "spec"], "completionMode"), "None");
-        assert!(matches!(SchemaSet::bundled().kind("", "v1", "Pod").map(|k| k.root().shape()), Some(Shape::Struct(s))
-            if matches!(s.field("status").unwrap().default(), Some(Default::Allocated))));
+        assert_eq!(
+            default(("batch", "v1", "CronJob"), &["spec", "jobTemplate", "spec"], "completionMode"),
+            "None"
+        );
+        assert!(
+            matches!(SchemaSet::bundled().kind("", "v1", "Pod").map(|k| k.root().shape()), Some(Shape::Struct(s))
+            if matches!(s.field("status").unwrap().default(), Some(Default::Allocated)))
+        );
     }
 
     #[test]
@@ -169,7 +192,9 @@ mod tests {
         };
         assert!(volumes(("", "v1", "Pod"), &["spec", "volumes"]));
         assert!(!volumes(("apps", "v1", "Deployment"), &["spec", "template", "spec", "volumes"]));
-        let Shape::Map(annotations) = ty(&set, ("apps", "v1", "Deployment"), &["metadata", "annotations"]).shape() else {
+        let Shape::Map(annotations) =
+            ty(&set, ("apps", "v1", "Deployment"), &["metadata", "annotations"]).shape()
+        else {
             panic!("no map")
         };
         assert!(annotations.allocates("deployment.kubernetes.io/revision"));
@@ -190,6 +215,9 @@ mod tests {
         assert!(omits(&[&container[..], &["volumeMounts", "[]"]].concat(), "readOnly"));
         assert!(omits(&[&container[..], &["env", "[]"]].concat(), "value"));
         assert!(!omits(&[&container[..], &["securityContext"]].concat(), "runAsNonRoot"));
-        assert!(omits(&["spec", "template", "spec", "volumes", "[]", "configMap"], "name"), "of an embedded struct");
+        assert!(
+            omits(&["spec", "template", "spec", "volumes", "[]", "configMap"], "name"),
+            "of an embedded struct"
+        );
     }
 }

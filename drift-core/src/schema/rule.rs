@@ -73,6 +73,8 @@ pub enum Rule {
     DataSource,
     /// `labels["kubernetes.io/metadata.name"]` of a Namespace stands in all its labels: completed by the name.
     NamespaceLabels,
+    /// `data` of a Secret: made by the token controller for a token of a service account.
+    TokenData,
     /// `selector` of a Job: generated unless the selector is said to be manual.
     JobSelector,
 }
@@ -121,7 +123,7 @@ const NAMES: [(&str, Rule); 34] = [
     ("data-source", Rule::DataSource),
     ("namespace-labels", Rule::NamespaceLabels),
     ("job-selector", Rule::JobSelector),
-    ("replication-selector", Rule::TemplateLabels),
+    ("token-data", Rule::TokenData),
 ];
 
 /// A document of one string.
@@ -198,6 +200,10 @@ impl Rule {
         use Rule::*;
         let when = |condition: bool, doc: fn() -> Doc| condition.then(doc);
         let value = match self {
+            TokenData => {
+                let token = word(root, "type") == "kubernetes.io/service-account-token";
+                return token.then_some(Computed::Allocated);
+            }
             AggregatedRules => return given(root, "aggregationRule").then_some(Computed::Allocated),
             PodRequests => return given(parent, "limits").then_some(Computed::Allocated),
             JobSelector => {
@@ -220,7 +226,7 @@ impl Rule {
             StatefulSetRollingUpdate => when(word(parent, "type").is_empty(), empty_struct),
             TemplateLabels => {
                 let labels = root.at(&["spec", "template", "metadata", "labels"]);
-                labels.filter(|l| l.len() > 0).map(Node::to_doc)
+                labels.filter(|l| !l.is_empty()).map(Node::to_doc)
             }
             JobCompletions => when(!given(parent, "parallelism"), || int(1)),
             JobBackoffLimit => {
@@ -238,10 +244,10 @@ impl Rule {
             CrdListKind => Some(text(&format!("{}List", word(parent, "kind")))),
             DeviceCount => when(matches!(word(parent, "allocationMode"), "" | "ExactCount"), || int(1)),
             DeviceAllocationMode => when(given(parent, "deviceClassName"), || text("ExactCount")),
-            DataSourceRef => parent.get("dataSource").filter(|n| n.len() > 0).map(Node::to_doc),
+            DataSourceRef => parent.get("dataSource").filter(|n| !n.is_empty()).map(Node::to_doc),
             DataSource => parent
                 .get("dataSourceRef")
-                .filter(|r| !given(*r, "namespace") && r.len() > 0)
+                .filter(|r| !given(*r, "namespace") && !r.is_empty())
                 .map(Node::to_doc),
             NamespaceLabels => namespace_labels(parent),
         };
@@ -414,6 +420,9 @@ mod tests {
             Some(json!("allocated")),
         );
         check(Rule::AggregatedRules, none.clone(), json!({"rules": []}), None);
+        let token = json!({"type": "kubernetes.io/service-account-token"});
+        check(Rule::TokenData, none.clone(), token, Some(json!("allocated")));
+        check(Rule::TokenData, none.clone(), json!({"type": "Opaque"}), None);
         check(
             Rule::TemplateLabels,
             none,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::event::{Actor, EventBody, EventId, Gap, GapReason, NewEvent, Occurrence, OccurrenceKind};
 use crate::key::ResourceKey;
-use crate::object::{Kind, Node, Object};
+use crate::object::{Doc, Object, write_number};
 use crate::stream::{Authority, Facet, Revision, Scope, StreamId};
 
 /// Computes the id of an event: a hash of its stream, its place there and what it says.
@@ -39,13 +39,12 @@ impl Form {
         self.0.push(tag);
     }
 
-    /// Writes a length or number in as many bytes as it needs, seven bits in each (LEB128).
-    fn number(&mut self, mut n: u64) {
-        while n >= 0x80 {
-            self.0.push(n as u8 | 0x80);
-            n >>= 7;
-        }
-        self.0.push(n as u8);
+    fn number(&mut self, n: u64) {
+        write_number(&mut self.0, n);
+    }
+
+    fn doc(&mut self, doc: &Doc) {
+        doc.write_canonical(&mut self.0);
     }
 
     fn text(&mut self, text: &str) {
@@ -121,7 +120,7 @@ impl Form {
         match &event.body {
             EventBody::Applied(object) => {
                 self.tag(0);
-                self.node(object.root());
+                self.doc(object.doc());
             }
             EventBody::Deleted(last) => {
                 self.tag(1);
@@ -149,7 +148,7 @@ impl Form {
     fn object(&mut self, object: Option<&Object>) {
         self.tag(u8::from(object.is_some()));
         if let Some(object) = object {
-            self.node(object.root());
+            self.doc(object.doc());
         }
     }
 
@@ -175,7 +174,7 @@ impl Form {
         self.optional(user.as_deref());
         self.tag(u8::from(detail.is_some()));
         if let Some(detail) = detail {
-            self.node(detail.root());
+            self.doc(detail);
         }
     }
 
@@ -207,37 +206,5 @@ impl Form {
             self.text(kind);
         }
         self.text(namespace);
-    }
-
-    fn node(&mut self, node: Node<'_>) {
-        match node.kind() {
-            Kind::Null => self.tag(0),
-            Kind::Bool => self.tag(1 + u8::from(node.as_bool() == Some(true))),
-            Kind::Int => {
-                self.tag(3);
-                self.0.extend_from_slice(&node.as_i64().unwrap_or_default().to_le_bytes());
-            }
-            Kind::Float => {
-                self.tag(4);
-                self.0.extend_from_slice(&node.as_f64().unwrap_or_default().to_bits().to_le_bytes());
-            }
-            Kind::Str => {
-                self.tag(5);
-                self.text(node.as_str().unwrap_or_default());
-            }
-            Kind::List => {
-                self.tag(6);
-                self.number(node.len() as u64);
-                node.children().for_each(|n| self.node(n));
-            }
-            Kind::Map => {
-                self.tag(7);
-                self.number(node.len() as u64);
-                for child in node.children() {
-                    self.text(child.key());
-                    self.node(child);
-                }
-            }
-        }
     }
 }

@@ -141,16 +141,28 @@ impl Splitter {
     fn advance(&mut self, count: usize) {
         let passed = &self.buffer[self.at..self.at + count];
         self.place.byte += count as u64;
-        match passed.iter().rposition(|b| *b == b'\n') {
+        match memchr::memrchr(b'\n', passed) {
             None => self.place.column += count as u64,
             Some(last) => {
-                self.place.line += passed[..=last].iter().filter(|b| **b == b'\n').count() as u64;
+                self.place.line += memchr::memchr_iter(b'\n', &passed[..=last]).count() as u64;
                 self.place.column = (count - last) as u64;
             }
         }
         self.at += count;
     }
 }
+
+/// Bytes that begin or end something in JSON.
+const IS_MARK: [bool; 256] = {
+    let mut table = [false; 256];
+    let marks = b"\"{}[]";
+    let mut i = 0;
+    while i < marks.len() {
+        table[marks[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
 
 /// What is known of a value whose end has not been seen.
 #[derive(Default)]
@@ -173,10 +185,17 @@ impl Walk {
                 }
                 continue;
             }
+            if self.depth > 0 {
+                // Within a list or a map nothing but strings and brackets matters.
+                let rest = &text[i..];
+                i += rest.iter().position(|b| IS_MARK[*b as usize]).unwrap_or(rest.len());
+                if i == text.len() {
+                    return None;
+                }
+            }
             match text[i] {
-                b'"' if self.depth == 0 && self.started => return Some(i),
+                b'"' | b'{' | b'[' if self.depth == 0 && self.started => return Some(i),
                 b'"' => self.in_string = true,
-                b'{' | b'[' if self.depth == 0 && self.started => return Some(i),
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' if self.depth <= 1 => return Some(if self.depth == 0 { i } else { i + 1 }),
                 b'}' | b']' => self.depth -= 1,
@@ -191,23 +210,17 @@ impl Walk {
 
     /// Goes on within a string; returns how much of the text it takes, the closing quote included.
     fn string(&mut self, text: &[u8]) -> usize {
-        let mut i = 0;
-        while i < text.len() {
-            if self.escaped {
-                self.escaped = false;
-            } else {
-                match text[i] {
-                    b'"' => {
-                        self.in_string = false;
-                        return i + 1;
-                    }
-                    b'\\' => self.escaped = true,
-                    _ => {}
-                }
+        let mut i = usize::from(std::mem::take(&mut self.escaped));
+        while let Some(found) = text.get(i..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+            i += found + 1;
+            if text[i - 1] == b'"' {
+                self.in_string = false;
+                return i;
             }
+            self.escaped = i == text.len();
             i += 1;
         }
-        i
+        text.len()
     }
 
     /// Tells whether the end of the text ends the value, too: that of a number or a word.

@@ -114,7 +114,10 @@ fn read_header(reader: &mut impl BufRead) -> Result<Header, HeaderError> {
             }
             Some(_) => {
                 let (id, name) = reference(text).map_err(malformed)?;
-                references.insert(name.to_owned(), id);
+                // `--all` also lists the HEADs of linked work trees, which nobody can ask for here.
+                if !name.starts_with("worktrees/") {
+                    references.insert(name.to_owned(), id);
+                }
             }
         }
     }
@@ -135,8 +138,8 @@ fn capability(line: &str) -> Result<(), HeaderError> {
 fn reference(line: &str) -> Result<(ObjectId, &str), &'static str> {
     let (id, name) = line.split_once(' ').ok_or("it is not `ID NAME`")?;
     let id = ObjectId::from_hex(id.as_bytes()).map_err(|_| "it does not begin with an object id")?;
-    let valid =
-        name == "HEAD" || (name.starts_with("refs/") && gix::validate::reference::name(name.into()).is_ok());
+    let known = ["refs/", "worktrees/"].iter().any(|start| name.starts_with(start));
+    let valid = name == "HEAD" || (known && gix::validate::reference::name(name.into()).is_ok());
     if valid { Ok((id, name)) } else { Err("the name of the reference is not allowed") }
 }
 

@@ -108,6 +108,8 @@ fn timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// References that fetching makes for itself.
+pub(super) const OURS: &[u8] = b"refs/drift/";
 /// How many references a message names at most.
 const SUGGESTIONS: usize = 5;
 /// How many references are looked at for that: a repository can have millions.
@@ -157,8 +159,9 @@ impl GitRepo {
     fn reference_names(&self) -> Vec<String> {
         let Ok(platform) = self.repo.references() else { return Vec::new() };
         let Ok(all) = platform.all() else { return Vec::new() };
-        let mut names: Vec<String> =
-            all.take(LOOKED_AT).filter_map(Result::ok).map(|r| r.name().shorten().to_string()).collect();
+        let known =
+            all.take(LOOKED_AT).filter_map(Result::ok).filter(|r| !r.name().as_bstr().starts_with(OURS));
+        let mut names: Vec<String> = known.map(|r| r.name().shorten().to_string()).collect();
         names.sort();
         names.dedup();
         names

@@ -55,12 +55,12 @@ pub enum GitError {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// The remote wants other credentials, or any at all.
-    #[error("remote {url} refused access ({}); it may also not exist", if *with_credentials { "the credentials given were not accepted" } else { "no credentials were given" })]
+    #[error("remote {url} refused access: {why}")]
     Denied {
         /// The remote, without credentials.
         url: String,
-        /// Whether credentials had been given.
-        with_credentials: bool,
+        /// What became of the credentials.
+        why: &'static str,
     },
     /// The repository is sound but uses something not read here.
     #[error("{what}")]

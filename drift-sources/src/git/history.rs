@@ -79,6 +79,11 @@ pub struct ChangedFile {
 /// Newest commit time first; ids only make the order total.
 type Queue = BinaryHeap<(i64, std::cmp::Reverse<u64>, ObjectId)>;
 
+/// Whether the commit has parents that are not here. The list of a shallow clone also names true roots.
+pub(super) fn is_cut_off(boundary: &BTreeSet<ObjectId>, commit: &Commit) -> bool {
+    boundary.contains(&commit.id.0) && !commit.parents.is_empty()
+}
+
 /// What a walk needs of a commit.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -112,7 +117,7 @@ impl GitRepo {
             if touched {
                 out.commits.push(self.commit(CommitId(id))?);
             }
-            if boundary.contains(&id) {
+            if boundary.contains(&id) && is_cut_off(&boundary, &self.commit(CommitId(id))?) {
                 out.stopped = Some(HistoryStop::Shallow);
             }
             for parent in follow {

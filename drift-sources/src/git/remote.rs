@@ -12,6 +12,7 @@ use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit};
 use gix::remote::fetch::Shallow;
 use tempfile::TempDir;
 
+use super::commit::OURS;
 use super::open::{isolated, scratch};
 use super::spec::without_user_info;
 use super::{Credentials, Depth, GitError, GitOptions};
@@ -138,7 +139,7 @@ impl Job {
         // Ours, so that its settings are effective: those of `isolated` are.
         let options = isolated(&self.options.limits).with(gix::sec::Trust::Full);
         if self.folder.join("HEAD").is_file() {
-            return Ok(gix::open_opts(&self.folder, options)?);
+            return gix::open_opts(&self.folder, options);
         }
         let repo = gix::ThreadSafeRepository::init_opts(
             &self.folder,
@@ -183,20 +184,31 @@ impl Job {
 
     fn failure(&self, error: gix::Error) -> GitError {
         let url = without_user_info(&self.url);
-        if error.is_unauthenticated() || error.is_permission_denied() || mentions_refusal(&error) {
-            let with_credentials = self.url_and_credentials().is_ok_and(|(_, given)| given.is_some());
-            return GitError::Denied { url, with_credentials };
+        let given = self.url_and_credentials().is_ok_and(|(_, given)| given.is_some());
+        match refusal(&error, given) {
+            Some(why) => GitError::Denied { url, why },
+            None => GitError::Unreachable { url, limit: None, source: Some(Box::new(error)) },
         }
-        GitError::Unreachable { url, limit: None, source: Some(Box::new(error)) }
     }
 }
 
-/// An `io::Error` in the chain is where HTTP's 401 and 403 end up.
-fn mentions_refusal(error: &gix::Error) -> bool {
-    error
-        .iter_errors()
-        .filter_map(|e| e.downcast_ref::<std::io::Error>())
-        .any(|e| e.kind() == std::io::ErrorKind::PermissionDenied)
+/// Why access was refused, if that is what happened. HTTP's 401 ends up as an `io::Error` in the chain.
+fn refusal(error: &gix::Error, given: bool) -> Option<&'static str> {
+    use gix::protocol::transport::client::Error as Transport;
+    let in_clear = |e: &Transport| matches!(e, Transport::AuthenticationRefused(_));
+    if error.iter_errors().filter_map(|e| e.downcast_ref()).any(in_clear) {
+        return Some("it asks for credentials, which are not sent in clear text; use https or ssh");
+    }
+    let denied = |e: &std::io::Error| e.kind() == std::io::ErrorKind::PermissionDenied;
+    let denied = error.iter_errors().filter_map(|e| e.downcast_ref()).any(denied);
+    if !denied && !error.is_unauthenticated() && !error.is_permission_denied() {
+        return None;
+    }
+    Some(if given {
+        "the credentials given were not accepted, or may not read it"
+    } else {
+        "no credentials were given; it may also not exist"
+    })
 }
 
 fn answer(
@@ -229,7 +241,7 @@ fn prune(
     let mut edits = Vec::new();
     for reference in repo.references()?.all()?.filter_map(Result::ok) {
         let name = reference.name();
-        if !name.as_bstr().starts_with(b"refs/drift/") && !there.contains(name.as_bstr().as_bytes()) {
+        if !name.as_bstr().starts_with(OURS) && !there.contains(name.as_bstr().as_bytes()) {
             let change = Change::Delete {
                 expected: PreviousValue::Any,
                 log: gix::refs::transaction::RefLog::AndReference,
@@ -241,25 +253,21 @@ fn prune(
     Ok(())
 }
 
-/// Makes our `HEAD` what the remote's is.
+/// Makes our `HEAD` what the remote's is; its commit alone where its branch was not fetched.
 fn point_head(repo: &gix::Repository, map: &gix::remote::fetch::RefMap) -> Result<(), gix::Error> {
-    let head = map.remote_refs.iter().find(|r| r.unpack().0 == "HEAD");
-    let target = match head {
-        Some(Ref::Symbolic { target, .. } | Ref::Unborn { target, .. }) => symbolic(target)?,
-        Some(other) => match other.unpack().1 {
-            Some(id) => gix::refs::Target::Object(id.to_owned()),
-            None => return Ok(()),
-        },
-        None => return Ok(()),
+    let Some(head) = map.remote_refs.iter().find(|r| r.unpack().0 == "HEAD") else { return Ok(()) };
+    let new = match head {
+        Ref::Symbolic { target, .. } if repo.try_find_reference(target.as_bstr())?.is_some() => {
+            gix::refs::Target::Symbolic(symbolic_name(target.clone())?)
+        }
+        Ref::Symbolic { object, .. } | Ref::Direct { object, .. } | Ref::Peeled { object, .. } => {
+            gix::refs::Target::Object(*object)
+        }
+        Ref::Unborn { target, .. } => gix::refs::Target::Symbolic(symbolic_name(target.clone())?),
     };
-    let change = Change::Update { log: LogChange::default(), expected: PreviousValue::Any, new: target };
-    let name = symbolic_name("HEAD".into())?;
-    repo.edit_reference(RefEdit { change, name, deref: false })?;
+    let change = Change::Update { log: LogChange::default(), expected: PreviousValue::Any, new };
+    repo.edit_reference(RefEdit { change, name: symbolic_name("HEAD".into())?, deref: false })?;
     Ok(())
-}
-
-fn symbolic(target: &BString) -> Result<gix::refs::Target, gix::Error> {
-    Ok(gix::refs::Target::Symbolic(symbolic_name(target.clone())?))
 }
 
 fn symbolic_name(name: BString) -> Result<gix::refs::FullName, gix::Error> {

@@ -166,7 +166,7 @@ fn end_of_repository(path: &str) -> usize {
         }
     }
     // `/@scope/repo` is a name, not a revision.
-    let revision = path.match_indices('@').filter(|(i, _)| *i > 0 && !path[..*i].ends_with('/')).last();
+    let revision = path.rmatch_indices('@').find(|(i, _)| *i > 0 && !path[..*i].ends_with('/'));
     match revision {
         Some((i, _)) => i,
         None => path.find(':').unwrap_or(path.len()),

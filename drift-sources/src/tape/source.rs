@@ -197,7 +197,7 @@ impl<'a> Playing<'a> {
         let applied = self.applied(object, number, at);
         let is_skipping = self.is_skipping;
         if !self.listings.contains_key(&resource) {
-            let kind = Some((applied.key.group.clone(), applied.key.kind.clone()));
+            let kind = Some((Arc::clone(&applied.key.group), Arc::clone(&applied.key.kind)));
             let scope = Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() };
             self.put(Observation::RelistStarted(scope.clone()));
             let listing = Listing { scope, last: at, is_damaged: false, skipped: Vec::new() };

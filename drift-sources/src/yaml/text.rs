@@ -14,12 +14,13 @@ pub(super) struct Part<'a> {
 
 /// Turns UTF-16 with a byte order mark into UTF-8 and drops the mark, as go-yaml does.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, [u8]>, YamlError> {
-    let (wide, rest): (fn([u8; 2]) -> u16, &[u8]) = match bytes {
+    let (little, rest) = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => return Ok(Cow::Borrowed(rest)),
-        [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
-        [0xfe, 0xff, rest @ ..] => (u16::from_be_bytes, rest),
+        [0xff, 0xfe, rest @ ..] => (true, rest),
+        [0xfe, 0xff, rest @ ..] => (false, rest),
         _ => return Ok(Cow::Borrowed(bytes)),
     };
+    let wide = |pair| if little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) };
     let wrong = YamlError { line: 1, column: 1, kind: ErrorKind::Encoding("UTF-16") };
     let units = rest.chunks_exact(2).map(|pair| wide([pair[0], pair[1]]));
     let text: String = char::decode_utf16(units).collect::<Result<_, _>>().map_err(|_| wrong.clone())?;
@@ -38,7 +39,7 @@ pub(super) fn split(bytes: &[u8]) -> Vec<Part<'_>> {
     let (mut start, mut start_line, mut at, mut line) = (0, 1, 0, 1);
     let mut content = Content::Nothing;
     while at < bytes.len() {
-        let end = bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |i| at + i + 1);
+        let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i + 1);
         let text = &bytes[at..end];
         // Directives (`%YAML 1.2`) stand before the line that begins their document.
         if is_separator(text) && content != Content::Directives {
@@ -90,6 +91,9 @@ impl<'a> Part<'a> {
 
     /// Refuses characters that YAML does not allow; JSON allows some of them.
     pub(super) fn check_characters(self, text: &str) -> Result<(), YamlError> {
+        if text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n')) {
+            return Ok(());
+        }
         match text.char_indices().find(|(_, c)| is_forbidden(*c)) {
             None => Ok(()),
             Some((at, c)) => Err(self.error(at, ErrorKind::Character(c as u32))),

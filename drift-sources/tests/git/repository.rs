@@ -29,18 +29,17 @@ impl Repository {
     }
 
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        self.git_at(args, self.clock, &[])
+        self.git_with_input(args, &[])
     }
 
     /// Runs `git` with `input`; panics with its message if it fails.
-    pub(crate) fn git_at(&self, args: &[&str], clock: i64, input: &[u8]) -> String {
+    pub(crate) fn git_with_input(&self, args: &[&str], input: &[u8]) -> String {
         let mut command = git_in(self.path());
-        let date = format!("{clock} +0200");
+        let date = format!("{} +0200", self.clock);
         command.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date).args(args);
         String::from_utf8_lossy(&run(command, input)).trim_end_matches('\n').to_owned()
     }
 
-    #[allow(dead_code)]
     pub(crate) fn write(&self, path: &str, content: &str) {
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -48,7 +47,6 @@ impl Repository {
     }
 
     /// Commits everything in the work tree, one minute after the commit before; returns the id.
-    #[allow(dead_code)]
     pub(crate) fn commit(&mut self, message: &str) -> String {
         self.clock += 60;
         self.git(&["add", "--all"]);
@@ -56,7 +54,6 @@ impl Repository {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    #[allow(dead_code)]
     pub(crate) fn bundle(&self, refs: &[&str]) -> PathBuf {
         let file = self.path().join("out.bundle");
         self.git(&[&["bundle", "create", "--quiet", "out.bundle"], refs].concat());

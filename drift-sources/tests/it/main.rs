@@ -1,4 +1,5 @@
 //! Integration tests of the sources.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 #[cfg(feature = "dump")]
 mod dump;

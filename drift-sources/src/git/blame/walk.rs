@@ -13,8 +13,8 @@ use gix::diff::blob::sources::byte_lines;
 use gix::diff::blob::{Algorithm, Diff, InternedInput, TokenSource};
 
 use super::super::files::over;
-use super::super::history::Node;
-use super::super::{BlobId, CommitId, GitError, GitRepo};
+use super::super::history::{Node, is_cut_off};
+use super::super::{BlobId, Commit, CommitId, GitError, GitRepo};
 use super::rename::renamed_from;
 use super::{BlameBasis, BlamedLine};
 
@@ -105,7 +105,6 @@ impl Walk<'_> {
 
     /// Hands the spans of `place` to the parents that have them; keeps the rest as its own.
     fn explain(&mut self, place: &Place, mut spans: Vec<Span>) -> Result<(), GitError> {
-        spans.sort_by_key(|s| s.here);
         let mut parents: Vec<Place> = Vec::new();
         for find in [Self::unrenamed, Self::renamed] {
             let all = self.node(place.commit)?.parents;
@@ -177,13 +176,15 @@ impl Walk<'_> {
         let mut out: Vec<Option<BlamedLine>> = vec![None; lines as usize];
         let mut commits = HashMap::new();
         for (place, spans) in self.origins {
-            if !commits.contains_key(&place.commit) {
-                commits.insert(place.commit, Arc::new(self.repo.commit(CommitId(place.commit))?));
-            }
-            let at_boundary = self.boundary.contains(&place.commit);
-            let basis = if at_boundary { BlameBasis::ShallowBoundary } else { BlameBasis::History };
+            let commit: Arc<Commit> = match commits.get(&place.commit) {
+                Some(commit) => Arc::clone(commit),
+                None => Arc::new(self.repo.commit(CommitId(place.commit))?),
+            };
+            commits.insert(place.commit, Arc::clone(&commit));
+            let cut_off = is_cut_off(&self.boundary, &commit);
+            let basis = if cut_off { BlameBasis::ShallowBoundary } else { BlameBasis::History };
             for (span, n) in spans.iter().flat_map(|s| (0..s.len).map(move |n| (s, n))) {
-                let (commit, path) = (Arc::clone(&commits[&place.commit]), Arc::clone(&place.path));
+                let (commit, path) = (Arc::clone(&commit), Arc::clone(&place.path));
                 out[(span.asked + n) as usize] =
                     Some(BlamedLine { commit, path, line: span.here + n + 1, basis });
             }
@@ -193,9 +194,11 @@ impl Walk<'_> {
     }
 }
 
-/// Parts the spans into what lies in `same`, as lines of the parent, and the rest. Both are in order.
-fn divide(spans: Vec<Span>, same: &[(Range<u32>, u32)]) -> (Vec<Span>, Vec<Span>) {
+/// Parts the spans into what lies in `same`, ranges in order, as lines of the parent, and the rest.
+fn divide(mut spans: Vec<Span>, same: &[(Range<u32>, u32)]) -> (Vec<Span>, Vec<Span>) {
     let (mut theirs, mut rest) = (Vec::new(), Vec::new());
+    // Spans can overlap here, where a merge has doubled lines; so what is left of them need not be in order.
+    spans.sort_by_key(|s| s.here);
     let mut first = 0;
     for span in spans {
         let end = span.here + span.len;
@@ -235,6 +238,11 @@ mod tests {
             (vec![span(0, 0, 9)], vec![span(0, 0, 3), span(5, 4, 4)], vec![span(3, 3, 2)]),
             (vec![span(10, 3, 2)], vec![], vec![span(10, 3, 2)]),
             (vec![span(1, 1, 1), span(7, 4, 3)], vec![span(1, 1, 1), span(8, 4, 2)], vec![span(7, 4, 1)]),
+            (
+                vec![span(0, 4, 9), span(20, 1, 1)],
+                vec![span(20, 1, 1), span(1, 4, 4)],
+                vec![span(0, 4, 1), span(5, 9, 4)],
+            ),
             (vec![span(0, 8, 4)], vec![span(0, 7, 1)], vec![span(1, 9, 3)]),
         ] {
             assert_eq!(divide(spans.clone(), &same), (theirs, rest), "{spans:?}");
