@@ -12,6 +12,7 @@ mod object;
 mod ownership;
 mod path;
 pub mod schema;
+pub mod redact;
 mod sink;
 mod source;
 mod store;

@@ -7,5 +7,7 @@ mod dump;
 mod manifests;
 #[cfg(feature = "tape")]
 mod tape;
+#[cfg(feature = "git")]
+mod git;
 #[cfg(feature = "manifests")]
 mod yaml;

@@ -13,7 +13,7 @@ use super::frame::{Codec, Frame, Kind};
 use super::home::Mark;
 use super::index::{self, Index};
 use super::reader::{decode, records_of};
-use super::segment::{self, Chain, HEAD, Head, Stop, Walk};
+use super::segment::{self, Chain, Dictionaries, HEAD, Head, Stop, Walk};
 use super::unavailable;
 
 /// A place where a store is not what was written.
@@ -73,6 +73,7 @@ struct Verifier {
     chain: Chain,
     codec: Codec,
     states: States,
+    dictionaries: Dictionaries,
     /// Last revisions.
     heads: HashMap<Arc<StreamId>, u64>,
     /// Number of the segment at hand.
@@ -95,6 +96,7 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
         chain: Chain::start(),
         codec: Codec::new()?,
         states: States::new(MEMORY, usize::MAX),
+        dictionaries: Dictionaries::default(),
         heads: HashMap::new(),
         segment: 0,
         broken: false,
@@ -134,6 +136,7 @@ impl Verifier {
         self.report.bytes += length;
         // Deltas do not reach over from the segment before.
         self.states.clear();
+        self.dictionaries = Dictionaries::default();
         match Head::read(&log, number) {
             Ok(head) if head.previous == self.chain.previous && head.first == self.chain.next => {}
             Ok(head) => {
@@ -205,13 +208,19 @@ impl Verifier {
                 self.chain = Chain { previous: frame.hash, next: frame.header.end() };
             }
         }
-        if frame.header.kind == Kind::Events {
-            self.records(at, frame);
+        match frame.header.kind {
+            Kind::Events => self.records(at, frame),
+            Kind::Break => {}
+            Kind::Dictionary => {
+                if let Err(what) = self.dictionaries.take(frame, &mut self.codec) {
+                    self.damage(at, &what);
+                }
+            }
         }
     }
 
     fn records(&mut self, at: u64, frame: &Frame<'_>) {
-        let records = match records_of(frame, &mut self.codec) {
+        let records = match records_of(frame, &mut self.codec, |n| self.dictionaries.find(n)) {
             Ok(records) => records,
             Err(what) => return self.damage(at, &what),
         };

@@ -4,11 +4,20 @@
 //! judgement is in `drift-core`.
 
 mod args;
+mod diff;
+mod external;
 mod failure;
+mod history;
+mod inputs;
 mod kinds;
 mod moment;
 mod output;
+mod recorded;
 mod selector;
+mod show;
+mod timeline;
+mod versions;
+mod words;
 
 use std::process::ExitCode;
 
@@ -16,7 +25,7 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use failure::Failure;
-use output::Outcome;
+use output::{Outcome, Screen};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -45,8 +54,13 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         .build()
         .map_err(|e| Failure::new("cannot start").because(&e))?;
     runtime.block_on(async {
-        match cli.command {
-            _ => Err(Failure::new("not yet")),
+        let screen = Screen::new(cli.color);
+        match &cli.command {
+            Command::Diff(args) => diff::run(args, screen).await,
+            Command::Timeline(args) => timeline::run(args, screen).await,
+            Command::Show(args) => show::run(args).await,
+            Command::History(args) => history::run(args, screen).await,
+            _ => Err(Failure::new("this command is not built yet")),
         }
     })
 }

@@ -25,7 +25,9 @@ pub(crate) fn who(actor: &Actor, owner: Option<&Owner>) -> Option<String> {
 
 /// Makes control characters visible: what comes from a cluster must not drive the reader's terminal.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() })
+        .collect()
 }
 
 /// Says in short what a change did to its field: `.spec.replicas 3 → 5`.
