@@ -24,6 +24,8 @@ fn writer() {
         options.segment_bytes = u64::MAX;
     }
     let store = EmbeddedStore::open_with(&dir, &options).unwrap();
+    // What the test harness wrote of this line must not run into the first of ours.
+    println!();
     let start = block_on(store.last_position()).unwrap().get();
     std::thread::scope(|scope| {
         for caller in 0..3u64 {
