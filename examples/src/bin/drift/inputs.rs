@@ -48,11 +48,6 @@ impl Notes {
     }
 
     /// Returns the texts.
-    pub(crate) fn into_texts(self) -> Vec<String> {
-        self.texts
-    }
-
-    /// Returns the texts.
     pub(crate) fn texts(&self) -> &[String] {
         &self.texts
     }

@@ -4,12 +4,15 @@
 //! judgement is in `drift-core`.
 
 mod args;
+mod cluster;
+mod compared;
 mod diff;
 mod external;
 mod failure;
 mod history;
 mod inputs;
 mod kinds;
+mod lookback;
 mod moment;
 mod output;
 mod recorded;
