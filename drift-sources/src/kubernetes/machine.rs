@@ -611,3 +611,6 @@ enum Change {
     Applied,
     Deleted,
 }
+
+#[cfg(test)]
+mod tests;

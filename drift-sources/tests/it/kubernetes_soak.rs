@@ -70,11 +70,11 @@ async fn soak(seed: u64) {
         let dice = &mut dice;
         let turn = &mut turn;
         rig.observe(|_, _| {
-            for _ in 0..1 + dice.roll(8) {
+            for _ in 0..dice.roll(3) {
                 change(&fake, dice, *turn);
                 *turn += 1;
             }
-            if dice.roll(150) == 0 {
+            if dice.roll(100) == 0 {
                 mischief(&fake, dice);
             }
             // A restart in the first and second part, the compaction in the second.

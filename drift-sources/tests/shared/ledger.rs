@@ -26,6 +26,9 @@ pub(crate) struct Ledger {
     pub(crate) checkpoints: u32,
     /// The last checkpoint that was kept.
     pub(crate) cursor: Option<Cursor>,
+    /// What was told twice in one run, outside of listings.
+    pub(crate) strays: Vec<Version>,
+    run: BTreeSet<Version>,
     /// Whether something came since the last checkpoint.
     pub(crate) unkept: bool,
     listing: BTreeMap<Scope, BTreeSet<ResourceKey>>,
@@ -70,12 +73,17 @@ impl Ledger {
     }
 
     fn record(&mut self, version: Version) {
+        let listed = self.listing.keys().any(|scope| scope.contains(&version.key));
+        if !self.run.insert(version.clone()) && !listed {
+            self.strays.push(version.clone());
+        }
         *self.recorded.entry(version).or_default() += 1;
     }
 
     /// The process dies: only what was kept stays.
     pub(crate) fn killed(&mut self) {
         self.listing.clear();
+        self.run.clear();
     }
 
     /// Tells whether a listing is under way.
@@ -111,6 +119,7 @@ impl Ledger {
                 lost.push(version);
             }
         }
+        assert!(self.strays.is_empty(), "told twice: {:?}", self.strays);
         let shown: Vec<_> = lost.iter().take(5).collect();
         assert!(
             lost.is_empty(),
