@@ -115,7 +115,8 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
     report.last_hash = blake3::Hash::from_bytes(chain.previous).to_hex().to_string();
     report.streams = heads.len() as u64;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
-        let what = format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
+        let what =
+            format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
         report.damage.push(Damage { segment, offset: 0, what });
     }
     Ok(report)
@@ -228,7 +229,8 @@ impl Verifier {
             let stream = records.stream(record);
             let head = self.heads.insert(Arc::clone(stream), record.revision.get()).unwrap_or(0);
             if record.revision.get() != head + 1 && !self.broken && !self.astray {
-                let what = format!("stream `{stream}` goes on at revision {}, not {}", record.revision, head + 1);
+                let what =
+                    format!("stream `{stream}` goes on at revision {}, not {}", record.revision, head + 1);
                 self.damage(at, &what);
             }
             let before = self.states.touch(stream).filter(|s| s.revision + 1 == record.revision.get());
