@@ -3,11 +3,11 @@
 
 #[cfg(feature = "dump")]
 mod dump;
+#[cfg(feature = "git")]
+mod git;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(feature = "tape")]
 mod tape;
-#[cfg(feature = "git")]
-mod git;
 #[cfg(feature = "manifests")]
 mod yaml;
