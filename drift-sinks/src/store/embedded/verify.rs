@@ -122,8 +122,7 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
     report.last_hash = blake3::Hash::from_bytes(chain.previous).to_hex().to_string();
     report.streams = heads.len() as u64;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
-        let what =
-            format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
+        let what = format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
         report.damage.push(Damage { segment, offset: 0, what });
     }
     Ok(report)
@@ -234,17 +233,10 @@ impl Verifier {
         };
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);
-<<<<<<< HEAD
-            let head = self.heads.insert(Arc::clone(stream), record.revision.get()).unwrap_or(0);
-            if record.revision.get() != head + 1 && !self.broken && !self.astray {
-                let what =
-                    format!("stream `{stream}` goes on at revision {}, not {}", record.revision, head + 1);
-=======
             let revision = record.revision.get();
             let head = self.heads.insert(Arc::clone(stream), revision).unwrap_or(0);
             if revision != head + 1 && (revision <= head || !(self.broken || self.astray)) {
                 let what = format!("stream `{stream}` goes on at revision {revision}, not {}", head + 1);
->>>>>>> main
                 self.damage(at, &what);
             }
             let missing = revision.saturating_sub(head + 1);
