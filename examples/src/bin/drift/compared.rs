@@ -9,7 +9,6 @@ use drift_core::schema::SchemaSet;
 use drift_core::{Gap, Object, ResourceKey};
 
 use crate::failure::Failure;
-use crate::inputs::Notes;
 use crate::inputs::desired::Desired;
 use crate::inputs::live::{Live, LiveFrom, Wanted};
 use crate::inputs::schemas;
