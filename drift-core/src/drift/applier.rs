@@ -17,6 +17,10 @@ pub struct Applier {
 }
 
 impl Applier {
+    pub(super) fn of(entry: &ManagedFieldsEntry) -> Self {
+        Self { manager: Arc::clone(&entry.manager), operation: entry.operation }
+    }
+
     pub(super) fn is(&self, entry: &ManagedFieldsEntry) -> bool {
         entry.manager == self.manager && entry.operation == self.operation && entry.subresource.is_empty()
     }

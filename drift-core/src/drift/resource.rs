@@ -12,7 +12,7 @@ use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
 use super::applier::{Applier, votes, winner};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
-use super::verdict::{Evidence, Verdict};
+use super::verdict::{Evidence, Knowledge, Verdict};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -77,6 +77,17 @@ pub fn compare_object(
     live: &Object,
     context: &Context<'_>,
 ) -> ResourceDrift {
+    compare_known(key, desired, live, context, None)
+}
+
+/// Compares one declared object with the live one of the same key, knowing the engine that declares it.
+pub(super) fn compare_known(
+    key: &ResourceKey,
+    desired: &Object,
+    live: &Object,
+    context: &Context<'_>,
+    knowledge: Option<&Knowledge<'_>>,
+) -> ResourceDrift {
     let mut result = ResourceDrift {
         key: key.clone(),
         status: Status::InSync,
@@ -86,6 +97,9 @@ pub fn compare_object(
         declared: None,
         creator: None,
         notes: Vec::new(),
+        app: None,
+        class: None,
+        rule: None,
     };
     let schema = match context.schema(desired, live) {
         Ok(schema) => schema.map(KindSchema::root),
@@ -106,7 +120,7 @@ pub fn compare_object(
     let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
     result.basis = basis(schema.is_some(), has_owners);
     if !differences.is_empty() {
-        judge(desired, live, differences, context, &mut result);
+        judge(desired, live, differences, (context, knowledge), &mut result);
     }
     result
 }
@@ -180,14 +194,17 @@ fn judge(
     desired: &Object,
     live: &Object,
     differences: Vec<Difference<'_>>,
-    context: &Context<'_>,
+    (context, knowledge): (&Context<'_>, Option<&Knowledge<'_>>),
     result: &mut ResourceDrift,
 ) {
     let managed = ManagedFields::of(live);
     if managed.unreadable() > 0 {
         result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable()));
     }
-    let applier = find_applier(desired, &managed, context);
+    let applier = match knowledge {
+        Some(knowledge) => managed.entries().iter().find(|e| knowledge.wrote(e)).map(Applier::of),
+        None => find_applier(desired, &managed, context),
+    };
     let applied = last_applied(live, &managed, applier.as_ref());
     let evidence = Evidence {
         kind: live.kind(),
@@ -195,6 +212,7 @@ fn judge(
         applier: applier.as_ref(),
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
+        knowledge,
     };
     let hides = secret::is_secret(live);
     for difference in differences {
@@ -236,6 +254,7 @@ fn change(d: Difference<'_>, verdict: Verdict, hides: bool) -> DriftChange {
         row,
         rule: None,
         line: None,
+        commit: None,
     }
 }
 
@@ -246,7 +265,7 @@ fn find_applier(desired: &Object, managed: &ManagedFields, context: &Context<'_>
         Some(applier) => {
             let same =
                 managed.entries().iter().find(|e| e.manager == applier.manager && e.subresource.is_empty());
-            same.map(|e| Applier { manager: Arc::clone(&e.manager), operation: e.operation })
+            same.map(Applier::of)
         }
         None => winner(&votes(desired, managed)),
     }

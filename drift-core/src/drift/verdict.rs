@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diff::{Difference, same_scalar};
-use crate::object::{Doc, Kind, Node};
+use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{ManagedFields, ManagedFieldsEntry, Operation};
 use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::ScalarKind;
@@ -21,6 +21,20 @@ pub(super) struct Evidence<'a> {
     pub(super) last_applied: Option<&'a Doc>,
     /// An autoscaler that is live aims at the object.
     pub(super) autoscaled: bool,
+    /// What is known of the engine that declares the object, if one does.
+    pub(super) knowledge: Option<&'a Knowledge<'a>>,
+}
+
+/// What is known of the engine that declares an object, besides what it declares now.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge<'a> {
+    /// Field managers under which the engine writes.
+    pub appliers: &'a [Arc<str>],
+    /// The object as the engine applied it last and, where that went only half through, before; `None` in it where it
+    /// was not declared then. `None` as a whole where it is not known what was applied.
+    pub applied: Option<Vec<Option<&'a Object>>>,
+    /// The object as others declare it that write under the same managers.
+    pub others: Vec<&'a Object>,
 }
 
 /// A verdict on one difference.
@@ -44,6 +58,7 @@ impl Evidence<'_> {
             (None, Some(live)) => self.added(d, live, entry),
             (None, None) => None,
         }
+        .map(|(op, class, row)| self.by_knowledge(d, entry, (op, class, row)))
         .map(|(op, class, row)| {
             let cause = self.cause(class, entry, &d.path);
             Verdict { op, class, cause, owner: if op == Op::Remove { None } else { owner }, row }
@@ -53,7 +68,7 @@ impl Evidence<'_> {
     /// Returns the owner that wrote last: rather not the applier, then the newest.
     fn owner<'s>(&'s self, path: &'s FieldPath) -> Option<&'s ManagedFieldsEntry> {
         let rank = |e: &&'s ManagedFieldsEntry| {
-            let foreign = self.applier.is_none_or(|a| !a.is(e));
+            let foreign = !self.is_applier(e);
             // `scale` entries carry no time and are made by the newest writers of replicas.
             (foreign, &*e.subresource == "scale", e.time)
         };
@@ -61,7 +76,54 @@ impl Evidence<'_> {
     }
 
     fn is_applier(&self, entry: &ManagedFieldsEntry) -> bool {
-        self.applier.is_some_and(|a| a.is(entry))
+        self.knowledge.is_some_and(|k| k.wrote(entry)) || self.applier.is_some_and(|a| a.is(entry))
+    }
+
+    /// Corrects a verdict by what the engine is known to have applied.
+    fn by_knowledge(
+        &self,
+        d: &Difference<'_>,
+        entry: Option<&ManagedFieldsEntry>,
+        verdict: (Op, Class, Row),
+    ) -> (Op, Class, Row) {
+        let Some(knowledge) = self.knowledge else { return verdict };
+        let (op, class, row) = verdict;
+        if class == Class::Managed {
+            return verdict;
+        }
+        if self.autoscaled && d.path.to_string() == ".spec.replicas" && entry.is_none_or(is_autoscaler) {
+            return (op, Class::Managed, Row::ControllersOwn);
+        }
+        let applier = entry.is_some_and(|e| self.is_applier(e));
+        if applier && d.live.is_some_and(|live| knowledge.others_say(&d.path, live)) {
+            let class = if op == Op::Add { Class::Added } else { Class::Changed };
+            return (op, class, Row::DifferentByOther);
+        }
+        let Some(applied) = &knowledge.applied else { return verdict };
+        let applied: Vec<Option<Node<'_>>> =
+            applied.iter().map(|o| o.and_then(|o| lookup(o.root(), &d.path))).collect();
+        let was = |live: Node<'_>| applied.iter().flatten().any(|a| same(*a, live));
+        let co_owned = applier || self.managed.owners(&d.path).any(|e| self.is_applier(e));
+        let (class, row) = match (d.desired, d.live) {
+            (Some(desired), Some(live)) => {
+                let moved = applied.iter().any(|a| !a.is_some_and(|a| same(a, desired) && same(desired, a)));
+                match (moved, was(live), entry) {
+                    (true, true, entry) if co_owned || entry.is_none() => {
+                        (Class::PendingSync, Row::DifferentAsApplied)
+                    }
+                    (true, false, Some(_)) if applier => (Class::PendingSync, Row::DifferentAsApplied),
+                    (false, _, Some(_)) if applier => (Class::Mutated, Row::DifferentByAdmission),
+                    _ => (Class::Changed, Row::DifferentByOther),
+                }
+            }
+            (Some(_), None) if applied.iter().all(Option::is_some) && !applied.is_empty() => {
+                (Class::Removed, Row::DeclaredOnly)
+            }
+            (Some(_), None) => (Class::PendingSync, Row::DeclaredOnly),
+            (None, _) if applied.iter().any(Option::is_some) => (Class::PendingRemoval, Row::OnceApplied),
+            (None, _) => (class, row),
+        };
+        (op, class, row)
     }
 
     fn replaced(
@@ -157,6 +219,21 @@ impl Evidence<'_> {
             (_, Some(_)) => CauseClass::AutomationInconsistency,
         }
     }
+}
+
+impl Knowledge<'_> {
+    pub(super) fn wrote(&self, entry: &ManagedFieldsEntry) -> bool {
+        entry.subresource.is_empty() && self.appliers.contains(&entry.manager)
+    }
+
+    fn others_say(&self, path: &FieldPath, live: Node<'_>) -> bool {
+        self.others.iter().filter_map(|o| lookup(o.root(), path)).any(|o| same(o, live))
+    }
+}
+
+/// Only an autoscaler writes through `scale` as a part of the platform.
+fn is_autoscaler(entry: &ManagedFieldsEntry) -> bool {
+    controllers::is_autoscaler(&entry.manager)
 }
 
 fn to_owner(entry: &ManagedFieldsEntry) -> Owner {
