@@ -36,4 +36,4 @@ pub use report::{
     Row, Status, Summary,
 };
 pub use resource::{Context, compare_object};
-pub use verdict::Knowledge;
+pub use verdict::{Knowledge, lookup as value_at, owned_part};

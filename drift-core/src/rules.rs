@@ -29,6 +29,8 @@ pub enum Effect {
     Whole,
     /// That the resource is extra, and nothing else.
     Extra,
+    /// That the resource is missing, and nothing else.
+    Missing,
     /// Some fields.
     Fields(FieldRule),
 }
@@ -162,7 +164,8 @@ impl RuleSet {
             match &rule.effect {
                 Effect::Whole => hide_whole(rule, resource),
                 Effect::Extra if resource.status == Status::Extra => hide_whole(rule, resource),
-                Effect::Extra => {}
+                Effect::Missing if resource.status == Status::Missing => hide_whole(rule, resource),
+                Effect::Extra | Effect::Missing => {}
                 Effect::Fields(fields) => {
                     hide_fields(rule, fields, resource, sides, jq, problems);
                 }

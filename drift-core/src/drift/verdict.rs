@@ -259,7 +259,7 @@ fn same(applied: Node<'_>, other: Node<'_>) -> bool {
 }
 
 /// Follows a typed path in a document that may lack defaulted key fields.
-pub(crate) fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
+pub fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
     path.elements().iter().try_fold(root, |at, element| match element {
         PathElement::Field(name) => at.get(name),
         PathElement::Index(i) => at.children().nth(*i),
@@ -275,4 +275,48 @@ pub(crate) fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
 
 fn scalar(node: Node<'_>) -> Option<Scalar> {
     Scalar::from_value(&node.to_value())
+}
+
+/// Returns the part of a document that is in a set of fields; the keys of list elements come along.
+pub fn owned_part(root: Node<'_>, fields: &crate::ownership::FieldSet) -> Option<serde_json::Value> {
+    use serde_json::{Map, Value};
+    if fields.is_leaf() {
+        return Some(root.to_value());
+    }
+    match root.kind() {
+        Kind::Map => {
+            let mut map = Map::new();
+            for (element, below) in fields.children() {
+                if let PathElement::Field(name) = element
+                    && let Some(child) = root.get(name)
+                    && let Some(part) = owned_part(child, below)
+                {
+                    map.insert(name.to_string(), part);
+                }
+            }
+            Some(Value::Object(map))
+        }
+        Kind::List => {
+            let mut list = Vec::new();
+            for child in root.children() {
+                let hit = fields.children().find(|(element, _)| match element {
+                    PathElement::Key(keys) => {
+                        keys.iter().all(|(k, v)| child.get(k).is_none_or(|f| scalar(f).as_ref() == Some(v)))
+                    }
+                    PathElement::Value(v) => scalar(child).as_ref() == Some(v),
+                    _ => false,
+                });
+                let Some((element, below)) = hit else { continue };
+                let mut part = owned_part(child, below)?;
+                if let (PathElement::Key(keys), Value::Object(map)) = (element, &mut part) {
+                    for (name, value) in keys {
+                        map.entry(name.to_string()).or_insert_with(|| value.to_value());
+                    }
+                }
+                list.push(part);
+            }
+            Some(Value::Array(list))
+        }
+        _ => Some(root.to_value()),
+    }
 }
