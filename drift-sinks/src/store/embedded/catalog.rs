@@ -5,6 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use drift_core::{Position, Revision, StoreError, StreamId};
+use foldhash::fast::RandomState;
 
 use super::disk;
 use super::frame::Hash;
@@ -15,7 +16,7 @@ use super::unavailable;
 /// The streams and segments of a store.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    numbers: HashMap<Arc<StreamId>, usize>,
+    numbers: HashMap<Arc<StreamId>, usize, RandomState>,
     histories: Vec<History>,
     /// The last one is open.
     segments: Vec<Segment>,

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use drift_core::wire::StreamV1;
 use drift_core::{Position, StreamId};
 
 use super::frame::{Hash, MAX_BODY, u32_at, u64_at};
@@ -104,7 +105,7 @@ impl Index {
             varint(u64::from(*offset), &mut runs);
         }
         for run in &self.runs {
-            let name = serde_json::to_vec(&*run.stream).expect("a stream id is plain data");
+            let name = serde_json::to_vec(&StreamV1::from(&*run.stream)).expect("a stream id is plain data");
             varint(name.len() as u64, &mut runs);
             runs.extend_from_slice(&name);
             varint(run.first, &mut runs);
@@ -184,7 +185,8 @@ fn parse_tail(packed: &[u8], entries: usize) -> Option<Tail> {
     }
     let (mut runs, mut sum) = (Vec::new(), 0);
     while !rest.is_empty() {
-        let stream = Arc::new(serde_json::from_slice(take_sized(&mut rest)?).ok()?);
+        let name: StreamV1 = serde_json::from_slice(take_sized(&mut rest)?).ok()?;
+        let stream = Arc::new(name.into());
         let first = take_varint(&mut rest)?;
         let count = u32::try_from(take_varint(&mut rest)?).ok()?;
         sum += count as usize;

@@ -249,8 +249,6 @@ pub(super) struct Chain {
 pub(super) struct Break {
     /// First position that is missing, and the one to go on with.
     pub(super) lost: (u64, u64),
-    /// Bytes that could not be kept.
-    pub(super) bytes: u64,
     /// Where the file as it was found is kept, below the store's folder.
     pub(super) kept: String,
     /// Hash that the next frame names as its predecessor's; without it the chain goes on from the break itself.

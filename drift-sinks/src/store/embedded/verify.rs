@@ -1,6 +1,6 @@
 //! Reading everything and checking all that can be checked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub struct VerifyReport {
     pub breaks: Vec<(Position, Position)>,
     /// Events that cannot be read because they build on one that a repair could not keep.
     pub unreadable: u64,
+    /// Streams that miss events, with how many: lost ones before another one, and unreadable ones.
+    pub incomplete: BTreeMap<StreamId, u64>,
     /// What a killed writer left at the end; not acknowledged, cut off when the store is opened next.
     pub torn: Option<Recovered>,
     /// What is damaged, in order.
@@ -102,13 +104,18 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
         broken: false,
         astray: false,
     };
-    for number in 1..=last {
-        verifier.segment = number;
-        if numbers.binary_search(&number).is_err() {
+    let mut expected = 1;
+    for number in numbers {
+        if number > expected {
+            verifier.segment = expected;
             verifier.damage(0, "the file is missing");
-            continue;
         }
+        (verifier.segment, expected) = (number, number.saturating_add(1));
         verifier.segment(store, mark, last)?;
+    }
+    if expected <= last {
+        verifier.segment = expected;
+        verifier.damage(0, "the file is missing");
     }
     let Verifier { mut report, chain, heads, segment, .. } = verifier;
     report.last_position = super::open::last(&chain);
@@ -226,13 +233,19 @@ impl Verifier {
         };
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);
-            let head = self.heads.insert(Arc::clone(stream), record.revision.get()).unwrap_or(0);
-            if record.revision.get() != head + 1 && !self.broken && !self.astray {
-                let what = format!("stream `{stream}` goes on at revision {}, not {}", record.revision, head + 1);
+            let revision = record.revision.get();
+            let head = self.heads.insert(Arc::clone(stream), revision).unwrap_or(0);
+            if revision != head + 1 && (revision <= head || !(self.broken || self.astray)) {
+                let what = format!("stream `{stream}` goes on at revision {revision}, not {}", head + 1);
                 self.damage(at, &what);
             }
-            let before = self.states.touch(stream).filter(|s| s.revision + 1 == record.revision.get());
-            if record.back > 0 && before.is_none() && (self.broken || self.astray) {
+            let missing = revision.saturating_sub(head + 1);
+            let before = self.states.touch(stream).filter(|s| s.revision + 1 == revision);
+            let unreadable = record.back > 0 && before.is_none() && (self.broken || self.astray);
+            if missing > 0 || unreadable {
+                *self.report.incomplete.entry((**stream).clone()).or_default() += missing + u64::from(unreadable);
+            }
+            if unreadable {
                 self.report.unreadable += 1;
                 continue;
             }

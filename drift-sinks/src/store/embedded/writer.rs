@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, atomic::AtomicU64, atomic::Ordering};
 
 use drift_core::{Append, Event, NewEvent, Position, Revision, StoreError, StreamId, wire};
+use foldhash::fast::RandomState;
 use futures::channel::oneshot;
 
 use super::cache::{State, States};
@@ -71,6 +72,9 @@ pub(super) struct Writer {
     pub(super) poisoned: Option<String>,
 }
 
+/// Last revisions of streams; not the standard hasher, which would be a quarter of the writer's work.
+type Heads = HashMap<Arc<StreamId>, u64, RandomState>;
+
 /// A group that is not yet written.
 #[derive(Debug, Default)]
 struct Group {
@@ -79,7 +83,7 @@ struct Group {
     /// Number and offset of new dictionaries.
     dictionaries: Vec<(u8, u64)>,
     /// Last revisions, where the group changes them.
-    heads: HashMap<Arc<StreamId>, u64>,
+    heads: Heads,
     /// Position of the next event.
     next: Position,
     /// Position of the next frame.
@@ -145,7 +149,7 @@ impl Writer {
             }
         }
         let first = group.next;
-        let mut heads = HashMap::new();
+        let mut heads = Heads::default();
         let encoded = match self.encode(group, &mut heads, batch) {
             Ok(encoded) => encoded,
             Err(e) => {
@@ -181,7 +185,7 @@ impl Writer {
     fn encode(
         &mut self,
         group: &mut Group,
-        heads: &mut HashMap<Arc<StreamId>, u64>,
+        heads: &mut Heads,
         batch: Vec<Append>,
     ) -> Result<Vec<Encoded>, StoreError> {
         let mut all = Vec::with_capacity(batch.iter().map(|part| part.events.len()).sum());
