@@ -19,6 +19,8 @@ mod sink;
 mod source;
 mod store;
 mod stream;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};
