@@ -3,30 +3,37 @@
 //! This crate does no IO, starts no thread and reads no clock: time is an argument, and the same log gives the same
 //! bytes. Sources of observations live in `drift-sources`, stores and reports in `drift-sinks`.
 
+mod diff;
 pub mod drift;
 mod event;
 mod finding;
+pub mod ingest;
 mod key;
 mod object;
 mod ownership;
 mod path;
+pub mod schema;
+pub mod redact;
+pub mod replay;
 mod sink;
 mod source;
 mod store;
 mod stream;
 pub mod wire;
 
+pub use diff::{Diff, FieldChange, PatchError, diff};
 pub use event::{
     Actor, Applied, Deleted, Event, EventBody, EventId, Gap, GapReason, NewEvent, Observation, Occurrence,
     OccurrenceKind, Origin,
 };
 pub use finding::{Finding, FindingBody, FindingId};
+pub use ingest::Ingest;
 pub use key::{Cursor, KeyError, ResourceKey, ResourceVersion, SourceRevision, Uid};
 pub use object::{
     BuildError, Children, DecodeError, Doc, DocBuilder, Kind, Node, Object, ObjectError, PackError, Packed,
     Packer,
 };
-pub use ownership::Operation;
+pub use ownership::{FieldSet, FieldSetError, ManagedFields, ManagedFieldsEntry, Operation};
 pub use path::{FieldPath, PathElement, PathError, Scalar};
 pub use sink::{Sink, SinkError};
 pub use source::{Source, SourceError};

@@ -5,12 +5,14 @@
 //! An [`Object`] is a `Doc` that is known to name a kind.
 
 mod builder;
+mod canonical;
 mod json;
 mod pack;
 
 use std::fmt;
 
 pub use builder::{BuildError, DocBuilder};
+pub(crate) use canonical::write_number;
 pub use json::DecodeError;
 pub use pack::{PackError, Packed, Packer};
 
@@ -105,9 +107,18 @@ impl fmt::Debug for Node<'_> {
     }
 }
 
+/// Splits the data of a string slot into place and length in the heap.
+fn split(data: u64) -> (u32, u32) {
+    ((data >> 32) as u32, data as u32)
+}
+
 impl<'a> Node<'a> {
     fn slot(self) -> &'a Slot {
         &self.doc.slots[self.at as usize]
+    }
+
+    fn slots(self) -> &'a [Slot] {
+        &self.doc.slots[self.at as usize..][..self.slot().span as usize]
     }
 
     fn text(self, (at, len): (u32, u32)) -> &'a str {
@@ -141,8 +152,7 @@ impl<'a> Node<'a> {
 
     /// Returns the string, if it is one.
     pub fn as_str(self) -> Option<&'a str> {
-        let data = self.slot().data;
-        (self.kind() == Kind::Str).then(|| self.text(((data >> 32) as u32, data as u32)))
+        (self.kind() == Kind::Str).then(|| self.text(split(self.slot().data)))
     }
 
     /// Returns the boolean, if it is one.
@@ -219,21 +229,25 @@ impl<'a> Node<'a> {
 impl PartialEq for Node<'_> {
     /// Compares by content; a key that the nodes stand under does not count.
     fn eq(&self, other: &Self) -> bool {
-        let (a, b) = (self.slot(), other.slot());
-        if a.kind != b.kind {
-            return false;
-        }
-        match a.kind {
-            Kind::Null => true,
-            Kind::Bool | Kind::Int => a.data == b.data,
-            Kind::Float => self.as_f64() == other.as_f64(),
-            Kind::Str => self.as_str() == other.as_str(),
-            Kind::List | Kind::Map => {
-                a.span == b.span
-                    && a.data == b.data
-                    && self.children().zip(other.children()).all(|(x, y)| x.key() == y.key() && x == y)
-            }
-        }
+        // Equal values have slots of the same shape one by one, so this is one flat loop. Bytes are compared and not
+        // text, since cutting text out of a heap looks for character boundaries.
+        let (xs, ys) = (self.slots(), other.slots());
+        let (x_heap, y_heap) = (self.doc.heap.as_bytes(), other.doc.heap.as_bytes());
+        let same_text = |(x, x_len): (u32, u32), (y, y_len): (u32, u32)| {
+            x_len == y_len && x_heap[x as usize..][..x_len as usize] == y_heap[y as usize..][..y_len as usize]
+        };
+        let same = |x: &Slot, y: &Slot| {
+            x.kind == y.kind
+                && x.span == y.span
+                && match x.kind {
+                    Kind::Float => f64::from_bits(x.data) == f64::from_bits(y.data),
+                    Kind::Str => same_text(split(x.data), split(y.data)),
+                    _ => x.data == y.data,
+                }
+        };
+        xs.len() == ys.len()
+            && same(&xs[0], &ys[0])
+            && xs[1..].iter().zip(&ys[1..]).all(|(x, y)| same_text(x.key, y.key) && same(x, y))
     }
 }
 

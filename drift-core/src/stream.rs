@@ -73,6 +73,13 @@ impl Scope {
             && self.kind.as_ref().is_none_or(|(g, k)| *g == key.group && (k.is_empty() || *k == key.kind))
             && (self.namespace.is_empty() || self.namespace == key.namespace)
     }
+
+    /// Tells whether some resource may lie in both scopes.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.cluster == other.cluster
+            && (self.kind.is_none() || other.kind.is_none() || self.kind == other.kind)
+            && (self.namespace.is_empty() || other.namespace.is_empty() || self.namespace == other.namespace)
+    }
 }
 
 impl fmt::Display for Scope {

@@ -1,34 +1,216 @@
-//! The wire format of events, version 1.
+//! The wire format of events, version 1.0.
+//!
+//! One event is a header of text and JSON: `drift/1.0 whole 0123456789abcdef {"stream":...}`. `whole` or `delta` says
+//! whether the object is there or only what changed against the previous one of the stream. The 16 digits are a
+//! checksum over the event's id, the rest of the header and the JSON: it finds damage, and a delta that was applied
+//! to another document than it was made for.
+//!
+//! A minor version adds fields that a reader may leave out and that do not count for the id; a reader of an older minor
+//! may read but not write such an event back, see [`Version::is_known`]. All else is a new major version.
 
-use crate::event::{EventBody, EventId, NewEvent, Occurrence};
-use crate::stream::{Revision, StreamId};
+mod delta;
+mod event_v1;
+mod id;
 
-/// Computes the id of an event: a hash of its stream, its place there and what it says.
-///
-/// When it was observed, by which source and where in the store is left out, so that the same fact has one id.
-pub fn event_id(stream: &StreamId, revision: Revision, event: &NewEvent) -> EventId {
-    let mut hasher = blake3::Hasher::new();
-    let mut part = |tag: &str, text: &str| {
-        hasher.update(tag.as_bytes()).update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
-    };
-    part("stream", &serde_json::to_string(stream).expect("a stream id is plain data"));
-    part("revision", &revision.to_string());
-    part("uid", event.uid.as_ref().map_or("", |u| u.as_str()));
-    match &event.body {
-        EventBody::Applied(object) => part("applied", &object.doc().to_json()),
-        EventBody::Deleted(last) => {
-            part("deleted", &last.as_ref().map_or_else(String::new, |o| o.doc().to_json()))
-        }
-        EventBody::Happened(Occurrence { kind, about, at, reason, message, actor, detail }) => {
-            let head = serde_json::to_string(&(kind, about, at, &**reason, &**message, actor));
-            part("happened", &head.expect("an occurrence is plain data"));
-            part("detail", &detail.as_ref().map_or_else(String::new, |d| d.to_json()));
-        }
-        EventBody::Gap(gap) => part("gap", &serde_json::to_string(gap).expect("a gap is plain data")),
-        EventBody::Relisted(scope) => {
-            part("relisted", &serde_json::to_string(scope).expect("a scope is plain data"))
-        }
-        EventBody::Checkpoint => part("checkpoint", event.origin.cursor.as_ref().map_or("", |c| c.as_str())),
+use std::fmt;
+
+pub use delta::{Delta, DeltaError};
+pub use event_v1::{AuthorityV1, BodyV1, EventV1, OccurrenceV1, StreamV1};
+pub use id::event_id;
+
+use crate::event::{Event, EventBody, EventId};
+use crate::object::{Doc, ObjectError};
+
+/// A version of the wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// Readers refuse another one.
+    pub major: u16,
+    /// Readers of an older one may read, not write back.
+    pub minor: u16,
+}
+
+impl Version {
+    /// The version that [`encode`] writes.
+    pub const CURRENT: Self = Self { major: 1, minor: 0 };
+
+    /// Tells whether this program knows all that an event of the version may say, and so may write it back.
+    pub fn is_known(self) -> bool {
+        self.major == Self::CURRENT.major && self <= Self::CURRENT
     }
-    EventId::from_bytes(*hasher.finalize().as_bytes())
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Why bytes are no event that can be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// Written by a newer program: use that one.
+    #[error("wire format {found} is not known, this program reads {}", Version::CURRENT)]
+    Unsupported {
+        /// Version of the bytes.
+        found: Version,
+    },
+    /// The bytes do not begin with a header of the wire format.
+    #[error("no header of an event")]
+    Header,
+    /// The JSON is not an event.
+    #[error("not an event")]
+    Json(#[source] serde_json::Error),
+    /// A delta was read without the document before it.
+    #[error("the event is a delta and the document before it was not given")]
+    NeedsPrevious,
+    /// A delta does not fit the document before it.
+    #[error("the delta does not fit the document before it")]
+    Delta(#[from] DeltaError),
+    /// What a delta makes is no object.
+    #[error("the delta makes no object")]
+    Object(#[source] ObjectError),
+    /// The bytes are damaged, or a delta was applied to another document than it was made for.
+    #[error("the checksum does not match: damaged, or a delta to another document")]
+    Checksum,
+}
+
+/// Returns the document that an event carries: what the next delta of its stream may refer to.
+///
+/// "The previous document" of a stream is that of the last event before, applied or deleted, that carries one.
+pub fn document(event: &Event) -> Option<&Doc> {
+    match &event.body {
+        EventBody::Applied(object) | EventBody::Deleted(Some(object)) => Some(object.doc()),
+        _ => None,
+    }
+}
+
+/// Encodes an event: as a delta against the previous document of its stream if one is given and that is smaller.
+///
+/// A reader needs all events back to the last whole one, so a writer gives none every so many revisions.
+pub fn encode(event: &Event, previous: Option<&Doc>) -> Vec<u8> {
+    let delta =
+        previous.zip(document(event)).and_then(|(previous, next)| Delta::between(previous, next).ok());
+    let delta = delta.map(|delta| json(&EventV1::stored(event, delta_body(event, delta))));
+    // Where the bound does not decide, the whole is written too, to compare.
+    let least = document(event).map_or(0, Doc::json_len_at_least);
+    if let Some(delta) = delta.as_ref().filter(|json| json.len() < least) {
+        return framed(event.id, Form::Delta, delta);
+    }
+    let whole = json(&EventV1::stored(event, BodyV1::from(&event.body)));
+    match delta {
+        Some(delta) if delta.len() < whole.len() => framed(event.id, Form::Delta, &delta),
+        _ => framed(event.id, Form::Whole, &whole),
+    }
+}
+
+fn delta_body(event: &Event, delta: Delta) -> BodyV1 {
+    match event.body {
+        EventBody::Deleted(_) => BodyV1::DeletedDelta(delta),
+        _ => BodyV1::AppliedDelta(delta),
+    }
+}
+
+fn json(event: &EventV1) -> Vec<u8> {
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, event).expect("an event is plain data and a buffer takes all");
+    json
+}
+
+/// Whether bytes hold an event by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Whole,
+    Delta,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Delta => "delta",
+        }
+    }
+}
+
+fn checksum(id: EventId, version: Version, form: Form, json: &[u8]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(id.as_bytes()).update(format!("{version} {}\n", form.name()).as_bytes()).update(json);
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+fn framed(id: EventId, form: Form, json: &[u8]) -> Vec<u8> {
+    let version = Version::CURRENT;
+    let sum = checksum(id, version, form, json);
+    let mut bytes = format!("drift/{version} {} {sum} ", form.name()).into_bytes();
+    bytes.extend_from_slice(json);
+    bytes
+}
+
+struct Header<'a> {
+    version: Version,
+    form: Form,
+    checksum: &'a [u8],
+    json: &'a [u8],
+}
+
+fn header(bytes: &[u8]) -> Result<Header<'_>, WireError> {
+    let mut parts = bytes.splitn(4, |b| *b == b' ');
+    let mut part = || parts.next().ok_or(WireError::Header);
+    let version = parse_version(part()?).ok_or(WireError::Header)?;
+    if version.major != Version::CURRENT.major {
+        return Err(WireError::Unsupported { found: version });
+    }
+    let form = match part()? {
+        b"whole" => Form::Whole,
+        b"delta" => Form::Delta,
+        _ if !version.is_known() => return Err(WireError::Unsupported { found: version }),
+        _ => return Err(WireError::Header),
+    };
+    Ok(Header { version, form, checksum: part()?, json: part()? })
+}
+
+fn parse_version(name: &[u8]) -> Option<Version> {
+    let (major, minor) = std::str::from_utf8(name).ok()?.strip_prefix("drift/")?.split_once('.')?;
+    let number = |text: &str| text.parse().ok().filter(|n: &u16| n.to_string() == text);
+    Some(Version { major: number(major)?, minor: number(minor)? })
+}
+
+/// Returns the version that bytes are written in.
+///
+/// # Errors
+/// When they have no header, or one of another major version.
+pub fn version(bytes: &[u8]) -> Result<Version, WireError> {
+    header(bytes).map(|h| h.version)
+}
+
+/// Tells whether [`decode`] needs the previous document, from the header alone.
+///
+/// # Errors
+/// When the bytes have no header, or one of another major version.
+pub fn needs_previous(bytes: &[u8]) -> Result<bool, WireError> {
+    header(bytes).map(|h| h.form == Form::Delta)
+}
+
+/// Decodes an event and checks it; `previous` counts only where [`needs_previous`] says so.
+///
+/// Takes time and memory in proportion to the bytes and the previous document, whatever the bytes are.
+///
+/// # Errors
+/// When the bytes are of a newer version, damaged, or a delta to another document.
+pub fn decode(bytes: &[u8], previous: Option<&Doc>) -> Result<Event, WireError> {
+    let Header { version, form, checksum: sum, json } = header(bytes)?;
+    let event: EventV1 = serde_json::from_slice(json).map_err(|e| match version.is_known() {
+        true => WireError::Json(e),
+        false => WireError::Unsupported { found: version },
+    })?;
+    if event.body.is_delta() != (form == Form::Delta) {
+        return Err(WireError::Header);
+    }
+    let event = event.into_event(previous)?;
+    if checksum(event.id, version, form, json).as_bytes() != sum {
+        return Err(WireError::Checksum);
+    }
+    Ok(event)
 }

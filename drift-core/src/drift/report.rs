@@ -167,6 +167,8 @@ pub struct DriftChange {
     pub desired: Option<Value>,
     /// Live value; secrets are redacted.
     pub live: Option<Value>,
+    /// The value that is there by default, where somebody changed it.
+    pub default: Option<Value>,
     /// Owner of the live field; of several the one that wrote last.
     pub owner: Option<Owner>,
     /// User behind the change, where an audit source saw it.
@@ -219,6 +221,8 @@ pub struct ResourceDrift {
     pub applier: Option<Arc<str>>,
     /// Where it is declared.
     pub declared: Option<Declaration>,
+    /// Who created it, for one that nobody declares.
+    pub creator: Option<Owner>,
     /// What a reader should know besides: why it could not be compared, what was left out.
     pub notes: Vec<String>,
 }

@@ -2,16 +2,20 @@
 
 use super::{Doc, Kind, Node, Slot};
 
-/// Deepest nesting that is taken; the API server takes less.
-const MAX_DEPTH: usize = 256;
+/// Deepest nesting that is taken: what is built must be readable again as JSON, which is read 127 levels deep, and
+/// inside an event, which adds a few. Real objects stay below half of it.
+const MAX_DEPTH: usize = 120;
 
 /// A document that cannot be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// Nested deeper than 256 levels.
-    #[error("nested deeper than 256 levels")]
+    /// Nested deeper than 120 levels.
+    #[error("nested deeper than 120 levels")]
     TooDeep,
+    /// A number that is infinite or none at all, which JSON cannot say.
+    #[error("holds a number that is not finite")]
+    NotFinite,
     /// Larger than 4 GiB of text.
     #[error("larger than 4 GiB")]
     TooLarge,
@@ -101,6 +105,9 @@ impl DocBuilder {
 
     /// Puts a number; a whole one below 2⁵³ becomes an integer.
     pub fn float(&mut self, value: f64) {
+        if !value.is_finite() {
+            self.error = Some(BuildError::NotFinite);
+        }
         if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
             self.int(value as i64);
         } else {

@@ -1,15 +1,15 @@
 //! Documents from and to JSON text.
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::{Doc, DocBuilder, Kind, Node, Object, ObjectError};
+use super::{Doc, DocBuilder, Kind, Node, Object, ObjectError, Slot};
 
 /// Text that is not a document or not an object.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// Not JSON, nested deeper than 128 levels, or larger than 4 GiB.
+    /// Not JSON, nested deeper than 120 levels, or larger than 4 GiB.
     #[error("not valid JSON")]
     Json(#[source] serde_json::Error),
     /// Valid JSON, but not a Kubernetes object.
@@ -21,12 +21,25 @@ impl Doc {
     /// Decodes JSON text.
     ///
     /// # Errors
-    /// When the text is not one JSON value or nested deeper than 128 levels.
+    /// When the text is not one JSON value or nested deeper than 120 levels.
     pub fn from_json(text: &[u8]) -> Result<Self, DecodeError> {
         let mut builder = DocBuilder::with_capacity(text.len());
-        let mut de = serde_json::Deserializer::from_slice(text);
+        // One pass over all bytes is cheaper than one over each string.
+        let text = std::str::from_utf8(text).map_err(|e| DecodeError::Json(serde_json::Error::custom(e)))?;
+        let mut de = serde_json::Deserializer::from_str(text);
         Seed(&mut builder).deserialize(&mut de).and_then(|()| de.end()).map_err(DecodeError::Json)?;
         builder.finish().map_err(|e| DecodeError::Json(serde_json::Error::custom(e)))
+    }
+
+    /// Returns a length that the canonical JSON does not fall short of, without writing it.
+    pub(crate) fn json_len_at_least(&self) -> usize {
+        let value = |s: &Slot| match s.kind {
+            Kind::Str => 2 + (s.data as u32) as usize,
+            Kind::List | Kind::Map => 2,
+            Kind::Bool | Kind::Null => 4,
+            Kind::Int | Kind::Float => 1,
+        };
+        self.slots.iter().map(|s| if s.key.1 == 0 { 0 } else { s.key.1 as usize + 3 } + value(s)).sum()
     }
 
     /// Returns canonical JSON: sorted keys, no white space, whole numbers without a fraction.
@@ -134,6 +147,32 @@ impl<'de> Visitor<'de> for Seed<'_> {
         }
         self.0.end();
         self.0.check().map_err(A::Error::custom)
+    }
+}
+
+impl Serialize for Doc {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.root().serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Doc {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let mut builder = DocBuilder::default();
+        Seed(&mut builder).deserialize(d)?;
+        builder.finish().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.root().serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::new(Doc::deserialize(d)?).map_err(D::Error::custom)
     }
 }
 

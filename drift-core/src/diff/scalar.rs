@@ -1,0 +1,47 @@
+//! When two scalars mean the same.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use crate::object::{Kind, Node};
+use crate::schema::{GoDuration, Quantity, ScalarKind};
+
+/// Tells whether two values of a scalar type mean the same, as the API server reads them.
+///
+/// Values that cannot be read as their type are equal only as they stand.
+pub(crate) fn same_scalar(kind: ScalarKind, a: Node<'_>, b: Node<'_>) -> bool {
+    if a == b {
+        return true;
+    }
+    match kind {
+        ScalarKind::Quantity => both(a, b, quantity),
+        ScalarKind::Duration => both(a, b, |n| n.as_str()?.parse::<GoDuration>().ok()),
+        ScalarKind::Time => both(a, b, |n| n.as_str()?.parse::<Timestamp>().ok()),
+        ScalarKind::Bytes => both(a, b, |n| STANDARD.decode(bare(n.as_str()?)).ok()),
+        ScalarKind::Float => a.as_f64().is_some() && a.as_f64() == b.as_f64(),
+        ScalarKind::String | ScalarKind::Int | ScalarKind::Bool | ScalarKind::IntOrString => false,
+    }
+}
+
+fn both<T: PartialEq>(a: Node<'_>, b: Node<'_>, read: impl Fn(Node<'_>) -> Option<T>) -> bool {
+    matches!((read(a), read(b)), (Some(x), Some(y)) if x == y)
+}
+
+/// Reads a quantity, which manifests also write as a bare number: `cpu: 1`.
+///
+/// The API server rounds the amounts of resource lists up to thousandths: `0.0001` lives as `1m`.
+fn quantity(n: Node<'_>) -> Option<Quantity> {
+    let read: Option<Quantity> = match n.kind() {
+        Kind::Str => n.as_str()?.parse().ok(),
+        Kind::Int => n.as_i64()?.to_string().parse().ok(),
+        Kind::Float => n.as_f64()?.to_string().parse().ok(),
+        _ => None,
+    };
+    read.map(Quantity::ceil_milli)
+}
+
+/// Go's base64 reader passes over line ends, which manifests have from `base64` without `-w0`.
+fn bare(text: &str) -> Vec<u8> {
+    text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect()
+}

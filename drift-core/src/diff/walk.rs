@@ -1,0 +1,541 @@
+//! The walk that finds where two documents differ, by the schema of their kind.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+
+use super::scalar::same_scalar;
+use crate::object::{Children, Doc, Kind, Node};
+use crate::path::{FieldPath, PathElement, Scalar};
+use crate::schema::{
+    Computed, Default, Field, Fields, ListShape, MapShape, Rule, Shape, StructShape, Topology, TypeRef,
+};
+
+/// What counts as a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Two states of one object: whatever does not mean the same.
+    Versions,
+    /// A manifest and what an API server made of it: what the server fills in or drops on its own does not count.
+    Declared,
+}
+
+/// One place where the documents differ.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference<'a> {
+    pub(crate) path: FieldPath,
+    pub(crate) desired: Option<Node<'a>>,
+    pub(crate) live: Option<Node<'a>>,
+    /// What would be there by default, if the declaration leaves the field out and it has a default.
+    pub(crate) default: Option<Doc>,
+    /// The schema does not have the field: the API server drops it on the way in.
+    pub(crate) unknown_field: bool,
+}
+
+/// One step of the path, not yet turned into a path element: most steps lead to no difference.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Field(&'a str),
+    Element { node: Node<'a>, keys: &'a [Box<str>], ty: TypeRef<'a> },
+    Value(Node<'a>),
+}
+
+impl Step<'_> {
+    fn element(self) -> PathElement {
+        match self {
+            Step::Field(name) => PathElement::Field(name.into()),
+            Step::Value(node) => PathElement::Value(scalar(node)),
+            Step::Element { node, keys, ty } => {
+                let fields = keys.iter().filter_map(|k| Some((k.clone(), scalar(key_field(node, k, ty)?))));
+                PathElement::key(fields.collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+fn scalar(node: Node<'_>) -> Scalar {
+    Scalar::from_value(&node.to_value()).unwrap_or_else(|| Scalar::Str(format!("{node:?}").into()))
+}
+
+/// Returns a key field of an element of an associative list; a missing one stands for its default.
+fn key_field<'a>(element: Node<'a>, name: &str, ty: TypeRef<'a>) -> Option<Node<'a>> {
+    element.get(name).filter(|n| !n.is_null()).or_else(|| match ty.shape() {
+        Shape::Struct(s) => match s.field(name)?.default()? {
+            Default::Constant(node) => Some(node),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// The elements of equal key on the declared and on the live side, in order.
+type Sides<'a> = (Vec<Node<'a>>, Vec<Node<'a>>);
+
+/// The walk. One level of recursion per level of the documents, whose depth is bounded by their builder.
+pub(crate) struct Walk<'a> {
+    mode: Mode,
+    path: Vec<Step<'a>>,
+    found: Vec<Difference<'a>>,
+    /// Within an atomic value only whether anything differs is of interest.
+    probing: bool,
+    hit: bool,
+    /// The whole documents, which computed defaults look into.
+    roots: (Node<'a>, Node<'a>),
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(mode: Mode, desired: Node<'a>, live: Node<'a>) -> Self {
+        Self { mode, path: Vec::new(), found: Vec::new(), probing: false, hit: false, roots: (desired, live) }
+    }
+
+    pub(crate) fn finish(self) -> Vec<Difference<'a>> {
+        self.found
+    }
+
+    /// Walks the fields of two whole objects, but for those that `special` deals with itself.
+    pub(crate) fn root(
+        &mut self,
+        d: Node<'a>,
+        l: Node<'a>,
+        ty: Option<TypeRef<'a>>,
+        mut special: impl FnMut(&mut Self, &'a str, Option<Node<'a>>, Option<Node<'a>>) -> bool,
+    ) {
+        let shape = match ty.map(TypeRef::shape) {
+            Some(Shape::Struct(s)) => Some(s),
+            _ => None,
+        };
+        for (name, dv, lv) in join(d, l) {
+            if !special(self, name, dv, lv) {
+                let field = shape.and_then(|s| s.field(name));
+                let keeps = shape.is_none_or(StructShape::preserves_unknown);
+                self.step(Step::Field(name), |w| w.field(field, dv, lv, (d, l), keeps));
+            }
+        }
+    }
+
+    /// A live value of a type, where none is declared and none stands by default.
+    pub(crate) fn live_value(&mut self, l: Node<'a>, ty: Option<TypeRef<'a>>) {
+        match ty.map(TypeRef::shape) {
+            Some(Shape::Map(m)) if l.children().any(|n| m.allocates(n.key())) => self.maps_live(l, m),
+            Some(Shape::List(list)) if list.has_allocated() => self.lists_live(l, list),
+            _ => self.emit(None, Some(l)),
+        }
+    }
+
+    /// Compares maps with free keys, passing over one key.
+    pub(crate) fn maps_without(&mut self, d: Node<'a>, l: Node<'a>, m: Option<MapShape<'a>>, but: &str) {
+        let before = self.found.len();
+        self.maps(d, l, m);
+        let is_but = |d: &Difference<'_>| matches!(d.path.elements().last(), Some(PathElement::Field(f)) if &**f == but);
+        let mut at = 0;
+        self.found.retain(|d| {
+            at += 1;
+            at <= before || !is_but(d)
+        });
+    }
+
+    /// Walks below a field of the root.
+    pub(crate) fn below(&mut self, name: &'a str, walk: impl FnOnce(&mut Self)) {
+        self.step(Step::Field(name), walk);
+    }
+
+    fn step(&mut self, step: Step<'a>, walk: impl FnOnce(&mut Self)) {
+        self.path.push(step);
+        walk(self);
+        self.path.pop();
+    }
+
+    pub(crate) fn emit(&mut self, desired: Option<Node<'a>>, live: Option<Node<'a>>) {
+        self.emit_with(desired, live, None, false);
+    }
+
+    fn emit_with(
+        &mut self,
+        desired: Option<Node<'a>>,
+        live: Option<Node<'a>>,
+        default: Option<Doc>,
+        unknown_field: bool,
+    ) {
+        if self.probing {
+            // What the server drops does not make an atomic value another one.
+            self.hit |= !unknown_field;
+            return;
+        }
+        let path = self.path.iter().map(|s| s.element()).collect::<Vec<_>>().into();
+        self.found.push(Difference { path, desired, live, default, unknown_field });
+    }
+
+    /// Compares an atomic value part by part, and reports it as one.
+    fn atomic(&mut self, desired: Node<'a>, live: Node<'a>, walk: impl FnOnce(&mut Self)) {
+        if self.probing {
+            return walk(self);
+        }
+        (self.probing, self.hit) = (true, false);
+        walk(self);
+        self.probing = false;
+        if self.hit {
+            self.emit(Some(desired), Some(live));
+        }
+    }
+
+    /// Compares two values that are both there.
+    pub(crate) fn pair(&mut self, d: Node<'a>, l: Node<'a>, ty: Option<TypeRef<'a>>) {
+        if self.probing && self.hit {
+            return;
+        }
+        match (ty.map_or(Shape::Unknown, TypeRef::shape), d.kind(), l.kind()) {
+            (Shape::Scalar(kind), ..) if same_scalar(kind, d, l) => {}
+            (Shape::Scalar(_), ..) => self.emit(Some(d), Some(l)),
+            (Shape::Struct(s), Kind::Map, Kind::Map) if s.is_atomic() => {
+                self.atomic(d, l, |w| w.structs(d, l, s))
+            }
+            (Shape::Struct(s), Kind::Map, Kind::Map) => self.structs(d, l, s),
+            (Shape::Map(m), Kind::Map, Kind::Map) if m.is_atomic() => {
+                self.atomic(d, l, |w| w.maps(d, l, Some(m)))
+            }
+            (Shape::Map(m), Kind::Map, Kind::Map) => self.maps(d, l, Some(m)),
+            (Shape::List(list), Kind::List, Kind::List) => self.lists(d, l, list),
+            (Shape::Unknown, Kind::Map, Kind::Map) => self.maps(d, l, None),
+            (Shape::Unknown, Kind::List, Kind::List) => {
+                self.atomic(d, l, |w| w.in_order(d.children(), l.children(), None))
+            }
+            _ if d != l => self.emit(Some(d), Some(l)),
+            _ => {}
+        }
+    }
+
+    fn structs(&mut self, d: Node<'a>, l: Node<'a>, s: StructShape<'a>) {
+        let mut fields = s.fields().peekable();
+        for (name, dv, lv) in join(d, l) {
+            let field = seek(&mut fields, name);
+            self.step(Step::Field(name), |w| w.field(field, dv, lv, (d, l), s.preserves_unknown()));
+        }
+    }
+
+    fn field(
+        &mut self,
+        field: Option<Field<'a>>,
+        d: Option<Node<'a>>,
+        l: Option<Node<'a>>,
+        parents: (Node<'a>, Node<'a>),
+        keeps_unknown: bool,
+    ) {
+        let absent = |n: Node<'_>| match field {
+            Some(field) if self.mode == Mode::Declared => stands_for_nothing(field, n),
+            _ => n.is_null(),
+        };
+        let (dv, lv) = (d.filter(|n| !absent(*n)), l.filter(|n| !absent(*n)));
+        match (dv, lv) {
+            (None, None) => {}
+            (Some(dv), Some(lv)) => match field {
+                Some(field) => self.completed(dv, lv, field, parents),
+                None => self.pair(dv, lv, None),
+            },
+            (Some(dv), None) => self.desired_only(field, dv, l, parents, keeps_unknown),
+            (None, Some(lv)) => {
+                self.live_only(field, lv, d.filter(|n| !n.is_null()), Some(parents.0), parents.1)
+            }
+        }
+    }
+
+    /// A field that is declared and not live, or live with a value that stands for nothing.
+    fn desired_only(
+        &mut self,
+        field: Option<Field<'a>>,
+        d: Node<'a>,
+        l: Option<Node<'a>>,
+        parents: (Node<'a>, Node<'a>),
+        keeps_unknown: bool,
+    ) {
+        let Some(field) = field else {
+            let unknown = self.mode == Mode::Declared && !keeps_unknown;
+            return self.emit_with(Some(d), None, None, unknown);
+        };
+        if self.mode == Mode::Declared && self.is_default(field, d, Some(parents.0), parents.1).is_ok() {
+            return;
+        }
+        self.emit(Some(d), l.filter(|n| !n.is_null()));
+    }
+
+    /// Tells whether a value is what stands there by default; if not, what would, as far as that can be said.
+    fn is_default(
+        &self,
+        field: Field<'a>,
+        value: Node<'a>,
+        desired_parent: Option<Node<'a>>,
+        live_parent: Node<'a>,
+    ) -> Result<(), Option<Doc>> {
+        match field.default() {
+            None => Err(None),
+            Some(Default::Allocated) => Ok(()),
+            Some(Default::Constant(node)) => {
+                if self.same(node, value, field.ty()) {
+                    Ok(())
+                } else {
+                    Err(Some(node.to_doc()))
+                }
+            }
+            Some(Default::Computed(rule)) => {
+                // The declared struct says what the default was when it was applied. Where another default followed
+                // from what is live now (an image that somebody changed), that one is as good.
+                let mut first = None;
+                let declared = desired_parent.map(|p| (p, self.roots.0));
+                // Of two fields that mirror each other one has to stand for a change of both.
+                let leads = matches!(
+                    rule,
+                    Rule::ServiceAccountName | Rule::PodServiceAccountName | Rule::DataSourceRef
+                );
+                let live = (!leads).then_some((live_parent, self.roots.1));
+                for (parent, root) in declared.into_iter().chain(live) {
+                    match rule.evaluate(parent, root) {
+                        Some(Computed::Allocated) => return Ok(()),
+                        Some(Computed::Value(doc)) if self.same(doc.root(), value, field.ty()) => {
+                            return Ok(());
+                        }
+                        Some(Computed::Value(doc)) => drop(first.get_or_insert(doc)),
+                        None => {}
+                    }
+                }
+                Err(first)
+            }
+        }
+    }
+
+    /// Tells whether two values mean the same, whatever they live in.
+    fn same(&self, a: Node<'_>, b: Node<'_>, ty: TypeRef<'_>) -> bool {
+        let mut walk = Walk { probing: true, ..Walk::new(self.mode, a, b) };
+        walk.pair(a, b, Some(ty));
+        !walk.hit
+    }
+
+    /// Compares a field that is declared and live, where a rule adds to what is declared, as limits add to requests.
+    fn completed(&mut self, d: Node<'a>, l: Node<'a>, field: Field<'a>, parents: (Node<'a>, Node<'a>)) {
+        let whole = match field.default() {
+            Some(Default::Computed(rule)) if self.mode == Mode::Declared && rule.completes() => {
+                rule.evaluate(parents.0, self.roots.0)
+            }
+            _ => None,
+        };
+        let Some(Computed::Value(whole)) = whole else { return self.pair(d, l, Some(field.ty())) };
+        let mut inner = Walk::new(self.mode, whole.root(), l);
+        inner.pair(whole.root(), l, Some(field.ty()));
+        let real: Vec<FieldPath> = inner.found.into_iter().map(|d| d.path).collect();
+        if self.probing {
+            self.hit |= !real.is_empty();
+            return;
+        }
+        let (before, depth) = (self.found.len(), self.path.len());
+        self.pair(d, l, Some(field.ty()));
+        let tail = |d: &Difference<'_>| FieldPath::from(d.path.elements()[depth..].to_vec());
+        let fresh = self.found.split_off(before);
+        self.found.extend(fresh.into_iter().filter(|d| real.contains(&tail(d))));
+    }
+
+    /// A field that is live and not declared; `declared` is a declared value that stands for nothing.
+    fn live_only(
+        &mut self,
+        field: Option<Field<'a>>,
+        l: Node<'a>,
+        declared: Option<Node<'a>>,
+        desired_parent: Option<Node<'a>>,
+        live_parent: Node<'a>,
+    ) {
+        if self.mode == Mode::Versions {
+            return self.emit(declared, Some(l));
+        }
+        if l.is_empty() {
+            return;
+        }
+        let Some(field) = field else { return self.emit(declared, Some(l)) };
+        let default = match self.is_default(field, l, desired_parent, live_parent) {
+            Ok(()) => return,
+            Err(default) => default,
+        };
+        // An empty map as default stands for a struct that is filled in: its own fields speak for themselves.
+        let filled_in = default.as_ref().is_some_and(|d| d.root().kind() == Kind::Map);
+        match field.ty().shape() {
+            Shape::Struct(s) if filled_in && l.kind() == Kind::Map && !s.is_atomic() => self.filled(l, s),
+            Shape::Map(m) if l.children().any(|n| m.allocates(n.key())) => self.maps_live(l, m),
+            Shape::List(list) if list.has_allocated() => self.lists_live(l, list),
+            _ => self.emit_with(declared, Some(l), default, false),
+        }
+    }
+
+    fn filled(&mut self, l: Node<'a>, s: StructShape<'a>) {
+        let mut fields = s.fields().peekable();
+        for child in l.children() {
+            let field = seek(&mut fields, child.key());
+            if !child.is_null() && !field.is_some_and(|f| stands_for_nothing(f, child)) {
+                self.step(Step::Field(child.key()), |w| w.live_only(field, child, None, None, l));
+            }
+        }
+    }
+
+    /// Compares maps with free keys; without a shape, maps of which nothing is known.
+    pub(crate) fn maps(&mut self, d: Node<'a>, l: Node<'a>, m: Option<MapShape<'a>>) {
+        let ty = m.map(MapShape::value);
+        for (key, dv, lv) in join(d, l) {
+            self.step(Step::Field(key), |w| {
+                match (dv.filter(|n| !n.is_null()), lv.filter(|n| !n.is_null())) {
+                    (Some(dv), Some(lv)) => w.pair(dv, lv, ty),
+                    (Some(dv), None) => w.emit(Some(dv), None),
+                    (None, Some(lv)) if !w.allocated(m, key) => w.emit(None, Some(lv)),
+                    _ => {}
+                }
+            });
+        }
+    }
+
+    fn allocated(&self, m: Option<MapShape<'a>>, key: &str) -> bool {
+        self.mode == Mode::Declared && m.is_some_and(|m| m.allocates(key))
+    }
+
+    fn maps_live(&mut self, l: Node<'a>, m: MapShape<'a>) {
+        for child in l.children().filter(|n| !n.is_null() && !m.allocates(n.key())) {
+            self.step(Step::Field(child.key()), |w| w.emit(None, Some(child)));
+        }
+    }
+
+    fn lists(&mut self, d: Node<'a>, l: Node<'a>, list: ListShape<'a>) {
+        match list.topology() {
+            Topology::Atomic => self.atomic(d, l, |w| w.atomic_list(d, l, list)),
+            Topology::Set => self.sets(d, l, list),
+            Topology::Map(keys) => self.keyed(d, l, keys, list),
+        }
+    }
+
+    fn atomic_list(&mut self, d: Node<'a>, l: Node<'a>, list: ListShape<'a>) {
+        if self.mode == Mode::Declared && list.has_allocated() {
+            let declared = |e: &Node<'_>| d.children().any(|x| x == *e);
+            let live: Vec<_> = l.children().filter(|e| declared(e) || !list.allocates(*e)).collect();
+            return self.in_order(d.children(), live.into_iter(), Some(list.element()));
+        }
+        self.in_order(d.children(), l.children(), Some(list.element()));
+    }
+
+    fn in_order(
+        &mut self,
+        mut d: impl Iterator<Item = Node<'a>>,
+        mut l: impl Iterator<Item = Node<'a>>,
+        ty: Option<TypeRef<'a>>,
+    ) {
+        loop {
+            match (d.next(), l.next()) {
+                (Some(d), Some(l)) => self.pair(d, l, ty),
+                (None, None) => return,
+                (d, l) => return self.emit(d, l),
+            }
+        }
+    }
+
+    fn sets(&mut self, d: Node<'a>, l: Node<'a>, list: ListShape<'a>) {
+        if d == l {
+            return;
+        }
+        let plain = |n: Node<'a>| n.children().all(|e| !matches!(e.kind(), Kind::List | Kind::Map));
+        if !plain(d) || !plain(l) {
+            return self.atomic(d, l, |w| w.in_order(d.children(), l.children(), Some(list.element())));
+        }
+        let index = |n: Node<'a>| n.children().map(|e| (scalar(e), e)).collect::<BTreeMap<_, _>>();
+        let (ds, ls) = (index(d), index(l));
+        for (key, node) in &ds {
+            if !ls.contains_key(key) {
+                self.step(Step::Value(*node), |w| w.emit(Some(*node), None));
+            }
+        }
+        for (key, node) in &ls {
+            let allocated = self.mode == Mode::Declared && list.allocates(*node);
+            if !ds.contains_key(key) && !allocated {
+                self.step(Step::Value(*node), |w| w.emit(None, Some(*node)));
+            }
+        }
+    }
+
+    fn keyed(&mut self, d: Node<'a>, l: Node<'a>, keys: &'a [Box<str>], list: ListShape<'a>) {
+        let ty = list.element();
+        let same_key =
+            |(a, b): (Node<'a>, Node<'a>)| keys.iter().all(|k| key_field(a, k, ty) == key_field(b, k, ty));
+        if self.mode == Mode::Declared && d.len() == l.len() && d.children().zip(l.children()).all(same_key) {
+            for (dv, lv) in d.children().zip(l.children()) {
+                self.step(Step::Element { node: lv, keys, ty }, |w| w.pair(dv, lv, Some(ty)));
+            }
+            return;
+        }
+        // Equal keys are allowed in what was applied client-side: the n-th of them goes with the n-th.
+        let mut index: BTreeMap<Vec<Option<Scalar>>, Sides<'a>> = BTreeMap::new();
+        let key = |n: Node<'a>| keys.iter().map(|k| key_field(n, k, ty).map(scalar)).collect::<Vec<_>>();
+        d.children().filter(|n| !n.is_null()).for_each(|n| index.entry(key(n)).or_default().0.push(n));
+        l.children().for_each(|n| index.entry(key(n)).or_default().1.push(n));
+        let telling = |(k, (ds, ls)): (&Vec<_>, &(Vec<_>, Vec<_>))| {
+            k.iter().all(Option::is_some) && ds.len().max(ls.len()) < 2
+        };
+        if self.mode == Mode::Versions && !index.iter().all(telling) {
+            // Paths would name two elements at once: only the list as a whole can be told.
+            return self.atomic(d, l, |w| w.in_order(d.children(), l.children(), Some(ty)));
+        }
+        for (ds, ls) in index.values() {
+            for i in 0..ds.len().max(ls.len()) {
+                let (dv, lv) = (ds.get(i).copied(), ls.get(i).copied());
+                let Some(node) = lv.or(dv) else { continue };
+                self.step(Step::Element { node, keys, ty }, |w| match (dv, lv) {
+                    (Some(dv), Some(lv)) => w.pair(dv, lv, Some(ty)),
+                    (None, Some(lv)) if w.mode == Mode::Declared && list.allocates(lv) => {}
+                    _ => w.emit(dv, lv),
+                });
+            }
+        }
+    }
+
+    fn lists_live(&mut self, l: Node<'a>, list: ListShape<'a>) {
+        let any = l.children().any(|e| list.allocates(e));
+        let rest = || l.children().filter(|e| !list.allocates(*e));
+        match list.topology() {
+            _ if rest().next().is_none() => {}
+            Topology::Map(keys) if any => rest().for_each(|e| {
+                self.step(Step::Element { node: e, keys, ty: list.element() }, |w| w.emit(None, Some(e)));
+            }),
+            Topology::Set if any => rest().for_each(|e| self.step(Step::Value(e), |w| w.emit(None, Some(e)))),
+            _ => self.emit(None, Some(l)),
+        }
+    }
+}
+
+/// Tells whether a value and a missing field are one: also an empty list or map, which Go cannot tell from none.
+fn stands_for_nothing(field: Field<'_>, n: Node<'_>) -> bool {
+    n.is_null()
+        || field.is_absent(n)
+        || (n.is_empty() && matches!(field.ty().shape(), Shape::List(_) | Shape::Map(_)))
+}
+
+/// Advances the sorted fields of a struct to a name.
+fn seek<'a>(fields: &mut Peekable<Fields<'a>>, name: &str) -> Option<Field<'a>> {
+    while fields.next_if(|f| f.name() < name).is_some() {}
+    fields.next_if(|f| f.name() == name)
+}
+
+/// Joins two maps by key, in order.
+fn join<'a>(d: Node<'a>, l: Node<'a>) -> Join<'a> {
+    Join { d: d.children().peekable(), l: l.children().peekable() }
+}
+
+struct Join<'a> {
+    d: Peekable<Children<'a>>,
+    l: Peekable<Children<'a>>,
+}
+
+impl<'a> Iterator for Join<'a> {
+    type Item = (&'a str, Option<Node<'a>>, Option<Node<'a>>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let order = match (self.d.peek(), self.l.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(d), Some(l)) => d.key().cmp(l.key()),
+        };
+        let d = if order.is_le() { self.d.next() } else { None };
+        let l = if order.is_ge() { self.l.next() } else { None };
+        let name = d.or(l)?.key();
+        Some((name, d, l))
+    }
+}

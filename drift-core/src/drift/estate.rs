@@ -1,0 +1,268 @@
+//! All declared objects against all live ones.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::key::ResourceKey;
+use crate::object::Object;
+use crate::ownership::ManagedFields;
+use crate::schema::{SchemaSet, Scope};
+
+use super::applier::{Applier, votes, winner};
+use super::controllers;
+use super::report::{Basis, Declaration, DriftReport, ResourceDrift, Status};
+use super::resource::{Context, compare_object, creator};
+
+/// An object as somebody declares it.
+#[derive(Clone, Debug)]
+pub struct DesiredObject {
+    /// The object.
+    pub object: Arc<Object>,
+    /// Where it is declared, if that is a place.
+    pub declared: Option<Declaration>,
+}
+
+/// Whether live objects that nobody declares are reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extras {
+    /// Reported where they stand in a namespace that declared objects are in, unless a controller made them.
+    #[default]
+    InDeclaredNamespaces,
+    /// Left out.
+    Omit,
+}
+
+/// How an estate is compared.
+#[derive(Clone, Debug, Default)]
+pub struct DriftOptions {
+    /// Name of the cluster, for the keys.
+    pub cluster: Arc<str>,
+    /// Namespace of declared objects that name none.
+    pub default_namespace: Option<Arc<str>>,
+    /// Whether live objects that nobody declares are reported.
+    pub extras: Extras,
+}
+
+/// Namespaces of the platform: what is there beside the declared objects is the platform's.
+const SYSTEM_NAMESPACES: &[&str] = &["kube-system", "kube-public", "kube-node-lease"];
+
+/// Old groups of kinds that moved, so that an old manifest finds its object.
+const MOVED: &[(&str, &str, &str)] = &[
+    ("extensions", "Deployment", "apps"),
+    ("extensions", "DaemonSet", "apps"),
+    ("extensions", "ReplicaSet", "apps"),
+    ("extensions", "Ingress", "networking.k8s.io"),
+    ("extensions", "NetworkPolicy", "networking.k8s.io"),
+];
+
+type Id<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+fn id(object: &Object) -> Id<'_> {
+    (group(object), object.kind(), object.namespace(), object.name())
+}
+
+fn group(object: &Object) -> &str {
+    let moved = MOVED.iter().find(|(g, k, _)| *g == object.group() && *k == object.kind());
+    moved.map_or_else(|| object.group(), |m| m.2)
+}
+
+/// Compares declared objects with the live ones and reports every declared one, sorted by key.
+///
+/// Of two declarations of one resource the last counts, as it would when they are applied in order; a note tells.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use drift_core::{Object, drift::{DesiredObject, DriftOptions, Status, compare}, schema::SchemaSet};
+/// let object = |json: &str| Arc::new(Object::from_json(json.as_bytes()).unwrap());
+/// let desired = object(r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"n"},"data":{"k":"1"}}"#);
+/// let live = object(r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"n"},"data":{"k":"2"}}"#);
+/// let desired = [DesiredObject { object: desired, declared: None }];
+/// let report = compare(&desired, &[live], &SchemaSet::bundled(), &DriftOptions::default());
+/// assert_eq!(report.resources[0].status, Status::Drifted);
+/// assert_eq!(report.resources[0].changes[0].path.to_string(), ".data.k");
+/// ```
+pub fn compare(
+    desired: &[DesiredObject],
+    live: &[Arc<Object>],
+    schemas: &SchemaSet,
+    options: &DriftOptions,
+) -> DriftReport {
+    let estate = Estate::new(desired, live, schemas, options);
+    let mut context = Context::new(schemas);
+    context.autoscaled = autoscaled(live, options);
+    context.applier = estate.applier();
+    let mut report = DriftReport::default();
+    for (key, (wanted, times)) in &estate.desired {
+        let mut resource = estate.resource(key, wanted, &context);
+        if *times > 1 {
+            resource.notes.push(format!("declared {times} times: the last declaration counts"));
+        }
+        resource.declared.clone_from(&wanted.declared);
+        report.resources.push(resource);
+    }
+    if options.extras == Extras::InDeclaredNamespaces {
+        report.resources.extend(estate.extras(live));
+    }
+    report.resources.sort_by(|a, b| a.key.cmp(&b.key));
+    report
+}
+
+struct Estate<'a> {
+    desired: BTreeMap<ResourceKey, (&'a DesiredObject, usize)>,
+    live: HashMap<Id<'a>, &'a Arc<Object>>,
+    options: &'a DriftOptions,
+}
+
+impl<'a> Estate<'a> {
+    fn new(
+        desired: &'a [DesiredObject],
+        live: &'a [Arc<Object>],
+        schemas: &SchemaSet,
+        options: &'a DriftOptions,
+    ) -> Self {
+        let live: HashMap<_, _> = live.iter().map(|o| (id(o), o)).collect();
+        let mut all: BTreeMap<ResourceKey, (&DesiredObject, usize)> = BTreeMap::new();
+        for wanted in desired.iter().filter(|d| !d.object.name().is_empty()) {
+            let key = key(&wanted.object, &live, schemas, options);
+            let slot = all.entry(key).or_insert((wanted, 0));
+            *slot = (wanted, slot.1 + 1);
+        }
+        Self { desired: all, live, options }
+    }
+
+    fn find(&self, key: &ResourceKey) -> Option<&'a Arc<Object>> {
+        self.live.get(&(&*key.group, &*key.kind, &*key.namespace, &*key.name)).copied()
+    }
+
+    /// Finds the manager that applies most of the estate.
+    fn applier(&self) -> Option<Applier> {
+        let mut all: BTreeMap<Applier, usize> = BTreeMap::new();
+        for (key, (wanted, _)) in &self.desired {
+            let Some(live) = self.find(key) else { continue };
+            // One vote an object: a huge one counts no more than a small one.
+            if let Some(applier) = winner(&votes(&wanted.object, &ManagedFields::of(live))) {
+                *all.entry(applier).or_default() += 1;
+            }
+        }
+        winner(&all)
+    }
+
+    fn resource(&self, key: &ResourceKey, wanted: &DesiredObject, context: &Context<'_>) -> ResourceDrift {
+        match self.find(key) {
+            Some(live) => compare_object(key, &wanted.object, live, context),
+            None => missing(key, &wanted.object),
+        }
+    }
+
+    fn extras(&self, live: &[Arc<Object>]) -> Vec<ResourceDrift> {
+        let namespaces: BTreeSet<&str> =
+            self.desired.keys().map(|k| &*k.namespace).filter(|n| !n.is_empty()).collect();
+        let declared = |o: &Object| {
+            let (group, kind, namespace, name) = id(o);
+            self.desired.contains_key(
+                &ResourceKey::new(group, kind, namespace, name).in_cluster(&self.options.cluster),
+            )
+        };
+        live.iter()
+            .filter(|o| namespaces.contains(o.namespace()) && !SYSTEM_NAMESPACES.contains(&o.namespace()))
+            .filter(|o| !declared(o) && !is_made_by_platform(o))
+            .map(|o| ResourceDrift {
+                status: Status::Extra,
+                creator: creator(o),
+                ..plain(&o.key().in_cluster(&self.options.cluster))
+            })
+            .collect()
+    }
+}
+
+/// Names the resource of a declared object: the namespace may have to be filled in, and the scope of its kind tells.
+fn key(
+    object: &Object,
+    live: &HashMap<Id<'_>, &Arc<Object>>,
+    schemas: &SchemaSet,
+    options: &DriftOptions,
+) -> ResourceKey {
+    let (group, kind, declared, name) = id(object);
+    let default = options.default_namespace.as_deref().unwrap_or("default");
+    let namespace = match schemas.scope(group, kind) {
+        Some(Scope::Cluster) => "",
+        Some(Scope::Namespaced) if declared.is_empty() => default,
+        Some(Scope::Namespaced) => declared,
+        // Nothing knows the kind: a live object of the name tells, else the manifest is taken at its word.
+        None if declared.is_empty() && live.contains_key(&(group, kind, default, name)) => default,
+        None => declared,
+    };
+    ResourceKey::new(group, kind, namespace, name).in_cluster(&options.cluster)
+}
+
+fn plain(key: &ResourceKey) -> ResourceDrift {
+    ResourceDrift {
+        key: key.clone(),
+        status: Status::InSync,
+        changes: Vec::new(),
+        basis: Basis::Structure,
+        applier: None,
+        declared: None,
+        creator: None,
+        notes: Vec::new(),
+    }
+}
+
+fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {
+    let mut resource = ResourceDrift { status: Status::Missing, ..plain(key) };
+    let ttl = wanted.root().at(&["spec", "ttlSecondsAfterFinished"]).and_then(|n| n.as_i64());
+    if let (true, Some(ttl)) = (wanted.kind() == "Job", ttl) {
+        // That it is gone is what it declares; that it was ever there only history can tell.
+        resource.status = Status::InSync;
+        resource
+            .notes
+            .push(format!("not live: a finished Job goes away {ttl} s after it finished, as declared"));
+    }
+    resource
+}
+
+/// Tells whether a live object that nobody declares was made by the platform or by the controller of another object.
+fn is_made_by_platform(object: &Object) -> bool {
+    let root = object.root();
+    let owned = root.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
+    let of_kind = match (object.group(), object.kind()) {
+        ("", "Endpoints" | "Event" | "PodTemplate" | "Binding")
+        | (_, "EndpointSlice" | "Lease" | "Event" | "ControllerRevision") => true,
+        ("", "ServiceAccount") => object.name() == "default",
+        ("", "ConfigMap") => {
+            matches!(object.name(), "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert")
+        }
+        ("", "Service") => object.name() == "kubernetes" && object.namespace() == "default",
+        ("", "Secret") => {
+            matches!(
+                root.str_at(&["type"]),
+                Some("kubernetes.io/service-account-token" | "helm.sh/release.v1")
+            )
+        }
+        (group, _) => group == "metrics.k8s.io",
+    };
+    owned
+        || of_kind
+        || object.label("kubernetes.io/bootstrapping").is_some()
+        || creator(object).is_some_and(|c| controllers::is_platform(&c.manager))
+}
+
+fn autoscaled(live: &[Arc<Object>], options: &DriftOptions) -> BTreeSet<ResourceKey> {
+    let target = |o: &Arc<Object>| {
+        let target = match (o.group(), o.kind()) {
+            ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject") => {
+                o.root().at(&["spec", "scaleTargetRef"])?
+            }
+            _ => return None,
+        };
+        let version = target.str_at(&["apiVersion"]).unwrap_or("apps/v1");
+        let group = version.rsplit_once('/').map_or("", |(g, _)| g);
+        let kind = target.str_at(&["kind"]).unwrap_or("Deployment");
+        Some(
+            ResourceKey::new(group, kind, o.namespace(), target.str_at(&["name"])?)
+                .in_cluster(&options.cluster),
+        )
+    };
+    live.iter().filter_map(target).collect()
+}

@@ -1,0 +1,277 @@
+//! One declared object against the live one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::diff::{Difference, Mode, Walk};
+use crate::key::ResourceKey;
+use crate::object::{Doc, Kind, Node, Object};
+use crate::ownership::ManagedFields;
+use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
+
+use super::applier::{Applier, votes, winner};
+use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
+use super::secret;
+use super::verdict::{Evidence, Verdict};
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Fields of `metadata` that a manifest can declare with effect; all others are the server's.
+const META: &[&str] = &["annotations", "finalizers", "labels", "ownerReferences"];
+
+/// What a comparison needs to know besides the two objects.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Schemas of the kinds.
+    pub schemas: &'a SchemaSet,
+    /// The field manager that applies the estate, if one stands out; it is preferred where it owns anything.
+    pub applier: Option<Applier>,
+    /// Targets of live autoscalers.
+    pub autoscaled: BTreeSet<ResourceKey>,
+    /// Type of `metadata`, for kinds whose schema does not spell it out.
+    pub(super) object_meta: Option<TypeRef<'a>>,
+}
+
+impl<'a> Context<'a> {
+    /// Makes a context without an estate: the applier is found in each object alone.
+    pub fn new(schemas: &'a SchemaSet) -> Self {
+        let object_meta = schemas.kind("", "v1", "ConfigMap").and_then(|k| k.root().child("metadata"));
+        Self { schemas, applier: None, autoscaled: BTreeSet::new(), object_meta }
+    }
+
+    /// Returns the schema by which two objects of one kind are compared, or why they cannot be.
+    fn schema(&self, desired: &Object, live: &Object) -> Result<Option<KindSchema<'a>>, String> {
+        let of = |o: &Object| self.schemas.kind(o.group(), o.version(), o.kind());
+        let (d, l) = (of(desired), of(live));
+        match (d, l) {
+            (Some(d), Some(l))
+                if desired.api_version() != live.api_version() && !alike(d.root(), l.root()) =>
+            {
+                Err(format!(
+                    "declared as {} and live as {}: the fields differ between the two versions",
+                    desired.api_version(),
+                    live.api_version()
+                ))
+            }
+            _ => Ok(l.or(d)),
+        }
+    }
+}
+
+/// Tells whether two versions of a kind have the same fields in their spec.
+fn alike(a: TypeRef<'_>, b: TypeRef<'_>) -> bool {
+    if a == b {
+        return true;
+    }
+    let names = |t: TypeRef<'_>| match t.child("spec").unwrap_or(t).shape() {
+        Shape::Struct(s) => s.fields().map(|f| f.name().to_owned()).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    names(a) == names(b)
+}
+
+/// Compares one declared object with the live one of the same key.
+pub fn compare_object(
+    key: &ResourceKey,
+    desired: &Object,
+    live: &Object,
+    context: &Context<'_>,
+) -> ResourceDrift {
+    let mut result = ResourceDrift {
+        key: key.clone(),
+        status: Status::InSync,
+        changes: Vec::new(),
+        basis: Basis::Structure,
+        applier: None,
+        declared: None,
+        creator: None,
+        notes: Vec::new(),
+    };
+    let schema = match context.schema(desired, live) {
+        Ok(schema) => schema.map(KindSchema::root),
+        Err(why) => {
+            result.status = Status::Unknown;
+            result.notes.push(why);
+            return result;
+        }
+    };
+    if live.root().at(&["metadata", "deletionTimestamp"]).is_some() {
+        result.notes.push("is being deleted".into());
+    }
+    let (folded_desired, folded_live) = (secret::fold(desired), secret::fold(live));
+    let d = folded_desired.as_ref().map_or(desired.root(), Doc::root);
+    let l = folded_live.as_ref().map_or(live.root(), Doc::root);
+    let differences = differences(d, l, schema, context);
+    // A decoded object without difference never has its managedFields read: that is most objects, most of the time.
+    let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
+    result.basis = basis(schema.is_some(), has_owners);
+    if !differences.is_empty() {
+        judge(desired, live, differences, context, &mut result);
+    }
+    result
+}
+
+fn basis(schema: bool, owners: bool) -> Basis {
+    match (schema, owners) {
+        (true, true) => Basis::SchemaAndOwnership,
+        (true, false) => Basis::Schema,
+        (false, true) => Basis::Ownership,
+        (false, false) => Basis::Structure,
+    }
+}
+
+fn differences<'a>(
+    d: Node<'a>,
+    l: Node<'a>,
+    schema: Option<TypeRef<'a>>,
+    context: &Context<'a>,
+) -> Vec<Difference<'a>> {
+    let mut walk = Walk::new(Mode::Declared, d, l);
+    walk.root(d, l, schema, |walk, name, d, l| {
+        if name == "metadata" {
+            let ty =
+                schema.and_then(|s| s.child("metadata")).filter(|t| matches!(t.shape(), Shape::Struct(_)));
+            walk.below(name, |walk| metadata(walk, d, l, ty.or(context.object_meta)));
+        }
+        matches!(name, "metadata" | "status" | "apiVersion" | "kind")
+    });
+    walk.finish()
+}
+
+fn metadata<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: Option<TypeRef<'a>>) {
+    for name in META {
+        let child =
+            |n: Option<Node<'a>>| n.and_then(|n| n.get(name)).filter(|n| !n.is_null() && !n.is_empty());
+        let (d, l) = (child(d), child(l));
+        let ty = ty.and_then(|t| t.child(name));
+        walk.below(name, |walk| match (*name, d, l) {
+            ("annotations", d, l) => annotations(walk, d, l, ty),
+            (_, Some(d), Some(l)) => walk.pair(d, l, ty),
+            (_, Some(d), None) => walk.emit(Some(d), None),
+            (_, None, Some(l)) => walk.live_value(l, ty),
+            (_, None, None) => {}
+        });
+    }
+}
+
+/// The last-applied annotation is evidence, not content.
+fn annotations<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: Option<TypeRef<'a>>) {
+    let shape = match ty.map(TypeRef::shape) {
+        Some(Shape::Map(m)) => Some(m),
+        _ => None,
+    };
+    let special =
+        |n: &Node<'_>| n.key() == LAST_APPLIED || shape.is_some_and(|m: MapShape<'_>| m.allocates(n.key()));
+    match (d, l) {
+        (Some(d), Some(l)) => walk.maps_without(d, l, shape, LAST_APPLIED),
+        (Some(d), None) => walk.emit(Some(d), None),
+        // With bookkeeping beside it, what was added is told key by key; alone, as the whole it is.
+        (None, Some(l)) if l.children().any(|n| special(&n)) => {
+            for child in l.children().filter(|n| !special(n)) {
+                walk.below(child.key(), |w| w.emit(None, Some(child)));
+            }
+        }
+        (None, Some(l)) => walk.emit(None, Some(l)),
+        (None, None) => {}
+    }
+}
+
+fn judge(
+    desired: &Object,
+    live: &Object,
+    differences: Vec<Difference<'_>>,
+    context: &Context<'_>,
+    result: &mut ResourceDrift,
+) {
+    let managed = ManagedFields::of(live);
+    if managed.unreadable() > 0 {
+        result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable()));
+    }
+    let applier = find_applier(desired, &managed, context);
+    let applied = last_applied(live, &managed, applier.as_ref());
+    let evidence = Evidence {
+        kind: live.kind(),
+        managed: &managed,
+        applier: applier.as_ref(),
+        last_applied: applied.as_ref(),
+        autoscaled: context.autoscaled.contains(&result.key),
+    };
+    let hides = secret::is_secret(live);
+    for difference in differences {
+        if difference.unknown_field {
+            result.notes.push(format!(
+                "`{}` is declared, but the kind has no such field: the API server drops it",
+                difference.path
+            ));
+        } else if hides && secret::incomparable(difference.desired, difference.live) {
+            result.notes.push(format!("`{}` cannot be compared: one side is redacted", difference.path));
+        } else if let Some(verdict) = evidence.judge(&difference) {
+            result.changes.push(change(difference, verdict, hides));
+        }
+    }
+    result.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    result.applier = applier.map(|a| a.manager);
+    if result.changes.iter().any(|c| c.class.counts()) {
+        result.status = Status::Drifted;
+    }
+}
+
+fn change(d: Difference<'_>, verdict: Verdict, hides: bool) -> DriftChange {
+    let value = |n: Option<Node<'_>>| {
+        n.map(|n| if hides { secret::hide(&d.path, n.to_value()) } else { n.to_value() })
+    };
+    let (desired, live) = (value(d.desired), value(d.live));
+    let Verdict { op, class, cause, owner, row } = verdict;
+    let default = d.default.filter(|_| row == super::Row::DefaultChanged).map(|d| d.root().to_value());
+    DriftChange {
+        path: d.path,
+        op,
+        class,
+        cause,
+        desired,
+        live,
+        default,
+        owner,
+        user: None,
+        row,
+        rule: None,
+        line: None,
+    }
+}
+
+fn find_applier(desired: &Object, managed: &ManagedFields, context: &Context<'_>) -> Option<Applier> {
+    match &context.applier {
+        Some(applier) if managed.entries().iter().any(|e| applier.is(e)) => Some(applier.clone()),
+        // Another operation of the same manager is still the same tool.
+        Some(applier) => {
+            let same =
+                managed.entries().iter().find(|e| e.manager == applier.manager && e.subresource.is_empty());
+            same.map(|e| Applier { manager: Arc::clone(&e.manager), operation: e.operation })
+        }
+        None => winner(&votes(desired, managed)),
+    }
+}
+
+/// Reads what was applied last from the annotation, if the applier is the one who wrote it.
+fn last_applied(live: &Object, managed: &ManagedFields, applier: Option<&Applier>) -> Option<Doc> {
+    let text = live.annotation(LAST_APPLIED)?;
+    let path = crate::path::FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
+    let mut writers = managed.owners(&path).peekable();
+    if writers.peek().is_some() && !writers.any(|e| applier.is_some_and(|a| a.manager == e.manager)) {
+        return None;
+    }
+    let doc = Doc::from_json(text.as_bytes()).ok()?;
+    (doc.root().kind() == Kind::Map).then_some(doc)
+}
+
+/// Returns the manager that created an object, by its oldest entry.
+pub(super) fn creator(live: &Object) -> Option<Owner> {
+    let managed = ManagedFields::of(live);
+    let oldest = managed.entries().iter().filter(|e| e.subresource.is_empty()).min_by_key(|e| e.time)?;
+    Some(Owner {
+        manager: Arc::clone(&oldest.manager),
+        operation: oldest.operation,
+        subresource: Arc::clone(&oldest.subresource),
+        time: oldest.time,
+    })
+}

@@ -1,0 +1,89 @@
+//! Secrets in a comparison: `stringData` folded into `data`, and no value shown.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::object::{Doc, DocBuilder, Node, Object};
+use crate::path::{FieldPath, PathElement};
+use crate::redact::{SHOWN, is_redacted};
+
+pub(super) fn is_secret(object: &Object) -> bool {
+    object.kind() == "Secret" && object.group().is_empty()
+}
+
+/// Tells whether two values of Secrets cannot be compared because just one of them is redacted.
+pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
+    let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(|s| is_redacted(s));
+    desired.is_some() && live.is_some() && redacted(desired) != redacted(live)
+}
+
+/// Folds `stringData` into `data`, as the API server does; `None` where there is nothing to fold.
+pub(super) fn fold(object: &Object) -> Option<Doc> {
+    let root = object.root();
+    let text = root.get("stringData").filter(|n| is_secret(object) && !n.is_empty() && !n.is_null())?;
+    let mut builder = DocBuilder::default();
+    builder.begin_map();
+    for child in root.children().filter(|n| !matches!(n.key(), "data" | "stringData")) {
+        builder.key(child.key());
+        builder.node(child);
+    }
+    builder.key("data");
+    builder.begin_map();
+    for child in root.get("data").into_iter().flat_map(Node::children) {
+        builder.key(child.key());
+        builder.node(child);
+    }
+    for child in text.children() {
+        builder.key(child.key());
+        match child.as_str() {
+            // A redacted text stands for the bytes already.
+            Some(s) if is_redacted(s) => builder.str(s),
+            Some(s) => builder.str(&STANDARD.encode(s)),
+            None => builder.node(child),
+        }
+    }
+    builder.end();
+    builder.end();
+    builder.finish().ok()
+}
+
+/// Hides the values of a change below `data`; the keys are no secret.
+pub(super) fn hide(path: &FieldPath, value: Value) -> Value {
+    let below = matches!(path.elements().first(), Some(PathElement::Field(f)) if matches!(&**f, "data" | "stringData"));
+    if !below {
+        return value;
+    }
+    match value {
+        Value::Object(map) if path.len() == 1 => {
+            map.into_iter().map(|(k, _)| (k, Value::from(SHOWN))).collect()
+        }
+        _ => Value::from(SHOWN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn string_data_wins_over_data_and_keeps_redacted_text() {
+        let secret = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},
+            "data":{"a":"b2xk","b":"Yg=="},"stringData":{"a":"new","c":"redacted:00112233445566778899aabbccddeeff"}});
+        let folded = fold(&Object::new(Doc::from_value(&secret).unwrap()).unwrap()).unwrap();
+        assert_eq!(
+            folded.root().get("data").unwrap().to_value(),
+            json!({"a":"bmV3","b":"Yg==","c":"redacted:00112233445566778899aabbccddeeff"})
+        );
+        assert!(folded.root().get("stringData").is_none());
+    }
+
+    #[test]
+    fn values_are_hidden_and_keys_are_not() {
+        let path = |p: &str| FieldPath::parse(p).unwrap();
+        assert_eq!(hide(&path("data"), json!({"k":"djE="})), json!({"k":"<redacted>"}));
+        assert_eq!(hide(&path("data.k"), json!("djE=")), json!("<redacted>"));
+        assert_eq!(hide(&path("metadata.labels.k"), json!("v")), json!("v"));
+    }
+}

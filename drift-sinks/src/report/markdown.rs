@@ -1,0 +1,162 @@
+//! A drift report as Markdown, for the comment of a pull request.
+
+use std::fmt::Write;
+
+use drift_core::drift::{DriftChange, DriftReport, ResourceDrift, Status};
+use serde_json::Value;
+
+use super::{Shown, redacted, value, words};
+
+/// Most lines of a hunk that stand in a comment; hosts refuse comments of more than 64 KiB.
+const HUNK_LINES: usize = 60;
+
+/// Writes a drift report as Markdown: the counts, one table of fields per resource, long values folded below it.
+pub fn markdown(report: &DriftReport, shown: Shown) -> String {
+    let mut out = String::from("## Drift report\n\n");
+    let _ = writeln!(out, "{}\n", escape(&words::summary(&report.summary())));
+    for resource in &report.resources {
+        let changes: Vec<_> = resource.changes.iter().filter(|c| shown.lists(c)).collect();
+        if resource.status != Status::InSync || !changes.is_empty() || !resource.notes.is_empty() {
+            write_resource(&mut out, resource, &changes, shown);
+        }
+    }
+    if !report.notes.is_empty() {
+        out.push_str("### Notes\n\n");
+        report.notes.iter().for_each(|n| {
+            let _ = writeln!(out, "- {}", escape(n));
+        });
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn write_resource(out: &mut String, resource: &ResourceDrift, changes: &[&DriftChange], shown: Shown) {
+    let _ = write!(out, "### {}: {}", code(&resource.key.to_string()), words::status(resource.status));
+    if let Some(declared) = &resource.declared {
+        let _ = write!(out, " ({})", code(&words::place(declared, None)));
+    }
+    out.push_str("\n\n");
+    if !changes.is_empty() {
+        out.push_str("| field | declared | live | who, when | cause |\n|---|---|---|---|---|\n");
+        changes.iter().for_each(|c| write_row(out, resource, c, shown));
+        out.push('\n');
+        changes.iter().for_each(|c| write_details(out, resource, c));
+    }
+    if let Some(creator) = &resource.creator {
+        let _ = writeln!(out, "{}\n", escape(&words::creation(creator)));
+    }
+    for note in &resource.notes {
+        let _ = writeln!(out, "> {}\n", escape(note));
+    }
+}
+
+fn write_row(out: &mut String, resource: &ResourceDrift, change: &DriftChange, shown: Shown) {
+    let (desired, live) = sides(resource, change);
+    let mut who = escape(&words::attribution(change));
+    if let Some(rule) = &change.rule {
+        let _ = write!(who, "<br>rule: {}", escape(rule));
+    }
+    if shown.explain {
+        let _ = write!(who, "<br>{}", escape(change.row.explanation()));
+    }
+    let default = change.default.as_ref().map(|v| redacted(&resource.key, &change.path, v));
+    let declared = match default {
+        Some(default) if desired.is_none() => format!("{} (default)", cell(Some(&default))),
+        _ => cell(desired.as_ref()),
+    };
+    let _ = writeln!(
+        out,
+        "| {} | {declared} | {} | {who} | {} |",
+        code(&change.path.to_string()),
+        cell(live.as_ref()),
+        words::cause(change.cause).unwrap_or("unknown"),
+    );
+}
+
+fn sides(resource: &ResourceDrift, change: &DriftChange) -> (Option<Value>, Option<Value>) {
+    let cut = |v: &Option<Value>| v.as_ref().map(|v| redacted(&resource.key, &change.path, v));
+    (cut(&change.desired), cut(&change.live))
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value.map(value::inline) {
+        None => "*absent*".to_owned(),
+        Some(None) => "*below*".to_owned(),
+        Some(Some(text)) => code(&text),
+    }
+}
+
+/// Writes a value that does not fit into the table.
+fn write_details(out: &mut String, resource: &ResourceDrift, change: &DriftChange) {
+    let (desired, live) = sides(resource, change);
+    if [&desired, &live].iter().all(|v| v.as_ref().is_none_or(|v| value::inline(v).is_some())) {
+        return;
+    }
+    let (desired, live) = value::both(desired.as_ref(), live.as_ref());
+    let lines = value::hunk(&desired, &live);
+    let fence = fence(&lines);
+    let _ = writeln!(
+        out,
+        "<details><summary><code>{}</code></summary>\n\n{fence}diff",
+        html(&value::printable(&change.path.to_string()))
+    );
+    for (mark, text) in lines.iter().take(HUNK_LINES) {
+        let _ = writeln!(out, "{mark} {text}");
+    }
+    if lines.len() > HUNK_LINES {
+        let _ = writeln!(out, "… {} more lines", lines.len() - HUNK_LINES);
+    }
+    let _ = writeln!(out, "{fence}\n\n</details>\n");
+}
+
+/// Returns a fence longer than any run of backticks in the lines.
+fn fence(lines: &[(char, String)]) -> String {
+    "`".repeat(lines.iter().map(|(_, l)| longest_run(l)).max().unwrap_or(0).max(2) + 1)
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// Writes a piece of code that may stand in a table: backticks fenced, pipes escaped.
+fn code(text: &str) -> String {
+    let text = value::printable(text);
+    let fence = "`".repeat(longest_run(&text) + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{}{pad}{fence}", text.replace('|', "\\|"))
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Escapes what Markdown or HTML would take for markup.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in html(&value::printable(text)).chars() {
+        if matches!(c, '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '#') {
+            out.push('\\');
+        }
+        // A mention would notify somebody whose name happens to be a field manager.
+        out.push_str(if c == '@' { "&#64;" } else { "" });
+        if c != '@' {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_in_values_stays_text() {
+        assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(escape("<b>@alice_x|</b>"), "&lt;b&gt;&#64;alice\\_x\\|&lt;/b&gt;");
+    }
+}

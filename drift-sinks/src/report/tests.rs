@@ -1,0 +1,218 @@
+//! Whole reports, and the laws that hold for every form of them.
+
+use std::sync::Arc;
+
+use drift_core::drift::{
+    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift, Row, Status,
+};
+use drift_core::{FieldPath, Operation, ResourceKey};
+use serde_json::{Value, json};
+
+use super::*;
+
+#[path = "../../schemas/check.rs"]
+mod check;
+
+fn change(path: &str, op: Op, class: Class, desired: Option<Value>, live: Option<Value>) -> DriftChange {
+    DriftChange {
+        path: FieldPath::parse(path).unwrap(),
+        op,
+        class,
+        cause: CauseClass::ManualChange,
+        desired,
+        live,
+        default: None,
+        owner: Some(Owner {
+            manager: "kubectl-edit".into(),
+            operation: Operation::Update,
+            subresource: "".into(),
+            time: Some("2026-11-21T01:31:39Z".parse().unwrap()),
+        }),
+        user: None,
+        row: Row::DifferentByOther,
+        rule: None,
+        line: None,
+    }
+}
+
+fn resource(key: &str, status: Status, changes: Vec<DriftChange>) -> ResourceDrift {
+    ResourceDrift {
+        key: ResourceKey::parse(key).unwrap(),
+        status,
+        changes,
+        basis: Basis::SchemaAndOwnership,
+        applier: Some("flux".into()),
+        declared: Some(Declaration { file: "apps/web.yaml".into(), line: 12, revision: None }),
+        creator: None,
+        notes: Vec::new(),
+    }
+}
+
+fn web() -> ResourceDrift {
+    let mut replicas = change(".spec.replicas", Op::Replace, Class::Changed, Some(json!(3)), Some(json!(5)));
+    replicas.line = Some(18);
+    replicas.user = Some("alice@example.com".into());
+    let owner = replicas.owner.as_mut().unwrap();
+    (owner.manager, owner.subresource, owner.time) = ("kubectl".into(), "scale".into(), None);
+    let image = change(
+        ".spec.template.spec.containers[name=\"web\"].image",
+        Op::Replace,
+        Class::Changed,
+        Some(json!("registry.example/shop/web:1.4.2")),
+        Some(json!("registry.example/shop/web:1.4.3-debug|`x`")),
+    );
+    let env = change(
+        ".spec.template.spec.containers[name=\"web\"].env",
+        Op::Add,
+        Class::Added,
+        None,
+        Some(json!([{"name": "LOG_LEVEL", "value": "debug"}, {"name": "TRACE", "value": "1"}])),
+    );
+    let mut label = change(".metadata.labels[\"a/b\"]", Op::Remove, Class::Removed, Some(json!("yes")), None);
+    (label.owner, label.row, label.cause) = (None, Row::DeclaredOnly, CauseClass::Unknown);
+    let mut status = change(".metadata.annotations.rev", Op::Add, Class::Managed, None, Some(json!("2")));
+    (status.row, status.owner.as_mut().unwrap().manager) =
+        (Row::ControllersOwn, Arc::from("kube-controller-manager"));
+    let policy = ".spec.template.spec.restartPolicy";
+    let mut policy = change(policy, Op::Add, Class::Added, None, Some(json!("Never")));
+    (policy.default, policy.row) = (Some(json!("Always")), Row::DefaultChanged);
+    resource("Deployment.apps/shop/web", Status::Drifted, vec![status, label, replicas, env, image, policy])
+}
+
+fn sample() -> DriftReport {
+    let config = change(
+        ".data[\"app.conf\"]",
+        Op::Replace,
+        Class::Changed,
+        Some(json!("a = 1\nb = 2\nc = 3\nd = 4\ne = 5\nf = 6\n")),
+        Some(json!("a = 1\nb = 2\nc = 3\nd = 4\ne = 50\nf = 6\n")),
+    );
+    let mut secret = change(
+        ".data.password",
+        Op::Replace,
+        Class::Changed,
+        Some(json!("b2xkLXBhc3N3b3Jk")),
+        Some(json!("bmV3LXBhc3N3b3Jk")),
+    );
+    secret.rule = Some("ignore rotation".into());
+    let mut extra = resource("Job.batch/shop/one-off", Status::Extra, vec![]);
+    (extra.declared, extra.applier) = (None, None);
+    extra.creator = config.owner.clone();
+    let mut unknown = resource("Widget.example.com/shop/w", Status::Unknown, vec![]);
+    unknown.notes.push("v1alpha1 is declared, v2 is live, and no schema says how to convert".into());
+    DriftReport {
+        resources: vec![
+            resource("ConfigMap/shop/app", Status::Drifted, vec![config]),
+            resource("ConfigMap/shop/gone", Status::Missing, vec![]),
+            resource("Namespace//shop", Status::InSync, vec![]),
+            resource("Secret/shop/login", Status::Drifted, vec![secret]),
+            web(),
+            extra,
+            unknown,
+        ],
+        notes: vec!["apps/broken.yaml:3: mapping values are not allowed here".into()],
+    }
+}
+
+fn shown_all() -> Shown {
+    Shown { managed: true, explain: true }
+}
+
+fn forms(report: &DriftReport) -> Vec<String> {
+    let side = TextOptions { layout: Layout::SideBySide, ..TextOptions::default() };
+    vec![
+        text(report, &TextOptions::default()),
+        text(report, &TextOptions { colour: Colour::Always, shown: shown_all(), ..side }),
+        markdown(report, shown_all()),
+        json(report, shown_all()),
+        yaml(report, shown_all()),
+    ]
+}
+
+#[test]
+fn text_reads_well() {
+    insta::assert_snapshot!(text(&sample(), &TextOptions::default()));
+}
+
+#[test]
+fn text_explains_and_lists_what_is_managed() {
+    let options = TextOptions { shown: shown_all(), ..TextOptions::default() };
+    insta::assert_snapshot!(text(&sample(), &options));
+}
+
+#[test]
+fn text_stands_side_by_side() {
+    let options = TextOptions { layout: Layout::SideBySide, ..TextOptions::default() };
+    insta::assert_snapshot!(text(&sample(), &options));
+}
+
+#[test]
+fn markdown_fits_a_pull_request() {
+    insta::assert_snapshot!(markdown(&sample(), Shown::default()));
+}
+
+#[test]
+fn yaml_reads_well() {
+    let report = DriftReport { resources: vec![web()], notes: vec![] };
+    insta::assert_snapshot!(yaml(&report, Shown::default()));
+}
+
+#[test]
+fn json_is_as_its_schema_says() {
+    let schema: Value = serde_json::from_str(DRIFT_REPORT_SCHEMA).unwrap();
+    for shown in [Shown::default(), shown_all()] {
+        let document: Value = serde_json::from_str(&json(&sample(), shown)).unwrap();
+        assert_eq!(check::violations(&schema, &document), Vec::<String>::new());
+    }
+    let mut broken: Value = serde_json::from_str(&json(&sample(), shown_all())).unwrap();
+    broken["resources"][0]["status"] = json!("Fine");
+    broken["resources"][0]["changes"][0]["surprise"] = json!(1);
+    broken["summary"].as_object_mut().unwrap().remove("drifted");
+    assert_eq!(check::violations(&schema, &broken).len(), 3);
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    for layout in [Layout::Unified, Layout::SideBySide] {
+        let plain = TextOptions { layout, shown: shown_all(), ..TextOptions::default() };
+        let painted = text(&sample(), &TextOptions { colour: Colour::Always, ..plain });
+        assert!(painted.contains("\u{1b}["));
+        assert_eq!(strip(&painted), text(&sample(), &plain));
+    }
+}
+
+fn strip(painted: &str) -> String {
+    let mut parts = painted.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, p| out + p.split_once('m').map_or("", |(_, rest)| rest))
+}
+
+#[test]
+fn no_form_shows_the_value_of_a_secret() {
+    for form in forms(&sample()) {
+        assert!(form.contains("login"));
+        for value in ["b2xkLXBhc3N3b3Jk", "bmV3LXBhc3N3b3Jk"] {
+            assert!(!form.contains(value), "{form}");
+        }
+    }
+}
+
+#[test]
+fn no_form_passes_escape_sequences_on() {
+    let mut web = web();
+    web.changes[2].live = Some(json!("\u{1b}[2J\u{1b}]0;owned\u{7}"));
+    web.notes.push("\u{1b}[31m".into());
+    web.changes[3].live = Some(json!({"a": "\u{1b}[2J\nb", "c\u{1b}": 1}));
+    let report = DriftReport { resources: vec![web], notes: vec!["\u{1b}c".into()] };
+    for form in forms(&report) {
+        assert!(!strip(&form).contains(['\u{1b}', '\u{7}']), "{form}");
+        assert!(!form.contains("\u{1b}[2J") && !form.contains("\u{1b}c"), "{form}");
+    }
+}
+
+#[test]
+fn a_clean_estate_is_one_line() {
+    let report =
+        DriftReport { resources: vec![resource("Namespace//shop", Status::InSync, vec![])], notes: vec![] };
+    assert_eq!(text(&report, &TextOptions::default()), "1 declared: 1 in sync\n");
+}

@@ -1,0 +1,128 @@
+//! Declared and live value of one field, in a line or as a hunk.
+
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use super::yaml;
+
+/// Longest text that is shown within a line.
+const INLINE: usize = 64;
+
+/// Lines of context around a change of a hunk.
+const CONTEXT: usize = 2;
+
+/// Writes a value within a line, or returns `None` when it does not read well there.
+pub fn inline(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Array(list) if !list.is_empty() => {
+            if list.iter().any(|v| v.is_array() || v.is_object()) {
+                return None;
+            }
+            format!("[{}]", list.iter().map(yaml::scalar).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(map) if !map.is_empty() => {
+            let (1, Some((key, v))) = (map.len(), map.iter().next()) else { return None };
+            if v.is_array() || v.is_object() {
+                return None;
+            }
+            format!("{{{key}: {}}}", yaml::scalar(v))
+        }
+        scalar => yaml::scalar(scalar),
+    };
+    (text.chars().count() <= INLINE && !text.contains("\\n")).then_some(text)
+}
+
+/// Writes a value in lines: a text as its own lines, everything else as YAML.
+pub(super) fn lines(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains('\n') => text.clone(),
+        other => yaml::to_yaml(other),
+    }
+}
+
+/// Writes the two sides of a change in lines, as texts only if both are texts.
+pub(super) fn both(desired: Option<&Value>, live: Option<&Value>) -> (String, String) {
+    let side = |v: Option<&Value>| v.map_or_else(String::new, lines);
+    match (desired, live) {
+        (Some(Value::String(d)), Some(Value::String(l))) if d.contains('\n') || l.contains('\n') => {
+            (d.clone(), l.clone())
+        }
+        _ => (side(desired), side(live)),
+    }
+}
+
+/// Returns the lines of a unified hunk from declared to live: a mark (`-`, `+`, space, `@` for lines left out) and a text.
+pub fn hunk(desired: &str, live: &str) -> Vec<(char, String)> {
+    let diff = TextDiff::from_lines(desired, live);
+    let mut out = Vec::new();
+    for (i, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+        if i > 0 {
+            out.push(('@', "…".to_owned()));
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let mark = match change.tag() {
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+                ChangeTag::Equal => ' ',
+            };
+            let text = change.value().trim_end_matches(['\n', '\r']);
+            out.push((mark, printable(text)));
+        }
+    }
+    out
+}
+
+/// Makes control characters visible: what comes from a cluster must not drive the reader's terminal.
+pub(super) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => out.push_str("    "),
+            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that turn or hide the text around them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(value: Value, expect: Option<&str>) {
+        assert_eq!(inline(&value).as_deref(), expect);
+    }
+
+    #[test]
+    fn small_values_stand_within_a_line() {
+        check(json!(3), Some("3"));
+        check(json!("3"), Some("\"3\""));
+        check(json!("web:1.4"), Some("web:1.4"));
+        check(json!(["a", 1]), Some("[a, 1]"));
+        check(json!({"a": "b"}), Some("{a: b}"));
+        check(json!({}), Some("{}"));
+        check(json!({"a": 1, "b": 2}), None);
+        check(json!([{"a": 1}]), None);
+        check(json!("x\ny"), None);
+        check(json!("x".repeat(65)), None);
+    }
+
+    #[test]
+    fn a_hunk_leaves_out_what_is_far_from_changes() {
+        let old: String = (0..20).map(|i| format!("{i}\n")).collect();
+        let new = old.replace("3\n", "three\n").replace("19\n", "");
+        let marks: String = hunk(&old, &new).iter().map(|(m, _)| *m).collect();
+        assert!(marks.contains('@') && marks.contains("-+") || marks.contains('+'), "{marks}");
+    }
+
+    #[test]
+    fn a_value_cannot_drive_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\tc\u{202e}d"), "a\\u{1b}[2Jb    c\\u{202e}d");
+    }
+}

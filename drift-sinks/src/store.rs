@@ -1,0 +1,4 @@
+//! Event stores that outlive the process.
+
+#[cfg(feature = "embedded")]
+pub mod embedded;

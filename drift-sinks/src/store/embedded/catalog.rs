@@ -1,0 +1,390 @@
+//! Where every event lies: of sealed segments by their index files, of the open one in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::sync::Arc;
+
+use drift_core::{Position, Revision, StoreError, StreamId};
+use foldhash::fast::RandomState;
+
+use super::disk;
+use super::frame::Hash;
+use super::index::{ENTRY, Entry, FrameAt, Index, IndexRun};
+use super::segment::Chain;
+use super::unavailable;
+
+/// The streams and segments of a store.
+#[derive(Debug, Default)]
+pub(super) struct Catalog {
+    numbers: HashMap<Arc<StreamId>, usize, RandomState>,
+    histories: Vec<History>,
+    /// The last one is open.
+    segments: Vec<Segment>,
+    /// Some segment so far has a break, so that revisions may be missing.
+    broken: bool,
+}
+
+#[derive(Debug)]
+struct History {
+    stream: Arc<StreamId>,
+    /// Last revision, readable or not.
+    head: u64,
+    /// In order of revisions.
+    runs: Vec<Run>,
+}
+
+#[derive(Debug)]
+struct Run {
+    /// Place in [`Catalog::segments`].
+    segment: usize,
+    first: u64,
+    entries: Entries,
+}
+
+#[derive(Debug)]
+enum Entries {
+    /// In the segment's index file, from this entry on.
+    Stored { start: u64, count: u32 },
+    Held(Vec<Entry>),
+}
+
+/// A segment's files and frames.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) number: u32,
+    pub(super) first: Position,
+    /// Hash it begins with.
+    pub(super) previous: Hash,
+    pub(super) log: Arc<File>,
+    pub(super) frames: Vec<FrameAt>,
+    /// Where its dictionaries begin, by number.
+    pub(super) dictionaries: BTreeMap<u8, u32>,
+    /// It has a break.
+    pub(super) broken: bool,
+    /// The index file and where the entries begin in it.
+    entries: Option<(File, u64)>,
+}
+
+/// Where one event lies.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) segment: u32,
+    pub(super) log: Arc<File>,
+    /// Where its frame begins.
+    pub(super) offset: u64,
+    /// Place in the frame.
+    pub(super) slot: u16,
+    /// Revisions back to the one that says everything anew.
+    pub(super) back: u16,
+    pub(super) revision: Revision,
+    pub(super) position: Position,
+}
+
+/// An event that is about to be indexed.
+#[derive(Clone, Debug)]
+pub(super) struct Indexed {
+    pub(super) stream: Arc<StreamId>,
+    pub(super) revision: Revision,
+    pub(super) back: u16,
+}
+
+impl Segment {
+    /// Makes a segment that has no frames yet.
+    pub(super) fn new(number: u32, first: Position, previous: Hash, log: Arc<File>) -> Self {
+        Self { number, first, previous, log, frames: Vec::new(), dictionaries: BTreeMap::new(), broken: false, entries: None }
+    }
+
+    fn position(&self, entry: Entry) -> Option<u64> {
+        let frame = self.frames.get(entry.frame as usize)?;
+        Some(self.first.get() + u64::from(frame.first) + u64::from(entry.slot))
+    }
+}
+
+impl Run {
+    fn len(&self) -> u64 {
+        match &self.entries {
+            Entries::Stored { count, .. } => u64::from(*count),
+            Entries::Held(entries) => entries.len() as u64,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.first + self.len()
+    }
+}
+
+impl Catalog {
+    /// Adds a sealed segment by its index.
+    pub(super) fn add_sealed(&mut self, index: Index, log: Arc<File>, entries: File) -> Result<(), String> {
+        let entries = (entries, index.entries_at());
+        let place = self.segments.len();
+        self.broken |= index.broken;
+        let mut start = 0;
+        for IndexRun { stream, first, count } in index.runs {
+            let broken = self.broken;
+            let history = self.history(&stream);
+            if first != history.head + 1 && !(broken && first > history.head) {
+                return Err(format!("stream `{stream}` goes on at revision {first}, not {}", history.head + 1));
+            }
+            history.head = first + u64::from(count) - 1;
+            history.runs.push(Run { segment: place, first, entries: Entries::Stored { start, count } });
+            start += u64::from(count);
+        }
+        self.segments.push(Segment {
+            number: index.number,
+            first: index.first,
+            previous: index.previous,
+            log,
+            frames: index.frames,
+            dictionaries: index.dictionaries,
+            broken: index.broken,
+            entries: Some(entries),
+        });
+        Ok(())
+    }
+
+    /// Adds a segment that frames are then pushed to.
+    pub(super) fn add_open(&mut self, segment: Segment) {
+        self.segments.push(segment);
+    }
+
+    /// Tells whether some segment has a break, so that revisions may be missing.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Notes that the open segment has a break.
+    pub(super) fn note_break(&mut self) {
+        self.broken = true;
+        if let Some(open) = self.segments.last_mut() {
+            open.broken = true;
+        }
+    }
+
+    fn history(&mut self, stream: &Arc<StreamId>) -> &mut History {
+        let number = match self.numbers.get(stream) {
+            Some(number) => *number,
+            None => {
+                self.numbers.insert(Arc::clone(stream), self.histories.len());
+                let stream = Arc::clone(stream);
+                self.histories.push(History { stream, head: 0, runs: Vec::new() });
+                self.histories.len() - 1
+            }
+        };
+        &mut self.histories[number]
+    }
+
+    /// Notes where a dictionary of the open segment begins.
+    pub(super) fn push_dictionary(&mut self, number: u8, offset: u64) {
+        if let (Some(open), Ok(offset)) = (self.segments.last_mut(), u32::try_from(offset)) {
+            open.dictionaries.insert(number, offset);
+        }
+    }
+
+    /// Returns where a dictionary begins.
+    pub(super) fn dictionary(&self, segment: u32, number: u8) -> Option<u64> {
+        let place = self.segments.binary_search_by_key(&segment, |s| s.number).ok()?;
+        self.segments[place].dictionaries.get(&number).map(|offset| u64::from(*offset))
+    }
+
+    /// Returns the last dictionary of the open segment: segment, file, number and offset.
+    pub(super) fn last_dictionary(&self) -> Option<(u32, Arc<File>, u8, u64)> {
+        let open = self.segments.last()?;
+        let (number, offset) = open.dictionaries.last_key_value()?;
+        Some((open.number, Arc::clone(&open.log), *number, u64::from(*offset)))
+    }
+
+    /// Adds a frame to the open segment.
+    ///
+    /// # Errors
+    /// When revisions are not dense. Behind a break they may not be, and what builds on a lost one is left out.
+    pub(super) fn push_frame(
+        &mut self,
+        offset: u64,
+        first: Position,
+        events: &[Indexed],
+    ) -> Result<(), String> {
+        let too_large = || "the segment is too large to index".to_owned();
+        let segment = self.segments.len().checked_sub(1).ok_or("there is no segment")?;
+        let open = &mut self.segments[segment];
+        let frame = u32::try_from(open.frames.len()).map_err(|_| too_large())?;
+        open.frames.push(FrameAt {
+            offset: u32::try_from(offset).map_err(|_| too_large())?,
+            first: u32::try_from(first.get() - open.first.get()).map_err(|_| too_large())?,
+        });
+        let broken = self.broken;
+        for (slot, Indexed { stream, revision, back }) in events.iter().enumerate() {
+            let history = self.history(stream);
+            let dense = revision.get() == history.head + 1;
+            if !dense && !(broken && revision.get() > history.head) {
+                return Err(format!("stream `{stream}` goes on at revision {revision}, not {}", history.head + 1));
+            }
+            history.head = revision.get();
+            let slot = u16::try_from(slot).map_err(|_| too_large())?;
+            let entry = Entry { frame, slot, back: *back };
+            let run = history.runs.last_mut().filter(|r| r.segment == segment && r.end() == revision.get());
+            match run {
+                Some(run) if run.len() >= u64::from(*back) => match &mut run.entries {
+                    Entries::Held(entries) => entries.push(entry),
+                    Entries::Stored { .. } => return Err("a sealed segment does not grow".into()),
+                },
+                _ if *back == 0 => {
+                    let entries = Entries::Held(vec![entry]);
+                    history.runs.push(Run { segment, first: revision.get(), entries });
+                }
+                _ if broken => {}
+                _ => return Err(format!("stream `{stream}` builds on what is not in the segment")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the index of the open segment and its entries, in order.
+    pub(super) fn index(&self, length: u64, end: &Chain) -> Option<(Index, Vec<Entry>)> {
+        let place = self.segments.len().checked_sub(1)?;
+        let open = &self.segments[place];
+        let (mut runs, mut all) = (Vec::new(), Vec::new());
+        for history in &self.histories {
+            for run in history.runs.iter().rev().take_while(|r| r.segment == place) {
+                if let Entries::Held(entries) = &run.entries {
+                    let count = entries.len() as u32;
+                    runs.push((IndexRun { stream: Arc::clone(&history.stream), first: run.first, count }, entries));
+                }
+            }
+        }
+        // Runs of one stream were taken last first.
+        runs.sort_by(|(a, _), (b, _)| (&a.stream, a.first).cmp(&(&b.stream, b.first)));
+        runs.iter().for_each(|(_, entries)| all.extend_from_slice(entries));
+        let index = Index {
+            number: open.number,
+            first: open.first,
+            length,
+            previous: open.previous,
+            end: end.clone(),
+            broken: open.broken,
+            frames: open.frames.clone(),
+            dictionaries: open.dictionaries.clone(),
+            runs: runs.into_iter().map(|(run, _)| run).collect(),
+        };
+        Some((index, all))
+    }
+
+    /// Forgets the entries of the open segment in favour of its index file.
+    pub(super) fn seal(&mut self, index: &Index, entries: File) {
+        let Some(place) = self.segments.len().checked_sub(1) else { return };
+        let mut start = 0;
+        for IndexRun { stream, first, count } in &index.runs {
+            let run = self.history(stream).runs.iter_mut().find(|r| r.segment == place && r.first == *first);
+            if let Some(run) = run {
+                run.entries = Entries::Stored { start, count: *count };
+            }
+            start += u64::from(*count);
+        }
+        self.segments[place].entries = Some((entries, index.entries_at()));
+    }
+
+    /// Returns the last revision of a stream.
+    pub(super) fn head(&self, stream: &StreamId) -> Option<Revision> {
+        let number = *self.numbers.get(stream)?;
+        Revision::new(self.histories[number].head)
+    }
+
+    /// Lists the streams, sorted.
+    pub(super) fn streams(&self) -> Vec<StreamId> {
+        let mut streams: Vec<_> = self.histories.iter().map(|h| (*h.stream).clone()).collect();
+        streams.sort_unstable();
+        streams
+    }
+
+    fn runs(&self, stream: &StreamId) -> &[Run] {
+        self.numbers.get(stream).map_or(&[], |n| &self.histories[*n].runs)
+    }
+
+    /// Returns the place of the first readable event of a stream from a revision on.
+    pub(super) fn from_revision(&self, stream: &StreamId, from: Revision) -> Result<Option<Place>, StoreError> {
+        let runs = self.runs(stream);
+        let Some(run) = runs.get(runs.partition_point(|r| r.end() <= from.get())) else { return Ok(None) };
+        self.place(run, from.get().max(run.first) - run.first).map(Some)
+    }
+
+    /// Returns the place of the last readable event of a stream at or before a position.
+    pub(super) fn until(&self, stream: &StreamId, until: Position) -> Result<Option<Place>, StoreError> {
+        let runs = self.runs(stream);
+        // Runs are in order of positions too; of those that begin early enough the last one has it.
+        let (mut low, mut high) = (0, runs.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.place(&runs[middle], 0)?.position <= until {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let Some(run) = low.checked_sub(1).map(|i| &runs[i]) else { return Ok(None) };
+        let (mut low, mut high) = (0, run.len());
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            match self.place(run, middle)?.position <= until {
+                true => low = middle,
+                false => high = middle,
+            }
+        }
+        self.place(run, low).map(Some)
+    }
+
+    /// Returns the place of the last event of a stream, if that is in the open segment and can be read.
+    pub(super) fn open_head(&self, stream: &StreamId) -> Result<Option<Place>, StoreError> {
+        let Some(history) = self.numbers.get(stream).map(|n| &self.histories[*n]) else { return Ok(None) };
+        let open = |r: &&Run| r.segment + 1 == self.segments.len() && r.end() == history.head + 1;
+        history.runs.last().filter(open).map(|run| self.place(run, run.len() - 1)).transpose()
+    }
+
+    fn place(&self, run: &Run, at: u64) -> Result<Place, StoreError> {
+        let segment = &self.segments[run.segment];
+        let entry = match &run.entries {
+            Entries::Held(entries) => entries[at as usize],
+            Entries::Stored { start, .. } => stored(segment, start + at)?,
+        };
+        let wrong = || StoreError::Corrupt { what: format!("the index of segment {} is damaged", segment.number) };
+        let frame = segment.frames.get(entry.frame as usize).ok_or_else(wrong)?;
+        Ok(Place {
+            segment: segment.number,
+            log: Arc::clone(&segment.log),
+            offset: u64::from(frame.offset),
+            slot: entry.slot,
+            back: entry.back,
+            revision: Revision::new(run.first + at).ok_or_else(wrong)?,
+            position: Position::new(segment.position(entry).ok_or_else(wrong)?),
+        })
+    }
+
+    /// Returns the frame that a position is in, or the last one before it; segment and frame by their places.
+    pub(super) fn seek(&self, position: Position) -> (usize, usize) {
+        let segment = self.segments.partition_point(|s| s.first <= position).saturating_sub(1);
+        let Some(at) = self.segments.get(segment) else { return (0, 0) };
+        let relative = position.get().saturating_sub(at.first.get());
+        (segment, at.frames.partition_point(|f| u64::from(f.first) <= relative).saturating_sub(1))
+    }
+
+    /// Returns the frame at these places and moves them behind it: number of the segment, file and offset.
+    pub(super) fn next_frame(&self, at: &mut (usize, usize)) -> Option<(u32, Arc<File>, u64)> {
+        loop {
+            let segment = self.segments.get(at.0)?;
+            if let Some(frame) = segment.frames.get(at.1) {
+                at.1 += 1;
+                return Some((segment.number, Arc::clone(&segment.log), u64::from(frame.offset)));
+            }
+            if at.0 + 1 >= self.segments.len() {
+                return None;
+            }
+            *at = (at.0 + 1, 0);
+        }
+    }
+}
+
+fn stored(segment: &Segment, at: u64) -> Result<Entry, StoreError> {
+    let failed = || unavailable(&format!("reading the index of segment {}", segment.number));
+    let (file, start) = segment.entries.as_ref().ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
+    let mut bytes = [0; ENTRY];
+    disk::read_at(file, &mut bytes, start + at * ENTRY as u64).map_err(failed())?;
+    Ok(Entry::parse(&bytes))
+}

@@ -1,0 +1,202 @@
+//! The store's folder: who holds it, which format it has, how far it is acknowledged, its redaction key.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use drift_core::{Position, StoreError};
+use serde::{Deserialize, Serialize};
+
+use super::disk::{self, Access};
+use super::frame::{u32_at, u64_at};
+use super::segment::VERSION;
+use super::unavailable;
+
+/// What `store.json` says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Format {
+    /// `major.minor` of the segments.
+    format: String,
+    /// BLAKE3 of the redaction key, so that a lost or foreign key is noticed before it is used.
+    key: String,
+}
+
+/// What a folder may hold before it is a store, left by one that was killed while making it.
+const HALF_MADE: [&str; 5] = ["LOCK", "redaction.key", "redaction.tmp", "store.tmp", "segments"];
+
+/// Takes the lock of the store in a folder; makes a store where there is none.
+///
+/// # Errors
+/// Also when the folder holds something else: a store is not made between other people's files.
+pub(super) fn enter(store: &Path) -> Result<Lock, StoreError> {
+    let failed = || unavailable(&format!("creating a store in {}", store.display()));
+    if store.join("store.json").exists() {
+        check(store)?;
+        return Lock::take(store);
+    }
+    std::fs::create_dir_all(store).map_err(failed())?;
+    for entry in std::fs::read_dir(store).map_err(failed())? {
+        let name = entry.map_err(failed())?.file_name();
+        if !HALF_MADE.iter().any(|n| name == *n) {
+            let what = format!("{} is no store and not empty", store.display());
+            return Err(StoreError::Unavailable { what, source: None });
+        }
+    }
+    let lock = Lock::take(store)?;
+    let segments = super::segment::folder(store);
+    std::fs::create_dir_all(&segments).map_err(failed())?;
+    if !super::segment::list(store)?.is_empty() {
+        return Err(StoreError::Corrupt { what: format!("{} has segments and no store.json", store.display()) });
+    }
+    // Another one may have made it before the lock was ours.
+    if !store.join("store.json").exists() {
+        create(store)?;
+    }
+    check(store)?;
+    Ok(lock)
+}
+
+fn create(store: &Path) -> Result<(), StoreError> {
+    let failed = || unavailable(&format!("creating a store in {}", store.display()));
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|e| failed()(io::Error::other(e.to_string())))?;
+    let text = format!("{}\n", blake3::Hash::from_bytes(key).to_hex());
+    disk::replace(&store.join("redaction.key"), text.as_bytes(), Access::Owner).map_err(failed())?;
+    let format = Format { format: version(VERSION), key: fingerprint(&key) };
+    let text = serde_json::to_string(&format).expect("two strings") + "\n";
+    disk::replace(&store.join("store.json"), text.as_bytes(), Access::Usual).map_err(failed())
+}
+
+fn version((major, minor): (u16, u16)) -> String {
+    format!("{major}.{minor}")
+}
+
+fn fingerprint(key: &[u8; 32]) -> String {
+    blake3::hash(key).to_hex().to_string()
+}
+
+fn format(store: &Path) -> Result<Format, StoreError> {
+    let path = store.join("store.json");
+    let text = std::fs::read(&path).map_err(unavailable(&format!("reading {}", path.display())))?;
+    let corrupt = |e| StoreError::Corrupt { what: format!("{} is not what was written: {e}", path.display()) };
+    serde_json::from_slice(&text).map_err(corrupt)
+}
+
+/// Checks that this code knows the store's format.
+pub(super) fn check(store: &Path) -> Result<(), StoreError> {
+    let found = format(store)?.format;
+    let numbers = found.split_once('.').and_then(|(a, b)| Some((a.parse::<u16>().ok()?, b.parse::<u16>().ok()?)));
+    match numbers {
+        Some((major, minor)) if major == VERSION.0 && minor <= VERSION.1 => Ok(()),
+        _ => Err(StoreError::Unsupported { found, known: version(VERSION) }),
+    }
+}
+
+/// Returns the redaction key.
+pub(super) fn key(store: &Path) -> Result<[u8; 32], StoreError> {
+    let path = store.join("redaction.key");
+    let text = std::fs::read_to_string(&path).map_err(unavailable(&format!("reading {}", path.display())))?;
+    let key = blake3::Hash::from_hex(text.trim_end()).map(|hash| *hash.as_bytes());
+    match key {
+        Ok(key) if fingerprint(&key) == format(store)?.key => Ok(key),
+        _ => Err(StoreError::Corrupt { what: format!("{} is not this store's key", path.display()) }),
+    }
+}
+
+/// Holds the store for one writer; released when dropped or when the process ends, however it does.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock and writes down who has it.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another handle has it, in this process or another one.
+    pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
+        let path = store.join("LOCK");
+        let failed = || unavailable(&format!("locking {}", path.display()));
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open.map_err(failed())?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // The holder may be just writing it; the name is a courtesy.
+                let _ = file.take(100).read_to_string(&mut holder);
+                let holder = holder.trim();
+                let holder = if holder.is_empty() { "another process" } else { holder };
+                return Err(StoreError::InUse { holder: format!("{holder} holds {}", path.display()) });
+            }
+            Err(TryLockError::Error(e)) => return Err(failed()(e)),
+        }
+        let text = format!("process {}\n", std::process::id());
+        file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(failed())?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// How far the log is acknowledged: at least as far as the mark says.
+///
+/// Written after each sync and not synced itself, so it is never ahead of the log: other processes see it at once, a
+/// killed writer leaves it exact, a loss of power at worst leaves an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The last segment.
+    pub(super) segment: u32,
+    /// Its length.
+    pub(super) length: u64,
+    /// Position of the next event.
+    pub(super) next: Position,
+}
+
+const MARK_MAGIC: &[u8; 4] = b"drA1";
+const MARK: usize = 28;
+
+impl Mark {
+    /// Reads the mark; `None` when there is none, or none that can be read.
+    pub(super) fn read(store: &Path) -> Option<Self> {
+        // A reader can see half of a write; the checksum tells, and the next moment it is whole.
+        (0..8).find_map(|_| Self::parse(&std::fs::read(store.join("acknowledged")).ok()?))
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let sound = bytes.len() == MARK && &bytes[..4] == MARK_MAGIC;
+        (sound && crc32fast::hash(&bytes[..24]) == u32_at(bytes, 24)).then(|| Self {
+            segment: u32_at(bytes, 4),
+            length: u64_at(bytes, 8),
+            next: Position::new(u64_at(bytes, 16)),
+        })
+    }
+
+    fn to_bytes(self) -> [u8; MARK] {
+        let mut out = [0; MARK];
+        out[..4].copy_from_slice(MARK_MAGIC);
+        out[4..8].copy_from_slice(&self.segment.to_le_bytes());
+        out[8..16].copy_from_slice(&self.length.to_le_bytes());
+        out[16..24].copy_from_slice(&self.next.get().to_le_bytes());
+        let crc = crc32fast::hash(&out[..24]);
+        out[24..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+}
+
+/// Writes the mark, in place.
+#[derive(Debug)]
+pub(super) struct MarkFile(File);
+
+impl MarkFile {
+    /// Opens the mark for writing.
+    pub(super) fn open(store: &Path) -> Result<Self, StoreError> {
+        let path = store.join("acknowledged");
+        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        open.map(Self).map_err(unavailable(&format!("opening {}", path.display())))
+    }
+
+    /// Moves the mark.
+    pub(super) fn set(&mut self, mark: Mark) -> io::Result<()> {
+        self.0.seek(SeekFrom::Start(0))?;
+        self.0.write_all(&mark.to_bytes())
+    }
+}

@@ -1,0 +1,162 @@
+//! Bodies of event frames: which streams, then one record per event.
+//!
+//! ```text
+//! varint n, n × (varint length, JSON)         names of streams
+//! then per event, to the end:
+//!   varint length of what follows
+//!   varint place in the list of names
+//!   varint revision
+//!   varint revisions back to the one that says everything anew; 0: this one does
+//!   the event, as `drift_core::wire` writes it
+//! ```
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use drift_core::wire::StreamV1;
+use drift_core::{Position, Revision, StreamId};
+use foldhash::fast::RandomState;
+
+/// One event in a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Place in [`Records::streams`].
+    pub(super) stream: usize,
+    pub(super) revision: Revision,
+    /// Revisions back to the one that says everything anew.
+    pub(super) back: u16,
+    /// Where the event's bytes are in [`Records::body`].
+    pub(super) bytes: Range<usize>,
+}
+
+/// A body, decoded up to the events.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// Position of the first event.
+    pub(super) first: Position,
+    pub(super) body: Vec<u8>,
+    pub(super) streams: Vec<Arc<StreamId>>,
+    pub(super) records: Vec<Record>,
+}
+
+/// Collects the records of one frame.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    names: Vec<u8>,
+    places: HashMap<Arc<StreamId>, u64, RandomState>,
+    records: Vec<u8>,
+    count: u32,
+}
+
+impl Builder {
+    /// Adds an event.
+    pub(super) fn push(&mut self, stream: &Arc<StreamId>, revision: Revision, back: u16, event: &[u8]) {
+        let next = self.places.len() as u64;
+        let place = *self.places.entry(Arc::clone(stream)).or_insert(next);
+        if place == next {
+            // The same text as within the event, which makes the second one nearly free.
+            let name = serde_json::to_vec(&StreamV1::from(&**stream)).expect("a stream id is plain data");
+            varint(name.len() as u64, &mut self.names);
+            self.names.extend_from_slice(&name);
+        }
+        let mut head = Vec::with_capacity(12);
+        varint(place, &mut head);
+        varint(revision.get(), &mut head);
+        varint(u64::from(back), &mut head);
+        varint((head.len() + event.len()) as u64, &mut self.records);
+        self.records.extend_from_slice(&head);
+        self.records.extend_from_slice(event);
+        self.count += 1;
+    }
+
+    /// Returns how many events were added.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Returns about how long the body is.
+    pub(super) fn len(&self) -> usize {
+        self.names.len() + self.records.len()
+    }
+
+    /// Returns the body.
+    pub(super) fn finish(self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.len() + 10);
+        varint(self.places.len() as u64, &mut body);
+        body.extend_from_slice(&self.names);
+        body.extend_from_slice(&self.records);
+        body
+    }
+}
+
+impl Records {
+    /// Decodes a body; `None` when it is none.
+    pub(super) fn parse(body: Vec<u8>, first: Position, count: u32) -> Option<Self> {
+        let mut rest = body.as_slice();
+        let names = usize::try_from(take_varint(&mut rest)?).ok()?;
+        let mut streams = Vec::with_capacity(names.min(rest.len() / 2));
+        for _ in 0..names {
+            let name: StreamV1 = serde_json::from_slice(take_sized(&mut rest)?).ok()?;
+            streams.push(Arc::new(name.into()));
+        }
+        let mut records = Vec::with_capacity((count as usize).min(rest.len() / 3));
+        while !rest.is_empty() {
+            let mut bytes = take_sized(&mut rest)?;
+            let stream = usize::try_from(take_varint(&mut bytes)?).ok().filter(|s| *s < names)?;
+            let revision = Revision::new(take_varint(&mut bytes)?)?;
+            let back = u16::try_from(take_varint(&mut bytes)?).ok()?;
+            let end = body.len() - rest.len();
+            if u64::from(back) >= revision.get() {
+                return None;
+            }
+            records.push(Record { stream, revision, back, bytes: end - bytes.len()..end });
+        }
+        (records.len() == count as usize).then_some(Self { first, body, streams, records })
+    }
+
+    /// Returns the stream of a record.
+    pub(super) fn stream(&self, record: &Record) -> &Arc<StreamId> {
+        &self.streams[record.stream]
+    }
+
+    /// Returns the event of a record, as `drift_core::wire` wrote it.
+    pub(super) fn event(&self, record: &Record) -> &[u8] {
+        &self.body[record.bytes.clone()]
+    }
+}
+
+/// Appends a number, seven bits a byte.
+pub(super) fn varint(mut n: u64, out: &mut Vec<u8>) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+}
+
+/// Takes a number off the front.
+pub(super) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut n = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = u64::from(byte & 0x7f);
+        if (bits << shift) >> shift != bits {
+            return None;
+        }
+        n |= bits << shift;
+        if byte & 0x80 == 0 {
+            return Some(n);
+        }
+    }
+    None
+}
+
+/// Takes a length and so many bytes off the front.
+pub(super) fn take_sized<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(take_varint(bytes)?).ok()?;
+    let (head, rest) = bytes.split_at_checked(len)?;
+    *bytes = rest;
+    Some(head)
+}

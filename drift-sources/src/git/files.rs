@@ -1,0 +1,201 @@
+//! The manifests of a commit.
+
+use gix::objs::tree::EntryKind;
+
+use super::tree::Entry;
+use super::{BlobId, Commit, GitError, GitRepo};
+
+/// A file of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GitFile {
+    /// Its path from the root of the repository.
+    pub path: String,
+    /// Its content's id.
+    pub blob: BlobId,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// Why an entry below the folder asked for is not among the files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A symbolic link, which is not followed, with what it points to.
+    Symlink(String),
+    /// Another repository at some commit of it.
+    Submodule,
+    /// A manifest larger than [`Limits::file_bytes`](super::Limits::file_bytes), with its size.
+    TooLarge(u64),
+    /// A name that is not UTF-8, holds control characters, or would leave its folder; nothing below it is read.
+    UnsafeName,
+}
+
+/// An entry that is not among the files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// Its path from the root of the repository, with unprintable parts escaped.
+    pub path: String,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// The manifests below a folder of a commit, by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Files that end in `.yaml`, `.yml` or `.json`.
+    pub files: Vec<GitFile>,
+    /// What a reader of a checkout might have expected to be read but is not. Other files are not listed.
+    pub skipped: Vec<Skipped>,
+}
+
+pub(super) fn is_manifest(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}
+
+/// A folder to visit.
+struct Folder {
+    path: String,
+    tree: gix::ObjectId,
+    depth: usize,
+}
+
+struct Walk<'a> {
+    repo: &'a GitRepo,
+    out: Listing,
+    todo: Vec<Folder>,
+    entries: usize,
+    bytes: u64,
+}
+
+impl GitRepo {
+    /// Lists the manifests at or below `subdir`, a folder or one file, without reading their content.
+    ///
+    /// # Errors
+    /// [`GitError::NoSuchPath`]; [`GitError::TooLarge`] past a limit on entries, depth or total size; [`GitError::Corrupt`].
+    pub fn list(&self, commit: &Commit, subdir: Option<&str>) -> Result<Listing, GitError> {
+        let subdir = subdir.unwrap_or("");
+        let top = self.entry_at(commit.tree, subdir)?.ok_or_else(|| self.no_such_path(commit, subdir))?;
+        let mut walk = Walk { repo: self, out: Listing::default(), todo: Vec::new(), entries: 0, bytes: 0 };
+        if top.kind == EntryKind::Tree {
+            walk.todo.push(Folder { path: subdir.to_owned(), tree: top.id, depth: 0 });
+        } else {
+            walk.entry(subdir.to_owned(), &top, 0)?;
+        }
+        while let Some(folder) = walk.todo.pop() {
+            walk.folder(&folder)?;
+        }
+        walk.out.files.sort();
+        walk.out.skipped.sort();
+        Ok(walk.out)
+    }
+
+    /// The content of a file, as stored: neither line ends nor encodings are converted.
+    ///
+    /// # Errors
+    /// [`GitError::Corrupt`] if it is missing or damaged; [`GitError::TooLarge`].
+    pub fn read(&self, file: &GitFile) -> Result<Vec<u8>, GitError> {
+        self.blob(file.blob, &file.path)
+    }
+
+    /// The manifests at or below `subdir` with their content, by path. What is skipped is told by [`GitRepo::list`].
+    ///
+    /// # Errors
+    /// As [`GitRepo::list`], and each item as [`GitRepo::read`].
+    pub fn files(
+        &self,
+        commit: &Commit,
+        subdir: Option<&str>,
+    ) -> Result<impl Iterator<Item = Result<(GitFile, Vec<u8>), GitError>>, GitError> {
+        let listing = self.list(commit, subdir)?;
+        Ok(listing.files.into_iter().map(|file| self.read(&file).map(|bytes| (file, bytes))))
+    }
+
+    pub(super) fn blob(&self, id: BlobId, path: &str) -> Result<Vec<u8>, GitError> {
+        let corrupt = |e| GitError::corrupt(format!("file {path} (blob {})", id.short()), e);
+        if self.size(id, path)? > self.limits.file_bytes {
+            return Err(GitError::TooLarge { what: format!("file {path}"), limit: self.limits.file_bytes });
+        }
+        Ok(self.repo.find_blob(id.0).map_err(corrupt)?.take_data())
+    }
+
+    pub(super) fn size(&self, id: BlobId, path: &str) -> Result<u64, GitError> {
+        let header = self.repo.find_header(id.0);
+        Ok(header.map_err(|e| GitError::corrupt(format!("file {path} (blob {})", id.short()), e))?.size())
+    }
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Folder) -> Result<(), GitError> {
+        for entry in self.repo.entries(folder.tree)? {
+            self.entries += 1;
+            if self.entries > self.repo.limits.entries {
+                return Err(over("the number of files and folders", self.repo.limits.entries as u64));
+            }
+            let Some(name) = entry.plain_name() else {
+                let name = entry.name.escape_ascii().to_string();
+                self.skip(join(&folder.path, &name), SkipReason::UnsafeName);
+                continue;
+            };
+            self.entry(join(&folder.path, name), &entry, folder.depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, path: String, entry: &Entry, depth: usize) -> Result<(), GitError> {
+        match entry.kind {
+            EntryKind::Tree if depth > self.repo.limits.depth => {
+                return Err(over(
+                    &format!("the depth of folder {}", abbreviated(&path)),
+                    self.repo.limits.depth as u64,
+                ));
+            }
+            EntryKind::Tree => self.todo.push(Folder { path, tree: entry.id, depth }),
+            EntryKind::Commit => self.skip(path, SkipReason::Submodule),
+            EntryKind::Link => {
+                let target = self.repo.blob(BlobId(entry.id), &path)?;
+                let target = String::from_utf8_lossy(&target).chars().take(200).collect();
+                self.skip(path, SkipReason::Symlink(target));
+            }
+            EntryKind::Blob | EntryKind::BlobExecutable if is_manifest(&path) => {
+                self.manifest(path, entry)?
+            }
+            EntryKind::Blob | EntryKind::BlobExecutable => {}
+        }
+        Ok(())
+    }
+
+    fn manifest(&mut self, path: String, entry: &Entry) -> Result<(), GitError> {
+        let bytes = self.repo.size(BlobId(entry.id), &path)?;
+        if bytes > self.repo.limits.file_bytes {
+            self.skip(path, SkipReason::TooLarge(bytes));
+            return Ok(());
+        }
+        self.bytes += bytes;
+        if self.bytes > self.repo.limits.total_bytes {
+            return Err(over("the size of all manifests together", self.repo.limits.total_bytes));
+        }
+        self.out.files.push(GitFile { path, blob: BlobId(entry.id), bytes });
+        Ok(())
+    }
+
+    fn skip(&mut self, path: String, reason: SkipReason) {
+        self.out.skipped.push(Skipped { path, reason });
+    }
+}
+
+pub(super) fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+pub(super) fn over(what: &str, limit: u64) -> GitError {
+    GitError::TooLarge { what: what.to_owned(), limit }
+}
+
+pub(super) fn abbreviated(path: &str) -> String {
+    let mut start: String = path.chars().take(60).collect();
+    if start.len() < path.len() {
+        start.push_str("...");
+    }
+    start
+}

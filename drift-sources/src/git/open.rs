@@ -1,0 +1,237 @@
+//! Making a repository's objects readable.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::blame::BlameCache;
+use super::spec::normal_subdir;
+use super::{GitError, GitLocation, GitSpec, bundle, remote};
+
+/// How much of a remote's history is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// All of it: needed for blame, history and expressions such as `HEAD~2`.
+    #[default]
+    Full,
+    /// The one commit asked for, where the remote allows it and a branch, tag, full id or `HEAD` is asked for; else all.
+    Tip,
+}
+
+/// User name and password, or token, for a remote over HTTP. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name; several hosts take any when the password is a token.
+    pub username: String,
+    /// Password or token.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(hidden)")
+    }
+}
+
+/// Bounds on what a repository can make a reader do. What is over a bound is an error or is listed as skipped, never left out in silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest file that is read, in bytes.
+    pub file_bytes: u64,
+    /// Most bytes of all files of one listing together.
+    pub total_bytes: u64,
+    /// Most entries of trees visited for one listing or comparison, files and folders of any kind.
+    pub entries: usize,
+    /// Deepest nesting of folders.
+    pub depth: usize,
+    /// Most commits visited for one blame or history.
+    pub commits: usize,
+    /// Longest time a remote may take, fetching included.
+    pub remote_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 16 << 20,
+            total_bytes: 1 << 30,
+            entries: 2_000_000,
+            depth: 100,
+            commits: 2_000_000,
+            remote_time: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Limits {
+    /// Objects are decoded whole; trees and commits of a sound repository are far smaller than this too.
+    pub(super) fn object_bytes_in_memory(&self) -> usize {
+        usize::try_from(self.file_bytes.max(512 << 20)).unwrap_or(usize::MAX)
+    }
+}
+
+/// How a repository is opened.
+#[derive(Debug, Clone, Default)]
+pub struct GitOptions {
+    /// Folder in which bare clones of remotes are kept between runs, one each; a scratch folder that goes with the [`GitRepo`] if absent.
+    pub cache: Option<PathBuf>,
+    /// How much of a remote is fetched.
+    pub depth: Depth,
+    /// For a remote that asks; those in the URL are used otherwise. Nothing is ever asked on the terminal.
+    pub credentials: Option<Credentials>,
+    /// Bounds on reading.
+    pub limits: Limits,
+}
+
+/// A repository whose objects can be read. Not `Sync`: open one per thread.
+pub struct GitRepo {
+    pub(super) repo: gix::Repository,
+    /// As it is named in messages.
+    pub(super) place: String,
+    /// The folder of the repository that the spec's path is, if it is one inside of it.
+    inside: Option<String>,
+    pub(super) limits: Limits,
+    pub(super) blames: Mutex<BlameCache>,
+    /// Removes the clone when this is dropped.
+    _scratch: Option<TempDir>,
+}
+
+impl fmt::Debug for GitRepo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GitRepo({})", self.place)
+    }
+}
+
+impl GitRepo {
+    /// Opens the repository of `spec`; a remote is fetched first, a bundle unpacked.
+    ///
+    /// # Errors
+    /// [`GitError::NotARepository`] with what was found; [`GitError::Unreachable`] and [`GitError::Denied`] for remotes;
+    /// [`GitError::Unsupported`] for repositories of another hash and incomplete bundles. Whether the revision exists
+    /// is for [`GitRepo::resolve`].
+    pub fn open(spec: &GitSpec, options: &GitOptions) -> Result<Self, GitError> {
+        let place = spec.location.to_string();
+        match &spec.location {
+            GitLocation::Remote(url) => {
+                let (folder, scratch) = remote::folder(url, options)?;
+                let repo = remote::fetch(url, spec.revision.as_deref(), &folder, options)?;
+                Ok(Self::new(repo, place, scratch, options))
+            }
+            GitLocation::Local(path) if path.is_file() => {
+                if !bundle::is_bundle(path) {
+                    return Err(not_a_repository(path, "a file that is no Git bundle"));
+                }
+                let scratch = scratch()?;
+                let repo = bundle::import(path, scratch.path(), &options.limits)?;
+                Ok(Self::new(repo, place, Some(scratch), options))
+            }
+            GitLocation::Local(path) => {
+                let (repo, inside) = open_local(path, &options.limits)?;
+                let mut this = Self::new(repo, place, None, options);
+                this.inside = inside;
+                Ok(this)
+            }
+        }
+    }
+
+    fn new(mut repo: gix::Repository, place: String, scratch: Option<TempDir>, options: &GitOptions) -> Self {
+        // Diffs and walks read the same trees and commits again and again.
+        repo.object_cache_size_if_unset(64 << 20);
+        Self {
+            repo,
+            place,
+            inside: None,
+            limits: options.limits.clone(),
+            blames: Mutex::default(),
+            _scratch: scratch,
+        }
+    }
+
+    /// The folder of the repository that `spec` asks for: its subdir, below the folder its path is in a work tree.
+    pub fn subdir_of(&self, spec: &GitSpec) -> Option<String> {
+        match (&self.inside, &spec.subdir) {
+            (Some(inside), Some(subdir)) => Some(format!("{inside}/{subdir}")),
+            (inside, subdir) => inside.clone().or_else(|| subdir.clone()),
+        }
+    }
+
+    /// Whether the repository holds only the newest part of its history.
+    pub fn is_shallow(&self) -> bool {
+        // An unreadable list of boundaries shows up as a missing commit where it matters.
+        self.repo.is_shallow().unwrap_or(false)
+    }
+}
+
+pub(super) fn scratch() -> Result<TempDir, GitError> {
+    tempfile::Builder::new()
+        .prefix("drift-git-")
+        .tempdir()
+        .map_err(|e| GitError::corrupt("a scratch folder", e))
+}
+
+fn not_a_repository(path: &Path, why: impl Into<String>) -> GitError {
+    GitError::NotARepository { path: path.to_owned(), why: why.into() }
+}
+
+/// `HEAD`, `objects` and `refs` side by side, with no work tree around them.
+pub(super) fn is_bare_repository(path: &Path) -> bool {
+    path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir()
+}
+
+/// Options that read no configuration but what the format of the repository needs.
+///
+/// Reduced trust makes the repository's own configuration (drivers, commands, includes) ineffective whoever owns it.
+pub(super) fn isolated(limits: &Limits) -> gix::open::Options {
+    gix::open::Options::isolated().with(gix::sec::Trust::Reduced).config_overrides([
+        "core.deltaBaseCacheLimit=96m".to_owned(),
+        format!("gitoxide.objects.allocLimit={}", limits.object_bytes_in_memory()),
+        // Written into the log of references when fetching; the user's own is not read.
+        "gitoxide.committer.nameFallback=drift".to_owned(),
+        "gitoxide.committer.emailFallback=drift@localhost".to_owned(),
+        // Never a question on the terminal.
+        "core.sshCommand=ssh -oBatchMode=yes -oConnectTimeout=30".to_owned(),
+        "ssh.variant=ssh".to_owned(),
+    ])
+}
+
+/// The repository at `path` or around it, and the folder in it that `path` is.
+fn open_local(path: &Path, limits: &Limits) -> Result<(gix::Repository, Option<String>), GitError> {
+    if !path.exists() {
+        return Err(not_a_repository(path, "it does not exist"));
+    }
+    let (found, _) = gix::discover::upwards(path)
+        .map_err(|_| not_a_repository(path, "neither it nor a folder above it holds one"))?;
+    let (git_dir, work_tree) = found.into_repository_and_work_tree_directories();
+    let repo = gix::open_opts(&git_dir, isolated(limits)).map_err(|e| {
+        if e.is_unsupported() {
+            GitError::unsupported(format!(
+                "repository {} uses a format that is not read here: {e}",
+                path.display()
+            ))
+        } else {
+            GitError::corrupt(format!("repository {}", git_dir.display()), e)
+        }
+    })?;
+    let inside = match work_tree {
+        Some(root) => folder_in(&root, path)?,
+        None => None,
+    };
+    Ok((repo, inside))
+}
+
+fn folder_in(root: &Path, path: &Path) -> Result<Option<String>, GitError> {
+    let real =
+        |p: &Path| p.canonicalize().map_err(|e| GitError::corrupt(format!("folder {}", p.display()), e));
+    let (root, path) = (real(if root.as_os_str().is_empty() { Path::new(".") } else { root })?, real(path)?);
+    let Ok(inside) = path.strip_prefix(&root) else { return Ok(None) };
+    let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
+    let names = names.ok_or_else(|| not_a_repository(&path, "its name is not UTF-8"))?;
+    // A path into `.git` itself is the repository.
+    if names.first() == Some(&".git") {
+        return Ok(None);
+    }
+    Ok(normal_subdir(&names.join("/")).unwrap_or_default())
+}

@@ -1,0 +1,283 @@
+//! Declared objects in files: what kubectl would apply, and where each field of it stands.
+//!
+//! A file that cannot be read costs only itself: everything else is read, and the problem is named with file, line
+//! and column. Content may also be handed in as bytes ([`ManifestReader::add_file`]), for sources that have no files.
+
+mod classify;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use drift_core::{FieldPath, Object, ResourceKey};
+
+use crate::yaml::{self, Position, Positions};
+
+/// An object that a file declares.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Which resource it declares, in the unnamed cluster.
+    ///
+    /// Its namespace is the one in the manifest, so it may be empty for a namespaced kind. Whoever knows the scope of
+    /// kinds fills it in here and leaves the object as it was declared.
+    pub key: ResourceKey,
+    /// The object as declared.
+    pub object: Object,
+    /// Where it begins.
+    pub place: Place,
+    /// Where its fields stand.
+    pub positions: Positions,
+}
+
+impl Declared {
+    /// Returns where a field of the object stands, or else the nearest field above it that the file has.
+    pub fn locate(&self, path: &FieldPath) -> Place {
+        let position = self.positions.locate(self.object.root(), path);
+        Place { file: Arc::clone(&self.place.file), position: position.or(self.place.position) }
+    }
+}
+
+/// A place in a file; written `file:line`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Name of the file, relative to the folder that was read, with `/` between folders.
+    pub file: Arc<str>,
+    /// Line and column; `None` where it is about the whole file.
+    pub position: Option<Position>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            None => f.write_str(&self.file),
+            Some(Position { line, .. }) => write!(f, "{}:{line}", self.file),
+        }
+    }
+}
+
+/// Something in the files that is not, or not cleanly, a declared object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}{}: {kind}", .place.position.map(|p| format!(":{}", p.column)).unwrap_or_default())]
+pub struct ManifestProblem {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub kind: ProblemKind,
+}
+
+/// What is the matter with a file or a document in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// The document cannot be read.
+    #[error("{0}")]
+    Broken(#[source] yaml::ErrorKind),
+    /// The document is meant as an object but is none.
+    #[error("{0}")]
+    NotObject(#[source] drift_core::ObjectError),
+    /// The file cannot be opened or read.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// The file is larger than the limit.
+    #[error("larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The resource is declared more than once; the last one counts, as it would after `kubectl apply`.
+    #[error("{key} is declared again, first in {first}; the last one counts")]
+    Duplicate {
+        /// The resource.
+        key: ResourceKey,
+        /// Where it is declared before.
+        first: Place,
+    },
+    /// The object has no name of its own, so no live object can be told to be it.
+    #[error("{0} has only a generateName: not compared")]
+    Generated(String),
+    /// The file or document is not meant for a cluster.
+    #[error("not a manifest: {0}")]
+    NotManifest(&'static str),
+    /// The file was left out.
+    #[error("left out: {0}")]
+    Skipped(&'static str),
+}
+
+impl ProblemKind {
+    /// Tells whether something that may be declared is not known because of this.
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Broken(_) | Self::NotObject(_) | Self::Unreadable(_) | Self::TooLarge { .. })
+    }
+}
+
+/// A place to read that is not there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The file or folder asked for cannot be opened.
+    #[error("cannot read {}", path.display())]
+    Unavailable {
+        /// What was asked for.
+        path: PathBuf,
+        /// What failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What the files declare.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// Declared objects in the order in which they were read.
+    pub declared: Vec<Declared>,
+    /// What was found besides, in the same order.
+    pub problems: Vec<ManifestProblem>,
+    /// Number of files read.
+    pub files: usize,
+}
+
+impl Manifests {
+    /// Reads a folder with all its subfolders, a file, or standard input for `-`.
+    ///
+    /// Of a folder it takes `.yaml`, `.yml` and `.json`, in order of their paths; hidden folders and symbolic links
+    /// that lead out of it are left out.
+    ///
+    /// # Errors
+    /// Only when `path` itself cannot be opened; what is wrong below it is in [`Manifests::problems`].
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let mut reader = ManifestReader::new();
+        reader.add_path(path)?;
+        Ok(reader.finish())
+    }
+
+    /// Removes all but the last of equal keys and notes the others as [`ProblemKind::Duplicate`].
+    ///
+    /// To be called once the namespaces are filled in: only then `web` and `default/web` are known to be one.
+    pub fn settle_duplicates(&mut self) {
+        let mut last: BTreeMap<ResourceKey, usize> = BTreeMap::new();
+        let mut dropped = vec![false; self.declared.len()];
+        for (i, declared) in self.declared.iter().enumerate() {
+            if let Some(before) = last.insert(declared.key.clone(), i) {
+                dropped[before] = true;
+                let first = self.declared[before].place.clone();
+                let kind = ProblemKind::Duplicate { key: declared.key.clone(), first };
+                self.problems.push(ManifestProblem { place: declared.place.clone(), kind });
+            }
+        }
+        let mut i = 0;
+        self.declared.retain(|_| {
+            i += 1;
+            !dropped[i - 1]
+        });
+    }
+}
+
+/// Collects declared objects from files and from bytes.
+#[derive(Debug)]
+pub struct ManifestReader {
+    manifests: Manifests,
+    max_file_size: u64,
+}
+
+impl Default for ManifestReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ManifestReader {
+    /// Makes a reader that takes files of up to 64 MiB.
+    pub fn new() -> Self {
+        Self { manifests: Manifests::default(), max_file_size: 64 << 20 }
+    }
+
+    /// Sets the size in bytes above which a file is not read.
+    #[must_use]
+    pub fn with_max_file_size(mut self, bytes: u64) -> Self {
+        self.max_file_size = bytes;
+        self
+    }
+
+    /// Adds a folder, a file, or standard input for `-`; see [`Manifests::read`].
+    ///
+    /// # Errors
+    /// When `path` itself cannot be opened.
+    pub fn add_path(&mut self, path: &Path) -> Result<(), ManifestError> {
+        let unavailable = |source| ManifestError::Unavailable { path: path.to_owned(), source };
+        if path == Path::new("-") {
+            self.add_stream("stdin", io::stdin().lock());
+            return Ok(());
+        }
+        if std::fs::metadata(path).map_err(unavailable)?.is_dir() {
+            return walk::walk(self, path).map_err(unavailable);
+        }
+        let file = std::fs::File::open(path).map_err(unavailable)?;
+        self.add_stream(&path.to_string_lossy(), file);
+        Ok(())
+    }
+
+    /// Adds what a stream holds under a name for it.
+    pub fn add_stream(&mut self, name: &str, stream: impl Read) {
+        let mut bytes = Vec::new();
+        let limit = self.max_file_size;
+        match stream.take(limit.saturating_add(1)).read_to_end(&mut bytes) {
+            Ok(_) => self.add_file(name, &bytes),
+            Err(e) => self.note(name, None, ProblemKind::Unreadable(e.to_string())),
+        }
+    }
+
+    /// Adds the content of a file under its name.
+    ///
+    /// The name is what findings show; a few names say that the file is none for a cluster (`Chart.yaml`).
+    pub fn add_file(&mut self, name: &str, bytes: &[u8]) {
+        if bytes.len() as u64 > self.max_file_size {
+            return self.note(name, None, ProblemKind::TooLarge { limit: self.max_file_size });
+        }
+        self.manifests.files += 1;
+        let documents = yaml::read(bytes);
+        if documents.iter().any(Result::is_err) && classify::is_helm_template(name, bytes) {
+            return self.note(
+                name,
+                None,
+                ProblemKind::NotManifest("a Helm template; render it with `helm template`"),
+            );
+        }
+        let file: Arc<str> = name.into();
+        for document in documents {
+            let (position, read) = match document {
+                Ok(document) => (
+                    document.position,
+                    classify::classify(name, document.doc).map(|o| (o, document.positions)),
+                ),
+                Err(e) => (Position { line: e.line, column: e.column }, Err(ProblemKind::Broken(e.kind))),
+            };
+            let place = Place { file: Arc::clone(&file), position: Some(position) };
+            match read {
+                Ok((object, positions)) => {
+                    self.manifests.declared.push(Declared { key: object.key(), object, place, positions });
+                }
+                Err(kind) => self.manifests.problems.push(ManifestProblem { place, kind }),
+            }
+        }
+    }
+
+    fn note(&mut self, file: &str, position: Option<Position>, kind: ProblemKind) {
+        self.manifests.problems.push(ManifestProblem { place: Place { file: file.into(), position }, kind });
+    }
+
+    /// Returns what was collected.
+    pub fn finish(self) -> Manifests {
+        self.manifests
+    }
+}
+
+/// Tells whether a file of this name is read when it is found in a folder.
+pub fn is_manifest_name(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|extension| {
+        let start = name.len().checked_sub(extension.len());
+        start.and_then(|s| name.get(s..)).is_some_and(|end| end.eq_ignore_ascii_case(extension))
+    })
+}

@@ -1,0 +1,358 @@
+//! A tape as a source of observations.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use drift_core::{Applied, Cursor, Deleted, Gap, GapReason, Object, Observation, Scope, Source, SourceError};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use jiff::Timestamp;
+
+use super::{DamageKind, TapeDamage, TapeEvent, TapeLine, TapeOptions, TapeReader, WatchedResource};
+
+/// Lines between two checkpoints.
+const CHECKPOINT: u64 = 1_000;
+
+/// Observes a tape from its start or from a line on; the cursor is the number of the last line taken.
+#[derive(Clone, Debug)]
+pub struct TapeSource {
+    path: PathBuf,
+    name: String,
+    cluster: Arc<str>,
+    options: TapeOptions,
+}
+
+impl TapeSource {
+    /// Takes a file as the recording of a cluster, empty for the unnamed one.
+    pub fn new(path: PathBuf, cluster: &str) -> Self {
+        let name = path.to_string_lossy().into_owned();
+        Self { path, name, cluster: cluster.into(), options: TapeOptions::default() }
+    }
+
+    /// Sets other bounds.
+    #[must_use]
+    pub fn with_options(mut self, options: TapeOptions) -> Self {
+        self.options = options;
+        self
+    }
+}
+
+impl Source for TapeSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>> {
+        let skip = match &after {
+            None => 0,
+            Some(cursor) => match cursor.as_str().strip_prefix("line:").and_then(|n| n.parse().ok()) {
+                Some(line) => line,
+                None => {
+                    let cursor = cursor.clone();
+                    return stream::iter([Err(SourceError::UnknownCursor { cursor })]).boxed();
+                }
+            },
+        };
+        match TapeReader::open(&self.path, self.options) {
+            Ok(reader) => stream::iter(Playing::new(reader, &self.name, &self.cluster, skip)).boxed(),
+            Err(e) => {
+                let error = SourceError::Unavailable { what: self.name.clone(), source: Some(Box::new(e)) };
+                stream::iter([Err(error)]).boxed()
+            }
+        }
+    }
+}
+
+/// A listing of one resource that has not ended.
+struct Listing {
+    scope: Scope,
+    /// Time of its last line.
+    last: Timestamp,
+    /// Whether a line was lost meanwhile that may have belonged to it.
+    is_damaged: bool,
+    /// What it listed, kept only while lines are skipped: a resumed listing is told again as a whole.
+    skipped: Vec<Applied>,
+}
+
+/// Lines that cannot be read, one after the other.
+struct Damage {
+    first: u64,
+    last: u64,
+    problem: DamageKind,
+}
+
+struct Playing<'a> {
+    reader: TapeReader,
+    name: &'a str,
+    cluster: &'a Arc<str>,
+    /// Last line that was told before, by the cursor.
+    skip: u64,
+    /// Whether the lines up to the cursor are still being read again.
+    is_skipping: bool,
+    /// Number of the line that was read last.
+    number: u64,
+    /// Line of the last checkpoint.
+    told: u64,
+    /// Time of the last line that could be read.
+    last: Option<Timestamp>,
+    listings: BTreeMap<Arc<WatchedResource>, Listing>,
+    damage: Option<Damage>,
+    out: VecDeque<Result<Observation, SourceError>>,
+    done: bool,
+}
+
+impl<'a> Playing<'a> {
+    fn new(reader: TapeReader, name: &'a str, cluster: &'a Arc<str>, skip: u64) -> Self {
+        Self {
+            reader,
+            name,
+            cluster,
+            skip,
+            is_skipping: skip > 0,
+            number: 0,
+            told: skip,
+            last: None,
+            listings: BTreeMap::new(),
+            damage: None,
+            out: VecDeque::new(),
+            done: false,
+        }
+    }
+
+    fn put(&mut self, observation: Observation) {
+        if !self.is_skipping {
+            self.out.push_back(Ok(observation));
+        }
+    }
+
+    fn step(&mut self) {
+        let Some(item) = self.reader.next() else {
+            return self.finish();
+        };
+        self.number = item.as_ref().map_or_else(|damage| damage.number, |line| line.number);
+        if self.is_skipping && self.number > self.skip {
+            self.resume();
+        }
+        match item {
+            Err(damage) => self.damaged(damage),
+            Ok(line) => {
+                self.close_gap(line.at);
+                self.last = Some(line.at);
+                self.line(line);
+            }
+        }
+        // A checkpoint behind a damaged line comes once its gap is told.
+        if self.damage.is_none() && self.number >= self.told + CHECKPOINT {
+            self.checkpoint();
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        self.told = self.number;
+        self.put(Observation::Checkpoint(cursor(self.number)));
+    }
+
+    /// Tells the listings again that were going on where the cursor stands: half of one would delete the rest.
+    fn resume(&mut self) {
+        self.is_skipping = false;
+        self.damage = None;
+        for listing in self.listings.values_mut() {
+            self.out.push_back(Ok(Observation::RelistStarted(listing.scope.clone())));
+            let objects = std::mem::take(&mut listing.skipped);
+            self.out.extend(objects.into_iter().map(|applied| Ok(Observation::Applied(applied))));
+        }
+    }
+
+    fn line(&mut self, line: TapeLine) {
+        let TapeLine { number, at, resource, event } = line;
+        match event {
+            TapeEvent::Listed(object) => self.listed(resource, object, number, at),
+            TapeEvent::Added(object) | TapeEvent::Modified(object) => {
+                self.end_listing(&resource, at);
+                let applied = self.applied(object, number, at);
+                self.put(Observation::Applied(applied));
+            }
+            TapeEvent::Deleted(object) => {
+                self.end_listing(&resource, at);
+                let Applied { facet, key, object, observed_at, actor, .. } = self.applied(object, number, at);
+                self.put(Observation::Deleted(Deleted {
+                    facet,
+                    key,
+                    last: Some(object),
+                    observed_at,
+                    actor,
+                }));
+            }
+            TapeEvent::Bookmark { ends_listing, .. } => self.bookmark(&resource, ends_listing, at),
+            TapeEvent::Error(status) => self.error(&resource, &status, number, at),
+        }
+    }
+
+    fn applied(&self, object: Object, number: u64, at: Timestamp) -> Applied {
+        Applied { cursor: Some(cursor(number)), ..Applied::live(object, self.cluster, at) }
+    }
+
+    fn listed(&mut self, resource: Arc<WatchedResource>, object: Object, number: u64, at: Timestamp) {
+        let applied = self.applied(object, number, at);
+        let is_skipping = self.is_skipping;
+        if !self.listings.contains_key(&resource) {
+            let kind = Some((Arc::clone(&applied.key.group), Arc::clone(&applied.key.kind)));
+            let scope = Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() };
+            self.put(Observation::RelistStarted(scope.clone()));
+            let listing = Listing { scope, last: at, is_damaged: false, skipped: Vec::new() };
+            self.listings.insert(Arc::clone(&resource), listing);
+        }
+        if let Some(listing) = self.listings.get_mut(&resource) {
+            listing.last = at;
+            if is_skipping {
+                listing.skipped.push(applied);
+                return;
+            }
+        }
+        self.put(Observation::Applied(applied));
+    }
+
+    /// The first change after a listing ends it.
+    fn end_listing(&mut self, resource: &WatchedResource, at: Timestamp) {
+        if let Some(listing) = self.listings.remove(resource)
+            && !listing.is_damaged
+        {
+            self.put(Observation::RelistDone { scope: listing.scope, observed_at: at });
+        }
+    }
+
+    fn bookmark(&mut self, resource: &WatchedResource, ends_listing: bool, at: Timestamp) {
+        if self.listings.contains_key(resource) {
+            self.end_listing(resource, at);
+        } else if ends_listing && let scope @ Scope { kind: Some(_), .. } = self.scope_of(resource) {
+            // A listing without a single object.
+            self.put(Observation::RelistStarted(scope.clone()));
+            self.put(Observation::RelistDone { scope, observed_at: at });
+        }
+    }
+
+    /// Returns the scope of a resource; of all kinds where none of its objects has named its kind yet.
+    fn scope_of(&self, resource: &WatchedResource) -> Scope {
+        let kind = self.reader.kind_of(resource).map(|kind| (resource.group.as_str().into(), kind.into()));
+        Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() }
+    }
+
+    fn error(&mut self, resource: &WatchedResource, status: &drift_core::Doc, number: u64, at: Timestamp) {
+        let code = status.root().get("code").and_then(drift_core::Node::as_i64).unwrap_or_default();
+        let reason = match code {
+            410 => GapReason::Expired,
+            401 | 403 => GapReason::Denied,
+            429 | 500..=599 => GapReason::Throttled,
+            _ => GapReason::WatchLost,
+        };
+        // A watch that failed while it was listing has not listed everything.
+        self.listings.remove(resource);
+        let name = if resource.group.is_empty() {
+            resource.resource.clone()
+        } else {
+            format!("{}.{}", resource.resource, resource.group)
+        };
+        let message = format!("{} line {number}: the watch of {name} failed with {code}", self.name).into();
+        let scope = self.scope_of(resource);
+        self.put(Observation::Gap(Gap {
+            scope,
+            from: Some(at),
+            to: at,
+            from_version: None,
+            to_version: None,
+            reason,
+            message,
+        }));
+    }
+
+    fn damaged(&mut self, TapeDamage { number, problem }: TapeDamage) {
+        // The lost line may have been one of any listing: what it did not list is not known to be gone.
+        self.listings.values_mut().for_each(|l| l.is_damaged = true);
+        match &mut self.damage {
+            Some(run) if run.last + 1 == number && run.problem == problem => run.last = number,
+            _ => {
+                if let Some(at) = self.last {
+                    self.close_gap(at);
+                }
+                // Before the first line that can be read, the first run speaks for all.
+                let first = self.damage.as_ref().map_or(number, |d| d.first);
+                self.damage = Some(Damage { first, last: number, problem });
+            }
+        }
+    }
+
+    /// Tells the gap before the first line that can be read again.
+    fn close_gap(&mut self, to: Timestamp) {
+        let Some(Damage { first, last, problem }) = self.damage.take() else {
+            return;
+        };
+        let reason =
+            if matches!(problem, DamageKind::TooLong(_)) { GapReason::TooLarge } else { GapReason::Corrupt };
+        let message = format!("{} {}: {problem}", self.name, lines(first, last)).into();
+        let scope = Scope { cluster: Arc::clone(self.cluster), ..Scope::default() };
+        let from = self.last;
+        self.put(Observation::Gap(Gap {
+            scope,
+            from,
+            to,
+            from_version: None,
+            to_version: None,
+            reason,
+            message,
+        }));
+    }
+
+    fn finish(&mut self) {
+        self.done = true;
+        if self.is_skipping {
+            // Nothing is new. A tape that has become shorter is another tape.
+            if self.number < self.skip {
+                self.out.push_back(Err(SourceError::UnknownCursor { cursor: cursor(self.skip) }));
+            }
+            return;
+        }
+        let is_cut = matches!(&self.damage, Some(Damage { problem: DamageKind::Cut(_), .. }));
+        match (self.last, &self.damage) {
+            (Some(at), _) => self.close_gap(at),
+            // Nothing at all could be read, so there is no time to put a gap at.
+            (None, Some(Damage { first, last, problem })) => {
+                let what = format!("{} {}: {problem}", self.name, lines(*first, *last));
+                return self.out.push_back(Err(SourceError::Corrupt { what, source: None }));
+            }
+            (None, None) => {}
+        }
+        for listing in std::mem::take(&mut self.listings).into_values() {
+            if !is_cut && !listing.is_damaged {
+                self.put(Observation::RelistDone { scope: listing.scope, observed_at: listing.last });
+            }
+        }
+        if !is_cut && self.number > self.told {
+            self.checkpoint();
+        }
+    }
+}
+
+fn cursor(line: u64) -> Cursor {
+    Cursor::new(format!("line:{line}"))
+}
+
+fn lines(first: u64, last: u64) -> String {
+    if first == last { format!("line {first}") } else { format!("lines {first} to {last}") }
+}
+
+impl Iterator for Playing<'_> {
+    type Item = Result<Observation, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(observation) = self.out.pop_front() {
+                return Some(observation);
+            }
+            if self.done {
+                return None;
+            }
+            self.step();
+        }
+    }
+}

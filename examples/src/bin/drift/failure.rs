@@ -1,0 +1,89 @@
+//! What went wrong, as it is told to people: what, why, and what to do about it.
+
+use std::error::Error;
+use std::fmt;
+
+/// A failure that ends a command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    what: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Says what failed.
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), causes: Vec::new(), hint: None }
+    }
+
+    /// Adds an error and what lies below it.
+    #[must_use]
+    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+        self.causes.extend(chain(error));
+        self
+    }
+
+    /// Adds a cause that is known as text only.
+    #[must_use]
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints it to standard error.
+    pub(crate) fn print(&self) {
+        use std::io::Write;
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(anstream::stderr(), "{self}");
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        self.causes.iter().try_for_each(|cause| write!(f, "\n  cause: {}", cause.replace('\n', "\n    ")))?;
+        self.hint.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
+    }
+}
+
+/// Returns an error and its sources as texts, each once: some libraries repeat the source in their own text.
+pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if out.last().is_none_or(|last| !last.contains(&text)) {
+            out.push(text);
+        }
+        next = error.source();
+    }
+    out
+}
+
+/// Writes an error and its sources in one line.
+pub(crate) fn one_line(error: &dyn Error) -> String {
+    chain(error).join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_why_and_what_to_do() {
+        let io = std::io::Error::other("disk on fire");
+        let failure = Failure::new("cannot read `a`").because(&io).hint("buy another one");
+        assert_eq!(
+            failure.to_string(),
+            "error: cannot read `a`\n  cause: disk on fire\n  hint: buy another one"
+        );
+    }
+}

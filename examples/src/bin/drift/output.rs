@@ -1,0 +1,111 @@
+//! Printing to where the user looks, and how a command ends.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use drift_sinks::report::{Colour, Painter};
+use serde::Serialize;
+
+use crate::args::{ColorWhen, DataFormat};
+use crate::failure::Failure;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All was looked at, and there is nothing to tell.
+    Nothing,
+    /// All was looked at, and there is something to tell.
+    Found,
+    /// It failed, or only a part could be looked at.
+    Failed,
+}
+
+/// Whose exit codes are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitCodes {
+    /// 0, 1, 2 for nothing, found, failed.
+    Kubectl,
+    /// 0, 2, 1 for the same, as `terraform plan -detailed-exitcode` has them.
+    Detailed,
+}
+
+impl ExitCodes {
+    /// Returns the exit code of an outcome.
+    pub(crate) fn of(self, outcome: Outcome) -> ExitCode {
+        ExitCode::from(match (self, outcome) {
+            (_, Outcome::Nothing) => 0,
+            (Self::Kubectl, Outcome::Found) | (Self::Detailed, Outcome::Failed) => 1,
+            (Self::Kubectl, Outcome::Failed) | (Self::Detailed, Outcome::Found) => 2,
+        })
+    }
+}
+
+/// Where a command prints to, and how wide and colourful that is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    /// Whether text is coloured.
+    pub(crate) colour: Colour,
+    /// Columns of the terminal; 100 when it is none.
+    pub(crate) width: usize,
+}
+
+impl Screen {
+    /// Looks at standard output and the environment.
+    pub(crate) fn new(when: ColorWhen) -> Self {
+        let coloured = match when {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            // NO_COLOR, CLICOLOR_FORCE, TERM=dumb and whether it is a terminal.
+            ColorWhen::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+        };
+        let colour = if coloured { Colour::Always } else { Colour::Never };
+        let terminal = io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
+        Self { colour, width: terminal.map_or(100, |(w, _)| usize::from(w.0)).max(40) }
+    }
+
+    /// Returns a painter in the screen's colours.
+    pub(crate) fn painter(self) -> Painter {
+        Painter::new(self.colour)
+    }
+}
+
+/// Prints text to standard output.
+///
+/// That the reader went away (`| head`) is no failure: the rest is not wanted.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(e) => Err(Failure::new("cannot write to standard output").because(&e)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn remark(text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Prints a document as JSON or YAML, or as the text that is made for people.
+pub(crate) fn document<T: Serialize>(
+    format: DataFormat,
+    document: &T,
+    text: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match format {
+        DataFormat::Text => print(&text()),
+        DataFormat::Json => print(&json(document)?),
+        DataFormat::Yaml => print(&drift_sinks::report::to_yaml(&value(document)?)),
+    }
+}
+
+/// Writes a document as indented JSON with a line end.
+pub(crate) fn json<T: Serialize>(document: &T) -> Result<String, Failure> {
+    let failed = |e: serde_json::Error| Failure::new("cannot write JSON").because(&e);
+    serde_json::to_string_pretty(document).map(|s| s + "\n").map_err(failed)
+}
+
+fn value<T: Serialize>(document: &T) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(document).map_err(|e| Failure::new("cannot write YAML").because(&e))
+}

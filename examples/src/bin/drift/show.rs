@@ -1,0 +1,62 @@
+//! `drift show`: a resource as it was.
+
+use drift_core::{Doc, Event, EventBody, FieldPath, Object, ResourceKey};
+use drift_sinks::report::{redacted, to_yaml};
+use serde_json::Value;
+
+use crate::args::{ObjectFormat, ShowArgs};
+use crate::failure::Failure;
+use crate::moment::short;
+use crate::output::{self, Outcome};
+use crate::recorded::Recorded;
+
+/// Runs the command.
+pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
+    let recorded = Recorded::open(&args.recorded).await?;
+    let stream = recorded.find(&args.key, args.namespace.as_deref()).await?;
+    let events = recorded.read(&stream).await?;
+    let key = stream.key().cloned().unwrap_or_default();
+    let then: Vec<_> = events.iter().filter(|e| args.at.is_none_or(|m| m.includes(e))).collect();
+    let object = object_of(&key, &then, &events, args)?;
+    let shown = shown(&key, object.doc(), args.show_managed_fields);
+    output::print(&match args.output {
+        ObjectFormat::Yaml => to_yaml(&shown),
+        ObjectFormat::Json => output::json(&shown)?,
+    })?;
+    Ok(Outcome::Nothing)
+}
+
+fn object_of<'a>(
+    key: &ResourceKey,
+    then: &[&'a Event],
+    all: &[Event],
+    args: &ShowArgs,
+) -> Result<&'a Object, Failure> {
+    let when = args.at.map_or_else(|| "now".to_owned(), |m| format!("at {m}"));
+    let version = then.iter().rev().find(|e| matches!(e.body, EventBody::Applied(_) | EventBody::Deleted(_)));
+    match version.map(|e| (&e.body, e)) {
+        Some((EventBody::Applied(object), _)) => Ok(object),
+        Some((_, deleted)) => Err(Failure::new(format!("`{key}` is not there {when}")).hint(format!(
+            "it was deleted at {}; --at @{} shows it before",
+            short(deleted.at()),
+            deleted.position.get().saturating_sub(1)
+        ))),
+        None => {
+            let first = all.first().map_or_else(String::new, |e| {
+                format!("it was first seen at {} (@{})", short(e.observed_at), e.position)
+            });
+            Err(Failure::new(format!("`{key}` is not there {when}")).hint(first))
+        }
+    }
+}
+
+/// Returns an object as it may be shown.
+pub(crate) fn shown(key: &ResourceKey, doc: &Doc, managed_fields: bool) -> Value {
+    let mut value = redacted(key, &FieldPath::ROOT, &doc.root().to_value());
+    if let (false, Some(metadata)) =
+        (managed_fields, value.get_mut("metadata").and_then(Value::as_object_mut))
+    {
+        metadata.remove("managedFields");
+    }
+    value
+}
