@@ -8,11 +8,14 @@ pub mod drift;
 mod event;
 mod finding;
 pub mod health;
+pub mod ingest;
 mod key;
 mod object;
 mod ownership;
 mod path;
 pub mod schema;
+pub mod redact;
+pub mod replay;
 mod sink;
 mod source;
 mod store;
@@ -25,6 +28,7 @@ pub use event::{
     OccurrenceKind, Origin,
 };
 pub use finding::{Finding, FindingBody, FindingId};
+pub use ingest::Ingest;
 pub use key::{Cursor, KeyError, ResourceKey, ResourceVersion, SourceRevision, Uid};
 pub use object::{
     BuildError, Children, DecodeError, Doc, DocBuilder, Kind, Node, Object, ObjectError, PackError, Packed,

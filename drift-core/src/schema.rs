@@ -18,6 +18,8 @@ mod graph;
 mod lower;
 mod openapi;
 mod quantity;
+#[cfg(test)]
+mod recorded;
 mod rule;
 mod rule_pod;
 mod shape;

@@ -53,7 +53,7 @@ pub struct Scope {
     /// Cluster, as in [`ResourceKey::cluster`].
     #[serde(default)]
     pub cluster: Arc<str>,
-    /// API group and kind; `None` for all kinds.
+    /// API group and kind; `None` for all kinds, an empty kind for all kinds of the group.
     #[serde(default)]
     pub kind: Option<(Arc<str>, Arc<str>)>,
     /// Namespace; empty for all, cluster-scoped resources included.
@@ -70,8 +70,15 @@ impl Scope {
     /// Tells whether a resource lies in the scope.
     pub fn contains(&self, key: &ResourceKey) -> bool {
         self.cluster == key.cluster
-            && self.kind.as_ref().is_none_or(|(g, k)| *g == key.group && *k == key.kind)
+            && self.kind.as_ref().is_none_or(|(g, k)| *g == key.group && (k.is_empty() || *k == key.kind))
             && (self.namespace.is_empty() || self.namespace == key.namespace)
+    }
+
+    /// Tells whether some resource may lie in both scopes.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.cluster == other.cluster
+            && (self.kind.is_none() || other.kind.is_none() || self.kind == other.kind)
+            && (self.namespace.is_empty() || other.namespace.is_empty() || self.namespace == other.namespace)
     }
 }
 
@@ -79,6 +86,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             None => f.write_str("all kinds")?,
+            Some((g, k)) if k.is_empty() => write!(f, "all kinds of {g}")?,
             Some((g, k)) if g.is_empty() => f.write_str(k)?,
             Some((g, k)) => write!(f, "{k}.{g}")?,
         }

@@ -18,6 +18,7 @@ mod files;
 mod history;
 mod open;
 mod remote;
+mod source;
 mod spec;
 mod tree;
 
@@ -28,4 +29,5 @@ pub use error::GitError;
 pub use files::{GitFile, Listing, SkipReason, Skipped};
 pub use history::{ChangeKind, ChangedFile, History, HistoryOptions, HistoryStop, Parents};
 pub use open::{Credentials, Depth, GitOptions, GitRepo, Limits};
+pub use source::{DecodedFile, FileDecoder, GitSource};
 pub use spec::{GitLocation, GitSpec};

@@ -6,6 +6,8 @@ pub mod dump;
 pub mod git;
 #[cfg(any(feature = "dump", feature = "tape"))]
 mod input;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(feature = "manifests")]
 pub mod manifests;
 #[cfg(feature = "tape")]

@@ -91,6 +91,9 @@ pub enum ErrorKind {
     /// Nesting that no object has.
     #[error("nested deeper than 127 levels")]
     TooDeep,
+    /// A document that follows `...` without a line `---` before it.
+    #[error("a document without `---` before it: kubectl leaves it out without a word")]
+    Unseparated,
     /// More than can be addressed.
     #[error("too large a document")]
     TooLarge,
@@ -146,11 +149,14 @@ fn read_yaml(part: text::Part<'_>, text: &str, out: &mut Vec<Result<Document, Ya
     if let Err(e) = part.check_characters(text) {
         return out.push(Err(e));
     }
+    let mut is_first = true;
     for tree in tree::Trees::new(text, part.line) {
         match tree {
             Ok(tree) if tree.is_empty() => {}
+            Ok(tree) if !is_first => out.push(Err(YamlError::at(tree.position(0), ErrorKind::Unseparated))),
             Ok(tree) => expand::Expander::new(&tree, text.len()).documents(out),
             Err(e) => out.push(Err(e)),
         }
+        is_first = false;
     }
 }

@@ -51,9 +51,12 @@ pub enum SchemaError {
 /// ```
 #[derive(Default)]
 pub struct SchemaSetBuilder {
-    entries: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Entry>,
+    /// By group, kind and version.
+    entries: BTreeMap<EntryKey, Entry>,
     bare: bool,
 }
+
+type EntryKey = (Arc<str>, Arc<str>, Arc<str>);
 
 /// A kind as a source names it.
 pub(super) struct Named {

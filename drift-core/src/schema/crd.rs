@@ -124,3 +124,134 @@ pub(super) fn object_meta(graph: &mut TypeGraph) -> u32 {
     defaults::apply(graph, &HashMap::from([(OBJECT_META.to_owned(), id)]));
     id
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::object::Doc;
+    use crate::schema::{Default, SchemaError, SchemaSet, SchemaSetBuilder, Shape, Topology};
+
+    fn definition(schema: Value) -> Value {
+        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"},
+            "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Thing", "plural": "things"},
+                "versions": [{"name": "v1", "served": true, "schema": {"openAPIV3Schema": schema}}, {"name": "v0", "served": false}]}})
+    }
+
+    fn read(definition: &Value) -> Result<SchemaSet, SchemaError> {
+        let mut builder = SchemaSetBuilder::default();
+        builder.crd(&Object::new(Doc::from_value(definition).unwrap()).unwrap())?;
+        Ok(builder.build())
+    }
+
+    fn shape<'a>(set: &'a SchemaSet, path: &[&str]) -> Shape<'a> {
+        let root = set.kind("example.com", "v1", "Thing").unwrap().root();
+        path.iter().fold(root, |ty, name| ty.child(name).unwrap()).shape()
+    }
+
+    const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
+
+    #[test]
+    fn structural_schemas_say_what_they_mean() {
+        let set = read(&definition(json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
+            "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+            "half": {"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {"a": {"type": "string"}}},
+            "port": {"x-kubernetes-int-or-string": true},
+            "cpu": {"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}], "pattern": QUANTITY},
+            "every": {"type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"},
+            "name": {"type": "string", "nullable": true, "default": "x", "pattern": "^[a-z]+$"},
+            "plain": {"type": "array", "items": {"type": "string"}},
+            "keyed": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"],
+                "items": {"type": "object", "properties": {"k": {"type": "string"}}}},
+            "pod": {"type": "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true},
+        }}}})))
+        .unwrap();
+        assert!(matches!(shape(&set, &["spec", "free"]), Shape::Unknown));
+        assert!(matches!(shape(&set, &["spec", "half"]), Shape::Struct(s) if s.preserves_unknown()));
+        assert!(matches!(shape(&set, &["spec"]), Shape::Struct(s) if !s.preserves_unknown()));
+        assert!(matches!(shape(&set, &["spec", "port"]), Shape::Scalar(ScalarKind::IntOrString)));
+        assert!(matches!(shape(&set, &["spec", "cpu"]), Shape::Scalar(ScalarKind::Quantity)));
+        assert!(matches!(shape(&set, &["spec", "every"]), Shape::Scalar(ScalarKind::Duration)));
+        assert!(matches!(shape(&set, &["spec", "name"]), Shape::Scalar(ScalarKind::String)));
+        assert!(
+            matches!(shape(&set, &["spec", "plain"]), Shape::List(l) if l.topology() == Topology::Atomic)
+        );
+        assert!(
+            matches!(shape(&set, &["spec", "keyed"]), Shape::List(l) if matches!(l.topology(), Topology::Map([_])))
+        );
+        assert!(matches!(shape(&set, &["spec", "pod", "metadata", "labels"]), Shape::Map(_)));
+        assert!(
+            matches!(shape(&set, &["metadata", "finalizers"]), Shape::List(l) if l.topology() == Topology::Set)
+        );
+        let Shape::Struct(spec) = shape(&set, &["spec"]) else { panic!("no struct") };
+        let name = spec.field("name").unwrap();
+        assert!(
+            name.ty().is_nullable()
+                && matches!(name.default(), Some(Default::Constant(c)) if c.as_str() == Some("x"))
+        );
+        let Shape::Struct(metadata) = shape(&set, &["metadata"]) else { panic!("no struct") };
+        assert!(matches!(metadata.field("uid").unwrap().default(), Some(Default::Allocated)));
+        assert!(metadata.field("labels").unwrap().omits_zero());
+        assert_eq!(set.kinds().count(), 1, "a version that is not served has no objects");
+    }
+
+    #[test]
+    fn a_definition_covers_built_in_and_earlier_kinds() {
+        let with =
+            |field: &str| definition(json!({"type": "object", "properties": {field: {"type": "string"}}}));
+        let (old, new) = (read(&with("old")).unwrap(), read(&with("new")).unwrap());
+        let set = SchemaSet::layered(&SchemaSet::layered(&SchemaSet::bundled(), &old), &new);
+        let root = set.kind("example.com", "v1", "Thing").unwrap().root();
+        assert!(root.child("new").is_some() && root.child("old").is_none());
+        assert!(set.kind("apps", "v1", "Deployment").is_some());
+        assert_eq!(set.kinds().count(), SchemaSet::bundled().kinds().count() + 1);
+    }
+
+    #[test]
+    fn definitions_without_a_schema_keep_everything() {
+        let mut old = definition(Value::Null);
+        old["apiVersion"] = json!("apiextensions.k8s.io/v1beta1");
+        old["spec"]["versions"] = Value::Null;
+        old["spec"]["version"] = json!("v1");
+        let set = read(&old).unwrap();
+        assert!(matches!(shape(&set, &[]), Shape::Struct(s) if s.preserves_unknown()));
+        assert!(matches!(shape(&set, &["metadata"]), Shape::Struct(_)));
+    }
+
+    #[test]
+    fn broken_definitions_say_what_is_wrong() {
+        let check =
+            |definition: &Value, expect: &str| assert_eq!(read(definition).unwrap_err().to_string(), expect);
+        check(
+            &json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}),
+            "not a CustomResourceDefinition: `kind` is missing or wrong",
+        );
+        let mut no_scope = definition(json!({}));
+        no_scope["spec"]["scope"] = json!("Everywhere");
+        check(&no_scope, "not a CustomResourceDefinition: `spec.scope` is missing or wrong");
+        let mut none = definition(json!({}));
+        none["spec"]["versions"] = json!([]);
+        check(&none, "not a CustomResourceDefinition: `spec.versions` is missing or wrong");
+        let reference = json!({"type": "object", "properties": {"a": {"$ref": "#/definitions/a"}}});
+        check(
+            &definition(reference),
+            "the schema of `example.com/v1 Thing` is broken: $ref is not allowed here",
+        );
+        let deep =
+            (0..110).fold(json!({"type": "string"}), |below, _| json!({"type": "array", "items": below}));
+        check(
+            &definition(deep),
+            "the schema of `example.com/v1 Thing` is broken: it is nested more than 100 levels deep",
+        );
+    }
+
+    #[test]
+    fn a_huge_definition_is_refused() {
+        let property = json!({"type": "array", "items": {"type": "array", "items": {"type": "array"}}});
+        let fields: serde_json::Map<String, Value> =
+            (0..70_000).map(|i| (i.to_string(), property.clone())).collect();
+        let error = read(&definition(json!({"type": "object", "properties": fields}))).unwrap_err();
+        assert_eq!(error.to_string(), "the schema document has more than 200000 types");
+    }
+}

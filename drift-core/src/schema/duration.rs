@@ -94,7 +94,7 @@ impl FromStr for GoDuration {
 /// Writes a number of nanoseconds as a decimal number of a unit.
 fn decimal(f: &mut fmt::Formatter<'_>, nanos: u64, unit: u64, name: &str) -> fmt::Result {
     write!(f, "{}", nanos / unit)?;
-    if nanos % unit != 0 {
+    if !nanos.is_multiple_of(unit) {
         let width = unit.ilog10() as usize;
         write!(f, ".{}", format!("{:0width$}", nanos % unit).trim_end_matches('0'))?;
     }

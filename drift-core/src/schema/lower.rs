@@ -8,7 +8,7 @@ use super::shape::ScalarKind;
 use crate::object::{Kind, Node};
 
 /// Most types one source may have; all of Kubernetes has about 3,000.
-const MAX_TYPES: usize = 500_000;
+const MAX_TYPES: usize = 200_000;
 /// Deepest nesting of schemas; the API server takes less.
 const MAX_DEPTH: usize = 100;
 /// Longest chain of references that only refer on.
@@ -18,7 +18,7 @@ const REF: &str = "#/components/schemas/";
 /// Lowers the schemas of one source into one graph.
 pub(super) struct Lowering<'a> {
     pub(super) graph: TypeGraph,
-    /// Named schemas, sorted as maps of a document are.
+    /// Named schemas.
     components: HashMap<&'a str, Node<'a>>,
     named: HashMap<&'a str, u32>,
     /// Named types that have an id and no content yet.
@@ -179,6 +179,9 @@ impl<'a> Lowering<'a> {
             // `items: true` and the like.
             return Ok(UNKNOWN);
         }
+        if schema.get("$ref").is_some() {
+            return Err(self.malformed("$ref is not allowed here"));
+        }
         let nullable = flag(schema, "nullable");
         if flag(schema, "x-kubernetes-int-or-string") {
             let quantity = is_quantity_pattern(schema.str_at(&["pattern"]).unwrap_or_default());
@@ -205,11 +208,12 @@ impl<'a> Lowering<'a> {
         self.add(TypeNode { nullable, ..TypeNode::new(kind) })
     }
 
+    /// Lowers a schema of type `object`: free keys, fields, or neither.
     fn object(&mut self, schema: Node<'a>, depth: usize) -> Result<TypeKind, SchemaError> {
         let atomic = schema.str_at(&["x-kubernetes-map-type"]) == Some("atomic");
         let preserve = flag(schema, "x-kubernetes-preserve-unknown-fields");
         let embedded = flag(schema, "x-kubernetes-embedded-resource");
-        let properties = schema.get("properties").filter(|p| p.len() > 0);
+        let properties = schema.get("properties").filter(|p| !p.is_empty());
         if let (None, false, Some(values)) = (properties, embedded, schema.get("additionalProperties")) {
             let value =
                 if values.as_bool() == Some(true) { UNKNOWN } else { self.schema(values, depth + 1)? };

@@ -30,7 +30,7 @@ pub(super) fn read(document: &[u8], bare: bool) -> Result<(TypeGraph, Vec<Named>
         return Err(unsupported("openapi"));
     }
     let schemas = root.at(&["components", "schemas"]).ok_or_else(|| unsupported("components.schemas"))?;
-    let resources = root.get("paths").map(resources).unwrap_or_default();
+    let resources = resources(root.get("paths").ok_or_else(|| unsupported("paths"))?);
     let mut lowering = Lowering::new(schemas.children().map(|s| (s.key(), s)).collect());
     let mut kinds = Vec::new();
     for schema in schemas.children() {
@@ -118,6 +118,140 @@ pub(super) fn status_is_allocated(graph: &mut TypeGraph, roots: &[u32]) {
     for root in roots {
         if let TypeKind::Struct { fields, .. } = &mut graph.node_mut(*root).kind {
             fields.iter_mut().filter(|f| f.name == status).for_each(|f| f.default = DefaultNode::Allocated);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use crate::schema::{
+        Default, ScalarKind, SchemaError, SchemaSet, SchemaSetBuilder, Scope, Shape, Topology,
+    };
+
+    fn document(schemas: Value) -> Vec<u8> {
+        let gvk = json!({"group": "example.com", "version": "v1", "kind": "Thing"});
+        let mut schemas = schemas;
+        schemas["Thing"]["x-kubernetes-group-version-kind"] = json!([gvk]);
+        let action = json!({"get": {"x-kubernetes-action": "list", "x-kubernetes-group-version-kind": gvk}});
+        let paths = json!({"/apis/example.com/v1/things": action, "/apis/example.com/v1/namespaces/{namespace}/things": action});
+        json!({"openapi": "3.0.0", "paths": paths, "components": {"schemas": schemas}})
+            .to_string()
+            .into_bytes()
+    }
+
+    fn read(schemas: Value) -> Result<SchemaSet, SchemaError> {
+        let mut builder = SchemaSetBuilder::default();
+        builder.openapi_v3(&document(schemas))?;
+        Ok(builder.build())
+    }
+
+    fn shape<'a>(set: &'a SchemaSet, path: &[&str]) -> Shape<'a> {
+        let root = set.kind("example.com", "v1", "Thing").unwrap().root();
+        path.iter().fold(root, |ty, name| ty.child(name).unwrap()).shape()
+    }
+
+    #[test]
+    fn scope_and_plural_come_from_the_paths() {
+        let set = read(json!({"Thing": {"type": "object"}})).unwrap();
+        assert_eq!(set.scope("example.com", "Thing"), Some(Scope::Namespaced));
+        assert_eq!(set.resource("example.com", "things").map(|k| k.kind()), Some("Thing"));
+    }
+
+    #[test]
+    fn wrapped_references_keep_their_default() {
+        let set = read(json!({
+            "Thing": {"type": "object", "properties": {
+                "port": {"default": {}, "allOf": [{"$ref": "#/components/schemas/Port"}]},
+                "size": {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity"},
+                "list": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a", "b"],
+                    "items": {"$ref": "#/components/schemas/Port"}},
+                "self": {"$ref": "#/components/schemas/Thing"},
+                "gone": {"$ref": "#/components/schemas/NoSuchType"},
+                "one": {"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": {"type": "string"}},
+            }},
+            "Port": {"type": "object", "properties": {"number": {"type": "integer", "default": 80}}},
+            "io.k8s.apimachinery.pkg.api.resource.Quantity": {"oneOf": [{"type": "string"}, {"type": "number"}]},
+        }))
+        .unwrap();
+        let Shape::Struct(thing) = shape(&set, &[]) else { panic!("no struct") };
+        assert!(matches!(thing.field("port").unwrap().default(), Some(Default::Constant(c)) if c.is_empty()));
+        let Shape::Struct(port) = shape(&set, &["port"]) else { panic!("no struct") };
+        assert!(
+            matches!(port.field("number").unwrap().default(), Some(Default::Constant(c)) if c.as_i64() == Some(80))
+        );
+        assert!(matches!(shape(&set, &["size"]), Shape::Scalar(ScalarKind::Quantity)));
+        assert!(
+            matches!(shape(&set, &["list"]), Shape::List(l) if matches!(l.topology(), Topology::Map([_, _])))
+        );
+        assert!(matches!(shape(&set, &["self", "self", "port"]), Shape::Struct(_)));
+        assert!(matches!(shape(&set, &["gone"]), Shape::Unknown));
+        assert!(matches!(shape(&set, &["one"]), Shape::Map(m) if m.is_atomic()));
+        let names: Vec<_> = thing.fields().map(|f| f.name()).collect();
+        assert!(names.is_sorted() && names.len() == 6, "{names:?}");
+    }
+
+    #[test]
+    fn a_document_of_a_cluster_knows_what_the_server_does() {
+        let mut builder = SchemaSetBuilder::default();
+        let gvk = json!({"group": "", "version": "v1", "kind": "Secret"});
+        let action = json!({"get": {"x-kubernetes-action": "list", "x-kubernetes-group-version-kind": gvk}});
+        let text = json!({"type": "string"});
+        let secret = json!({"type": "object", "x-kubernetes-group-version-kind": [gvk],
+            "properties": {"type": text, "immutable": {"type": "boolean"}, "status": text}});
+        let document = json!({"openapi": "3.0.0", "paths": {"/api/v1/namespaces/{namespace}/secrets": action},
+            "components": {"schemas": {"io.k8s.api.core.v1.Secret": secret}}});
+        builder.openapi_v3(document.to_string().as_bytes()).unwrap();
+        let set = builder.build();
+        let Shape::Struct(secret) = set.kind("", "v1", "Secret").unwrap().root().shape() else {
+            panic!("no struct")
+        };
+        assert!(
+            matches!(secret.field("type").unwrap().default(), Some(Default::Constant(c)) if c.as_str() == Some("Opaque"))
+        );
+        assert!(matches!(secret.field("status").unwrap().default(), Some(Default::Allocated)));
+        assert!(
+            secret.field("type").unwrap().omits_zero() && !secret.field("immutable").unwrap().omits_zero()
+        );
+    }
+
+    #[test]
+    fn broken_documents_say_what_is_wrong() {
+        let check = |document: &[u8], expect: &str| {
+            let error = SchemaSetBuilder::default().openapi_v3(document).map(|_| ()).unwrap_err();
+            assert_eq!(error.to_string(), expect);
+        };
+        check(b"{", "the schema document cannot be decoded");
+        check(b"[]", "not an OpenAPI v3 document: `openapi` is missing or wrong");
+        check(br#"{"swagger":"2.0"}"#, "not an OpenAPI v3 document: `openapi` is missing or wrong");
+        check(
+            br#"{"openapi":"3.0.0"}"#,
+            "not an OpenAPI v3 document: `components.schemas` is missing or wrong",
+        );
+        check(
+            br#"{"openapi":"3.0.0","components":{"schemas":{}}}"#,
+            "not an OpenAPI v3 document: `paths` is missing or wrong",
+        );
+        check(&"[".repeat(100_000).into_bytes(), "the schema document cannot be decoded");
+        let circle = |to: &str| json!({"$ref": format!("#/components/schemas/{to}")});
+        let things = json!({"Thing": {"properties": {"a": circle("A")}}, "A": circle("B"), "B": circle("A")});
+        check(&document(things), "the schema of `A` is broken: its references lead in a circle");
+        let unkeyed =
+            json!({"Thing": {"properties": {"a": {"type": "array", "x-kubernetes-list-type": "map"}}}});
+        check(
+            &document(unkeyed),
+            "the schema of `Thing` is broken: a list of type map has no x-kubernetes-list-map-keys",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_schema_is_read_or_refused(text in r#"(\{"(type|items|properties|allOf|default|nullable|\$ref)":){0,4}("object"|true|\[\]|\{\}|1)\}{0,4}"#) {
+            let schema: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+            let _ = read(json!({"Thing": {"type": "object", "properties": {"a": schema, "b": {"properties": schema}}}}));
+            let _ = SchemaSetBuilder::default().openapi_v3(text.as_bytes());
         }
     }
 }

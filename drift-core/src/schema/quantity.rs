@@ -188,7 +188,7 @@ fn is_short(whole: &str, fraction: &str, ten: i32, two: u32) -> bool {
     if two == 0 {
         whole_len + fraction_len <= 18 && i64::from(ten) - fraction_len >= -9
     } else {
-        fraction.is_empty() && 15 - whole_len - i64::from(two * 3 / 10) - 1 >= 0
+        fraction.is_empty() && whole_len + i64::from(two * 3 / 10) <= 14
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Rule {
     ExternalTrafficPolicy,
     /// `internalTrafficPolicy`: `Cluster` for a Service that has a cluster IP.
     InternalTrafficPolicy,
+    /// `ipFamilyPolicy` of a Service: one family, but what the cluster has for a headless one without a selector.
+    IpFamilyPolicy,
     /// `allocateLoadBalancerNodePorts`: `true` for a load balancer.
     LoadBalancerNodePorts,
     /// `strategy.rollingUpdate` and `updateStrategy.rollingUpdate`: filled in for the type `RollingUpdate`.
@@ -73,6 +75,8 @@ pub enum Rule {
     DataSource,
     /// `labels["kubernetes.io/metadata.name"]` of a Namespace stands in all its labels: completed by the name.
     NamespaceLabels,
+    /// `data` of a Secret: made by the token controller for a token of a service account.
+    TokenData,
     /// `selector` of a Job: generated unless the selector is said to be manual.
     JobSelector,
 }
@@ -87,7 +91,7 @@ pub enum Computed {
 }
 
 /// Names of the rules in the table of defaults.
-const NAMES: [(&str, Rule); 34] = [
+const NAMES: [(&str, Rule); 35] = [
     ("image-pull-policy", Rule::ImagePullPolicy),
     ("empty-dir-volume", Rule::EmptyDirVolume),
     ("container-requests", Rule::ContainerRequests),
@@ -101,6 +105,7 @@ const NAMES: [(&str, Rule); 34] = [
     ("session-affinity-config", Rule::SessionAffinityConfig),
     ("external-traffic-policy", Rule::ExternalTrafficPolicy),
     ("internal-traffic-policy", Rule::InternalTrafficPolicy),
+    ("ip-family-policy", Rule::IpFamilyPolicy),
     ("load-balancer-node-ports", Rule::LoadBalancerNodePorts),
     ("rolling-update", Rule::RollingUpdate),
     ("stateful-set-rolling-update", Rule::StatefulSetRollingUpdate),
@@ -121,7 +126,7 @@ const NAMES: [(&str, Rule); 34] = [
     ("data-source", Rule::DataSource),
     ("namespace-labels", Rule::NamespaceLabels),
     ("job-selector", Rule::JobSelector),
-    ("replication-selector", Rule::TemplateLabels),
+    ("token-data", Rule::TokenData),
 ];
 
 /// A document of one string.
@@ -198,7 +203,15 @@ impl Rule {
         use Rule::*;
         let when = |condition: bool, doc: fn() -> Doc| condition.then(doc);
         let value = match self {
+            TokenData => {
+                let token = word(root, "type") == "kubernetes.io/service-account-token";
+                return token.then_some(Computed::Allocated);
+            }
             AggregatedRules => return given(root, "aggregationRule").then_some(Computed::Allocated),
+            IpFamilyPolicy if word(parent, "clusterIP") == "None" && !given(parent, "selector") => {
+                return Some(Computed::Allocated);
+            }
+            IpFamilyPolicy => when(word(parent, "type") != "ExternalName", || text("SingleStack")),
             PodRequests => return given(parent, "limits").then_some(Computed::Allocated),
             JobSelector => {
                 let manual = parent.get("manualSelector").and_then(Node::as_bool) == Some(true);
@@ -220,7 +233,7 @@ impl Rule {
             StatefulSetRollingUpdate => when(word(parent, "type").is_empty(), empty_struct),
             TemplateLabels => {
                 let labels = root.at(&["spec", "template", "metadata", "labels"]);
-                labels.filter(|l| l.len() > 0).map(Node::to_doc)
+                labels.filter(|l| !l.is_empty()).map(Node::to_doc)
             }
             JobCompletions => when(!given(parent, "parallelism"), || int(1)),
             JobBackoffLimit => {
@@ -238,10 +251,10 @@ impl Rule {
             CrdListKind => Some(text(&format!("{}List", word(parent, "kind")))),
             DeviceCount => when(matches!(word(parent, "allocationMode"), "" | "ExactCount"), || int(1)),
             DeviceAllocationMode => when(given(parent, "deviceClassName"), || text("ExactCount")),
-            DataSourceRef => parent.get("dataSource").filter(|n| n.len() > 0).map(Node::to_doc),
+            DataSourceRef => parent.get("dataSource").filter(|n| !n.is_empty()).map(Node::to_doc),
             DataSource => parent
                 .get("dataSourceRef")
-                .filter(|r| !given(*r, "namespace") && r.len() > 0)
+                .filter(|r| !given(*r, "namespace") && !r.is_empty())
                 .map(Node::to_doc),
             NamespaceLabels => namespace_labels(parent),
         };
@@ -345,6 +358,9 @@ mod tests {
             Some(json!({})),
         );
         check(Rule::SessionAffinityConfig, none.clone(), none.clone(), None);
+        check(Rule::IpFamilyPolicy, none.clone(), none.clone(), Some(json!("SingleStack")));
+        check(Rule::IpFamilyPolicy, json!({"clusterIP": "None"}), none.clone(), Some(json!("allocated")));
+        check(Rule::IpFamilyPolicy, json!({"type": "ExternalName"}), none.clone(), None);
         check(Rule::TargetPort, json!({"port": 80}), none, Some(json!(80)));
     }
 
@@ -414,6 +430,9 @@ mod tests {
             Some(json!("allocated")),
         );
         check(Rule::AggregatedRules, none.clone(), json!({"rules": []}), None);
+        let token = json!({"type": "kubernetes.io/service-account-token"});
+        check(Rule::TokenData, none.clone(), token, Some(json!("allocated")));
+        check(Rule::TokenData, none.clone(), json!({"type": "Opaque"}), None);
         check(
             Rule::TemplateLabels,
             none,

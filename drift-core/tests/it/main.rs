@@ -1,4 +1,5 @@
 //! Laws of history: what is written is read again, what is read again is the same.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod redact;
 mod wire;

@@ -21,6 +21,7 @@
 
 mod cache;
 mod catalog;
+mod dictionary;
 mod disk;
 mod frame;
 mod home;
@@ -51,6 +52,7 @@ pub use repair::{Lost, RepairReport};
 pub use verify::{Damage, VerifyReport};
 
 use cache::States;
+use dictionary::Sampler;
 use disk::{Disk, Files};
 use frame::Codec;
 use home::{Lock, Mark, MarkFile};
@@ -160,6 +162,11 @@ impl EmbeddedStore {
         mark.set(Mark { segment, length, next: chain.next }).map_err(unavailable("noting what is acknowledged"))?;
         let acknowledged = Arc::new(AtomicU64::new(open::last(&chain).get()));
         let reader = Arc::new(Reader::new(catalog, options.memory_bytes));
+        let (mut codec, mut sampler) = (Codec::new()?, Sampler::default());
+        if let Some((number, content)) = reader.last_dictionary()? {
+            codec.pack_with(number, &content)?;
+            sampler.resume(number);
+        }
         let writer = Writer {
             store: path.to_owned(),
             disk,
@@ -169,7 +176,8 @@ impl EmbeddedStore {
             length,
             chain,
             mark,
-            codec: Codec::new()?,
+            codec,
+            sampler,
             states: States::new(options.memory_bytes / 4, options.memory_bytes / 4),
             acknowledged: Arc::clone(&acknowledged),
             segment_bytes: options.segment_bytes,

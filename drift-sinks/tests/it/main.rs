@@ -1,1 +1,10 @@
-//! Integration tests.
+//! Stores and tapes as a program that embeds them sees them.
+
+#[cfg(feature = "embedded")]
+mod embedded;
+#[cfg(feature = "embedded")]
+mod kill;
+#[cfg(feature = "embedded")]
+mod sample;
+#[cfg(feature = "tape")]
+mod tape;

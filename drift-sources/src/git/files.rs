@@ -48,7 +48,7 @@ pub struct Listing {
     pub skipped: Vec<Skipped>,
 }
 
-fn is_manifest(name: &str) -> bool {
+pub(super) fn is_manifest(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
 }

@@ -34,10 +34,7 @@ pub(super) fn resolve<'a>(
     let Some(tag) = tag else {
         return Ok(if style == ScalarStyle::Plain { plain(text) } else { Value::Str(text) });
     };
-    // A lone `!` makes even a quoted scalar a plain one; libyaml reads the specification that way.
-    if tag.original() == "!" {
-        return Ok(plain(text));
-    }
+    // A tag that go-yaml does not know, a lone `!` included, makes the scalar a string.
     let Some(kind) = tag.suffix_in_namespace(CORE) else {
         return Ok(Value::Str(text));
     };

@@ -107,7 +107,8 @@ fn read_module(
     Ok(())
 }
 
-/// Reads the structs of a file: a field that is no pointer and has `omitempty` drops its zero value.
+/// Reads the structs of a file: a field that is no pointer and has `omitempty` drops its zero value, as lists and maps
+/// always do.
 ///
 /// An embedded struct stands under its name with a `+`; see [`inline_embedded`].
 fn read_types(source: &str, package: &str, omitted: &mut Omitted) {
@@ -124,7 +125,11 @@ fn read_types(source: &str, package: &str, omitted: &mut Omitted) {
         let (name, options) = tag.split_once(',').unwrap_or((tag, ""));
         if words.len() == 1 && options.contains("inline") {
             omitted.entry(ty.clone()).or_default().insert(format!("+{}", words[0]));
-        } else if words.len() >= 2 && !words[1].starts_with('*') && options.contains("omitempty") {
+            continue;
+        }
+        let Some(go) = words.get(1).filter(|go| !go.starts_with('*')) else { continue };
+        // No omitempty on a list or a map: an empty one and none are still the same to Go.
+        if options.contains("omitempty") || go.starts_with('[') || go.starts_with("map[") {
             omitted.entry(ty.clone()).or_default().insert(name.to_owned());
         }
     }

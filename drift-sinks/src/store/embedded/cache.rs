@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use drift_core::{Object, Packed, Packer, StreamId};
+use foldhash::fast::RandomState;
 
 /// Keeps values as long as their sizes stay within a budget.
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub(super) struct Cache<K, V> {
     budget: usize,
     used: usize,
     clock: u64,
-    entries: HashMap<K, (u64, usize, V)>,
+    entries: HashMap<K, (u64, usize, V), RandomState>,
     /// Keys by last use.
     order: BTreeMap<u64, K>,
 }
@@ -20,7 +21,7 @@ pub(super) struct Cache<K, V> {
 impl<K: Hash + Eq + Clone, V> Cache<K, V> {
     /// Makes a cache.
     pub(super) fn new(budget: usize) -> Self {
-        Self { budget, used: 0, clock: 0, entries: HashMap::new(), order: BTreeMap::new() }
+        Self { budget, used: 0, clock: 0, entries: HashMap::default(), order: BTreeMap::new() }
     }
 
     /// Returns a value and counts that as a use.

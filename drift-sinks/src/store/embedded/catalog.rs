@@ -1,10 +1,11 @@
 //! Where every event lies: of sealed segments by their index files, of the open one in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::sync::Arc;
 
 use drift_core::{Position, Revision, StoreError, StreamId};
+use foldhash::fast::RandomState;
 
 use super::disk;
 use super::frame::Hash;
@@ -15,7 +16,7 @@ use super::unavailable;
 /// The streams and segments of a store.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    numbers: HashMap<Arc<StreamId>, usize>,
+    numbers: HashMap<Arc<StreamId>, usize, RandomState>,
     histories: Vec<History>,
     /// The last one is open.
     segments: Vec<Segment>,
@@ -56,6 +57,8 @@ pub(super) struct Segment {
     pub(super) previous: Hash,
     pub(super) log: Arc<File>,
     pub(super) frames: Vec<FrameAt>,
+    /// Where its dictionaries begin, by number.
+    pub(super) dictionaries: BTreeMap<u8, u32>,
     /// It has a break.
     pub(super) broken: bool,
     /// The index file and where the entries begin in it.
@@ -88,7 +91,7 @@ pub(super) struct Indexed {
 impl Segment {
     /// Makes a segment that has no frames yet.
     pub(super) fn new(number: u32, first: Position, previous: Hash, log: Arc<File>) -> Self {
-        Self { number, first, previous, log, frames: Vec::new(), broken: false, entries: None }
+        Self { number, first, previous, log, frames: Vec::new(), dictionaries: BTreeMap::new(), broken: false, entries: None }
     }
 
     fn position(&self, entry: Entry) -> Option<u64> {
@@ -133,6 +136,7 @@ impl Catalog {
             previous: index.previous,
             log,
             frames: index.frames,
+            dictionaries: index.dictionaries,
             broken: index.broken,
             entries: Some(entries),
         });
@@ -168,6 +172,26 @@ impl Catalog {
             }
         };
         &mut self.histories[number]
+    }
+
+    /// Notes where a dictionary of the open segment begins.
+    pub(super) fn push_dictionary(&mut self, number: u8, offset: u64) {
+        if let (Some(open), Ok(offset)) = (self.segments.last_mut(), u32::try_from(offset)) {
+            open.dictionaries.insert(number, offset);
+        }
+    }
+
+    /// Returns where a dictionary begins.
+    pub(super) fn dictionary(&self, segment: u32, number: u8) -> Option<u64> {
+        let place = self.segments.binary_search_by_key(&segment, |s| s.number).ok()?;
+        self.segments[place].dictionaries.get(&number).map(|offset| u64::from(*offset))
+    }
+
+    /// Returns the last dictionary of the open segment: segment, file, number and offset.
+    pub(super) fn last_dictionary(&self) -> Option<(u32, Arc<File>, u8, u64)> {
+        let open = self.segments.last()?;
+        let (number, offset) = open.dictionaries.last_key_value()?;
+        Some((open.number, Arc::clone(&open.log), *number, u64::from(*offset)))
     }
 
     /// Adds a frame to the open segment.
@@ -239,6 +263,7 @@ impl Catalog {
             end: end.clone(),
             broken: open.broken,
             frames: open.frames.clone(),
+            dictionaries: open.dictionaries.clone(),
             runs: runs.into_iter().map(|(run, _)| run).collect(),
         };
         Some((index, all))

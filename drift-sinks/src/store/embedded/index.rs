@@ -5,18 +5,20 @@
 //! 16  u64  position of the first event, u64 position after the last
 //! 32  u64  length of the segment's file
 //! 40  32   hash the segment begins with, 32 hash of its last frame
-//! 104 u32  frames, u32 entries, u32 length of the packed runs, u32 1 where the segment has a break
+//! 104 u32  frames, u32 entries, u32 length of the packed part, u32 1 where the segment has a break
 //! 120      frames × (u32 offset, u32 position after the segment's first)
 //!          entries × (u32 frame, u16 place in the frame, u16 revisions back), grouped by run
-//!          runs, packed with zstd: each varint length and JSON of the stream's name, varint first revision,
+//!          packed with zstd: varint number of dictionaries, each varint number and varint offset; runs, each varint length and JSON of the stream's name, varint first revision,
 //!          varint number of entries; in order of the entries
 //!     u32  CRC-32 of all before
 //! ```
 //! A run is a row of consecutive revisions of one stream in one segment.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use drift_core::wire::StreamV1;
 use drift_core::{Position, StreamId};
 
 use super::frame::{Hash, MAX_BODY, u32_at, u64_at};
@@ -70,6 +72,8 @@ pub(super) struct Index {
     /// The segment has a break.
     pub(super) broken: bool,
     pub(super) frames: Vec<FrameAt>,
+    /// Where dictionaries begin, by number.
+    pub(super) dictionaries: BTreeMap<u8, u32>,
     pub(super) runs: Vec<IndexRun>,
 }
 
@@ -95,8 +99,13 @@ impl Index {
     /// Encodes the index; the entries are those of the runs, one after the other.
     pub(super) fn to_bytes(&self, entries: impl ExactSizeIterator<Item = Entry>) -> Vec<u8> {
         let mut runs = Vec::new();
+        varint(self.dictionaries.len() as u64, &mut runs);
+        for (number, offset) in &self.dictionaries {
+            varint(u64::from(*number), &mut runs);
+            varint(u64::from(*offset), &mut runs);
+        }
         for run in &self.runs {
-            let name = serde_json::to_vec(&*run.stream).expect("a stream id is plain data");
+            let name = serde_json::to_vec(&StreamV1::from(&*run.stream)).expect("a stream id is plain data");
             varint(name.len() as u64, &mut runs);
             runs.extend_from_slice(&name);
             varint(run.first, &mut runs);
@@ -148,7 +157,7 @@ impl Index {
         }
         let frame = |f: &[u8]| FrameAt { offset: u32_at(f, 0), first: u32_at(f, 4) };
         let frames = content[HEAD..frames_end].chunks_exact(FRAME).map(frame).collect();
-        let runs = parse_runs(&content[entries_end..], count(108))?;
+        let (dictionaries, runs) = parse_tail(&content[entries_end..], count(108))?;
         Some(Self {
             number: u32_at(content, 12),
             first: Position::new(u64_at(content, 16)),
@@ -157,22 +166,31 @@ impl Index {
             end: Chain { previous: hash(72), next: Position::new(u64_at(content, 24)) },
             broken: count(116) == 1,
             frames,
+            dictionaries,
             runs,
         })
     }
 }
 
-fn parse_runs(packed: &[u8], entries: usize) -> Option<Vec<IndexRun>> {
+type Tail = (BTreeMap<u8, u32>, Vec<IndexRun>);
+
+fn parse_tail(packed: &[u8], entries: usize) -> Option<Tail> {
     let size = zstd::bulk::Decompressor::upper_bound(packed)?;
     let bytes = zstd::bulk::decompress(packed, size.min(MAX_BODY * 4)).ok()?;
     let mut rest = bytes.as_slice();
+    let mut dictionaries = BTreeMap::new();
+    for _ in 0..take_varint(&mut rest)? {
+        let number = u8::try_from(take_varint(&mut rest)?).ok()?;
+        dictionaries.insert(number, u32::try_from(take_varint(&mut rest)?).ok()?);
+    }
     let (mut runs, mut sum) = (Vec::new(), 0);
     while !rest.is_empty() {
-        let stream = Arc::new(serde_json::from_slice(take_sized(&mut rest)?).ok()?);
+        let name: StreamV1 = serde_json::from_slice(take_sized(&mut rest)?).ok()?;
+        let stream = Arc::new(name.into());
         let first = take_varint(&mut rest)?;
         let count = u32::try_from(take_varint(&mut rest)?).ok()?;
         sum += count as usize;
         runs.push(IndexRun { stream, first, count });
     }
-    (sum == entries).then_some(runs)
+    (sum == entries).then_some((dictionaries, runs))
 }

@@ -8,12 +8,12 @@ use drift_core::{Position, StoreError};
 
 use super::catalog::{Catalog, Indexed, Segment};
 use super::disk::{self, Access};
-use super::frame::{Codec, Frame, Kind};
+use super::frame::Codec;
 use super::home::Mark;
 use super::index::{self, Index};
 use super::reader::records_of;
-use super::records::Records;
-use super::segment::{self, Chain, HEAD, Head, Stop, Walk};
+use super::records::{Record, Records};
+use super::segment::{self, Chain, Dictionaries, HEAD, Head, Stop, Walk};
 use super::{Recovered, corrupt, unavailable, writer};
 
 /// What the log holds.
@@ -202,7 +202,7 @@ fn scan(
     chain: &mut Chain,
 ) -> Result<Scanned, StoreError> {
     catalog.add_open(Segment::new(head.number, head.first, head.previous, Arc::clone(log)));
-    let mut codec = Codec::new()?;
+    let (mut codec, mut dictionaries) = (Codec::new()?, Dictionaries::default());
     let mut walk = Walk::new(log, HEAD as u64, length);
     let (mut ahead, mut batch) = (chain.clone(), Vec::new());
     let mut end = HEAD as u64;
@@ -220,8 +220,11 @@ fn scan(
         if gap.is_some() {
             catalog.note_break();
             batch.clear();
+        } else if let Some(number) = dictionaries.take(&frame, &mut codec).map_err(failed)? {
+            catalog.push_dictionary(number, at);
         } else {
-            batch.push((at, frame.header.first, indexed(&frame, &mut codec).map_err(failed)?));
+            let records = records_of(&frame, &mut codec, |n| dictionaries.find(n)).map_err(failed)?;
+            batch.push((at, frame.header.first, indexed(&records)));
         }
         if !frame.header.more {
             for (at, first, events) in batch.drain(..) {
@@ -233,15 +236,13 @@ fn scan(
 }
 
 /// Returns what the index needs to know of a frame.
-fn indexed(frame: &Frame<'_>, codec: &mut Codec) -> Result<Vec<Indexed>, String> {
-    debug_assert_eq!(frame.header.kind, Kind::Events, "breaks hold no records");
-    let records: Records = records_of(frame, codec)?;
-    let one = |r: &super::records::Record| Indexed {
+fn indexed(records: &Records) -> Vec<Indexed> {
+    let one = |r: &Record| Indexed {
         stream: Arc::clone(records.stream(r)),
         revision: r.revision,
         back: r.back,
     };
-    Ok(records.records.iter().map(one).collect())
+    records.records.iter().map(one).collect()
 }
 
 /// Returns the last position of a chain.

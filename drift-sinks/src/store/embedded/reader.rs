@@ -1,12 +1,14 @@
 //! Reading events back: frames, and the chains of deltas that an event needs.
 
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use drift_core::{Event, Object, Position, Revision, StoreError, StreamId, wire};
 
 use super::cache::{Cache, State, States};
 use super::catalog::{Catalog, Place};
-use super::frame::{self, Codec};
+use super::dictionary::Dictionary;
+use super::frame::{Codec, Frame};
 use super::records::{Record, Records};
 use super::segment::{Stop, Walk};
 use super::{corrupt, describe, unavailable};
@@ -17,6 +19,8 @@ pub(super) struct Reader {
     catalog: RwLock<Catalog>,
     /// Frames read last, by segment and offset.
     frames: Mutex<Cache<(u32, u64), Arc<Records>>>,
+    /// Dictionaries read last, by segment and number.
+    dictionaries: Mutex<Cache<(u32, u8), Dictionary>>,
     /// Contexts that are not in use.
     codecs: Mutex<Vec<Codec>>,
     /// Bytes that one pass over all streams may keep.
@@ -34,6 +38,7 @@ impl Reader {
         Self {
             catalog: RwLock::new(catalog),
             frames: Mutex::new(Cache::new(memory / 8)),
+            dictionaries: Mutex::new(Cache::new(memory / 8)),
             codecs: Mutex::default(),
             states: memory / 2,
         }
@@ -51,7 +56,7 @@ impl Reader {
     }
 
     /// Returns a frame's records.
-    fn records(&self, segment: u32, log: &std::fs::File, offset: u64) -> Result<Arc<Records>, StoreError> {
+    fn records(&self, segment: u32, log: &File, offset: u64) -> Result<Arc<Records>, StoreError> {
         if let Some(records) = held(&self.frames).touch(&(segment, offset)) {
             return Ok(Arc::clone(records));
         }
@@ -59,11 +64,37 @@ impl Reader {
             Some(codec) => codec,
             None => Codec::new()?,
         };
-        let records = Arc::new(read_frame(segment, log, offset, &mut codec)?);
+        let dictionary = |number| self.dictionary(segment, log, number);
+        let records = Arc::new(read_frame(segment, log, offset, &mut codec, dictionary)?);
         held(&self.codecs).push(codec);
         let size = records.body.len() + records.records.len() * size_of::<Record>();
         held(&self.frames).put((segment, offset), Arc::clone(&records), size);
         Ok(records)
+    }
+
+    /// Returns a dictionary of a segment.
+    fn dictionary(&self, segment: u32, log: &File, number: u8) -> Result<Dictionary, String> {
+        if let Some(found) = held(&self.dictionaries).touch(&(segment, number)) {
+            return Ok(Arc::clone(found));
+        }
+        let missing = || format!("dictionary {number} is missing");
+        let offset = self.catalog().dictionary(segment, number).ok_or_else(missing)?;
+        let mut walk = Walk::new(log, offset, u64::MAX);
+        let found = match walk.next() {
+            Ok(Some((_, frame))) => frame.dictionary(&mut Codec::new().map_err(|e| e.to_string())?)?,
+            Ok(None) => None,
+            Err(stop) => return Err(format!("dictionary {number}: {stop}")),
+        };
+        let (_, content) = found.filter(|(n, _)| *n == number).ok_or_else(missing)?;
+        held(&self.dictionaries).put((segment, number), Arc::clone(&content), content.len());
+        Ok(content)
+    }
+
+    /// Returns the last dictionary of the open segment.
+    pub(super) fn last_dictionary(&self) -> Result<Option<(u8, Dictionary)>, StoreError> {
+        let Some((segment, log, number, offset)) = self.catalog().last_dictionary() else { return Ok(None) };
+        let content = self.dictionary(segment, &log, number).map_err(|what| corrupt(segment, offset, &what))?;
+        Ok(Some((number, content)))
     }
 
     /// Returns the event at a place; `before` is the state of its stream after the revision before, if known.
@@ -197,7 +228,7 @@ impl Pass {
         Some(self.read(segment, &log, offset))
     }
 
-    fn read(&mut self, segment: u32, log: &Arc<std::fs::File>, offset: u64) -> Result<Vec<Event>, StoreError> {
+    fn read(&mut self, segment: u32, log: &Arc<File>, offset: u64) -> Result<Vec<Event>, StoreError> {
         let records = self.reader.records(segment, log, offset)?;
         let mut events = Vec::with_capacity(records.records.len());
         for (slot, record) in records.records.iter().enumerate() {
@@ -237,13 +268,14 @@ impl Pass {
 /// Reads and checks one frame.
 fn read_frame(
     segment: u32,
-    log: &std::fs::File,
+    log: &File,
     offset: u64,
     codec: &mut Codec,
+    dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
 ) -> Result<Records, StoreError> {
     let mut walk = Walk::new(log, offset, u64::MAX);
     match walk.next() {
-        Ok(Some((_, frame))) => records_of(&frame, codec).map_err(|what| corrupt(segment, offset, &what)),
+        Ok(Some((_, frame))) => records_of(&frame, codec, dictionaries).map_err(|what| corrupt(segment, offset, &what)),
         Ok(None) => Err(corrupt(segment, offset, "the file ends here")),
         Err(Stop::Bad(bad)) => Err(corrupt(segment, offset, &bad.to_string())),
         Err(Stop::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -257,8 +289,12 @@ fn read_frame(
 ///
 /// # Errors
 /// Says what is wrong with the body.
-pub(super) fn records_of(frame: &frame::Frame<'_>, codec: &mut Codec) -> Result<Records, String> {
-    let body = frame.body(codec).map_err(|e| format!("the frame does not unpack: {e}"))?;
+pub(super) fn records_of(
+    frame: &Frame<'_>,
+    codec: &mut Codec,
+    dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
+) -> Result<Records, String> {
+    let body = frame.body(codec, dictionaries)?;
     Records::parse(body, frame.header.first, frame.header.count).ok_or_else(|| "the frame holds no records".into())
 }
 

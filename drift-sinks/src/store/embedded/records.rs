@@ -14,7 +14,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use drift_core::wire::StreamV1;
 use drift_core::{Position, Revision, StreamId};
+use foldhash::fast::RandomState;
 
 /// One event in a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub(super) struct Records {
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     names: Vec<u8>,
-    places: HashMap<Arc<StreamId>, u64>,
+    places: HashMap<Arc<StreamId>, u64, RandomState>,
     records: Vec<u8>,
     count: u32,
 }
@@ -53,7 +55,8 @@ impl Builder {
         let next = self.places.len() as u64;
         let place = *self.places.entry(Arc::clone(stream)).or_insert(next);
         if place == next {
-            let name = serde_json::to_vec(&**stream).expect("a stream id is plain data");
+            // The same text as within the event, which makes the second one nearly free.
+            let name = serde_json::to_vec(&StreamV1::from(&**stream)).expect("a stream id is plain data");
             varint(name.len() as u64, &mut self.names);
             self.names.extend_from_slice(&name);
         }
@@ -94,7 +97,8 @@ impl Records {
         let names = usize::try_from(take_varint(&mut rest)?).ok()?;
         let mut streams = Vec::with_capacity(names.min(rest.len() / 2));
         for _ in 0..names {
-            streams.push(Arc::new(serde_json::from_slice(take_sized(&mut rest)?).ok()?));
+            let name: StreamV1 = serde_json::from_slice(take_sized(&mut rest)?).ok()?;
+            streams.push(Arc::new(name.into()));
         }
         let mut records = Vec::with_capacity((count as usize).min(rest.len() / 3));
         while !rest.is_empty() {

@@ -10,6 +10,7 @@
 //! 60       frames
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use drift_core::{Position, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::dictionary::Dictionary;
 use super::disk;
 use super::frame::{self, Bad, Codec, Frame, Hash, Kind, u32_at, u64_at};
 use super::{corrupt, unavailable};
@@ -134,6 +136,41 @@ pub(super) enum Stop {
     Io(io::Error),
 }
 
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bad(bad) => bad.fmt(f),
+            Self::Io(e) => e.fmt(f),
+        }
+    }
+}
+
+/// The dictionaries of a segment that is read from its beginning.
+#[derive(Debug, Default)]
+pub(super) struct Dictionaries(BTreeMap<u8, Dictionary>);
+
+impl Dictionaries {
+    /// Takes a frame that is a dictionary; returns its number.
+    ///
+    /// # Errors
+    /// Says why it does not unpack.
+    pub(super) fn take(&mut self, frame: &Frame<'_>, codec: &mut Codec) -> Result<Option<u8>, String> {
+        let found = frame.dictionary(codec)?;
+        Ok(found.map(|(number, content)| {
+            self.0.insert(number, content);
+            number
+        }))
+    }
+
+    /// Returns a dictionary that was taken.
+    ///
+    /// # Errors
+    /// Says that it was not.
+    pub(super) fn find(&self, number: u8) -> Result<Dictionary, String> {
+        self.0.get(&number).cloned().ok_or_else(|| format!("dictionary {number} is missing"))
+    }
+}
+
 impl<'f> Walk<'f> {
     /// Walks from a place that a frame begins at to `end`.
     pub(super) fn new(file: &'f File, at: u64, end: u64) -> Self {
@@ -212,8 +249,6 @@ pub(super) struct Chain {
 pub(super) struct Break {
     /// First position that is missing, and the one to go on with.
     pub(super) lost: (u64, u64),
-    /// Bytes that could not be kept.
-    pub(super) bytes: u64,
     /// Where the file as it was found is kept, below the store's folder.
     pub(super) kept: String,
     /// Hash that the next frame names as its predecessor's; without it the chain goes on from the break itself.
@@ -239,11 +274,11 @@ impl Chain {
             return Err(format!("the frame begins at position {}, not {}", header.first, self.next));
         }
         self.previous = frame.hash;
-        if header.kind == Kind::Events {
+        if header.kind != Kind::Break {
             self.next = header.end();
             return Ok(None);
         }
-        let body = frame.body(codec).map_err(|e| e.to_string())?;
+        let body = frame.body(codec, |_| Err("a break is packed with a dictionary".into()))?;
         let gap: Break = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
         self.next = self.next.max(Position::new(gap.lost.1));
         if let Some(resume) = &gap.resume {

@@ -1,6 +1,6 @@
 //! Reading everything and checking all that can be checked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::frame::{Codec, Frame, Kind};
 use super::home::Mark;
 use super::index::{self, Index};
 use super::reader::{decode, records_of};
-use super::segment::{self, Chain, HEAD, Head, Stop, Walk};
+use super::segment::{self, Chain, Dictionaries, HEAD, Head, Stop, Walk};
 use super::unavailable;
 
 /// A place where a store is not what was written.
@@ -55,6 +55,8 @@ pub struct VerifyReport {
     pub breaks: Vec<(Position, Position)>,
     /// Events that cannot be read because they build on one that a repair could not keep.
     pub unreadable: u64,
+    /// Streams that miss events, with how many: lost ones before another one, and unreadable ones.
+    pub incomplete: BTreeMap<StreamId, u64>,
     /// What a killed writer left at the end; not acknowledged, cut off when the store is opened next.
     pub torn: Option<Recovered>,
     /// What is damaged, in order.
@@ -73,6 +75,7 @@ struct Verifier {
     chain: Chain,
     codec: Codec,
     states: States,
+    dictionaries: Dictionaries,
     /// Last revisions.
     heads: HashMap<Arc<StreamId>, u64>,
     /// Number of the segment at hand.
@@ -95,18 +98,24 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
         chain: Chain::start(),
         codec: Codec::new()?,
         states: States::new(MEMORY, usize::MAX),
+        dictionaries: Dictionaries::default(),
         heads: HashMap::new(),
         segment: 0,
         broken: false,
         astray: false,
     };
-    for number in 1..=last {
-        verifier.segment = number;
-        if numbers.binary_search(&number).is_err() {
+    let mut expected = 1;
+    for number in numbers {
+        if number > expected {
+            verifier.segment = expected;
             verifier.damage(0, "the file is missing");
-            continue;
         }
+        (verifier.segment, expected) = (number, number.saturating_add(1));
         verifier.segment(store, mark, last)?;
+    }
+    if expected <= last {
+        verifier.segment = expected;
+        verifier.damage(0, "the file is missing");
     }
     let Verifier { mut report, chain, heads, segment, .. } = verifier;
     report.last_position = super::open::last(&chain);
@@ -134,6 +143,7 @@ impl Verifier {
         self.report.bytes += length;
         // Deltas do not reach over from the segment before.
         self.states.clear();
+        self.dictionaries = Dictionaries::default();
         match Head::read(&log, number) {
             Ok(head) if head.previous == self.chain.previous && head.first == self.chain.next => {}
             Ok(head) => {
@@ -205,25 +215,37 @@ impl Verifier {
                 self.chain = Chain { previous: frame.hash, next: frame.header.end() };
             }
         }
-        if frame.header.kind == Kind::Events {
-            self.records(at, frame);
+        match frame.header.kind {
+            Kind::Events => self.records(at, frame),
+            Kind::Break => {}
+            Kind::Dictionary => {
+                if let Err(what) = self.dictionaries.take(frame, &mut self.codec) {
+                    self.damage(at, &what);
+                }
+            }
         }
     }
 
     fn records(&mut self, at: u64, frame: &Frame<'_>) {
-        let records = match records_of(frame, &mut self.codec) {
+        let records = match records_of(frame, &mut self.codec, |n| self.dictionaries.find(n)) {
             Ok(records) => records,
             Err(what) => return self.damage(at, &what),
         };
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);
-            let head = self.heads.insert(Arc::clone(stream), record.revision.get()).unwrap_or(0);
-            if record.revision.get() != head + 1 && !self.broken && !self.astray {
-                let what = format!("stream `{stream}` goes on at revision {}, not {}", record.revision, head + 1);
+            let revision = record.revision.get();
+            let head = self.heads.insert(Arc::clone(stream), revision).unwrap_or(0);
+            if revision != head + 1 && (revision <= head || !(self.broken || self.astray)) {
+                let what = format!("stream `{stream}` goes on at revision {revision}, not {}", head + 1);
                 self.damage(at, &what);
             }
-            let before = self.states.touch(stream).filter(|s| s.revision + 1 == record.revision.get());
-            if record.back > 0 && before.is_none() && (self.broken || self.astray) {
+            let missing = revision.saturating_sub(head + 1);
+            let before = self.states.touch(stream).filter(|s| s.revision + 1 == revision);
+            let unreadable = record.back > 0 && before.is_none() && (self.broken || self.astray);
+            if missing > 0 || unreadable {
+                *self.report.incomplete.entry((**stream).clone()).or_default() += missing + u64::from(unreadable);
+            }
+            if unreadable {
                 self.report.unreadable += 1;
                 continue;
             }

@@ -10,10 +10,12 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, atomic::AtomicU64, atomic::Ordering};
 
 use drift_core::{Append, Event, NewEvent, Position, Revision, StoreError, StreamId, wire};
+use foldhash::fast::RandomState;
 use futures::channel::oneshot;
 
 use super::cache::{State, States};
 use super::catalog::{Indexed, Segment};
+use super::dictionary::Sampler;
 use super::disk::{self, Access, Disk, LogFile};
 use super::frame::{Codec, Hash, Header, Kind, MAX_BODY};
 use super::home::{Mark, MarkFile};
@@ -62,6 +64,7 @@ pub(super) struct Writer {
     pub(super) mark: MarkFile,
     pub(super) codec: Codec,
     pub(super) states: States,
+    pub(super) sampler: Sampler,
     /// Position of the next event, for readers.
     pub(super) acknowledged: Arc<AtomicU64>,
     pub(super) segment_bytes: u64,
@@ -69,13 +72,18 @@ pub(super) struct Writer {
     pub(super) poisoned: Option<String>,
 }
 
+/// Last revisions of streams; not the standard hasher, which would be a quarter of the writer's work.
+type Heads = HashMap<Arc<StreamId>, u64, RandomState>;
+
 /// A group that is not yet written.
 #[derive(Debug, Default)]
 struct Group {
     bytes: Vec<u8>,
     frames: Vec<StagedFrame>,
+    /// Number and offset of new dictionaries.
+    dictionaries: Vec<(u8, u64)>,
     /// Last revisions, where the group changes them.
-    heads: HashMap<Arc<StreamId>, u64>,
+    heads: Heads,
     /// Position of the next event.
     next: Position,
     /// Position of the next frame.
@@ -141,7 +149,7 @@ impl Writer {
             }
         }
         let first = group.next;
-        let mut heads = HashMap::new();
+        let mut heads = Heads::default();
         let encoded = match self.encode(group, &mut heads, batch) {
             Ok(encoded) => encoded,
             Err(e) => {
@@ -156,6 +164,7 @@ impl Writer {
         let count = encoded.len();
         for (i, Encoded { stream, event, back, bytes }) in encoded.into_iter().enumerate() {
             group.raw += bytes.len();
+            self.sampler.push(&stream, back, &bytes);
             group.builder.push(&stream, event.revision, back, &bytes);
             group.indexed.push(Indexed { stream, revision: event.revision, back });
             events.push(event);
@@ -176,7 +185,7 @@ impl Writer {
     fn encode(
         &mut self,
         group: &mut Group,
-        heads: &mut HashMap<Arc<StreamId>, u64>,
+        heads: &mut Heads,
         batch: Vec<Append>,
     ) -> Result<Vec<Encoded>, StoreError> {
         let mut all = Vec::with_capacity(batch.iter().map(|part| part.events.len()).sum());
@@ -242,7 +251,8 @@ impl Writer {
         if count == 0 {
             return;
         }
-        let body = match self.codec.pack(builder.finish()) {
+        let body = self.dictionary(group).and_then(|()| self.codec.pack(builder.finish()));
+        let body = match body {
             Ok(body) => body,
             Err(e) => {
                 group.failed = Some(e);
@@ -257,6 +267,22 @@ impl Writer {
         group.frames.push(StagedFrame { offset, first, events });
     }
 
+    /// Writes a new dictionary when it is time for one.
+    fn dictionary(&mut self, group: &mut Group) -> Result<(), StoreError> {
+        let Some((number, content)) = self.sampler.due() else { return Ok(()) };
+        let mut body = vec![number];
+        body.extend_from_slice(&content);
+        let body = Codec::new()?.pack(body)?;
+        let offset = self.length + group.bytes.len() as u64;
+        let (first, previous) = (group.framed, group.previous);
+        let kind = Kind::Dictionary;
+        // Nothing ends with a dictionary: without a frame that follows it is cut off with the torn batch.
+        let header = Header { kind, more: true, count: 0, first, durable: self.length, previous };
+        group.previous = header.write(&body, &mut group.bytes);
+        group.dictionaries.push((number, offset));
+        self.codec.pack_with(number, &content)
+    }
+
     /// Writes and syncs a group, makes it visible and answers its callers.
     fn commit(&mut self, mut group: Group) {
         self.close_frame(&mut group, false);
@@ -268,6 +294,10 @@ impl Writer {
         if let Err(e) = &done {
             // States of streams are ahead of the log now.
             self.states.clear();
+            if let Some((number, _)) = group.dictionaries.first() {
+                self.sampler.take_back(*number);
+                self.packs_plain();
+            }
             let what = describe(e);
             for (reply, _) in group.replies {
                 // A caller that went away does not ask.
@@ -311,6 +341,9 @@ impl Writer {
 
     fn publish(&mut self, group: &Group) -> Result<(), StoreError> {
         let mut catalog = self.reader.catalog_mut();
+        for (number, offset) in &group.dictionaries {
+            catalog.push_dictionary(*number, *offset);
+        }
         for frame in &group.frames {
             let pushed = catalog.push_frame(frame.offset, frame.first, &frame.events);
             if let Err(what) = pushed {
@@ -333,6 +366,13 @@ impl Writer {
         let _ = self.mark.set(mark);
     }
 
+    /// Packs without a dictionary until the next one is written.
+    fn packs_plain(&mut self) {
+        if let Err(e) = self.codec.pack_with(0, &[]) {
+            self.poison(&describe(&e));
+        }
+    }
+
     /// Seals the open segment and begins the next one.
     fn rotate(&mut self) -> Result<(), StoreError> {
         let failed = || unavailable(&format!("beginning segment {}", self.segment + 1));
@@ -350,6 +390,8 @@ impl Writer {
         catalog.add_open(segment);
         drop(catalog);
         self.states.clear();
+        self.sampler.begin_segment();
+        self.packs_plain();
         self.set_mark();
         Ok(())
     }

@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &HistoryArgs, screen: Screen) -> Result<Outcome, F
         kind: "History",
         key: (&key).into(),
         versions: wanted.iter().map(|(e, v)| version_v1(&key, e, v)).collect(),
-        notes: recorded.notes(),
+        notes: recorded.notes().texts().to_vec(),
     };
     let text = || text(&key, &wanted, left.len(), args, screen);
     output::document(args.output, &history, text)?;
@@ -88,7 +88,11 @@ fn version_v1(key: &ResourceKey, event: &Event, version: &Version) -> VersionV1 
         id: format!("{:#}", event.id),
         time: event.at(),
         what: version.step.word(),
-        resource_version: version.after.as_ref().and_then(|o| o.resource_version()).map(|v| v.as_str().to_owned()),
+        resource_version: version
+            .after
+            .as_ref()
+            .and_then(|o| o.resource_version())
+            .map(|v| v.as_str().to_owned()),
         who: WhoV1::new(event, version.owner.as_ref()),
         changes: version.changes.iter().map(|c| change_v1(key, c)).collect(),
     }
@@ -135,7 +139,9 @@ fn text(
         }
     }
     if left_out > 0 {
-        out.push_str(&painter.dim(&format!("\n{left_out} versions in which only status changed not shown (--all)\n")));
+        out.push_str(
+            &painter.dim(&format!("\n{left_out} versions in which only status changed not shown (--all)\n")),
+        );
     }
     out
 }

@@ -4,11 +4,29 @@
 //! judgement is in `drift-core`.
 
 mod args;
+mod cluster;
+mod compared;
+mod demo;
+mod diff;
+mod external;
 mod failure;
+mod findings;
+mod history;
+mod inputs;
 mod kinds;
+mod lookback;
 mod moment;
 mod output;
+mod progress;
+mod recorded;
 mod selector;
+mod show;
+mod stop;
+mod timeline;
+mod verify;
+mod versions;
+mod watch;
+mod words;
 
 use std::process::ExitCode;
 
@@ -16,7 +34,7 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use failure::Failure;
-use output::Outcome;
+use output::{Outcome, Screen};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -29,7 +47,7 @@ fn main() -> ExitCode {
         }
     };
     let codes = cli.exit_codes();
-    match run(cli) {
+    match run(&cli) {
         Ok(outcome) => codes.of(outcome),
         Err(failure) => {
             failure.print();
@@ -38,15 +56,31 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a command on a runtime of its own.
-fn run(cli: Cli) -> Result<Outcome, Failure> {
+/// Runs the command on a runtime of its own.
+fn run(cli: &Cli) -> Result<Outcome, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::new("cannot start").because(&e))?;
+    let screen = Screen::new(cli.color);
     runtime.block_on(async {
-        match cli.command {
-            _ => Err(Failure::new("not yet")),
+        match &cli.command {
+            Command::Demo(args) => demo::run(args, screen).await,
+            command => dispatch(command, screen).await,
         }
     })
+}
+
+/// Runs any command but the demo, which runs others.
+async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure> {
+    match command {
+        Command::Demo(_) => Err(Failure::new("the demo does not show itself")),
+        Command::Diff(args) => diff::run(args, screen).await,
+        Command::Watch(args) => watch::run(args, screen).await,
+        Command::Timeline(args) => timeline::run(args, screen).await,
+        Command::Show(args) => show::run(args).await,
+        Command::History(args) => history::run(args, screen).await,
+        Command::Verify(args) => verify::run(args, screen),
+        _ => Err(Failure::new("this command is not built yet")),
+    }
 }

@@ -53,7 +53,9 @@ fn object_of<'a>(
 /// Returns an object as it may be shown.
 pub(crate) fn shown(key: &ResourceKey, doc: &Doc, managed_fields: bool) -> Value {
     let mut value = redacted(key, &FieldPath::ROOT, &doc.root().to_value());
-    if let (false, Some(metadata)) = (managed_fields, value.get_mut("metadata").and_then(Value::as_object_mut)) {
+    if let (false, Some(metadata)) =
+        (managed_fields, value.get_mut("metadata").and_then(Value::as_object_mut))
+    {
         metadata.remove("managedFields");
     }
     value

@@ -2,7 +2,7 @@
 
 use drift_core::drift::Owner;
 use drift_core::schema::SchemaSet;
-use drift_core::{Event, EventBody, EventStoreExt, Facet, FieldPath, Operation, ResourceKey, StreamId};
+use drift_core::{Event, EventBody, Facet, FieldPath, Operation, ResourceKey, StreamId};
 use drift_sinks::report::{API_VERSION, KeyV1};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,7 +16,8 @@ use crate::versions::{Follower, Step, Version, is_controlled};
 use crate::words;
 
 /// Kinds that only say what other objects say already, unless all is asked for.
-const HOUSEKEEPING: &[&str] = &["Event", "Lease", "Endpoints", "EndpointSlice", "ControllerRevision", "ReplicaSet"];
+const HOUSEKEEPING: &[&str] =
+    &["Event", "Lease", "Endpoints", "EndpointSlice", "ControllerRevision", "ReplicaSet"];
 
 /// Paths that a line names before it counts the rest.
 const PATHS: usize = 2;
@@ -95,11 +96,15 @@ impl WhoV1 {
 /// Runs the command.
 pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, Failure> {
     let recorded = Recorded::open(&args.recorded).await?;
-    let events = recorded.store().read_all_to_end().await.map_err(|e| recorded.failed(&e))?;
+    let events = recorded.all().await?;
     let schemas = SchemaSet::bundled();
     let mut follower = Follower::new(&schemas);
-    let mut timeline =
-        TimelineV1 { api_version: API_VERSION, kind: "Timeline", events: Vec::new(), notes: recorded.notes() };
+    let mut timeline = TimelineV1 {
+        api_version: API_VERSION,
+        kind: "Timeline",
+        events: Vec::new(),
+        notes: recorded.notes().texts().to_vec(),
+    };
     let mut left_out = 0;
     for event in &events {
         // Every version is followed, also one that is not shown: the next is told by it.
@@ -113,22 +118,25 @@ pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, 
             left_out += 1;
         }
     }
-    let found = if timeline.events.is_empty() { Outcome::Nothing } else { Outcome::Found };
     let text = || text(&timeline, left_out, screen);
     output::document(args.output, &timeline, text)?;
     // A list of what happened is not a finding: scripts use it to read, not to gate.
-    Ok(if found == Outcome::Found || recorded.is_whole() { Outcome::Nothing } else { Outcome::Failed })
+    Ok(if recorded.notes().is_partial() { Outcome::Failed } else { Outcome::Nothing })
 }
 
 fn is_wanted(args: &TimelineArgs, event: &Event, version: Option<&Version>) -> bool {
-    let in_time = args.since.is_none_or(|m| m.precedes(event)) && args.until.is_none_or(|m| m.includes(event));
+    let in_time =
+        args.since.is_none_or(|m| m.precedes(event)) && args.until.is_none_or(|m| m.includes(event));
     let scope = &args.scope;
     let in_scope = match key(event) {
         None => args.keys.is_empty() && args.kind.is_empty() && scope.namespace.is_none(),
         Some(key) => {
             (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, scope.namespace.as_deref())))
                 && (args.kind.is_empty() || args.kind.iter().any(|k| k.matches(key)))
-                && scope.namespace.as_deref().is_none_or(|n| *key.namespace == *n || key.namespace.is_empty() && &*key.kind == "Namespace" && *key.name == *n)
+                && scope.namespace.as_deref().is_none_or(|n| {
+                    *key.namespace == *n
+                        || key.namespace.is_empty() && &*key.kind == "Namespace" && *key.name == *n
+                })
         }
     };
     let object = version.and_then(|v| v.after.as_ref().or(v.before.as_ref()));
@@ -138,8 +146,7 @@ fn is_wanted(args: &TimelineArgs, event: &Event, version: Option<&Version>) -> b
 
 fn by_manager(args: &TimelineArgs, event: &Event, version: Option<&Version>) -> bool {
     let manager = WhoV1::new(event, version.and_then(|v| v.owner.as_ref())).manager;
-    args.manager.is_empty()
-        || manager.is_some_and(|m| args.manager.iter().any(|pattern| fits(pattern, &m)))
+    args.manager.is_empty() || manager.is_some_and(|m| args.manager.iter().any(|pattern| fits(pattern, &m)))
 }
 
 /// Tells whether a text fits a pattern in which `*` stands for any text.
@@ -207,16 +214,25 @@ fn entry(event: &Event, version: Option<&Version>) -> Option<EntryV1> {
         key: key.map(Into::into),
         authority,
         who: WhoV1::new(event, owner),
-        paths: changes.iter().map(|c| PathV1 { path: c.path.clone(), path_text: c.path.to_string() }).collect(),
+        paths: changes
+            .iter()
+            .map(|c| PathV1 { path: c.path.clone(), path_text: c.path.to_string() })
+            .collect(),
         message,
         line: Line { subject: words::plain(&subject), detail },
     })
 }
 
-fn detail(key: Option<&ResourceKey>, version: Option<&Version>, message: Option<&str>, event: &Event) -> String {
+fn detail(
+    key: Option<&ResourceKey>,
+    version: Option<&Version>,
+    message: Option<&str>,
+    event: &Event,
+) -> String {
     let mut parts = Vec::new();
     parts.extend(
-        words::who(&event.origin.actor, version.and_then(|v| v.owner.as_ref())).map(|w| format!("by {}", words::plain(&w))),
+        words::who(&event.origin.actor, version.and_then(|v| v.owner.as_ref()))
+            .map(|w| format!("by {}", words::plain(&w))),
     );
     if let (Some(key), Some(version)) = (key, version) {
         // What people wrote first; status only if there is nothing else.
@@ -245,7 +261,11 @@ fn text(timeline: &TimelineV1, left_out: usize, screen: Screen) -> String {
             other => other.to_owned(),
         };
         let position = painter.dim(&format!("@{:<5}", entry.position));
-        out.push_str(&format!("{}  {position} {what} {}", short(entry.time), painter.heading(&entry.line.subject)));
+        out.push_str(&format!(
+            "{}  {position} {what} {}",
+            short(entry.time),
+            painter.heading(&entry.line.subject)
+        ));
         if !entry.line.detail.is_empty() {
             out.push_str(&format!(" {}", entry.line.detail));
         }

@@ -2,7 +2,7 @@
 
 use drift_sources::git::{BlameBasis, GitOptions, GitRepo, GitSpec, HistoryOptions, HistoryStop};
 
-use crate::repository::Repository;
+use super::repository::Repository;
 
 /// Commit, path and line of origin of every line.
 type Origins = Vec<(String, String, u32)>;

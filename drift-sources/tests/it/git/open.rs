@@ -2,7 +2,7 @@
 
 use drift_sources::git::{Depth, GitDesired, GitError, GitOptions, GitRepo, GitSpec, Limits, SkipReason};
 
-use crate::repository::Repository;
+use super::repository::Repository;
 
 fn sample() -> Repository {
     let mut r = Repository::new();

@@ -2,7 +2,7 @@
 
 use drift_sources::git::{GitDesired, GitError, GitOptions, GitSpec, Limits, SkipReason};
 
-use crate::repository::Repository;
+use super::repository::Repository;
 
 fn load(r: &Repository, limits: Limits) -> Result<GitDesired, GitError> {
     let options = GitOptions { limits, ..Default::default() };

@@ -2,7 +2,7 @@
 
 use drift_sources::git::{ChangeKind, GitOptions, GitRepo, GitSpec, HistoryOptions, HistoryStop, Parents};
 
-use crate::repository::Repository;
+use super::repository::Repository;
 
 fn open(repository: &Repository) -> GitRepo {
     GitRepo::open(&GitSpec::parse(&repository.spec("")).unwrap(), &GitOptions::default()).unwrap()

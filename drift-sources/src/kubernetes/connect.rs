@@ -1,0 +1,239 @@
+//! Finding a cluster and the right to talk to it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use drift_core::SourceError;
+use kube::client::{ClientBuilder, ConfigExt};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+use tower::{BoxError, ServiceBuilder};
+
+use super::machine::Failure;
+use super::pool::Pool;
+use super::request::{JSON, Limits, Requests, describe};
+
+/// Which cluster to talk to.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// Kubeconfig file; without one `KUBECONFIG`, then `~/.kube/config`, then the service account of a pod.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in it; without one the current context.
+    pub context: Option<String>,
+    /// How long to wait for a first answer.
+    pub timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self { kubeconfig: None, context: None, timeout: Duration::from_secs(15) }
+    }
+}
+
+/// A cluster that answers.
+#[derive(Clone)]
+pub struct Connection {
+    /// For [`super::KubernetesSource::new`].
+    pub client: Client,
+    /// The context that was taken; `None` in a pod.
+    pub context: Option<String>,
+    /// The namespace of the context, `default` where it names none.
+    pub namespace: String,
+    /// Address of the API server.
+    pub server: String,
+}
+
+impl std::fmt::Debug for Connection {
+    /// Leaves the client out: it holds credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("context", &self.context)
+            .field("namespace", &self.namespace)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no connection, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}; {advice}")]
+struct NoConnection {
+    problem: String,
+    advice: String,
+}
+
+/// Connects as kubectl does, and asks for the server's version to see that it answers.
+///
+/// # Errors
+/// Says what is wrong with the kubeconfig, the network or the credentials, and what to do. No credential is in it.
+pub async fn connect(options: ConnectOptions) -> Result<Connection, SourceError> {
+    let (config, context) = load(&options).await?;
+    connect_to(config, context, options.timeout).await
+}
+
+/// Connects with a configuration of the caller's.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_to(
+    config: Config,
+    context: Option<String>,
+    timeout: Duration,
+) -> Result<Connection, SourceError> {
+    let server = config.cluster_url.to_string();
+    let namespace = config.default_namespace.clone();
+    let client = client(config)?;
+    let requests =
+        Requests::new(client.clone(), Limits { silence: timeout, page_time: timeout, ..Limits::default() });
+    match requests.get("/version", JSON).await {
+        // Who may not ask for the version may still be allowed to list.
+        Ok(_) => {}
+        Err(Failure::Denied(message)) if !message.contains("Unauthorized") => {}
+        Err(Failure::Denied(message)) => {
+            let message = format!("{message}; log in again, or check the user of the context");
+            return Err(SourceError::Denied { what: format!("access to cluster {server}"), message });
+        }
+        Err(failure) => {
+            let context = context.as_deref().map(|c| format!("--context {c} ")).unwrap_or_default();
+            let advice = format!("is the cluster up? `kubectl {context}get --raw /readyz` asks the same");
+            return Err(unavailable(format!("cluster {server}"), failure.message().to_owned(), advice));
+        }
+    }
+    Ok(Connection { client, context, namespace, server })
+}
+
+fn unavailable(what: String, problem: String, advice: impl Into<String>) -> SourceError {
+    SourceError::Unavailable { what, source: Some(Box::new(NoConnection { problem, advice: advice.into() })) }
+}
+
+async fn load(options: &ConnectOptions) -> Result<(Config, Option<String>), SourceError> {
+    let path = options.kubeconfig.clone();
+    let what = match &path {
+        Some(path) => format!("kubeconfig {}", path.display()),
+        None => "kubeconfig".to_owned(),
+    };
+    // Reading is a handful of small files, once.
+    let read = match &path {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = match read {
+        Ok(kubeconfig) => kubeconfig,
+        Err(error) if path.is_none() && options.context.is_none() && is_absent(&error) => {
+            return match Config::incluster() {
+                Ok(config) => Ok((config, None)),
+                Err(_) => {
+                    let advice = "set KUBECONFIG or name a file";
+                    Err(unavailable(what, "there is none, and this is no pod".to_owned(), advice))
+                }
+            };
+        }
+        Err(error) => return Err(unreadable(what, &error)),
+    };
+    let context = options.context.clone().or_else(|| kubeconfig.current_context.clone());
+    let known: Vec<_> = kubeconfig.contexts.iter().map(|c| c.name.clone()).collect();
+    let choice = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+    match Config::from_custom_kubeconfig(kubeconfig, &choice).await {
+        Ok(config) => Ok((config, context)),
+        Err(KubeconfigError::CurrentContextNotSet | KubeconfigError::LoadContext(_)) => {
+            let problem = match &context {
+                Some(context) => format!("it has no context `{context}`"),
+                None => "it has no current context".to_owned(),
+            };
+            Err(unavailable(what, problem, format!("its contexts are: {}", known.join(", "))))
+        }
+        Err(error) => Err(unreadable(what, &error)),
+    }
+}
+
+fn is_absent(error: &KubeconfigError) -> bool {
+    match error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(e, _) => e.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+/// A parser's error may quote the line that holds a token: it is named, not printed.
+fn unreadable(what: String, error: &KubeconfigError) -> SourceError {
+    let problem = match error {
+        KubeconfigError::Parse(_) => "it is not valid YAML of a kubeconfig".to_owned(),
+        KubeconfigError::ReadConfig(e, path) => format!("{} cannot be read: {e}", path.display()),
+        KubeconfigError::LoadClientKey(_) => "the client key cannot be read".to_owned(),
+        KubeconfigError::LoadClientCertificate(_) => "the client certificate cannot be read".to_owned(),
+        KubeconfigError::ParseProxyUrl(_) => "proxy-url is no address".to_owned(),
+        other => other.to_string(),
+    };
+    unavailable(what, problem, "`kubectl config view` shows what kubectl makes of it")
+}
+
+/// Makes a client without retries of its own: the state machines decide when to try again.
+fn client(mut config: Config) -> Result<Client, SourceError> {
+    // ring and aws-lc may both be linked into the program around us; rustls then wants to be told. An error means
+    // that it has been.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let what = format!("cluster {}", config.cluster_url);
+    let advice = "check certificates, keys and credential plugin of the kubeconfig";
+    let fail = |problem: String| unavailable(what.clone(), problem, advice);
+    config.default_retry = false;
+    if config.proxy_url.is_some() {
+        // Through a proxy the stock stack: HTTP/1.1, one connection a watch.
+        return Ok(ClientBuilder::try_from(config).map_err(|e| fail(describe(&e)))?.build());
+    }
+    let auth = config.auth_layer().map_err(|e| fail(describe(&e)))?;
+    let headers = config.extra_headers_layer().map_err(|e| fail(describe(&e)))?;
+    let tls = config.rustls_client_config().map_err(|e| fail(describe(&e)))?;
+    let timeout = config.connect_timeout.unwrap_or(Duration::from_secs(30));
+    let pool = Pool::new(tls, config.tls_server_name.clone(), timeout).map_err(fail)?;
+    let compressed = !config.disable_compression;
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(tower_http::decompression::DecompressionLayer::new().gzip(compressed))
+        .option_layer(auth)
+        .layer(headers)
+        .map_err(BoxError::from)
+        .service(pool);
+    Ok(Client::new::<_, _, String>(service, config.default_namespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn message(options: ConnectOptions) -> String {
+        let error = connect(options).await.unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        format!("{error}: {source}")
+    }
+
+    fn kubeconfig(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    const CONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
+        clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n\
+        users: [{name: u, user: {token: verysecret}}]\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n";
+
+    #[tokio::test]
+    async fn errors_say_what_to_do_and_no_secret() {
+        let options = |path: &std::path::Path, context: Option<&str>| ConnectOptions {
+            kubeconfig: Some(path.to_owned()),
+            context: context.map(str::to_owned),
+            ..ConnectOptions::default()
+        };
+        let good = kubeconfig(CONFIG);
+        let bad = kubeconfig("users: [{name: u, user: {token: verysecret\n  x: [");
+        for (options, expect) in [
+            (options(std::path::Path::new("/nowhere/config"), None), "cannot be read"),
+            (options(bad.path(), None), "not valid YAML"),
+            (options(good.path(), Some("z")), "it has no context `z`; its contexts are: a"),
+            (options(good.path(), None), "is the cluster up? `kubectl --context a get --raw /readyz`"),
+        ] {
+            let message = message(options).await;
+            assert!(message.contains(expect), "{message}");
+            assert!(!message.contains("verysecret"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What the API server sends, decoded: pages of lists, lines of watches, refusals.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use drift_core::{Object, ResourceVersion};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::machine::{Failure, Listed};
+use super::target::Target;
+
+/// One page of a list.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) version: ResourceVersion,
+    pub(crate) token: Option<String>,
+    pub(crate) objects: Vec<Object>,
+}
+
+/// One page of a list of metadata only.
+#[derive(Debug)]
+pub(crate) struct MetadataPage {
+    pub(crate) version: ResourceVersion,
+    pub(crate) token: Option<String>,
+    pub(crate) entries: Vec<Listed>,
+}
+
+/// One line of a watch.
+#[derive(Debug)]
+pub(crate) enum Line {
+    /// ADDED or MODIFIED.
+    Applied(Object),
+    /// DELETED, with the last state.
+    Deleted(Object),
+    /// BOOKMARK: everything up to this version was sent.
+    Bookmark { version: ResourceVersion, initial_events_end: bool },
+    /// ERROR.
+    Refused(Failure),
+}
+
+#[derive(Deserialize)]
+struct RawPage<'a> {
+    #[serde(default)]
+    metadata: ListMeta,
+    /// Go servers write `null` for an empty list.
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListMeta {
+    #[serde(default)]
+    resource_version: String,
+    #[serde(default)]
+    r#continue: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawLine<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    metadata: Option<ObjectMeta<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectMeta<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow, default)]
+    resource_version: Cow<'a, str>,
+}
+
+/// The part of a bookmark that counts.
+#[derive(Deserialize)]
+struct Bookmark {
+    metadata: BookmarkMeta,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BookmarkMeta {
+    #[serde(default)]
+    resource_version: String,
+    #[serde(default)]
+    annotations: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// `metav1.Status`, as far as it counts.
+#[derive(Default, Deserialize)]
+struct Status {
+    #[serde(default)]
+    code: u16,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    details: Option<StatusDetails>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusDetails {
+    #[serde(default)]
+    retry_after_seconds: Option<u64>,
+    #[serde(default)]
+    causes: Option<Vec<StatusCause>>,
+}
+
+#[derive(Deserialize)]
+struct StatusCause {
+    #[serde(default)]
+    reason: String,
+}
+
+/// Decodes a page; one unreadable item makes the page unreadable, since leaving it out would look like a deletion.
+pub(crate) fn page(body: &[u8], target: &Target) -> Result<Page, String> {
+    let raw: RawPage<'_> = serde_json::from_slice(body).map_err(|e| format!("list is not valid: {e}"))?;
+    let (version, token) = envelope(raw.metadata)?;
+    let items = raw.items.unwrap_or_default();
+    let mut scratch = Vec::new();
+    let objects = items
+        .iter()
+        .enumerate()
+        .map(|(i, item)| list_item(item, target, &mut scratch).map_err(|e| format!("item {i} of list: {e}")))
+        .collect::<Result<_, _>>()?;
+    Ok(Page { version, token, objects })
+}
+
+/// Decodes a page of a `PartialObjectMetadataList`, or of a full list from a server that does not know such.
+pub(crate) fn metadata_page(body: &[u8]) -> Result<MetadataPage, String> {
+    let raw: RawPage<'_> = serde_json::from_slice(body).map_err(|e| format!("list is not valid: {e}"))?;
+    let (version, token) = envelope(raw.metadata)?;
+    let items = raw.items.unwrap_or_default();
+    let entry = |(i, item): (usize, &&RawValue)| {
+        let item: Metadata<'_> =
+            serde_json::from_str(item.get()).map_err(|e| format!("item {i} of list: {e}"))?;
+        let meta = item.metadata.ok_or_else(|| format!("item {i} of list has no metadata"))?;
+        if meta.name.is_empty() || meta.resource_version.is_empty() {
+            return Err(format!("item {i} of list has no name or no resourceVersion"));
+        }
+        Ok(Listed {
+            name: format!("{}/{}", meta.namespace, meta.name).into(),
+            version: ResourceVersion::new(&*meta.resource_version),
+        })
+    };
+    let entries = items.iter().enumerate().map(entry).collect::<Result<_, _>>()?;
+    Ok(MetadataPage { version, token, entries })
+}
+
+fn envelope(meta: ListMeta) -> Result<(ResourceVersion, Option<String>), String> {
+    if meta.resource_version.is_empty() {
+        return Err("list has no metadata.resourceVersion".to_owned());
+    }
+    Ok((ResourceVersion::new(meta.resource_version), meta.r#continue.filter(|t| !t.is_empty())))
+}
+
+/// Decodes an item of a list. Items of built-in kinds come without `apiVersion` and `kind`: the text gets them in
+/// front, where an item's own, coming later, would win.
+fn list_item(raw: &RawValue, target: &Target, scratch: &mut Vec<u8>) -> Result<Object, String> {
+    let fields = raw.get().trim_start().strip_prefix('{').ok_or("not a map")?;
+    scratch.clear();
+    let head = serde_json::json!({ "apiVersion": target.api_version(), "kind": &*target.kind }).to_string();
+    scratch.extend_from_slice(head.strip_suffix('}').unwrap_or(&head).as_bytes());
+    if fields.trim_start() != "}" {
+        scratch.push(b',');
+    }
+    scratch.extend_from_slice(fields.as_bytes());
+    checked(scratch, target)
+}
+
+fn checked(text: &[u8], target: &Target) -> Result<Object, String> {
+    let object = Object::from_json(text).map_err(|e| match std::error::Error::source(&e) {
+        Some(source) => format!("{e}: {source}"),
+        None => e.to_string(),
+    })?;
+    if object.kind() != &*target.kind || object.group() != &*target.group {
+        return Err(format!(
+            "a {} of {} where a {} was due",
+            object.kind(),
+            object.api_version(),
+            target.kind
+        ));
+    }
+    if object.resource_version().is_none_or(|v| v.as_str().is_empty()) {
+        return Err(format!("{} has no resourceVersion", object.key()));
+    }
+    Ok(object)
+}
+
+/// Decodes a line of a watch.
+pub(crate) fn line(text: &[u8], target: &Target) -> Result<Line, String> {
+    let raw: RawLine<'_> = serde_json::from_slice(text).map_err(|e| format!("not a watch event: {e}"))?;
+    let body = raw.object.get().as_bytes();
+    match &*raw.r#type {
+        "ADDED" | "MODIFIED" => checked(body, target).map(Line::Applied),
+        "DELETED" => checked(body, target).map(Line::Deleted),
+        "BOOKMARK" => {
+            let bookmark: Bookmark =
+                serde_json::from_slice(body).map_err(|e| format!("not a bookmark: {e}"))?;
+            let version = bookmark.metadata.resource_version;
+            if version.is_empty() {
+                return Err("bookmark without resourceVersion".to_owned());
+            }
+            let ends = bookmark.metadata.annotations.unwrap_or_default();
+            let initial_events_end = ends.get("k8s.io/initial-events-end").is_some_and(|v| v == "true");
+            Ok(Line::Bookmark { version: ResourceVersion::new(version), initial_events_end })
+        }
+        "ERROR" => Ok(Line::Refused(refusal(0, body, None))),
+        other => Err(format!("watch event of unknown type `{}`", shorten(other))),
+    }
+}
+
+/// Tells what an answer that is no success means; `code` 0 takes the code from the body.
+pub(crate) fn refusal(code: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+    let status: Status = serde_json::from_slice(body).unwrap_or_default();
+    let code = if code == 0 { status.code } else { code };
+    let details = status.details.unwrap_or_default();
+    let retry_after = retry_after.or(details.retry_after_seconds.map(Duration::from_secs));
+    let too_new =
+        details.causes.unwrap_or_default().iter().any(|cause| cause.reason == "ResourceVersionTooLarge");
+    let message = match (status.message.as_str(), status.reason.as_str()) {
+        ("", "") => format!("HTTP {code}"),
+        ("", reason) => format!("HTTP {code} {}", shorten(reason)),
+        (message, _) => shorten(message).into_owned(),
+    };
+    match code {
+        410 => Failure::Expired(message),
+        504 if too_new || message.starts_with("Too large resource version") => Failure::TooNew(message),
+        401 | 403 => Failure::Denied(message),
+        404 => Failure::Missing(message),
+        413 => Failure::TooLarge(message),
+        400 | 405 | 406 | 415 | 422 => Failure::Unsupported(message),
+        429 => Failure::Throttled(message, retry_after),
+        _ => Failure::Unavailable(message, retry_after),
+    }
+}
+
+/// A server's text in a message of ours: bounded.
+fn shorten(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(300) {
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubernetes::target::Reach;
+
+    fn config_maps() -> Target {
+        Target {
+            group: "".into(),
+            version: "v1".into(),
+            kind: "ConfigMap".into(),
+            plural: "configmaps".into(),
+            reach: Reach::AllNamespaces,
+        }
+    }
+
+    #[test]
+    fn list_items_get_the_kind_they_come_without() {
+        let body = br#"{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"abc","remainingItemCount":3},
+            "items":[ {"metadata":{"name":"a","namespace":"x","resourceVersion":"3"},"data":{"n":"1"}},
+            {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b","resourceVersion":"4"}}]}"#;
+        let page = page(body, &config_maps()).unwrap();
+        assert_eq!((page.version.as_str(), page.token.as_deref()), ("7", Some("abc")));
+        let keys: Vec<_> = page.objects.iter().map(|o| o.key().to_string()).collect();
+        assert_eq!(keys, ["ConfigMap/x/a", "ConfigMap//b"]);
+        assert_eq!(page.objects[0].root().str_at(&["data", "n"]), Some("1"));
+    }
+
+    #[test]
+    fn unreadable_pages_say_where() {
+        for (body, expect) in [
+            (&b"{"[..], "list is not valid"),
+            (br#"{"items":[]}"#, "list has no metadata.resourceVersion"),
+            (br#"{"metadata":{"resourceVersion":"1"},"items":[{}]}"#, "item 0 of list: not a Kubernetes object"),
+            (
+                br#"{"metadata":{"resourceVersion":"1"},"items":[{"kind":"Pod","metadata":{"name":"a","resourceVersion":"1"}}]}"#,
+                "where a ConfigMap was due",
+            ),
+            (br#"{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"a"}}]}"#, "no resourceVersion"),
+        ] {
+            let error = page(body, &config_maps()).unwrap_err();
+            assert!(error.contains(expect), "{error}");
+        }
+        let null = page(br#"{"metadata":{"resourceVersion":"1"},"items":null}"#, &config_maps()).unwrap();
+        assert!(null.objects.is_empty());
+    }
+
+    #[test]
+    fn lines_of_a_watch() {
+        let text = |t: &str| format!("{:?}", line(t.as_bytes(), &config_maps()));
+        let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","resourceVersion":"11"}}"#;
+        for (line, expect) in [
+            (format!(r#"{{"type":"ADDED","object":{object}}}"#), "Ok(Applied("),
+            (format!(r#"{{"object":{object},"type":"DELETED"}}"#), "Ok(Deleted("),
+            (
+                r#"{"type":"BOOKMARK","object":{"kind":"ConfigMap","metadata":{"resourceVersion":"20","annotations":{"k8s.io/initial-events-end":"true"}}}}"#.to_owned(),
+                "Ok(Bookmark { version: ResourceVersion(\"20\"), initial_events_end: true })",
+            ),
+            (
+                r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#.to_owned(),
+                "Ok(Refused(Expired(\"too old\")))",
+            ),
+            (r#"{"type":"ODD","object":{}}"#.to_owned(), "Err(\"watch event of unknown type"),
+            (r#"{"type":"ADDED","object":{"kind":"Pod"}}"#.to_owned(), "Err(\"not a Kubernetes object"),
+            ("garbage".to_owned(), "Err(\"not a watch event"),
+        ] {
+            assert!(text(&line).starts_with(expect), "{line}: {}", text(&line));
+        }
+    }
+
+    #[test]
+    fn refusals_mean_what_is_to_be_done() {
+        let say = |code, body: &str| format!("{:?}", refusal(code, body.as_bytes(), None));
+        for (code, body, expect) in [
+            (410, "", "Expired(\"HTTP 410\")"),
+            (403, r#"{"message":"pods is forbidden"}"#, "Denied(\"pods is forbidden\")"),
+            (429, r#"{"details":{"retryAfterSeconds":3}}"#, "Throttled(\"HTTP 429\", Some(3s))"),
+            (
+                504,
+                r#"{"message":"Timeout","details":{"causes":[{"reason":"ResourceVersionTooLarge"}]}}"#,
+                "TooNew(\"Timeout\")",
+            ),
+            (504, "<html>", "Unavailable(\"HTTP 504\", None)"),
+            (422, "{}", "Unsupported(\"HTTP 422\")"),
+            (0, r#"{"code":410,"reason":"Gone"}"#, "Expired(\"HTTP 410 Gone\")"),
+        ] {
+            assert_eq!(say(code, body), expect);
+        }
+    }
+}
