@@ -81,7 +81,8 @@ pub(super) fn load(store: &Path, mode: Mode) -> Result<Loaded, StoreError> {
     }
     let (length, recovered) = open(store, last, mode, mark, &mut catalog, &mut chain)?;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
-        let what = format!("positions up to {} were acknowledged, the log ends before {}", mark.next, chain.next);
+        let what =
+            format!("positions up to {} were acknowledged, the log ends before {}", mark.next, chain.next);
         return Err(corrupt(last, length, &what));
     }
     Ok(Loaded { catalog, chain, last: (last, length), recovered })
@@ -155,7 +156,11 @@ fn open(
         _ => HEAD as u64,
     };
     if length < durable {
-        return Err(corrupt(number, length, &format!("the file ends here, {durable} bytes were acknowledged")));
+        return Err(corrupt(
+            number,
+            length,
+            &format!("the file ends here, {durable} bytes were acknowledged"),
+        ));
     }
     let readable = if mode == Mode::Read && mark.is_some() { durable } else { length };
     let scanned = scan(&log, &head, readable, catalog, chain)?;
@@ -204,7 +209,7 @@ fn scan(
     catalog.add_open(Segment::new(head.number, head.first, head.previous, Arc::clone(log)));
     let (mut codec, mut dictionaries) = (Codec::new()?, Dictionaries::default());
     let mut walk = Walk::new(log, HEAD as u64, length);
-    let (mut ahead, mut batch) = (chain.clone(), Vec::new());
+    let (mut ahead, mut batch, mut found) = (chain.clone(), Vec::new(), Vec::new());
     let mut end = HEAD as u64;
     loop {
         let (at, frame) = match walk.next() {
@@ -221,12 +226,15 @@ fn scan(
             catalog.note_break();
             batch.clear();
         } else if let Some(number) = dictionaries.take(&frame, &mut codec).map_err(failed)? {
-            catalog.push_dictionary(number, at);
+            found.push((number, at));
         } else {
             let records = records_of(&frame, &mut codec, |n| dictionaries.find(n)).map_err(failed)?;
             batch.push((at, frame.header.first, indexed(&records)));
         }
         if !frame.header.more {
+            for (number, at) in found.drain(..) {
+                catalog.push_dictionary(number, at);
+            }
             for (at, first, events) in batch.drain(..) {
                 catalog.push_frame(at, first, &events).map_err(|what| corrupt(head.number, at, &what))?;
             }
@@ -237,11 +245,8 @@ fn scan(
 
 /// Returns what the index needs to know of a frame.
 fn indexed(records: &Records) -> Vec<Indexed> {
-    let one = |r: &Record| Indexed {
-        stream: Arc::clone(records.stream(r)),
-        revision: r.revision,
-        back: r.back,
-    };
+    let one =
+        |r: &Record| Indexed { stream: Arc::clone(records.stream(r)), revision: r.revision, back: r.back };
     records.records.iter().map(one).collect()
 }
 
