@@ -14,7 +14,7 @@ use drift_sources::manifests::ManifestReader;
 const DECLARED: &str = "
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: web, namespace: shop}
+metadata: {name: web, namespace: shop, labels: {app: web}}
 spec:
   replicas: 3
   template:
@@ -29,10 +29,13 @@ kind: Deployment
 metadata:
   name: web
   namespace: shop
+  labels: {app: web}
   managedFields:
   - manager: kustomize-controller
     operation: Apply
-    fieldsV1: {'f:spec': {'f:template': {'f:spec': {'f:containers': {'k:{"name":"web"}': {.: {}, 'f:name': {}, 'f:image': {}, 'f:resources': {}}}}}}}
+    fieldsV1:
+      f:metadata: {'f:labels': {'f:app': {}}}
+      f:spec: {'f:template': {'f:spec': {'f:containers': {'k:{"name":"web"}': {'f:image': {}, 'f:resources': {}}}}}}
   - {manager: kubectl-edit, operation: Update, time: '2026-11-21T01:31:39Z', fieldsV1: {'f:spec': {'f:replicas': {}}}}
 spec:
   replicas: 5
