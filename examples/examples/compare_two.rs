@@ -22,7 +22,6 @@ spec:
       containers:
       - {name: web, image: 'registry.example/web:1.4', resources: {limits: {cpu: '1', memory: 1Gi}}}
 ";
-
 const LIVE: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
