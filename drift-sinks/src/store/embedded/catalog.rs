@@ -231,7 +231,8 @@ impl Catalog {
         for (slot, Indexed { stream, revision, back }) in events.iter().enumerate() {
             let history = self.history(stream);
             let dense = revision.get() == history.head + 1;
-            if !dense && !(broken && revision.get() > history.head) {
+            let allowed = dense || (broken && revision.get() > history.head);
+            if !allowed {
                 return Err(format!(
                     "stream `{stream}` goes on at revision {revision}, not {}",
                     history.head + 1
@@ -322,7 +323,7 @@ impl Catalog {
     }
 
     /// Returns the place of the first readable event of a stream from a revision on.
-    pub(super) fn from_revision(
+    pub(super) fn at_or_after(
         &self,
         stream: &StreamId,
         from: Revision,

@@ -186,10 +186,8 @@ fn acknowledged_behind(log: &File, number: u32, at: u64, length: u64, why: &str)
     };
     let mut walk = Walk::new(log, at, length);
     while walk.skip().map_err(failed)? {
-        if let Some((_, frame)) = walk.next().map_err(failed)? {
-            if frame.header.durable > at {
-                return Err(corrupt(number, at, why));
-            }
+        if walk.next().map_err(failed)?.is_some_and(|(_, frame)| frame.header.durable > at) {
+            return Err(corrupt(number, at, why));
         }
     }
     Ok(())

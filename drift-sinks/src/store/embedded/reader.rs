@@ -123,7 +123,7 @@ impl Reader {
 
     fn place(&self, stream: &StreamId, revision: u64) -> Result<Place, StoreError> {
         let wanted = Revision::new(revision);
-        let place = wanted.map_or(Ok(None), |r| self.catalog().from_revision(stream, r))?;
+        let place = wanted.map_or(Ok(None), |r| self.catalog().at_or_after(stream, r))?;
         place.filter(|p| Some(p.revision) == wanted).ok_or_else(|| StoreError::Corrupt {
             what: format!("revision {revision} of stream `{stream}` is needed and missing"),
         })
@@ -168,7 +168,7 @@ impl Reader {
         let reader = Arc::clone(self);
         let (mut next, mut state) = (Some(from), None::<State>);
         std::iter::from_fn(move || {
-            let place = reader.catalog().from_revision(&stream, next.take()?);
+            let place = reader.catalog().at_or_after(&stream, next.take()?);
             let read = place.and_then(|place| {
                 let Some(place) = place.filter(|p| p.position <= until) else { return Ok(None) };
                 let (event, after) = reader.event(&stream, &place, state.as_ref())?;
@@ -266,7 +266,7 @@ impl Pass {
         if !catalog.is_broken() || record.back == 0 {
             return Ok(true);
         }
-        Ok(catalog.from_revision(stream, record.revision)?.is_some_and(|p| p.revision == record.revision))
+        Ok(catalog.at_or_after(stream, record.revision)?.is_some_and(|p| p.revision == record.revision))
     }
 }
 
