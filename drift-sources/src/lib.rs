@@ -6,13 +6,11 @@ pub mod dump;
 pub mod git;
 #[cfg(any(feature = "dump", feature = "tape"))]
 mod input;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(feature = "manifests")]
 pub mod manifests;
 #[cfg(feature = "tape")]
 pub mod tape;
 #[cfg(feature = "manifests")]
 pub mod yaml;
-//! Where observations come from; each source is a feature of its own.
-
-#[cfg(feature = "kubernetes")]
-pub mod kubernetes;

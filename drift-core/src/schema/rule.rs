@@ -35,6 +35,8 @@ pub enum Rule {
     ExternalTrafficPolicy,
     /// `internalTrafficPolicy`: `Cluster` for a Service that has a cluster IP.
     InternalTrafficPolicy,
+    /// `ipFamilyPolicy` of a Service: one family, but what the cluster has for a headless one without a selector.
+    IpFamilyPolicy,
     /// `allocateLoadBalancerNodePorts`: `true` for a load balancer.
     LoadBalancerNodePorts,
     /// `strategy.rollingUpdate` and `updateStrategy.rollingUpdate`: filled in for the type `RollingUpdate`.
@@ -89,7 +91,7 @@ pub enum Computed {
 }
 
 /// Names of the rules in the table of defaults.
-const NAMES: [(&str, Rule); 34] = [
+const NAMES: [(&str, Rule); 35] = [
     ("image-pull-policy", Rule::ImagePullPolicy),
     ("empty-dir-volume", Rule::EmptyDirVolume),
     ("container-requests", Rule::ContainerRequests),
@@ -103,6 +105,7 @@ const NAMES: [(&str, Rule); 34] = [
     ("session-affinity-config", Rule::SessionAffinityConfig),
     ("external-traffic-policy", Rule::ExternalTrafficPolicy),
     ("internal-traffic-policy", Rule::InternalTrafficPolicy),
+    ("ip-family-policy", Rule::IpFamilyPolicy),
     ("load-balancer-node-ports", Rule::LoadBalancerNodePorts),
     ("rolling-update", Rule::RollingUpdate),
     ("stateful-set-rolling-update", Rule::StatefulSetRollingUpdate),
@@ -205,6 +208,10 @@ impl Rule {
                 return token.then_some(Computed::Allocated);
             }
             AggregatedRules => return given(root, "aggregationRule").then_some(Computed::Allocated),
+            IpFamilyPolicy if word(parent, "clusterIP") == "None" && !given(parent, "selector") => {
+                return Some(Computed::Allocated);
+            }
+            IpFamilyPolicy => when(word(parent, "type") != "ExternalName", || text("SingleStack")),
             PodRequests => return given(parent, "limits").then_some(Computed::Allocated),
             JobSelector => {
                 let manual = parent.get("manualSelector").and_then(Node::as_bool) == Some(true);
@@ -351,6 +358,9 @@ mod tests {
             Some(json!({})),
         );
         check(Rule::SessionAffinityConfig, none.clone(), none.clone(), None);
+        check(Rule::IpFamilyPolicy, none.clone(), none.clone(), Some(json!("SingleStack")));
+        check(Rule::IpFamilyPolicy, json!({"clusterIP": "None"}), none.clone(), Some(json!("allocated")));
+        check(Rule::IpFamilyPolicy, json!({"type": "ExternalName"}), none.clone(), None);
         check(Rule::TargetPort, json!({"port": 80}), none, Some(json!(80)));
     }
 

@@ -110,7 +110,8 @@ impl GitRepo {
     ///
     /// # Errors
     /// [`GitError::NotARepository`] with what was found; [`GitError::Unreachable`] and [`GitError::Denied`] for remotes;
-    /// [`GitError::Unsupported`] for repositories of another hash and incomplete bundles. Whether the revision exists is for [`GitRepo::resolve`].
+    /// [`GitError::Unsupported`] for repositories of another hash and incomplete bundles. Whether the revision exists
+    /// is for [`GitRepo::resolve`].
     pub fn open(spec: &GitSpec, options: &GitOptions) -> Result<Self, GitError> {
         let place = spec.location.to_string();
         match &spec.location {

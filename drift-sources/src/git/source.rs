@@ -54,6 +54,24 @@ impl GitSource {
         let name = GitSpec { revision: None, ..spec.clone() }.to_string();
         Self { name, spec, options, decode }
     }
+
+    /// A source of the plain manifests of `spec`, read as [`crate::manifests`] does.
+    /// Namespaces are those in the manifests: whoever knows the scope of kinds fills in the rest.
+    #[cfg(feature = "manifests")]
+    pub fn manifests(spec: GitSpec, options: GitOptions) -> Self {
+        Self::new(spec, options, Arc::new(decode_manifests))
+    }
+}
+
+#[cfg(feature = "manifests")]
+fn decode_manifests(path: &str, bytes: &[u8]) -> DecodedFile {
+    let mut reader = crate::manifests::ManifestReader::new();
+    reader.add_file(path, bytes);
+    let read = reader.finish();
+    DecodedFile {
+        objects: read.declared.into_iter().map(|declared| declared.object).collect(),
+        problems: read.problems.into_iter().filter(|p| p.kind.is_error()).map(|p| p.to_string()).collect(),
+    }
 }
 
 /// Observations under way; small, since one can be an object of a megabyte.

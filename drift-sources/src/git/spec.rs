@@ -16,8 +16,9 @@ use super::GitError;
 /// | `git@host:org/repo.git@main` | the remote, by ssh | `main` | |
 /// | `incident.bundle@HEAD~2` | the bundle file | `HEAD~2` | |
 ///
-/// Paths and URLs may hold `@` and `:` themselves. A path is split where the left side exists, at the rightmost place; a URL after its first
-/// `.git`, else at the last `@` of its path. A file or folder that exists with the whole name is never split.
+/// Paths and URLs may hold `@` and `:` themselves. A path is split where the left side exists, at the rightmost
+/// place; a URL after its first `.git`, else at the last `@` of its path. A file or folder that exists with the whole name is never split.
+/// `REPOSITORY//SUBDIR[@REV]`, as Kustomize writes it, is taken too.
 /// `git@host:path` is always a remote; `./git@host:path` is a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitSpec {
@@ -157,8 +158,15 @@ fn split_scp<'a>(text: &'a str, exists: &dyn Fn(&Path) -> bool) -> Option<(GitLo
     Some((GitLocation::Remote(text[..at].to_owned()), &text[at..]))
 }
 
-/// Index where the repository's own path ends and `@REV` or `:SUBDIR` begins.
+/// Index where the repository's own path ends and `@REV`, `:SUBDIR` or `//SUBDIR` begins.
 fn end_of_repository(path: &str) -> usize {
+    // As Kustomize and Terraform write a folder of a remote.
+    let folder = path.match_indices("//").map(|(i, _)| i).find(|i| *i > 0);
+    let end = end_before_revision(path);
+    folder.filter(|i| *i < end).unwrap_or(end)
+}
+
+fn end_before_revision(path: &str) -> usize {
     for (start, suffix) in path.match_indices(".git") {
         let end = start + suffix.len();
         if matches!(path[end..].chars().next(), None | Some('@' | ':')) {
@@ -173,13 +181,17 @@ fn end_of_repository(path: &str) -> usize {
     }
 }
 
-/// Splits where the left side exists, as far right as possible. Where nothing exists, at the last `@`, so that the error names the path meant.
+/// Splits where the left side exists, as far right as possible. Where nothing exists, at the last `@`, so that the
+/// error names the path meant.
 fn split_path<'a>(text: &'a str, exists: &dyn Fn(&Path) -> bool) -> (GitLocation, &'a str) {
     let local = |end: usize| (GitLocation::Local(PathBuf::from(&text[..end])), &text[end..]);
     if exists(Path::new(text)) {
         return local(text.len());
     }
-    let separators: Vec<usize> = text.match_indices(['@', ':']).map(|(i, _)| i).filter(|i| *i > 0).collect();
+    let mut separators: Vec<usize> = text.match_indices(['@', ':']).map(|(i, _)| i).collect();
+    separators.extend(text.match_indices("//").map(|(i, _)| i));
+    separators.retain(|i| *i > 0);
+    separators.sort_unstable();
     if let Some(end) = separators.iter().rev().find(|i| exists(Path::new(&text[..**i]))) {
         return local(*end);
     }
@@ -187,6 +199,14 @@ fn split_path<'a>(text: &'a str, exists: &dyn Fn(&Path) -> bool) -> (GitLocation
 }
 
 fn split_rest(rest: &str) -> Result<(Option<String>, Option<String>), &'static str> {
+    if let Some(rest) = rest.strip_prefix("//") {
+        // The other order: a folder can hold `@` only where the revision follows.
+        let (subdir, revision) = match rest.rsplit_once('@') {
+            Some((subdir, revision)) => (subdir, Some(revision)),
+            None => (rest, None),
+        };
+        return checked_rest(revision, Some(subdir));
+    }
     let (revision, subdir) = match rest.strip_prefix('@') {
         // A reference cannot hold `:`.
         Some(rest) => match rest.split_once(':') {
@@ -195,6 +215,13 @@ fn split_rest(rest: &str) -> Result<(Option<String>, Option<String>), &'static s
         },
         None => (None, rest.strip_prefix(':')),
     };
+    checked_rest(revision, subdir)
+}
+
+fn checked_rest(
+    revision: Option<&str>,
+    subdir: Option<&str>,
+) -> Result<(Option<String>, Option<String>), &'static str> {
     if revision == Some("") {
         return Err("there is nothing after `@`");
     }
@@ -256,6 +283,12 @@ mod tests {
             ("https://host/org/repo@main:apps/web", "remote https://host/org/repo | main | apps/web"),
             ("https://host/org/repo.git:apps", "remote https://host/org/repo.git |  | apps"),
             ("https://host/org/repo.git@feature/a@b", "remote https://host/org/repo.git | feature/a@b | "),
+            (
+                "https://host/org/repo.git//apps/web@v1.4",
+                "remote https://host/org/repo.git | v1.4 | apps/web",
+            ),
+            ("https://host/org/repo//apps", "remote https://host/org/repo |  | apps"),
+            ("git@host.example:org/repo.git//apps@v1", "remote git@host.example:org/repo.git | v1 | apps"),
             ("https://host/@scope/repo", "remote https://host/@scope/repo |  | "),
             ("https://host/@scope/repo@v1", "remote https://host/@scope/repo | v1 | "),
             (
@@ -283,6 +316,8 @@ mod tests {
         check("a@b/repo@feature/x", &["a@b/repo"], "local a@b/repo | feature/x | ");
         check("git@host.example:r.git", &["git"], "remote git@host.example:r.git |  | ");
         check("./git@main:x", &["./git"], "local ./git | main | x");
+        check("r.git//apps@v1", &["r.git"], "local r.git | v1 | apps");
+        check("r//apps@v1", &["r", "r//apps"], "local r//apps | v1 | ");
         check("missing@main", &[], "local missing | main | ");
         check("x.bundle@HEAD~2:./a//b/", &["x.bundle"], "local x.bundle | HEAD~2 | a/b");
     }

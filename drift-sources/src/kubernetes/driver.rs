@@ -113,11 +113,6 @@ impl Driver {
         let mut said = Vec::new();
         loop {
             let next = self.machine.step(input, Timestamp::now(), &mut said);
-            self.settle_at = match (self.machine.is_settling(), self.settle_at) {
-                (true, None) => Some(Instant::now() + self.shared.timing.settle),
-                (true, at) => at,
-                (false, _) => None,
-            };
             if next == Next::Read
                 && said.len() < BATCH
                 && let Some(read) = self.lines.as_mut().and_then(super::request::Lines::ready)
@@ -128,6 +123,8 @@ impl Driver {
             if !self.tell(std::mem::take(&mut said)).await {
                 return;
             }
+            // Silence, not time, settles: a watch that lags still says something.
+            self.settle_at = self.machine.is_settling().then(|| Instant::now() + self.shared.timing.settle);
             input = match self.perform(next).await {
                 Some(input) => input,
                 None => return,

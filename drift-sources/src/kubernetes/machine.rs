@@ -119,10 +119,10 @@ impl Machine {
             target,
             rules,
             phase: Phase::Watching,
+            known: last.clone().map_or_else(Known::default, Known::resumed),
             last,
             last_at,
             base: None,
-            known: Known::default(),
             pending,
             listing: Listing::default(),
             settling: None,
@@ -218,11 +218,13 @@ impl Machine {
         self.phase = if self.streaming && self.pending.is_none() { Phase::Streaming } else { Phase::Listing };
     }
 
-    /// Gives up a listing of which a part was told: versions between it and the next listing may be lost.
+    /// Gives up a listing; where a part of it was told, versions between it and the next one may be lost.
+    ///
+    /// A streaming list that failed is not asked for again: there are servers that offer it and cannot do it.
     fn abandon_listing(&mut self, reason: GapReason, message: &str) {
-        if self.listing.begun {
-            let from_version = self.listing.version.clone();
-            self.lose(reason, from_version, None, format!("a listing broke off: {message}"));
+        self.streaming &= self.phase != Phase::Streaming;
+        if let Some(version) = self.listing.version.take() {
+            self.lose(reason, Some(version), None, format!("a listing broke off: {message}"));
         }
         self.begin_listing();
     }
@@ -473,7 +475,6 @@ impl Machine {
             Failure::Missing(message) => self.missing(&message, now, out),
             Failure::Unsupported(message) if self.phase == Phase::Streaming => {
                 // A server without streaming lists: pages do as well.
-                self.streaming = false;
                 self.abandon_listing(GapReason::WatchLost, &message);
                 self.request()
             }
@@ -582,7 +583,6 @@ impl Machine {
             Phase::Watching if self.strikes > 1 => self.lost(reason, message.to_owned(), now),
             Phase::Watching => self.wait(self.failures),
             Phase::Streaming => {
-                self.streaming = false;
                 self.abandon_listing(reason, message);
                 self.wait(self.failures)
             }
@@ -611,3 +611,6 @@ enum Change {
     Applied,
     Deleted,
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,7 @@ pub(crate) struct Supervisor {
     /// Not found once; what is not found twice in a row is taken as gone.
     absent: BTreeSet<String>,
     broken: BTreeSet<String>,
+    /// Whether kinds that come now were not there before.
     begun: bool,
 }
 
@@ -47,6 +48,7 @@ impl Supervisor {
         resume: Option<Progress>,
     ) -> Self {
         let unknown = resume.is_none();
+        let begun = resume.as_ref().is_some_and(|resume| !resume.marks.is_empty());
         Self {
             shared,
             options,
@@ -56,7 +58,7 @@ impl Supervisor {
             unknown,
             absent: BTreeSet::new(),
             broken: BTreeSet::new(),
-            begun: false,
+            begun,
         }
     }
 

@@ -3,11 +3,21 @@
 
 #[cfg(feature = "dump")]
 mod dump;
+#[cfg(feature = "git")]
+mod git;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(feature = "tape")]
 mod tape;
-#[cfg(feature = "git")]
-mod git;
 #[cfg(feature = "manifests")]
 mod yaml;
+
+#[cfg(feature = "kubernetes")]
+mod fake_apiserver;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_soak;
+#[cfg(feature = "kubernetes")]
+#[path = "../shared/ledger.rs"]
+mod ledger;

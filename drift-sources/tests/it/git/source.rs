@@ -153,3 +153,20 @@ fn a_listener_may_leave_early() {
     let first = futures::executor::block_on(source.observe(None).take(2).collect::<Vec<_>>());
     assert_eq!(first.len(), 2);
 }
+
+#[cfg(feature = "manifests")]
+#[test]
+fn plain_manifests_are_read_as_files_are() {
+    let mut r = Repository::new();
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {x: 'VALUE'}\n";
+    r.write("apps/web.yaml", &text.replace("VALUE", "1"));
+    r.write("apps/Chart.yaml", "name: chart\n");
+    r.commit("first");
+    r.write("apps/web.yaml", &(text.replace("VALUE", "2") + "---\n{broken\n"));
+    r.commit("second");
+    let source = GitSource::manifests(GitSpec::parse(&r.spec("@main")).unwrap(), GitOptions::default());
+    let lines = without_checkpoints(said(&source, None));
+    assert_eq!(lines[..3], ["commit first", "web = 1 at 2023-11-14T22:14:20Z", "commit second"]);
+    assert!(lines[3].starts_with("gap Corrupt: apps/web.yaml:"), "{}", lines[3]);
+    assert_eq!(lines[4..], ["web = 2 at 2023-11-14T22:15:20Z"]);
+}

@@ -7,7 +7,6 @@ pub(crate) mod desired;
 pub(crate) mod live;
 pub(crate) mod schemas;
 
-use crate::failure::one_line;
 use crate::output::remark;
 
 /// What a reader should know of what was read, and whether that was all of it.
@@ -31,11 +30,6 @@ impl Notes {
         self.texts.push(text);
     }
 
-    /// Adds an error because of which a part was not looked at.
-    pub(crate) fn miss_because(&mut self, error: &dyn std::error::Error) {
-        self.miss(one_line(error));
-    }
-
     /// Tells whether a part was not looked at.
     pub(crate) fn is_partial(&self) -> bool {
         self.is_partial
@@ -45,11 +39,6 @@ impl Notes {
     pub(crate) fn append(&mut self, other: Self) {
         self.texts.extend(other.texts);
         self.is_partial |= other.is_partial;
-    }
-
-    /// Returns the texts.
-    pub(crate) fn into_texts(self) -> Vec<String> {
-        self.texts
     }
 
     /// Returns the texts.

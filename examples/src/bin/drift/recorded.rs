@@ -1,14 +1,17 @@
 //! Recorded history: a store, or a tape played into one in memory.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use drift_core::ingest::{Progress, RunOptions, run};
+use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::replay::{State, Until};
 use drift_core::{
-    Append, Event, EventBody, EventStore, EventStoreExt, ExpectedRevision, Facet, Gap, GapReason,
-    MemoryStore, NewEvent, Object, Observation, Origin, ResourceKey, Source, StoreError, StreamId,
+    Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, StoreError,
+    StreamId,
 };
+use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
-use futures::StreamExt;
 
 use crate::args::RecordedArgs;
 use crate::failure::Failure;
@@ -22,6 +25,8 @@ use crate::moment::Moment;
 pub(crate) struct Recorded {
     store: Arc<dyn EventStore>,
     name: String,
+    /// Hashes Secrets as they are hashed in the store, so that declared ones can be compared with them.
+    redactor: Redactor,
     notes: Notes,
 }
 
@@ -29,57 +34,41 @@ impl Recorded {
     /// Opens what the arguments name.
     pub(crate) async fn open(args: &RecordedArgs) -> Result<Self, Failure> {
         match (&args.store, &args.tape) {
-            (Some(_), _) => Err(Failure::new("stores are not built in")),
+            (Some(folder), _) => Self::folder(folder),
             (None, Some(tape)) => Self::tape(Input::open(tape)?).await,
             (None, None) => Err(Failure::new("no history to look at")
                 .hint("give --store DIR (kept by `drift watch`) or --tape FILE (made by `drift record`)")),
         }
     }
 
+    /// Opens a store beside whoever is writing it.
+    pub(crate) fn folder(folder: &Path) -> Result<Self, Failure> {
+        let name = folder.display().to_string();
+        let failed = |e: StoreError| store_failure(&name, &e);
+        let store = EmbeddedStore::open_read_only(folder).map_err(failed)?;
+        let redactor = Redactor::new(RedactOptions::new(store.redaction_key().map_err(failed)?));
+        Ok(Self { store: Arc::new(store), name, redactor, notes: Notes::default() })
+    }
+
     /// Plays a tape into a store in memory.
     pub(crate) async fn tape(input: Input) -> Result<Self, Failure> {
         let name = input.name().into_owned();
-        let source = TapeSource::new(input.path().to_owned(), "");
+        let redactor = Redactor::new(RedactOptions::new(tape_key(input.path())?));
         let store = Arc::new(MemoryStore::default());
-        let mut notes = Notes::default();
-        let failed =
-            |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
-        let mut observations = source.observe(None);
-        let mut known: BTreeMap<ResourceKey, Arc<Object>> = BTreeMap::new();
-        let mut any = false;
-        while let Some(observation) = observations.next().await {
-            let observation = match observation {
-                Ok(observation) => observation,
-                Err(e) if any => {
-                    notes.miss_because(&e);
-                    continue;
-                }
-                Err(e) => {
-                    return Err(failed(&e).hint("--tape takes JSON lines as `drift record` writes them"));
-                }
-            };
-            any = true;
-            let appends = step(&mut known, observation);
-            store.append(appends).await.map_err(|e| failed(&e))?;
-        }
-        drop(observations);
-        let mut recorded = Self { store, name, notes };
-        recorded.note_gaps().await?;
+        let notes = play(&name, input.path(), &*store, redactor.clone()).await?;
+        let mut recorded = Self { store, name, redactor, notes };
+        let state = recorded.state(None).await?;
+        recorded.note_gaps(&state);
         Ok(recorded)
     }
 
-    async fn note_gaps(&mut self) -> Result<(), Failure> {
-        let events = self.all().await?;
-        for gap in events.iter().filter_map(gap) {
-            match gap.reason {
-                // The part that is missing is not known by any later listing.
-                GapReason::Corrupt | GapReason::TooLarge | GapReason::Denied => {
-                    self.notes.miss(format!("gap: {}", gap.message));
-                }
-                _ => {}
+    /// Notes what no later listing makes good.
+    fn note_gaps(&mut self, state: &State) {
+        for gap in state.gaps() {
+            if matches!(gap.reason, GapReason::Corrupt | GapReason::TooLarge) {
+                self.notes.miss(format!("gap: {}", gap.message));
             }
         }
-        Ok(())
     }
 
     /// Returns all events in order.
@@ -87,15 +76,8 @@ impl Recorded {
         self.store.read_all_to_end().await.map_err(|e| self.failed(&e))
     }
 
-    /// Says that reading failed.
-    pub(crate) fn failed(&self, error: &StoreError) -> Failure {
-        let failure = Failure::new(format!("cannot read `{}`", self.name)).because(error);
-        match error {
-            StoreError::Corrupt { .. } => {
-                failure.hint("`drift verify` says more, `drift repair` cuts out what is damaged")
-            }
-            _ => failure,
-        }
+    fn failed(&self, error: &StoreError) -> Failure {
+        store_failure(&self.name, error)
     }
 
     /// Returns what could not be read.
@@ -103,9 +85,9 @@ impl Recorded {
         &self.notes
     }
 
-    /// Returns what could not be read.
-    pub(crate) fn into_notes(self) -> Notes {
-        self.notes
+    /// Returns what hashes Secrets as they are hashed here.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Finds the stream of the one live resource that is named.
@@ -123,60 +105,84 @@ impl Recorded {
         self.store.read_to_end(stream).await.map_err(|e| self.failed(&e))
     }
 
-    /// Returns the live objects as they were at a moment, or as they are now, sorted by key.
-    pub(crate) async fn live(&self, at: Option<Moment>) -> Result<Vec<Arc<Object>>, Failure> {
-        let mut live: BTreeMap<ResourceKey, Arc<Object>> = BTreeMap::new();
-        for event in self.all().await?.iter().filter(|e| at.is_none_or(|m| m.includes(e))) {
-            let StreamId::Resource(Facet::Live, key) = &event.stream else { continue };
-            match &event.body {
-                EventBody::Applied(object) => {
-                    live.insert(key.clone(), Arc::clone(object));
-                }
-                EventBody::Deleted(_) => {
-                    live.remove(key);
-                }
-                _ => {}
-            }
+    async fn state(&self, at: Option<Moment>) -> Result<State, Failure> {
+        let until = match at {
+            None => Until::End,
+            Some(Moment::Time(time)) => Until::Time(time),
+            Some(Moment::Position(position)) => Until::Position(position),
+        };
+        State::load(&*self.store, until).await.map_err(|e| self.failed(&e))
+    }
+
+    /// Returns the live objects as they were at a moment, or as they are now, sorted by key, and what is not known.
+    pub(crate) async fn live(&self, at: Option<Moment>) -> Result<(Vec<Arc<Object>>, Vec<Gap>), Failure> {
+        let state = self.state(at).await?;
+        let failed = |e| Failure::new(format!("cannot read `{}`", self.name)).because(&e);
+        let objects = state.live().map(|(_, r)| r.object()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        Ok((objects.into_iter().flatten().collect(), state.gaps().cloned().collect()))
+    }
+}
+
+/// Says that a store cannot be read, and what to do.
+pub(crate) fn store_failure(name: &str, error: &StoreError) -> Failure {
+    let failure = Failure::new(format!("cannot open the history in `{name}`")).because(error);
+    match error {
+        StoreError::Corrupt { .. } => failure.hint(format!(
+            "`drift verify --store {name}` says more, `drift repair` cuts out what is damaged"
+        )),
+        StoreError::InUse { .. } => {
+            failure.hint("one `drift watch` at a time writes a store; reading needs no lock")
         }
-        Ok(live.into_values().collect())
+        _ => failure,
     }
 }
 
-fn gap(event: &Event) -> Option<&Gap> {
-    match &event.body {
-        EventBody::Gap(gap) => Some(gap),
-        _ => None,
-    }
-}
-
-/// Turns an observation into appends. Stands in for `drift_core::Ingest`.
-fn step(known: &mut BTreeMap<ResourceKey, Arc<Object>>, observation: Observation) -> Vec<Append> {
-    let append = |stream: StreamId, observed_at, uid, body| Append {
-        stream,
-        expected: ExpectedRevision::Any,
-        events: vec![NewEvent { uid, origin: Origin::default(), observed_at, occurred_at: None, body }],
+/// Takes a tape into a store, and returns what could not be read.
+pub(crate) async fn play(
+    name: &str,
+    path: &Path,
+    store: &dyn EventStore,
+    redactor: Redactor,
+) -> Result<Notes, Failure> {
+    let source = TapeSource::new(path.to_owned(), "");
+    let failed =
+        |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
+    let mut ingest = Ingest::load("tape", redactor, store).await.map_err(|e| failed(&e))?;
+    let mut notes = Notes::default();
+    let mut problems = Vec::new();
+    let mut progress = |p: Progress<'_>| {
+        if let Progress::SourceFailed(e) = p {
+            problems.push(crate::failure::one_line(e));
+        }
     };
-    match observation {
-        Observation::Applied(a) => {
-            if known.get(&a.key).is_some_and(|o| o.resource_version() == a.object.resource_version()) {
-                return Vec::new();
-            }
-            known.insert(a.key.clone(), Arc::clone(&a.object));
-            vec![append(
-                StreamId::Resource(a.facet, a.key),
-                a.observed_at,
-                a.object.uid(),
-                EventBody::Applied(a.object),
-            )]
-        }
-        Observation::Deleted(d) => {
-            known.remove(&d.key);
-            let uid = d.last.as_ref().and_then(|o| o.uid());
-            vec![append(StreamId::Resource(d.facet, d.key), d.observed_at, uid, EventBody::Deleted(d.last))]
-        }
-        Observation::Gap(gap) => {
-            vec![append(StreamId::Source("tape".into()), gap.to, None, EventBody::Gap(gap))]
-        }
-        _ => Vec::new(),
+    let summary = run(&source, store, &mut ingest, &RunOptions::default(), &mut progress).await;
+    let summary = summary.map_err(|e| failed(&e))?;
+    if summary.observations == 0 && !problems.is_empty() {
+        let failure = Failure::new(format!("cannot read the tape `{name}`")).cause(problems.join("; "));
+        return Err(failure.hint("a tape is JSON lines as `drift record` writes them; plain, gzip or zstd"));
     }
+    problems.into_iter().for_each(|p| notes.miss(p));
+    Ok(notes)
+}
+
+/// Returns the key with which `drift record` hashed the Secrets of a tape, if it lies beside it.
+///
+/// Without it they cannot be compared with declared ones; any key will do then.
+fn tape_key(tape: &Path) -> Result<[u8; 32], Failure> {
+    let path = key_path(tape);
+    match std::fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| {
+            Failure::new(format!("`{}` is no key of a tape: 32 bytes expected", path.display()))
+                .hint("`drift record` writes it beside the tape; without it Secrets are not compared")
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok([0; 32]),
+        Err(e) => Err(Failure::new(format!("cannot read `{}`", path.display())).because(&e)),
+    }
+}
+
+/// Names the file beside a tape that holds the key of its Secrets.
+pub(crate) fn key_path(tape: &Path) -> std::path::PathBuf {
+    let mut name = tape.as_os_str().to_owned();
+    name.push(".key");
+    name.into()
 }

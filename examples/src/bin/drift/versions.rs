@@ -51,7 +51,10 @@ pub(crate) struct Version {
 impl Version {
     /// Tells whether nothing but status changed, or nothing that people write at all.
     pub(crate) fn is_status_only(&self) -> bool {
-        self.step == Step::Changed && self.changes.iter().all(|c| c.path.starts_with_fields(&["status"]))
+        // A controller that reports status may leave an annotation beside it, as Deployments have their revision.
+        let reported = self.owner.as_ref().is_some_and(|o| &*o.subresource == "status");
+        self.step == Step::Changed
+            && (reported || self.changes.iter().all(|c| c.path.starts_with_fields(&["status"])))
     }
 }
 

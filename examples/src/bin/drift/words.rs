@@ -2,7 +2,7 @@
 
 use drift_core::drift::Owner;
 use drift_core::{Actor, FieldChange, Operation, ResourceKey};
-use drift_sinks::report::{inline, redacted};
+use drift_sinks::report::{REDACTED, inline, redacted};
 use serde_json::Value;
 
 /// Says who wrote: `alice@example.com with kubectl-edit (Update)`.
@@ -33,6 +33,12 @@ pub(crate) fn plain(text: &str) -> String {
 /// Says in short what a change did to its field: `.spec.replicas 3 → 5`.
 pub(crate) fn change(key: &ResourceKey, change: &FieldChange) -> String {
     let side = |v: &Option<Value>| v.as_ref().map(|v| inline(&redacted(key, &change.path, v)));
+    if [&change.before, &change.after]
+        .iter()
+        .all(|v| v.as_ref().map(|v| redacted(key, &change.path, v)) == Some(REDACTED.into()))
+    {
+        return plain(&format!("{} changed (redacted)", change.path));
+    }
     let values = match (side(&change.before), side(&change.after)) {
         (Some(Some(before)), Some(Some(after))) => format!(" {before} → {after}"),
         (None, Some(Some(after))) => format!(" + {after}"),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use drift_core::drift::{Declaration, DesiredObject, DriftReport};
+use drift_core::redact::Redactor;
 use drift_core::schema::{SchemaSet, Scope};
 use drift_core::{Object, SourceRevision};
 use drift_sources::git::{GitDesired, GitOptions, GitSpec, SkipReason};
@@ -12,7 +13,6 @@ use drift_sources::manifests::{Declared, ManifestReader, Manifests, ProblemKind}
 
 use super::Notes;
 use crate::failure::Failure;
-use crate::selector::Selector;
 
 /// What is declared, with the place of every field.
 #[derive(Debug, Default)]
@@ -64,12 +64,13 @@ impl Desired {
         self.parts.iter().flat_map(|p| &p.manifests.declared).map(|d| &d.object)
     }
 
-    /// Fills in the namespaces, drops repeated declarations with a note, and returns what is to be compared.
+    /// Fills in the namespaces, drops repeated declarations with a note, and returns what is to be compared; Secrets
+    /// hashed as the live ones are.
     pub(crate) fn settle(
         &mut self,
         schemas: &SchemaSet,
         namespace: &str,
-        selector: Option<&Selector>,
+        redactor: Option<&Redactor>,
     ) -> Vec<DesiredObject> {
         let mut all = Vec::new();
         for part in &mut self.parts {
@@ -89,10 +90,12 @@ impl Desired {
                 debug_assert!(matches!(p.kind, ProblemKind::Duplicate { .. }), "nothing else is settled");
                 self.notes.add(p.to_string());
             });
-            let chosen =
-                part.manifests.declared.iter().filter(|d| selector.is_none_or(|s| s.matches(&d.object)));
-            all.extend(chosen.map(|d| DesiredObject {
-                object: Arc::new(d.object.clone()),
+            let compared = |d: &Declared| match redactor {
+                Some(redactor) => redactor.redact(d.object.clone()),
+                None => d.object.clone(),
+            };
+            all.extend(part.manifests.declared.iter().map(|d| DesiredObject {
+                object: Arc::new(compared(d)),
                 declared: Some(part.declaration(d)),
             }));
         }

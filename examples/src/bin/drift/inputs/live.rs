@@ -1,70 +1,130 @@
 //! What is live: a dump, a tape or a store at a moment, or the cluster.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use drift_core::Object;
+use drift_core::redact::Redactor;
+use drift_core::{Gap, Object};
 use drift_sources::dump::{Dump, DumpError};
 use drift_sources::tape::{TapeOptions, TapeReader};
 
 use super::Notes;
-use crate::args::{ClusterArgs, DiffArgs};
+use crate::args::{ClusterArgs, RecordedArgs};
+use crate::cluster;
 use crate::failure::Failure;
+use crate::moment::Moment;
 use crate::recorded::Recorded;
 
 /// Longest first line of a tape, and how many lines are tried, to tell a tape from a dump.
 const FIRST_LINE: usize = 4 << 20;
 const TRIED: usize = 3;
 
+/// Where live objects come from.
+#[derive(Debug)]
+pub(crate) enum LiveFrom<'a> {
+    /// A dump, or a tape taken as the live state.
+    File(&'a Path),
+    /// Recorded history.
+    Recorded(Recorded),
+    /// The cluster: these namespaces (none is all), and of the kinds outside of namespaces these.
+    Cluster(&'a ClusterArgs),
+}
+
+impl<'a> LiveFrom<'a> {
+    /// Decides by what is given.
+    pub(crate) async fn new(
+        file: Option<&'a Path>,
+        recorded: &RecordedArgs,
+        cluster: &'a ClusterArgs,
+    ) -> Result<Self, Failure> {
+        Ok(match file {
+            Some(file) => Self::File(file),
+            None if recorded.store.is_some() || recorded.tape.is_some() => {
+                Self::Recorded(Recorded::open(recorded).await?)
+            }
+            None => Self::Cluster(cluster),
+        })
+    }
+}
+
+/// What of a cluster is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Namespaces; all when empty.
+    pub(crate) namespaces: Vec<String>,
+    /// Kind and group of what is declared.
+    pub(crate) kinds: BTreeSet<(String, String)>,
+}
+
 /// What is live.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     /// All live objects that were read.
     pub(crate) objects: Vec<Arc<Object>>,
+    /// What is not known.
+    pub(crate) gaps: Vec<Gap>,
     /// What could not be read.
     pub(crate) notes: Notes,
+    /// The history it comes from, where that is asked for.
+    pub(crate) history: Option<Recorded>,
+    /// What Secrets were hashed with, if they were.
+    pub(crate) redactor: Option<Redactor>,
+    /// Namespace of the context, for a cluster.
+    pub(crate) namespace: Option<String>,
 }
 
 impl Live {
-    /// Reads what the arguments name.
-    pub(crate) async fn read(args: &DiffArgs, namespaces: &[String]) -> Result<Self, Failure> {
-        if let Some(path) = &args.live {
-            return Self::file(path, args).await;
+    /// Reads what is live, at a moment where there is history.
+    pub(crate) async fn read(
+        from: LiveFrom<'_>,
+        at: Option<Moment>,
+        wanted: &Wanted,
+    ) -> Result<Self, Failure> {
+        match from {
+            LiveFrom::File(path) => Self::file(path, at).await,
+            LiveFrom::Recorded(recorded) => Self::recorded(recorded, at).await,
+            LiveFrom::Cluster(_) if at.is_some() => Err(Failure::new("--at needs recorded history")
+                .hint("give --store DIR or --tape FILE; a cluster only knows how it is now")),
+            LiveFrom::Cluster(args) => Self::cluster(args, wanted).await,
         }
-        if args.recorded.store.is_some() || args.recorded.tape.is_some() {
-            return Self::recorded(Recorded::open(&args.recorded).await?, args).await;
-        }
-        if args.at.is_some() {
-            return Err(Failure::new("--at needs recorded history")
-                .hint("give --store DIR or --tape FILE; a cluster only knows how it is now"));
-        }
-        Self::cluster(&args.cluster, namespaces).await
     }
 
-    async fn file(path: &Path, args: &DiffArgs) -> Result<Self, Failure> {
-        let path = Input::open(path)?;
-        if is_tape(path.path()) {
-            return Self::recorded(Recorded::tape(path).await?, args).await;
+    async fn file(path: &Path, at: Option<Moment>) -> Result<Self, Failure> {
+        let input = Input::open(path)?;
+        if is_tape(input.path()) {
+            // Taken as the live state alone: what a dump of that moment would say, and no more.
+            let live = Self::recorded(Recorded::tape(input).await?, at).await?;
+            return Ok(Self { history: None, ..live });
         }
-        if args.at.is_some() {
+        if at.is_some() {
             let failure =
-                Failure::new(format!("--at needs recorded history, and `{}` is a dump", path.name()));
+                Failure::new(format!("--at needs recorded history, and `{}` is a dump", input.name()));
             return Err(failure.hint("a dump is of one moment; `drift record` makes a tape"));
         }
-        let name = path.name().into_owned();
-        let read = tokio::task::spawn_blocking(move || Dump::read(path.path())).await;
+        let name = input.name().into_owned();
+        let read = tokio::task::spawn_blocking(move || Dump::read(input.path())).await;
         let read = read.map_err(|e| Failure::new("reading the dump broke off").because(&e))?;
         let objects = read.map_err(|e| unreadable(&name, &e))?;
-        Ok(Self { objects: objects.into_iter().map(Arc::new).collect(), notes: Notes::default() })
+        Ok(Self { objects: objects.into_iter().map(Arc::new).collect(), ..Self::default() })
     }
 
-    async fn recorded(recorded: Recorded, args: &DiffArgs) -> Result<Self, Failure> {
-        let objects = recorded.live(args.at).await?;
-        Ok(Self { objects, notes: recorded.into_notes() })
+    async fn recorded(recorded: Recorded, at: Option<Moment>) -> Result<Self, Failure> {
+        let (objects, gaps) = recorded.live(at).await?;
+        let (notes, redactor) = (recorded.notes().clone(), Some(recorded.redactor().clone()));
+        Ok(Self { objects, gaps, notes, redactor, history: Some(recorded), namespace: None })
     }
 
-    async fn cluster(_args: &ClusterArgs, _namespaces: &[String]) -> Result<Self, Failure> {
-        Err(Failure::new("reading a cluster is not built in"))
+    async fn cluster(args: &ClusterArgs, wanted: &Wanted) -> Result<Self, Failure> {
+        let connection = cluster::open(args).await?;
+        let mut namespaces = wanted.namespaces.clone();
+        if !namespaces.is_empty() && !namespaces.contains(&connection.namespace) {
+            namespaces.push(connection.namespace.clone());
+        }
+        let (objects, gaps) = cluster::list(&connection, &namespaces, &wanted.kinds).await?;
+        let mut notes = Notes::default();
+        gaps.iter().for_each(|gap| notes.miss(format!("not listed: {}: {}", gap.scope, gap.message)));
+        Ok(Self { objects, gaps, notes, namespace: Some(connection.namespace), ..Self::default() })
     }
 }
 
