@@ -147,8 +147,8 @@ impl Reader {
     }
 
     /// Returns the state of a stream, if its last event is in the open segment and can be read.
-    pub(super) fn open_state(&self, stream: &StreamId) -> Result<Option<State>, StoreError> {
-        let Some(place) = self.catalog().open_head(stream)? else { return Ok(None) };
+    pub(super) fn open_state(&self, (number, stream): (u32, &StreamId)) -> Result<Option<State>, StoreError> {
+        let Some(place) = self.catalog().open_head(number)? else { return Ok(None) };
         Ok(Some(self.event(stream, &place, None)?.1))
     }
 
@@ -235,6 +235,8 @@ impl Pass {
 
     fn read(&mut self, segment: u32, log: &Arc<File>, offset: u64) -> Result<Vec<Event>, StoreError> {
         let records = self.reader.records(segment, log, offset)?;
+        let number = |s| self.reader.catalog().number(s);
+        let numbers: Vec<_> = records.streams.iter().map(|s| number(s)).collect();
         let mut events = Vec::with_capacity(records.records.len());
         for (slot, record) in records.records.iter().enumerate() {
             let stream = records.stream(record);
@@ -251,9 +253,10 @@ impl Pass {
                 revision: record.revision,
                 position,
             };
-            let before = self.states.touch(stream);
+            let Some(number) = numbers[record.stream] else { continue };
+            let before = self.states.touch(number);
             let (event, after) = self.reader.event(stream, &place, before.as_ref())?;
-            self.states.put(Arc::clone(stream), after);
+            self.states.put(number, after);
             self.next = place.position.next();
             events.push(event);
         }
@@ -302,7 +305,7 @@ pub(super) fn records_of(
     dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
 ) -> Result<Records, String> {
     let body = frame.body(codec, dictionaries)?;
-    Records::parse(body, frame.header.first, frame.header.count)
+    Records::parse(body, frame.header.first, frame.header.count, &mut codec.names)
         .ok_or_else(|| "the frame holds no records".into())
 }
 
