@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diff::{Difference, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
-use crate::ownership::{ManagedFields, ManagedFieldsEntry, Operation};
+use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::ScalarKind;
 
@@ -15,7 +15,7 @@ use super::report::{CauseClass, Class, Op, Owner, Row};
 /// What is known of one live object besides its fields.
 pub(super) struct Evidence<'a> {
     pub(super) kind: &'a str,
-    pub(super) managed: &'a ManagedFields,
+    pub(super) managed: &'a OwnerView<'a>,
     pub(super) applier: Option<&'a Applier>,
     /// What the applier applied last, where an annotation says so and the applier wrote that annotation.
     pub(super) last_applied: Option<&'a Doc>,
@@ -51,7 +51,7 @@ impl Evidence<'_> {
     /// Judges a difference; `None` where it is none that counts and nobody would want to see it.
     pub(super) fn judge(&self, d: &Difference<'_>) -> Option<Verdict> {
         let entry = self.owner(&d.path);
-        let owner = entry.map(to_owner);
+        let owner = entry.map(Owner::of);
         match (d.desired, d.live) {
             (Some(desired), Some(live)) => Some(self.replaced(d, desired, live, entry)),
             (Some(_), None) => Some(self.removed(d)),
@@ -66,16 +66,16 @@ impl Evidence<'_> {
     }
 
     /// Returns the owner that wrote last: rather not the applier, then the newest.
-    fn owner<'s>(&'s self, path: &'s FieldPath) -> Option<&'s ManagedFieldsEntry> {
-        let rank = |e: &&'s ManagedFieldsEntry| {
+    fn owner<'s>(&'s self, path: &'s FieldPath) -> Option<&'s OwnerEntry<'s>> {
+        let rank = |e: &&'s OwnerEntry<'s>| {
             let foreign = !self.is_applier(e);
             // `scale` entries carry no time and are made by the newest writers of replicas.
-            (foreign, &*e.subresource == "scale", e.time)
+            (foreign, e.subresource == "scale", e.time())
         };
-        self.managed.owners(path).filter(|e| &*e.subresource != "status").max_by_key(rank)
+        self.managed.owners(path).filter(|e| e.subresource != "status").max_by_key(rank)
     }
 
-    fn is_applier(&self, entry: &ManagedFieldsEntry) -> bool {
+    fn is_applier(&self, entry: &OwnerEntry<'_>) -> bool {
         self.knowledge.is_some_and(|k| k.wrote(entry)) || self.applier.is_some_and(|a| a.is(entry))
     }
 
@@ -83,7 +83,7 @@ impl Evidence<'_> {
     fn by_knowledge(
         &self,
         d: &Difference<'_>,
-        entry: Option<&ManagedFieldsEntry>,
+        entry: Option<&OwnerEntry<'_>>,
         verdict: (Op, Class, Row),
     ) -> (Op, Class, Row) {
         let Some(knowledge) = self.knowledge else { return verdict };
@@ -131,10 +131,10 @@ impl Evidence<'_> {
         d: &Difference<'_>,
         desired: Node<'_>,
         live: Node<'_>,
-        entry: Option<&ManagedFieldsEntry>,
+        entry: Option<&OwnerEntry<'_>>,
     ) -> (Op, Class, Row) {
         let Some(entry) = entry else { return (Op::Replace, Class::Changed, Row::DifferentByOther) };
-        if controllers::owns_declared(&to_owner(entry), self.kind, &d.path) {
+        if controllers::owns_declared(&Owner::of(entry), self.kind, &d.path) {
             return (Op::Replace, Class::Managed, Row::ControllersOwn);
         }
         if !self.is_applier(entry) {
@@ -159,11 +159,11 @@ impl Evidence<'_> {
         &self,
         d: &Difference<'_>,
         live: Node<'_>,
-        entry: Option<&ManagedFieldsEntry>,
+        entry: Option<&OwnerEntry<'_>>,
     ) -> Option<(Op, Class, Row)> {
         let changed = if d.default.is_some() { Row::DefaultChanged } else { Row::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d) };
-        if controllers::owns_undeclared(&to_owner(entry), self.kind, &d.path) {
+        if controllers::owns_undeclared(&Owner::of(entry), self.kind, &d.path) {
             return Some((Op::Add, Class::Managed, Row::ControllersOwn));
         }
         if !self.is_applier(entry) {
@@ -186,7 +186,7 @@ impl Evidence<'_> {
         if controllers::is_bookkeeping(&d.path) {
             return Some((Op::Add, Class::Managed, Row::ControllersOwn));
         }
-        if self.managed.is_empty() {
+        if self.managed.entries.is_empty() {
             return Some((Op::Add, Class::Added, Row::AddedByNobody));
         }
         // The scale subresource leaves no owner where nobody owned replicas before.
@@ -202,7 +202,7 @@ impl Evidence<'_> {
         lookup(self.last_applied?.root(), path)
     }
 
-    fn cause(&self, class: Class, entry: Option<&ManagedFieldsEntry>, path: &FieldPath) -> CauseClass {
+    fn cause(&self, class: Class, entry: Option<&OwnerEntry<'_>>, path: &FieldPath) -> CauseClass {
         let image = matches!(path.elements().last(), Some(PathElement::Field(f)) if &**f == "image");
         match (class, entry) {
             (Class::PendingSync, _) if image => CauseClass::OutdatedImage,
@@ -211,19 +211,19 @@ impl Evidence<'_> {
             (Class::Managed, _) => CauseClass::ProviderVariation,
             (_, None) => CauseClass::Unknown,
             (_, Some(e))
-                if self.autoscaled && &*e.subresource == "scale" && !controllers::is_by_hand(&e.manager) =>
+                if self.autoscaled && e.subresource == "scale" && !controllers::is_by_hand(e.manager) =>
             {
                 CauseClass::AutomationInconsistency
             }
-            (_, Some(e)) if controllers::is_by_hand(&e.manager) => CauseClass::ManualChange,
+            (_, Some(e)) if controllers::is_by_hand(e.manager) => CauseClass::ManualChange,
             (_, Some(_)) => CauseClass::AutomationInconsistency,
         }
     }
 }
 
 impl Knowledge<'_> {
-    pub(super) fn wrote(&self, entry: &ManagedFieldsEntry) -> bool {
-        entry.subresource.is_empty() && self.appliers.contains(&entry.manager)
+    pub(super) fn wrote(&self, entry: &OwnerEntry<'_>) -> bool {
+        entry.subresource.is_empty() && self.appliers.iter().any(|a| **a == *entry.manager)
     }
 
     fn others_say(&self, path: &FieldPath, live: Node<'_>) -> bool {
@@ -232,17 +232,8 @@ impl Knowledge<'_> {
 }
 
 /// Only an autoscaler writes through `scale` as a part of the platform.
-fn is_autoscaler(entry: &ManagedFieldsEntry) -> bool {
-    controllers::is_autoscaler(&entry.manager)
-}
-
-fn to_owner(entry: &ManagedFieldsEntry) -> Owner {
-    Owner {
-        manager: Arc::clone(&entry.manager),
-        operation: entry.operation,
-        subresource: Arc::clone(&entry.subresource),
-        time: entry.time,
-    }
+fn is_autoscaler(entry: &OwnerEntry<'_>) -> bool {
+    controllers::is_autoscaler(entry.manager)
 }
 
 /// Compares a value of the last-applied annotation with another; parts that a server fills in may be missing there.
