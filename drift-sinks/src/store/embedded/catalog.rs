@@ -44,7 +44,10 @@ struct Run {
 #[derive(Debug)]
 enum Entries {
     /// In the segment's index file, from this entry on.
-    Stored { start: u64, count: u32 },
+    Stored {
+        start: u64,
+        count: u32,
+    },
     Held(Vec<Entry>),
 }
 
@@ -91,7 +94,16 @@ pub(super) struct Indexed {
 impl Segment {
     /// Makes a segment that has no frames yet.
     pub(super) fn new(number: u32, first: Position, previous: Hash, log: Arc<File>) -> Self {
-        Self { number, first, previous, log, frames: Vec::new(), dictionaries: BTreeMap::new(), broken: false, entries: None }
+        Self {
+            number,
+            first,
+            previous,
+            log,
+            frames: Vec::new(),
+            dictionaries: BTreeMap::new(),
+            broken: false,
+            entries: None,
+        }
     }
 
     fn position(&self, entry: Entry) -> Option<u64> {
@@ -124,7 +136,10 @@ impl Catalog {
             let broken = self.broken;
             let history = self.history(&stream);
             if first != history.head + 1 && !(broken && first > history.head) {
-                return Err(format!("stream `{stream}` goes on at revision {first}, not {}", history.head + 1));
+                return Err(format!(
+                    "stream `{stream}` goes on at revision {first}, not {}",
+                    history.head + 1
+                ));
             }
             history.head = first + u64::from(count) - 1;
             history.runs.push(Run { segment: place, first, entries: Entries::Stored { start, count } });
@@ -217,7 +232,10 @@ impl Catalog {
             let history = self.history(stream);
             let dense = revision.get() == history.head + 1;
             if !dense && !(broken && revision.get() > history.head) {
-                return Err(format!("stream `{stream}` goes on at revision {revision}, not {}", history.head + 1));
+                return Err(format!(
+                    "stream `{stream}` goes on at revision {revision}, not {}",
+                    history.head + 1
+                ));
             }
             history.head = revision.get();
             let slot = u16::try_from(slot).map_err(|_| too_large())?;
@@ -248,7 +266,10 @@ impl Catalog {
             for run in history.runs.iter().rev().take_while(|r| r.segment == place) {
                 if let Entries::Held(entries) = &run.entries {
                     let count = entries.len() as u32;
-                    runs.push((IndexRun { stream: Arc::clone(&history.stream), first: run.first, count }, entries));
+                    runs.push((
+                        IndexRun { stream: Arc::clone(&history.stream), first: run.first, count },
+                        entries,
+                    ));
                 }
             }
         }
@@ -301,7 +322,11 @@ impl Catalog {
     }
 
     /// Returns the place of the first readable event of a stream from a revision on.
-    pub(super) fn from_revision(&self, stream: &StreamId, from: Revision) -> Result<Option<Place>, StoreError> {
+    pub(super) fn from_revision(
+        &self,
+        stream: &StreamId,
+        from: Revision,
+    ) -> Result<Option<Place>, StoreError> {
         let runs = self.runs(stream);
         let Some(run) = runs.get(runs.partition_point(|r| r.end() <= from.get())) else { return Ok(None) };
         self.place(run, from.get().max(run.first) - run.first).map(Some)
@@ -344,7 +369,8 @@ impl Catalog {
             Entries::Held(entries) => entries[at as usize],
             Entries::Stored { start, .. } => stored(segment, start + at)?,
         };
-        let wrong = || StoreError::Corrupt { what: format!("the index of segment {} is damaged", segment.number) };
+        let wrong =
+            || StoreError::Corrupt { what: format!("the index of segment {} is damaged", segment.number) };
         let frame = segment.frames.get(entry.frame as usize).ok_or_else(wrong)?;
         Ok(Place {
             segment: segment.number,
@@ -383,7 +409,8 @@ impl Catalog {
 
 fn stored(segment: &Segment, at: u64) -> Result<Entry, StoreError> {
     let failed = || unavailable(&format!("reading the index of segment {}", segment.number));
-    let (file, start) = segment.entries.as_ref().ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
+    let (file, start) =
+        segment.entries.as_ref().ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
     let mut bytes = [0; ENTRY];
     disk::read_at(file, &mut bytes, start + at * ENTRY as u64).map_err(failed())?;
     Ok(Entry::parse(&bytes))

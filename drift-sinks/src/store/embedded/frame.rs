@@ -186,7 +186,8 @@ impl Frame<'_> {
         if self.codec == 0 {
             return Ok(self.body.to_vec());
         }
-        let dictionary = if self.dictionary == 0 { Dictionary::default() } else { dictionaries(self.dictionary)? };
+        let dictionary =
+            if self.dictionary == 0 { Dictionary::default() } else { dictionaries(self.dictionary)? };
         codec.unpack(self.body, &dictionary).map_err(|e| format!("the frame does not unpack: {e}"))
     }
 

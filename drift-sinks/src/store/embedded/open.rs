@@ -81,7 +81,8 @@ pub(super) fn load(store: &Path, mode: Mode) -> Result<Loaded, StoreError> {
     }
     let (length, recovered) = open(store, last, mode, mark, &mut catalog, &mut chain)?;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
-        let what = format!("positions up to {} were acknowledged, the log ends before {}", mark.next, chain.next);
+        let what =
+            format!("positions up to {} were acknowledged, the log ends before {}", mark.next, chain.next);
         return Err(corrupt(last, length, &what));
     }
     Ok(Loaded { catalog, chain, last: (last, length), recovered })
@@ -155,7 +156,11 @@ fn open(
         _ => HEAD as u64,
     };
     if length < durable {
-        return Err(corrupt(number, length, &format!("the file ends here, {durable} bytes were acknowledged")));
+        return Err(corrupt(
+            number,
+            length,
+            &format!("the file ends here, {durable} bytes were acknowledged"),
+        ));
     }
     let readable = if mode == Mode::Read && mark.is_some() { durable } else { length };
     let scanned = scan(&log, &head, readable, catalog, chain)?;
@@ -237,11 +242,8 @@ fn scan(
 
 /// Returns what the index needs to know of a frame.
 fn indexed(records: &Records) -> Vec<Indexed> {
-    let one = |r: &Record| Indexed {
-        stream: Arc::clone(records.stream(r)),
-        revision: r.revision,
-        back: r.back,
-    };
+    let one =
+        |r: &Record| Indexed { stream: Arc::clone(records.stream(r)), revision: r.revision, back: r.back };
     records.records.iter().map(one).collect()
 }
 

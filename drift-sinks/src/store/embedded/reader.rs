@@ -93,7 +93,8 @@ impl Reader {
     /// Returns the last dictionary of the open segment.
     pub(super) fn last_dictionary(&self) -> Result<Option<(u8, Dictionary)>, StoreError> {
         let Some((segment, log, number, offset)) = self.catalog().last_dictionary() else { return Ok(None) };
-        let content = self.dictionary(segment, &log, number).map_err(|what| corrupt(segment, offset, &what))?;
+        let content =
+            self.dictionary(segment, &log, number).map_err(|what| corrupt(segment, offset, &what))?;
         Ok(Some((number, content)))
     }
 
@@ -105,7 +106,9 @@ impl Reader {
         before: Option<&State>,
     ) -> Result<(Event, State), StoreError> {
         let mut state = match before {
-            Some(state) if place.back > 0 && state.revision + 1 == place.revision.get() => Some(state.clone()),
+            Some(state) if place.back > 0 && state.revision + 1 == place.revision.get() => {
+                Some(state.clone())
+            }
             _ => None,
         };
         if state.is_none() && place.back > 0 {
@@ -136,7 +139,9 @@ impl Reader {
         let records = self.records(place.segment, &place.log, place.offset)?;
         let record = records.records.get(usize::from(place.slot));
         let record = record.filter(|r| **records.stream(r) == *stream && r.revision == place.revision);
-        let wrong = |what: &str| corrupt(place.segment, place.offset, &format!("position {}: {what}", place.position));
+        let wrong = |what: &str| {
+            corrupt(place.segment, place.offset, &format!("position {}: {what}", place.position))
+        };
         let record = record.ok_or_else(|| wrong("another event is there than the index says"))?;
         decode(&records, record, place.position, before).map_err(|what| wrong(&what))
     }
@@ -275,7 +280,9 @@ fn read_frame(
 ) -> Result<Records, StoreError> {
     let mut walk = Walk::new(log, offset, u64::MAX);
     match walk.next() {
-        Ok(Some((_, frame))) => records_of(&frame, codec, dictionaries).map_err(|what| corrupt(segment, offset, &what)),
+        Ok(Some((_, frame))) => {
+            records_of(&frame, codec, dictionaries).map_err(|what| corrupt(segment, offset, &what))
+        }
         Ok(None) => Err(corrupt(segment, offset, "the file ends here")),
         Err(Stop::Bad(bad)) => Err(corrupt(segment, offset, &bad.to_string())),
         Err(Stop::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -295,7 +302,8 @@ pub(super) fn records_of(
     dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
 ) -> Result<Records, String> {
     let body = frame.body(codec, dictionaries)?;
-    Records::parse(body, frame.header.first, frame.header.count).ok_or_else(|| "the frame holds no records".into())
+    Records::parse(body, frame.header.first, frame.header.count)
+        .ok_or_else(|| "the frame holds no records".into())
 }
 
 /// Decodes one event, given the state of its stream before it.
@@ -310,7 +318,8 @@ pub(super) fn decode(
 ) -> Result<(Event, State), String> {
     let before = before.filter(|_| record.back > 0);
     let object = before.and_then(|b| b.object.clone());
-    let event = wire::decode(records.event(record), object.as_ref().map(|o| o.doc())).map_err(|e| describe(&e))?;
+    let event =
+        wire::decode(records.event(record), object.as_ref().map(|o| o.doc())).map_err(|e| describe(&e))?;
     let same = event.stream == **records.stream(record) && event.revision == record.revision;
     if !same || event.position != position {
         return Err("the event says it is another one".into());
@@ -328,4 +337,3 @@ pub(super) fn carried(event: &Event) -> Option<Arc<Object>> {
         _ => None,
     }
 }
-

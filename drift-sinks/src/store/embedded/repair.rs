@@ -6,8 +6,8 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use drift_core::{
-    Append, Event, EventBody, EventStore, ExpectedRevision, Gap, GapReason, NewEvent, Origin, Position, Scope,
-    StoreError, StreamId,
+    Append, Event, EventBody, EventStore, ExpectedRevision, Gap, GapReason, NewEvent, Origin, Position,
+    Scope, StoreError, StreamId,
 };
 use futures::executor::block_on_stream;
 use jiff::Timestamp;
@@ -274,7 +274,8 @@ impl Repairer<'_> {
         let mut at = index.entries_at() as usize;
         for run in &index.runs {
             for _ in 0..run.count {
-                let entry = bytes.get(at..at + index::ENTRY).and_then(|e| e.try_into().ok()).map(Entry::parse);
+                let entry =
+                    bytes.get(at..at + index::ENTRY).and_then(|e| e.try_into().ok()).map(Entry::parse);
                 at += index::ENTRY;
                 let frame = entry.and_then(|e| Some((index.frames.get(e.frame as usize)?, e)));
                 let Some((frame, entry)) = frame else { continue };

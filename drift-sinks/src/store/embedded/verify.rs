@@ -122,7 +122,8 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
     report.last_hash = blake3::Hash::from_bytes(chain.previous).to_hex().to_string();
     report.streams = heads.len() as u64;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
-        let what = format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
+        let what =
+            format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
         report.damage.push(Damage { segment, offset: 0, what });
     }
     Ok(report)
@@ -243,7 +244,8 @@ impl Verifier {
             let before = self.states.touch(stream).filter(|s| s.revision + 1 == revision);
             let unreadable = record.back > 0 && before.is_none() && (self.broken || self.astray);
             if missing > 0 || unreadable {
-                *self.report.incomplete.entry((**stream).clone()).or_default() += missing + u64::from(unreadable);
+                *self.report.incomplete.entry((**stream).clone()).or_default() +=
+                    missing + u64::from(unreadable);
             }
             if unreadable {
                 self.report.unreadable += 1;

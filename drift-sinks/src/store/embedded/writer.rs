@@ -225,8 +225,7 @@ impl Writer {
         let revision = Revision::new(last).map_or(Revision::FIRST, Revision::next);
         let event = event.at((**stream).clone(), revision, position);
         // Deltas do not reach into the segment before, so that each can be read, kept and lost by itself.
-        let usable = before
-            .filter(|s| s.revision == last && s.back + 1 < WHOLE_EVERY && s.object.is_some());
+        let usable = before.filter(|s| s.revision == last && s.back + 1 < WHOLE_EVERY && s.object.is_some());
         let previous = usable.as_ref().and_then(|s| s.object.as_ref());
         let bytes = wire::encode(&event, previous.map(|o| o.doc()));
         let object = carried(&event);

@@ -1,0 +1,207 @@
+//! What a request tells of one field.
+
+use drift_core::{FieldPath, Kind, Node, PathElement, Scalar};
+
+use super::entry::{AuditEntry, AuditVerb, is_whole};
+
+/// What a request tells of one field as it was when the request was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told<'a> {
+    /// Nothing.
+    Nothing,
+    /// It was written, but what is there now cannot be told.
+    Touched,
+    /// It is not there.
+    Absent,
+    /// It has this value.
+    Value(Node<'a>),
+}
+
+/// Returns what the answer tells, or else the request.
+pub(super) fn told<'a>(entry: &'a AuditEntry, path: &FieldPath) -> Told<'a> {
+    let response = entry.response.as_deref().map(|d| d.root());
+    match response {
+        Some(object) if is_whole(&entry.target.subresource) => whole(object, path.elements()),
+        Some(scale) if &*entry.target.subresource == "scale" => scaled(scale, path),
+        _ => asked(entry, path),
+    }
+}
+
+/// Returns what was asked for; a field that is merely sent back unchanged in a whole object is told too.
+pub(super) fn asked<'a>(entry: &'a AuditEntry, path: &FieldPath) -> Told<'a> {
+    let Some(request) = entry.request.as_deref().map(|d| d.root()) else { return Told::Nothing };
+    match &*entry.target.subresource {
+        "scale" => scaled(request, path),
+        "binding" if path.starts_with_fields(&["spec", "nodeName"]) => {
+            request.at(&["target", "name"]).map_or(Told::Nothing, Told::Value)
+        }
+        "status" if !path.starts_with_fields(&["status"]) => Told::Nothing,
+        sub if !is_whole(sub) => Told::Nothing,
+        _ if request.kind() == Kind::List => patched(request, path),
+        _ if entry.verb == AuditVerb::Patch => merged(request, path.elements()),
+        _ => whole(request, path.elements()),
+    }
+}
+
+/// A Scale has the replicas of the object that it belongs to.
+fn scaled<'a>(scale: Node<'a>, path: &FieldPath) -> Told<'a> {
+    if path != &FieldPath::of(&["spec", "replicas"]) {
+        return Told::Nothing;
+    }
+    if scale.kind() == Kind::List {
+        return patched(scale, path);
+    }
+    // Zero replicas are left out.
+    scale.get("spec").map_or(Told::Nothing, |spec| spec.get("replicas").map_or(Told::Touched, Told::Value))
+}
+
+/// Looks a field up in an object.
+fn whole<'a>(mut node: Node<'a>, path: &[PathElement]) -> Told<'a> {
+    for element in path {
+        match step(node, element) {
+            Some(child) if !child.is_null() => node = child,
+            _ => return Told::Absent,
+        }
+    }
+    Told::Value(node)
+}
+
+/// Goes one step down.
+fn step<'a>(node: Node<'a>, element: &PathElement) -> Option<Node<'a>> {
+    match element {
+        PathElement::Field(name) => node.get(name),
+        PathElement::Index(i) if node.kind() == Kind::List => node.children().nth(*i),
+        PathElement::Key(fields) if node.kind() == Kind::List => {
+            node.children().find(|n| has_key(*n, fields))
+        }
+        PathElement::Value(value) if node.kind() == Kind::List => node.children().find(|n| is(*n, value)),
+        _ => None,
+    }
+}
+
+/// Tells whether an element has these key fields; one that it leaves out may have its default.
+fn has_key(element: Node<'_>, fields: &[(Box<str>, Scalar)]) -> bool {
+    let mut any = false;
+    fields.iter().all(|(name, value)| {
+        let found = element.get(name);
+        any |= found.is_some();
+        found.is_none_or(|n| is(n, value))
+    }) && any
+}
+
+fn is(node: Node<'_>, value: &Scalar) -> bool {
+    Scalar::from_value(&node.to_value()).as_ref() == Some(value)
+}
+
+/// Looks a field up in a merge patch, a strategic merge patch or an applied manifest: what it leaves out it does not tell.
+fn merged<'a>(mut node: Node<'a>, path: &[PathElement]) -> Told<'a> {
+    for element in path {
+        match step(node, element) {
+            Some(child) if child.is_null() || child.str_at(&["$patch"]) == Some("delete") => {
+                return Told::Absent;
+            }
+            Some(child) => node = child,
+            None => return left_out(node, element),
+        }
+    }
+    Told::Value(node)
+}
+
+/// Tells what it means that a patch leaves a field out.
+fn left_out<'a>(node: Node<'a>, element: &PathElement) -> Told<'a> {
+    let replaces = |n: Node<'_>| n.str_at(&["$patch"]) == Some("replace");
+    match element {
+        _ if replaces(node) || node.kind() == Kind::List && node.children().any(replaces) => Told::Absent,
+        PathElement::Field(name) if node.get(&format!("$deleteFromPrimitiveList/{name}")).is_some() => {
+            Told::Touched
+        }
+        _ => Told::Nothing,
+    }
+}
+
+/// Follows the operations of a JSON patch.
+fn patched<'a>(operations: Node<'a>, path: &FieldPath) -> Told<'a> {
+    operations.children().fold(Told::Nothing, |sofar, operation| {
+        match operation_on(operation, path.elements()) {
+            Told::Nothing => sofar,
+            told => told,
+        }
+    })
+}
+
+fn operation_on<'a>(operation: Node<'a>, path: &[PathElement]) -> Told<'a> {
+    let name = operation.str_at(&["op"]).unwrap_or_default();
+    let pointer = operation.str_at(&["path"]).unwrap_or_default();
+    if !matches!(name, "add" | "replace" | "remove" | "move" | "copy") {
+        return Told::Nothing;
+    }
+    let mut steps = path.iter();
+    let mut is_exact = true;
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        match steps.next() {
+            // It writes a part of the field.
+            None => return Told::Touched,
+            Some(PathElement::Field(field)) if **field == *part => {}
+            Some(PathElement::Field(_)) => return Told::Nothing,
+            Some(PathElement::Index(i)) if part == i.to_string() => {}
+            Some(PathElement::Index(_)) => return Told::Nothing,
+            // A pointer counts elements, a path names them: which one it is only the object could tell.
+            Some(_) => is_exact = false,
+        }
+    }
+    match (is_exact, name) {
+        (true, "remove") => Told::Absent,
+        (true, "add" | "replace") => {
+            operation.get("value").map_or(Told::Touched, |value| whole(value, steps.as_slice()))
+        }
+        _ => Told::Touched,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drift_core::Doc;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(told: impl for<'a> Fn(Node<'a>, &FieldPath) -> Told<'a>, body: Value, path: &str, expect: &str) {
+        let doc = Doc::from_value(&body).unwrap();
+        let got = match told(doc.root(), &FieldPath::parse(path).unwrap()) {
+            Told::Value(node) => node.to_value().to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(got, expect, "{body} {path}");
+    }
+
+    #[test]
+    fn a_merge_patch_tells_what_it_names() {
+        let check = |body, path, expect| check(|n, p| merged(n, p.elements()), body, path, expect);
+        check(json!({"spec":{"replicas":5}}), "spec.replicas", "5");
+        check(json!({"spec":{"replicas":null}}), "spec.replicas", "Absent");
+        check(json!({"spec":{}}), "spec.replicas", "Nothing");
+        let env = json!({"c":[{"name":"a","env":[{"name":"X","$patch":"delete"},{"name":"Y","value":"1"}]}]});
+        check(env.clone(), "c[name=a].env[name=X]", "Absent");
+        check(env.clone(), "c[name=a].env[name=X].value", "Absent");
+        check(env.clone(), "c[name=a].env[name=Y].value", "\"1\"");
+        check(env, "c[name=b].image", "Nothing");
+        check(json!({"ports":[{"port":80}]}), "ports[port=80,protocol=TCP].port", "80");
+        check(json!({"a":{"$patch":"replace","x":1}}), "a.y", "Absent");
+    }
+
+    #[test]
+    fn a_json_patch_tells_what_its_last_operation_on_the_field_did() {
+        let check = |body, path, expect| check(patched, body, path, expect);
+        check(json!([{"op":"add","path":"/data","value":{"a":"1"}}]), "data.a", "\"1\"");
+        check(json!([{"op":"add","path":"/data","value":{"a":"1"}}]), "data.b", "Absent");
+        check(
+            json!([{"op":"replace","path":"/data/a","value":"1"},{"op":"remove","path":"/data/a"}]),
+            "data.a",
+            "Absent",
+        );
+        check(json!([{"op":"test","path":"/data/a","value":"1"}]), "data.a", "Nothing");
+        check(json!([{"op":"replace","path":"/c/0/image","value":"x"}]), "c[name=a].image", "Touched");
+        check(json!([{"op":"replace","path":"/l/a~1b","value":"x"}]), r#"l["a/b"]"#, "\"x\"");
+    }
+}
