@@ -51,7 +51,7 @@ struct State {
     /// Counts relists, so that a head can say after which one it was seen.
     tick: u64,
     cursor: Option<Cursor>,
-    /// Whether anything was appended since the last checkpoint.
+    /// Whether anything was appended since the source last gave a checkpoint.
     dirty: bool,
     /// When the last observation was made.
     now: Timestamp,
@@ -115,8 +115,7 @@ impl Ingest {
     /// - Another uid is another incarnation in the same stream.
     /// - What a full listing does not bring is gone, unless something of the listing could not be read; when it went is
     ///   not known, only when it was missed.
-    /// - Checkpoints are kept when something was appended since the last, and not within a listing, where resuming
-    ///   would forget what was listed before.
+    /// - Checkpoints are kept when something was appended since the one before: a quiet source leaves no trace.
     pub fn step(&mut self, observation: Observation) -> Vec<Append> {
         self.undo.state.get_or_insert_with(|| self.state.clone());
         match observation {
@@ -131,6 +130,13 @@ impl Ingest {
             Observation::Gap(gap) => self.gap(gap).into_iter().collect(),
             Observation::Checkpoint(cursor) => self.checkpoint(cursor).into_iter().collect(),
         }
+    }
+
+    /// Says that the source begins anew, at its start or at [`Ingest::cursor`]; forgets what was not committed.
+    pub fn restart(&mut self) {
+        self.roll_back();
+        self.state.relists.clear();
+        self.state.dirty = false;
     }
 
     /// Says that all that was returned so far is appended.
@@ -260,16 +266,11 @@ impl Ingest {
         if matches!(gap.reason, GapReason::Corrupt | GapReason::TooLarge | GapReason::Denied) {
             self.state.relists.iter_mut().filter(|r| r.scope.meets(&gap.scope)).for_each(|r| r.torn = true);
         }
-        if gap.reason == GapReason::Denied {
-            // Nobody ends a listing that was refused.
-            self.state.relists.retain(|r| r.scope != gap.scope);
-        }
         self.fact(self.own_stream(), gap.to, EventBody::Gap(gap))
     }
 
     fn checkpoint(&mut self, cursor: Cursor) -> Option<Append> {
-        if !self.state.dirty || !self.state.relists.is_empty() || self.state.cursor.as_ref() == Some(&cursor)
-        {
+        if !std::mem::take(&mut self.state.dirty) {
             return None;
         }
         let origin = Origin { source: Arc::clone(&self.source), cursor: Some(cursor), ..Origin::default() };
@@ -294,6 +295,7 @@ impl Ingest {
     fn append(&mut self, stream: StreamId, event: NewEvent) -> Append {
         let before = self.heads.get(&stream).map(|h| h.revision);
         let expected = before.map_or(ExpectedRevision::Empty, ExpectedRevision::Exact);
+        self.state.dirty |= event.body != EventBody::Checkpoint;
         self.note(&stream, before.map_or(Revision::FIRST, Revision::next), &event);
         Append { stream, expected, events: vec![event] }
     }
@@ -312,8 +314,7 @@ impl Ingest {
         if event.origin.source != self.source {
             return;
         }
-        self.state.dirty = event.body != EventBody::Checkpoint;
-        if !self.state.dirty {
+        if event.body == EventBody::Checkpoint {
             self.state.cursor.clone_from(&event.origin.cursor);
         } else if let StreamId::Resource(facet, _) = stream
             && !matches!(event.body, EventBody::Happened(_))

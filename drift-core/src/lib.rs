@@ -7,6 +7,7 @@ mod diff;
 pub mod drift;
 mod event;
 mod finding;
+pub mod health;
 pub mod ingest;
 mod key;
 mod object;
@@ -19,6 +20,8 @@ mod sink;
 mod source;
 mod store;
 mod stream;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};

@@ -109,8 +109,14 @@ pub(super) fn key(store: &Path) -> Result<[u8; 32], StoreError> {
 
 /// Holds the store for one writer; released when dropped or when the process ends, however it does.
 #[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that another thread is just starting has a copy of the handle until it
+        // runs its program. Failing only means that the lock goes then.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Lock {
@@ -137,7 +143,7 @@ impl Lock {
         }
         let text = format!("process {}\n", std::process::id());
         file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(failed())?;
-        Ok(Self { _file: file })
+        Ok(Self(file))
     }
 }
 

@@ -209,7 +209,7 @@ fn scan(
     catalog.add_open(Segment::new(head.number, head.first, head.previous, Arc::clone(log)));
     let (mut codec, mut dictionaries) = (Codec::new()?, Dictionaries::default());
     let mut walk = Walk::new(log, HEAD as u64, length);
-    let (mut ahead, mut batch) = (chain.clone(), Vec::new());
+    let (mut ahead, mut batch, mut found) = (chain.clone(), Vec::new(), Vec::new());
     let mut end = HEAD as u64;
     loop {
         let (at, frame) = match walk.next() {
@@ -226,12 +226,15 @@ fn scan(
             catalog.note_break();
             batch.clear();
         } else if let Some(number) = dictionaries.take(&frame, &mut codec).map_err(failed)? {
-            catalog.push_dictionary(number, at);
+            found.push((number, at));
         } else {
             let records = records_of(&frame, &mut codec, |n| dictionaries.find(n)).map_err(failed)?;
             batch.push((at, frame.header.first, indexed(&records)));
         }
         if !frame.header.more {
+            for (number, at) in found.drain(..) {
+                catalog.push_dictionary(number, at);
+            }
             for (at, first, events) in batch.drain(..) {
                 catalog.push_frame(at, first, &events).map_err(|what| corrupt(head.number, at, &what))?;
             }

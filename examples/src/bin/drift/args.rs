@@ -181,6 +181,10 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
 
+    /// Leave out live resources that nobody declares. Without it those in the namespaces of declared ones are listed.
+    #[arg(long, help_heading = "Resources")]
+    pub(crate) no_extra: bool,
+
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DiffFormat,
@@ -204,7 +208,8 @@ pub(crate) struct DiffArgs {
   drift record -o estate.tape.zst --for 10m           ten minutes
   drift record -o now.tape --once                     what is there now, no changes")]
 pub(crate) struct RecordArgs {
-    /// Tape to write; .gz and .zst are compressed; `-` is standard output. Secret values are hashed before.
+    /// Tape to write, or to go on with; .gz and .zst are compressed. Values of Secrets are hashed before they are written;
+    /// the key is put beside the tape as TAPE.key, and only who has it can compare Secrets.
     #[arg(short, long, value_name = "TAPE")]
     pub(crate) output: PathBuf,
 

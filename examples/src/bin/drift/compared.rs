@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use drift_core::drift::{DesiredObject, DriftOptions, DriftReport, Status, compare};
+use drift_core::drift::{DesiredObject, DriftOptions, DriftReport, Extras, Status, compare};
 use drift_core::schema::SchemaSet;
 use drift_core::{Gap, Object, ResourceKey};
 
@@ -32,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) namespace: Option<&'a str>,
     /// Whether the cluster is looked at beyond the namespaces of what is declared.
     pub(crate) reach: Reach,
+    /// Whether live resources that nobody declares are listed.
+    pub(crate) extras: Extras,
     /// Labels.
     pub(crate) selector: Option<&'a Selector>,
 }
@@ -71,7 +73,11 @@ impl Compared {
         let all = desired.settle(&schemas, namespace, live.redactor.as_ref());
         notes.append(std::mem::take(&mut desired.notes));
         let (wanted, objects) = select(request.selector, &all, live.objects);
-        let options = DriftOptions { default_namespace: Some(namespace.into()), ..DriftOptions::default() };
+        let options = DriftOptions {
+            default_namespace: Some(namespace.into()),
+            extras: request.extras,
+            ..DriftOptions::default()
+        };
         let mut report = compare(&wanted, &objects, &schemas, &options);
         desired.fill_lines(&mut report);
         doubt(&mut report, &live.gaps);

@@ -168,7 +168,7 @@ pub(crate) async fn play(
 /// Returns the key with which `drift record` hashed the Secrets of a tape, if it lies beside it.
 ///
 /// Without it they cannot be compared with declared ones; any key will do then.
-fn tape_key(tape: &Path) -> Result<[u8; 32], Failure> {
+pub(crate) fn tape_key(tape: &Path) -> Result<[u8; 32], Failure> {
     let path = key_path(tape);
     match std::fs::read(&path) {
         Ok(bytes) => bytes.try_into().map_err(|_| {
