@@ -1,6 +1,6 @@
 //! What a request tells of one field.
 
-use drift_core::{FieldPath, Kind, Node, PathElement, Scalar};
+use drift_core::{FieldPath, Kind, Node, PathElement};
 
 use super::entry::{AuditEntry, AuditVerb, is_whole};
 
@@ -21,7 +21,7 @@ pub(super) enum Told<'a> {
 pub(super) fn told<'a>(entry: &'a AuditEntry, path: &FieldPath) -> Told<'a> {
     let response = entry.response.as_deref().map(|d| d.root());
     match response {
-        Some(object) if is_whole(&entry.target.subresource) => whole(object, path.elements()),
+        Some(object) if is_whole(&entry.target.subresource) => whole(object, path),
         Some(scale) if &*entry.target.subresource == "scale" => scaled(scale, path),
         _ => asked(entry, path),
     }
@@ -39,7 +39,7 @@ pub(super) fn asked<'a>(entry: &'a AuditEntry, path: &FieldPath) -> Told<'a> {
         sub if !is_whole(sub) => Told::Nothing,
         _ if request.kind() == Kind::List => patched(request, path),
         _ if entry.verb == AuditVerb::Patch => merged(request, path.elements()),
-        _ => whole(request, path.elements()),
+        _ => whole(request, path),
     }
 }
 
@@ -56,47 +56,14 @@ fn scaled<'a>(scale: Node<'a>, path: &FieldPath) -> Told<'a> {
 }
 
 /// Looks a field up in an object.
-fn whole<'a>(mut node: Node<'a>, path: &[PathElement]) -> Told<'a> {
-    for element in path {
-        match step(node, element) {
-            Some(child) if !child.is_null() => node = child,
-            _ => return Told::Absent,
-        }
-    }
-    Told::Value(node)
-}
-
-/// Goes one step down.
-fn step<'a>(node: Node<'a>, element: &PathElement) -> Option<Node<'a>> {
-    match element {
-        PathElement::Field(name) => node.get(name),
-        PathElement::Index(i) if node.kind() == Kind::List => node.children().nth(*i),
-        PathElement::Key(fields) if node.kind() == Kind::List => {
-            node.children().find(|n| has_key(*n, fields))
-        }
-        PathElement::Value(value) if node.kind() == Kind::List => node.children().find(|n| is(*n, value)),
-        _ => None,
-    }
-}
-
-/// Tells whether an element has these key fields; one that it leaves out may have its default.
-fn has_key(element: Node<'_>, fields: &[(Box<str>, Scalar)]) -> bool {
-    let mut any = false;
-    fields.iter().all(|(name, value)| {
-        let found = element.get(name);
-        any |= found.is_some();
-        found.is_none_or(|n| is(n, value))
-    }) && any
-}
-
-fn is(node: Node<'_>, value: &Scalar) -> bool {
-    Scalar::from_value(&node.to_value()).as_ref() == Some(value)
+fn whole<'a>(node: Node<'a>, path: &FieldPath) -> Told<'a> {
+    node.at_path(path).filter(|n| !n.is_null()).map_or(Told::Absent, Told::Value)
 }
 
 /// Looks a field up in a merge patch, a strategic merge patch or an applied manifest: what it leaves out it does not tell.
 fn merged<'a>(mut node: Node<'a>, path: &[PathElement]) -> Told<'a> {
     for element in path {
-        match step(node, element) {
+        match node.at_path(&vec![element.clone()].into()) {
             Some(child) if child.is_null() || child.str_at(&["$patch"]) == Some("delete") => {
                 return Told::Absent;
             }
@@ -152,9 +119,9 @@ fn operation_on<'a>(operation: Node<'a>, path: &[PathElement]) -> Told<'a> {
     }
     match (is_exact, name) {
         (true, "remove") => Told::Absent,
-        (true, "add" | "replace") => {
-            operation.get("value").map_or(Told::Touched, |value| whole(value, steps.as_slice()))
-        }
+        (true, "add" | "replace") => operation
+            .get("value")
+            .map_or(Told::Touched, |value| whole(value, &steps.cloned().collect::<Vec<_>>().into())),
         _ => Told::Touched,
     }
 }

@@ -171,6 +171,10 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
     pub(crate) at: Option<Moment>,
 
+    /// The API server's audit log, plain, gzip or zstd: names the user behind each change.
+    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    pub(crate) audit: Option<PathBuf>,
+
     /// Folder of OpenAPI v3 documents of the cluster (*.json, *.json.gz); schemas of built-in kinds come along.
     #[arg(long, value_name = "DIR")]
     pub(crate) schemas: Option<PathBuf>,

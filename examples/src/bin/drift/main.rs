@@ -24,6 +24,7 @@ mod selector;
 mod show;
 mod stop;
 mod timeline;
+mod users;
 mod verify;
 mod versions;
 mod watch;
