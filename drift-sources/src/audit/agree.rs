@@ -20,6 +20,13 @@ pub(super) fn agrees(sent: Node<'_>, live: Node<'_>) -> bool {
     }
 }
 
+/// Tells whether a patch of a map takes away all that it names.
+pub(super) fn leaves_nothing(sent: Node<'_>) -> bool {
+    sent.is_null()
+        || sent.str_at(&["$patch"]) == Some("delete")
+        || matches!(sent.kind(), Kind::Map | Kind::List) && sent.children().all(leaves_nothing)
+}
+
 /// Values that the server leaves out.
 fn is_nothing(node: Node<'_>) -> bool {
     node.is_null()

@@ -7,7 +7,7 @@ use drift_core::schema::SchemaSet;
 use drift_core::{Actor, FieldPath, Node, ResourceKey, ResourceVersion, Uid};
 use jiff::{SignedDuration, Timestamp};
 
-use super::agree::agrees;
+use super::agree::{agrees, leaves_nothing};
 use super::entry::{AuditEntry, AuditVerb};
 use super::reader::AuditDamage;
 use super::told::{Told, asked, told};
@@ -189,35 +189,21 @@ impl AuditIndex {
     fn by_field(&self, change: &Change<'_>, path: &FieldPath) -> Option<&AuditEntry> {
         let until = change.at.map(|at| at + SLACK);
         let writes = self.about(change.key).filter(|e| !e.verb.is_deletion());
-        let mut found: Option<&AuditEntry> = None;
+        // Where versions are known and none fits, the request that is asked for is not in the log.
+        let writes = writes.filter(|e| change.version.is_none() || e.version.is_none());
+        let mut run = Run { live: change.value, manager: change.manager, found: None, perhaps: None };
         let mut is_sure = false;
-        let mut live = change.value;
         for entry in writes.filter(|e| until.is_none_or(|until| e.at <= until)).rev() {
-            // Where versions are known and none fits, the request that is asked for is not in the log.
-            if change.version.is_some() && entry.version.is_some() {
-                continue;
-            }
-            match (told(entry, path), live) {
-                (Told::Nothing, _) => {}
-                (Told::Touched, _) => {
-                    found = found.or(Some(entry));
+            match run.take(entry, path) {
+                Step::On => {}
+                Step::Sure => {
                     is_sure = true;
-                    break;
-                }
-                (Told::Value(value), LiveValue::Unknown) => {
-                    (found, live) = (Some(entry), LiveValue::Is(value));
-                }
-                (Told::Absent, LiveValue::Unknown) => (found, live) = (Some(entry), LiveValue::Absent),
-                (Told::Value(value), LiveValue::Is(now)) if agrees(value, now) => found = Some(entry),
-                (Told::Absent, LiveValue::Absent) => found = Some(entry),
-                // Before it the field was another.
-                _ => {
-                    is_sure = found.is_some();
                     break;
                 }
             }
         }
-        found.filter(|e| (is_sure || is_cause(e, path)) && fits(e, change.manager))
+        let found = run.found.filter(|e| is_sure || is_cause(e, path, change, run.live));
+        found.or(run.perhaps.filter(|_| run.found.is_none())).filter(|e| fits(e, change.manager))
     }
 
     /// Finds the only request near in time that does not say what it changed.
@@ -288,16 +274,71 @@ impl AuditIndex {
     }
 }
 
+/// A walk back through the requests about an object for as long as a field was as it is.
+struct Run<'a, 'v> {
+    live: LiveValue<'v>,
+    manager: Option<&'v str>,
+    found: Option<&'a AuditEntry>,
+    /// The last request that may have written the field.
+    perhaps: Option<&'a AuditEntry>,
+}
+
+enum Step {
+    /// Further back.
+    On,
+    /// Before this the field was another, so that what was found made the change.
+    Sure,
+}
+
+impl<'a: 'v, 'v> Run<'a, 'v> {
+    fn take(&mut self, entry: &'a AuditEntry, path: &FieldPath) -> Step {
+        match (told(entry, path), self.live) {
+            (Told::Nothing, _) => {}
+            (Told::Perhaps, _) => self.perhaps = self.perhaps.or(Some(entry)),
+            (Told::Touched, _) => {
+                self.found = self.found.or(Some(entry));
+                return Step::Sure;
+            }
+            (Told::Value(value), LiveValue::Unknown) => {
+                (self.found, self.live) = (Some(entry), LiveValue::Is(value));
+            }
+            (Told::Absent, LiveValue::Unknown) => (self.found, self.live) = (Some(entry), LiveValue::Absent),
+            (Told::Value(value), LiveValue::Is(now)) if agrees(value, now) => self.find(entry),
+            // A map of which everything was taken away goes too.
+            (Told::Value(value), LiveValue::Absent) if leaves_nothing(value) => self.find(entry),
+            (Told::Absent, LiveValue::Absent) => self.find(entry),
+            _ => return Step::Sure,
+        }
+        Step::On
+    }
+
+    /// Goes back to an earlier request with the same value, unless the owner of the field did not make it.
+    fn find(&mut self, entry: &'a AuditEntry) {
+        if self.found.is_none() || fits(entry, self.manager) {
+            self.found = Some(entry);
+        }
+    }
+}
+
 /// Tells whether a request alone, with nothing known from before it, is reason enough to name it.
-fn is_cause(entry: &AuditEntry, path: &FieldPath) -> bool {
+fn is_cause(entry: &AuditEntry, path: &FieldPath, change: &Change<'_>, live: LiveValue<'_>) -> bool {
     match entry.verb {
         AuditVerb::Create => true,
-        // Who sends a whole object back has not touched all of it.
-        AuditVerb::Update => &*entry.target.subresource == "scale",
+        AuditVerb::Update if &*entry.target.subresource == "scale" => true,
+        // Who sends a whole object back has not touched all of it: its owner says so, or that a field of it is missing.
+        AuditVerb::Update => {
+            named(change.manager) == Some(&*entry.manager)
+                || matches!(live, LiveValue::Absent) && !entry.user.starts_with("system:")
+        }
         _ => entry.code == Some(201) || !matches!(asked(entry, path), Told::Nothing),
     }
 }
 
+/// Of more than ten managers the oldest are folded into one that is none.
+fn named(manager: Option<&str>) -> Option<&str> {
+    manager.filter(|m| *m != "ancient-changes")
+}
+
 fn fits(entry: &AuditEntry, manager: Option<&str>) -> bool {
-    manager.is_none_or(|m| *entry.manager == *m)
+    named(manager).is_none_or(|m| *entry.manager == *m)
 }

@@ -1,6 +1,6 @@
 //! What a request tells of one field.
 
-use drift_core::{FieldPath, Kind, Node, PathElement};
+use drift_core::{FieldPath, Kind, Node, PathElement, Scalar};
 
 use super::entry::{AuditEntry, AuditVerb, is_whole};
 
@@ -9,6 +9,8 @@ use super::entry::{AuditEntry, AuditVerb, is_whole};
 pub(super) enum Told<'a> {
     /// Nothing.
     Nothing,
+    /// It may have been written: which element of a list was meant, or whether a list was replaced, cannot be told.
+    Perhaps,
     /// It was written, but what is there now cannot be told.
     Touched,
     /// It is not there.
@@ -82,6 +84,8 @@ fn left_out<'a>(node: Node<'a>, element: &PathElement) -> Told<'a> {
         PathElement::Field(name) if node.get(&format!("$deleteFromPrimitiveList/{name}")).is_some() => {
             Told::Touched
         }
+        // A JSON merge patch replaces the list, a strategic one adds to it, and the log does not say which it was.
+        PathElement::Key(_) | PathElement::Value(_) if node.kind() == Kind::List => Told::Perhaps,
         _ => Told::Nothing,
     }
 }
@@ -102,28 +106,53 @@ fn operation_on<'a>(operation: Node<'a>, path: &[PathElement]) -> Told<'a> {
     if !matches!(name, "add" | "replace" | "remove" | "move" | "copy") {
         return Told::Nothing;
     }
-    let mut steps = path.iter();
+    let parts: Vec<String> =
+        pointer.split('/').skip(1).map(|p| p.replace("~1", "/").replace("~0", "~")).collect();
     let mut is_exact = true;
-    for part in pointer.split('/').skip(1) {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        match steps.next() {
-            // It writes a part of the field.
-            None => return Told::Touched,
-            Some(PathElement::Field(field)) if **field == *part => {}
-            Some(PathElement::Field(_)) => return Told::Nothing,
-            Some(PathElement::Index(i)) if part == i.to_string() => {}
-            Some(PathElement::Index(_)) => return Told::Nothing,
+    for (part, element) in parts.iter().zip(path) {
+        match element {
+            PathElement::Field(field) if **field == **part => {}
+            PathElement::Index(i) if *part == i.to_string() => {}
+            PathElement::Field(_) | PathElement::Index(_) => return Told::Nothing,
             // A pointer counts elements, a path names them: which one it is only the object could tell.
-            Some(_) => is_exact = false,
+            _ => is_exact = false,
         }
     }
-    match (is_exact, name) {
-        (true, "remove") => Told::Absent,
-        (true, "add" | "replace") => operation
-            .get("value")
-            .map_or(Told::Touched, |value| whole(value, &steps.cloned().collect::<Vec<_>>().into())),
-        _ => Told::Touched,
+    let value = operation.get("value").filter(|_| matches!(name, "add" | "replace"));
+    match (parts.len().checked_sub(1).and_then(|last| path.get(last)), value) {
+        // It writes a part of the field.
+        _ if parts.len() > path.len() => {
+            if is_exact {
+                Told::Touched
+            } else {
+                Told::Perhaps
+            }
+        }
+        (_, Some(value)) if is_exact => whole(value, &path[parts.len()..].to_vec().into()),
+        _ if is_exact => {
+            if name == "remove" {
+                Told::Absent
+            } else {
+                Told::Touched
+            }
+        }
+        // A whole element that is put in says itself which one it is.
+        (Some(PathElement::Key(fields)), Some(value)) if path[..parts.len() - 1].iter().all(is_plain) => {
+            match fields.iter().all(|(k, v)| value.get(k).is_none_or(|n| is(n, v))) {
+                true => whole(value, &path[parts.len()..].to_vec().into()),
+                false => Told::Nothing,
+            }
+        }
+        _ => Told::Perhaps,
     }
+}
+
+fn is_plain(element: &PathElement) -> bool {
+    matches!(element, PathElement::Field(_) | PathElement::Index(_))
+}
+
+fn is(node: Node<'_>, value: &Scalar) -> bool {
+    Scalar::from_value(&node.to_value()).as_ref() == Some(value)
 }
 
 #[cfg(test)]
@@ -148,11 +177,12 @@ mod tests {
         check(json!({"spec":{"replicas":5}}), "spec.replicas", "5");
         check(json!({"spec":{"replicas":null}}), "spec.replicas", "Absent");
         check(json!({"spec":{}}), "spec.replicas", "Nothing");
+        check(json!({"ports":[{"port":81}]}), "ports[port=80,protocol=TCP]", "Perhaps");
         let env = json!({"c":[{"name":"a","env":[{"name":"X","$patch":"delete"},{"name":"Y","value":"1"}]}]});
         check(env.clone(), "c[name=a].env[name=X]", "Absent");
         check(env.clone(), "c[name=a].env[name=X].value", "Absent");
         check(env.clone(), "c[name=a].env[name=Y].value", "\"1\"");
-        check(env, "c[name=b].image", "Nothing");
+        check(env, "c[name=b].image", "Perhaps");
         check(json!({"ports":[{"port":80}]}), "ports[port=80,protocol=TCP].port", "80");
         check(json!({"a":{"$patch":"replace","x":1}}), "a.y", "Absent");
     }
@@ -168,7 +198,12 @@ mod tests {
             "Absent",
         );
         check(json!([{"op":"test","path":"/data/a","value":"1"}]), "data.a", "Nothing");
-        check(json!([{"op":"replace","path":"/c/0/image","value":"x"}]), "c[name=a].image", "Touched");
+        check(json!([{"op":"replace","path":"/c/0/image","value":"x"}]), "c[name=a].image", "Perhaps");
+        let add = json!([{"op":"add","path":"/c/-","value":{"name":"b","image":"x"}}]);
+        check(add.clone(), "c[name=b].image", "\"x\"");
+        check(add, "c[name=a].image", "Nothing");
+        check(json!([{"op":"remove","path":"/c/0"}]), "c[name=a]", "Perhaps");
+        check(json!([{"op":"add","path":"/data/a/b","value":1}]), "data.a", "Touched");
         check(json!([{"op":"replace","path":"/l/a~1b","value":"x"}]), r#"l["a/b"]"#, "\"x\"");
     }
 }
