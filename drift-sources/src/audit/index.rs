@@ -147,6 +147,15 @@ impl AuditIndex {
         hits.iter().map(|i| &self.entries[*i]).filter(move |e| e.target.is(&key))
     }
 
+    /// Returns the user who wrote most often under a field manager's name.
+    pub fn usual_user(&self, manager: &str) -> Option<&str> {
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|e| &*e.manager == manager) {
+            *times.entry(&entry.user).or_default() += 1;
+        }
+        times.into_iter().max_by_key(|(user, n)| (*n, std::cmp::Reverse(*user))).map(|(user, _)| user)
+    }
+
     /// Tells who made a change: by the version that it made, else by the field, else by the time.
     ///
     /// `version` and `at` are those of the record in which the field got its value, not those of the object today.

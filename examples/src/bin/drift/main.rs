@@ -4,12 +4,15 @@
 //! judgement is in `drift-core`.
 
 mod args;
+mod blame;
 mod cluster;
+mod commits;
 mod compared;
 mod demo;
 mod diff;
 mod external;
 mod failure;
+mod fights;
 mod findings;
 mod history;
 mod inputs;
@@ -83,6 +86,8 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
         Command::Timeline(args) => timeline::run(args, screen).await,
         Command::Show(args) => show::run(args).await,
         Command::History(args) => history::run(args, screen).await,
+        Command::Blame(args) => blame::run(args, screen).await,
+        Command::Fights(args) => fights::run(args, screen).await,
         Command::Verify(args) => verify::run(args, screen),
         Command::Repair(args) => verify::repair(args, screen),
     }
