@@ -2,6 +2,8 @@
 
 #[cfg(feature = "argo")]
 pub mod argo;
+#[cfg(feature = "audit")]
+pub mod audit;
 #[cfg(feature = "dump")]
 pub mod dump;
 #[cfg(feature = "flux")]
@@ -13,11 +15,14 @@ pub mod gitops;
 #[cfg(feature = "helm")]
 pub mod helm;
 #[cfg(any(feature = "dump", feature = "tape"))]
+#[cfg(any(feature = "audit", feature = "dump", feature = "tape"))]
 mod input;
 #[cfg(feature = "jq")]
 pub mod jq;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
+#[cfg(feature = "audit")]
+mod lines;
 #[cfg(feature = "manifests")]
 pub mod manifests;
 #[cfg(feature = "render")]
