@@ -206,6 +206,11 @@ pub struct CommitRef {
 }
 
 impl DriftChange {
+    /// Tells whether the change waits for the cluster to follow its declaration.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.class, Class::PendingSync | Class::PendingRemoval)
+    }
+
     /// Tells whether the field is one in which an engine or controller keeps its books.
     pub(crate) fn is_bookkeeping(&self) -> bool {
         super::controllers::is_bookkeeping(&self.path)
