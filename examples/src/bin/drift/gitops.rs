@@ -149,7 +149,7 @@ pub(crate) async fn compare(
     };
     report.resources.retain(keep);
     if let Some(audit) = request.audit {
-        let log = users::read(audit, None, &mut estate.notes)?;
+        let log = users::read_until(audit, None, estate.cluster.moment(), &mut estate.notes)?;
         users::attribute(&mut report, estate.cluster.live(), &log);
     }
     report.notes.extend(estate.notes.texts().iter().cloned());
