@@ -35,6 +35,8 @@ pub struct AppDeclaration {
     pub tracked: Vec<Tracked>,
     /// The engine's rules.
     pub rules: RuleSet,
+    /// What a reader should know of the verdicts on this app.
+    pub notes: Vec<String>,
 }
 
 /// Why it is not known what an app declares.
@@ -46,6 +48,9 @@ pub enum Undeclared {
     /// The declaration is there, but it cannot be read here: what the engine lists is [`Status::Unknown`].
     #[error("{0}")]
     Unavailable(String),
+    /// Where it comes from is not at hand.
+    #[error("{0}")]
+    NotGiven(String),
 }
 
 /// A live resource that carries the mark of an app.
@@ -148,9 +153,11 @@ pub fn compare_apps(
     let mut report = DriftReport::default();
     let mut problems = Problems::new();
     for (i, app) in apps.iter().enumerate() {
+        let notes = app.declaration.notes.iter();
+        report.notes.extend(notes.map(|n| format!("{}: {n}", app.declaration.app)));
         if let Err(why) = &app.declaration.desired {
             report.notes.push(format!("{}: {why}; nothing is known of its resources", app.declaration.app));
-            if matches!(why, Undeclared::Unavailable(_)) {
+            if !matches!(why, Undeclared::Broken(_)) {
                 report.resources.extend(app.unknown(why));
             }
             continue;

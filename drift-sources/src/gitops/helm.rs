@@ -103,6 +103,7 @@ impl GitOps<'_> {
             inventory: inventory.clone(),
             tracked: tracked.collect(),
             rules,
+            notes: Vec::new(),
             app,
         }
     }
