@@ -35,6 +35,8 @@ pub struct AppDeclaration {
     pub tracked: Vec<Tracked>,
     /// The engine's rules.
     pub rules: RuleSet,
+    /// What the engine itself says of resources, such as `Synced`.
+    pub verdicts: BTreeMap<ResourceKey, Arc<str>>,
     /// What a reader should know of the verdicts on this app.
     pub notes: Vec<String>,
 }
@@ -208,7 +210,22 @@ impl App<'_> {
         resource.declared.clone_from(&wanted.declared);
         let sides = Sides { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
         self.declaration.rules.hide(&mut resource, sides, jq, problems);
+        self.contradict(&mut resource);
         resource
+    }
+
+    /// Notes where the engine says otherwise.
+    fn contradict(&self, resource: &mut ResourceDrift) {
+        let Some(verdict) = self.declaration.verdicts.get(&resource.key) else { return };
+        let hidden = resource.changes.iter().any(|c| c.class == Class::Managed);
+        let why = match (&**verdict, resource.status) {
+            ("Synced", Status::Drifted) => "although fields differ",
+            ("Synced", Status::Missing) => "although it is not live",
+            ("OutOfSync", Status::InSync) if hidden => "for fields that a controller holds as its own",
+            ("OutOfSync", Status::InSync) => "although no field is known to differ",
+            _ => return,
+        };
+        resource.notes.push(format!("the engine says {verdict} {why}"));
     }
 
     /// What the engine lists, where it cannot be compared.

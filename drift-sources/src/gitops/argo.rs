@@ -66,6 +66,7 @@ impl GitOps<'_> {
                 .map(|o| Tracked { key: o.key(), once_declared: None, kept_by: None })
                 .collect(),
             rules,
+            verdicts: app.resources.iter().filter_map(|r| Some((r.key.clone(), r.status.clone()?))).collect(),
             notes,
         }
     }

@@ -52,6 +52,7 @@ impl GitOps<'_> {
             inventory: app.inventory.clone(),
             tracked: tracked.collect(),
             rules: app.rules.clone(),
+            verdicts: BTreeMap::new(),
             notes,
         }
     }
