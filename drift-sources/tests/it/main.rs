@@ -3,8 +3,12 @@
 
 #[cfg(feature = "dump")]
 mod dump;
+#[cfg(feature = "gitops")]
+mod formats;
 #[cfg(feature = "git")]
 mod git;
+#[cfg(feature = "gitops")]
+mod gitops;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(feature = "tape")]

@@ -106,6 +106,7 @@ impl Estate {
             report.notes.push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
         }
         report.notes.extend(gitops.notes().iter().cloned());
+        gitops.look_back(&mut report);
         self.commits(gitops, &mut report);
         (report, stated)
     }
