@@ -216,7 +216,7 @@ impl DriftChange {
         use super::controllers::is_bookkeeping;
         // All labels or annotations at once, and nothing but bookkeeping in them.
         let all = |v: &Value| {
-            let map = v.as_object().filter(|_| self.path.len() == 2);
+            let map = v.as_object().filter(|m| self.path.len() == 2 && !m.is_empty());
             map.is_some_and(|m| m.keys().all(|k| is_bookkeeping(&self.path.child(k.as_str()))))
         };
         is_bookkeeping(&self.path) || self.desired.iter().chain(&self.live).all(all)
