@@ -37,6 +37,7 @@ fn write_resource(out: &mut String, resource: &ResourceDrift, changes: &[&DriftC
     if let Some(declared) = &resource.declared {
         let _ = write!(out, " ({})", code(&words::place(declared, None)));
     }
+    words::whole(resource).iter().for_each(|part| out.push_str(&format!(" · {}", escape(part))));
     out.push_str("\n\n");
     if !changes.is_empty() {
         out.push_str("| field | declared | live | who, when | cause |\n|---|---|---|---|---|\n");

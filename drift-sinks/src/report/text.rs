@@ -148,6 +148,9 @@ fn write_resource(out: &mut String, resource: &ResourceDrift, options: &TextOpti
     if let Some(declared) = &resource.declared {
         let _ = write!(out, "  {}", painter.dim(&value::printable(&words::place(declared, None))));
     }
+    for part in words::whole(resource) {
+        let _ = write!(out, "  {}", painter.dim(&value::printable(&part)));
+    }
     out.push('\n');
     for change in resource.changes.iter().filter(|c| options.shown.lists(c)) {
         write_change(out, resource, change, options, painter);
@@ -246,6 +249,9 @@ fn write_attribution(
     }
     parts.extend(words::change_place(resource, change));
     line(out, &format!("      {}", painter.dim(&value::printable(&parts.join(" · ")))));
+    if let Some(commit) = &change.commit {
+        line(out, &format!("      {}", painter.dim(&value::printable(&words::commit(commit)))));
+    }
     if let Some(rule) = &change.rule {
         line(out, &format!("      {}", painter.dim(&value::printable(&format!("rule: {rule}")))));
     }

@@ -1,7 +1,7 @@
 //! The words in which reports speak of verdicts.
 
 use drift_core::Operation;
-use drift_core::drift::{CauseClass, Class, Declaration, DriftChange, Owner, ResourceDrift, Status, Summary};
+use drift_core::drift::{CauseClass, Class, CommitRef, Declaration, DriftChange, Owner, ResourceDrift, Status, Summary};
 use jiff::Timestamp;
 
 pub(super) fn status(status: Status) -> &'static str {
@@ -53,6 +53,26 @@ pub(super) fn attribution(change: &DriftChange) -> String {
         out.push_str(&moment(time));
     }
     out
+}
+
+/// Says which app declares a resource, and why the whole of it is missing or extra.
+pub(super) fn whole(resource: &ResourceDrift) -> Vec<String> {
+    let class = resource.class.and_then(|class| match class {
+        Class::PendingSync => Some("not applied yet".to_owned()),
+        Class::PendingRemoval => Some("not declared any more, not removed yet".to_owned()),
+        Class::Ignored => Some("ignored".to_owned()),
+        Class::Managed => Some("a controller's own".to_owned()),
+        _ => None,
+    });
+    let app = resource.app.as_ref().map(|app| format!("of {app}"));
+    let rule = resource.rule.as_ref().map(|rule| format!("rule: {rule}"));
+    app.into_iter().chain(class).chain(rule).collect()
+}
+
+/// Says which commit is behind a change.
+pub(super) fn commit(commit: &CommitRef) -> String {
+    let id = commit.id.get(..10).unwrap_or(&commit.id);
+    format!("commit {id} {}  {}", commit.author, commit.message)
 }
 
 /// Says who made an object that nobody declares.
