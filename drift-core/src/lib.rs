@@ -13,13 +13,15 @@ mod key;
 mod object;
 mod ownership;
 mod path;
-pub mod schema;
 pub mod redact;
 pub mod replay;
+pub mod schema;
 mod sink;
 mod source;
 mod store;
 mod stream;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};

@@ -86,14 +86,35 @@ pub(crate) struct ClusterArgs {
     pub(crate) kubeconfig: Option<PathBuf>,
 }
 
-/// Which resources.
+/// Which resources of a comparison.
 #[derive(Args, Debug, Default)]
 pub(crate) struct ScopeArgs {
-    /// Namespace: of names given without one, of declared resources that name none, and the only one looked at.
+    /// Namespace of declared resources that name none; without it that of the context, or `default`.
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
 
-    /// All namespaces.
+    /// Look at all namespaces of the cluster, not only at those in which something is declared.
+    #[arg(short = 'A', long, help_heading = "Resources")]
+    pub(crate) all_namespaces: bool,
+
+    /// Only declared resources with these labels, and undeclared ones with them: a=b, a!=b, a in (b, c), a notin (b), a,
+    /// !a; several with commas.
+    #[arg(short = 'l', long, value_name = "LABELS", help_heading = "Resources")]
+    pub(crate) selector: Option<Selector>,
+
+    /// Leave out live resources that nobody declares; otherwise those in the namespaces of declared ones are listed.
+    #[arg(long, help_heading = "Resources")]
+    pub(crate) no_extra: bool,
+}
+
+/// Which resources of recorded history.
+#[derive(Args, Debug, Default)]
+pub(crate) struct FilterArgs {
+    /// Only this namespace.
+    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
+    pub(crate) namespace: Option<String>,
+
+    /// All namespaces, as without -n.
     #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]
     pub(crate) all_namespaces: bool,
 
@@ -147,18 +168,18 @@ pub(crate) enum DiffFormat {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift diff --desired k8s/                           the folder against the current cluster
-  drift diff --desired k8s/ -n shop --explain         one namespace, with the rule behind every verdict
+  drift diff --desired k8s/ --explain                 with the rule behind every verdict
   kustomize build . | drift diff --desired -          what comes from standard input
-  drift diff --desired ../config@main                 a Git repository at a revision, without a checkout
-  drift diff --desired 'https://git.example.com/shop/config.git//apps@v1.4'
+  drift diff --desired ../config@main                 a Git repository at a revision
+  drift diff --desired https://git.example.com/shop/config.git@v1.4:apps
   kubectl get all,cm -n shop -o json --show-managed-fields > live.json
   drift diff --desired k8s/ --live live.json          a dump
   drift diff --desired k8s/ --live shop.tape.gz --at 2026-11-21T10:50:00Z
   drift diff --desired k8s/ --store /var/lib/drift    what `drift watch` has recorded
   drift diff --desired k8s/ -o json | jq '.resources[] | select(.status != \"InSync\")'")]
 pub(crate) struct DiffArgs {
-    /// What is declared: a folder, a file, `-` for standard input, or a Git repository (path or URL) with @REV, and a
-    /// folder in it after `//`. Repeatable.
+    /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV[:FOLDER], read
+    /// without a checkout. Repeatable.
     #[arg(long, value_name = "WHAT", required = true, action = ArgAction::Append)]
     pub(crate) desired: Vec<String>,
 
@@ -206,7 +227,8 @@ pub(crate) struct DiffArgs {
   drift record -o estate.tape.zst --for 10m           ten minutes
   drift record -o now.tape --once                     what is there now, no changes")]
 pub(crate) struct RecordArgs {
-    /// Tape to write; .gz and .zst are compressed; `-` is standard output. Secret values are hashed before.
+    /// Tape to write, or to go on with; .gz and .zst are compressed. Values of Secrets are hashed before they are written;
+    /// the key is put beside the tape as TAPE.key, and only who has it can compare Secrets.
     #[arg(short, long, value_name = "TAPE")]
     pub(crate) output: PathBuf,
 
@@ -283,7 +305,7 @@ pub(crate) struct TimelineArgs {
     pub(crate) recorded: RecordedArgs,
 
     #[command(flatten)]
-    pub(crate) scope: ScopeArgs,
+    pub(crate) scope: FilterArgs,
 
     /// Only these kinds, as kubectl names them: deploy, configmaps, Widget.example.com; several with commas.
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind, help_heading = "Resources")]
