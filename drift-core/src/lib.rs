@@ -7,6 +7,7 @@ mod diff;
 pub mod drift;
 mod event;
 mod finding;
+pub mod health;
 pub mod ingest;
 mod key;
 mod object;

@@ -14,7 +14,7 @@ pub(super) fn is_secret(object: &Object) -> bool {
 
 /// Tells whether two values of Secrets cannot be compared because just one of them is redacted.
 pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
-    let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(|s| is_redacted(s));
+    let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(is_redacted);
     desired.is_some() && live.is_some() && redacted(desired) != redacted(live)
 }
 

@@ -268,6 +268,34 @@ async fn a_change_that_the_server_left_out_is_found_by_comparing() {
 }
 
 #[tokio::test]
+async fn a_loss_that_was_found_is_not_forgotten_by_a_kill() {
+    let compare = KubernetesOptions { full_comparison: Some(Duration::from_millis(200)), ..options() };
+    let mut rig = Rig::new(compare).await;
+    rig.touch(0..10);
+    let there = rig.fake.there().len();
+    rig.fake.next_watch("configmaps", Fault::LeaveOut(there));
+    // The listing that would heal it hangs, and the watcher dies meanwhile.
+    rig.fake.next_list("configmaps", Fault::Silence);
+    let (mut done, mut listing) = (false, None);
+    rig.observe(|ledger, fake| {
+        if ledger.live == fake.there() && !done {
+            done = true;
+            fake.put("configmaps", "c2", &json!({"data": {"left": "out"}}));
+            fake.put("configmaps", "c3", &json!({}));
+        }
+        if fake.requests("list") > 0 {
+            listing.get_or_insert_with(Instant::now);
+        }
+        listing.is_some_and(|at| at.elapsed() > Duration::from_millis(100))
+    })
+    .await;
+    assert_eq!(rig.ledger.gaps.iter().filter(|gap| gap.to_version.is_some()).count(), 0, "it is open");
+    rig.catch_up().await;
+    assert_eq!(rig.reasons(), [GapReason::WatchLost]);
+    assert_eq!(rig.ledger.gaps.iter().filter(|gap| gap.to_version.is_some()).count(), 1);
+}
+
+#[tokio::test]
 async fn comparing_finds_nothing_where_nothing_is_missing() {
     let compare = KubernetesOptions { full_comparison: Some(Duration::from_millis(30)), ..options() };
     let mut rig = Rig::new(compare).await;

@@ -26,7 +26,10 @@ minutes while people worked on it. What you see now are ordinary commands on tha
 
 /// What is shown: a sentence, and the command; `DEMO` stands for the folder.
 const STEPS: &[(&str, &str)] = &[
-    ("Put the recording into a store", "watch --store DEMO/store --tape DEMO/shop.tape.gz"),
+    (
+        "Play the recording into a store, and say what drifted by its end",
+        "watch --store DEMO/store --tape DEMO/shop.tape.gz --desired DEMO/manifests",
+    ),
     ("What drifted, who did it, and when?", "diff --desired DEMO/manifests --store DEMO/store"),
     (
         "What happened since the deployment?",
@@ -37,8 +40,8 @@ const STEPS: &[(&str, &str)] = &[
         "history deploy/web -n shop --store DEMO/store --since 2026-11-21T10:48:30Z",
     ),
     (
-        "And just before somebody pointed the cart's Service back?",
-        "diff --desired DEMO/manifests/cart.yaml --store DEMO/store --at 2026-11-21T10:50:20Z",
+        "And how was it before anybody touched it?",
+        "diff --desired DEMO/manifests --store DEMO/store --at 2026-11-21T10:48:50Z",
     ),
     ("Is the history what was written, and all of it?", "verify --store DEMO/store"),
 ];

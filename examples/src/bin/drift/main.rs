@@ -11,6 +11,7 @@ mod diff;
 mod external;
 mod failure;
 mod findings;
+mod health;
 mod history;
 mod inputs;
 mod kinds;
@@ -18,6 +19,7 @@ mod lookback;
 mod moment;
 mod output;
 mod progress;
+mod record;
 mod recorded;
 mod selector;
 mod show;
@@ -76,11 +78,13 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
     match command {
         Command::Demo(_) => Err(Failure::new("the demo does not show itself")),
         Command::Diff(args) => diff::run(args, screen).await,
+        Command::Record(args) => record::run(args).await,
         Command::Watch(args) => watch::run(args, screen).await,
         Command::Timeline(args) => timeline::run(args, screen).await,
         Command::Show(args) => show::run(args).await,
         Command::History(args) => history::run(args, screen).await,
+        Command::Health(args) => health::run(args, screen).await,
         Command::Verify(args) => verify::run(args, screen),
-        _ => Err(Failure::new("this command is not built yet")),
+        Command::Repair(args) => verify::repair(args, screen),
     }
 }

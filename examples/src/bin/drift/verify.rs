@@ -6,7 +6,7 @@ use drift_sinks::report::API_VERSION;
 use drift_sinks::store::embedded::{EmbeddedStore, VerifyReport};
 use serde::Serialize;
 
-use crate::args::StoreArgs;
+use crate::args::{RepairArgs, StoreArgs};
 use crate::failure::Failure;
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::store_failure;
@@ -31,6 +31,8 @@ struct StoreReportV1 {
     torn: Option<String>,
     breaks: Vec<String>,
     damage: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<Vec<String>>,
 }
 
 impl StoreReportV1 {
@@ -51,6 +53,7 @@ impl StoreReportV1 {
             torn: report.torn.as_ref().map(ToString::to_string),
             breaks: report.breaks.iter().map(|(from, to)| format!("@{from} to @{to}")).collect(),
             damage: report.damage.iter().map(ToString::to_string).collect(),
+            lost: None,
         }
     }
 }
@@ -64,12 +67,39 @@ pub(crate) fn run(args: &StoreArgs, screen: Screen) -> Result<Outcome, Failure> 
     Ok(if report.sound { Outcome::Nothing } else { Outcome::Found })
 }
 
+/// Runs `drift repair`.
+pub(crate) fn repair(args: &RepairArgs, screen: Screen) -> Result<Outcome, Failure> {
+    let name = args.store.display().to_string();
+    let before = EmbeddedStore::verify(&args.store).map_err(|e| store_failure(&name, &e))?;
+    if !args.yes {
+        let report = StoreReportV1::new(&args.store, &before);
+        output::document(args.output, &report, || text(&report, screen))?;
+        if report.sound {
+            return Ok(Outcome::Nothing);
+        }
+        output::remark("nothing was changed; --yes repairs it");
+        return Ok(Outcome::Found);
+    }
+    let repaired = EmbeddedStore::repair(&args.store).map_err(|e| store_failure(&name, &e))?;
+    let mut lost: Vec<String> =
+        repaired.lost.iter().map(|l| format!("segment {}: @{} up to @{}", l.segment, l.from, l.to)).collect();
+    lost.extend(repaired.streams.iter().map(|(stream, n)| format!("{n} events of {stream}")));
+    lost.extend(repaired.kept.iter().map(|p| format!("damaged file kept as {}", p.display())));
+    let report = StoreReportV1 { lost: Some(lost), ..StoreReportV1::new(&args.store, &repaired.now) };
+    output::document(args.output, &report, || text(&report, screen))?;
+    Ok(if repaired.is_empty() { Outcome::Nothing } else { Outcome::Found })
+}
+
 fn text(report: &StoreReportV1, screen: Screen) -> String {
     let painter = screen.painter();
     let head = if report.sound { painter.good("sound") } else { painter.alarm("damaged") };
     let mut out = format!(
-        "{head}: {} events of {} streams, {} bytes in {} segments, up to @{}\n",
-        report.events, report.streams, report.bytes, report.segments, report.last_position
+        "{head}: {} of {}, {} in {}, up to @{}\n",
+        many(report.events, "event"),
+        many(report.streams, "stream"),
+        many(report.bytes, "byte"),
+        many(report.segments.into(), "segment"),
+        report.last_position
     );
     out.push_str(&format!("chain: {}\n", report.last_hash));
     for broken in &report.breaks {
@@ -87,8 +117,15 @@ fn text(report: &StoreReportV1, screen: Screen) -> String {
     for damage in &report.damage {
         out.push_str(&format!("{} {damage}\n", painter.removed("damage:")));
     }
+    for lost in report.lost.iter().flatten() {
+        out.push_str(&format!("{} {lost}\n", painter.alarm("dropped:")));
+    }
     if !report.sound {
         out.push_str("`drift repair` keeps what can be read; copy the folder first\n");
     }
     out
+}
+
+fn many(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
