@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         schemas: args.schemas.as_deref(),
         namespace: args.scope.namespace.as_deref(),
         reach: if args.scope.all_namespaces { Reach::All } else { Reach::Declared },
-        extras: if args.no_extra { Extras::Omit } else { Extras::InDeclaredNamespaces },
+        extras: if args.scope.no_extra { Extras::Omit } else { Extras::InDeclaredNamespaces },
         selector: args.scope.selector.as_ref(),
     })
     .await?;

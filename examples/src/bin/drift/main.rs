@@ -11,6 +11,7 @@ mod diff;
 mod external;
 mod failure;
 mod findings;
+mod health;
 mod history;
 mod inputs;
 mod kinds;
@@ -82,6 +83,7 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
         Command::Timeline(args) => timeline::run(args, screen).await,
         Command::Show(args) => show::run(args).await,
         Command::History(args) => history::run(args, screen).await,
+        Command::Health(args) => health::run(args, screen).await,
         Command::Verify(args) => verify::run(args, screen),
         Command::Repair(args) => verify::repair(args, screen),
     }
