@@ -118,8 +118,7 @@ impl Ingest {
     /// - Another uid is another incarnation in the same stream.
     /// - What a full listing does not bring is gone, unless something of the listing could not be read; when it went is
     ///   not known, only when it was missed.
-    /// - Checkpoints are kept when something was appended since the one before, and the first in any case: a source that
-    ///   stays quiet leaves no trace.
+    /// - Checkpoints are kept when something was appended since the one before: a quiet source leaves no trace.
     pub fn step(&mut self, observation: Observation) -> Vec<Append> {
         self.undo.state.get_or_insert_with(|| self.state.clone());
         match observation {
@@ -277,8 +276,7 @@ impl Ingest {
     }
 
     fn checkpoint(&mut self, cursor: Cursor) -> Option<Append> {
-        // The first is kept though nothing is told yet: it says that first listings began, which a kill may cut off.
-        if !std::mem::take(&mut self.state.dirty) && self.state.cursor.is_some() {
+        if !std::mem::take(&mut self.state.dirty) {
             return None;
         }
         let origin = Origin { source: Arc::clone(&self.source), cursor: Some(cursor), ..Origin::default() };
