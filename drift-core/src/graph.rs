@@ -388,6 +388,34 @@ impl DependencyGraph {
         edges
     }
 
+    /// Returns every edge that ever led from a resource, sorted; of equal ones the newest.
+    pub fn ever_from(&self, key: &ResourceKey) -> Vec<Edge<'_>> {
+        self.ever(self.ids.get(key).map(|id| &self.vertices[*id as usize].out))
+    }
+
+    /// Returns every edge that ever led to a resource, sorted; of equal ones the newest.
+    pub fn ever_to(&self, key: &ResourceKey) -> Vec<Edge<'_>> {
+        self.ever(self.ids.get(key).map(|id| &self.vertices[*id as usize].into))
+    }
+
+    fn ever(&self, records: Option<&Vec<u32>>) -> Vec<Edge<'_>> {
+        let mut found = BTreeMap::new();
+        for n in records.into_iter().flatten() {
+            let r = &self.records[*n as usize];
+            let edge = Edge {
+                from: &self.keys[r.from as usize],
+                to: &self.keys[r.to as usize],
+                relation: r.relation,
+                evidence: &r.evidence,
+                since: r.since,
+                until: r.until,
+                is_dangling: !self.lives(r.to, Until::End),
+            };
+            found.insert((edge.relation, edge.from, edge.to, edge.evidence), edge);
+        }
+        found.into_values().collect()
+    }
+
     /// Returns all edges at a time, sorted.
     pub fn edges(&self, until: Until) -> Vec<Edge<'_>> {
         let all = 0..u32::try_from(self.records.len()).expect("fewer than 2³² edges fit in memory");

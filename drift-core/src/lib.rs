@@ -4,6 +4,7 @@
 //! bytes. Sources of observations live in `drift-sources`, stores and reports in `drift-sinks`.
 
 mod diff;
+pub mod cause;
 pub mod drift;
 mod event;
 mod finding;
