@@ -9,6 +9,7 @@ pub mod drift;
 mod event;
 mod finding;
 pub mod graph;
+pub mod health;
 pub mod ingest;
 mod key;
 mod object;
@@ -21,6 +22,8 @@ mod sink;
 mod source;
 mod store;
 mod stream;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};

@@ -1,6 +1,7 @@
 //! Who owns which field: `metadata.managedFields` as path sets.
 
 mod field_set;
+mod view;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use field_set::{FieldSet, FieldSetError};
+pub(crate) use view::{OwnerEntry, OwnerView};
 
 use crate::object::{Node, Object};
 use crate::path::FieldPath;

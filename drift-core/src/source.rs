@@ -54,6 +54,7 @@ pub trait Source: Send + Sync + Debug {
 
     /// Observes from the start, or from a checkpoint that it gave earlier.
     ///
-    /// After resuming, an observation may come again; none is left out without a [`crate::Observation::Gap`].
+    /// After resuming, an observation may come again; none is left out without a [`crate::Observation::Gap`]. A checkpoint
+    /// may be given within a listing; after resuming there, the listing comes again from its start.
     fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>>;
 }

@@ -76,8 +76,12 @@ impl Scope {
 
     /// Tells whether some resource may lie in both scopes.
     pub fn meets(&self, other: &Self) -> bool {
+        let kinds = match (&self.kind, &other.kind) {
+            (Some((g, k)), Some((h, l))) => g == h && (k == l || k.is_empty() || l.is_empty()),
+            _ => true,
+        };
         self.cluster == other.cluster
-            && (self.kind.is_none() || other.kind.is_none() || self.kind == other.kind)
+            && kinds
             && (self.namespace.is_empty() || other.namespace.is_empty() || self.namespace == other.namespace)
     }
 }

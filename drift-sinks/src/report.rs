@@ -4,6 +4,7 @@
 //! the same input gives the same bytes. Values of Secrets are cut here once more, although the engine has cut them
 //! already: a report is what people paste into tickets.
 
+mod finding;
 mod json;
 mod markdown;
 mod redaction;
@@ -15,6 +16,7 @@ mod value;
 mod words;
 mod yaml;
 
+pub use finding::{FindingV1, finding_line};
 pub use json::{ChangeV1, DeclarationV1, DriftReportV1, KeyV1, OwnerV1, ResourceV1, SummaryV1};
 pub use markdown::markdown;
 pub use redaction::{REDACTED, redacted};
@@ -30,6 +32,9 @@ pub const API_VERSION: &str = "drift/v1";
 
 /// The JSON Schema of [`DriftReportV1`].
 pub const DRIFT_REPORT_SCHEMA: &str = include_str!("../schemas/drift-report.v1.schema.json");
+
+/// The JSON Schema of [`FindingV1`].
+pub const FINDING_SCHEMA: &str = include_str!("../schemas/finding.v1.schema.json");
 
 /// What of a report is shown besides what counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

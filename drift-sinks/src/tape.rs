@@ -214,7 +214,9 @@ impl TapeWriter {
         let out = BufWriter::with_capacity(64 << 10, self.file.try_clone()?);
         Ok(match self.format {
             TapeFormat::Plain => Part::Plain(out),
-            TapeFormat::Gzip => Part::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default())),
+            TapeFormat::Gzip => {
+                Part::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default()))
+            }
             TapeFormat::Zstd => {
                 let mut out = zstd::stream::write::Encoder::new(out, 3)?;
                 out.include_checksum(true)?;

@@ -65,7 +65,7 @@ pub struct KubernetesOptions {
     pub concurrent_lists: usize,
     /// Time between two comparisons of all names and versions with what the watch made known; `None` for never.
     pub full_comparison: Option<Duration>,
-    /// How long a difference may be a change that is still on its way.
+    /// After how much silence of a watch a difference is no longer a change that is still on its way.
     pub settle: Duration,
     /// How long a watch is asked to last.
     pub watch_time: Duration,

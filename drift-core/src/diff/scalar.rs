@@ -29,13 +29,16 @@ fn both<T: PartialEq>(a: Node<'_>, b: Node<'_>, read: impl Fn(Node<'_>) -> Optio
 }
 
 /// Reads a quantity, which manifests also write as a bare number: `cpu: 1`.
+///
+/// The API server rounds the amounts of resource lists up to thousandths: `0.0001` lives as `1m`.
 fn quantity(n: Node<'_>) -> Option<Quantity> {
-    match n.kind() {
+    let read: Option<Quantity> = match n.kind() {
         Kind::Str => n.as_str()?.parse().ok(),
         Kind::Int => n.as_i64()?.to_string().parse().ok(),
         Kind::Float => n.as_f64()?.to_string().parse().ok(),
         _ => None,
-    }
+    };
+    read.map(Quantity::ceil_milli)
 }
 
 /// Go's base64 reader passes over line ends, which manifests have from `base64` without `-w0`.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::key::ResourceKey;
 use crate::object::Object;
-use crate::ownership::ManagedFields;
+use crate::ownership::OwnerView;
 use crate::schema::{SchemaSet, Scope};
 
-use super::applier::{Applier, votes, winner};
+use super::applier::{self, Applier};
 use super::controllers;
 use super::report::{Basis, Declaration, DriftReport, ResourceDrift, Status};
 use super::resource::{Context, compare_object, creator};
@@ -137,15 +137,11 @@ impl<'a> Estate<'a> {
 
     /// Finds the manager that applies most of the estate.
     fn applier(&self) -> Option<Applier> {
-        let mut all: BTreeMap<Applier, usize> = BTreeMap::new();
-        for (key, (wanted, _)) in &self.desired {
-            let Some(live) = self.find(key) else { continue };
-            // One vote an object: a huge one counts no more than a small one.
-            if let Some(applier) = winner(&votes(&wanted.object, &ManagedFields::of(live))) {
-                *all.entry(applier).or_default() += 1;
-            }
-        }
-        winner(&all)
+        // One vote an object: a huge one counts no more than a small one.
+        let of_one = |(key, (wanted, _)): (&ResourceKey, &(&DesiredObject, usize))| {
+            applier::of_object(&wanted.object, &OwnerView::of(self.find(key)?))
+        };
+        applier::of_most(self.desired.iter().filter_map(of_one))
     }
 
     fn resource(&self, key: &ResourceKey, wanted: &DesiredObject, context: &Context<'_>) -> ResourceDrift {

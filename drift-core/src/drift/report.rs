@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::key::{ResourceKey, SourceRevision};
-use crate::ownership::Operation;
+use crate::ownership::{Operation, OwnerEntry};
 use crate::path::FieldPath;
 
 /// How a resource as a whole stands.
@@ -150,6 +150,17 @@ pub struct Owner {
     pub subresource: Arc<str>,
     /// When, in whole seconds; `scale` entries have none.
     pub time: Option<jiff::Timestamp>,
+}
+
+impl Owner {
+    pub(super) fn of(entry: &OwnerEntry<'_>) -> Self {
+        Self {
+            manager: entry.shared_manager(),
+            operation: entry.operation,
+            subresource: entry.subresource.into(),
+            time: entry.time(),
+        }
+    }
 }
 
 /// One field that differs.

@@ -1,15 +1,13 @@
 //! One declared object against the live one.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use crate::diff::{Difference, Mode, Walk};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
-use crate::ownership::ManagedFields;
+use crate::ownership::OwnerView;
 use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
+use std::collections::BTreeSet;
 
-use super::applier::{Applier, votes, winner};
+use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
 use super::verdict::{Evidence, Verdict};
@@ -183,9 +181,9 @@ fn judge(
     context: &Context<'_>,
     result: &mut ResourceDrift,
 ) {
-    let managed = ManagedFields::of(live);
-    if managed.unreadable() > 0 {
-        result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable()));
+    let managed = OwnerView::of(live);
+    if managed.unreadable > 0 {
+        result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable));
     }
     let applier = find_applier(desired, &managed, context);
     let applied = last_applied(live, &managed, applier.as_ref());
@@ -239,25 +237,24 @@ fn change(d: Difference<'_>, verdict: Verdict, hides: bool) -> DriftChange {
     }
 }
 
-fn find_applier(desired: &Object, managed: &ManagedFields, context: &Context<'_>) -> Option<Applier> {
+fn find_applier(desired: &Object, managed: &OwnerView<'_>, context: &Context<'_>) -> Option<Applier> {
     match &context.applier {
-        Some(applier) if managed.entries().iter().any(|e| applier.is(e)) => Some(applier.clone()),
+        Some(applier) if managed.entries.iter().any(|e| applier.is(e)) => Some(applier.clone()),
         // Another operation of the same manager is still the same tool.
         Some(applier) => {
-            let same =
-                managed.entries().iter().find(|e| e.manager == applier.manager && e.subresource.is_empty());
-            same.map(|e| Applier { manager: Arc::clone(&e.manager), operation: e.operation })
+            let mut own = managed.entries.iter().filter(|e| e.subresource.is_empty());
+            own.find(|e| *e.manager == *applier.manager).map(Applier::of)
         }
-        None => winner(&votes(desired, managed)),
+        None => applier::of_object(desired, managed),
     }
 }
 
 /// Reads what was applied last from the annotation, if the applier is the one who wrote it.
-fn last_applied(live: &Object, managed: &ManagedFields, applier: Option<&Applier>) -> Option<Doc> {
+fn last_applied(live: &Object, managed: &OwnerView<'_>, applier: Option<&Applier>) -> Option<Doc> {
     let text = live.annotation(LAST_APPLIED)?;
     let path = crate::path::FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
     let mut writers = managed.owners(&path).peekable();
-    if writers.peek().is_some() && !writers.any(|e| applier.is_some_and(|a| a.manager == e.manager)) {
+    if writers.peek().is_some() && !writers.any(|e| applier.is_some_and(|a| *a.manager == *e.manager)) {
         return None;
     }
     let doc = Doc::from_json(text.as_bytes()).ok()?;
@@ -266,12 +263,7 @@ fn last_applied(live: &Object, managed: &ManagedFields, applier: Option<&Applier
 
 /// Returns the manager that created an object, by its oldest entry.
 pub(super) fn creator(live: &Object) -> Option<Owner> {
-    let managed = ManagedFields::of(live);
-    let oldest = managed.entries().iter().filter(|e| e.subresource.is_empty()).min_by_key(|e| e.time)?;
-    Some(Owner {
-        manager: Arc::clone(&oldest.manager),
-        operation: oldest.operation,
-        subresource: Arc::clone(&oldest.subresource),
-        time: oldest.time,
-    })
+    let owners = OwnerView::of(live);
+    let own = owners.entries.iter().filter(|e| e.subresource.is_empty());
+    own.min_by_key(|e| e.time()).map(Owner::of)
 }

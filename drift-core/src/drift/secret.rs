@@ -6,12 +6,7 @@ use serde_json::Value;
 
 use crate::object::{Doc, DocBuilder, Node, Object};
 use crate::path::{FieldPath, PathElement};
-
-/// What a report shows in place of a value.
-pub(super) const SHOWN: &str = "<redacted>";
-
-/// What a redacted value begins with; see [`crate::redact`].
-const REDACTED: &str = "redacted:";
+use crate::redact::{SHOWN, is_redacted};
 
 pub(super) fn is_secret(object: &Object) -> bool {
     object.kind() == "Secret" && object.group().is_empty()
@@ -19,7 +14,7 @@ pub(super) fn is_secret(object: &Object) -> bool {
 
 /// Tells whether two values of Secrets cannot be compared because just one of them is redacted.
 pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
-    let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(|s| s.starts_with(REDACTED));
+    let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(is_redacted);
     desired.is_some() && live.is_some() && redacted(desired) != redacted(live)
 }
 
@@ -43,7 +38,7 @@ pub(super) fn fold(object: &Object) -> Option<Doc> {
         builder.key(child.key());
         match child.as_str() {
             // A redacted text stands for the bytes already.
-            Some(s) if s.starts_with(REDACTED) => builder.str(s),
+            Some(s) if is_redacted(s) => builder.str(s),
             Some(s) => builder.str(&STANDARD.encode(s)),
             None => builder.node(child),
         }
@@ -75,11 +70,11 @@ mod tests {
     #[test]
     fn string_data_wins_over_data_and_keeps_redacted_text() {
         let secret = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},
-            "data":{"a":"b2xk","b":"Yg=="},"stringData":{"a":"new","c":"redacted:00"}});
+            "data":{"a":"b2xk","b":"Yg=="},"stringData":{"a":"new","c":"redacted:00112233445566778899aabbccddeeff"}});
         let folded = fold(&Object::new(Doc::from_value(&secret).unwrap()).unwrap()).unwrap();
         assert_eq!(
             folded.root().get("data").unwrap().to_value(),
-            json!({"a":"bmV3","b":"Yg==","c":"redacted:00"})
+            json!({"a":"bmV3","b":"Yg==","c":"redacted:00112233445566778899aabbccddeeff"})
         );
         assert!(folded.root().get("stringData").is_none());
     }

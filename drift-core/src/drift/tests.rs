@@ -278,7 +278,7 @@ fn secrets_are_compared_and_not_shown() {
     );
     check(
         secret("stringData", "geheim"),
-        secret("data", "redacted:00"),
+        secret("data", "redacted:00112233445566778899aabbccddeeff"),
         &["Secret/default/s InSync", "note: `.data.password` cannot be compared: one side is redacted"],
     );
 }

@@ -1,10 +1,8 @@
 //! The table: from a difference, its owners and what was applied last to a verdict.
 
-use std::sync::Arc;
-
 use crate::diff::{Difference, same_scalar};
 use crate::object::{Doc, Kind, Node};
-use crate::ownership::{ManagedFields, ManagedFieldsEntry, Operation};
+use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::ScalarKind;
 
@@ -15,7 +13,7 @@ use super::report::{CauseClass, Class, Op, Owner, Row};
 /// What is known of one live object besides its fields.
 pub(super) struct Evidence<'a> {
     pub(super) kind: &'a str,
-    pub(super) managed: &'a ManagedFields,
+    pub(super) managed: &'a OwnerView<'a>,
     pub(super) applier: Option<&'a Applier>,
     /// What the applier applied last, where an annotation says so and the applier wrote that annotation.
     pub(super) last_applied: Option<&'a Doc>,
@@ -37,7 +35,7 @@ impl Evidence<'_> {
     /// Judges a difference; `None` where it is none that counts and nobody would want to see it.
     pub(super) fn judge(&self, d: &Difference<'_>) -> Option<Verdict> {
         let entry = self.owner(&d.path);
-        let owner = entry.map(to_owner);
+        let owner = entry.map(Owner::of);
         match (d.desired, d.live) {
             (Some(desired), Some(live)) => Some(self.replaced(d, desired, live, entry)),
             (Some(_), None) => Some(self.removed(d)),
@@ -51,16 +49,16 @@ impl Evidence<'_> {
     }
 
     /// Returns the owner that wrote last: rather not the applier, then the newest.
-    fn owner<'s>(&'s self, path: &'s FieldPath) -> Option<&'s ManagedFieldsEntry> {
-        let rank = |e: &&'s ManagedFieldsEntry| {
+    fn owner<'s>(&'s self, path: &'s FieldPath) -> Option<&'s OwnerEntry<'s>> {
+        let rank = |e: &&'s OwnerEntry<'s>| {
             let foreign = self.applier.is_none_or(|a| !a.is(e));
             // `scale` entries carry no time and are made by the newest writers of replicas.
-            (foreign, &*e.subresource == "scale", e.time)
+            (foreign, e.subresource == "scale", e.time())
         };
-        self.managed.owners(path).filter(|e| &*e.subresource != "status").max_by_key(rank)
+        self.managed.owners(path).filter(|e| e.subresource != "status").max_by_key(rank)
     }
 
-    fn is_applier(&self, entry: &ManagedFieldsEntry) -> bool {
+    fn is_applier(&self, entry: &OwnerEntry<'_>) -> bool {
         self.applier.is_some_and(|a| a.is(entry))
     }
 
@@ -69,10 +67,10 @@ impl Evidence<'_> {
         d: &Difference<'_>,
         desired: Node<'_>,
         live: Node<'_>,
-        entry: Option<&ManagedFieldsEntry>,
+        entry: Option<&OwnerEntry<'_>>,
     ) -> (Op, Class, Row) {
         let Some(entry) = entry else { return (Op::Replace, Class::Changed, Row::DifferentByOther) };
-        if controllers::owns_declared(&to_owner(entry), self.kind, &d.path) {
+        if controllers::owns_declared(&Owner::of(entry), self.kind, &d.path) {
             return (Op::Replace, Class::Managed, Row::ControllersOwn);
         }
         if !self.is_applier(entry) {
@@ -97,11 +95,11 @@ impl Evidence<'_> {
         &self,
         d: &Difference<'_>,
         live: Node<'_>,
-        entry: Option<&ManagedFieldsEntry>,
+        entry: Option<&OwnerEntry<'_>>,
     ) -> Option<(Op, Class, Row)> {
         let changed = if d.default.is_some() { Row::DefaultChanged } else { Row::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d) };
-        if controllers::owns_undeclared(&to_owner(entry), self.kind, &d.path) {
+        if controllers::owns_undeclared(&Owner::of(entry), self.kind, &d.path) {
             return Some((Op::Add, Class::Managed, Row::ControllersOwn));
         }
         if !self.is_applier(entry) {
@@ -124,7 +122,7 @@ impl Evidence<'_> {
         if controllers::is_bookkeeping(&d.path) {
             return Some((Op::Add, Class::Managed, Row::ControllersOwn));
         }
-        if self.managed.is_empty() {
+        if self.managed.entries.is_empty() {
             return Some((Op::Add, Class::Added, Row::AddedByNobody));
         }
         // The scale subresource leaves no owner where nobody owned replicas before.
@@ -140,7 +138,7 @@ impl Evidence<'_> {
         lookup(self.last_applied?.root(), path)
     }
 
-    fn cause(&self, class: Class, entry: Option<&ManagedFieldsEntry>, path: &FieldPath) -> CauseClass {
+    fn cause(&self, class: Class, entry: Option<&OwnerEntry<'_>>, path: &FieldPath) -> CauseClass {
         let image = matches!(path.elements().last(), Some(PathElement::Field(f)) if &**f == "image");
         match (class, entry) {
             (Class::PendingSync, _) if image => CauseClass::OutdatedImage,
@@ -149,22 +147,13 @@ impl Evidence<'_> {
             (Class::Managed, _) => CauseClass::ProviderVariation,
             (_, None) => CauseClass::Unknown,
             (_, Some(e))
-                if self.autoscaled && &*e.subresource == "scale" && !controllers::is_by_hand(&e.manager) =>
+                if self.autoscaled && e.subresource == "scale" && !controllers::is_by_hand(e.manager) =>
             {
                 CauseClass::AutomationInconsistency
             }
-            (_, Some(e)) if controllers::is_by_hand(&e.manager) => CauseClass::ManualChange,
+            (_, Some(e)) if controllers::is_by_hand(e.manager) => CauseClass::ManualChange,
             (_, Some(_)) => CauseClass::AutomationInconsistency,
         }
-    }
-}
-
-fn to_owner(entry: &ManagedFieldsEntry) -> Owner {
-    Owner {
-        manager: Arc::clone(&entry.manager),
-        operation: entry.operation,
-        subresource: Arc::clone(&entry.subresource),
-        time: entry.time,
     }
 }
 

@@ -21,12 +21,8 @@ impl Ingest {
     /// When the store cannot be read.
     pub async fn load(source: &str, redactor: Redactor, store: &dyn EventStore) -> Result<Self, StoreError> {
         let mut ingest = Self::new(source, redactor);
-        let mut told = Position::START;
         for stream in store.streams().await? {
             let Some(head) = store.head(&stream, None).await? else { continue };
-            if *head.origin.source == *source && head.body != EventBody::Checkpoint {
-                told = told.max(head.position);
-            }
             ingest.learn_end(store, &stream, &head).await?;
         }
         let checkpoint = ingest.learn_own(store).await?;
@@ -37,7 +33,6 @@ impl Ingest {
                 ingest.learn_fact(&event);
             }
         }
-        ingest.state.dirty = told > checkpoint.unwrap_or(Position::START);
         ingest.commit();
         Ok(ingest)
     }

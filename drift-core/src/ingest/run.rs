@@ -148,12 +148,6 @@ fn one_batch(mut parts: Vec<Append>) -> Vec<Append> {
 }
 
 impl Ingest {
-    /// Forgets what an earlier run left undone: the source starts anew.
-    fn restart(&mut self) {
-        self.roll_back();
-        self.state.relists.clear();
-    }
-
     /// Learns what others appended to streams.
     async fn catch_up(
         &mut self,

@@ -159,7 +159,8 @@ impl EmbeddedStore {
         // What a killed writer left unsynced counts from now on.
         log.sync().map_err(failed())?;
         let mut mark = MarkFile::open(path)?;
-        mark.set(Mark { segment, length, next: chain.next }).map_err(unavailable("noting what is acknowledged"))?;
+        mark.set(Mark { segment, length, next: chain.next })
+            .map_err(unavailable("noting what is acknowledged"))?;
         let acknowledged = Arc::new(AtomicU64::new(open::last(&chain).get()));
         let reader = Arc::new(Reader::new(catalog, options.memory_bytes));
         let (mut codec, mut sampler) = (Codec::new()?, Sampler::default());
@@ -174,6 +175,7 @@ impl EmbeddedStore {
             log,
             segment,
             length,
+            indexed: length,
             chain,
             mark,
             codec,
@@ -184,7 +186,8 @@ impl EmbeddedStore {
             poisoned: None,
         };
         let (commands, received) = mpsc::channel();
-        let thread = std::thread::Builder::new().name("drift-store".into()).spawn(move || writer.run(&received));
+        let thread =
+            std::thread::Builder::new().name("drift-store".into()).spawn(move || writer.run(&received));
         let thread = thread.map_err(unavailable("starting the writer's thread"))?;
         let writer = Handle { commands: Some(commands), thread: Some(thread), _lock: lock };
         Ok(Self { path: path.to_owned(), reader, acknowledged, writer: Some(writer), recovered })

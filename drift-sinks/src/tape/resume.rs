@@ -38,7 +38,8 @@ pub(super) fn end(mut file: &File, path: &Path, format: TapeFormat) -> Result<En
             Ok(()) => sound = input.at,
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
                 let end = tail.end(sound);
-                return end.ok_or_else(|| damaged(sound, "begins an unfinished part that is too large to mend"));
+                return end
+                    .ok_or_else(|| damaged(sound, "begins an unfinished part that is too large to mend"));
             }
             Err(_) => return Err(damaged(sound, "begins a damaged part")),
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use drift_core::{
-    Append, EventBody, EventStore, EventStoreExt, ExpectedRevision, MemoryStore, Position, Revision, StoreError,
-    StreamId,
+    Append, EventBody, EventStore, EventStoreExt, ExpectedRevision, MemoryStore, Position, Revision,
+    StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use futures::executor::block_on;
@@ -149,7 +149,11 @@ fn a_conflict_in_one_stream_of_a_batch_appends_nothing() {
     let store = EmbeddedStore::open(dir.path()).unwrap();
     block_on(store.append(one("web", 1))).unwrap();
     let mut batch = one("other", 1);
-    batch.push(Append { stream: stream("web"), expected: ExpectedRevision::Empty, events: vec![event("web", 2)] });
+    batch.push(Append {
+        stream: stream("web"),
+        expected: ExpectedRevision::Empty,
+        events: vec![event("web", 2)],
+    });
     assert!(matches!(block_on(store.append(batch)), Err(StoreError::Conflict { .. })));
     assert_eq!(block_on(store.streams()).unwrap(), [stream("web")]);
     assert_eq!(block_on(store.append(vec![])).unwrap(), []);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use drift_core::{
-    Actor, Append, Doc, Event, EventBody, ExpectedRevision, NewEvent, Object, Origin, ResourceKey, StreamId, Uid,
+    Actor, Append, Doc, Event, EventBody, ExpectedRevision, NewEvent, Object, Origin, ResourceKey, StreamId,
+    Uid,
 };
 use drift_sinks::store::embedded::EmbeddedOptions;
 use serde_json::json;

@@ -14,7 +14,8 @@ fn line(object: &Doc, event: TapeEvent) -> TapeLine<'_> {
 }
 
 fn object(n: usize) -> Doc {
-    Doc::from_value(&serde_json::json!({"kind": "Deployment", "metadata": {"name": format!("web-{n}")}})).unwrap()
+    Doc::from_value(&serde_json::json!({"kind": "Deployment", "metadata": {"name": format!("web-{n}")}}))
+        .unwrap()
 }
 
 fn text(n: usize) -> String {

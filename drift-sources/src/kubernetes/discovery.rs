@@ -254,7 +254,7 @@ mod tests {
         let found = found.without_duplicates();
         let ids: Vec<_> =
             found.kinds.values().map(|s| format!("{} {}", s.target.id(), s.target.version)).collect();
-        assert_eq!(ids, ["events v1", "hpas.autoscaling v2"]);
+        assert_eq!(ids, ["Event/events v1", "HPA.autoscaling/hpas v2"]);
         assert_eq!(found.kinds[&("autoscaling".to_owned(), "hpas".to_owned())].versions.len(), 2);
         assert_eq!(found.broken.keys().collect::<Vec<_>>(), ["metrics.example.com"]);
     }

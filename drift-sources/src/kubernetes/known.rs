@@ -13,6 +13,8 @@ pub(crate) struct Known {
     versions: HashMap<Box<str>, ResourceVersion>,
     /// Whether a whole listing is in it; not so after resuming from a cursor.
     complete: bool,
+    /// Where it resumed: what changed after it must have been told, what did not is not known here.
+    since: Option<ResourceVersion>,
     /// While a comparison runs: what was removed since it began.
     removed: Option<HashMap<Box<str>, ResourceVersion>>,
 }
@@ -33,6 +35,11 @@ pub(crate) fn name_of(object: &Object) -> Box<str> {
 }
 
 impl Known {
+    /// Knows nothing yet, and goes on from a version.
+    pub(crate) fn resumed(since: ResourceVersion) -> Self {
+        Self { since: Some(since), ..Self::default() }
+    }
+
     /// Forgets everything: a listing begins.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
@@ -76,17 +83,10 @@ impl Known {
         self.removed = None;
     }
 
-    /// Compares with a listing at a version; after a resume takes it as what is known instead.
+    /// Compares with a listing at a version; the first one after a resume tells only of changes since.
     pub(crate) fn suspects(&mut self, listed: Vec<Listed>, at: &ResourceVersion) -> Vec<Suspect> {
         if !self.complete {
-            for entry in listed {
-                let removed = self.removed.as_ref().is_some_and(|r| r.contains_key(&entry.name));
-                if !removed {
-                    self.versions.entry(entry.name).or_insert(entry.version);
-                }
-            }
-            self.complete = true;
-            return Vec::new();
+            return self.complete_with(listed, at);
         }
         let mut suspects = Vec::new();
         let mut names = std::collections::HashSet::with_capacity(listed.len());
@@ -100,6 +100,25 @@ impl Known {
         }
         suspects.retain(|s| !self.explains(s, at));
         suspects.sort_by(|a, b| a.name.cmp(&b.name));
+        suspects
+    }
+
+    /// Takes a listing as what is known, but for what changed since the resume and was not told.
+    fn complete_with(&mut self, listed: Vec<Listed>, at: &ResourceVersion) -> Vec<Suspect> {
+        let mut suspects = Vec::new();
+        for Listed { name, version } in listed {
+            let newer =
+                self.since.as_ref().is_some_and(|since| version.order(since) == Some(Ordering::Greater));
+            let removed = self.removed.as_ref().is_some_and(|removed| removed.contains_key(&name));
+            if newer {
+                let known = self.versions.get(&name).cloned();
+                suspects.push(Suspect { name, listed: Some(version), known });
+            } else if !removed {
+                self.versions.entry(name).or_insert(version);
+            }
+        }
+        self.complete = true;
+        suspects.retain(|s| !self.explains(s, at));
         suspects
     }
 
@@ -184,11 +203,17 @@ mod tests {
 
     #[test]
     fn after_a_resume_the_first_listing_is_the_base() {
-        let mut known = Known::default();
+        let mut known = Known::resumed(v("8"));
         known.applied("x/a".into(), v("15"));
         known.comparison_begins();
         known.deleted("x/b".into(), v("16"));
-        assert!(known.suspects(listed(&[("x/a", "5"), ("x/b", "6"), ("x/c", "7")]), &v("13")).is_empty());
+        let listing = listed(&[("x/a", "5"), ("x/b", "6"), ("x/c", "7"), ("x/d", "9")]);
+        let suspects = known.suspects(listing, &v("13"));
+        assert_eq!(
+            suspects.iter().map(|s| &*s.name).collect::<Vec<_>>(),
+            ["x/d"],
+            "it changed since and was not told"
+        );
         assert_eq!(known.version("x/a"), Some(&v("15")));
         assert_eq!(known.version("x/b"), None);
         assert_eq!(known.version("x/c"), Some(&v("7")));

@@ -36,6 +36,7 @@ pub(crate) struct Supervisor {
     /// Not found once; what is not found twice in a row is taken as gone.
     absent: BTreeSet<String>,
     broken: BTreeSet<String>,
+    /// Whether kinds that come now were not there before.
     begun: bool,
 }
 
@@ -47,6 +48,7 @@ impl Supervisor {
         resume: Option<Progress>,
     ) -> Self {
         let unknown = resume.is_none();
+        let begun = resume.as_ref().is_some_and(|resume| !resume.marks.is_empty());
         Self {
             shared,
             options,
@@ -56,7 +58,7 @@ impl Supervisor {
             unknown,
             absent: BTreeSet::new(),
             broken: BTreeSet::new(),
-            begun: false,
+            begun,
         }
     }
 
@@ -146,7 +148,7 @@ impl Supervisor {
         if said.is_empty() {
             return Some(());
         }
-        let told = Message::Told { id: "".into(), before: None, said, after: None };
+        let told = Message::Told { id: "".into(), said, mark: None };
         self.shared.out.send(told).await.ok()
     }
 
@@ -224,7 +226,7 @@ impl Supervisor {
         let done = Observation::RelistDone { scope: scope.clone(), observed_at: now };
         let said = vec![Observation::Gap(gap), Observation::RelistStarted(scope), done];
         let id: Arc<str> = id.into();
-        let told = Message::Told { id: Arc::clone(&id), before: None, said, after: None };
+        let told = Message::Told { id: Arc::clone(&id), said, mark: None };
         if self.shared.out.send(told).await.is_ok() {
             let _ = self.shared.out.send(Message::Forget(id)).await;
         }

@@ -11,3 +11,15 @@ mod manifests;
 mod tape;
 #[cfg(feature = "manifests")]
 mod yaml;
+
+#[cfg(feature = "kubernetes")]
+mod fake_apiserver;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_soak;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_store;
+#[cfg(feature = "kubernetes")]
+#[path = "../shared/ledger.rs"]
+mod ledger;

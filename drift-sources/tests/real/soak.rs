@@ -134,6 +134,11 @@ pub(crate) fn restarts_compaction_and_kills() {
         })
         .await;
 
+        let mut reasons = std::collections::BTreeMap::<String, usize>::new();
+        for gap in &ledger.gaps {
+            *reasons.entry(format!("{:?}: {}", gap.reason, gap.message)).or_default() += 1;
+        }
+        println!("{reasons:#?} {:?}", ledger.errors);
         let produced = book.versions.lock().unwrap();
         let (recorded, excused) = ledger.assert_covers(produced.iter());
         println!(

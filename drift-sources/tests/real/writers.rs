@@ -18,7 +18,12 @@ pub(crate) struct Book {
 }
 
 /// Sends a request until there is an answer; returns status and body.
-pub(crate) async fn send(client: &kube::Client, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
+pub(crate) async fn send(
+    client: &kube::Client,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> (u16, Value) {
     loop {
         let media = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let bytes = body.map(|b| serde_json::to_vec(b).unwrap()).unwrap_or_default();

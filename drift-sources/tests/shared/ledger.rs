@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "two test programs use different parts of it")]
 //! What a store would hold of a source's observations, and whether it is all that the server produced.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,11 +26,19 @@ pub(crate) struct Ledger {
     pub(crate) checkpoints: u32,
     /// The last checkpoint that was kept.
     pub(crate) cursor: Option<Cursor>,
+    /// What was told twice in one run, outside of listings.
+    pub(crate) strays: Vec<Version>,
+    run: BTreeSet<Version>,
+    /// Whether something came since the last checkpoint.
+    pub(crate) unkept: bool,
     listing: BTreeMap<Scope, BTreeSet<ResourceKey>>,
+    /// Listings of which something could not be read: what they lack may be there.
+    torn: BTreeSet<Scope>,
 }
 
 impl Ledger {
     pub(crate) fn take(&mut self, item: Result<Observation, SourceError>) {
+        self.unkept = !matches!(item, Ok(Observation::Checkpoint(_)));
         match item {
             Err(error) => self.errors.push(error.to_string()),
             Ok(Observation::Applied(applied)) => {
@@ -53,10 +62,17 @@ impl Ledger {
             }
             Ok(Observation::RelistDone { scope, .. }) => {
                 let listed = self.listing.remove(&scope).expect("a listing ends that began");
-                self.live.retain(|key, _| !scope.contains(key) || listed.contains(key));
+                if !self.torn.remove(&scope) {
+                    self.live.retain(|key, _| !scope.contains(key) || listed.contains(key));
+                }
             }
             Ok(Observation::Happened(_)) => self.happened += 1,
-            Ok(Observation::Gap(gap)) => self.gaps.push(gap),
+            Ok(Observation::Gap(gap)) => {
+                if self.listing.contains_key(&gap.scope) {
+                    self.torn.insert(gap.scope.clone());
+                }
+                self.gaps.push(gap);
+            }
             Ok(Observation::Checkpoint(cursor)) => {
                 self.checkpoints += 1;
                 self.cursor = Some(cursor);
@@ -66,12 +82,23 @@ impl Ledger {
     }
 
     fn record(&mut self, version: Version) {
+        let listed = self.listing.keys().any(|scope| scope.contains(&version.key));
+        if !self.run.insert(version.clone()) && !listed {
+            self.strays.push(version.clone());
+        }
         *self.recorded.entry(version).or_default() += 1;
     }
 
     /// The process dies: only what was kept stays.
     pub(crate) fn killed(&mut self) {
         self.listing.clear();
+        self.torn.clear();
+        self.run.clear();
+    }
+
+    /// Tells whether a listing is under way.
+    pub(crate) fn is_listing(&self) -> bool {
+        !self.listing.is_empty()
     }
 
     /// Versions told more than once; after a kill or a relist that is right, otherwise not.
@@ -88,7 +115,10 @@ impl Ledger {
     }
 
     /// Asserts that each version is recorded or lies in a recorded gap; returns how many are recorded and excused.
-    pub(crate) fn assert_covers<'a>(&self, produced: impl IntoIterator<Item = &'a Version>) -> (usize, usize) {
+    pub(crate) fn assert_covers<'a>(
+        &self,
+        produced: impl IntoIterator<Item = &'a Version>,
+    ) -> (usize, usize) {
         let (mut recorded, mut excused, mut lost) = (0, 0, Vec::new());
         for version in produced {
             if self.recorded.contains_key(version) {
@@ -99,6 +129,7 @@ impl Ledger {
                 lost.push(version);
             }
         }
+        assert!(self.strays.is_empty(), "told twice: {:?}", self.strays);
         let shown: Vec<_> = lost.iter().take(5).collect();
         assert!(
             lost.is_empty(),

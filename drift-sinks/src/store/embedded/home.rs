@@ -46,7 +46,9 @@ pub(super) fn enter(store: &Path) -> Result<Lock, StoreError> {
     let segments = super::segment::folder(store);
     std::fs::create_dir_all(&segments).map_err(failed())?;
     if !super::segment::list(store)?.is_empty() {
-        return Err(StoreError::Corrupt { what: format!("{} has segments and no store.json", store.display()) });
+        return Err(StoreError::Corrupt {
+            what: format!("{} has segments and no store.json", store.display()),
+        });
     }
     // Another one may have made it before the lock was ours.
     if !store.join("store.json").exists() {
@@ -78,14 +80,16 @@ fn fingerprint(key: &[u8; 32]) -> String {
 fn format(store: &Path) -> Result<Format, StoreError> {
     let path = store.join("store.json");
     let text = std::fs::read(&path).map_err(unavailable(&format!("reading {}", path.display())))?;
-    let corrupt = |e| StoreError::Corrupt { what: format!("{} is not what was written: {e}", path.display()) };
+    let corrupt =
+        |e| StoreError::Corrupt { what: format!("{} is not what was written: {e}", path.display()) };
     serde_json::from_slice(&text).map_err(corrupt)
 }
 
 /// Checks that this code knows the store's format.
 pub(super) fn check(store: &Path) -> Result<(), StoreError> {
     let found = format(store)?.format;
-    let numbers = found.split_once('.').and_then(|(a, b)| Some((a.parse::<u16>().ok()?, b.parse::<u16>().ok()?)));
+    let numbers =
+        found.split_once('.').and_then(|(a, b)| Some((a.parse::<u16>().ok()?, b.parse::<u16>().ok()?)));
     match numbers {
         Some((major, minor)) if major == VERSION.0 && minor <= VERSION.1 => Ok(()),
         _ => Err(StoreError::Unsupported { found, known: version(VERSION) }),
@@ -105,8 +109,14 @@ pub(super) fn key(store: &Path) -> Result<[u8; 32], StoreError> {
 
 /// Holds the store for one writer; released when dropped or when the process ends, however it does.
 #[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that another thread is just starting has a copy of the handle until it
+        // runs its program. Failing only means that the lock goes then.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Lock {
@@ -133,7 +143,7 @@ impl Lock {
         }
         let text = format!("process {}\n", std::process::id());
         file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(failed())?;
-        Ok(Self { _file: file })
+        Ok(Self(file))
     }
 }
 

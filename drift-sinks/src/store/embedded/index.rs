@@ -112,7 +112,8 @@ impl Index {
             varint(u64::from(run.count), &mut runs);
         }
         let runs = zstd::bulk::compress(&runs, 1).expect("zstd compresses any bytes into a buffer it sized");
-        let mut out = Vec::with_capacity(HEAD + self.frames.len() * FRAME + entries.len() * ENTRY + runs.len());
+        let mut out =
+            Vec::with_capacity(HEAD + self.frames.len() * FRAME + entries.len() * ENTRY + runs.len());
         out.extend_from_slice(MAGIC);
         let mut long = |n: u64| out.extend_from_slice(&n.to_le_bytes());
         long(u64::from(VERSION) | u64::from(self.number) << 32);

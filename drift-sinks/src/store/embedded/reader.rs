@@ -93,7 +93,8 @@ impl Reader {
     /// Returns the last dictionary of the open segment.
     pub(super) fn last_dictionary(&self) -> Result<Option<(u8, Dictionary)>, StoreError> {
         let Some((segment, log, number, offset)) = self.catalog().last_dictionary() else { return Ok(None) };
-        let content = self.dictionary(segment, &log, number).map_err(|what| corrupt(segment, offset, &what))?;
+        let content =
+            self.dictionary(segment, &log, number).map_err(|what| corrupt(segment, offset, &what))?;
         Ok(Some((number, content)))
     }
 
@@ -105,7 +106,9 @@ impl Reader {
         before: Option<&State>,
     ) -> Result<(Event, State), StoreError> {
         let mut state = match before {
-            Some(state) if place.back > 0 && state.revision + 1 == place.revision.get() => Some(state.clone()),
+            Some(state) if place.back > 0 && state.revision + 1 == place.revision.get() => {
+                Some(state.clone())
+            }
             _ => None,
         };
         if state.is_none() && place.back > 0 {
@@ -120,7 +123,7 @@ impl Reader {
 
     fn place(&self, stream: &StreamId, revision: u64) -> Result<Place, StoreError> {
         let wanted = Revision::new(revision);
-        let place = wanted.map_or(Ok(None), |r| self.catalog().from_revision(stream, r))?;
+        let place = wanted.map_or(Ok(None), |r| self.catalog().at_or_after(stream, r))?;
         place.filter(|p| Some(p.revision) == wanted).ok_or_else(|| StoreError::Corrupt {
             what: format!("revision {revision} of stream `{stream}` is needed and missing"),
         })
@@ -136,14 +139,16 @@ impl Reader {
         let records = self.records(place.segment, &place.log, place.offset)?;
         let record = records.records.get(usize::from(place.slot));
         let record = record.filter(|r| **records.stream(r) == *stream && r.revision == place.revision);
-        let wrong = |what: &str| corrupt(place.segment, place.offset, &format!("position {}: {what}", place.position));
+        let wrong = |what: &str| {
+            corrupt(place.segment, place.offset, &format!("position {}: {what}", place.position))
+        };
         let record = record.ok_or_else(|| wrong("another event is there than the index says"))?;
         decode(&records, record, place.position, before).map_err(|what| wrong(&what))
     }
 
     /// Returns the state of a stream, if its last event is in the open segment and can be read.
-    pub(super) fn open_state(&self, stream: &StreamId) -> Result<Option<State>, StoreError> {
-        let Some(place) = self.catalog().open_head(stream)? else { return Ok(None) };
+    pub(super) fn open_state(&self, (number, stream): (u32, &StreamId)) -> Result<Option<State>, StoreError> {
+        let Some(place) = self.catalog().open_head(number)? else { return Ok(None) };
         Ok(Some(self.event(stream, &place, None)?.1))
     }
 
@@ -163,7 +168,7 @@ impl Reader {
         let reader = Arc::clone(self);
         let (mut next, mut state) = (Some(from), None::<State>);
         std::iter::from_fn(move || {
-            let place = reader.catalog().from_revision(&stream, next.take()?);
+            let place = reader.catalog().at_or_after(&stream, next.take()?);
             let read = place.and_then(|place| {
                 let Some(place) = place.filter(|p| p.position <= until) else { return Ok(None) };
                 let (event, after) = reader.event(&stream, &place, state.as_ref())?;
@@ -230,6 +235,8 @@ impl Pass {
 
     fn read(&mut self, segment: u32, log: &Arc<File>, offset: u64) -> Result<Vec<Event>, StoreError> {
         let records = self.reader.records(segment, log, offset)?;
+        let number = |s| self.reader.catalog().number(s);
+        let numbers: Vec<_> = records.streams.iter().map(|s| number(s)).collect();
         let mut events = Vec::with_capacity(records.records.len());
         for (slot, record) in records.records.iter().enumerate() {
             let stream = records.stream(record);
@@ -246,9 +253,10 @@ impl Pass {
                 revision: record.revision,
                 position,
             };
-            let before = self.states.touch(stream);
+            let Some(number) = numbers[record.stream] else { continue };
+            let before = self.states.touch(number);
             let (event, after) = self.reader.event(stream, &place, before.as_ref())?;
-            self.states.put(Arc::clone(stream), after);
+            self.states.put(number, after);
             self.next = place.position.next();
             events.push(event);
         }
@@ -261,7 +269,7 @@ impl Pass {
         if !catalog.is_broken() || record.back == 0 {
             return Ok(true);
         }
-        Ok(catalog.from_revision(stream, record.revision)?.is_some_and(|p| p.revision == record.revision))
+        Ok(catalog.at_or_after(stream, record.revision)?.is_some_and(|p| p.revision == record.revision))
     }
 }
 
@@ -275,7 +283,9 @@ fn read_frame(
 ) -> Result<Records, StoreError> {
     let mut walk = Walk::new(log, offset, u64::MAX);
     match walk.next() {
-        Ok(Some((_, frame))) => records_of(&frame, codec, dictionaries).map_err(|what| corrupt(segment, offset, &what)),
+        Ok(Some((_, frame))) => {
+            records_of(&frame, codec, dictionaries).map_err(|what| corrupt(segment, offset, &what))
+        }
         Ok(None) => Err(corrupt(segment, offset, "the file ends here")),
         Err(Stop::Bad(bad)) => Err(corrupt(segment, offset, &bad.to_string())),
         Err(Stop::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -295,7 +305,8 @@ pub(super) fn records_of(
     dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
 ) -> Result<Records, String> {
     let body = frame.body(codec, dictionaries)?;
-    Records::parse(body, frame.header.first, frame.header.count).ok_or_else(|| "the frame holds no records".into())
+    Records::parse(body, frame.header.first, frame.header.count, &mut codec.names)
+        .ok_or_else(|| "the frame holds no records".into())
 }
 
 /// Decodes one event, given the state of its stream before it.
@@ -310,7 +321,8 @@ pub(super) fn decode(
 ) -> Result<(Event, State), String> {
     let before = before.filter(|_| record.back > 0);
     let object = before.and_then(|b| b.object.clone());
-    let event = wire::decode(records.event(record), object.as_ref().map(|o| o.doc())).map_err(|e| describe(&e))?;
+    let event =
+        wire::decode(records.event(record), object.as_ref().map(|o| o.doc())).map_err(|e| describe(&e))?;
     let same = event.stream == **records.stream(record) && event.revision == record.revision;
     if !same || event.position != position {
         return Err("the event says it is another one".into());
@@ -328,4 +340,3 @@ pub(super) fn carried(event: &Event) -> Option<Arc<Object>> {
         _ => None,
     }
 }
-

@@ -6,8 +6,8 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use drift_core::{
-    Append, Event, EventBody, EventStore, ExpectedRevision, Gap, GapReason, NewEvent, Origin, Position, Scope,
-    StoreError, StreamId,
+    Append, Event, EventBody, EventStore, ExpectedRevision, Gap, GapReason, NewEvent, Origin, Position,
+    Scope, StoreError, StreamId,
 };
 use futures::executor::block_on_stream;
 use jiff::Timestamp;
@@ -142,11 +142,10 @@ impl Repairer<'_> {
             Err(e) => return Err(unavailable(&format!("opening segment {number}"))(e)),
         };
         let acknowledged = mark.filter(|_| number == last).map_or(self.chain.next, |m| m.next);
-        if let Some(after) = survey.as_ref().and_then(|s| self.is_whole(s, number == last, mark)) {
-            if number != last || after.next >= acknowledged {
-                self.chain = after;
-                return Ok(());
-            }
+        let whole = survey.as_ref().and_then(|s| self.is_whole(s, number == last, mark));
+        if let Some(after) = whole.filter(|after| number != last || after.next >= acknowledged) {
+            self.chain = after;
+            return Ok(());
         }
         self.rewrite(number, survey, acknowledged)
     }
@@ -274,7 +273,8 @@ impl Repairer<'_> {
         let mut at = index.entries_at() as usize;
         for run in &index.runs {
             for _ in 0..run.count {
-                let entry = bytes.get(at..at + index::ENTRY).and_then(|e| e.try_into().ok()).map(Entry::parse);
+                let entry =
+                    bytes.get(at..at + index::ENTRY).and_then(|e| e.try_into().ok()).map(Entry::parse);
                 at += index::ENTRY;
                 let frame = entry.and_then(|e| Some((index.frames.get(e.frame as usize)?, e)));
                 let Some((frame, entry)) = frame else { continue };

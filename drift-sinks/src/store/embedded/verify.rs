@@ -76,8 +76,8 @@ struct Verifier {
     codec: Codec,
     states: States,
     dictionaries: Dictionaries,
-    /// Last revisions.
-    heads: HashMap<Arc<StreamId>, u64>,
+    /// Numbers and last revisions.
+    heads: HashMap<Arc<StreamId>, (u32, u64)>,
     /// Number of the segment at hand.
     segment: u32,
     broken: bool,
@@ -122,7 +122,8 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
     report.last_hash = blake3::Hash::from_bytes(chain.previous).to_hex().to_string();
     report.streams = heads.len() as u64;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
-        let what = format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
+        let what =
+            format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
         report.damage.push(Damage { segment, offset: 0, what });
     }
     Ok(report)
@@ -164,7 +165,10 @@ impl Verifier {
             self.damage(length, "the file ends before what was acknowledged");
         }
         self.frames(&log, length, durable.min(length), number == last)?;
-        self.index(store, length);
+        // One beside the last segment is of a writer that was killed before it began the next one; it is not used.
+        if number != last {
+            self.index(store, length);
+        }
         Ok(())
     }
 
@@ -234,16 +238,19 @@ impl Verifier {
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);
             let revision = record.revision.get();
-            let head = self.heads.insert(Arc::clone(stream), revision).unwrap_or(0);
+            let new = self.heads.len() as u32;
+            let entry = self.heads.entry(Arc::clone(stream)).or_insert((new, 0));
+            let (number, head) = (entry.0, std::mem::replace(&mut entry.1, revision));
             if revision != head + 1 && (revision <= head || !(self.broken || self.astray)) {
                 let what = format!("stream `{stream}` goes on at revision {revision}, not {}", head + 1);
                 self.damage(at, &what);
             }
             let missing = revision.saturating_sub(head + 1);
-            let before = self.states.touch(stream).filter(|s| s.revision + 1 == revision);
+            let before = self.states.touch(number).filter(|s| s.revision + 1 == revision);
             let unreadable = record.back > 0 && before.is_none() && (self.broken || self.astray);
             if missing > 0 || unreadable {
-                *self.report.incomplete.entry((**stream).clone()).or_default() += missing + u64::from(unreadable);
+                *self.report.incomplete.entry((**stream).clone()).or_default() +=
+                    missing + u64::from(unreadable);
             }
             if unreadable {
                 self.report.unreadable += 1;
@@ -252,7 +259,7 @@ impl Verifier {
             match decode(&records, record, Position::new(position), before.as_ref()) {
                 Ok((_, state)) => {
                     self.report.events += 1;
-                    self.states.put(Arc::clone(stream), state);
+                    self.states.put(number, state);
                 }
                 Err(what) => self.damage(at, &format!("position {position}: {what}")),
             }

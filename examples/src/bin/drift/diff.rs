@@ -1,6 +1,6 @@
 //! `drift diff`: what is declared against what is live.
 
-use drift_core::drift::DriftReport;
+use drift_core::drift::{DriftReport, Extras};
 use drift_sinks::report::{self, Layout, Shown, TextOptions};
 
 use crate::args::{DiffArgs, DiffFormat};
@@ -19,6 +19,7 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         schemas: args.schemas.as_deref(),
         namespace: args.scope.namespace.as_deref(),
         reach: if args.scope.all_namespaces { Reach::All } else { Reach::Declared },
+        extras: if args.scope.no_extra { Extras::Omit } else { Extras::InDeclaredNamespaces },
         selector: args.scope.selector.as_ref(),
     })
     .await?;

@@ -7,7 +7,6 @@ pub(crate) mod desired;
 pub(crate) mod live;
 pub(crate) mod schemas;
 
-use crate::failure::one_line;
 use crate::output::remark;
 
 /// What a reader should know of what was read, and whether that was all of it.
@@ -29,11 +28,6 @@ impl Notes {
         remark(&format!("error: {}", crate::words::plain(&text)));
         self.is_partial = true;
         self.texts.push(text);
-    }
-
-    /// Adds an error because of which a part was not looked at.
-    pub(crate) fn miss_because(&mut self, error: &dyn std::error::Error) {
-        self.miss(one_line(error));
     }
 
     /// Tells whether a part was not looked at.

@@ -6,20 +6,28 @@
 mod args;
 mod cluster;
 mod compared;
+mod demo;
 mod diff;
 mod external;
 mod failure;
+mod findings;
+mod health;
 mod history;
 mod inputs;
 mod kinds;
 mod lookback;
 mod moment;
 mod output;
+mod progress;
+mod record;
 mod recorded;
 mod selector;
 mod show;
+mod stop;
 mod timeline;
+mod verify;
 mod versions;
+mod watch;
 mod words;
 
 use std::process::ExitCode;
@@ -41,7 +49,7 @@ fn main() -> ExitCode {
         }
     };
     let codes = cli.exit_codes();
-    match run(cli) {
+    match run(&cli) {
         Ok(outcome) => codes.of(outcome),
         Err(failure) => {
             failure.print();
@@ -50,20 +58,33 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a command on a runtime of its own.
-fn run(cli: Cli) -> Result<Outcome, Failure> {
+/// Runs the command on a runtime of its own.
+fn run(cli: &Cli) -> Result<Outcome, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::new("cannot start").because(&e))?;
+    let screen = Screen::new(cli.color);
     runtime.block_on(async {
-        let screen = Screen::new(cli.color);
         match &cli.command {
-            Command::Diff(args) => diff::run(args, screen).await,
-            Command::Timeline(args) => timeline::run(args, screen).await,
-            Command::Show(args) => show::run(args).await,
-            Command::History(args) => history::run(args, screen).await,
-            _ => Err(Failure::new("this command is not built yet")),
+            Command::Demo(args) => demo::run(args, screen).await,
+            command => dispatch(command, screen).await,
         }
     })
+}
+
+/// Runs any command but the demo, which runs others.
+async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure> {
+    match command {
+        Command::Demo(_) => Err(Failure::new("the demo does not show itself")),
+        Command::Diff(args) => diff::run(args, screen).await,
+        Command::Record(args) => record::run(args).await,
+        Command::Watch(args) => watch::run(args, screen).await,
+        Command::Timeline(args) => timeline::run(args, screen).await,
+        Command::Show(args) => show::run(args).await,
+        Command::History(args) => history::run(args, screen).await,
+        Command::Health(args) => health::run(args, screen).await,
+        Command::Verify(args) => verify::run(args, screen),
+        Command::Repair(args) => verify::repair(args, screen),
+    }
 }

@@ -7,11 +7,13 @@ use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::{State, Until};
 use drift_core::{
-    Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, StoreError,
-    StreamId,
+    Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, Position,
+    StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use crate::args::RecordedArgs;
 use crate::failure::Failure;
@@ -71,9 +73,9 @@ impl Recorded {
         }
     }
 
-    /// Returns all events in order.
-    pub(crate) async fn all(&self) -> Result<Vec<Event>, Failure> {
-        self.store.read_all_to_end().await.map_err(|e| self.failed(&e))
+    /// Reads all events in order, one by one: a history may be larger than memory.
+    pub(crate) fn events(&self) -> BoxStream<'_, Result<Event, Failure>> {
+        self.store.read_all(Position::START).map(|e| e.map_err(|e| self.failed(&e))).boxed()
     }
 
     fn failed(&self, error: &StoreError) -> Failure {
@@ -168,7 +170,7 @@ pub(crate) async fn play(
 /// Returns the key with which `drift record` hashed the Secrets of a tape, if it lies beside it.
 ///
 /// Without it they cannot be compared with declared ones; any key will do then.
-fn tape_key(tape: &Path) -> Result<[u8; 32], Failure> {
+pub(crate) fn tape_key(tape: &Path) -> Result<[u8; 32], Failure> {
     let path = key_path(tape);
     match std::fs::read(&path) {
         Ok(bytes) => bytes.try_into().map_err(|_| {

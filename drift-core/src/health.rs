@@ -1,0 +1,154 @@
+//! How a resource is doing: a pure function of the object, the time and what was said before.
+//!
+//! Three layers, the first that knows the kind decides, and a [`Health`] names the one that did:
+//! built-in kinds of Kubernetes have a function each, after what the API server's own controllers write
+//! ([`HealthBasis::BuiltIn`]); a table of rules knows kinds whose meaning cannot be told from their shape
+//! ([`HealthRules`], [`HealthBasis::Rule`]); everything else is read by the conventions of the API: conditions,
+//! generations, phase words, replicas ([`HealthBasis::Conventions`]).
+//!
+//! What cannot be told is [`HealthStatus::Unknown`] and not a guess.
+
+mod builtin;
+#[cfg(feature = "cel")]
+mod cel;
+mod conditions;
+mod conventions;
+pub mod rollout;
+mod rules;
+mod verdict;
+mod words;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+pub use rules::{HealthRules, RuleError};
+
+use crate::object::{Node, Object};
+use verdict::{Subject, Verdict};
+
+/// How a resource is doing, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum HealthStatus {
+    /// It is as it was asked to be.
+    Healthy,
+    /// Somebody halted it on purpose.
+    Suspended,
+    /// It is on its way and may still get there by itself.
+    Progressing,
+    /// What it stands for does not exist.
+    Missing,
+    /// It failed, or will not get there by itself.
+    Degraded,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Which layer a judgement comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum HealthBasis {
+    /// A function for this kind of Kubernetes, or what holds for every object (deletion).
+    BuiltIn,
+    /// A rule of the table, named by its section and line.
+    Rule(String),
+    /// Conditions, generations, phase words and replicas, read as most kinds mean them.
+    Conventions,
+    /// Nothing in the object says how it is doing.
+    NoSignal,
+}
+
+/// What is known about the health of a resource at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// How it is doing.
+    pub status: HealthStatus,
+    /// Why, as one word in the object's own terms where it has one: `ProgressDeadlineExceeded`.
+    pub reason: String,
+    /// Why, for people.
+    pub message: String,
+    /// Since when, if the object or what was said before tells.
+    pub since: Option<Timestamp>,
+    /// Which layer said so.
+    pub basis: HealthBasis,
+}
+
+/// What a judgement depends on besides the object.
+#[derive(Clone, Copy, Debug)]
+pub struct HealthContext<'a> {
+    /// The time the object is judged at; for a recording, not later than its newest event.
+    pub now: Timestamp,
+    /// The rule table.
+    pub rules: &'a HealthRules,
+    /// What was said about the version before, which tells since when a status holds where the object does not.
+    pub previous: Option<&'a Health>,
+}
+
+/// Judges an object.
+pub fn assess(object: &Object, context: &HealthContext<'_>) -> Health {
+    assess_manifest(object.root(), context)
+}
+
+/// Judges a document that names a kind; unlike an [`Object`] it need not have a name.
+pub fn assess_manifest(root: Node<'_>, context: &HealthContext<'_>) -> Health {
+    let subject = Subject::new(root, context.now);
+    let (verdict, basis) = judge(&subject, context.rules);
+    let carried = context.previous.filter(|p| p.status == verdict.status).and_then(|p| p.since);
+    // Without a time of its own a status that was not there before began with this version.
+    let began = context.previous.is_some_and(|p| p.status != verdict.status).then_some(context.now);
+    Health {
+        status: verdict.status,
+        reason: verdict.reason,
+        message: verdict.message,
+        since: verdict.since.or(carried).or(began),
+        basis,
+    }
+}
+
+/// Returns the newest time that an object tells of what happened to it.
+///
+/// A dump does not say when it was made; not before the newest of these. Times that lie ahead by nature (expiry, the
+/// next run) are not among them.
+pub fn newest_time(root: Node<'_>) -> Option<Timestamp> {
+    const PAST: &[&str] = &[
+        "creationTimestamp",
+        "time",
+        "lastTransitionTime",
+        "lastUpdateTime",
+        "lastHeartbeatTime",
+        "lastProbeTime",
+        "startTime",
+        "startedAt",
+        "finishedAt",
+        "completionTime",
+        "lastScheduleTime",
+        "lastSuccessfulTime",
+    ];
+    let own = PAST.contains(&root.key()).then(|| root.as_str()?.parse().ok()).flatten();
+    root.children().filter_map(newest_time).chain(own).max()
+}
+
+fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (Verdict, HealthBasis) {
+    if let Some(verdict) = builtin::deletion(subject) {
+        return (verdict, HealthBasis::BuiltIn);
+    }
+    if let Some((verdict, rule)) = rules.judge(subject) {
+        return (verdict, HealthBasis::Rule(rule));
+    }
+    if let Some(verdict) = builtin::judge(subject) {
+        return (verdict, HealthBasis::BuiltIn);
+    }
+    let options = rules.options(subject);
+    match conventions::judge(subject, &options) {
+        Some(verdict) => (verdict, HealthBasis::Conventions),
+        None if builtin::is_of_kubernetes(subject.group) => {
+            (Verdict::healthy("Exists", ""), HealthBasis::BuiltIn)
+        }
+        None => {
+            let message = "nothing in the object says how it is doing";
+            (Verdict::new(HealthStatus::Unknown, "NoSignal", message), HealthBasis::NoSignal)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Node, Namespace, APIService, CustomResourceDefinition, CertificateSigningRequest.
+
+use jiff::SignedDuration;
+
+use crate::health::conditions::Condition;
+use crate::health::verdict::{Subject, Verdict};
+
+/// How long an API may be unavailable before that counts as trouble: a restart of its server takes less.
+const API_WINDOW: SignedDuration = SignedDuration::from_mins(5);
+
+fn degraded(c: &Condition<'_>) -> Verdict {
+    Verdict::degraded(c.reason_or_name(), c.message).since(c.since)
+}
+
+pub(super) fn node(subject: &Subject<'_>) -> Verdict {
+    let conditions = subject.conditions();
+    let Some(ready) = conditions.get("Ready") else {
+        return Verdict::progressing("NoStatus", "the kubelet has not reported yet");
+    };
+    if !ready.is_true() {
+        return degraded(ready);
+    }
+    let trouble = ["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"];
+    if let Some(c) = trouble.iter().find_map(|name| conditions.get(name).filter(|c| c.is_true())) {
+        return degraded(c);
+    }
+    if subject.is_true(&["spec", "unschedulable"]) {
+        return Verdict::suspended("Cordoned", "no new pods are scheduled onto it");
+    }
+    Verdict::healthy(ready.reason_or_name(), ready.message).since(ready.since)
+}
+
+pub(super) fn namespace(subject: &Subject<'_>) -> Verdict {
+    if subject.str(&["status", "phase"]) == Some("Terminating") {
+        let conditions = subject.conditions();
+        let stuck = conditions.iter().find(|c| c.is_true());
+        let (message, since) = stuck.map_or(("", None), |c| (c.message, c.since));
+        return Verdict::progressing("Terminating", message).since(since);
+    }
+    Verdict::healthy("Active", "")
+}
+
+pub(super) fn api_service(subject: &Subject<'_>) -> Verdict {
+    let conditions = subject.conditions();
+    let Some(available) = conditions.get("Available") else {
+        return Verdict::progressing("NoStatus", "waiting to be processed");
+    };
+    if available.is_true() {
+        return Verdict::healthy(available.reason_or_name(), available.message).since(available.since);
+    }
+    if available.since.is_some_and(|t| subject.now.duration_since(t) > API_WINDOW) {
+        return degraded(available);
+    }
+    Verdict::progressing(available.reason_or_name(), available.message).since(available.since)
+}
+
+pub(super) fn definition(subject: &Subject<'_>) -> Verdict {
+    let conditions = subject.conditions();
+    if conditions.is_empty() {
+        return Verdict::progressing("NoStatus", "no conditions have been reported yet");
+    }
+    if let Some(c) = conditions.get("Terminating").filter(|c| c.is_true()) {
+        return Verdict::progressing("Terminating", c.message).since(c.since);
+    }
+    if let Some(c) = conditions.get("NamesAccepted").filter(|c| c.is_false()) {
+        return degraded(c);
+    }
+    if let Some(c) = conditions.get("NonStructuralSchema").filter(|c| c.is_true()) {
+        return degraded(c);
+    }
+    match conditions.get("Established") {
+        Some(c) if c.is_true() => Verdict::healthy("Established", c.message).since(c.since),
+        Some(c) if c.reason == "Installing" => Verdict::progressing("Installing", c.message).since(c.since),
+        Some(c) => degraded(c),
+        None => Verdict::progressing("Installing", "the definition is not established yet"),
+    }
+}
+
+pub(super) fn signing_request(subject: &Subject<'_>) -> Verdict {
+    let conditions = subject.conditions();
+    if let Some(c) = ["Denied", "Failed"].iter().find_map(|name| conditions.get(name)) {
+        return degraded(c);
+    }
+    if subject.str(&["status", "certificate"]).is_some_and(|c| !c.is_empty()) {
+        return Verdict::healthy("Issued", "");
+    }
+    if conditions.get("Approved").is_some() {
+        return Verdict::progressing("Approved", "waiting for the signer");
+    }
+    Verdict::progressing("Pending", "waiting for approval")
+}

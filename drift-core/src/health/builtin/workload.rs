@@ -1,0 +1,145 @@
+//! Deployment, StatefulSet, DaemonSet, ReplicaSet.
+
+use jiff::SignedDuration;
+
+use crate::health::conditions::{Condition, Conditions};
+use crate::health::verdict::{Subject, Verdict};
+
+fn status(subject: &Subject<'_>, field: &str) -> i64 {
+    subject.int(&["status", field]).unwrap_or(0)
+}
+
+fn desired(subject: &Subject<'_>) -> i64 {
+    subject.int(&["spec", "replicas"]).unwrap_or(1)
+}
+
+fn said(status: fn(String, String) -> Verdict, condition: &Condition<'_>) -> Verdict {
+    status(condition.reason_or_name().to_owned(), condition.message.to_owned()).since(condition.since)
+}
+
+/// The controller has not seen the newest spec, or nothing at all.
+fn not_observed(subject: &Subject<'_>) -> Option<Verdict> {
+    let unseen = subject.status().is_none() && subject.at(&["metadata", "generation"]).is_some();
+    let message = "waiting for the newest spec to be observed";
+    (unseen || subject.lags()).then(|| Verdict::progressing("NotObserved", message))
+}
+
+pub(super) fn deployment(subject: &Subject<'_>) -> Verdict {
+    if subject.is_true(&["spec", "paused"]) {
+        return Verdict::suspended("DeploymentPaused", "Deployment is paused");
+    }
+    if let Some(verdict) = not_observed(subject) {
+        return verdict;
+    }
+    let conditions = subject.conditions();
+    let progress = conditions.get("Progressing");
+    if let Some(c) = progress.filter(|c| c.reason == "ProgressDeadlineExceeded") {
+        return said(Verdict::degraded, c);
+    }
+    if let Some(c) = conditions.get("ReplicaFailure").filter(|c| c.is_true()) {
+        return said(Verdict::degraded, c);
+    }
+    let (wanted, replicas) = (desired(subject), status(subject, "replicas"));
+    let (updated, available) = (status(subject, "updatedReplicas"), status(subject, "availableReplicas"));
+    let since = progress.and_then(|c| c.since);
+    if updated < wanted {
+        let message = format!("{updated} of {wanted} new replicas have been updated");
+        return Verdict::progressing("ReplicaSetUpdating", message).since(since);
+    }
+    if replicas > updated {
+        let message = format!("{} old replicas are pending termination", replicas - updated);
+        return Verdict::progressing("OldReplicasTerminating", message).since(since);
+    }
+    if available < updated {
+        let message = format!("{available} of {updated} updated replicas are available");
+        return lost_availability(subject, &conditions, message);
+    }
+    let since = conditions.get("Available").and_then(|c| c.since);
+    Verdict::healthy("MinimumReplicasAvailable", format!("{available} of {wanted} replicas are available"))
+        .since(since)
+}
+
+/// Replicas are missing: a rollout that is under way, or a finished one that lost its Pods.
+///
+/// The progress deadline guards rollouts only; the same time is given to what breaks later.
+fn lost_availability(subject: &Subject<'_>, conditions: &Conditions<'_>, message: String) -> Verdict {
+    let deadline = subject.int(&["spec", "progressDeadlineSeconds"]).unwrap_or(600).clamp(0, 1 << 40);
+    let finished = conditions.get("Progressing").is_some_and(|c| c.reason == "NewReplicaSetAvailable");
+    let down = conditions.get("Available").filter(|c| c.is_false());
+    let since = down.and_then(|c| c.since);
+    let long = since.is_some_and(|t| subject.now.duration_since(t) > SignedDuration::from_secs(deadline));
+    if finished && long {
+        return Verdict::degraded("MinimumReplicasUnavailable", message).since(since);
+    }
+    let reason = down.map_or("ReplicasUnavailable", Condition::reason_or_name);
+    Verdict::progressing(reason, message).since(since)
+}
+
+pub(super) fn replica_set(subject: &Subject<'_>) -> Verdict {
+    if let Some(verdict) = not_observed(subject) {
+        return verdict;
+    }
+    let conditions = subject.conditions();
+    if let Some(c) = conditions.get("ReplicaFailure").filter(|c| c.is_true()) {
+        return said(Verdict::degraded, c);
+    }
+    let (wanted, available) = (desired(subject), status(subject, "availableReplicas"));
+    let message = format!("{available} of {wanted} replicas are available");
+    if available < wanted {
+        return Verdict::progressing("ReplicasUnavailable", message);
+    }
+    Verdict::healthy("ReplicasAvailable", message)
+}
+
+pub(super) fn stateful_set(subject: &Subject<'_>) -> Verdict {
+    if let Some(verdict) = not_observed(subject) {
+        return verdict;
+    }
+    let wanted = desired(subject);
+    let (ready, updated) = (status(subject, "readyReplicas"), status(subject, "updatedReplicas"));
+    if ready < wanted {
+        return Verdict::progressing("PodsNotReady", format!("{ready} of {wanted} pods are ready"));
+    }
+    let strategy = subject.str(&["spec", "updateStrategy", "type"]).unwrap_or("RollingUpdate");
+    if strategy == "OnDelete" {
+        return Verdict::healthy("OnDelete", format!("{ready} of {wanted} pods are ready"));
+    }
+    let partition = subject.int(&["spec", "updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0);
+    if partition > 0 {
+        let due = (wanted - partition).max(0);
+        let message = format!("{updated} of {due} pods above the partition have been updated");
+        return if updated < due {
+            Verdict::progressing("PartitionedRollout", message)
+        } else {
+            Verdict::healthy("PartitionedRolloutComplete", message)
+        };
+    }
+    let (current, update) =
+        (subject.str(&["status", "currentRevision"]), subject.str(&["status", "updateRevision"]));
+    if update.is_some() && current != update {
+        let message = format!("{updated} of {wanted} pods are at revision {}", update.unwrap_or_default());
+        return Verdict::progressing("RollingUpdate", message);
+    }
+    Verdict::healthy("PodsReady", format!("{ready} of {wanted} pods are ready"))
+}
+
+pub(super) fn daemon_set(subject: &Subject<'_>) -> Verdict {
+    if let Some(verdict) = not_observed(subject) {
+        return verdict;
+    }
+    let desired = status(subject, "desiredNumberScheduled");
+    let (updated, available) =
+        (status(subject, "updatedNumberScheduled"), status(subject, "numberAvailable"));
+    let on_delete = subject.str(&["spec", "updateStrategy", "type"]) == Some("OnDelete");
+    if !on_delete && updated < desired {
+        return Verdict::progressing(
+            "RollingUpdate",
+            format!("{updated} of {desired} new pods have been updated"),
+        );
+    }
+    let message = format!("{available} of {desired} pods are available");
+    if !on_delete && available < desired {
+        return Verdict::progressing("PodsUnavailable", message);
+    }
+    Verdict::healthy(if on_delete { "OnDelete" } else { "PodsAvailable" }, message)
+}

@@ -1,0 +1,165 @@
+//! The rule table: kinds whose health cannot be told by conventions, and the user's own rules.
+//!
+//! A table is text. A section names kinds, and its lines are tried in order; the first whose tests all hold decides.
+//! When none holds, the conventions decide. `data/health.txt` is the table that comes along, and says the grammar.
+
+mod glob;
+mod parse;
+mod path;
+mod test;
+
+use std::sync::{Arc, LazyLock};
+
+use super::HealthStatus;
+use super::verdict::{Subject, Verdict};
+use glob::Glob;
+use test::{Template, Test};
+
+/// A table of rules.
+#[derive(Clone, Debug, Default)]
+pub struct HealthRules {
+    sections: Vec<Arc<Section>>,
+}
+
+/// A line of a rule table that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct RuleError {
+    /// Line in the text, from 1.
+    pub line: usize,
+    /// What is wrong, and what was expected.
+    pub problem: String,
+}
+
+/// How the conventions are to be read for a kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    /// `observedGeneration` does not mean what it means elsewhere.
+    pub(super) ignores_generation: bool,
+    /// Types of conditions that say nothing about health.
+    pub(super) ignored: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Section {
+    kinds: Vec<KindGlob>,
+    rules: Vec<Rule>,
+    options: Options,
+}
+
+/// GROUP/KIND or GROUP/VERSION/KIND, each with `*`.
+#[derive(Debug)]
+struct KindGlob {
+    text: String,
+    group: Glob,
+    version: Option<Glob>,
+    kind: Glob,
+}
+
+#[derive(Debug)]
+struct Rule {
+    status: HealthStatus,
+    reason: Option<Template>,
+    tests: Vec<Test>,
+    message: Option<Template>,
+}
+
+static BUNDLED: LazyLock<HealthRules> = LazyLock::new(|| {
+    HealthRules::parse(include_str!("../../data/health.txt"))
+        .expect("a test reads the table that comes along")
+});
+
+impl HealthRules {
+    /// Returns the table that comes along.
+    pub fn bundled() -> Self {
+        BUNDLED.clone()
+    }
+
+    /// Returns a table without rules: conventions alone.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// Names the first line that cannot be read; no rule is dropped silently.
+    pub fn parse(text: &str) -> Result<Self, RuleError> {
+        parse::table(text)
+    }
+
+    /// Returns a table that tries these rules first and then those of another.
+    #[must_use]
+    pub fn before(mut self, other: &Self) -> Self {
+        self.sections.extend(other.sections.iter().cloned());
+        self
+    }
+
+    /// Returns the number of rules.
+    pub fn len(&self) -> usize {
+        self.sections.iter().map(|s| s.rules.len()).sum()
+    }
+
+    /// Tells whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns what the first rule that holds says, and its name.
+    pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<(Verdict, String)> {
+        self.sections_of(subject).find_map(|(section, kinds)| {
+            let (n, verdict) =
+                section.rules.iter().enumerate().find_map(|(n, r)| Some((n, r.judge(subject)?)))?;
+            Some((verdict, format!("{kinds}#{}", n + 1)))
+        })
+    }
+
+    /// Returns how the conventions are to be read for the subject's kind.
+    pub(super) fn options(&self, subject: &Subject<'_>) -> Options {
+        self.sections_of(subject).fold(Options::default(), |mut all, (section, _)| {
+            all.ignores_generation |= section.options.ignores_generation;
+            all.ignored.extend(section.options.ignored.iter().cloned());
+            all
+        })
+    }
+
+    fn sections_of(&self, subject: &Subject<'_>) -> impl Iterator<Item = (&Section, &str)> {
+        let version = subject.str(&["apiVersion"]).unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let (group, kind) = (subject.group, subject.kind);
+        self.sections.iter().filter_map(move |section| {
+            let glob = section.kinds.iter().find(|k| k.matches(group, version, kind))?;
+            Some((&**section, glob.text.as_str()))
+        })
+    }
+}
+
+impl KindGlob {
+    fn matches(&self, group: &str, version: &str, kind: &str) -> bool {
+        self.kind.matches(kind)
+            && self.group.matches(group)
+            && self.version.as_ref().is_none_or(|v| v.matches(version))
+    }
+}
+
+impl Rule {
+    fn judge(&self, subject: &Subject<'_>) -> Option<Verdict> {
+        let mut found = test::Found::default();
+        for test in &self.tests {
+            let holds = test.holds(subject, &mut found);
+            if let Some(why) = found.failure {
+                return Some(Verdict::new(HealthStatus::Unknown, "RuleFailed", why));
+            }
+            holds.then_some(())?;
+        }
+        let reason = self.reason.as_ref().map(|t| t.fill(subject)).filter(|r| !r.is_empty());
+        let message = self.message.as_ref().map(|t| t.fill(subject)).filter(|m| !m.is_empty());
+        let reason = reason.or(found.reason).unwrap_or_else(|| format!("{:?}", self.status));
+        Some(
+            Verdict::new(self.status, reason, message.or(found.message).unwrap_or_default())
+                .since(found.since),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

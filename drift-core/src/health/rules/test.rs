@@ -1,0 +1,170 @@
+//! The tests of a rule, and the text it fills in.
+
+use jiff::Timestamp;
+
+use super::super::conditions::{Condition, Truth};
+use super::super::verdict::Subject;
+use super::glob::Glob;
+use super::path::{Path, is_set, lookup, text};
+
+/// What the tests came across, which is what a rule says when it gives no text of its own.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) reason: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) since: Option<Timestamp>,
+    /// Why a test could not be made: a rule must not be inert in silence.
+    pub(super) failure: Option<String>,
+}
+
+impl Found {
+    fn condition(&mut self, condition: &Condition<'_>) {
+        self.reason.get_or_insert_with(|| condition.reason_or_name().to_owned());
+        if !condition.message.is_empty() {
+            self.message.get_or_insert_with(|| condition.message.to_owned());
+        }
+        self.since = self.since.or(condition.since);
+    }
+}
+
+/// How a value compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+}
+
+/// One side of a comparison of numbers.
+#[derive(Debug)]
+pub(super) enum Operand {
+    Number(f64),
+    Path(Path),
+}
+
+/// One thing that a rule asks.
+#[derive(Debug)]
+pub(super) enum Test {
+    /// `always`
+    Always,
+    /// `lags`: the controller has not seen the newest spec.
+    Lags,
+    /// `.path` or `!.path`: something is there, or not.
+    Set { path: Path, wanted: bool },
+    /// `.path = a | b`: one of the values found is one of these. With `every`: all are, and there is one.
+    Is { path: Path, values: Vec<Glob>, every: bool },
+    /// `.path != a | b`: none of the values found is one of these; nothing found is fine.
+    IsNot { path: Path, values: Vec<Glob> },
+    /// `.path < .other`, as numbers; a side that is not there makes it false.
+    Compare { left: Operand, order: Order, right: Operand },
+    /// `.path same .other` and `.path differs .other`: what both lead to, in order.
+    Same { left: Path, right: Path, wanted: bool },
+    /// `Ready=False(Reason|Other*)`
+    Condition { name: Glob, truths: Vec<Truth>, reasons: Vec<Glob> },
+    /// `Ready!=True`: not there, or not so.
+    NotCondition { name: Glob, truths: Vec<Truth> },
+    /// `!Ready`: no such condition.
+    NoCondition { name: Glob },
+    /// `cel "..."`
+    #[cfg(feature = "cel")]
+    Cel(crate::health::cel::Predicate),
+}
+
+impl Test {
+    pub(super) fn holds(&self, subject: &Subject<'_>, found: &mut Found) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Lags => subject.lags(),
+            Self::Set { path, wanted } => path.select(subject).into_iter().any(is_set) == *wanted,
+            Self::Is { path, values, every } => {
+                let texts: Vec<String> = path.select(subject).into_iter().map(text).collect();
+                let fits = |t: &String| values.iter().any(|v| v.matches(t));
+                let hit = texts.iter().find(|t| fits(t)).cloned();
+                let holds = hit.is_some() && (!every || texts.iter().all(fits));
+                if holds && let Some(hit) = hit.filter(|h| !h.is_empty()) {
+                    found.reason.get_or_insert(hit);
+                }
+                holds
+            }
+            Self::IsNot { path, values } => {
+                path.select(subject).into_iter().map(text).all(|t| !values.iter().any(|v| v.matches(&t)))
+            }
+            Self::Compare { left, order, right } => compare(left, *order, right, subject),
+            Self::Same { left, right, wanted } => {
+                let texts = |path: &Path| path.select(subject).into_iter().map(text).collect::<Vec<_>>();
+                (texts(left) == texts(right)) == *wanted
+            }
+            Self::Condition { name, truths, reasons } => {
+                let conditions = subject.conditions();
+                let hit = conditions.iter().find(|c| {
+                    name.matches(c.name)
+                        && truths.contains(&c.truth)
+                        && (reasons.is_empty() || reasons.iter().any(|r| r.matches(c.reason)))
+                });
+                hit.inspect(|c| found.condition(c)).is_some()
+            }
+            Self::NotCondition { name, truths } => {
+                !subject.conditions().iter().any(|c| name.matches(c.name) && truths.contains(&c.truth))
+            }
+            Self::NoCondition { name } => !subject.conditions().iter().any(|c| name.matches(c.name)),
+            #[cfg(feature = "cel")]
+            Self::Cel(predicate) => predicate.holds(subject).unwrap_or_else(|why| {
+                found.failure = Some(why);
+                false
+            }),
+        }
+    }
+}
+
+fn compare(left: &Operand, order: Order, right: &Operand, subject: &Subject<'_>) -> bool {
+    let value = |side: &Operand| match side {
+        Operand::Number(n) => Some(*n),
+        Operand::Path(path) => path.number(subject),
+    };
+    let (Some(left), Some(right)) = (value(left), value(right)) else { return false };
+    match order {
+        Order::Less => left < right,
+        Order::LessOrEqual => left <= right,
+        Order::Greater => left > right,
+        Order::GreaterOrEqual => left >= right,
+        Order::Equal => left == right,
+    }
+}
+
+/// Text with `{.path}`, `{Ready}` and `{Ready.reason}` in it.
+#[derive(Debug)]
+pub(super) struct Template {
+    /// Text and, after it, what is looked up.
+    parts: Vec<(String, Option<String>)>,
+}
+
+impl Template {
+    /// Reads a template; `None` when a brace is left open.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}')?;
+            if name.is_empty() || (name.starts_with('.') && Path::parse(name).is_none()) {
+                return None;
+            }
+            parts.push((before.to_owned(), Some(name.to_owned())));
+            rest = after;
+        }
+        parts.push((rest.to_owned(), None));
+        Some(Self { parts })
+    }
+
+    pub(super) fn fill(&self, subject: &Subject<'_>) -> String {
+        let mut out = String::new();
+        for (text, name) in &self.parts {
+            out.push_str(text);
+            if let Some(name) = name {
+                out.push_str(&lookup(name, subject));
+            }
+        }
+        out.trim().to_owned()
+    }
+}

@@ -1,0 +1,181 @@
+//! Owners read where they stand in the object, without building sets: what a judgement of one object needs.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Operation;
+use crate::object::{Kind, Node, Object};
+use crate::path::{FieldPath, PathElement, Scalar};
+
+/// One entry of `metadata.managedFields`, where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnerEntry<'a> {
+    pub(crate) manager: &'a str,
+    pub(crate) operation: Operation,
+    pub(crate) subresource: &'a str,
+    time: Option<&'a str>,
+    fields: Option<Node<'a>>,
+}
+
+/// The owners of an object's fields, where they stand.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnerView<'a> {
+    pub(crate) entries: Vec<OwnerEntry<'a>>,
+    /// Entries that make no sense.
+    pub(crate) unreadable: usize,
+}
+
+impl<'a> OwnerView<'a> {
+    pub(crate) fn of(object: &'a Object) -> Self {
+        let mut all = Self::default();
+        let list = object.root().at(&["metadata", "managedFields"]);
+        for node in list.into_iter().flat_map(Node::children) {
+            match OwnerEntry::read(node) {
+                Some(entry) => all.entries.push(entry),
+                None => all.unreadable += 1,
+            }
+        }
+        all
+    }
+
+    /// Returns the entries that own a field, a part of it, or an atomic value that it is a part of.
+    pub(crate) fn owners<'s>(&'s self, path: &'s FieldPath) -> impl Iterator<Item = &'s OwnerEntry<'a>> {
+        self.entries.iter().filter(move |e| e.touches(path))
+    }
+}
+
+impl<'a> OwnerEntry<'a> {
+    fn read(node: Node<'a>) -> Option<Self> {
+        let text = |name| node.get(name).and_then(Node::as_str);
+        Some(Self {
+            manager: text("manager").unwrap_or_default(),
+            operation: match text("operation") {
+                Some("Apply") => Operation::Apply,
+                Some("Update") => Operation::Update,
+                _ => return None,
+            },
+            subresource: text("subresource").unwrap_or_default(),
+            time: text("time"),
+            fields: match node.get("fieldsV1") {
+                Some(fields) if fields.kind() != Kind::Map => return None,
+                fields => fields,
+            },
+        })
+    }
+
+    /// Returns when the manager last wrote, in whole seconds.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.time?.parse().ok()
+    }
+
+    /// Returns the manager as a shared text.
+    pub(crate) fn shared_manager(&self) -> Arc<str> {
+        self.manager.into()
+    }
+
+    /// Tells what [`super::FieldSet::touches`] tells of the set of this entry.
+    pub(crate) fn touches(&self, path: &FieldPath) -> bool {
+        let Some(mut at) = self.fields else { return false };
+        for element in path.elements() {
+            match at.children().find(|n| names(n.key(), element)) {
+                Some(below) => at = below,
+                None => return is_leaf(at) && at.key() != "fieldsV1",
+            }
+        }
+        true
+    }
+
+    /// Counts the fields of a declared object that this entry owns; a list with keys counts as one.
+    pub(crate) fn votes(&self, desired: Node<'_>) -> usize {
+        self.fields.map_or(0, |fields| owned(desired, fields, 0))
+    }
+}
+
+fn is_leaf(fields: Node<'_>) -> bool {
+    fields.children().all(|n| n.key() == ".")
+}
+
+fn owned(desired: Node<'_>, fields: Node<'_>, depth: usize) -> usize {
+    if depth > 0 && (is_leaf(fields) || desired.kind() != Kind::Map) {
+        return 1;
+    }
+    let mut sum = 0;
+    for child in desired.children() {
+        let bookkeeping = match depth {
+            0 => matches!(child.key(), "apiVersion" | "kind" | "status"),
+            1 => matches!(child.key(), "name" | "namespace" | "creationTimestamp"),
+            _ => false,
+        };
+        let found = fields.children().find(|n| n.key().strip_prefix("f:") == Some(child.key()));
+        sum += found.filter(|_| !bookkeeping && !child.is_null()).map_or(0, |f| owned(child, f, depth + 1));
+    }
+    sum
+}
+
+/// Tells whether a FieldsV1 key names a path element.
+fn names(key: &str, element: &PathElement) -> bool {
+    let Some((tag, rest)) = key.split_once(':') else { return false };
+    match (tag, element) {
+        ("f", PathElement::Field(name)) => rest == &**name,
+        ("i", PathElement::Index(i)) => rest.parse() == Ok(*i),
+        ("v", PathElement::Value(value)) => scalar(rest).as_ref() == Some(value),
+        ("k", PathElement::Key(fields)) => {
+            let Ok(map) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(rest) else {
+                return false;
+            };
+            let is = |(name, value): &(Box<str>, Scalar)| {
+                map.get(&**name).and_then(Scalar::from_value).as_ref() == Some(value)
+            };
+            map.len() == fields.len() && fields.iter().all(is)
+        }
+        _ => false,
+    }
+}
+
+fn scalar(text: &str) -> Option<Scalar> {
+    Scalar::from_value(&serde_json::from_str(text).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Doc;
+    use crate::ownership::ManagedFields;
+    use serde_json::json;
+
+    #[test]
+    fn the_view_says_what_the_sets_say() {
+        let doc = json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","managedFields":[
+            {"manager":"flux","operation":"Apply","time":"2026-01-01T00:00:00Z","fieldsV1":{
+                "f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:image":{},"f:name":{}}},"f:selector":{},"f:odd":{".":{}}},
+                "f:metadata":{"f:finalizers":{"v:\"x\"":{}}}}},
+            {"manager":"hpa","operation":"Update","subresource":"scale","fieldsV1":{"f:spec":{"f:replicas":{}}}},
+            {"manager":"odd","operation":"Guess","fieldsV1":{}},
+        ]}});
+        let object = Object::new(Doc::from_value(&doc).unwrap()).unwrap();
+        let (view, sets) = (OwnerView::of(&object), ManagedFields::of(&object));
+        assert_eq!(view.unreadable, 1);
+        for path in [
+            ".",
+            "spec",
+            "spec.containers",
+            "spec.containers[name=web]",
+            "spec.containers[name=web].image",
+            "spec.containers[name=web].env",
+            "spec.containers[name=b]",
+            "spec.selector.app",
+            "spec.odd.x",
+            "spec.replicas",
+            "metadata.finalizers[=x]",
+            "metadata.finalizers[=y]",
+            "data",
+            "spec.containers[0]",
+        ] {
+            let path = FieldPath::parse(path).unwrap();
+            let by_view: Vec<_> = view.owners(&path).map(|e| e.manager.to_owned()).collect();
+            let by_sets: Vec<_> = sets.owners(&path).map(|e| e.manager.to_string()).collect();
+            assert_eq!(by_view, by_sets, "{path}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Conformance suites: what every [`EventStore`], [`Source`] and [`Sink`] holds to, as functions for their own tests.
+//!
+//! Each panics with the sentence that does not hold. They need no runtime of their own; run them on any.
+//!
+//! [`EventStore`]: crate::EventStore
+//! [`Source`]: crate::Source
+//! [`Sink`]: crate::Sink
+
+mod script;
+mod sink;
+mod source;
+mod store;
+mod tape;
+
+pub use script::Script;
+pub use sink::sink;
+pub use source::{log_of, source};
+pub use store::{event_store, event_store_reopened, event_store_shared, new_events};
+pub use tape::{Dice, TapeOptions, tape};

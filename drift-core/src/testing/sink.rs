@@ -1,0 +1,47 @@
+//! What every sink holds to.
+
+use jiff::Timestamp;
+
+use crate::event::{Gap, GapReason};
+use crate::finding::{Finding, FindingBody, FindingId};
+use crate::key::ResourceKey;
+use crate::sink::Sink;
+use crate::stream::Scope;
+
+fn findings() -> Vec<Finding> {
+    let key = ResourceKey::new("apps", "Deployment", "shop", "größe-web");
+    let gap = Gap {
+        scope: Scope::of_kind("apps", "Deployment"),
+        from: None,
+        to: Timestamp::UNIX_EPOCH,
+        from_version: None,
+        to_version: None,
+        reason: GapReason::SourceDown,
+        message: "the source did not run".into(),
+    };
+    let finding = |name: &str, body| Finding {
+        id: FindingId::derive(&["conformance", name]),
+        key: Some(key.clone()),
+        at: Timestamp::UNIX_EPOCH,
+        body,
+    };
+    vec![
+        finding("missing", FindingBody::Missing),
+        finding("unmanaged", FindingBody::Unmanaged),
+        Finding { key: None, ..finding("gap", FindingBody::GapSeen(gap)) },
+    ]
+}
+
+/// Checks a sink: it has a name and takes nothing, findings of any kind, many, and the same again.
+///
+/// # Panics
+/// When the sink does not hold to its contract.
+pub async fn sink(sink: &dyn Sink) {
+    assert!(!sink.name().is_empty(), "a sink has a name for messages about it");
+    sink.deliver(&[]).await.expect("an empty batch is taken");
+    let findings = findings();
+    sink.deliver(&findings).await.expect("findings of any kind are taken");
+    sink.deliver(&findings).await.expect("the same batch is taken again: delivery is at least once");
+    let many: Vec<_> = findings.iter().cycle().take(1000).cloned().collect();
+    sink.deliver(&many).await.expect("a large batch is taken");
+}

@@ -1,0 +1,111 @@
+//! A finding as one line: text for people, or JSON for programs.
+
+use drift_core::drift::DriftChange;
+use drift_core::{Finding, FindingBody, FindingId, ResourceKey};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{API_VERSION, ChangeV1, KeyV1, Painter, Shown, inline, redacted, value, words};
+
+/// A finding as programs read it; its JSON Schema is [`super::FINDING_SCHEMA`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingV1 {
+    /// `drift/v1`.
+    pub api_version: &'static str,
+    /// `Finding`.
+    pub kind: &'static str,
+    /// The same finding has the same id whenever it is seen.
+    pub id: FindingId,
+    /// What: `Drifted`, `Resolved`, `Missing`, `Unmanaged`, `GapSeen`.
+    pub what: &'static str,
+    /// When, by the log's time.
+    pub time: Timestamp,
+    /// Which resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyV1>,
+    /// Field that is resolved, as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_text: Option<String>,
+    /// Field that differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeV1>,
+    /// What is not known, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl From<&Finding> for FindingV1 {
+    fn from(finding: &Finding) -> Self {
+        let key = finding.key.clone().unwrap_or_default();
+        let (mut path_text, mut change, mut message) = (None, None, None);
+        let what = match &finding.body {
+            FindingBody::Drifted { change: found, .. } => {
+                change = Some(ChangeV1::new(&key, found, Shown::default()));
+                "Drifted"
+            }
+            FindingBody::Resolved { path } => {
+                path_text = Some(path.to_string());
+                "Resolved"
+            }
+            FindingBody::Missing => "Missing",
+            FindingBody::Unmanaged => "Unmanaged",
+            FindingBody::GapSeen(gap) => {
+                message = Some(format!("{}: {}", gap.scope, gap.message));
+                "GapSeen"
+            }
+            _ => "Other",
+        };
+        Self {
+            api_version: API_VERSION,
+            kind: "Finding",
+            id: finding.id,
+            what,
+            time: finding.at,
+            key: finding.key.as_ref().map(Into::into),
+            path_text,
+            change,
+            message,
+        }
+    }
+}
+
+/// Writes a finding as one line without a line end.
+pub fn finding_line(finding: &Finding, painter: Painter) -> String {
+    let key = finding.key.as_ref().map_or_else(String::new, |k| value::printable(&k.to_string()));
+    let subject = painter.heading(&key);
+    let rest = match (&finding.body, &finding.key) {
+        (FindingBody::Drifted { change, .. }, Some(key)) => {
+            format!("{} {subject} {}", painter.alarm("drifted"), drifted(key, change))
+        }
+        (FindingBody::Resolved { path }, _) if path.is_empty() => {
+            format!("{} {subject}", painter.good("resolved"))
+        }
+        (FindingBody::Resolved { path }, _) => {
+            format!("{} {subject} {}", painter.good("resolved"), value::printable(&path.to_string()))
+        }
+        (FindingBody::Missing, _) => format!("{} {subject}", painter.removed("missing")),
+        (FindingBody::Unmanaged, _) => format!("{} {subject}", painter.alarm("not declared")),
+        (FindingBody::GapSeen(gap), _) => {
+            let text = format!("{}: {}", gap.scope, gap.message);
+            format!("{} {}", painter.alarm("gap"), value::printable(&text))
+        }
+        _ => subject,
+    };
+    format!("{}  {rest}", painter.dim(&words::moment(finding.at)))
+}
+
+fn drifted(key: &ResourceKey, change: &DriftChange) -> String {
+    let side = |v: &Option<serde_json::Value>| match v.as_ref().map(|v| redacted(key, &change.path, v)) {
+        None => "(absent)".to_owned(),
+        Some(v) => inline(&v).unwrap_or_else(|| "(…)".to_owned()),
+    };
+    let text = format!(
+        "{} {} → {}, {}",
+        change.path,
+        side(&change.desired.clone().or_else(|| change.default.clone())),
+        side(&change.live),
+        words::attribution(change)
+    );
+    value::printable(&text)
+}

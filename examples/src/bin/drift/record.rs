@@ -1,0 +1,243 @@
+//! `drift record`: a cluster as a tape.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::schema::SchemaSet;
+use drift_core::{Doc, Gap, GapReason, Object, Observation, Scope, Source};
+use drift_sinks::tape::{TapeError, TapeEvent, TapeLine, TapeWriter};
+use futures::StreamExt;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::args::RecordArgs;
+use crate::cluster;
+use crate::failure::{Failure, one_line};
+use crate::inputs::Notes;
+use crate::output::{self, Outcome};
+use crate::progress::Counter;
+use crate::recorded::key_path;
+
+/// Group and kind.
+type Kind = (String, String);
+
+/// Runs the command.
+pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
+    let connection = cluster::open(&args.cluster).await?;
+    let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
+    let source = cluster::source(&connection, &namespaces);
+    let mut recorder = Recorder::open(&args.output)?;
+    let mut notes = Notes::default();
+    if args.once {
+        let failed = |e| Failure::new(format!("cannot list what is in {}", connection.server)).because(&e);
+        let snapshot = source.snapshot().await.map_err(failed)?;
+        let at = Timestamp::now();
+        snapshot
+            .gaps
+            .iter()
+            .for_each(|gap| notes.miss(format!("not listed: {}: {}", gap.scope, gap.message)));
+        recorder.snapshot(snapshot.objects, &snapshot.gaps, at).map_err(|e| recorder_failure(&e))?;
+    } else {
+        output::remark(&format!("recording {}; Ctrl-C ends it", connection.server));
+        let mut stop = std::pin::pin!(crate::stop::after(args.duration));
+        let mut observations = source.observe(None);
+        loop {
+            let item = tokio::select! {
+                () = &mut stop => break,
+                item = observations.next() => item,
+            };
+            match item {
+                None => break,
+                Some(Err(e)) => recorder.counter.suspend(|| notes.miss(one_line(&e))),
+                Some(Ok(observation)) => recorder.take(observation).map_err(|e| recorder_failure(&e))?,
+            }
+        }
+    }
+    let lines = recorder.finish().map_err(|e| recorder_failure(&e))?;
+    output::remark(&format!("{lines} lines in `{}`", args.output.display()));
+    Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
+}
+
+fn recorder_failure(error: &TapeError) -> Failure {
+    Failure::new("cannot write the tape")
+        .because(error)
+        .hint("what was flushed before can be read, and recording to the same file goes on behind it")
+}
+
+/// Writes observations as lines of a tape.
+struct Recorder {
+    tape: TapeWriter,
+    redactor: Redactor,
+    plurals: Plurals,
+    /// Listings that go on, with the newest version that each kind has shown.
+    listings: BTreeSet<Scope>,
+    versions: BTreeMap<Kind, (String, String)>,
+    lines: u64,
+    counter: Counter,
+}
+
+impl Recorder {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let redactor = Redactor::new(RedactOptions::new(key(path)?));
+        let tape = TapeWriter::append_to(path).map_err(|e| recorder_failure(&e))?;
+        if tape.cut() > 0 {
+            output::remark(&format!("note: cut {} bytes of a torn last line off the tape", tape.cut()));
+        }
+        Ok(Self {
+            tape,
+            redactor,
+            plurals: Plurals::default(),
+            listings: BTreeSet::new(),
+            versions: BTreeMap::new(),
+            lines: 0,
+            counter: Counter::new("lines"),
+        })
+    }
+
+    fn snapshot(&mut self, objects: Vec<Object>, gaps: &[Gap], at: Timestamp) -> Result<(), TapeError> {
+        let mut kinds = BTreeSet::new();
+        for object in objects {
+            kinds.insert((object.group().to_owned(), object.kind().to_owned()));
+            self.write(object, TapeEvent::Listed, at)?;
+        }
+        kinds.iter().try_for_each(|kind| self.end_of_list(kind, at))?;
+        gaps.iter().try_for_each(|gap| self.gap(gap))
+    }
+
+    fn take(&mut self, observation: Observation) -> Result<(), TapeError> {
+        match observation {
+            Observation::Applied(applied) => {
+                let listed = self.listings.iter().any(|s| s.contains(&applied.key));
+                let event = if listed { TapeEvent::Listed } else { TapeEvent::Modified };
+                self.write(Object::clone(&applied.object), event, applied.observed_at)
+            }
+            Observation::Deleted(deleted) => match deleted.last {
+                Some(last) => self.write(Object::clone(&last), TapeEvent::Deleted, deleted.observed_at),
+                // What went unseen is told by the listing in which it is not.
+                None => Ok(()),
+            },
+            Observation::RelistStarted(scope) => {
+                self.listings.insert(scope);
+                Ok(())
+            }
+            Observation::RelistDone { scope, observed_at } => {
+                self.listings.remove(&scope);
+                let kind = scope.kind.as_ref().map(|(g, k)| (g.to_string(), k.to_string()));
+                kind.map_or(Ok(()), |kind| self.end_of_list(&kind, observed_at))?;
+                self.tape.flush()
+            }
+            Observation::Happened(occurrence) => {
+                let event = occurrence.detail.as_ref().and_then(|d| Object::new(Doc::clone(d)).ok());
+                event.map_or(Ok(()), |e| self.write(e, TapeEvent::Added, occurrence.at))
+            }
+            Observation::Gap(gap) => self.gap(&gap),
+            Observation::Checkpoint(_) => self.tape.flush(),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, object: Object, event: TapeEvent, ts: Timestamp) -> Result<(), TapeError> {
+        self.plurals.learn(&object);
+        let object = self.redactor.redact(object);
+        let kind = (object.group().to_owned(), object.kind().to_owned());
+        let resource = self.plurals.of(&kind);
+        let version = object.resource_version().map_or_else(String::new, |v| v.as_str().to_owned());
+        self.versions.insert(kind, (object.version().to_owned(), version));
+        let (group, version) = (object.group(), object.version());
+        self.line(&TapeLine { ts, group, version, resource: &resource, event, object: object.doc() })
+    }
+
+    /// Writes the bookmark with which the server ends a streamed list.
+    fn end_of_list(&mut self, kind: &Kind, ts: Timestamp) -> Result<(), TapeError> {
+        let Some((version, resource_version)) = self.versions.get(kind).cloned() else { return Ok(()) };
+        let api_version = if kind.0.is_empty() { version.clone() } else { format!("{}/{version}", kind.0) };
+        let metadata = json!({"resourceVersion": resource_version, "annotations": {"k8s.io/initial-events-end": "true"}});
+        let object = json!({"apiVersion": api_version, "kind": kind.1, "metadata": metadata});
+        self.other(kind, &version, TapeEvent::Bookmark, ts, &object)
+    }
+
+    /// Writes a gap as the failure of a watch, as the server would tell it.
+    fn gap(&mut self, gap: &Gap) -> Result<(), TapeError> {
+        let code = match gap.reason {
+            GapReason::Expired => 410,
+            GapReason::Denied => 403,
+            GapReason::Throttled => 429,
+            _ => 500,
+        };
+        let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": *gap.message});
+        let kind = gap.scope.kind.as_ref().map(|(g, k)| (g.to_string(), k.to_string())).unwrap_or_default();
+        let version = self.versions.get(&kind).map_or_else(|| "v1".to_owned(), |v| v.0.clone());
+        self.other(&kind, &version, TapeEvent::Error, gap.to, &status)
+    }
+
+    fn other(
+        &mut self,
+        kind: &Kind,
+        version: &str,
+        event: TapeEvent,
+        ts: Timestamp,
+        object: &serde_json::Value,
+    ) -> Result<(), TapeError> {
+        let object = Doc::from_value(object).expect("a small document is whole and shallow");
+        let resource = self.plurals.of(kind);
+        self.line(&TapeLine { ts, group: &kind.0, version, resource: &resource, event, object: &object })
+    }
+
+    fn line(&mut self, line: &TapeLine<'_>) -> Result<(), TapeError> {
+        self.tape.write(line)?;
+        self.lines += 1;
+        self.counter.set(self.lines);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<u64, TapeError> {
+        self.counter.finish();
+        self.tape.finish()?;
+        Ok(self.lines)
+    }
+}
+
+/// Names of resources in URLs, which objects do not carry.
+#[derive(Default)]
+struct Plurals(BTreeMap<Kind, String>);
+
+impl Plurals {
+    /// Takes the name from a definition.
+    fn learn(&mut self, object: &Object) {
+        if object.kind() != "CustomResourceDefinition" {
+            return;
+        }
+        let text = |path: &[&str]| object.root().str_at(path).map(str::to_owned);
+        let (group, kind) = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
+        if let (Some(group), Some(kind), Some(plural)) = (group, kind, text(&["spec", "names", "plural"])) {
+            self.0.insert((group, kind), plural);
+        }
+    }
+
+    fn of(&mut self, kind: &Kind) -> String {
+        let named = || SchemaSet::bundled().versions(&kind.0, &kind.1).next().map(|k| k.plural().to_owned());
+        // A kind whose definition may not be read: its name is only a label in the tape.
+        let made = || if kind.1.is_empty() { String::new() } else { format!("{}s", kind.1.to_lowercase()) };
+        self.0.entry(kind.clone()).or_insert_with(|| named().unwrap_or_else(made)).clone()
+    }
+}
+
+/// Returns the key of a tape's Secrets; makes one beside it, for its owner only, where there is none.
+fn key(tape: &Path) -> Result<[u8; 32], Failure> {
+    let path: PathBuf = key_path(tape);
+    let failed =
+        |e: &dyn std::error::Error| Failure::new(format!("cannot make `{}`", path.display())).because(e);
+    if path.exists() {
+        return crate::recorded::tape_key(tape);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|e| failed(&e))?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&path).and_then(|mut f| std::io::Write::write_all(&mut f, &key));
+    written.map_err(|e| failed(&e))?;
+    Ok(key)
+}

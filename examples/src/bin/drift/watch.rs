@@ -1,0 +1,293 @@
+//! `drift watch`: keeps the history of a cluster in a store, and says what drifts as it happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use drift_core::drift::{DesiredObject, DriftOptions, Status, compare};
+use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
+use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::replay::State;
+use drift_core::{
+    Event, EventBody, EventStore, Finding, FindingBody, FindingId, Gap, Ingest, Position, ResourceKey, Scope,
+    Sink, Source, StoreError,
+};
+use drift_sinks::store::embedded::EmbeddedStore;
+use drift_sources::tape::TapeSource;
+use futures::StreamExt;
+use futures::channel::mpsc;
+use jiff::Timestamp;
+
+use crate::args::{LineFormat, WatchArgs};
+use crate::cluster;
+use crate::failure::{Failure, one_line};
+use crate::findings::{Findings, Printer};
+use crate::inputs::Notes;
+use crate::inputs::desired::Desired;
+use crate::inputs::live::Input;
+use crate::inputs::schemas;
+use crate::output::{self, Outcome, Screen};
+use crate::progress::Counter;
+use crate::recorded::store_failure;
+
+/// How long changes are collected before they are compared.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Gaps that say the same are told one by one up to so many.
+const ALIKE: usize = 3;
+
+/// What the ingest tells the judge.
+enum Told {
+    Appended(Vec<Event>),
+    Failed(String),
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Failure> {
+    let name = args.store.display().to_string();
+    let store = EmbeddedStore::open(&args.store).map_err(|e| store_failure(&name, &e))?;
+    if let Some(recovered) = store.recovered() {
+        output::remark(&format!("note: {recovered}"));
+    }
+    let key = store.redaction_key().map_err(|e| store_failure(&name, &e))?;
+    let redactor = Redactor::new(RedactOptions::new(key));
+    let input = args.tape.as_deref().map(Input::open).transpose()?;
+    let (source, namespace): (Box<dyn Source>, String) = match &input {
+        Some(tape) => (Box::new(TapeSource::new(tape.path().to_owned(), "")), "default".to_owned()),
+        None => {
+            let connection = cluster::open(&args.cluster).await?;
+            let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
+            output::remark(&format!("watching {}; Ctrl-C ends it", connection.server));
+            (Box::new(cluster::source(&connection, &namespaces)), connection.namespace)
+        }
+    };
+    let namespace = args.namespace.clone().unwrap_or(namespace);
+    let mut judge = Judge::new(args, &namespace, redactor.clone(), screen).await?;
+    judge.start(&store).await.map_err(|e| store_failure(&name, &e))?;
+    let summary =
+        follow(args, &*source, &store, redactor, &mut judge).await.map_err(|e| disk_failure(&name, &e))?;
+    let read = summary.map_or_else(String::new, |s| format!(" from {} observations", s.observations));
+    let told = format!("{} new events{read}", judge.appended);
+    // Findings go to standard output; in text the count may follow them there.
+    match args.output {
+        LineFormat::Text => output::print(&format!("{told}\n"))?,
+        LineFormat::Json => output::remark(&told),
+    }
+    judge.finish()
+}
+
+fn disk_failure(name: &str, error: &StoreError) -> Failure {
+    match error {
+        StoreError::Unavailable { .. } => {
+            Failure::new(format!("cannot write the history in `{name}`")).because(error).hint(
+                "is the disk full? what was acknowledged before is safe, and the next run goes on from there",
+            )
+        }
+        _ => store_failure(name, error),
+    }
+}
+
+/// Takes the source into the store until it ends, time is up, or Ctrl-C; the judge hears of everything appended.
+async fn follow(
+    args: &WatchArgs,
+    source: &dyn Source,
+    store: &EmbeddedStore,
+    redactor: Redactor,
+    judge: &mut Judge,
+) -> Result<Option<RunSummary>, StoreError> {
+    let mut ingest = Ingest::load(source.name(), redactor, store).await?;
+    let (sender, mut receiver) = mpsc::unbounded();
+    let mut progress = move |progress: Progress<'_>| {
+        let told = match progress {
+            Progress::Appended(events) => Told::Appended(events.to_vec()),
+            Progress::SourceFailed(error) => Told::Failed(one_line(error)),
+            _ => return,
+        };
+        // The judge only goes away together with this loop.
+        let _ = sender.unbounded_send(told);
+    };
+    let options = RunOptions::default();
+    let mut ingesting = std::pin::pin!(ingest_all(source, store, &mut ingest, &options, &mut progress));
+    let mut stop = std::pin::pin!(crate::stop::after(args.duration));
+    let mut tick = tokio::time::interval(SETTLE);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let ended = loop {
+        tokio::select! {
+            summary = &mut ingesting => break Some(summary?),
+            () = &mut stop => break None,
+            Some(told) = receiver.next() => judge.hear(told),
+            // A tape plays faster than any clock: its end is judged, so that the same tape says the same.
+            _ = tick.tick(), if args.tape.is_none() => judge.judge().await,
+        }
+    };
+    while let Ok(told) = receiver.try_recv() {
+        judge.hear(told);
+    }
+    judge.judge().await;
+    Ok(ended)
+}
+
+/// Compares what is declared with what is live, over and over.
+struct Judge {
+    desired: Option<Desired>,
+    wanted: Vec<DesiredObject>,
+    namespace: String,
+    redactor: Redactor,
+    state: State,
+    findings: Findings,
+    printer: Printer,
+    counter: Counter,
+    notes: Notes,
+    gaps: Vec<Gap>,
+    /// What was listed in full; before that nothing in it is missing.
+    listed: BTreeSet<Scope>,
+    is_tape: bool,
+    /// Events of the store that came in this run.
+    appended: u64,
+    /// When the last of them was observed; `None` when all is judged.
+    pending: Option<Timestamp>,
+}
+
+impl Judge {
+    async fn new(
+        args: &WatchArgs,
+        namespace: &str,
+        redactor: Redactor,
+        screen: Screen,
+    ) -> Result<Self, Failure> {
+        let mut notes = Notes::default();
+        let counter = Counter::new("events");
+        let desired = if args.desired.is_empty() {
+            None
+        } else {
+            let mut desired = Desired::read(&args.desired).await?;
+            notes.append(std::mem::take(&mut desired.notes));
+            Some(desired)
+        };
+        Ok(Self {
+            desired,
+            wanted: Vec::new(),
+            namespace: namespace.to_owned(),
+            redactor,
+            state: State::default(),
+            findings: Findings::default(),
+            printer: Printer::new(args.output, screen, counter.clone()),
+            counter,
+            notes,
+            gaps: Vec::new(),
+            listed: BTreeSet::new(),
+            is_tape: args.tape.is_some(),
+            appended: 0,
+            pending: None,
+        })
+    }
+
+    /// Takes what the store holds already.
+    async fn start(&mut self, store: &dyn EventStore) -> Result<(), StoreError> {
+        if self.desired.is_none() {
+            return Ok(());
+        }
+        let mut events = store.read_all(Position::START);
+        while let Some(event) = events.next().await {
+            let event = event?;
+            self.apply(&event);
+            // What drifted before this run is told by it too.
+            self.pending = Some(event.observed_at);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: &Event) {
+        self.state.apply(event);
+        if let EventBody::Relisted(scope) = &event.body {
+            self.listed.insert(scope.clone());
+        }
+    }
+
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::Failed(why) => self.counter.suspend(|| self.notes.miss(why)),
+            Told::Appended(events) => {
+                self.appended += events.len() as u64;
+                self.counter.set(self.appended);
+                for event in &events {
+                    if let EventBody::Gap(gap) = &event.body {
+                        self.gaps.push(gap.clone());
+                    }
+                    if self.desired.is_some() {
+                        self.apply(event);
+                    }
+                    self.pending = Some(event.observed_at);
+                }
+            }
+        }
+    }
+
+    /// Compares anew if anything came since the last time, and prints what is new.
+    async fn judge(&mut self) {
+        let Some(at) = self.pending.take() else { return };
+        let mut told: Vec<Finding> =
+            joined(std::mem::take(&mut self.gaps)).into_iter().map(gap_seen).collect();
+        if let Some(report) = self.report() {
+            told.extend(self.findings.update(&report, at));
+        }
+        if told.is_empty() {
+            return;
+        }
+        if let Err(e) = self.printer.deliver(&told).await {
+            output::remark(&format!("error: {}", one_line(&e)));
+        }
+    }
+
+    fn report(&mut self) -> Option<drift_core::drift::DriftReport> {
+        let desired = self.desired.as_mut()?;
+        let live: Vec<_> = self.state.live().filter_map(|(_, r)| r.object().ok().flatten()).collect();
+        let mut unread = Notes::default();
+        let schemas =
+            schemas::gather(None, desired.objects(), live.iter().map(|o: &Arc<_>| &**o), &mut unread).ok()?;
+        if self.wanted.is_empty() {
+            self.wanted = desired.settle(&schemas, &self.namespace, Some(&self.redactor));
+        }
+        let options = DriftOptions {
+            default_namespace: Some(self.namespace.as_str().into()),
+            ..DriftOptions::default()
+        };
+        let mut report = compare(&self.wanted, &live, &schemas, &options);
+        desired.fill_lines(&mut report);
+        let is_known =
+            |key: &ResourceKey| self.is_tape || self.listed.iter().any(|scope| scope.contains(key));
+        report.resources.retain(|r| r.status != Status::Missing || is_known(&r.key));
+        Some(report)
+    }
+
+    fn finish(self) -> Result<Outcome, Failure> {
+        self.counter.finish();
+        Ok(match self.findings.len() {
+            _ if self.notes.is_partial() => Outcome::Failed,
+            0 => Outcome::Nothing,
+            _ => Outcome::Found,
+        })
+    }
+}
+
+/// Makes one gap of many that say the same: a server that goes away takes every kind along.
+fn joined(gaps: Vec<Gap>) -> Vec<Gap> {
+    let mut by_message: BTreeMap<Arc<str>, Vec<Gap>> = BTreeMap::new();
+    gaps.into_iter().for_each(|g| by_message.entry(Arc::clone(&g.message)).or_default().push(g));
+    let join = |mut alike: Vec<Gap>| {
+        if alike.len() <= ALIKE {
+            return alike;
+        }
+        let kinds = alike.iter().filter_map(|g| g.scope.kind.as_ref()).collect::<BTreeSet<_>>().len();
+        let mut gap = alike.swap_remove(0);
+        gap.message = format!("{} ({kinds} kinds)", gap.message).into();
+        vec![Gap { scope: Scope { cluster: gap.scope.cluster, ..Scope::default() }, ..gap }]
+    };
+    by_message.into_values().flat_map(join).collect()
+}
+
+fn gap_seen(gap: Gap) -> Finding {
+    let parts = [&gap.scope.to_string(), &*gap.message, &gap.to.to_string()].map(ToOwned::to_owned);
+    let parts: Vec<&str> = std::iter::once("gap").chain(parts.iter().map(String::as_str)).collect();
+    Finding { id: FindingId::derive(&parts), key: None, at: gap.to, body: FindingBody::GapSeen(gap) }
+}

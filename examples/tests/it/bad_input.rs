@@ -1,0 +1,244 @@
+//! Broken, hostile and missing input: a clear error, a right exit code, and everything else still done.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::run::{Ran, demo, drift, drift_with, folder, write};
+
+const LIVE: &str = "--live DEMO/shop.tape.jsonl.gz";
+const NAMESPACE: &str =
+    "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: storefront}}\n";
+
+fn tape() -> String {
+    let mut text = String::new();
+    let bytes = std::fs::read(demo().join("shop.tape.jsonl.gz")).unwrap();
+    std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(&*bytes), &mut text).unwrap();
+    text
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A failure that names what is asked of it, and nothing on standard output.
+fn check_failure(ran: &Ran, expect: &[&str]) {
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.starts_with("error: "), "{ran:?}");
+    assert!(expect.iter().all(|e| ran.err.contains(e)), "{ran:?}");
+    assert!(!ran.err.contains("panicked"), "{ran:?}");
+}
+
+/// A report that was printed although something is missing in it, which is said in both places.
+fn check_partial(ran: &Ran, expect: &[&str]) -> Value {
+    assert_eq!(ran.code, 2, "{ran:?}");
+    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
+    for text in expect {
+        assert!(ran.err.contains(text), "{ran:?}");
+        assert!(report["notes"].to_string().contains(text), "{report}");
+    }
+    report
+}
+
+#[test]
+fn broken_yaml_in_one_file_costs_only_that_file() {
+    let dir = folder();
+    write(dir.path(), "m/a.yaml", "kind: [\n");
+    write(dir.path(), "m/b.yaml", NAMESPACE);
+    write(dir.path(), "m/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n---\napiVersion: v1\n");
+    let report = check_partial(
+        &drift(&format!("diff --desired m {LIVE} -o json"), dir.path()),
+        &["a.yaml:", "c.yaml:"],
+    );
+    assert_eq!(report["summary"]["inSync"], 1);
+}
+
+#[test]
+fn repeated_declarations_are_told_and_the_last_one_counts() {
+    let dir = folder();
+    write(dir.path(), "m/a.yaml", NAMESPACE.replace("storefront", "other"));
+    write(dir.path(), "m/b.yaml", NAMESPACE);
+    let ran = drift(&format!("diff --desired m {LIVE}"), dir.path());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("b.yaml:1:1: Namespace//shop is declared again, first in a.yaml:1"), "{ran:?}");
+}
+
+#[test]
+fn an_unknown_kind_is_compared_as_far_as_that_goes() {
+    let dir = folder();
+    write(
+        dir.path(),
+        "m.yaml",
+        "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w, namespace: shop}\nspec: {size: 1}\n",
+    );
+    let live = r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w","namespace":"shop"},"spec":{"size":2}}]}"#;
+    write(dir.path(), "live.json", live);
+    let ran = drift("diff --desired m.yaml --live live.json -o json", dir.path());
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, report["resources"][0]["basis"].as_str()), (1, Some("Structure")));
+}
+
+#[test]
+fn hostile_yaml_ends_in_an_error_and_soon() {
+    let dir = folder();
+    let bomb: String = (1..40).map(|i| format!("a{i}: &a{i} [*a{}, *a{}]\n", i - 1, i - 1)).collect();
+    write(dir.path(), "m/bomb.yaml", format!("a0: &a0 [x]\n{bomb}"));
+    write(dir.path(), "m/deep.yaml", format!("a: {}{}\n", "[".repeat(100_000), "]".repeat(100_000)));
+    write(dir.path(), "m/ok.yaml", NAMESPACE);
+    let started = std::time::Instant::now();
+    check_partial(
+        &drift(&format!("diff --desired m {LIVE} -o json"), dir.path()),
+        &["bomb.yaml", "deep.yaml"],
+    );
+    assert!(started.elapsed().as_secs() < 20);
+}
+
+#[test]
+fn a_huge_file_is_left_out_and_said() {
+    let dir = folder();
+    let file = std::fs::File::create(dir.path().join("huge.yaml")).unwrap();
+    // Sparse: 65 MiB that take no disk.
+    file.set_len(65 << 20).unwrap();
+    write(dir.path(), "ok.yaml", NAMESPACE);
+    check_partial(
+        &drift(&format!("diff --desired DIR {LIVE} -o json"), dir.path()),
+        &["huge.yaml", "larger than"],
+    );
+}
+
+#[test]
+fn a_dump_that_is_cut_off_is_not_compared() {
+    let dir = folder();
+    let item = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop"}}"#;
+    let dump = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{item},{item}"#);
+    write(dir.path(), "live.json", &dump);
+    let whole = gzip(format!("{dump}]}}").repeat(50).as_bytes());
+    write(dir.path(), "live.json.gz", &whole[..whole.len() - 12]);
+    for live in ["live.json", "live.json.gz"] {
+        let ran = drift(&format!("diff --desired DEMO/manifests --live {live}"), dir.path());
+        check_failure(&ran, &[live, "cause:", "hint:"]);
+        assert!(ran.out.is_empty());
+    }
+}
+
+#[test]
+fn a_corrupt_line_of_a_tape_is_a_gap_and_no_stop() {
+    let dir = folder();
+    let lines: Vec<_> = tape().lines().map(str::to_owned).collect();
+    let mut broken = lines.clone();
+    broken[100] = "{\"ts\": broken".to_owned();
+    write(dir.path(), "t.jsonl", broken.join("\n"));
+    let ran = drift("diff --desired DEMO/manifests --live t.jsonl -o json", dir.path());
+    let report = check_partial(&ran, &["line 101"]);
+    assert_eq!(report["summary"]["drifted"], 4);
+}
+
+#[test]
+fn a_tape_that_is_cut_off_says_so() {
+    let dir = folder();
+    let whole = std::fs::read(demo().join("shop.tape.jsonl.gz")).unwrap();
+    write(dir.path(), "t.gz", &whole[..whole.len() / 2]);
+    let ran = drift("timeline --tape t.gz -o json", dir.path());
+    check_partial(&ran, &["cut off"]);
+}
+
+#[test]
+fn what_is_not_there_is_named_with_a_hint() {
+    let dir = folder();
+    check_failure(&drift(&format!("diff --desired nowhere {LIVE}"), dir.path()), &["nowhere", "hint:"]);
+    check_failure(
+        &drift("diff --desired DEMO/manifests --live nowhere.json", dir.path()),
+        &["nowhere.json", "cause:"],
+    );
+    check_failure(&drift("timeline --tape nowhere", dir.path()), &["nowhere", "cause:"]);
+    check_failure(&drift("verify --store nowhere", dir.path()), &["nowhere"]);
+    check_failure(&drift("timeline", dir.path()), &["--store DIR", "--tape FILE"]);
+    check_failure(
+        &drift("show deploy/wbe -n shop --tape DEMO/shop.tape.jsonl.gz", dir.path()),
+        &["deploy/wbe", "Deployment.apps/shop/web"],
+    );
+    check_failure(
+        &drift_with("diff --desired DEMO/manifests --live -", dir.path(), b""),
+        &["standard input"],
+    );
+}
+
+#[test]
+fn a_cluster_that_cannot_be_reached_says_what_to_do() {
+    let dir = folder();
+    check_failure(
+        &drift("diff --desired DEMO/manifests", dir.path()),
+        &["no cluster", "KUBECONFIG", "hint:"],
+    );
+    let config = "apiVersion: v1\nkind: Config\nclusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}]\nusers: [{name: a, user: {token: hunter2}}]\ncontexts: [{name: a, context: {cluster: a, user: a}}]\ncurrent-context: a\n";
+    write(dir.path(), "config", config);
+    let ran = drift("diff --desired DEMO/manifests --kubeconfig config", dir.path());
+    check_failure(&ran, &["127.0.0.1:9", "hint:"]);
+    assert!(!ran.err.contains("hunter2"));
+    check_failure(&drift("record -o t --once --kubeconfig config --context b", dir.path()), &["`b`"]);
+}
+
+#[test]
+fn two_writers_on_one_store_are_one_too_many() {
+    let dir = folder();
+    let store = drift_sinks::store::embedded::EmbeddedStore::open(dir.path().join("s")).unwrap();
+    let ran = drift("watch --store s --tape DEMO/shop.tape.jsonl.gz", dir.path());
+    check_failure(&ran, &["in use", "hint:"]);
+    drop(store);
+    assert_eq!(drift("watch --store s --tape DEMO/shop.tape.jsonl.gz", dir.path()).code, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let dir = folder();
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_drift"));
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command.args(words).current_dir(dir.path()).stdout(full).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let tape = demo().join("shop.tape.jsonl.gz");
+    let (code, err) = run(&["timeline", "--tape", &tape.to_string_lossy()]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("cannot write to standard output") && err.contains("cause:"), "{err}");
+}
+
+#[test]
+fn a_damaged_store_is_refused_checked_and_repaired() {
+    let dir = folder();
+    assert_eq!(drift("watch --store s --tape DEMO/shop.tape.jsonl.gz", dir.path()).code, 0);
+    let log = std::fs::read_dir(dir.path().join("s/segments"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "log"))
+        .unwrap();
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 0x55;
+    std::fs::write(&log, bytes).unwrap();
+    let verified = drift("verify --store s", dir.path());
+    assert_eq!(verified.code, 1, "{verified:?}");
+    assert!(verified.out.starts_with("damaged") && verified.out.contains("segment 1, byte"), "{verified:?}");
+    check_failure(&drift("timeline --store s", dir.path()), &["damaged", "drift repair"]);
+    let asked = drift("repair --store s", dir.path());
+    assert!(asked.code == 1 && asked.err.contains("--yes"), "{asked:?}");
+    let repaired = drift("repair --store s --yes", dir.path());
+    assert!(repaired.code == 1 && repaired.out.contains("dropped:"), "{repaired:?}");
+    assert_eq!(drift("verify --store s", dir.path()).code, 0);
+    assert_ne!(drift("timeline --store s", dir.path()).out, "");
+}
+
+#[test]
+fn schemas_that_cannot_be_read_are_told() {
+    let dir = folder();
+    write(dir.path(), "s/api.json", "{}");
+    let ran = drift(&format!("diff --desired DEMO/manifests {LIVE} --schemas s -o json"), dir.path());
+    check_partial(&ran, &["api.json"]);
+    check_failure(
+        &drift(&format!("diff --desired DEMO/manifests {LIVE} --schemas DIR/nowhere"), dir.path()),
+        &["nowhere"],
+    );
+}
