@@ -17,6 +17,7 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         live: LiveFrom::new(args.live.as_deref(), &args.recorded, &args.cluster).await?,
         at: args.at,
         schemas: args.schemas.as_deref(),
+        audit: args.audit.as_deref(),
         namespace: args.scope.namespace.as_deref(),
         reach: if args.scope.all_namespaces { Reach::All } else { Reach::Declared },
         extras: if args.scope.no_extra { Extras::Omit } else { Extras::InDeclaredNamespaces },

@@ -4,12 +4,15 @@
 //! judgement is in `drift-core`.
 
 mod args;
+mod blame;
 mod cluster;
+mod commits;
 mod compared;
 mod demo;
 mod diff;
 mod external;
 mod failure;
+mod fights;
 mod findings;
 mod health;
 mod history;
@@ -25,6 +28,7 @@ mod selector;
 mod show;
 mod stop;
 mod timeline;
+mod users;
 mod verify;
 mod versions;
 mod watch;
@@ -84,6 +88,8 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
         Command::Show(args) => show::run(args).await,
         Command::History(args) => history::run(args, screen).await,
         Command::Health(args) => health::run(args, screen).await,
+        Command::Blame(args) => blame::run(args, screen).await,
+        Command::Fights(args) => fights::run(args, screen).await,
         Command::Verify(args) => verify::run(args, screen),
         Command::Repair(args) => verify::repair(args, screen),
     }
