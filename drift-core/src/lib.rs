@@ -3,10 +3,14 @@
 //! This crate does no IO, starts no thread and reads no clock: time is an argument, and the same log gives the same
 //! bytes. Sources of observations live in `drift-sources`, stores and reports in `drift-sinks`.
 
+pub mod blame;
 mod diff;
+pub mod cause;
 pub mod drift;
 mod event;
+pub mod fights;
 mod finding;
+pub mod graph;
 pub mod health;
 pub mod ingest;
 mod key;
@@ -15,6 +19,7 @@ mod ownership;
 mod path;
 pub mod redact;
 pub mod replay;
+pub mod rules;
 pub mod schema;
 mod sink;
 mod source;

@@ -17,6 +17,7 @@ pub use json::DecodeError;
 pub use pack::{PackError, Packed, Packer};
 
 use crate::key::{ResourceKey, ResourceVersion, Uid};
+use crate::path::{FieldPath, PathElement, Scalar};
 
 /// What a [`Node`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -192,6 +193,28 @@ impl<'a> Node<'a> {
     /// Returns the string at the end of a way through maps.
     pub fn str_at(self, keys: &[&str]) -> Option<&'a str> {
         self.at(keys)?.as_str()
+    }
+
+    /// Returns the value at a typed path.
+    ///
+    /// An element of an associative list is found by the key fields that it has; one that it leaves out may have its
+    /// default, but not all of them.
+    pub fn at_path(self, path: &FieldPath) -> Option<Node<'a>> {
+        path.elements().iter().try_fold(self, |node, element| node.step(element))
+    }
+
+    fn step(self, element: &PathElement) -> Option<Node<'a>> {
+        let is = |n: Node<'_>, v: &Scalar| Scalar::from_value(&n.to_value()).as_ref() == Some(v);
+        match element {
+            PathElement::Field(name) => self.get(name),
+            _ if self.kind() != Kind::List => None,
+            PathElement::Index(i) => self.children().nth(*i),
+            PathElement::Value(value) => self.children().find(|n| is(*n, value)),
+            PathElement::Key(fields) => self.children().find(|n| {
+                fields.iter().all(|(name, value)| n.get(name).is_none_or(|f| is(f, value)))
+                    && fields.iter().any(|(name, _)| n.get(name).is_some())
+            }),
+        }
     }
 
     /// Returns the elements of a list in order, or the values of a map in order of their keys; none of a scalar.

@@ -53,12 +53,12 @@ impl Step<'_> {
     }
 }
 
-fn scalar(node: Node<'_>) -> Scalar {
+pub(crate) fn scalar(node: Node<'_>) -> Scalar {
     Scalar::from_value(&node.to_value()).unwrap_or_else(|| Scalar::Str(format!("{node:?}").into()))
 }
 
 /// Returns a key field of an element of an associative list; a missing one stands for its default.
-fn key_field<'a>(element: Node<'a>, name: &str, ty: TypeRef<'a>) -> Option<Node<'a>> {
+pub(crate) fn key_field<'a>(element: Node<'a>, name: &str, ty: TypeRef<'a>) -> Option<Node<'a>> {
     element.get(name).filter(|n| !n.is_null()).or_else(|| match ty.shape() {
         Shape::Struct(s) => match s.field(name)?.default()? {
             Default::Constant(node) => Some(node),

@@ -68,6 +68,10 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Says how resources are doing, why, and since when.
     Health(HealthArgs),
+    /// Says where each field of a resource has its value from: who, with what, when, through what, from which commit.
+    Blame(BlameArgs),
+    /// Lists fields that two writers overwrite in turn, and hand changes that an engine put back.
+    Fights(FightsArgs),
     /// Checks that a store is whole: checksums, hash chain, order.
     Verify(StoreArgs),
     /// Cuts what is damaged out of a store, and says what was lost.
@@ -180,8 +184,14 @@ pub(crate) enum DiffFormat {
 pub(crate) struct DiffArgs {
     /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV[:FOLDER], read
     /// without a checkout. Repeatable.
-    #[arg(long, value_name = "WHAT", required = true, action = ArgAction::Append)]
+    /// Without it, what Argo CD, Flux and Helm in what is looked at declare.
+    #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
     pub(crate) desired: Vec<String>,
+
+    /// Git repository or bundle, with the URL that the engines know it by in front: URL=REPO. Repeatable; a repository
+    /// without a URL stands for any.
+    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "desired")]
+    pub(crate) git: Vec<String>,
 
     /// What is live: a dump (`kubectl get -o json`) or a tape; plain, gzip or zstd. The cluster without it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
@@ -193,6 +203,10 @@ pub(crate) struct DiffArgs {
     /// How it was then: a time (RFC 3339) or a position (@N, from `drift timeline`); for tapes and stores.
     #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
     pub(crate) at: Option<Moment>,
+
+    /// The API server's audit log, plain, gzip or zstd: names the user behind each change.
+    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    pub(crate) audit: Option<PathBuf>,
 
     /// Folder of OpenAPI v3 documents of the cluster (*.json, *.json.gz); schemas of built-in kinds come along.
     #[arg(long, value_name = "DIR")]
@@ -473,6 +487,81 @@ pub(crate) struct RepairArgs {
 
     /// How to print it; json and yaml are one StoreReport, see store-report.v1.schema.json.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift blame deploy/web -n shop --store /var/lib/drift
+  drift blame deploy/web spec.replicas --tape shop.tape.gz --audit audit.jsonl.gz
+  drift blame Deployment.apps/shop/web --tape shop.tape.gz --git https://git.example.com/shop.git=shop.bundle")]
+pub(crate) struct BlameArgs {
+    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<KeyName>,
+
+    /// Only this field and what is below it, such as spec.template.spec.containers[name=web].image.
+    #[arg(value_name = "PATH", requires = "key")]
+    pub(crate) field: Option<String>,
+
+    /// The resource, as an option.
+    #[arg(long, value_name = "KEY", conflicts_with = "key")]
+    pub(crate) resource: Option<KeyName>,
+
+    /// The field, as an option.
+    #[arg(long, value_name = "PATH", conflicts_with = "field")]
+    pub(crate) path: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// How it was then: a time (RFC 3339) or a position (@N); the newest without it.
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// The API server's audit log, plain, gzip or zstd: names the users.
+    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    pub(crate) audit: Option<PathBuf>,
+
+    /// A repository that engines read, by the URL that they know it by: a folder, a bundle or another URL. Repeatable.
+    #[arg(long, value_name = "URL=PLACE", action = ArgAction::Append, help_heading = "What to look at")]
+    pub(crate) git: Vec<String>,
+
+    /// Namespace of a name given without one.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// How to print it; json and yaml are one BlameReport, see blame-report.v1.schema.json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift fights --store /var/lib/drift
+  drift fights deploy/web --tape shop.tape.gz --audit audit.jsonl.gz -o json")]
+pub(crate) struct FightsArgs {
+    /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY")]
+    pub(crate) keys: Vec<KeyName>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// Only up to then: a time (RFC 3339) or a position (@N).
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// The API server's audit log, plain, gzip or zstd: names the users.
+    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    pub(crate) audit: Option<PathBuf>,
+
+    /// Only this namespace.
+    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
+    pub(crate) namespace: Option<String>,
+
+    /// How to print it; json and yaml are one FightReport, see fight-report.v1.schema.json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
 

@@ -16,6 +16,7 @@ use crate::lookback;
 use crate::moment::Moment;
 use crate::output::Outcome;
 use crate::selector::Selector;
+use crate::users;
 
 /// What is compared with what.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Request<'a> {
     pub(crate) at: Option<Moment>,
     /// Folder of OpenAPI documents.
     pub(crate) schemas: Option<&'a Path>,
+    /// Audit log.
+    pub(crate) audit: Option<&'a Path>,
     /// Namespace of what names none.
     pub(crate) namespace: Option<&'a str>,
     /// Whether the cluster is looked at beyond the namespaces of what is declared.
@@ -83,6 +86,10 @@ impl Compared {
         doubt(&mut report, &live.gaps);
         if let Some(history) = &live.history {
             lookback::attribute(&mut report, history, request.at, &schemas).await?;
+        }
+        if let Some(audit) = request.audit {
+            let log = users::read(audit, live.redactor.clone(), &mut notes)?;
+            users::attribute(&mut report, &objects, &log);
         }
         report.notes.extend(notes.texts().iter().cloned());
         let is_partial = notes.is_partial() || report.resources.iter().any(|r| r.status == Status::Unknown);

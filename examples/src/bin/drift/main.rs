@@ -4,13 +4,17 @@
 //! judgement is in `drift-core`.
 
 mod args;
+mod blame;
 mod cluster;
+mod commits;
 mod compared;
 mod demo;
 mod diff;
 mod external;
 mod failure;
+mod fights;
 mod findings;
+mod gitops;
 mod health;
 mod history;
 mod inputs;
@@ -25,6 +29,7 @@ mod selector;
 mod show;
 mod stop;
 mod timeline;
+mod users;
 mod verify;
 mod versions;
 mod watch;
@@ -84,6 +89,8 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
         Command::Show(args) => show::run(args).await,
         Command::History(args) => history::run(args, screen).await,
         Command::Health(args) => health::run(args, screen).await,
+        Command::Blame(args) => blame::run(args, screen).await,
+        Command::Fights(args) => fights::run(args, screen).await,
         Command::Verify(args) => verify::run(args, screen),
         Command::Repair(args) => verify::repair(args, screen),
     }

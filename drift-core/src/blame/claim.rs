@@ -1,0 +1,96 @@
+//! Through what an engine wrote: the mark that it left on the object.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::key::ResourceKey;
+use crate::object::Object;
+
+/// An Application, Kustomization or release, as an object names the one that wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Claim {
+    /// An Application of Argo CD; its namespace where the mark names it, its name where there is a mark at all.
+    Argo {
+        /// Namespace, for an Application outside of Argo CD's own.
+        namespace: Option<Arc<str>>,
+        /// Name; `None` for what carries no mark, as CustomResourceDefinitions do not.
+        name: Option<Arc<str>>,
+    },
+    /// A Kustomization or HelmRelease of Flux, or a release of Helm.
+    App(ResourceKey),
+}
+
+const ARGO: [&str; 2] = ["argocd-controller", "argocd-application-controller"];
+
+impl Claim {
+    /// Reads the mark of the engine whose field manager this is; `None` for every other manager.
+    ///
+    /// To be asked of the version that the manager wrote: where two Applications overwrite one object, each leaves its mark.
+    pub fn of(object: &Object, manager: &str) -> Option<Self> {
+        let labels = |group: &str| {
+            let name = object.label(&format!("{group}/name"))?;
+            Some((object.label(&format!("{group}/namespace")).unwrap_or_default(), name))
+        };
+        match manager {
+            m if ARGO.contains(&m) => Some(argo(object)),
+            "kustomize-controller" => {
+                let group = "kustomize.toolkit.fluxcd.io";
+                let (namespace, name) = labels(group)?;
+                Some(Self::App(ResourceKey::new(group, "Kustomization", namespace, name)))
+            }
+            "helm-controller" => {
+                let group = "helm.toolkit.fluxcd.io";
+                let (namespace, name) = labels(group)?;
+                Some(Self::App(ResourceKey::new(group, "HelmRelease", namespace, name)))
+            }
+            // Older releases wrote without a name for themselves: the user agent's beginning stands for it.
+            "helm" | "Helm" => {
+                let name = object.annotation("meta.helm.sh/release-name")?;
+                let namespace =
+                    object.annotation("meta.helm.sh/release-namespace").unwrap_or(object.namespace());
+                Some(Self::App(ResourceKey::new("helm.sh", "Release", namespace, name)))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn argo(object: &Object) -> Claim {
+    if let Some((namespace, name)) =
+        object.annotation("argocd.argoproj.io/tracking-id").and_then(|t| tracked(t, object))
+    {
+        return Claim::Argo { namespace: namespace.map(Into::into), name: Some(name.into()) };
+    }
+    let label =
+        object.label("app.kubernetes.io/instance").or_else(|| object.label("argocd.argoproj.io/instance"));
+    Claim::Argo { namespace: None, name: label.map(Into::into) }
+}
+
+/// Reads `APP:GROUP/KIND:NAMESPACE/NAME` where it names this object; a copied mark names another one.
+fn tracked<'a>(id: &'a str, object: &Object) -> Option<(Option<&'a str>, &'a str)> {
+    let mut parts = id.splitn(3, ':');
+    let (app, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_own = kind.split_once('/') == Some((object.group(), object.kind()))
+        && name.split_once('/').is_some_and(|(namespace, name)| {
+            // A cluster-scoped object carries the namespace that its Application deploys to.
+            name == object.name() && (object.namespace().is_empty() || namespace == object.namespace())
+        });
+    is_own.then(|| match app.split_once('_') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, app),
+    })
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(key) => fmt::Display::fmt(key, f),
+            Self::Argo { namespace, name } => write!(
+                f,
+                "Application.argoproj.io/{}/{}",
+                namespace.as_deref().unwrap_or("?"),
+                name.as_deref().unwrap_or("?")
+            ),
+        }
+    }
+}

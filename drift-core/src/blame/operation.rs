@@ -1,0 +1,120 @@
+//! Argo CD's Applications through time: which one a mark means, and who started the operation that wrote.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Claim, Version};
+use crate::key::ResourceKey;
+use crate::object::{Node, Object};
+
+/// Argo CD writes its times in whole seconds.
+const SLACK: SignedDuration = SignedDuration::from_secs(1);
+
+/// Who started an operation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Initiator {
+    /// Auto-sync or self-heal.
+    Automated,
+    /// A user of Argo CD.
+    User(Arc<str>),
+}
+
+/// The recorded versions of all Applications.
+#[derive(Clone, Debug, Default)]
+pub struct Applications {
+    all: BTreeMap<ResourceKey, Vec<Version>>,
+}
+
+impl Applications {
+    /// Takes the versions of Applications; other resources are left out.
+    pub fn new(resources: impl IntoIterator<Item = (ResourceKey, Vec<Version>)>) -> Self {
+        let ours = |(key, _): &(ResourceKey, _)| key.group_kind() == ("argoproj.io", "Application");
+        Self { all: resources.into_iter().filter(ours).collect() }
+    }
+
+    /// Returns the versions of an Application.
+    pub fn versions(&self, app: &ResourceKey) -> &[Version] {
+        self.all.get(app).map_or(&[], |v| v)
+    }
+
+    /// Finds the one Application that a mark on a resource means at a time; `None` where several could be meant.
+    pub fn resolve(&self, claim: &Claim, resource: &ResourceKey, at: Timestamp) -> Option<ResourceKey> {
+        let Claim::Argo { namespace, name } = claim else {
+            let Claim::App(app) = claim else { return None };
+            return Some(app.clone());
+        };
+        let named = |key: &&ResourceKey| {
+            name.as_ref().is_none_or(|n| *n == key.name)
+                && namespace.as_ref().is_none_or(|n| *n == key.namespace)
+        };
+        let candidates: Vec<&ResourceKey> = self.all.keys().filter(named).collect();
+        let listing = || candidates.iter().copied().filter(|key| self.lists(key, resource, at));
+        let mut hits =
+            if name.is_some() && candidates.len() == 1 { candidates.clone() } else { listing().collect() };
+        let hit = hits.pop()?;
+        hits.is_empty().then(|| hit.clone())
+    }
+
+    /// Tells whether an Application has a resource among its own, at a time or soon after.
+    fn lists(&self, app: &ResourceKey, resource: &ResourceKey, at: Timestamp) -> bool {
+        let later = at + SignedDuration::from_secs(10);
+        let near = self.versions(app).iter().filter(|v| v.at <= later).next_back();
+        let resources = near.and_then(|v| v.object.as_ref()).map(|o| {
+            let list = o.root().at(&["status", "resources"]);
+            list.into_iter().flat_map(Node::children).any(|r| is(r, resource))
+        });
+        resources.unwrap_or(false)
+    }
+
+    /// Tells who started the operation in which an Application wrote at a time; `None` where nothing says.
+    pub fn initiator(&self, app: &ResourceKey, at: Timestamp) -> Option<Initiator> {
+        let states = self.versions(app).iter().filter_map(|v| Some((v.at, v.object.as_deref()?)));
+        let mut running = None;
+        for (seen, object) in states.clone() {
+            let Some(operation) = object.root().at(&["status", "operationState"]) else { continue };
+            let Some(started) = time(operation, "startedAt").filter(|s| *s <= at + SLACK) else { continue };
+            let is_over = time(operation, "finishedAt").is_some_and(|f| f + SLACK < at);
+            if is_over {
+                continue;
+            }
+            // What ran when it wrote: the first operation that had begun and not ended; a later one replaces it
+            // only if it was seen to run before the write.
+            if running.is_none() || seen <= at {
+                running = Some((started, operation.at(&["operation", "initiatedBy"])));
+            }
+        }
+        let by = running.and_then(|(_, by)| by);
+        by.and_then(initiator).or_else(|| states.last().and_then(|(_, object)| deployed_by(object, at)))
+    }
+}
+
+fn is(entry: Node<'_>, key: &ResourceKey) -> bool {
+    let text = |name| entry.str_at(&[name]).unwrap_or_default();
+    text("group") == &*key.group
+        && text("kind") == &*key.kind
+        && text("name") == &*key.name
+        && text("namespace") == &*key.namespace
+}
+
+fn time(node: Node<'_>, field: &str) -> Option<Timestamp> {
+    node.str_at(&[field])?.parse().ok()
+}
+
+fn initiator(by: Node<'_>) -> Option<Initiator> {
+    if by.get("automated").and_then(Node::as_bool) == Some(true) {
+        return Some(Initiator::Automated);
+    }
+    by.str_at(&["username"]).filter(|n| !n.is_empty()).map(|n| Initiator::User(n.into()))
+}
+
+/// Looks an operation up in the Application's own history, which tells of those before the record too.
+fn deployed_by(application: &Object, at: Timestamp) -> Option<Initiator> {
+    let history = application.root().at(&["status", "history"])?;
+    let covers = |entry: &Node<'_>| {
+        time(*entry, "deployStartedAt").is_some_and(|s| s <= at + SLACK)
+            && time(*entry, "deployedAt").is_some_and(|d| at <= d + SLACK)
+    };
+    history.children().filter(covers).last().and_then(|e| e.get("initiatedBy")).and_then(initiator)
+}

@@ -1,0 +1,199 @@
+//! An audit log as a source of occurrences.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use drift_core::redact::Redactor;
+use drift_core::{
+    Cursor, Doc, Gap, GapReason, Observation, Occurrence, OccurrenceKind, Scope, Source, SourceError,
+};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::entry::AuditEntry;
+use super::reader::{AuditDamage, AuditOptions, AuditReader};
+
+/// Observes an audit log: each write is an [`Occurrence`] about its resource, each part that cannot be read a gap.
+///
+/// The cursor is the number of the last line taken.
+#[derive(Clone, Debug)]
+pub struct AuditSource {
+    path: PathBuf,
+    name: String,
+    cluster: Arc<str>,
+    redactor: Redactor,
+    options: AuditOptions,
+}
+
+impl AuditSource {
+    /// Takes a file as the audit log of a cluster, empty for the unnamed one.
+    pub fn new(path: PathBuf, cluster: &str, redactor: Redactor) -> Self {
+        let name = path.to_string_lossy().into_owned();
+        Self { path, name, cluster: cluster.into(), redactor, options: AuditOptions::default() }
+    }
+}
+
+impl Source for AuditSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>> {
+        let skip = match &after {
+            None => 0,
+            Some(cursor) => match cursor.as_str().strip_prefix("line:").and_then(|n| n.parse().ok()) {
+                Some(line) => line,
+                None => {
+                    return stream::iter([Err(SourceError::UnknownCursor { cursor: cursor.clone() })])
+                        .boxed();
+                }
+            },
+        };
+        match AuditReader::open(&self.path, self.redactor.clone(), self.options) {
+            Ok(reader) => stream::iter(Telling {
+                source: self,
+                reader,
+                skip,
+                last: None,
+                cut: None,
+                told: 0,
+                is_done: false,
+            })
+            .flatten()
+            .boxed(),
+            Err(e) => {
+                let error = SourceError::Unavailable { what: self.name.clone(), source: Some(Box::new(e)) };
+                stream::iter([Err(error)]).boxed()
+            }
+        }
+    }
+}
+
+struct Telling<'a> {
+    source: &'a AuditSource,
+    reader: AuditReader,
+    skip: u64,
+    last: Option<Timestamp>,
+    /// A damage whose gap is told once the next readable line says until when it lasts.
+    cut: Option<AuditDamage>,
+    /// Line of the entry told last.
+    told: u64,
+    is_done: bool,
+}
+
+impl Telling<'_> {
+    fn gap(&self, damage: &AuditDamage, to: Timestamp) -> Observation {
+        let reason =
+            if damage.problem.starts_with("longer") { GapReason::TooLarge } else { GapReason::Corrupt };
+        Observation::Gap(Gap {
+            scope: Scope { cluster: Arc::clone(&self.source.cluster), ..Scope::default() },
+            from: self.last,
+            to,
+            from_version: None,
+            to_version: None,
+            reason,
+            message: format!("{} {damage}", self.source.name).into(),
+        })
+    }
+
+    fn entry(&mut self, entry: &AuditEntry) -> Vec<Result<Observation, SourceError>> {
+        let mut out = Vec::new();
+        if let Some(damage) = self.cut.take() {
+            out.push(Ok(self.gap(&damage, entry.at)));
+        }
+        self.last = Some(self.last.map_or(entry.at, |last| last.max(entry.at)));
+        // A line can hold a list of entries: it is done when the next one begins.
+        if self.told < entry.line && self.told > self.skip {
+            out.push(Ok(self.checkpoint()));
+        }
+        self.told = entry.line;
+        out.push(Ok(Observation::Happened(occurrence(entry, &self.source.cluster))));
+        out
+    }
+
+    fn checkpoint(&self) -> Observation {
+        Observation::Checkpoint(Cursor::new(format!("line:{}", self.told)))
+    }
+
+    fn end(&mut self) -> Vec<Result<Observation, SourceError>> {
+        self.is_done = true;
+        let mut out = Vec::new();
+        let is_whole = self.cut.is_none();
+        if let Some(damage) = self.cut.take() {
+            out.push(match self.last {
+                Some(last) => Ok(self.gap(&damage, last)),
+                // Nothing at all could be read, so there is no time to put a gap at.
+                None => {
+                    Err(SourceError::Corrupt { what: format!("{} {damage}", self.source.name), source: None })
+                }
+            });
+        }
+        if is_whole && self.told > self.skip {
+            out.push(Ok(self.checkpoint()));
+        }
+        out
+    }
+
+    fn item(&mut self) -> Option<Vec<Result<Observation, SourceError>>> {
+        match self.reader.next() {
+            Some(Ok(entry)) if entry.line <= self.skip => {
+                self.last = Some(entry.at);
+                Some(Vec::new())
+            }
+            Some(Ok(entry)) => Some(self.entry(&entry)),
+            Some(Err(damage)) if damage.line <= self.skip => Some(Vec::new()),
+            Some(Err(damage)) => {
+                // The first of a run of damages speaks for all.
+                self.cut.get_or_insert(damage);
+                Some(Vec::new())
+            }
+            None if self.is_done => None,
+            None => Some(self.end()),
+        }
+    }
+}
+
+impl Iterator for Telling<'_> {
+    type Item = stream::Iter<std::vec::IntoIter<Result<Observation, SourceError>>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.item().map(stream::iter)
+    }
+}
+
+/// Returns what an entry tells, as an occurrence about its resource.
+fn occurrence(entry: &AuditEntry, cluster: &str) -> Occurrence {
+    let target = &entry.target;
+    let sub = if target.subresource.is_empty() { String::new() } else { format!("/{}", target.subresource) };
+    let what = format!("{}{sub} {}/{}", target.resource, target.namespace, target.name);
+    let outcome = match entry.code {
+        Some(code) if !entry.is_done() => format!(", refused with {code}"),
+        _ => String::new(),
+    };
+    // A request that was refused is no change, and must not be taken for one by its reason.
+    let reason =
+        if entry.is_done() { entry.verb.as_str().into() } else { format!("{}-refused", entry.verb.as_str()) };
+    let body = entry.request.as_deref().map(|d| d.root().to_value());
+    let detail = json!({
+        "auditID": &*entry.id, "verb": entry.verb.as_str(), "user": &*entry.user, "impersonator": entry.impersonator.as_deref(),
+        "userAgent": &*entry.user_agent, "manager": &*entry.manager, "subresource": &*target.subresource,
+        "code": entry.code, "resourceVersion": entry.version.as_ref().map(drift_core::ResourceVersion::as_str), "requestObject": body,
+    });
+    Occurrence {
+        kind: OccurrenceKind::Audit,
+        about: target.key().map(|k| k.in_cluster(cluster)),
+        at: entry.at,
+        reason: reason.into(),
+        message: format!(
+            "{} by {} through {}: {what}{outcome}",
+            entry.verb.as_str(),
+            entry.user,
+            entry.manager
+        )
+        .into(),
+        actor: entry.actor(),
+        detail: Doc::from_value(&detail).ok().map(Arc::new),
+    }
+}
