@@ -30,7 +30,8 @@ pub(crate) fn load(corpus: Option<&Path>) -> Result<Vec<Case>, Failure> {
     };
     let mut folders: Vec<_> = std::fs::read_dir(corpus.join("cases"))?.collect::<Result<Vec<_>, _>>()?;
     folders.sort_by_key(std::fs::DirEntry::path);
-    let one = |path: &Path| case(path, &path.join("desired"), Dump::read(&path.join("live-mutated.json.gz"))?);
+    let one =
+        |path: &Path| case(path, &path.join("desired"), Dump::read(&path.join("live-mutated.json.gz"))?);
     folders.iter().map(|f| one(&f.path())).collect()
 }
 
@@ -38,7 +39,9 @@ fn tape(path: &Path) -> Result<Vec<Object>, Failure> {
     let mut live: BTreeMap<ResourceKey, Object> = BTreeMap::new();
     for line in TapeReader::open(path, TapeOptions::default())? {
         match line.map(|l| l.event) {
-            Ok(TapeEvent::Listed(o) | TapeEvent::Added(o) | TapeEvent::Modified(o)) => drop(live.insert(o.key(), o)),
+            Ok(TapeEvent::Listed(o) | TapeEvent::Added(o) | TapeEvent::Modified(o)) => {
+                drop(live.insert(o.key(), o))
+            }
             Ok(TapeEvent::Deleted(o)) => drop(live.remove(&o.key())),
             _ => {}
         }

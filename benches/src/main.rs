@@ -35,7 +35,12 @@ fn settings() -> Result<Settings, Failure> {
             "--argo-diff" => settings.argo_diff = Some(value()?.into()),
             "--events" => settings.events = value()?.parse()?,
             "pairs" | "memory" | "store" => settings.chapters.push(arg),
-            other => return Err(format!("`{other}` is none of --corpus, --argo-diff, --events, pairs, memory, store").into()),
+            other => {
+                return Err(format!(
+                    "`{other}` is none of --corpus, --argo-diff, --events, pairs, memory, store"
+                )
+                .into());
+            }
         }
     }
     if settings.chapters.is_empty() {

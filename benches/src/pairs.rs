@@ -22,7 +22,11 @@ pub(crate) fn run(cases: &[Case], argo_diff: Option<&Path>) -> Result<(), Failur
     let object = |text: &str| Object::from_json(text.as_bytes()).expect("what was an object is one");
     let row = |name: &str, time: Duration| {
         let seconds = time.as_secs_f64();
-        println!("{name:44} {:>9.0} pairs/s {:>7.1} MB/s", pairs.len() as f64 / seconds, bytes as f64 / seconds / 1e6);
+        println!(
+            "{name:44} {:>9.0} pairs/s {:>7.1} MB/s",
+            pairs.len() as f64 / seconds,
+            bytes as f64 / seconds / 1e6
+        );
         seconds
     };
     let parse = row(
@@ -60,7 +64,8 @@ pub(crate) fn run(cases: &[Case], argo_diff: Option<&Path>) -> Result<(), Failur
 
 /// Runs Argo CD's engine on the same cases.
 fn argo(program: &Path, cases: &[Case], ours: f64) -> Result<(), Failure> {
-    let output = Command::new(program).args(["-seconds", "3"]).args(cases.iter().map(|c| &c.path)).output()?;
+    let output =
+        Command::new(program).args(["-seconds", "3"]).args(cases.iter().map(|c| &c.path)).output()?;
     let text = String::from_utf8(output.stdout)?;
     let last = text.lines().last().ok_or("the peer printed nothing")?;
     let line: Value = serde_json::from_str(last)?;
@@ -81,5 +86,8 @@ fn estates(cases: &[Case], schemas: &drift_core::schema::SchemaSet) {
         }
     });
     let micros = time.as_secs_f64() * 1e6 / declared as f64;
-    println!("whole estates, decoded: {micros:.1} µs a declared resource, {:.2} s for 100,000", micros / 10.0);
+    println!(
+        "whole estates, decoded: {micros:.1} µs a declared resource, {:.2} s for 100,000",
+        micros / 10.0
+    );
 }

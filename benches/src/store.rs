@@ -35,7 +35,11 @@ pub(crate) fn run(cases: &[Case], events: usize) -> Result<(), Failure> {
     println!("{events} events of {} bytes of raw JSON in batches of {BATCH}", raw / events.max(1));
     println!("durable events a second: {rate:.0} (budget 100,000)");
     let disk = size_of_folder(&path)?;
-    println!("log bytes a raw byte: {:.4} (budget 0.0500), {} MB", disk as f64 / raw as f64, disk / 1_000_000);
+    println!(
+        "log bytes a raw byte: {:.4} (budget 0.0500), {} MB",
+        disk as f64 / raw as f64,
+        disk / 1_000_000
+    );
     states(&store, &versions, events)?;
     drop(store);
     let start = Instant::now();
@@ -90,7 +94,12 @@ struct Versions {
 impl Versions {
     fn of(cases: &[Case]) -> Self {
         let live = cases.iter().flat_map(|c| &c.live);
-        let moving = live.filter(|o| matches!(o.kind(), "Pod" | "Deployment" | "ReplicaSet" | "Service" | "EndpointSlice" | "ConfigMap"));
+        let moving = live.filter(|o| {
+            matches!(
+                o.kind(),
+                "Pod" | "Deployment" | "ReplicaSet" | "Service" | "EndpointSlice" | "ConfigMap"
+            )
+        });
         Self { objects: moving.map(|o| o.root().to_value()).collect() }
     }
 
@@ -112,7 +121,8 @@ impl Versions {
         value["metadata"]["uid"] = json!(format!("00000000-0000-0000-0000-{:012}", n % 10_007));
         value["status"]["observedGeneration"] = json!(n / 10_007);
         if n.is_multiple_of(7) {
-            value["metadata"]["annotations"]["example.com/build"] = json!(format!("{:x}", n.wrapping_mul(11_400_714_819)));
+            value["metadata"]["annotations"]["example.com/build"] =
+                json!(format!("{:x}", n.wrapping_mul(11_400_714_819)));
         }
         Object::new(Doc::from_value(&value).expect("a recorded object")).expect("a recorded object")
     }

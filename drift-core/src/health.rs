@@ -13,7 +13,6 @@ mod builtin;
 mod cel;
 mod conditions;
 mod conventions;
-mod report;
 pub mod rollout;
 mod rules;
 mod verdict;
@@ -22,7 +21,6 @@ mod words;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use report::{HealthReport, ResourceHealth};
 pub use rules::{HealthRules, RuleError};
 
 use crate::object::{Node, Object};
@@ -104,6 +102,29 @@ pub fn assess_manifest(root: Node<'_>, context: &HealthContext<'_>) -> Health {
         since: verdict.since.or(carried).or(began),
         basis,
     }
+}
+
+/// Returns the newest time that an object tells of what happened to it.
+///
+/// A dump does not say when it was made; not before the newest of these. Times that lie ahead by nature (expiry, the
+/// next run) are not among them.
+pub fn newest_time(root: Node<'_>) -> Option<Timestamp> {
+    const PAST: &[&str] = &[
+        "creationTimestamp",
+        "time",
+        "lastTransitionTime",
+        "lastUpdateTime",
+        "lastHeartbeatTime",
+        "lastProbeTime",
+        "startTime",
+        "startedAt",
+        "finishedAt",
+        "completionTime",
+        "lastScheduleTime",
+        "lastSuccessfulTime",
+    ];
+    let own = PAST.contains(&root.key()).then(|| root.as_str()?.parse().ok()).flatten();
+    root.children().filter_map(newest_time).chain(own).max()
 }
 
 fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (Verdict, HealthBasis) {

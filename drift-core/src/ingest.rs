@@ -9,7 +9,7 @@ mod load;
 mod run;
 mod time;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -34,11 +34,11 @@ pub struct Ingest {
     source: Arc<str>,
     redactor: Redactor,
     state: State,
-    heads: BTreeMap<StreamId, Head>,
+    heads: HashMap<StreamId, Head>,
     /// Gaps, relists and occurrences that are in the store.
     facts: HashSet<Fact>,
     /// Texts of keys, so that a hundred thousand keys share their namespaces and kinds.
-    names: BTreeSet<Arc<str>>,
+    names: HashSet<Arc<str>>,
     undo: Undo,
 }
 
@@ -50,6 +50,8 @@ struct State {
     relists: Vec<Relist>,
     /// Counts relists, so that a head can say after which one it was seen.
     tick: u64,
+    /// Counts how often the source began anew.
+    run: u64,
     cursor: Option<Cursor>,
     /// Whether anything was appended since the source last gave a checkpoint.
     dirty: bool,
@@ -69,7 +71,7 @@ struct Relist {
 #[derive(Clone, Debug, Default)]
 struct Undo {
     state: Option<State>,
-    heads: BTreeMap<StreamId, Option<Head>>,
+    heads: HashMap<StreamId, Option<Head>>,
     facts: Vec<Fact>,
 }
 
@@ -79,10 +81,11 @@ impl Ingest {
         Self {
             source: source.into(),
             redactor,
-            state: State::default(),
-            heads: BTreeMap::new(),
+            // Heads that are loaded were told in run 0.
+            state: State { run: 1, ..State::default() },
+            heads: HashMap::new(),
             facts: HashSet::new(),
-            names: BTreeSet::new(),
+            names: HashSet::new(),
             undo: Undo::default(),
         }
     }
@@ -137,6 +140,7 @@ impl Ingest {
         self.roll_back();
         self.state.relists.clear();
         self.state.dirty = false;
+        self.state.run += 1;
     }
 
     /// Says that all that was returned so far is appended.
@@ -168,21 +172,22 @@ impl Ingest {
         let live = facet == Facet::Live;
         let stream = self.name(facet, key);
         let object = self.redactor.redact_shared(object);
-        self.saw(&stream);
         let head = self.heads.get(&stream);
-        if head
-            .is_some_and(|h| if live { h.knows_live(&object, observed_at) } else { h.knows_desired(&object) })
-        {
+        let known = match head {
+            Some(head) if live => head.knows_live(&object, observed_at),
+            Some(head) => head.knows_desired(&object),
+            None => false,
+        };
+        if known {
+            let current = head.is_some_and(|h| h.is_current(&object));
+            self.saw(&stream, current.then_some(self.state.run));
             return None;
         }
-        let occurred_at =
-            if live { time::of_change(&object, observed_at, head.and_then(|h| h.newest)) } else { None };
+        let before = head.and_then(|h| h.newest);
+        let occurred_at = live.then(|| time::of_change(&object, observed_at, before)).flatten();
         let origin = Origin { source: Arc::clone(&self.source), cursor, actor, source_revision };
-        let uid = object.uid();
-        Some(self.append(
-            stream,
-            NewEvent { uid, origin, observed_at, occurred_at, body: EventBody::Applied(object) },
-        ))
+        let (uid, body) = (object.uid(), EventBody::Applied(object));
+        Some(self.append(stream, NewEvent { uid, origin, observed_at, occurred_at, body }))
     }
 
     fn deleted(&mut self, deleted: Deleted) -> Option<Append> {
@@ -192,10 +197,10 @@ impl Ingest {
         let live = facet == Facet::Live;
         let stream = self.name(facet, key);
         let last = last.map(|object| self.redactor.redact_shared(object));
-        self.saw(&stream);
+        self.saw(&stream, None);
         let head = self.heads.get(&stream);
         let known = match head {
-            Some(head) if live => head.knows_deleted(last.as_deref(), observed_at),
+            Some(head) if live => head.knows_deleted(last.as_deref(), observed_at, self.state.run),
             Some(head) => !head.alive,
             // Nothing is known, and nothing is told besides that there is nothing.
             None => last.is_none(),
@@ -239,12 +244,13 @@ impl Ingest {
             let StreamId::Resource(facet, key) = stream else { return None };
             let mine = head.source == self.source || self.state.facets.contains(facet);
             // An old listing that is told again says nothing of what came after it.
-            let later = *facet == Facet::Live && head.observed_at > observed_at;
+            let later = *facet == Facet::Live && head.outlives(observed_at, self.state.run);
             let gone =
                 head.alive && head.seen < relist.started && mine && !later && relist.scope.contains(key);
             gone.then(|| (stream.clone(), head.uid.clone()))
         };
-        let missed: Vec<_> = self.heads.iter().filter_map(missed).collect();
+        let mut missed: Vec<_> = self.heads.iter().filter_map(missed).collect();
+        missed.sort();
         let gone = |(stream, uid)| self.gone(stream, uid, None, observed_at, Actor::default());
         let mut appends: Vec<_> = missed.into_iter().map(gone).collect();
         appends.extend(self.fact(self.own_stream(), observed_at, EventBody::Relisted(relist.scope)));
@@ -297,6 +303,9 @@ impl Ingest {
         let expected = before.map_or(ExpectedRevision::Empty, ExpectedRevision::Exact);
         self.state.dirty |= event.body != EventBody::Checkpoint;
         self.note(&stream, before.map_or(Revision::FIRST, Revision::next), &event);
+        if let Some(head) = self.heads.get_mut(&stream) {
+            head.told = self.state.run;
+        }
         Append { stream, expected, events: vec![event] }
     }
 
@@ -304,8 +313,14 @@ impl Ingest {
     fn note(&mut self, stream: &StreamId, revision: Revision, event: &NewEvent) {
         self.remember(stream);
         let tick = self.state.tick;
-        let head = self.heads.entry(stream.clone()).or_insert_with(|| Head::new(revision));
-        head.note(revision, event, tick);
+        match self.heads.get_mut(stream) {
+            Some(head) => head.note(revision, event, tick),
+            None => {
+                let mut head = Head::new(revision);
+                head.note(revision, event, tick);
+                self.heads.insert(stream.clone(), head);
+            }
+        }
         if let Some(fact) = head::fact(stream, event)
             && self.facts.insert(fact)
         {
@@ -330,11 +345,16 @@ impl Ingest {
         }
     }
 
-    fn saw(&mut self, stream: &StreamId) {
+    /// Notes that an object was told of again, and in which run it was told as it is.
+    fn saw(&mut self, stream: &StreamId, told: Option<u64>) {
         let tick = self.state.tick;
-        if self.heads.get(stream).is_some_and(|h| h.seen != tick) {
+        let Some(head) = self.heads.get(stream) else { return };
+        let told = told.unwrap_or(head.told);
+        if (head.seen, head.told) != (tick, told) {
             self.remember(stream);
-            self.heads.entry(stream.clone()).and_modify(|h| h.seen = tick);
+            if let Some(head) = self.heads.get_mut(stream) {
+                (head.seen, head.told) = (tick, told);
+            }
         }
     }
 

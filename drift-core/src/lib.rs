@@ -17,6 +17,7 @@ mod ownership;
 mod path;
 pub mod redact;
 pub mod replay;
+pub mod rules;
 pub mod schema;
 mod sink;
 mod source;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub use rule::{RedactRule, RuleError};
 
 use crate::event::{Occurrence, OccurrenceKind};
-use crate::object::{Doc, Node, Object};
+use crate::object::{Doc, Object};
 use walk::Walk;
 
 /// What reports print in place of a redacted value; the hash is for comparing, not for showing.
@@ -70,7 +70,7 @@ impl Redactor {
 
     /// Redacts an object; one without secrets is returned as it is.
     pub fn redact(&self, object: Object) -> Object {
-        match self.changed(object.group(), object.kind(), object.root()) {
+        match self.changed(object.group(), object.kind(), object.doc()) {
             Some(doc) => Object::new(doc).unwrap_or_else(|_| bare(&object)),
             None => object,
         }
@@ -78,7 +78,7 @@ impl Redactor {
 
     /// Redacts a shared object; one without secrets is returned as it is, not copied.
     pub fn redact_shared(&self, object: Arc<Object>) -> Arc<Object> {
-        match self.changed(object.group(), object.kind(), object.root()) {
+        match self.changed(object.group(), object.kind(), object.doc()) {
             Some(doc) => Arc::new(Object::new(doc).unwrap_or_else(|_| bare(&object))),
             None => object,
         }
@@ -86,7 +86,7 @@ impl Redactor {
 
     /// Redacts a document that concerns a kind: an object, a patch of one, or an audit entry with such inside.
     pub fn redact_doc(&self, group: &str, kind: &str, doc: &Doc) -> Doc {
-        self.changed(group, kind, doc.root()).unwrap_or_else(|| doc.clone())
+        self.changed(group, kind, doc).unwrap_or_else(|| doc.clone())
     }
 
     /// Redacts what came with an occurrence.
@@ -96,15 +96,15 @@ impl Redactor {
             Some(about) if occurrence.kind != OccurrenceKind::KubernetesEvent => about.group_kind(),
             _ => ("", "Event"),
         };
-        let changed = occurrence.detail.as_ref().and_then(|d| self.changed(group, kind, d.root()));
+        let changed = occurrence.detail.as_ref().and_then(|d| self.changed(group, kind, d));
         if let Some(doc) = changed {
             occurrence.detail = Some(Arc::new(doc));
         }
         occurrence
     }
 
-    fn changed(&self, group: &str, kind: &str, root: Node<'_>) -> Option<Doc> {
-        Walk::new(self, group, kind, root, 0).changed(root)
+    fn changed(&self, group: &str, kind: &str, doc: &Doc) -> Option<Doc> {
+        Walk::new(self, group, kind, doc, 0).changed(doc)
     }
 
     /// Returns what stands in place of these bytes.

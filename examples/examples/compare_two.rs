@@ -14,7 +14,7 @@ use drift_sources::manifests::ManifestReader;
 const DECLARED: &str = "
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: web, namespace: shop}
+metadata: {name: web, namespace: shop, labels: {app: web}}
 spec:
   replicas: 3
   template:
@@ -22,14 +22,19 @@ spec:
       containers:
       - {name: web, image: 'registry.example/web:1.4', resources: {limits: {cpu: '1', memory: 1Gi}}}
 ";
-
-const LIVE: &str = "
+const LIVE: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: web
   namespace: shop
+  labels: {app: web}
   managedFields:
+  - manager: kustomize-controller
+    operation: Apply
+    fieldsV1:
+      f:metadata: {'f:labels': {'f:app': {}}}
+      f:spec: {'f:template': {'f:spec': {'f:containers': {'k:{"name":"web"}': {'f:image': {}, 'f:resources': {}}}}}}
   - {manager: kubectl-edit, operation: Update, time: '2026-11-21T01:31:39Z', fieldsV1: {'f:spec': {'f:replicas': {}}}}
 spec:
   replicas: 5
@@ -37,7 +42,7 @@ spec:
     spec:
       containers:
       - {name: web, image: 'registry.example/web:1.4', resources: {limits: {cpu: 1000m, memory: 1024Mi}}}
-";
+"#;
 
 /// Reads objects from YAML as kubectl would.
 fn read(yaml: &str) -> Vec<Arc<Object>> {

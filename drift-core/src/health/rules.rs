@@ -145,7 +145,11 @@ impl Rule {
     fn judge(&self, subject: &Subject<'_>) -> Option<Verdict> {
         let mut found = test::Found::default();
         for test in &self.tests {
-            test.holds(subject, &mut found).then_some(())?;
+            let holds = test.holds(subject, &mut found);
+            if let Some(why) = found.failure {
+                return Some(Verdict::new(HealthStatus::Unknown, "RuleFailed", why));
+            }
+            holds.then_some(())?;
         }
         let reason = self.reason.as_ref().map(|t| t.fill(subject)).filter(|r| !r.is_empty());
         let message = self.message.as_ref().map(|t| t.fill(subject)).filter(|m| !m.is_empty());

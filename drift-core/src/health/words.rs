@@ -29,207 +29,41 @@ pub(super) fn split(text: &str) -> Vec<String> {
     words
 }
 
-const DEGRADED: &[&str] = &[
-    "abort",
-    "aborted",
-    "abnormal",
-    "backoff",
-    "bad",
-    "blocked",
-    "broken",
-    "cancelled",
-    "canceled",
-    "cannot",
-    "conflict",
-    "conflicts",
-    "conflicting",
-    "crash",
-    "crashed",
-    "critical",
-    "dead",
-    "degraded",
-    "denied",
-    "disconnected",
-    "err",
-    "erroneous",
-    "error",
-    "errored",
-    "errors",
-    "evicted",
-    "exceeded",
-    "expired",
-    "fail",
-    "failed",
-    "failing",
-    "fails",
-    "failure",
-    "failures",
-    "fatal",
-    "faulty",
-    "forbidden",
-    "impaired",
-    "incompatible",
-    "inconsistent",
-    "insufficient",
-    "invalid",
-    "killed",
-    "lost",
-    "misconfigured",
-    "mismatch",
-    "mismatched",
-    "noncompliant",
-    "offline",
-    "oom",
-    "orphan",
-    "orphaned",
-    "red",
-    "refused",
-    "rejected",
-    "stalled",
-    "stale",
-    "stuck",
-    "timeout",
-    "timedout",
-    "unable",
-    "unauthorized",
-    "unhealthy",
-    "unreachable",
-    "unrecoverable",
-    "unresolvable",
-    "unresponsive",
-    "unschedulable",
-    "unsupported",
-    "violation",
-    "violations",
-    "warn",
-    "warning",
-];
+const DEGRADED: &str = "\
+    abort aborted abnormal backoff bad blocked broken cancelled canceled cannot conflict conflicts \
+    conflicting crash crashed critical dead degraded denied disconnected err erroneous error errored \
+    errors evicted exceeded expired fail failed failing fails failure failures fatal faulty \
+    forbidden impaired incompatible inconsistent insufficient invalid killed lost misconfigured \
+    mismatch mismatched noncompliant offline oom orphan orphaned red refused rejected stalled stale \
+    stuck timeout timedout unable unauthorized unhealthy unreachable unrecoverable unresolvable \
+    unresponsive unschedulable unsupported violation violations warn warning";
 
 /// Words for work under way besides those in `-ing`.
-const PROGRESSING: &[&str] = &["await", "awaits", "being", "init", "pend", "progress", "yellow"];
+const PROGRESSING: &str = "await awaits being init pend progress yellow";
 
 /// Words for work under way when they stand alone: `NewReplicaSetAvailable` is no beginning.
-const BEGINNING: &[&str] = &[
-    "new",
-    "queued",
-    "requested",
-    "retry",
-    "scheduled",
-    "submitted",
-    "unavailable",
-    "incomplete",
-    "unbound",
-];
+const BEGINNING: &str = "new queued requested retry scheduled submitted unavailable incomplete unbound";
 
-const SUSPENDED: &[&str] = &[
-    "cordoned",
-    "disabled",
-    "halted",
-    "hibernate",
-    "hibernated",
-    "hibernation",
-    "inactive",
-    "paused",
-    "standby",
-    "stopped",
-    "suspended",
-];
+const SUSPENDED: &str = "\
+    cordoned disabled halted hibernate hibernated hibernation inactive paused standby stopped \
+    suspended";
 
-const HEALTHY: &[&str] = &[
-    "accepted",
-    "active",
-    "admitted",
-    "applied",
-    "approved",
-    "attached",
-    "available",
-    "bound",
-    "complete",
-    "completed",
-    "compliant",
-    "configured",
-    "connected",
-    "created",
-    "current",
-    "deployed",
-    "done",
-    "enabled",
-    "enrolled",
-    "established",
-    "existing",
-    "exists",
-    "finished",
-    "functional",
-    "green",
-    "healthy",
-    "initialised",
-    "initialized",
-    "installed",
-    "issued",
-    "joined",
-    "live",
-    "loaded",
-    "listening",
-    "mounted",
-    "normal",
-    "ok",
-    "okay",
-    "online",
-    "open",
-    "operational",
-    "passed",
-    "permitted",
-    "present",
-    "programmed",
-    "promoted",
-    "provisioned",
-    "published",
-    "ready",
-    "reconciled",
-    "registered",
-    "released",
-    "resolved",
-    "running",
-    "serving",
-    "stable",
-    "started",
-    "succeeded",
-    "success",
-    "successful",
-    "successfully",
-    "synced",
-    "synchronized",
-    "up",
-    "updated",
-    "uploaded",
-    "valid",
-    "validated",
-    "verified",
-    "working",
-];
+const HEALTHY: &str = "\
+    accepted active admitted applied approved attached available bound complete completed compliant \
+    configured connected created current deployed done enabled enrolled established existing exists \
+    finished functional green healthy initialised initialized installed issued joined live loaded \
+    listening mounted normal ok okay online open operational passed permitted present programmed \
+    promoted provisioned published ready reconciled registered released resolved running serving \
+    stable started succeeded success successful successfully synced synchronized up updated uploaded \
+    valid validated verified working";
 
 /// Words in `-ing` that name no activity under way.
-const NO_ACTIVITY: &[&str] = &[
-    "binding",
-    "conflicting",
-    "during",
-    "existing",
-    "failing",
-    "listening",
-    "missing",
-    "nothing",
-    "ping",
-    "ring",
-    "routing",
-    "running",
-    "serving",
-    "string",
-    "thing",
-    "working",
-];
+const NO_ACTIVITY: &str = "\
+    binding conflicting during existing failing listening missing nothing ping ring routing running \
+    serving string thing working";
 
-fn is_one_of(list: &[&str], word: &str) -> bool {
-    list.contains(&word)
+fn is_one_of(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|w| w == word)
 }
 
 /// Tells whether a word names something under way: `creating`.
@@ -252,7 +86,7 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
     if words.len() > 8 {
         return None;
     }
-    if let Some(at) = words.iter().position(|w| is_one_of(&["not", "no", "non"], w)) {
+    if let Some(at) = words.iter().position(|w| is_one_of("not no non", w)) {
         return words[at + 1..].iter().find_map(|w| denied(w));
     }
     let has = |test: fn(&str) -> bool| words.iter().any(|w| test(w));
@@ -271,7 +105,7 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
 
 /// Says what the absence of something stands for: no errors is good, not ready is not there yet.
 fn denied(word: &str) -> Option<HealthStatus> {
-    if is_one_of(DECISIONS, word) || is_one_of(&["allowed", "supported", "permitted"], word) {
+    if is_one_of(DECISIONS, word) || is_one_of("allowed supported permitted", word) {
         Some(Degraded)
     } else if is_one_of(DEGRADED, word) {
         Some(Healthy)
@@ -283,8 +117,7 @@ fn denied(word: &str) -> Option<HealthStatus> {
 }
 
 /// Things that somebody decides, so that their opposite is an answer and no delay.
-const DECISIONS: &[&str] =
-    &["accepted", "admitted", "compliant", "healthy", "resolved", "valid", "validated", "verified"];
+const DECISIONS: &str = "accepted admitted compliant healthy resolved valid validated verified";
 
 /// Tells whether a condition states a decision: `Accepted` that is false was refused.
 pub(super) fn is_decision(name: &str) -> bool {
@@ -293,8 +126,7 @@ pub(super) fn is_decision(name: &str) -> bool {
 
 /// Tells whether the reason of an activity says that it is over: `NewReplicaSetAvailable`.
 pub(super) fn is_arrival(reason: &str) -> bool {
-    const OVER: &[&str] =
-        &["available", "complete", "completed", "done", "expected", "finished", "ready", "succeeded"];
+    const OVER: &str = "available complete completed done expected finished ready succeeded";
     let words = split(reason);
     let denied = words.iter().any(|w| w == "not" || w == "no");
     !denied && words.iter().any(|w| is_one_of(OVER, w))
@@ -302,68 +134,18 @@ pub(super) fn is_arrival(reason: &str) -> bool {
 
 /// Tells whether the reason of an activity says that it failed before and is tried again.
 pub(super) fn is_retry(reason: &str) -> bool {
-    split(reason).iter().any(|w| is_one_of(&["retry", "retrying"], w))
+    split(reason).iter().any(|w| is_one_of("retry retrying", w))
 }
 
 /// Says what a message hints at, for reasons that do not tell: trouble, or waiting.
 pub(super) fn hint(message: &str) -> Option<HealthStatus> {
+    const TROUBLE: &str = "fail|error|cannot|could not|can't|unable|denied|not found|invalid|timed out|timeout|\
+        exceeded|refused|forbidden|unhealthy|terminated|back-off|backoff|does not exist|doesn't exist|unauthorized|\
+        unreachable|conflict|not allowed|unknown|missing|unsupported|no such|rejected|misconfigured|is required|must be";
+    const WAITING: &str = "waiting|wait for|pending|in progress|progressing|creating|starting|initializ|provisioning|\
+        not yet|yet to|installing|updating|being |scheduled|will be|restoring|deploying|reconciling";
     let text = message.to_lowercase();
-    let has = |list: &[&str]| list.iter().any(|w| text.contains(w));
-    const TROUBLE: &[&str] = &[
-        "fail",
-        "error",
-        "cannot",
-        "could not",
-        "can't",
-        "unable",
-        "denied",
-        "not found",
-        "invalid",
-        "timed out",
-        "timeout",
-        "exceeded",
-        "refused",
-        "forbidden",
-        "unhealthy",
-        "terminated",
-        "back-off",
-        "backoff",
-        "does not exist",
-        "doesn't exist",
-        "unauthorized",
-        "unreachable",
-        "conflict",
-        "not allowed",
-        "unknown",
-        "missing",
-        "unsupported",
-        "no such",
-        "rejected",
-        "misconfigured",
-        "is required",
-        "must be",
-    ];
-    const WAITING: &[&str] = &[
-        "waiting",
-        "wait for",
-        "pending",
-        "in progress",
-        "progressing",
-        "creating",
-        "starting",
-        "initializ",
-        "provisioning",
-        "not yet",
-        "yet to",
-        "installing",
-        "updating",
-        "being ",
-        "scheduled",
-        "will be",
-        "restoring",
-        "deploying",
-        "reconciling",
-    ];
+    let has = |list: &str| list.split('|').any(|phrase| text.contains(phrase));
     if has(TROUBLE) {
         Some(Degraded)
     } else if has(WAITING) {
@@ -394,137 +176,60 @@ pub(super) enum Polarity {
 
 /// Reads the type of a condition.
 pub(super) fn polarity(name: &str) -> Polarity {
+    const WHOLE: &str = "ready available healthy succeeded complete completed finished";
+    const PART: &str = "accepted admitted applied available bootstrapped bound built complete completed configured \
+        connected created deployed established healthy initialised initialized installed issued launched loaded \
+        programmed promoted provided provisioned published ready reachable reconciled registered resolved success \
+        succeeded successful synced synchronized updated valid validated verified";
+    const TROUBLE: &str = "conflict conflicts conflicted degraded denied error errors errored failed failing failure \
+        invalid orphan orphaned rejected stalled unavailable unhealthy unreachable";
+    const PART_TROUBLE: &str = "pressure mismatch violation violations misconfigured";
+    const HALT: &str = "paused suspended hibernated hibernation ignored";
     let words = split(name);
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return Polarity::Neutral };
     let alone = words.len() == 1;
-    const WHOLE: &[&str] =
-        &["ready", "available", "healthy", "succeeded", "complete", "completed", "finished"];
-    const PART: &[&str] = &[
-        "accepted",
-        "admitted",
-        "applied",
-        "available",
-        "bootstrapped",
-        "bound",
-        "built",
-        "complete",
-        "completed",
-        "configured",
-        "connected",
-        "created",
-        "deployed",
-        "established",
-        "healthy",
-        "initialised",
-        "initialized",
-        "installed",
-        "issued",
-        "launched",
-        "loaded",
-        "programmed",
-        "promoted",
-        "provided",
-        "provisioned",
-        "published",
-        "ready",
-        "reachable",
-        "reconciled",
-        "registered",
-        "resolved",
-        "success",
-        "succeeded",
-        "successful",
-        "synced",
-        "synchronized",
-        "valid",
-        "validated",
-        "verified",
-    ];
-    const TROUBLE: &[&str] = &[
-        "conflict",
-        "conflicts",
-        "conflicted",
-        "degraded",
-        "error",
-        "errors",
-        "errored",
-        "failed",
-        "failing",
-        "failure",
-        "invalid",
-        "orphan",
-        "orphaned",
-        "rejected",
-        "stalled",
-        "unavailable",
-        "unhealthy",
-        "unreachable",
-    ];
-    if is_one_of(&["not", "non"], first) || is_one_of(&["invalid"], first) {
-        return Polarity::Trouble;
-    }
-    if first == "no" {
-        return Polarity::Neutral;
-    }
-    if first == "partially" || first == "partial" {
-        return Polarity::PartTrouble;
+    let pair = (words.len() == 2).then_some((first.as_str(), last.as_str()));
+    match first.as_str() {
+        "not" | "non" | "invalid" => return Polarity::Trouble,
+        "no" => return Polarity::Neutral,
+        "partially" | "partial" => return Polarity::PartTrouble,
+        _ => {}
     }
     if is_one_of(TROUBLE, last) {
         return if alone || first == "has" { Polarity::Trouble } else { Polarity::PartTrouble };
     }
-    if is_one_of(&["pressure", "mismatch", "violation", "violations", "misconfigured"], last) {
+    if is_one_of(PART_TROUBLE, last) {
         return Polarity::PartTrouble;
     }
-    if is_one_of(&["paused", "suspended", "hibernated", "hibernation", "ignored"], last) {
+    if is_one_of(HALT, last) {
         return Polarity::Halt;
     }
     if is_one_of(WHOLE, last) && alone {
         return Polarity::Whole;
     }
-    let refs = words.len() == 2 && first == "resolved";
-    let outcome =
-        words.len() == 2 && is_one_of(&["reconcile", "sync"], first) && is_one_of(&["success"], last);
-    if refs || outcome || is_one_of(PART, last) {
+    // `ResolvedRefs` has its participle in front.
+    if is_one_of(PART, last) || pair.is_some_and(|(first, _)| first == "resolved") {
         return Polarity::Part;
     }
-    if rolling(&words) || last == "progress" || is_activity(last) {
-        Polarity::Activity
-    } else {
-        Polarity::Neutral
+    if pair.is_some_and(is_rolling) || last == "progress" || is_activity(last) {
+        return Polarity::Activity;
     }
+    Polarity::Neutral
 }
 
-fn rolling(words: &[String]) -> bool {
-    words.first().is_some_and(|w| w == "rolling")
-        && words.last().is_some_and(|w| w == "update" || w == "upgrade")
+fn is_rolling((first, last): (&str, &str)) -> bool {
+    first == "rolling" && (last == "update" || last == "upgrade")
 }
 
 /// Tells whether objects of a kind run to an end, so that "running" is not the goal.
 pub(super) fn runs_to_an_end(kind: &str) -> bool {
-    const ONCE: &[&str] = &[
-        "analysis",
-        "backup",
-        "build",
-        "clone",
-        "execution",
-        "export",
-        "import",
-        "job",
-        "migration",
-        "operation",
-        "request",
-        "restore",
-        "run",
-        "scan",
-        "snapshot",
-        "task",
-        "test",
-        "workflow",
-    ];
+    const ONCE: &str = "\
+        analysis backup build clone execution export import job migration operation request restore \
+        experiment run scan snapshot task test workflow";
     let words = split(kind);
     let last = words.last().map_or("", String::as_str);
     // `CronJob` and `BackupSchedule` start such things and live on.
-    is_one_of(ONCE, last) && !is_one_of(&["cron", "scheduled"], words.first().map_or("", String::as_str))
+    is_one_of(ONCE, last) && !is_one_of("cron scheduled", words.first().map_or("", String::as_str))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub(super) struct Head {
     pub(super) revision: Revision,
     /// Which relist had begun last when the object was told of last.
     pub(super) seen: u64,
+    /// In which run the source told that the object is as it is; order of telling counts within a run, times between.
+    pub(super) told: u64,
     pub(super) uid: Option<Uid>,
     pub(super) version: Option<ResourceVersion>,
     /// Hash of the object where it has no version to tell it by.
@@ -40,6 +42,7 @@ impl Head {
         Self {
             revision,
             seen: 0,
+            told: 0,
             uid: None,
             version: None,
             content: None,
@@ -68,12 +71,17 @@ impl Head {
             }
             _ => return,
         }
-        self.seen = tick;
+        (self.seen, self.told) = (tick, 0);
         self.uid.clone_from(&event.uid);
         self.observed_at = event.observed_at;
         if self.source != event.origin.source {
             self.source = Arc::clone(&event.origin.source);
         }
+    }
+
+    /// Tells whether this is the object as it is known.
+    pub(super) fn is_current(&self, object: &Object) -> bool {
+        self.alive && self.version == object.resource_version() && self.same_incarnation(object)
     }
 
     /// Tells whether an object in the cluster says nothing new.
@@ -110,7 +118,7 @@ impl Head {
     }
 
     /// Tells whether it is known that an object in the cluster is gone.
-    pub(super) fn knows_deleted(&self, last: Option<&Object>, observed_at: Timestamp) -> bool {
+    pub(super) fn knows_deleted(&self, last: Option<&Object>, observed_at: Timestamp, run: u64) -> bool {
         let version = last.and_then(Object::resource_version);
         match (&version, &self.version) {
             (Some(new), Some(old)) => match new.order(old) {
@@ -121,8 +129,13 @@ impl Head {
                 Some(Ordering::Greater) => !self.alive && last.and_then(Object::uid) == self.uid,
             },
             _ if self.is_untold() => last.is_none(),
-            _ => !self.alive || observed_at < self.observed_at,
+            _ => !self.alive || self.outlives(observed_at, run),
         }
+    }
+
+    /// Tells whether the object was told of after a time, so that what an old tape says of that time does not touch it.
+    pub(super) fn outlives(&self, time: Timestamp, run: u64) -> bool {
+        self.told != run && self.observed_at >= time
     }
 
     /// Tells whether nothing is known of the object but occurrences.

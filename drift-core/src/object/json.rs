@@ -31,6 +31,16 @@ impl Doc {
         builder.finish().map_err(|e| DecodeError::Json(serde_json::Error::custom(e)))
     }
 
+    /// Tells whether some value under this key, at any depth, is one of these strings.
+    pub(crate) fn mentions(&self, key: &str, values: &[&str]) -> bool {
+        let heap = self.heap.as_bytes();
+        let is = |(at, len): (u32, u32), text: &str| heap[at as usize..][..len as usize] == *text.as_bytes();
+        let matches = |s: &Slot| {
+            s.kind == Kind::Str && is(s.key, key) && values.iter().any(|v| is(super::split(s.data), v))
+        };
+        self.slots.iter().any(matches)
+    }
+
     /// Returns a length that the canonical JSON does not fall short of, without writing it.
     pub(crate) fn json_len_at_least(&self) -> usize {
         let value = |s: &Slot| match s.kind {

@@ -68,13 +68,13 @@ impl<'a> Walk<'a> {
         redactor: &'a Redactor,
         group: &'a str,
         kind: &'a str,
-        root: Node<'_>,
+        doc: &Doc,
         nested: usize,
     ) -> Self {
         Self {
             redactor,
             outer: (group, kind),
-            embedded: mentions_secret(root),
+            embedded: doc.mentions("kind", &["Secret", "SecretList"]),
             nested,
             out: DocBuilder::default(),
             changed: false,
@@ -86,7 +86,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the document redacted, `None` if there is nothing to redact in it.
-    pub(super) fn changed(mut self, root: Node<'_>) -> Option<Doc> {
+    pub(super) fn changed(mut self, doc: &Doc) -> Option<Doc> {
+        let root = doc.root();
         let states = rule::start(&self.redactor.options.rules, self.outer.0, self.outer.1);
         let place = if self.is_secret() { Place::Secret } else { Place::Plain };
         if place == Place::Plain && states.is_empty() && !self.embedded && !mentions_in_annotation(root) {
@@ -211,7 +212,7 @@ impl<'a> Walk<'a> {
         };
         let kind = if secret { None } else { group_kind(doc.root()) };
         let (group, kind) = kind.unwrap_or(self.outer_of(secret));
-        match Walk::new(self.redactor, group, kind, doc.root(), self.nested + 1).changed(doc.root()) {
+        match Walk::new(self.redactor, group, kind, &doc, self.nested + 1).changed(&doc) {
             Some(doc) => {
                 self.changed = true;
                 self.out.str(&doc.to_json());
@@ -259,14 +260,6 @@ fn is_patch_operation(node: Node<'_>) -> bool {
     node.kind() == Kind::Map
         && node.get("op").is_some()
         && node.get("path").is_some_and(|p| p.as_str().is_some())
-}
-
-/// Tells whether some map below may be a Secret, from one cheap look at all strings.
-fn mentions_secret(node: Node<'_>) -> bool {
-    match node.as_str() {
-        Some(text) => node.key() == "kind" && (text == "Secret" || text == "SecretList"),
-        None => node.children().any(mentions_secret),
-    }
 }
 
 /// Tells whether the last applied configuration may hold a Secret.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use drift_core::drift::{DriftChange, DriftReport, Op, ResourceDrift, Status};
+use drift_core::drift::{CauseClass, DriftChange, DriftReport, Op, ResourceDrift, Status};
 use owo_colors::{OwoColorize, Style};
 use serde_json::Value;
 
@@ -240,7 +240,10 @@ fn write_attribution(
     painter: Painter,
 ) {
     let mut parts = vec![words::attribution(change)];
-    parts.extend(words::cause(change.cause).map(str::to_owned));
+    // What the attribution says already need not be said again.
+    if !matches!(change.cause, CauseClass::PendingSync | CauseClass::AdmissionMutation) {
+        parts.extend(words::cause(change.cause).map(str::to_owned));
+    }
     parts.extend(words::change_place(resource, change));
     line(out, &format!("      {}", painter.dim(&value::printable(&parts.join(" · ")))));
     if let Some(rule) = &change.rule {

@@ -8,6 +8,9 @@ use super::yaml;
 /// Longest text that is shown within a line.
 const INLINE: usize = 64;
 
+/// Most fields of a map that is shown within a line.
+const SMALL: usize = 3;
+
 /// Lines of context around a change of a hunk.
 const CONTEXT: usize = 2;
 
@@ -21,11 +24,12 @@ pub fn inline(value: &Value) -> Option<String> {
             format!("[{}]", list.iter().map(yaml::scalar).collect::<Vec<_>>().join(", "))
         }
         Value::Object(map) if !map.is_empty() => {
-            let (1, Some((key, v))) = (map.len(), map.iter().next()) else { return None };
-            if v.is_array() || v.is_object() {
+            if map.len() > SMALL || map.values().any(|v| v.is_array() || v.is_object()) {
                 return None;
             }
-            format!("{{{key}: {}}}", yaml::scalar(v))
+            let entries =
+                map.iter().map(|(k, v)| format!("{}: {}", yaml::scalar(&k.as_str().into()), yaml::scalar(v)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
         scalar => yaml::scalar(scalar),
     };
@@ -107,7 +111,8 @@ mod tests {
         check(json!(["a", 1]), Some("[a, 1]"));
         check(json!({"a": "b"}), Some("{a: b}"));
         check(json!({}), Some("{}"));
-        check(json!({"a": 1, "b": 2}), None);
+        check(json!({"a": 1, "b": "2"}), Some("{a: 1, b: \"2\"}"));
+        check(json!({"a": 1, "b": 2, "c": 3, "d": 4}), None);
         check(json!([{"a": 1}]), None);
         check(json!("x\ny"), None);
         check(json!("x".repeat(65)), None);

@@ -175,6 +175,7 @@ impl EmbeddedStore {
             log,
             segment,
             length,
+            indexed: length,
             chain,
             mark,
             codec,

@@ -1,6 +1,8 @@
 //! Stores and tapes as a program that embeds them sees them.
 
 #[cfg(feature = "embedded")]
+mod conformance;
+#[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "embedded")]
 mod kill;

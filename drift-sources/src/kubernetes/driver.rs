@@ -49,8 +49,8 @@ pub(crate) struct Timing {
 pub(crate) enum Message {
     /// These kinds begin here, all at once.
     Begin(Vec<(String, Mark)>),
-    /// Observations of one target, with how far it was before them and is after them.
-    Told { id: Arc<str>, before: Option<Mark>, said: Vec<Observation>, after: Option<Mark> },
+    /// Observations of one target, and how far it is after them where that changed.
+    Told { id: Arc<str>, said: Vec<Observation>, mark: Option<Mark> },
     /// The target is gone.
     Forget(Arc<str>),
     /// Something failed that no observation tells.
@@ -132,7 +132,7 @@ impl Driver {
         }
     }
 
-    /// Sends what was said, with a mark that shows a loss before it and progress after it.
+    /// Sends what was said, and how far the target is after it.
     async fn tell(&mut self, said: Vec<Observation>) -> bool {
         let mark = self.machine.mark();
         let moved = self.mark.as_ref() != Some(&mark);
@@ -140,18 +140,9 @@ impl Driver {
             return true;
         }
         let changes = self.target.is_definition() && !said.is_empty();
-        let (before, after) = match (moved, &mark) {
-            (false, _) => (None, None),
-            (true, Mark::Lost(_)) => (Some(mark.clone()), None),
-            (true, Mark::At(_)) => (None, Some(mark.clone())),
-        };
+        let told = Message::Told { id: Arc::clone(&self.id), said, mark: moved.then(|| mark.clone()) };
         self.mark = Some(mark);
-        let sent = self
-            .shared
-            .out
-            .send(Message::Told { id: Arc::clone(&self.id), before, said, after })
-            .await
-            .is_ok();
+        let sent = self.shared.out.send(told).await.is_ok();
         if changes {
             self.shared.changed.notify_one();
         }

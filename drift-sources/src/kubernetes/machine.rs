@@ -3,6 +3,7 @@
 //! Every resourceVersion the server produces is either told once or lies inside a [`Gap`] that is told. To that end
 //! a listing that does not begin a history is preceded by a gap from the last version told to the listing's own.
 
+mod failing;
 mod protocol;
 mod telling;
 
@@ -13,7 +14,6 @@ use std::time::Duration;
 use drift_core::{GapReason, Object, Observation, ResourceVersion};
 use jiff::Timestamp;
 
-use super::backoff::Backoff;
 use super::cursor::Mark;
 use super::decode::{Line, Page};
 use super::known::{Known, Suspect, name_of};
@@ -22,11 +22,6 @@ pub(crate) use protocol::{Begin, Ending, Failure, Input, Listed, Next, Rules, Sp
 
 /// A watch that ends sooner without having said anything counts as a failure.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
-/// Tries before a version that the server calls too new counts as restored from a backup: a server that has just
-/// started says the same until its cache has caught up.
-const TOO_NEW_TRIES: u32 = 4;
-/// Refusals of a watch before they are told: a server that has just started refuses until it has read its roles.
-const REFUSALS: u32 = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -44,6 +39,17 @@ struct Pending {
     message: String,
     /// Told only when the listing finds something.
     if_any: bool,
+}
+
+impl Pending {
+    fn new(
+        reason: GapReason,
+        from: Option<Timestamp>,
+        from_version: Option<ResourceVersion>,
+        message: String,
+    ) -> Self {
+        Self { reason, from, from_version, message, if_any: false }
+    }
 }
 
 /// The listing that is under way.
@@ -174,20 +180,20 @@ impl Machine {
         match input {
             Input::Proceed => self.request(),
             Input::Page(page) => self.page(page, now, out),
-            Input::Opened => self.opened(now, out),
+            Input::Opened => self.opened(now),
             Input::Line(Line::Applied(object)) => self.change(object, Change::Applied, now, out),
             Input::Line(Line::Deleted(object)) => self.change(object, Change::Deleted, now, out),
             Input::Line(Line::Bookmark { version, initial_events_end }) => {
                 self.bookmark(version, initial_events_end, now, out)
             }
             Input::Line(Line::Refused(failure)) | Input::Failed(failure) => self.failed(failure, now, out),
-            Input::Closed => self.closed(now),
+            Input::Closed => self.closed(now, out),
             Input::ComparisonBegun => {
                 self.known.comparison_begins();
                 Next::Read
             }
-            Input::Compared { version, entries } => self.compared(version, entries, now),
-            Input::ComparisonEnds => self.judge(now),
+            Input::Compared { version, entries } => self.compared(version, entries, now, out),
+            Input::ComparisonEnds => self.judge(now, out),
             Input::Removed => self.removed(now, out),
         }
     }
@@ -221,10 +227,21 @@ impl Machine {
     /// Gives up a listing; where a part of it was told, versions between it and the next one may be lost.
     ///
     /// A streaming list that failed is not asked for again: there are servers that offer it and cannot do it.
-    fn abandon_listing(&mut self, reason: GapReason, message: &str) {
+    fn abandon_listing(
+        &mut self,
+        reason: GapReason,
+        message: &str,
+        now: Timestamp,
+        out: &mut Vec<Observation>,
+    ) {
         self.streaming &= self.phase != Phase::Streaming;
         if let Some(version) = self.listing.version.take() {
-            self.lose(reason, Some(version), None, format!("a listing broke off: {message}"));
+            let message = format!("a listing broke off: {message}");
+            // As unreadable: so the end of the listing says of nothing that it is gone.
+            let broken = Pending::new(GapReason::Corrupt, None, Some(version.clone()), message.clone());
+            self.tell_gap(broken, None, now, out);
+            self.listing_done(now, out);
+            self.lose(reason, Some(version), None, message);
         }
         self.begin_listing();
     }
@@ -239,7 +256,7 @@ impl Machine {
     ) {
         match &mut self.pending {
             Some(pending) => pending.if_any = false,
-            None => self.pending = Some(Pending { reason, from, from_version, message, if_any: false }),
+            None => self.pending = Some(Pending::new(reason, from, from_version, message)),
         }
     }
 
@@ -272,6 +289,12 @@ impl Machine {
         }
     }
 
+    fn listing_done(&self, now: Timestamp, out: &mut Vec<Observation>) {
+        if !self.target.is_event() {
+            out.push(Observation::RelistDone { scope: self.scope(), observed_at: now });
+        }
+    }
+
     fn listed(&mut self, object: Object, now: Timestamp, out: &mut Vec<Observation>) {
         let Some(version) = object.resource_version() else { return };
         let name = name_of(&object);
@@ -288,9 +311,10 @@ impl Machine {
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) -> Next {
-        if !self.target.is_event() {
-            out.push(Observation::RelistDone { scope: self.scope(), observed_at: now });
+        if !self.listing.begun {
+            self.listing_begins(out);
         }
+        self.listing_done(now, out);
         self.known.completed();
         self.listing = Listing::default();
         self.base = version.clone().map(|v| (v, now));
@@ -305,12 +329,9 @@ impl Machine {
 
     // Watching.
 
-    fn opened(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+    fn opened(&mut self, now: Timestamp) -> Next {
         (self.refusals, self.refused) = (0, false);
         self.opened_at = Some(now);
-        if self.phase == Phase::Streaming && !self.listing.begun {
-            self.listing_begins(out);
-        }
         Next::Read
     }
 
@@ -318,6 +339,9 @@ impl Machine {
         let Some(version) = object.resource_version() else { return Next::Read };
         let name = name_of(&object);
         if self.phase == Phase::Streaming {
+            if !self.listing.begun {
+                self.listing_begins(out);
+            }
             // The highest version told bounds from below what an interrupted listing loses.
             let higher =
                 self.listing.version.as_ref().is_none_or(|v| version.order(v) == Some(Ordering::Greater));
@@ -336,10 +360,10 @@ impl Machine {
             return Next::Read;
         }
         if matches!(order, Some(Ordering::Less | Ordering::Equal)) {
-            return self.went_backwards(&version, now);
+            return self.went_backwards(&version, now, out);
         }
         self.tell_change(object, change, name, version.clone(), now, out);
-        self.progressed(version, now)
+        self.progressed(version, now, out)
     }
 
     fn tell_change(
@@ -374,28 +398,38 @@ impl Machine {
             return if ends { self.listing_ends(Some(version), now, out) } else { Next::Read };
         }
         match self.last.as_ref().and_then(|last| version.order(last)) {
-            Some(Ordering::Less) => self.went_backwards(&version, now),
-            _ => self.progressed(version, now),
+            Some(Ordering::Less) => self.went_backwards(&version, now, out),
+            _ => self.progressed(version, now, out),
         }
     }
 
-    fn progressed(&mut self, version: ResourceVersion, now: Timestamp) -> Next {
+    fn progressed(&mut self, version: ResourceVersion, now: Timestamp, out: &mut Vec<Observation>) -> Next {
         (self.last, self.last_at) = (Some(version), Some(now));
         (self.failures, self.relists, self.strikes) = (0, 0, 0);
         let caught_up = |settling: &Settling| {
             self.last.as_ref().and_then(|last| last.order(&settling.version)).is_some_and(Ordering::is_ge)
         };
-        if self.settling.as_ref().is_some_and(caught_up) { self.judge(now) } else { Next::Read }
+        if self.settling.as_ref().is_some_and(caught_up) { self.judge(now, out) } else { Next::Read }
     }
 
-    fn went_backwards(&mut self, version: &ResourceVersion, now: Timestamp) -> Next {
+    fn went_backwards(
+        &mut self,
+        version: &ResourceVersion,
+        now: Timestamp,
+        out: &mut Vec<Observation>,
+    ) -> Next {
         let last = self.last.as_ref().map_or("", ResourceVersion::as_str);
-        self.lost(GapReason::WatchLost, format!("the watch went back from version {last} to {version}"), now)
+        self.lost(
+            GapReason::WatchLost,
+            format!("the watch went back from version {last} to {version}"),
+            now,
+            out,
+        )
     }
 
-    fn closed(&mut self, now: Timestamp) -> Next {
+    fn closed(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
         if self.phase == Phase::Streaming {
-            self.abandon_listing(GapReason::WatchLost, "the connection ended");
+            self.abandon_listing(GapReason::WatchLost, "the connection ended", now, out);
             self.failures += 1;
             return self.wait(self.failures);
         }
@@ -408,9 +442,23 @@ impl Machine {
     }
 
     /// The watch cannot be gone on with: a new listing is needed, and what lies between is a gap.
-    fn lost(&mut self, reason: GapReason, message: String, now: Timestamp) -> Next {
+    ///
+    /// The server would say again that a version is expired; any other loss is told at once, without an end, lest a
+    /// kill before the listing makes it forgotten.
+    fn lost(
+        &mut self,
+        reason: GapReason,
+        message: String,
+        now: Timestamp,
+        out: &mut Vec<Observation>,
+    ) -> Next {
         let from = self.last_at.or(Some(now));
         self.lose(reason, self.last.clone(), from, message);
+        if reason != GapReason::Expired
+            && let Some(pending) = self.pending.clone()
+        {
+            self.tell_gap(pending, None, now, out);
+        }
         self.begin_listing();
         self.relists += 1;
         self.strikes = 0;
@@ -420,17 +468,23 @@ impl Machine {
 
     // Full comparison.
 
-    fn compared(&mut self, version: ResourceVersion, entries: Vec<Listed>, now: Timestamp) -> Next {
+    fn compared(
+        &mut self,
+        version: ResourceVersion,
+        entries: Vec<Listed>,
+        now: Timestamp,
+        out: &mut Vec<Observation>,
+    ) -> Next {
         if self.phase != Phase::Watching {
             return Next::Read;
         }
         let suspects = self.known.suspects(entries, &version);
         let settled = suspects.is_empty();
         self.settling = Some(Settling { version, suspects });
-        if settled { self.judge(now) } else { Next::Read }
+        if settled { self.judge(now, out) } else { Next::Read }
     }
 
-    fn judge(&mut self, now: Timestamp) -> Next {
+    fn judge(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
         let settling = self.settling.take();
         let missed = settling.as_ref().and_then(|settling| {
             let left: Vec<_> =
@@ -452,157 +506,7 @@ impl Machine {
         // Which of the versions since the last comparison were missed is not known: all of them may be.
         let (version, at) = self.base.take().unzip();
         self.lose(GapReason::WatchLost, version.or_else(|| self.last.clone()), at, missed.clone());
-        self.lost(GapReason::WatchLost, missed, now)
-    }
-
-    // Failures.
-
-    fn failed(&mut self, failure: Failure, now: Timestamp, out: &mut Vec<Observation>) -> Next {
-        self.failures += 1;
-        let watching = self.phase == Phase::Watching;
-        match failure {
-            Failure::Expired(message) if watching => self.lost(GapReason::Expired, message, now),
-            Failure::Expired(message) => {
-                self.abandon_listing(GapReason::Expired, &message);
-                self.retry_or_give_up(GapReason::Expired, &message, None, now, out)
-            }
-            Failure::TooNew(message) if watching && self.failures >= TOO_NEW_TRIES => {
-                let message =
-                    format!("the server is behind what it told before, restored from a backup? {message}");
-                self.lost(GapReason::WatchLost, message, now)
-            }
-            Failure::Denied(message) => self.refuse(GapReason::Denied, &message, now, out),
-            Failure::Missing(message) => self.missing(&message, now, out),
-            Failure::Unsupported(message) if self.phase == Phase::Streaming => {
-                // A server without streaming lists: pages do as well.
-                self.abandon_listing(GapReason::WatchLost, &message);
-                self.request()
-            }
-            Failure::Unsupported(message) => self.refuse(GapReason::SourceDown, &message, now, out),
-            Failure::TooLarge(_) if self.phase == Phase::Listing && self.limit > 1 => {
-                self.limit /= 2;
-                self.request()
-            }
-            Failure::TooLarge(message) => self.unreadable(GapReason::TooLarge, &message, now, out),
-            Failure::Corrupt(message) => self.unreadable(GapReason::Corrupt, &message, now, out),
-            Failure::Throttled(message, after) => {
-                self.retry_or_give_up(GapReason::Throttled, &message, after, now, out)
-            }
-            Failure::TooNew(message) => {
-                self.retry_or_give_up(GapReason::SourceDown, &message, None, now, out)
-            }
-            Failure::Unavailable(message, after) => {
-                self.retry_or_give_up(GapReason::SourceDown, &message, after, now, out)
-            }
-        }
-    }
-
-    /// Tries again later. A broken streaming list begins anew, pages go on with their token, a watch at its version.
-    fn retry_or_give_up(
-        &mut self,
-        reason: GapReason,
-        message: &str,
-        after: Option<Duration>,
-        now: Timestamp,
-        out: &mut Vec<Observation>,
-    ) -> Next {
-        if let Span::Once { failures } = self.rules.span
-            && self.failures >= failures
-        {
-            return self.give_up(reason, message, now, out);
-        }
-        if self.phase == Phase::Streaming {
-            self.abandon_listing(reason, message);
-        }
-        let delay = self.rules.backoff.delay(self.failures, &self.id);
-        // A server may ask for more, but not for hours.
-        let asked = after.unwrap_or_default().min(self.rules.backoff.max * 10);
-        Next::Wait(delay.max(asked))
-    }
-
-    fn give_up(
-        &mut self,
-        reason: GapReason,
-        message: &str,
-        now: Timestamp,
-        out: &mut Vec<Observation>,
-    ) -> Next {
-        self.tell_unknown(reason, message, now, out);
-        Next::Stop(Ending::Done)
-    }
-
-    /// Refused until someone changes something: told once, tried more and more slowly.
-    fn refuse(
-        &mut self,
-        reason: GapReason,
-        message: &str,
-        now: Timestamp,
-        out: &mut Vec<Observation>,
-    ) -> Next {
-        if self.rules.span != Span::Forever {
-            return self.give_up(reason, message, now, out);
-        }
-        self.refusals += 1;
-        if !self.refused && (self.last.is_none() || self.refusals >= REFUSALS) {
-            self.refused = true;
-            self.tell_unknown(reason, message, now, out);
-        }
-        if self.phase != Phase::Watching {
-            self.abandon_listing(reason, message);
-        }
-        self.wait_patiently(self.refusals)
-    }
-
-    /// Not found: the one who looks what is served decides whether it is gone.
-    fn missing(&mut self, message: &str, now: Timestamp, out: &mut Vec<Observation>) -> Next {
-        if self.rules.span != Span::Forever {
-            return self.give_up(GapReason::SourceDown, message, now, out);
-        }
-        if self.phase != Phase::Watching {
-            self.abandon_listing(GapReason::SourceDown, message);
-        }
-        self.wait_patiently(self.failures)
-    }
-
-    fn wait_patiently(&self, count: u32) -> Next {
-        let backoff = Backoff { max: self.rules.backoff.denied, ..self.rules.backoff };
-        Next::Wait(backoff.delay(count, &self.id))
-    }
-
-    /// An answer that cannot be read may be whole the second time; after that the watch gives way to a listing, and a
-    /// listing to patience.
-    fn unreadable(
-        &mut self,
-        reason: GapReason,
-        message: &str,
-        now: Timestamp,
-        out: &mut Vec<Observation>,
-    ) -> Next {
-        self.strikes += 1;
-        match self.phase {
-            Phase::Watching if self.strikes > 1 => self.lost(reason, message.to_owned(), now),
-            Phase::Watching => self.wait(self.failures),
-            Phase::Streaming => {
-                self.abandon_listing(reason, message);
-                self.wait(self.failures)
-            }
-            Phase::Listing if self.strikes > 2 => self.refuse(reason, message, now, out),
-            Phase::Listing => self.retry_or_give_up(reason, message, None, now, out),
-        }
-    }
-
-    /// The kind is no longer served: nothing of it is there.
-    fn removed(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
-        if !self.known.is_surely_empty() && !self.target.is_event() {
-            let last = self.last.clone();
-            self.lose(GapReason::WatchLost, last, self.last_at, "the kind is no longer served".to_owned());
-            if let Some(pending) = self.pending.take() {
-                self.tell_gap(pending, None, now, out);
-            }
-            out.push(Observation::RelistStarted(self.scope()));
-            out.push(Observation::RelistDone { scope: self.scope(), observed_at: now });
-        }
-        Next::Stop(Ending::Removed)
+        self.lost(GapReason::WatchLost, missed, now, out)
     }
 }
 

@@ -148,7 +148,7 @@ impl Supervisor {
         if said.is_empty() {
             return Some(());
         }
-        let told = Message::Told { id: "".into(), before: None, said, after: None };
+        let told = Message::Told { id: "".into(), said, mark: None };
         self.shared.out.send(told).await.ok()
     }
 
@@ -226,7 +226,7 @@ impl Supervisor {
         let done = Observation::RelistDone { scope: scope.clone(), observed_at: now };
         let said = vec![Observation::Gap(gap), Observation::RelistStarted(scope), done];
         let id: Arc<str> = id.into();
-        let told = Message::Told { id: Arc::clone(&id), before: None, said, after: None };
+        let told = Message::Told { id: Arc::clone(&id), said, mark: None };
         if self.shared.out.send(told).await.is_ok() {
             let _ = self.shared.out.send(Message::Forget(id)).await;
         }

@@ -110,17 +110,16 @@ impl Telling {
                 self.progress.marks.extend(marks);
                 self.checkpoint();
             }
-            Message::Told { id, before, said, after } => {
-                if let Some(mark) = before
-                    && self.progress.marks.get(&*id) != Some(&mark)
-                {
-                    // A loss must be on record before anything that follows it is told.
-                    self.progress.marks.insert(id.to_string(), mark);
-                    self.checkpoint();
-                }
+            Message::Told { id, said, mark } => {
                 self.queue.extend(said.into_iter().map(Ok));
-                if let Some(mark) = after {
-                    self.moved(&id, mark);
+                match mark {
+                    Some(Mark::At(version)) => self.moved(&id, Mark::At(version)),
+                    // A loss must be on record before anything of the listing that follows it.
+                    Some(lost) if self.progress.marks.get(&*id) != Some(&lost) => {
+                        self.progress.marks.insert(id.to_string(), lost);
+                        self.checkpoint();
+                    }
+                    _ => {}
                 }
             }
             Message::Forget(id) => {

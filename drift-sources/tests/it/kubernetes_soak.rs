@@ -8,13 +8,13 @@ use serde_json::json;
 use crate::fake_apiserver::{Fake, Fault};
 use crate::kubernetes::{Rig, options};
 
-const CHANGES: usize = 10_000;
+pub(crate) const CHANGES: usize = 10_000;
 
 /// xorshift: the same seed gives the same run, as far as the scheduler lets it.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -22,7 +22,7 @@ impl Dice {
     }
 }
 
-fn change(fake: &Fake, dice: &mut Dice, turn: usize) {
+pub(crate) fn change(fake: &Fake, dice: &mut Dice, turn: usize) {
     let plural = if dice.roll(3) == 0 { "deployments" } else { "configmaps" };
     let name = format!("o{}", dice.roll(40));
     if dice.roll(6) == 0 {
@@ -32,7 +32,7 @@ fn change(fake: &Fake, dice: &mut Dice, turn: usize) {
     }
 }
 
-fn mischief(fake: &Fake, dice: &mut Dice) {
+pub(crate) fn mischief(fake: &Fake, dice: &mut Dice) {
     let plural = if dice.roll(2) == 0 { "deployments" } else { "configmaps" };
     let n = usize::try_from(dice.roll(20)).unwrap();
     let faults = [

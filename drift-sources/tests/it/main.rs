@@ -19,5 +19,7 @@ mod kubernetes;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_soak;
 #[cfg(feature = "kubernetes")]
+mod kubernetes_store;
+#[cfg(feature = "kubernetes")]
 #[path = "../shared/ledger.rs"]
 mod ledger;

@@ -32,6 +32,8 @@ pub(crate) struct Ledger {
     /// Whether something came since the last checkpoint.
     pub(crate) unkept: bool,
     listing: BTreeMap<Scope, BTreeSet<ResourceKey>>,
+    /// Listings of which something could not be read: what they lack may be there.
+    torn: BTreeSet<Scope>,
 }
 
 impl Ledger {
@@ -60,10 +62,17 @@ impl Ledger {
             }
             Ok(Observation::RelistDone { scope, .. }) => {
                 let listed = self.listing.remove(&scope).expect("a listing ends that began");
-                self.live.retain(|key, _| !scope.contains(key) || listed.contains(key));
+                if !self.torn.remove(&scope) {
+                    self.live.retain(|key, _| !scope.contains(key) || listed.contains(key));
+                }
             }
             Ok(Observation::Happened(_)) => self.happened += 1,
-            Ok(Observation::Gap(gap)) => self.gaps.push(gap),
+            Ok(Observation::Gap(gap)) => {
+                if self.listing.contains_key(&gap.scope) {
+                    self.torn.insert(gap.scope.clone());
+                }
+                self.gaps.push(gap);
+            }
             Ok(Observation::Checkpoint(cursor)) => {
                 self.checkpoints += 1;
                 self.cursor = Some(cursor);
@@ -83,6 +92,7 @@ impl Ledger {
     /// The process dies: only what was kept stays.
     pub(crate) fn killed(&mut self) {
         self.listing.clear();
+        self.torn.clear();
         self.run.clear();
     }
 

@@ -1,5 +1,7 @@
 //! The binary from outside: what it prints, and how it ends.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
 mod bad_input;
 mod commands;
 mod demo;

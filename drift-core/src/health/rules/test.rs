@@ -13,6 +13,8 @@ pub(super) struct Found {
     pub(super) reason: Option<String>,
     pub(super) message: Option<String>,
     pub(super) since: Option<Timestamp>,
+    /// Why a test could not be made: a rule must not be inert in silence.
+    pub(super) failure: Option<String>,
 }
 
 impl Found {
@@ -108,7 +110,10 @@ impl Test {
             }
             Self::NoCondition { name } => !subject.conditions().iter().any(|c| name.matches(c.name)),
             #[cfg(feature = "cel")]
-            Self::Cel(predicate) => predicate.holds(subject),
+            Self::Cel(predicate) => predicate.holds(subject).unwrap_or_else(|why| {
+                found.failure = Some(why);
+                false
+            }),
         }
     }
 }

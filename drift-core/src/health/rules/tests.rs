@@ -1,1 +1,160 @@
+use serde_json::{Value, json};
 
+use super::super::tests::judged;
+use super::*;
+use crate::health::HealthBasis;
+
+#[test]
+fn the_table_that_comes_along_is_read() {
+    assert!(HealthRules::bundled().len() > 100);
+}
+
+fn kiln() -> Value {
+    json!({
+        "apiVersion": "lab.example/v1beta1", "kind": "Kiln",
+        "metadata": {"generation": 2, "labels": {"lab.example/mode": "night shift"}},
+        "spec": {"zones": 3},
+        "status": {
+            "observedGeneration": 1, "hot": 2, "list": [{"n": "a", "v": "x"}, {"n": "b", "v": "y"}],
+            "conditions": [{"type": "Lit", "status": "False", "reason": "NoGas", "message": "the valve is shut",
+                            "lastTransitionTime": "2030-01-01T08:00:00Z"}]
+        }
+    })
+}
+
+#[track_caller]
+fn holds(test: &str, want: bool) {
+    let text = format!("for lab.example/Kiln\nDegraded Hit when {test}\nHealthy Else when always\n");
+    let rules = HealthRules::parse(&text).unwrap_or_else(|e| panic!("{test}: {e}"));
+    let health = judged(&kiln(), &rules);
+    assert_eq!(health.reason == "Hit", want, "{test}: {health:?}");
+}
+
+#[test]
+fn tests_hold_or_not() {
+    for (test, want) in [
+        ("lags", true),
+        (".status.hot", true),
+        ("!.status.cold", true),
+        (".status.hot = 2", true),
+        (".status.hot = 1 | 3", false),
+        (".status.hot != 3", true),
+        (".status.hot < .spec.zones", true),
+        (".status.hot >= 3", false),
+        (".status.cold < 1", false),
+        (".status.cold?0 < 1", true),
+        (".status.hot == 2", true),
+        (".metadata.labels['lab.example/mode'] = \"night shift\"", true),
+        (".status.list[*].v = y", true),
+        ("every .status.list[*].v = y", false),
+        ("every .status.list[*].v = x | y", true),
+        (".status.list[n=b].v = y", true),
+        (".status.list[n=c].v = *", false),
+        (".status.list[*].v differs .status.list[*].n", true),
+        (".status.list[*].v same .status.list.*.v", true),
+        ("Lit=False", true),
+        ("Lit=False(No*)", true),
+        ("Lit=False(Wet|Cold)", false),
+        ("Lit=True|Unknown", false),
+        ("Lit!=True", true),
+        ("!Lit", false),
+        ("!Ready", true),
+        ("Ready!=True and .status.hot > 1", true),
+        ("Lit=False and .status.hot > 2", false),
+    ] {
+        holds(test, want);
+    }
+}
+
+#[test]
+fn text_is_filled_in_and_the_condition_speaks_where_none_is_given() {
+    let rules = HealthRules::parse(
+        "for lab.example/v1beta1/K*\nDegraded {Lit.reason} when lags -> \"{Lit}: {.status.list[*].v} of {.spec.zones}\"\n",
+    );
+    let health = judged(&kiln(), &rules.unwrap());
+    assert_eq!(health.reason, "NoGas");
+    assert_eq!(health.message, "the valve is shut: x; y of 3");
+    assert_eq!(health.basis, HealthBasis::Rule("lab.example/v1beta1/K*#1".into()));
+    let rules = HealthRules::parse("for */Kiln\nDegraded when Lit=False\n").unwrap();
+    let health = judged(&kiln(), &rules);
+    assert_eq!((health.reason.as_str(), health.message.as_str()), ("NoGas", "the valve is shut"));
+    assert_eq!(health.since.unwrap().to_string(), "2030-01-01T08:00:00Z");
+}
+
+#[test]
+fn a_users_rules_come_first_and_other_kinds_are_left_alone() {
+    let mine = HealthRules::parse("for lab.example/Kiln\nSuspended Mine when always\n").unwrap();
+    let theirs = HealthRules::parse("for lab.example/*\nDegraded Theirs when always\n").unwrap();
+    assert_eq!(judged(&kiln(), &mine.clone().before(&theirs)).reason, "Mine");
+    assert_eq!(judged(&kiln(), &theirs.before(&mine)).reason, "Theirs");
+    let other = json!({"apiVersion": "lab.example/v1", "kind": "Oven", "status": {"phase": "Ready"}});
+    assert_eq!(judged(&other, &mine).basis, HealthBasis::Conventions);
+}
+
+#[test]
+fn options_change_how_conventions_read() {
+    let ready = json!({
+        "apiVersion": "lab.example/v1", "kind": "Kiln", "metadata": {"generation": 2},
+        "status": {"observedGeneration": 1, "conditions": [
+            {"type": "Ready", "status": "True", "reason": "Hot"}, {"type": "Failed", "status": "True", "reason": "Old"}
+        ]}
+    });
+    let rules =
+        HealthRules::parse("for lab.example/*\nignore generation\nignore condition Failed\n").unwrap();
+    assert_eq!(judged(&ready, &rules).reason, "Hot");
+    assert_eq!(judged(&ready, &HealthRules::none()).reason, "NotObserved");
+}
+
+#[test]
+fn a_broken_rule_names_its_line() {
+    for (text, problem) in [
+        ("Healthy when always", "before the first `for"),
+        ("for", "names no kind"),
+        ("for a/b/c/d", "is not GROUP/KIND"),
+        ("for a/b\nGood when always", "no health status"),
+        ("for a/b\nHealthy always", "STATUS [REASON] when TEST"),
+        ("for a/b\nHealthy when", "a test is expected"),
+        ("for a/b\nHealthy when always and", "a test is expected"),
+        ("for a/b\nHealthy when .a..b", "not a path"),
+        ("for a/b\nHealthy when .a[", "not a path"),
+        ("for a/b\nHealthy when .a?x < 1", "not a path"),
+        ("for a/b\nHealthy when .a ~ 1", "is not one of"),
+        ("for a/b\nHealthy when .a < b", "no number"),
+        ("for a/b\nHealthy when Ready=Maybe", "is not True"),
+        ("for a/b\nHealthy when Ready=False(x", "`)` is missing"),
+        ("for a/b\nHealthy when Ready", "is no test"),
+        ("for a/b\nHealthy when .a = b c", "one word"),
+        ("for a/b\nHealthy when always -> word", "in quotes"),
+        ("for a/b\nHealthy when always ->", "a message is expected"),
+        ("for a/b\nHealthy when always -> \"{.a\"", "is not text with"),
+        ("for a/b\nHealthy when .a = \"b", "quote is not closed"),
+        ("for a/b\nignore everything", "`ignore generation`"),
+    ] {
+        let error = HealthRules::parse(text).unwrap_err();
+        assert!(error.problem.contains(problem), "{text}: {error}");
+        assert_eq!(error.line, text.lines().count(), "{text}");
+    }
+}
+
+#[test]
+fn globs_match_whole_texts() {
+    for (pattern, text, want) in [
+        ("*", "", true),
+        ("a*", "ab", true),
+        ("*a", "ba", true),
+        ("a*a", "a", false),
+        ("a*b*c", "a1b2c", true),
+        ("a*b*c", "a1c2b", false),
+        ("ab", "abc", false),
+        ("*.example.org", "x.example.org", true),
+    ] {
+        assert_eq!(Glob::new(pattern).matches(text), want, "{pattern} {text}");
+    }
+}
+
+#[cfg(not(feature = "cel"))]
+#[test]
+fn cel_is_refused_and_not_ignored_where_it_is_not_built_in() {
+    let error = HealthRules::parse("for a/b\nHealthy when cel \"true\"").unwrap_err();
+    assert!(error.problem.contains("feature `cel`"));
+}

@@ -1,70 +1,95 @@
 //! Caches with a budget in bytes: what was not used for longest goes first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use drift_core::{Object, Packed, Packer, StreamId};
+use drift_core::{Object, Packed, Packer};
 use foldhash::fast::RandomState;
 
 /// Keeps values as long as their sizes stay within a budget.
+///
+/// Values are in two halves: what is used moves to the young one, and when that is full the old one goes and the young one
+/// becomes old. That is within a half of strict order of use, at no cost but a lookup.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
     budget: usize,
-    used: usize,
-    clock: u64,
-    entries: HashMap<K, (u64, usize, V), RandomState>,
-    /// Keys by last use.
-    order: BTreeMap<u64, K>,
+    young: Half<K, V>,
+    old: Half<K, V>,
 }
 
-impl<K: Hash + Eq + Clone, V> Cache<K, V> {
+#[derive(Debug)]
+struct Half<K, V> {
+    used: usize,
+    entries: HashMap<K, (usize, V), RandomState>,
+}
+
+impl<K, V> Default for Half<K, V> {
+    fn default() -> Self {
+        Self { used: 0, entries: HashMap::default() }
+    }
+}
+
+impl<K: Hash + Eq, V> Half<K, V> {
+    fn take(&mut self, key: &K) -> Option<(K, usize, V)> {
+        let (key, (size, value)) = self.entries.remove_entry(key)?;
+        self.used -= size;
+        Some((key, size, value))
+    }
+}
+
+impl<K: Hash + Eq, V> Cache<K, V> {
     /// Makes a cache.
     pub(super) fn new(budget: usize) -> Self {
-        Self { budget, used: 0, clock: 0, entries: HashMap::default(), order: BTreeMap::new() }
+        Self { budget, young: Half::default(), old: Half::default() }
+    }
+
+    /// Returns a value and counts that as a use; what had to go for it goes to `gone`.
+    fn touch_and(&mut self, key: &K, gone: impl FnMut(K, V)) -> Option<&V> {
+        if !self.young.entries.contains_key(key) {
+            let (key, size, value) = self.old.take(key)?;
+            self.insert(key, value, size, gone);
+        }
+        self.young.entries.get(key).map(|(_, value)| value)
     }
 
     /// Returns a value and counts that as a use.
     pub(super) fn touch(&mut self, key: &K) -> Option<&V> {
-        let (used, _, value) = self.entries.get_mut(key)?;
-        self.clock += 1;
-        let key = self.order.remove(used)?;
-        *used = self.clock;
-        self.order.insert(self.clock, key);
-        Some(value)
+        self.touch_and(key, |_, _| {})
     }
 
-    /// Puts a value in and returns what had to go for it.
-    pub(super) fn put(&mut self, key: K, value: V, size: usize) -> Vec<(K, V)> {
-        self.remove(&key);
-        self.clock += 1;
-        self.used += size;
-        self.order.insert(self.clock, key.clone());
-        self.entries.insert(key, (self.clock, size, value));
-        let mut gone = Vec::new();
-        while self.used > self.budget {
-            let Some((_, key)) = self.order.pop_first() else { break };
-            if let Some((_, size, value)) = self.entries.remove(&key) {
-                self.used -= size;
-                gone.push((key, value));
-            }
+    /// Puts a value in.
+    pub(super) fn put(&mut self, key: K, value: V, size: usize) {
+        self.put_and(key, value, size, |_, _| {});
+    }
+
+    fn put_and(&mut self, key: K, value: V, size: usize, gone: impl FnMut(K, V)) {
+        if !self.old.entries.is_empty() {
+            self.old.take(&key);
         }
-        gone
+        self.insert(key, value, size, gone);
+    }
+
+    fn insert(&mut self, key: K, value: V, size: usize, mut gone: impl FnMut(K, V)) {
+        // Before, so that the value itself is there afterwards, whatever its size.
+        if self.young.used + size > self.budget / 2 {
+            let old = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            old.entries.into_iter().for_each(|(key, (_, value))| gone(key, value));
+        }
+        self.young.used += size;
+        if let Some((size, _)) = self.young.entries.insert(key, (size, value)) {
+            self.young.used -= size;
+        }
     }
 
     /// Takes a value out.
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
-        let (used, size, value) = self.entries.remove(key)?;
-        self.order.remove(&used);
-        self.used -= size;
-        Some(value)
+        self.young.take(key).or_else(|| self.old.take(key)).map(|(_, _, value)| value)
     }
 
     /// Forgets all.
     pub(super) fn clear(&mut self) {
-        self.entries.clear();
-        self.order.clear();
-        self.used = 0;
+        (self.young, self.old) = (Half::default(), Half::default());
     }
 }
 
@@ -79,16 +104,16 @@ pub(super) struct State {
     pub(super) object: Option<Arc<Object>>,
 }
 
-/// The states of streams: those in use as they are, the others packed.
+/// The states of streams, by their numbers: those in use as they are, the others packed.
 #[derive(Debug)]
 pub(super) struct States {
-    hot: Cache<Arc<StreamId>, State>,
-    cold: Cache<Arc<StreamId>, (State, Option<Packed>)>,
+    hot: Cache<u32, State>,
+    cold: Cache<u32, (State, Option<Packed>)>,
     packer: Packer,
 }
 
 /// Bytes that an entry takes besides its object.
-const ENTRY: usize = 300;
+const ENTRY: usize = 100;
 
 impl States {
     /// Makes a cache of so many bytes for objects as they are, and so many for packed ones.
@@ -97,28 +122,26 @@ impl States {
     }
 
     /// Returns the state of a stream.
-    pub(super) fn touch(&mut self, stream: &Arc<StreamId>) -> Option<State> {
-        if let Some(state) = self.hot.touch(stream) {
+    pub(super) fn touch(&mut self, stream: u32) -> Option<State> {
+        let Self { hot, cold, packer } = self;
+        if let Some(state) = hot.touch_and(&stream, |stream, state| chill(cold, packer, stream, state)) {
             return Some(state.clone());
         }
-        let (mut state, packed) = self.cold.remove(stream)?;
+        let (mut state, packed) = self.cold.remove(&stream)?;
         if let Some(packed) = packed {
             // What does not unpack is not known; the log has it.
             state.object = Some(Arc::new(Object::new(packed.unpack().ok()?).ok()?));
         }
-        self.put(Arc::clone(stream), state.clone());
+        self.put(stream, state.clone());
         Some(state)
     }
 
     /// Sets the state of a stream.
-    pub(super) fn put(&mut self, stream: Arc<StreamId>, state: State) {
+    pub(super) fn put(&mut self, stream: u32, state: State) {
         let size = ENTRY + state.object.as_ref().map_or(0, |o| o.doc().heap_size());
-        self.cold.remove(&stream);
-        for (stream, mut state) in self.hot.put(stream, state, size) {
-            let packed = state.object.take().map(|o| self.packer.pack(o.doc()));
-            let size = ENTRY + packed.as_ref().map_or(0, Packed::heap_size);
-            self.cold.put(stream, (state, packed), size);
-        }
+        let Self { hot, cold, packer } = self;
+        cold.remove(&stream);
+        hot.put_and(stream, state, size, |stream, state| chill(cold, packer, stream, state));
     }
 
     /// Forgets all.
@@ -126,4 +149,10 @@ impl States {
         self.hot.clear();
         self.cold.clear();
     }
+}
+
+fn chill(cold: &mut Cache<u32, (State, Option<Packed>)>, packer: &Packer, stream: u32, mut state: State) {
+    let packed = state.object.take().map(|o| packer.pack(o.doc()));
+    let size = ENTRY + packed.as_ref().map_or(0, Packed::heap_size);
+    cold.put(stream, (state, packed), size);
 }

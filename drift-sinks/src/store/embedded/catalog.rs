@@ -8,15 +8,15 @@ use drift_core::{Position, Revision, StoreError, StreamId};
 use foldhash::fast::RandomState;
 
 use super::disk;
-use super::frame::Hash;
+use super::frame::{Codec, Hash};
 use super::index::{ENTRY, Entry, FrameAt, Index, IndexRun};
-use super::segment::Chain;
-use super::unavailable;
+use super::segment::{Chain, Dictionaries, Walk};
+use super::{corrupt, unavailable};
 
 /// The streams and segments of a store.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    numbers: HashMap<Arc<StreamId>, usize, RandomState>,
+    numbers: HashMap<Arc<StreamId>, u32, RandomState>,
     histories: Vec<History>,
     /// The last one is open.
     segments: Vec<Segment>,
@@ -86,7 +86,8 @@ pub(super) struct Place {
 /// An event that is about to be indexed.
 #[derive(Clone, Debug)]
 pub(super) struct Indexed {
-    pub(super) stream: Arc<StreamId>,
+    /// Number of the stream.
+    pub(super) stream: u32,
     pub(super) revision: Revision,
     pub(super) back: u16,
 }
@@ -134,7 +135,8 @@ impl Catalog {
         let mut start = 0;
         for IndexRun { stream, first, count } in index.runs {
             let broken = self.broken;
-            let history = self.history(&stream);
+            let number = self.intern(&stream);
+            let history = self.history(number);
             if first != history.head + 1 && !(broken && first > history.head) {
                 return Err(format!(
                     "stream `{stream}` goes on at revision {first}, not {}",
@@ -158,6 +160,26 @@ impl Catalog {
         Ok(())
     }
 
+    /// Adds the open segment by an index of its beginning; frames that follow are then pushed to it.
+    pub(super) fn add_resumed(&mut self, index: Index, log: Arc<File>, entries: File) -> Result<(), String> {
+        let count = index.runs.iter().map(|r| r.count as usize).sum::<usize>();
+        let mut bytes = vec![0; count * ENTRY];
+        disk::read_at(&entries, &mut bytes, index.entries_at()).map_err(|e| e.to_string())?;
+        self.add_sealed(index, log, entries)?;
+        let place = self.segments.len() - 1;
+        self.segments[place].entries = None;
+        let here = |r: &&mut Run| r.segment == place;
+        for run in self.histories.iter_mut().flat_map(|h| h.runs.iter_mut().rev().take_while(here)) {
+            if let Entries::Stored { start, count } = run.entries {
+                let start = start as usize * ENTRY;
+                let stored = bytes[start..start + count as usize * ENTRY].chunks_exact(ENTRY);
+                let entry = |e: &[u8]| Entry::parse(e.try_into().expect("chunks of this size"));
+                run.entries = Entries::Held(stored.map(entry).collect());
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a segment that frames are then pushed to.
     pub(super) fn add_open(&mut self, segment: Segment) {
         self.segments.push(segment);
@@ -176,17 +198,31 @@ impl Catalog {
         }
     }
 
-    fn history(&mut self, stream: &Arc<StreamId>) -> &mut History {
-        let number = match self.numbers.get(stream) {
-            Some(number) => *number,
-            None => {
-                self.numbers.insert(Arc::clone(stream), self.histories.len());
-                let stream = Arc::clone(stream);
-                self.histories.push(History { stream, head: 0, runs: Vec::new() });
-                self.histories.len() - 1
-            }
-        };
-        &mut self.histories[number]
+    /// Returns the number of a stream, if it has one.
+    pub(super) fn number(&self, stream: &StreamId) -> Option<u32> {
+        self.numbers.get(stream).copied()
+    }
+
+    /// Returns the number of a stream and gives it one if it has none. A number alone is no event: streams without
+    /// events are not listed.
+    pub(super) fn intern(&mut self, stream: &Arc<StreamId>) -> u32 {
+        if let Some(number) = self.number(stream) {
+            return number;
+        }
+        let number =
+            u32::try_from(self.histories.len()).expect("four billion streams do not fit into memory");
+        self.numbers.insert(Arc::clone(stream), number);
+        self.histories.push(History { stream: Arc::clone(stream), head: 0, runs: Vec::new() });
+        number
+    }
+
+    fn history(&mut self, stream: u32) -> &mut History {
+        &mut self.histories[stream as usize]
+    }
+
+    /// Returns the last revision of a stream by its number.
+    pub(super) fn head_of(&self, stream: u32) -> u64 {
+        self.histories[stream as usize].head
     }
 
     /// Notes where a dictionary of the open segment begins.
@@ -200,6 +236,29 @@ impl Catalog {
     pub(super) fn dictionary(&self, segment: u32, number: u8) -> Option<u64> {
         let place = self.segments.binary_search_by_key(&segment, |s| s.number).ok()?;
         self.segments[place].dictionaries.get(&number).map(|offset| u64::from(*offset))
+    }
+
+    /// Reads the dictionaries of the open segment that are known so far; returns the segment's number.
+    pub(super) fn read_dictionaries(
+        &self,
+        to: &mut Dictionaries,
+        codec: &mut Codec,
+    ) -> Result<u32, StoreError> {
+        let Some(open) = self.segments.last() else { return Ok(0) };
+        for offset in open.dictionaries.values().map(|offset| u64::from(*offset)) {
+            let mut walk = Walk::new(&open.log, offset, u64::MAX);
+            let taken = match walk.next() {
+                Ok(Some((_, frame))) => to.take(&frame, codec).map(|number| number.is_some()),
+                Ok(None) => Ok(false),
+                Err(stop) => Err(stop.to_string()),
+            };
+            match taken {
+                Ok(true) => {}
+                Ok(false) => return Err(corrupt(open.number, offset, "no dictionary is here")),
+                Err(what) => return Err(corrupt(open.number, offset, &what)),
+            }
+        }
+        Ok(open.number)
     }
 
     /// Returns the last dictionary of the open segment: segment, file, number and offset.
@@ -229,11 +288,13 @@ impl Catalog {
         });
         let broken = self.broken;
         for (slot, Indexed { stream, revision, back }) in events.iter().enumerate() {
-            let history = self.history(stream);
+            let history = self.history(*stream);
             let dense = revision.get() == history.head + 1;
-            if !dense && !(broken && revision.get() > history.head) {
+            let allowed = dense || (broken && revision.get() > history.head);
+            if !allowed {
                 return Err(format!(
-                    "stream `{stream}` goes on at revision {revision}, not {}",
+                    "stream `{}` goes on at revision {revision}, not {}",
+                    history.stream,
                     history.head + 1
                 ));
             }
@@ -251,7 +312,7 @@ impl Catalog {
                     history.runs.push(Run { segment, first: revision.get(), entries });
                 }
                 _ if broken => {}
-                _ => return Err(format!("stream `{stream}` builds on what is not in the segment")),
+                _ => return Err(format!("stream `{}` builds on what is not in the segment", history.stream)),
             }
         }
         Ok(())
@@ -295,7 +356,8 @@ impl Catalog {
         let Some(place) = self.segments.len().checked_sub(1) else { return };
         let mut start = 0;
         for IndexRun { stream, first, count } in &index.runs {
-            let run = self.history(stream).runs.iter_mut().find(|r| r.segment == place && r.first == *first);
+            let number = self.intern(stream);
+            let run = self.history(number).runs.iter_mut().find(|r| r.segment == place && r.first == *first);
             if let Some(run) = run {
                 run.entries = Entries::Stored { start, count: *count };
             }
@@ -304,29 +366,20 @@ impl Catalog {
         self.segments[place].entries = Some((entries, index.entries_at()));
     }
 
-    /// Returns the last revision of a stream.
-    pub(super) fn head(&self, stream: &StreamId) -> Option<Revision> {
-        let number = *self.numbers.get(stream)?;
-        Revision::new(self.histories[number].head)
-    }
-
     /// Lists the streams, sorted.
     pub(super) fn streams(&self) -> Vec<StreamId> {
-        let mut streams: Vec<_> = self.histories.iter().map(|h| (*h.stream).clone()).collect();
+        let with_events = self.histories.iter().filter(|h| h.head > 0);
+        let mut streams: Vec<_> = with_events.map(|h| (*h.stream).clone()).collect();
         streams.sort_unstable();
         streams
     }
 
     fn runs(&self, stream: &StreamId) -> &[Run] {
-        self.numbers.get(stream).map_or(&[], |n| &self.histories[*n].runs)
+        self.number(stream).map_or(&[], |n| &self.histories[n as usize].runs)
     }
 
     /// Returns the place of the first readable event of a stream from a revision on.
-    pub(super) fn from_revision(
-        &self,
-        stream: &StreamId,
-        from: Revision,
-    ) -> Result<Option<Place>, StoreError> {
+    pub(super) fn at_or_after(&self, stream: &StreamId, from: Revision) -> Result<Option<Place>, StoreError> {
         let runs = self.runs(stream);
         let Some(run) = runs.get(runs.partition_point(|r| r.end() <= from.get())) else { return Ok(None) };
         self.place(run, from.get().max(run.first) - run.first).map(Some)
@@ -357,8 +410,8 @@ impl Catalog {
     }
 
     /// Returns the place of the last event of a stream, if that is in the open segment and can be read.
-    pub(super) fn open_head(&self, stream: &StreamId) -> Result<Option<Place>, StoreError> {
-        let Some(history) = self.numbers.get(stream).map(|n| &self.histories[*n]) else { return Ok(None) };
+    pub(super) fn open_head(&self, stream: u32) -> Result<Option<Place>, StoreError> {
+        let history = &self.histories[stream as usize];
         let open = |r: &&Run| r.segment + 1 == self.segments.len() && r.end() == history.head + 1;
         history.runs.last().filter(open).map(|run| self.place(run, run.len() - 1)).transpose()
     }

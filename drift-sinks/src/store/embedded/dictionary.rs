@@ -52,7 +52,7 @@ impl Sampler {
         samples.events += 1;
         let form = if back == 0 { &mut samples.whole } else { &mut samples.deltas };
         // Neighbours are often of one object; every eighth shows more of the estate.
-        if form.len() < SAMPLES || samples.events % 8 == 0 {
+        if form.len() < SAMPLES || samples.events.is_multiple_of(8) {
             form.truncate(SAMPLES - 1);
             form.push_front(event.into());
         }

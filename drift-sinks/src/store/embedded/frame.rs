@@ -22,6 +22,7 @@ use std::sync::Arc;
 use drift_core::{Position, StoreError};
 
 use super::dictionary::Dictionary;
+use super::records::Names;
 
 /// Bytes before the body.
 pub(super) const HEADER: usize = 68;
@@ -228,6 +229,8 @@ pub(super) struct Codec {
     unpack: zstd::bulk::Decompressor<'static>,
     /// Dictionary that was unpacked with last.
     unpacks_with: Dictionary,
+    /// Names of streams in the bodies so far.
+    pub(super) names: Names,
 }
 
 impl std::fmt::Debug for Codec {
@@ -248,6 +251,7 @@ impl Codec {
             packs_with: 0,
             unpack: zstd::bulk::Decompressor::new().map_err(failed())?,
             unpacks_with: Dictionary::default(),
+            names: Names::default(),
         })
     }
 

@@ -125,7 +125,8 @@ fn sealed(
         *chain = index.end.clone();
         return catalog.add_sealed(index, log, entries).map_err(|what| failed(&what));
     }
-    let scanned = scan(&log, &head, length, catalog, chain)?;
+    catalog.add_open(Segment::new(number, head.first, head.previous, Arc::clone(&log)));
+    let scanned = scan(&log, HEAD as u64, length, catalog, chain)?;
     if let Some(what) = scanned.torn {
         return Err(corrupt(number, scanned.end, &what));
     }
@@ -163,7 +164,8 @@ fn open(
         ));
     }
     let readable = if mode == Mode::Read && mark.is_some() { durable } else { length };
-    let scanned = scan(&log, &head, readable, catalog, chain)?;
+    let from = resume(store, &log, &head, readable, catalog, chain)?;
+    let scanned = scan(&log, from, readable, catalog, chain)?;
     let Some(why) = scanned.torn else { return Ok((scanned.end, None)) };
     if scanned.end < durable {
         return Err(corrupt(number, scanned.end, &why));
@@ -178,6 +180,44 @@ fn open(
     Ok((scanned.end, Some(recovered)))
 }
 
+/// Adds the beginning of the last segment by its index, as far as there is one; returns where to read on from.
+fn resume(
+    store: &Path,
+    log: &Arc<File>,
+    head: &Head,
+    readable: u64,
+    catalog: &mut Catalog,
+    chain: &mut Chain,
+) -> Result<u64, StoreError> {
+    let Head { number, first, previous } = *head;
+    let path = index::path(store, number);
+    let index = std::fs::read(&path).ok().and_then(|bytes| Index::parse(&bytes));
+    let fits = |i: &Index| {
+        i.number == number && i.previous == previous && i.first == first && i.length <= readable && !i.broken
+    };
+    // Before anything is cut off, all of the segment is read: what looks torn can be damage further up.
+    let usable = index.filter(fits).filter(|i| is_whole(log, i.length, readable));
+    let Some((index, entries)) = usable.zip(File::open(&path).ok()) else {
+        catalog.add_open(Segment::new(number, first, previous, Arc::clone(log)));
+        return Ok(HEAD as u64);
+    };
+    let (end, length) = (index.end.clone(), index.length);
+    catalog.add_resumed(index, Arc::clone(log), entries).map_err(|what| corrupt(number, 0, &what))?;
+    *chain = end;
+    Ok(length)
+}
+
+fn is_whole(log: &File, from: u64, to: u64) -> bool {
+    let mut walk = Walk::new(log, from, to);
+    loop {
+        match walk.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
 /// Refuses when a whole frame behind a damaged place says that the place was acknowledged.
 fn acknowledged_behind(log: &File, number: u32, at: u64, length: u64, why: &str) -> Result<(), StoreError> {
     let failed = |stop| match stop {
@@ -186,40 +226,38 @@ fn acknowledged_behind(log: &File, number: u32, at: u64, length: u64, why: &str)
     };
     let mut walk = Walk::new(log, at, length);
     while walk.skip().map_err(failed)? {
-        if let Some((_, frame)) = walk.next().map_err(failed)? {
-            if frame.header.durable > at {
-                return Err(corrupt(number, at, why));
-            }
+        if walk.next().map_err(failed)?.is_some_and(|(_, frame)| frame.header.durable > at) {
+            return Err(corrupt(number, at, why));
         }
     }
     Ok(())
 }
 
-/// Reads a segment's frames and adds what they hold, whole batches only.
+/// Reads a segment's frames from a place on and adds what they hold, whole batches only.
 ///
 /// # Errors
 /// When a frame is whole and yet does not fit: that is no torn write.
 fn scan(
     log: &Arc<File>,
-    head: &Head,
+    from: u64,
     length: u64,
     catalog: &mut Catalog,
     chain: &mut Chain,
 ) -> Result<Scanned, StoreError> {
-    catalog.add_open(Segment::new(head.number, head.first, head.previous, Arc::clone(log)));
     let (mut codec, mut dictionaries) = (Codec::new()?, Dictionaries::default());
-    let mut walk = Walk::new(log, HEAD as u64, length);
+    let number = catalog.read_dictionaries(&mut dictionaries, &mut codec)?;
+    let mut walk = Walk::new(log, from, length);
     let (mut ahead, mut batch, mut found) = (chain.clone(), Vec::new(), Vec::new());
-    let mut end = HEAD as u64;
+    let mut end = from;
     loop {
         let (at, frame) = match walk.next() {
             Ok(Some(next)) => next,
             Ok(None) if batch.is_empty() => return Ok(Scanned { end, torn: None }),
             Ok(None) => return Ok(Scanned { end, torn: Some("a batch is not whole".into()) }),
             Err(Stop::Bad(bad)) => return Ok(Scanned { end, torn: Some(bad.to_string()) }),
-            Err(Stop::Io(e)) => return Err(unavailable(&format!("reading segment {}", head.number))(e)),
+            Err(Stop::Io(e)) => return Err(unavailable(&format!("reading segment {number}"))(e)),
         };
-        let failed = |what: String| corrupt(head.number, at, &what);
+        let failed = |what: String| corrupt(number, at, &what);
         let after = at + frame.size as u64;
         let gap = ahead.follow(&frame, &mut codec).map_err(failed)?;
         if gap.is_some() {
@@ -229,14 +267,14 @@ fn scan(
             found.push((number, at));
         } else {
             let records = records_of(&frame, &mut codec, |n| dictionaries.find(n)).map_err(failed)?;
-            batch.push((at, frame.header.first, indexed(&records)));
+            batch.push((at, frame.header.first, indexed(&records, catalog)));
         }
         if !frame.header.more {
             for (number, at) in found.drain(..) {
                 catalog.push_dictionary(number, at);
             }
             for (at, first, events) in batch.drain(..) {
-                catalog.push_frame(at, first, &events).map_err(|what| corrupt(head.number, at, &what))?;
+                catalog.push_frame(at, first, &events).map_err(|what| corrupt(number, at, &what))?;
             }
             (end, *chain) = (after, ahead.clone());
         }
@@ -244,9 +282,9 @@ fn scan(
 }
 
 /// Returns what the index needs to know of a frame.
-fn indexed(records: &Records) -> Vec<Indexed> {
-    let one =
-        |r: &Record| Indexed { stream: Arc::clone(records.stream(r)), revision: r.revision, back: r.back };
+fn indexed(records: &Records, catalog: &mut Catalog) -> Vec<Indexed> {
+    let numbers: Vec<_> = records.streams.iter().map(|s| catalog.intern(s)).collect();
+    let one = |r: &Record| Indexed { stream: numbers[r.stream], revision: r.revision, back: r.back };
     records.records.iter().map(one).collect()
 }
 

@@ -123,7 +123,7 @@ impl Reader {
 
     fn place(&self, stream: &StreamId, revision: u64) -> Result<Place, StoreError> {
         let wanted = Revision::new(revision);
-        let place = wanted.map_or(Ok(None), |r| self.catalog().from_revision(stream, r))?;
+        let place = wanted.map_or(Ok(None), |r| self.catalog().at_or_after(stream, r))?;
         place.filter(|p| Some(p.revision) == wanted).ok_or_else(|| StoreError::Corrupt {
             what: format!("revision {revision} of stream `{stream}` is needed and missing"),
         })
@@ -147,8 +147,8 @@ impl Reader {
     }
 
     /// Returns the state of a stream, if its last event is in the open segment and can be read.
-    pub(super) fn open_state(&self, stream: &StreamId) -> Result<Option<State>, StoreError> {
-        let Some(place) = self.catalog().open_head(stream)? else { return Ok(None) };
+    pub(super) fn open_state(&self, (number, stream): (u32, &StreamId)) -> Result<Option<State>, StoreError> {
+        let Some(place) = self.catalog().open_head(number)? else { return Ok(None) };
         Ok(Some(self.event(stream, &place, None)?.1))
     }
 
@@ -168,7 +168,7 @@ impl Reader {
         let reader = Arc::clone(self);
         let (mut next, mut state) = (Some(from), None::<State>);
         std::iter::from_fn(move || {
-            let place = reader.catalog().from_revision(&stream, next.take()?);
+            let place = reader.catalog().at_or_after(&stream, next.take()?);
             let read = place.and_then(|place| {
                 let Some(place) = place.filter(|p| p.position <= until) else { return Ok(None) };
                 let (event, after) = reader.event(&stream, &place, state.as_ref())?;
@@ -235,6 +235,8 @@ impl Pass {
 
     fn read(&mut self, segment: u32, log: &Arc<File>, offset: u64) -> Result<Vec<Event>, StoreError> {
         let records = self.reader.records(segment, log, offset)?;
+        let number = |s| self.reader.catalog().number(s);
+        let numbers: Vec<_> = records.streams.iter().map(|s| number(s)).collect();
         let mut events = Vec::with_capacity(records.records.len());
         for (slot, record) in records.records.iter().enumerate() {
             let stream = records.stream(record);
@@ -251,9 +253,10 @@ impl Pass {
                 revision: record.revision,
                 position,
             };
-            let before = self.states.touch(stream);
+            let Some(number) = numbers[record.stream] else { continue };
+            let before = self.states.touch(number);
             let (event, after) = self.reader.event(stream, &place, before.as_ref())?;
-            self.states.put(Arc::clone(stream), after);
+            self.states.put(number, after);
             self.next = place.position.next();
             events.push(event);
         }
@@ -266,7 +269,7 @@ impl Pass {
         if !catalog.is_broken() || record.back == 0 {
             return Ok(true);
         }
-        Ok(catalog.from_revision(stream, record.revision)?.is_some_and(|p| p.revision == record.revision))
+        Ok(catalog.at_or_after(stream, record.revision)?.is_some_and(|p| p.revision == record.revision))
     }
 }
 
@@ -302,7 +305,7 @@ pub(super) fn records_of(
     dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
 ) -> Result<Records, String> {
     let body = frame.body(codec, dictionaries)?;
-    Records::parse(body, frame.header.first, frame.header.count)
+    Records::parse(body, frame.header.first, frame.header.count, &mut codec.names)
         .ok_or_else(|| "the frame holds no records".into())
 }
 

@@ -44,19 +44,25 @@ pub(super) struct Records {
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     names: Vec<u8>,
-    places: HashMap<Arc<StreamId>, u64, RandomState>,
+    places: HashMap<u32, u64, RandomState>,
     records: Vec<u8>,
     count: u32,
 }
 
 impl Builder {
-    /// Adds an event.
-    pub(super) fn push(&mut self, stream: &Arc<StreamId>, revision: Revision, back: u16, event: &[u8]) {
+    /// Adds an event of a stream, given by its number and name.
+    pub(super) fn push(
+        &mut self,
+        (number, stream): (u32, &StreamId),
+        revision: Revision,
+        back: u16,
+        event: &[u8],
+    ) {
         let next = self.places.len() as u64;
-        let place = *self.places.entry(Arc::clone(stream)).or_insert(next);
+        let place = *self.places.entry(number).or_insert(next);
         if place == next {
             // The same text as within the event, which makes the second one nearly free.
-            let name = serde_json::to_vec(&StreamV1::from(&**stream)).expect("a stream id is plain data");
+            let name = serde_json::to_vec(&StreamV1::from(stream)).expect("a stream id is plain data");
             varint(name.len() as u64, &mut self.names);
             self.names.extend_from_slice(&name);
         }
@@ -90,15 +96,36 @@ impl Builder {
     }
 }
 
+/// Names of streams seen before, so that one that comes in every frame is decoded once.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<Box<[u8]>, Arc<StreamId>, RandomState>);
+
+/// Names that are held; about 30 MB.
+const MAX_NAMES: usize = 100_000;
+
+impl Names {
+    fn parse(&mut self, name: &[u8]) -> Option<Arc<StreamId>> {
+        if let Some(stream) = self.0.get(name) {
+            return Some(Arc::clone(stream));
+        }
+        let parsed: StreamV1 = serde_json::from_slice(name).ok()?;
+        let stream = Arc::new(StreamId::from(parsed));
+        if self.0.len() >= MAX_NAMES {
+            self.0.clear();
+        }
+        self.0.insert(name.into(), Arc::clone(&stream));
+        Some(stream)
+    }
+}
+
 impl Records {
     /// Decodes a body; `None` when it is none.
-    pub(super) fn parse(body: Vec<u8>, first: Position, count: u32) -> Option<Self> {
+    pub(super) fn parse(body: Vec<u8>, first: Position, count: u32, known: &mut Names) -> Option<Self> {
         let mut rest = body.as_slice();
         let names = usize::try_from(take_varint(&mut rest)?).ok()?;
         let mut streams = Vec::with_capacity(names.min(rest.len() / 2));
         for _ in 0..names {
-            let name: StreamV1 = serde_json::from_slice(take_sized(&mut rest)?).ok()?;
-            streams.push(Arc::new(name.into()));
+            streams.push(known.parse(take_sized(&mut rest)?)?);
         }
         let mut records = Vec::with_capacity((count as usize).min(rest.len() / 3));
         while !rest.is_empty() {

@@ -142,11 +142,10 @@ impl Repairer<'_> {
             Err(e) => return Err(unavailable(&format!("opening segment {number}"))(e)),
         };
         let acknowledged = mark.filter(|_| number == last).map_or(self.chain.next, |m| m.next);
-        if let Some(after) = survey.as_ref().and_then(|s| self.is_whole(s, number == last, mark)) {
-            if number != last || after.next >= acknowledged {
-                self.chain = after;
-                return Ok(());
-            }
+        let whole = survey.as_ref().and_then(|s| self.is_whole(s, number == last, mark));
+        if let Some(after) = whole.filter(|after| number != last || after.next >= acknowledged) {
+            self.chain = after;
+            return Ok(());
         }
         self.rewrite(number, survey, acknowledged)
     }

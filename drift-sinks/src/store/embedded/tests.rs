@@ -316,6 +316,7 @@ fn pages_of_a_torn_group_that_came_first_are_cut_off_too() {
     assert!(frames > 4, "{frames}");
     change(&log, |bytes| bytes[acknowledged..acknowledged + 200].fill(0));
     std::fs::write(dir.path().join("acknowledged"), &mark).unwrap();
+    std::fs::remove_file(index::path(dir.path(), 1)).unwrap();
     let store = EmbeddedStore::open(dir.path()).unwrap();
     assert_eq!(block_on(store.last_position()).unwrap(), Position::new(1));
     assert!(store.recovered().is_some());
@@ -330,6 +331,7 @@ fn pages_of_a_torn_group_that_came_first_are_cut_off_too() {
     let log = segment::path(dir.path(), 1);
     change(&log, |bytes| bytes[segment::HEAD..segment::HEAD + 100].fill(0));
     std::fs::remove_file(dir.path().join("acknowledged")).unwrap();
+    std::fs::remove_file(index::path(dir.path(), 1)).unwrap();
     assert!(matches!(EmbeddedStore::open(dir.path()), Err(StoreError::Corrupt { .. })));
 }
 

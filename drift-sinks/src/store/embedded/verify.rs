@@ -76,8 +76,8 @@ struct Verifier {
     codec: Codec,
     states: States,
     dictionaries: Dictionaries,
-    /// Last revisions.
-    heads: HashMap<Arc<StreamId>, u64>,
+    /// Numbers and last revisions.
+    heads: HashMap<Arc<StreamId>, (u32, u64)>,
     /// Number of the segment at hand.
     segment: u32,
     broken: bool,
@@ -238,13 +238,15 @@ impl Verifier {
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);
             let revision = record.revision.get();
-            let head = self.heads.insert(Arc::clone(stream), revision).unwrap_or(0);
+            let new = self.heads.len() as u32;
+            let entry = self.heads.entry(Arc::clone(stream)).or_insert((new, 0));
+            let (number, head) = (entry.0, std::mem::replace(&mut entry.1, revision));
             if revision != head + 1 && (revision <= head || !(self.broken || self.astray)) {
                 let what = format!("stream `{stream}` goes on at revision {revision}, not {}", head + 1);
                 self.damage(at, &what);
             }
             let missing = revision.saturating_sub(head + 1);
-            let before = self.states.touch(stream).filter(|s| s.revision + 1 == revision);
+            let before = self.states.touch(number).filter(|s| s.revision + 1 == revision);
             let unreadable = record.back > 0 && before.is_none() && (self.broken || self.astray);
             if missing > 0 || unreadable {
                 *self.report.incomplete.entry((**stream).clone()).or_default() +=
@@ -257,7 +259,7 @@ impl Verifier {
             match decode(&records, record, Position::new(position), before.as_ref()) {
                 Ok((_, state)) => {
                     self.report.events += 1;
-                    self.states.put(Arc::clone(stream), state);
+                    self.states.put(number, state);
                 }
                 Err(what) => self.damage(at, &format!("position {position}: {what}")),
             }

@@ -19,7 +19,7 @@ use super::dictionary::Sampler;
 use super::disk::{self, Access, Disk, LogFile};
 use super::frame::{Codec, Hash, Header, Kind, MAX_BODY};
 use super::home::{Mark, MarkFile};
-use super::index;
+use super::index::{self, Index};
 use super::reader::{Reader, carried};
 use super::records::Builder;
 use super::segment::{self, Chain, HEAD, Head};
@@ -36,6 +36,8 @@ const MAX_BATCH: usize = 1 << 30;
 /// Every so many revisions one says everything anew.
 const WHOLE_EVERY: u16 = 16;
 
+/// The open segment's index is written whenever so many bytes were added: what is not in it is read on opening.
+const INDEX_EVERY: u64 = 16 << 20;
 /// A segment that grew beyond this because the next one could not be made takes no more.
 const LARGEST_SEGMENT: u64 = 3 << 30;
 
@@ -60,6 +62,8 @@ pub(super) struct Writer {
     pub(super) segment: u32,
     /// Its acknowledged length.
     pub(super) length: u64,
+    /// How much of it an index file covers.
+    pub(super) indexed: u64,
     pub(super) chain: Chain,
     pub(super) mark: MarkFile,
     pub(super) codec: Codec,
@@ -72,8 +76,8 @@ pub(super) struct Writer {
     pub(super) poisoned: Option<String>,
 }
 
-/// Last revisions of streams; not the standard hasher, which would be a quarter of the writer's work.
-type Heads = HashMap<Arc<StreamId>, u64, RandomState>;
+/// Last revisions of streams by their numbers.
+type Heads = HashMap<u32, u64, RandomState>;
 
 /// A group that is not yet written.
 #[derive(Debug, Default)]
@@ -106,7 +110,8 @@ struct StagedFrame {
 
 /// An event with its bytes.
 struct Encoded {
-    stream: Arc<StreamId>,
+    /// Number of the stream.
+    stream: u32,
     event: Event,
     back: u16,
     bytes: Vec<u8>,
@@ -129,7 +134,39 @@ impl Writer {
                 }
             }
             self.commit(group);
+            self.tend();
         }
+        // The next one to open the store need not read the segment. Without an index it does.
+        let _ = self.write_index();
+    }
+
+    /// Does what needs doing now and then: rotates, and notes where things are in the open segment, so that a store that
+    /// was not closed opens fast too.
+    fn tend(&mut self) {
+        if self.poisoned.is_some() {
+            return;
+        }
+        if self.length >= self.segment_bytes {
+            // What fails here is tried again after the next group; until then the segment grows.
+            let rotated = self.rotate();
+            if let (Err(e), true) = (rotated, self.length > LARGEST_SEGMENT) {
+                self.poison(&describe(&e));
+            }
+        } else if self.length - self.indexed >= INDEX_EVERY {
+            self.indexed = self.length;
+            // An index is a convenience.
+            let _ = self.write_index();
+        }
+    }
+
+    /// Writes the index of the open segment.
+    fn write_index(&self) -> Result<(Index, PathBuf), StoreError> {
+        let failed = || unavailable(&format!("writing the index of segment {}", self.segment));
+        let index = self.reader.catalog().index(self.length, &self.chain);
+        let (index, entries) = index.ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
+        let path = index::path(&self.store, self.segment);
+        disk::replace(&path, &index.to_bytes(entries.into_iter()), Access::Usual).map_err(failed())?;
+        Ok((index, path))
     }
 
     fn begin(&self) -> Group {
@@ -142,15 +179,16 @@ impl Writer {
         if let Some(why) = &self.poisoned {
             return Err(StoreError::Unavailable { what: why.clone(), source: None });
         }
-        for part in &batch {
-            let actual = self.head(group, &part.stream);
+        let numbers = self.numbers(&batch);
+        for (part, number) in batch.iter().zip(&numbers) {
+            let actual = Revision::new(self.head(group, *number));
             if !part.expected.holds(actual) {
                 return Err(StoreError::Conflict { stream: Box::new(part.stream.clone()), actual });
             }
         }
         let first = group.next;
         let mut heads = Heads::default();
-        let encoded = match self.encode(group, &mut heads, batch) {
+        let encoded = match self.encode(group, &mut heads, batch, &numbers) {
             Ok(encoded) => encoded,
             Err(e) => {
                 // States of streams may be ahead of the log now.
@@ -164,8 +202,8 @@ impl Writer {
         let count = encoded.len();
         for (i, Encoded { stream, event, back, bytes }) in encoded.into_iter().enumerate() {
             group.raw += bytes.len();
-            self.sampler.push(&stream, back, &bytes);
-            group.builder.push(&stream, event.revision, back, &bytes);
+            self.sampler.push(&event.stream, back, &bytes);
+            group.builder.push((stream, &event.stream), event.revision, back, &bytes);
             group.indexed.push(Indexed { stream, revision: event.revision, back });
             events.push(event);
             if group.builder.len() >= FRAME || group.builder.count() >= FRAME_EVENTS {
@@ -175,11 +213,17 @@ impl Writer {
         Ok(events)
     }
 
-    fn head(&self, group: &Group, stream: &StreamId) -> Option<Revision> {
-        match group.heads.get(stream) {
-            Some(head) => Revision::new(*head),
-            None => self.reader.catalog().head(stream),
-        }
+    /// Returns the numbers of a batch's streams, new ones for new streams.
+    fn numbers(&self, batch: &[Append]) -> Vec<u32> {
+        let known = self.reader.catalog();
+        let numbers: Vec<_> = batch.iter().map(|part| known.number(&part.stream)).collect();
+        drop(known);
+        let new = |part: &Append| self.reader.catalog_mut().intern(&Arc::new(part.stream.clone()));
+        numbers.into_iter().zip(batch).map(|(number, part)| number.unwrap_or_else(|| new(part))).collect()
+    }
+
+    fn head(&self, group: &Group, stream: u32) -> u64 {
+        group.heads.get(&stream).copied().unwrap_or_else(|| self.reader.catalog().head_of(stream))
     }
 
     fn encode(
@@ -187,43 +231,41 @@ impl Writer {
         group: &mut Group,
         heads: &mut Heads,
         batch: Vec<Append>,
+        numbers: &[u32],
     ) -> Result<Vec<Encoded>, StoreError> {
         let mut all = Vec::with_capacity(batch.iter().map(|part| part.events.len()).sum());
         let mut size = 0;
-        for part in batch {
-            let stream = Arc::new(part.stream);
-            let mut head = heads.get(&stream).copied();
+        for (part, &number) in batch.into_iter().zip(numbers) {
+            let mut last = heads.get(&number).copied().unwrap_or_else(|| self.head(group, number));
             for event in part.events {
-                let last = head.or_else(|| self.head(group, &stream).map(Revision::get)).unwrap_or(0);
-                let encoded = self.encode_one(&stream, last, group.next, event)?;
+                let encoded = self.encode_one((number, &part.stream), last, group.next, event)?;
                 size += encoded.bytes.len();
                 if encoded.bytes.len() > MAX_BODY - FRAME || size > MAX_BATCH {
                     let what = format!("an event or batch of {size} bytes is larger than the store takes");
                     return Err(StoreError::Unavailable { what, source: None });
                 }
                 group.next = group.next.next();
-                head = Some(last + 1);
+                last += 1;
                 all.push(encoded);
             }
-            heads.extend(head.map(|head| (stream, head)));
+            heads.insert(number, last);
         }
         Ok(all)
     }
 
     fn encode_one(
         &mut self,
-        stream: &Arc<StreamId>,
+        (number, stream): (u32, &StreamId),
         last: u64,
         position: Position,
         event: NewEvent,
     ) -> Result<Encoded, StoreError> {
-        // Deltas do not reach into the segment before, so that each can be read, kept and lost by itself.
-        let before = match self.states.touch(stream) {
+        let before = match self.states.touch(number) {
             Some(state) => Some(state),
-            None => self.reader.open_state(stream)?,
+            None => self.reader.open_state((number, stream))?,
         };
         let revision = Revision::new(last).map_or(Revision::FIRST, Revision::next);
-        let event = event.at((**stream).clone(), revision, position);
+        let event = event.at(stream.clone(), revision, position);
         // Deltas do not reach into the segment before, so that each can be read, kept and lost by itself.
         let usable = before.filter(|s| s.revision == last && s.back + 1 < WHOLE_EVERY && s.object.is_some());
         let previous = usable.as_ref().and_then(|s| s.object.as_ref());
@@ -239,8 +281,8 @@ impl Writer {
             _ => (0, object),
         };
         let state = State { revision: revision.get(), back, object: carried };
-        self.states.put(Arc::clone(stream), state);
-        Ok(Encoded { stream: Arc::clone(stream), event, back, bytes })
+        self.states.put(number, state);
+        Ok(Encoded { stream: number, event, back, bytes })
     }
 
     fn close_frame(&mut self, group: &mut Group, more: bool) {
@@ -307,13 +349,6 @@ impl Writer {
         for (reply, result) in group.replies {
             let _ = reply.send(result);
         }
-        if self.length >= self.segment_bytes && self.poisoned.is_none() {
-            // What fails here is tried again after the next group; until then the segment grows.
-            let rotated = self.rotate();
-            if let (Err(e), true) = (rotated, self.length > LARGEST_SEGMENT) {
-                self.poison(&describe(&e));
-            }
-        }
     }
 
     fn poison(&mut self, why: &str) {
@@ -375,15 +410,12 @@ impl Writer {
     /// Seals the open segment and begins the next one.
     fn rotate(&mut self) -> Result<(), StoreError> {
         let failed = || unavailable(&format!("beginning segment {}", self.segment + 1));
-        let index = self.reader.catalog().index(self.length, &self.chain);
-        let (index, entries) = index.ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
-        let path = index::path(&self.store, self.segment);
-        disk::replace(&path, &index.to_bytes(entries.into_iter()), Access::Usual).map_err(failed())?;
+        let (index, path) = self.write_index()?;
         let entries = File::open(&path).map_err(failed())?;
         let (segment, first) = begin(&self.store, self.segment + 1, &self.chain)?;
         self.log = self.disk.open(&first).map_err(failed())?;
         self.segment += 1;
-        self.length = HEAD as u64;
+        (self.length, self.indexed) = (HEAD as u64, HEAD as u64);
         let mut catalog = self.reader.catalog_mut();
         catalog.seal(&index, entries);
         catalog.add_open(segment);

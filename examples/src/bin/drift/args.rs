@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Shows the versions of a resource: who changed what, and when.
     History(HistoryArgs),
+    /// Says how resources are doing, why, and since when.
+    Health(HealthArgs),
     /// Says where each field of a resource has its value from: who, with what, when, through what, from which commit.
     Blame(BlameArgs),
     /// Lists fields that two writers overwrite in turn, and hand changes that an engine put back.
@@ -88,14 +90,35 @@ pub(crate) struct ClusterArgs {
     pub(crate) kubeconfig: Option<PathBuf>,
 }
 
-/// Which resources.
+/// Which resources of a comparison.
 #[derive(Args, Debug, Default)]
 pub(crate) struct ScopeArgs {
-    /// Namespace: of names given without one, of declared resources that name none, and the only one looked at.
+    /// Namespace of declared resources that name none; without it that of the context, or `default`.
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
 
-    /// All namespaces.
+    /// Look at all namespaces of the cluster, not only at those in which something is declared.
+    #[arg(short = 'A', long, help_heading = "Resources")]
+    pub(crate) all_namespaces: bool,
+
+    /// Only declared resources with these labels, and undeclared ones with them: a=b, a!=b, a in (b, c), a notin (b), a,
+    /// !a; several with commas.
+    #[arg(short = 'l', long, value_name = "LABELS", help_heading = "Resources")]
+    pub(crate) selector: Option<Selector>,
+
+    /// Leave out live resources that nobody declares; otherwise those in the namespaces of declared ones are listed.
+    #[arg(long, help_heading = "Resources")]
+    pub(crate) no_extra: bool,
+}
+
+/// Which resources of recorded history.
+#[derive(Args, Debug, Default)]
+pub(crate) struct FilterArgs {
+    /// Only this namespace.
+    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
+    pub(crate) namespace: Option<String>,
+
+    /// All namespaces, as without -n.
     #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]
     pub(crate) all_namespaces: bool,
 
@@ -149,20 +172,26 @@ pub(crate) enum DiffFormat {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift diff --desired k8s/                           the folder against the current cluster
-  drift diff --desired k8s/ -n shop --explain         one namespace, with the rule behind every verdict
+  drift diff --desired k8s/ --explain                 with the rule behind every verdict
   kustomize build . | drift diff --desired -          what comes from standard input
-  drift diff --desired ../config@main                 a Git repository at a revision, without a checkout
-  drift diff --desired 'https://git.example.com/shop/config.git//apps@v1.4'
+  drift diff --desired ../config@main                 a Git repository at a revision
+  drift diff --desired https://git.example.com/shop/config.git@v1.4:apps
   kubectl get all,cm -n shop -o json --show-managed-fields > live.json
   drift diff --desired k8s/ --live live.json          a dump
   drift diff --desired k8s/ --live shop.tape.gz --at 2026-11-21T10:50:00Z
   drift diff --desired k8s/ --store /var/lib/drift    what `drift watch` has recorded
   drift diff --desired k8s/ -o json | jq '.resources[] | select(.status != \"InSync\")'")]
 pub(crate) struct DiffArgs {
-    /// What is declared: a folder, a file, `-` for standard input, or a Git repository (path or URL) with @REV, and a
-    /// folder in it after `//`. Repeatable.
-    #[arg(long, value_name = "WHAT", required = true, action = ArgAction::Append)]
+    /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV[:FOLDER], read
+    /// without a checkout. Repeatable.
+    /// Without it, what Argo CD, Flux and Helm in what is looked at declare.
+    #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
     pub(crate) desired: Vec<String>,
+
+    /// Git repository or bundle, with the URL that the engines know it by in front: URL=REPO. Repeatable; a repository
+    /// without a URL stands for any.
+    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "desired")]
+    pub(crate) git: Vec<String>,
 
     /// What is live: a dump (`kubectl get -o json`) or a tape; plain, gzip or zstd. The cluster without it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
@@ -188,10 +217,6 @@ pub(crate) struct DiffArgs {
 
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-
-    /// Leave out live resources that nobody declares. Without it those in the namespaces of declared ones are listed.
-    #[arg(long, help_heading = "Resources")]
-    pub(crate) no_extra: bool,
 
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
@@ -294,7 +319,7 @@ pub(crate) struct TimelineArgs {
     pub(crate) recorded: RecordedArgs,
 
     #[command(flatten)]
-    pub(crate) scope: ScopeArgs,
+    pub(crate) scope: FilterArgs,
 
     /// Only these kinds, as kubectl names them: deploy, configmaps, Widget.example.com; several with commas.
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind, help_heading = "Resources")]
@@ -390,6 +415,51 @@ pub(crate) struct HistoryArgs {
     pub(crate) side_by_side: bool,
 
     /// How to print it; json and yaml are one History, see history.v1.schema.json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift health -n shop                                what is not healthy in a namespace of the cluster
+  drift health deploy/web -n shop --store /var/lib/drift --at 2026-11-21T10:50:00Z
+  kubectl get all -A -o json | drift health --live - --all
+  drift health --live crs.yaml --rules mine.txt       with rules of your own before those that come along")]
+pub(crate) struct HealthArgs {
+    /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY")]
+    pub(crate) keys: Vec<KeyName>,
+
+    /// What is live: a dump (`kubectl get -o json`), manifests with status, or a tape; plain, gzip or zstd.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
+    pub(crate) live: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// How it was then: a time (RFC 3339) or a position (@N); for tapes and stores.
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+
+    /// File of rules for kinds of your own, tried before those that come along; repeatable.
+    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Without the rules that come along: what the conventions of the API say alone.
+    #[arg(long, hide = true)]
+    pub(crate) no_health_rules: bool,
+
+    /// Also print what is healthy; json and yaml always hold all.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) all: bool,
+
+    /// How to print it; json and yaml are one HealthReport, see health-report.v1.schema.json.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use drift_core::drift::{DesiredObject, DriftOptions, DriftReport, Extras, Status, compare};
-use drift_core::schema::SchemaSet;
+use drift_core::schema::{SchemaSet, Scope};
 use drift_core::{Gap, Object, ResourceKey};
 
 use crate::failure::Failure;
@@ -109,16 +109,27 @@ impl Compared {
 
 /// Returns what of a cluster is needed, to ask it for no more.
 fn wanted(namespace: Option<&str>, reach: Reach, desired: &Desired) -> Wanted {
-    let kinds = desired.objects().map(|o| (o.kind().to_owned(), o.group().to_owned())).collect();
-    if reach == Reach::All {
-        return Wanted { namespaces: Vec::new(), kinds };
+    let schemas = SchemaSet::bundled();
+    let scope = |o: &Object| schemas.scope(o.group(), o.kind());
+    let kinds = |keep: &dyn Fn(&Object) -> bool| {
+        desired.objects().filter(|o| keep(o)).map(|o| (o.kind().to_owned(), o.group().to_owned())).collect()
+    };
+    // A kind that nothing here knows may lie in a namespace or not: it is looked for in both.
+    let is_bare = |o: &Object| o.namespace().is_empty() && scope(o) != Some(Scope::Cluster);
+    let mut wanted = Wanted {
+        kinds: kinds(&|_| true),
+        cluster_kinds: kinds(&|o| o.namespace().is_empty() && scope(o) != Some(Scope::Namespaced)),
+        ..Wanted::default()
+    };
+    if reach == Reach::Declared {
+        let declared = desired.objects().map(|o| o.namespace().to_owned()).filter(|n| !n.is_empty());
+        let named = namespace.map(str::to_owned).filter(|_| desired.objects().any(is_bare));
+        wanted.default_namespace = namespace.is_none() && desired.objects().any(is_bare);
+        wanted.namespaces = declared.chain(named).collect::<BTreeSet<_>>().into_iter().collect();
+        // None at all would mean all of them.
+        wanted.default_namespace |= wanted.namespaces.is_empty();
     }
-    let declared = desired.objects().map(|o| o.namespace().to_owned()).filter(|n| !n.is_empty());
-    let mut all: BTreeSet<String> = declared.chain(namespace.map(str::to_owned)).collect();
-    if all.is_empty() {
-        all.insert("default".to_owned());
-    }
-    Wanted { namespaces: all.into_iter().collect(), kinds }
+    wanted
 }
 
 /// Keeps what has the labels that are asked for.

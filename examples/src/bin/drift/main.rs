@@ -14,6 +14,8 @@ mod external;
 mod failure;
 mod fights;
 mod findings;
+mod gitops;
+mod health;
 mod history;
 mod inputs;
 mod kinds;
@@ -86,6 +88,7 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
         Command::Timeline(args) => timeline::run(args, screen).await,
         Command::Show(args) => show::run(args).await,
         Command::History(args) => history::run(args, screen).await,
+        Command::Health(args) => health::run(args, screen).await,
         Command::Blame(args) => blame::run(args, screen).await,
         Command::Fights(args) => fights::run(args, screen).await,
         Command::Verify(args) => verify::run(args, screen),

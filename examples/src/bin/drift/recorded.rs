@@ -7,11 +7,13 @@ use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::{State, Until};
 use drift_core::{
-    Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, StoreError,
-    StreamId,
+    Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, Position,
+    StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
+use futures::{StreamExt, TryStreamExt};
+use futures::stream::BoxStream;
 
 use crate::args::RecordedArgs;
 use crate::failure::Failure;
@@ -71,9 +73,14 @@ impl Recorded {
         }
     }
 
-    /// Returns all events in order.
+    /// Reads all events in order, one by one: a history may be larger than memory.
+    pub(crate) fn events(&self) -> BoxStream<'_, Result<Event, Failure>> {
+        self.store.read_all(Position::START).map(|e| e.map_err(|e| self.failed(&e))).boxed()
+    }
+
+    /// Reads all events in order, for what looks back and forth between them.
     pub(crate) async fn all(&self) -> Result<Vec<Event>, Failure> {
-        self.store.read_all_to_end().await.map_err(|e| self.failed(&e))
+        self.events().try_collect().await
     }
 
     fn failed(&self, error: &StoreError) -> Failure {

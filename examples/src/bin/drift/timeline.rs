@@ -4,6 +4,7 @@ use drift_core::drift::Owner;
 use drift_core::schema::SchemaSet;
 use drift_core::{Event, EventBody, Facet, FieldPath, Operation, ResourceKey, StreamId};
 use drift_sinks::report::{API_VERSION, KeyV1};
+use futures::StreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -96,7 +97,6 @@ impl WhoV1 {
 /// Runs the command.
 pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, Failure> {
     let recorded = Recorded::open(&args.recorded).await?;
-    let events = recorded.all().await?;
     let schemas = SchemaSet::bundled();
     let mut follower = Follower::new(&schemas);
     let mut timeline = TimelineV1 {
@@ -106,7 +106,9 @@ pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, 
         notes: recorded.notes().texts().to_vec(),
     };
     let mut left_out = 0;
-    for event in &events {
+    let mut events = recorded.events();
+    while let Some(event) = events.next().await {
+        let event = &event?;
         // Every version is followed, also one that is not shown: the next is told by it.
         let version = follower.next(event);
         if !is_wanted(args, event, version.as_ref()) {

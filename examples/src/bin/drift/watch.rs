@@ -1,13 +1,17 @@
 //! `drift watch`: keeps the history of a cluster in a store, and says what drifts as it happens.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::drift::{DesiredObject, DriftOptions, compare};
+use drift_core::drift::{DesiredObject, DriftOptions, Status, compare};
 use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
-use drift_core::replay::{State, Until};
-use drift_core::{Event, EventStore, Finding, FindingBody, FindingId, Gap, Ingest, Sink, Source, StoreError};
+use drift_core::replay::State;
+use drift_core::{
+    Event, EventBody, EventStore, Finding, FindingBody, FindingId, Gap, Ingest, Position, ResourceKey, Scope,
+    Sink, Source, StoreError,
+};
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
 use futures::StreamExt;
@@ -28,6 +32,9 @@ use crate::recorded::store_failure;
 
 /// How long changes are collected before they are compared.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// Gaps that say the same are told one by one up to so many.
+const ALIKE: usize = 3;
 
 /// What the ingest tells the judge.
 enum Told {
@@ -132,6 +139,9 @@ struct Judge {
     counter: Counter,
     notes: Notes,
     gaps: Vec<Gap>,
+    /// What was listed in full; before that nothing in it is missing.
+    listed: BTreeSet<Scope>,
+    is_tape: bool,
     /// Events of the store that came in this run.
     appended: u64,
     /// When the last of them was observed; `None` when all is judged.
@@ -165,6 +175,8 @@ impl Judge {
             counter,
             notes,
             gaps: Vec::new(),
+            listed: BTreeSet::new(),
+            is_tape: args.tape.is_some(),
             appended: 0,
             pending: None,
         })
@@ -172,10 +184,24 @@ impl Judge {
 
     /// Takes what the store holds already.
     async fn start(&mut self, store: &dyn EventStore) -> Result<(), StoreError> {
-        if self.desired.is_some() {
-            self.state = State::load(store, Until::End).await?;
+        if self.desired.is_none() {
+            return Ok(());
+        }
+        let mut events = store.read_all(Position::START);
+        while let Some(event) = events.next().await {
+            let event = event?;
+            self.apply(&event);
+            // What drifted before this run is told by it too.
+            self.pending = Some(event.observed_at);
         }
         Ok(())
+    }
+
+    fn apply(&mut self, event: &Event) {
+        self.state.apply(event);
+        if let EventBody::Relisted(scope) = &event.body {
+            self.listed.insert(scope.clone());
+        }
     }
 
     fn hear(&mut self, told: Told) {
@@ -185,11 +211,11 @@ impl Judge {
                 self.appended += events.len() as u64;
                 self.counter.set(self.appended);
                 for event in &events {
-                    if let drift_core::EventBody::Gap(gap) = &event.body {
+                    if let EventBody::Gap(gap) = &event.body {
                         self.gaps.push(gap.clone());
                     }
                     if self.desired.is_some() {
-                        self.state.apply(event);
+                        self.apply(event);
                     }
                     self.pending = Some(event.observed_at);
                 }
@@ -200,7 +226,8 @@ impl Judge {
     /// Compares anew if anything came since the last time, and prints what is new.
     async fn judge(&mut self) {
         let Some(at) = self.pending.take() else { return };
-        let mut told: Vec<Finding> = std::mem::take(&mut self.gaps).into_iter().map(gap_seen).collect();
+        let mut told: Vec<Finding> =
+            joined(std::mem::take(&mut self.gaps)).into_iter().map(gap_seen).collect();
         if let Some(report) = self.report() {
             told.extend(self.findings.update(&report, at));
         }
@@ -227,6 +254,9 @@ impl Judge {
         };
         let mut report = compare(&self.wanted, &live, &schemas, &options);
         desired.fill_lines(&mut report);
+        let is_known =
+            |key: &ResourceKey| self.is_tape || self.listed.iter().any(|scope| scope.contains(key));
+        report.resources.retain(|r| r.status != Status::Missing || is_known(&r.key));
         Some(report)
     }
 
@@ -238,6 +268,22 @@ impl Judge {
             _ => Outcome::Found,
         })
     }
+}
+
+/// Makes one gap of many that say the same: a server that goes away takes every kind along.
+fn joined(gaps: Vec<Gap>) -> Vec<Gap> {
+    let mut by_message: BTreeMap<Arc<str>, Vec<Gap>> = BTreeMap::new();
+    gaps.into_iter().for_each(|g| by_message.entry(Arc::clone(&g.message)).or_default().push(g));
+    let join = |mut alike: Vec<Gap>| {
+        if alike.len() <= ALIKE {
+            return alike;
+        }
+        let kinds = alike.iter().filter_map(|g| g.scope.kind.as_ref()).collect::<BTreeSet<_>>().len();
+        let mut gap = alike.swap_remove(0);
+        gap.message = format!("{} ({kinds} kinds)", gap.message).into();
+        vec![Gap { scope: Scope { cluster: gap.scope.cluster, ..Scope::default() }, ..gap }]
+    };
+    by_message.into_values().flat_map(join).collect()
 }
 
 fn gap_seen(gap: Gap) -> Finding {

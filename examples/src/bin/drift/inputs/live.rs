@@ -53,8 +53,20 @@ impl<'a> LiveFrom<'a> {
 pub(crate) struct Wanted {
     /// Namespaces; all when empty.
     pub(crate) namespaces: Vec<String>,
+    /// Whether something declared goes to the namespace of the context.
+    pub(crate) default_namespace: bool,
     /// Kind and group of what is declared.
     pub(crate) kinds: BTreeSet<(String, String)>,
+    /// Those of them that do not lie in namespaces, as far as anything here knows.
+    pub(crate) cluster_kinds: BTreeSet<(String, String)>,
+}
+
+impl Wanted {
+    /// Tells whether what could not be listed is, or may be, of a declared kind.
+    fn concerns(&self, gap: &Gap) -> bool {
+        let Some((group, kind)) = &gap.scope.kind else { return true };
+        self.kinds.iter().any(|(k, g)| *g == **group && (kind.is_empty() || *k == **kind))
+    }
 }
 
 /// What is live.
@@ -118,12 +130,19 @@ impl Live {
     async fn cluster(args: &ClusterArgs, wanted: &Wanted) -> Result<Self, Failure> {
         let connection = cluster::open(args).await?;
         let mut namespaces = wanted.namespaces.clone();
-        if !namespaces.is_empty() && !namespaces.contains(&connection.namespace) {
+        if wanted.default_namespace && !namespaces.contains(&connection.namespace) {
             namespaces.push(connection.namespace.clone());
         }
-        let (objects, gaps) = cluster::list(&connection, &namespaces, &wanted.kinds).await?;
+        let (objects, gaps) = cluster::list(&connection, &namespaces, &wanted.cluster_kinds).await?;
         let mut notes = Notes::default();
-        gaps.iter().for_each(|gap| notes.miss(format!("not listed: {}: {}", gap.scope, gap.message)));
+        let (declared, others): (Vec<_>, Vec<_>) = gaps.iter().partition(|gap| wanted.concerns(gap));
+        declared.iter().for_each(|gap| notes.miss(format!("not listed: {}: {}", gap.scope, gap.message)));
+        if !others.is_empty() {
+            let kinds: BTreeSet<_> =
+                others.iter().filter_map(|g| g.scope.kind.as_ref()).map(|k| k.1.to_string()).collect();
+            let kinds: Vec<_> = kinds.into_iter().collect();
+            notes.add(format!("not listed, and nothing is declared of them: {}", kinds.join(", ")));
+        }
         Ok(Self { objects, gaps, notes, namespace: Some(connection.namespace), ..Self::default() })
     }
 }
@@ -176,7 +195,7 @@ impl Input {
 }
 
 /// Tells a tape from a dump by its first lines.
-fn is_tape(path: &Path) -> bool {
+pub(crate) fn is_tape(path: &Path) -> bool {
     let options = TapeOptions { max_line: FIRST_LINE, ..TapeOptions::default() };
     TapeReader::open(path, options).is_ok_and(|reader| reader.take(TRIED).any(|line| line.is_ok()))
 }

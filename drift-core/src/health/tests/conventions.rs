@@ -1,0 +1,125 @@
+//! Invented kinds: what conditions, generations, words and counts say without any rule.
+
+use serde_json::{Value, json};
+
+use super::super::HealthStatus::{Degraded, Healthy, Missing, Progressing, Suspended, Unknown};
+use super::super::{HealthRules, HealthStatus};
+use super::{check, judged};
+
+fn kiln(status: Value) -> Value {
+    json!({"apiVersion": "lab.example/v1", "kind": "Kiln", "metadata": {"generation": 3}, "status": status})
+}
+
+/// Type, status, reason, message.
+fn conditions(list: &[[&str; 4]]) -> Value {
+    let one = |c: &[&str; 4]| json!({"type": c[0], "status": c[1], "reason": c[2], "message": c[3]});
+    kiln(json!({"conditions": list.iter().map(one).collect::<Vec<_>>()}))
+}
+
+#[test]
+fn conditions_are_read_by_the_polarity_of_their_types() {
+    let rows: &[(&[[&str; 4]], HealthStatus, &str)] = &[
+        (&[["Ready", "True", "Fired", ""]], Healthy, "Fired"),
+        (&[["Ready", "False", "Heating", ""]], Progressing, "Heating"),
+        (&[["Ready", "False", "HeatingFailed", ""]], Degraded, "HeatingFailed"),
+        (&[["Ready", "False", "KilnNotReady", "0 of 2 burners"]], Progressing, "KilnNotReady"),
+        (&[["Ready", "False", "KilnNotReady", "burner 1 failed"]], Degraded, "KilnNotReady"),
+        (&[["Ready", "False", "", ""]], Progressing, "Ready"),
+        (&[["Ready", "False", "Soot", "waiting for the chimney"]], Progressing, "Soot"),
+        (&[["Ready", "False", "Soot", "cannot open the chimney"]], Degraded, "Soot"),
+        (&[["Ready", "Unknown", "Soot", ""]], Progressing, "Soot"),
+        (&[["Ready", "True", "A", ""], ["Synced", "False", "SyncError", ""]], Degraded, "SyncError"),
+        (&[["Ready", "True", "A", ""], ["BurnerReady", "False", "Cold", "x"]], Healthy, "A"),
+        (&[["BurnerReady", "True", "A", ""], ["DoorReady", "False", "Opening", ""]], Progressing, "Opening"),
+        (&[["Ready", "True", "A", ""], ["Reconciling", "True", "Firing", ""]], Progressing, "Firing"),
+        (&[["Ready", "False", "B", "x"], ["Reconciling", "True", "ProgressingWithRetry", ""]], Degraded, "B"),
+        (&[["Available", "True", "A", ""], ["Progressing", "True", "NewKilnAvailable", ""]], Healthy, "A"),
+        (
+            &[["Available", "True", "A", ""], ["Progressing", "True", "KilnUpdated", ""]],
+            Progressing,
+            "KilnUpdated",
+        ),
+        (&[["Available", "True", "A", ""], ["Degraded", "True", "Cracked", ""]], Degraded, "Cracked"),
+        (&[["Available", "False", "A", ""], ["Progressing", "False", "DeadlineExceeded", ""]], Degraded, "A"),
+        (&[["Stalled", "True", "Broken", ""]], Degraded, "Broken"),
+        (&[["Stalled", "False", "", ""]], Healthy, "NoTrouble"),
+        (&[["Paused", "True", "ByHand", ""], ["Ready", "True", "A", ""]], Suspended, "ByHand"),
+        (&[["Accepted", "False", "", ""]], Degraded, "Accepted"),
+        (&[["Succeeded", "Unknown", "Running", ""]], Progressing, "Running"),
+        (&[["lab.example/door-ready", "False", "Opening", ""]], Progressing, "Opening"),
+        (&[["Glaze", "True", "Blue", ""]], Unknown, "NoSignal"),
+        (&[], Progressing, "NoStatus"),
+    ];
+    let rows: Vec<_> =
+        rows.iter().map(|(list, status, reason)| (conditions(list), *status, *reason)).collect();
+    check(&HealthRules::none(), &rows);
+}
+
+#[test]
+fn words_errors_flags_and_counts_speak_where_no_condition_does() {
+    let rows = [
+        (json!({"phase": "Firing"}), Progressing, "Firing"),
+        (json!({"state": "RUNNING"}), Healthy, "RUNNING"),
+        (json!({"state": "NotFound"}), Missing, "NotFound"),
+        (json!({"state": "Unknown"}), Unknown, "Unknown"),
+        (json!({"phase": "FiringFailed", "message": "no gas"}), Degraded, "FiringFailed"),
+        (json!({"phase": "Ready", "chimneyStatus": "Clogging"}), Progressing, "Clogging"),
+        (json!({"result": {"state": "failed"}}), Degraded, "failed"),
+        (json!({"previousState": "Failed", "state": "Ready"}), Healthy, "Ready"),
+        (json!({"error": "no gas"}), Degraded, "Error"),
+        (json!({"error": "", "ready": true}), Healthy, "ready"),
+        (json!({"ready": false}), Progressing, "ready"),
+        (json!({"healthy": false}), Degraded, "healthy"),
+        (json!({"replicas": 3, "readyReplicas": 2}), Progressing, "Replicas"),
+        (json!({"replicas": 3, "readyReplicas": 3}), Healthy, "Replicas"),
+        (json!({"expectedNodes": 2, "availableNodes": 1}), Progressing, "Replicas"),
+        (json!({"expectedNodes": 2}), Progressing, "Replicas"),
+        (json!({"racks": {"a": {"members": 2, "readyMembers": 1}}}), Progressing, "Replicas"),
+        (json!({"burnersReady": "1/2", "readyBurners": "1/2"}), Progressing, "Replicas"),
+        (json!({"observedGeneration": 2, "phase": "Ready"}), Progressing, "NotObserved"),
+        (json!({"observedGeneration": "3", "phase": "Ready"}), Healthy, "Ready"),
+        (json!({"observedGeneration": "5b9f", "phase": "Ready"}), Healthy, "Ready"),
+        (
+            json!({"doors": [{"conditions": [{"type": "Accepted", "status": "False", "reason": "NoDoor"}]}]}),
+            Degraded,
+            "NoDoor",
+        ),
+        (json!({"id": "", "count": 0}), Progressing, "NoStatus"),
+        (json!("Ready"), Healthy, "Ready"),
+        (json!([1, 2]), Unknown, "NoSignal"),
+    ];
+    let rows: Vec<_> = rows.into_iter().map(|(status, want, reason)| (kiln(status), want, reason)).collect();
+    check(&HealthRules::none(), &rows);
+}
+
+#[test]
+fn what_runs_to_an_end_is_not_there_while_it_runs() {
+    for (kind, want) in
+        [("KilnJob", Progressing), ("Backup", Progressing), ("Kiln", Healthy), ("CronJob", Healthy)]
+    {
+        let value = json!({"apiVersion": "lab.example/v1", "kind": kind, "status": {"phase": "Running"}});
+        assert_eq!(judged(&value, &HealthRules::none()).status, want, "{kind}");
+    }
+}
+
+#[test]
+fn a_halt_in_spec_or_annotation_outweighs_what_the_status_says() {
+    let mut failed = kiln(json!({"phase": "Failed"}));
+    failed["spec"] = json!({"paused": true});
+    check(&HealthRules::none(), &[(failed, Suspended, "Suspended")]);
+    let mut noted = kiln(json!({"phase": "Ready"}));
+    noted["metadata"]["annotations"] = json!({"lab.example/pause-reconciliation": "true"});
+    check(&HealthRules::none(), &[(noted, Suspended, "Suspended")]);
+}
+
+#[test]
+fn an_object_without_status_is_new_and_later_cannot_be_told() {
+    let born = |time: &str| json!({"apiVersion": "lab.example/v1", "kind": "Kiln", "metadata": {"creationTimestamp": time}, "spec": {}});
+    check(
+        &HealthRules::none(),
+        &[
+            (born("2030-01-01T09:55:00Z"), Progressing, "NoStatus"),
+            (born("2030-01-01T09:00:00Z"), Unknown, "NoStatus"),
+        ],
+    );
+}
