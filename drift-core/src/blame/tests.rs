@@ -239,33 +239,6 @@ fn the_operation_that_ran_names_who_started_it() {
     }
 }
 
-#[test]
-fn the_commit_is_the_first_of_the_newest_run_with_the_value() {
-    let declared = |replicas: Option<i64>| match replicas {
-        Some(n) => Declared::Object(deployment(json!({"replicas":n}), json!({}), &[])),
-        None => Declared::Unknown,
-    };
-    let check = |history: &[(i64, Option<i64>)], live: i64, until: i64, expect: Option<i64>| {
-        let newest_first: Vec<_> = history
-            .iter()
-            .rev()
-            .map(|(s, r)| DeclaredAt { commit: *s, committed_at: at(*s), declared: declared(*r) })
-            .collect();
-        let live = Doc::from_value(&json!(live)).unwrap();
-        let found = commit_of(&newest_first, &FieldPath::of(&["spec", "replicas"]), live.root(), at(until));
-        assert_eq!(found.map(|d| d.commit), expect, "{history:?}");
-    };
-    check(&[(1, Some(2)), (2, Some(2)), (3, Some(4))], 2, 9, Some(1));
-    check(&[(1, Some(2)), (2, Some(4)), (3, Some(2)), (4, Some(2))], 2, 9, Some(3));
-    // The cluster has not followed yet, or the commit is of later.
-    check(&[(1, Some(2)), (2, Some(4))], 2, 9, Some(1));
-    check(&[(1, Some(2)), (5, Some(4))], 4, 3, None);
-    // What cannot be read declares nothing; who mends it says it anew.
-    check(&[(1, Some(1)), (2, None), (3, Some(2))], 2, 9, Some(3));
-    check(&[(1, Some(2)), (2, None), (3, Some(2))], 2, 9, Some(3));
-    check(&[(1, Some(1))], 2, 9, None);
-}
-
 /// A small world: fields written by managers in turn, some taken over without a change.
 fn writes() -> impl Strategy<Value = Vec<(usize, usize, i64)>> {
     prop::collection::vec((0..3usize, 0..3usize, 0..3i64), 1..25)
