@@ -91,7 +91,7 @@ impl GitOps<'_> {
                 )));
             };
             let text = source.target_revision.as_deref().unwrap_or("HEAD");
-            repositories::revision(repo, text, self.cluster.moment()).map(Some).map_err(Undeclared::Broken)
+            repositories::revision(repo, text, self.git_moment()).map(Some).map_err(Undeclared::Broken)
         };
         app.sources.iter().map(commit).collect()
     }

@@ -76,7 +76,7 @@ impl GitOps<'_> {
             SourceKind::GitRepository => {
                 let repo = self.repositories.find(&source.url).ok_or_else(|| not_given(&source.url))?;
                 let Some(reference) = &source.git else { return Err(not_given(&source.url)) };
-                let commit = repositories::head(repo, reference, self.cluster.moment(), artifact);
+                let commit = repositories::head(repo, reference, self.git_moment(), artifact);
                 commit.map(|c| (source.url.clone(), c)).map_err(Undeclared::Broken)
             }
             // What an artifact was made of is known where it says so.
