@@ -19,6 +19,7 @@
 //! **Invariant:** nothing here reads a clock, a file or the order of a hash map. The same objects give the same report.
 
 mod applier;
+mod authority;
 mod controllers;
 mod estate;
 mod report;
@@ -28,9 +29,11 @@ mod secret;
 mod tests;
 mod verdict;
 
+pub use authority::{AppDeclaration, LiveIndex, Tracked, Undeclared, compare_apps};
 pub use estate::{DesiredObject, DriftOptions, Extras, compare};
 pub use report::{
-    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift, Row, Status,
-    Summary,
+    Basis, CauseClass, Class, CommitRef, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift,
+    Row, Status, Summary,
 };
 pub use resource::{Context, compare_object};
+pub use verdict::{Knowledge, lookup as value_at, owned_part};

@@ -19,6 +19,7 @@ mod ownership;
 mod path;
 pub mod redact;
 pub mod replay;
+pub mod rules;
 pub mod schema;
 mod sink;
 mod source;

@@ -23,7 +23,7 @@ mod spec;
 mod tree;
 
 pub use blame::{Blame, BlameBasis, BlamedLine};
-pub use commit::{BlobId, Commit, CommitId, Person};
+pub use commit::{BlobId, Commit, CommitId, Person, Reference};
 pub use desired::GitDesired;
 pub use error::GitError;
 pub use files::{GitFile, Listing, SkipReason, Skipped};

@@ -1,19 +1,32 @@
 //! Where observations and declarations come from. One feature each; nothing of a source leaks into `drift-core`.
 
+#[cfg(feature = "argo")]
+pub mod argo;
 #[cfg(feature = "audit")]
 pub mod audit;
 #[cfg(feature = "dump")]
 pub mod dump;
+#[cfg(feature = "flux")]
+pub mod flux;
 #[cfg(feature = "git")]
 pub mod git;
+#[cfg(feature = "gitops")]
+pub mod gitops;
+#[cfg(feature = "helm")]
+pub mod helm;
+#[cfg(any(feature = "dump", feature = "tape"))]
 #[cfg(any(feature = "audit", feature = "dump", feature = "tape"))]
 mod input;
+#[cfg(feature = "jq")]
+pub mod jq;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 #[cfg(feature = "audit")]
 mod lines;
 #[cfg(feature = "manifests")]
 pub mod manifests;
+#[cfg(feature = "render")]
+pub mod render;
 #[cfg(feature = "tape")]
 pub mod tape;
 #[cfg(feature = "manifests")]

@@ -106,6 +106,11 @@ pub(super) fn is_platform(manager: &str) -> bool {
     any(PLATFORM, manager)
 }
 
+/// Tells whether the manager sets `spec.replicas` for a living.
+pub(super) fn is_autoscaler(manager: &str) -> bool {
+    any(AUTOSCALERS, manager)
+}
+
 /// Tells whether the path is that of a field that the manager, a controller, is known to own even if it is declared.
 pub(super) fn owns_declared(owner: &Owner, kind: &str, path: &FieldPath) -> bool {
     (last_field(path) == "caBundle" && any(CA_INJECTORS, &owner.manager))

@@ -55,9 +55,9 @@ const MOVED: &[(&str, &str, &str)] = &[
     ("extensions", "NetworkPolicy", "networking.k8s.io"),
 ];
 
-type Id<'a> = (&'a str, &'a str, &'a str, &'a str);
+pub(super) type Id<'a> = (&'a str, &'a str, &'a str, &'a str);
 
-fn id(object: &Object) -> Id<'_> {
+pub(super) fn id(object: &Object) -> Id<'_> {
     (group(object), object.kind(), object.namespace(), object.name())
 }
 
@@ -192,7 +192,7 @@ fn key(
     ResourceKey::new(group, kind, namespace, name).in_cluster(&options.cluster)
 }
 
-fn plain(key: &ResourceKey) -> ResourceDrift {
+pub(super) fn plain(key: &ResourceKey) -> ResourceDrift {
     ResourceDrift {
         key: key.clone(),
         status: Status::InSync,
@@ -202,10 +202,13 @@ fn plain(key: &ResourceKey) -> ResourceDrift {
         declared: None,
         creator: None,
         notes: Vec::new(),
+        app: None,
+        class: None,
+        rule: None,
     }
 }
 
-fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {
+pub(super) fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {
     let mut resource = ResourceDrift { status: Status::Missing, ..plain(key) };
     let ttl = wanted.root().at(&["spec", "ttlSecondsAfterFinished"]).and_then(|n| n.as_i64());
     if let (true, Some(ttl)) = (wanted.kind() == "Job", ttl) {
@@ -244,7 +247,7 @@ fn is_made_by_platform(object: &Object) -> bool {
         || creator(object).is_some_and(|c| controllers::is_platform(&c.manager))
 }
 
-fn autoscaled(live: &[Arc<Object>], options: &DriftOptions) -> BTreeSet<ResourceKey> {
+pub(super) fn autoscaled(live: &[Arc<Object>], options: &DriftOptions) -> BTreeSet<ResourceKey> {
     let target = |o: &Arc<Object>| {
         let target = match (o.group(), o.kind()) {
             ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject") => {

@@ -190,6 +190,31 @@ pub struct DriftChange {
     pub rule: Option<Arc<str>>,
     /// Line of the declaring file, if the field or its parent stands in one.
     pub line: Option<u32>,
+    /// The commit behind a change that waits for the cluster: the one that last changed this field's declaration.
+    pub commit: Option<Arc<CommitRef>>,
+}
+
+/// A commit, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct CommitRef {
+    /// Its full id.
+    pub id: Arc<str>,
+    /// Who wrote it, `Name <address>`.
+    pub author: Arc<str>,
+    /// The first paragraph of its message.
+    pub message: Arc<str>,
+}
+
+impl DriftChange {
+    /// Tells whether the change waits for the cluster to follow its declaration.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.class, Class::PendingSync | Class::PendingRemoval)
+    }
+
+    /// Tells whether the field is one in which an engine or controller keeps its books.
+    pub(crate) fn is_bookkeeping(&self) -> bool {
+        super::controllers::is_bookkeeping(&self.path)
+    }
 }
 
 /// What a verdict on a resource rests on.
@@ -236,6 +261,12 @@ pub struct ResourceDrift {
     pub creator: Option<Owner>,
     /// What a reader should know besides: why it could not be compared, what was left out.
     pub notes: Vec<String>,
+    /// The Application, Kustomization or release that declares it; `None` for manifests that were named by hand.
+    pub app: Option<ResourceKey>,
+    /// Of a whole missing or extra resource, why it is so, where that is known.
+    pub class: Option<Class>,
+    /// The rule that hides or keeps the whole resource.
+    pub rule: Option<Arc<str>>,
 }
 
 /// Resources by status.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
-use super::verdict::{Evidence, Verdict};
+use super::verdict::{Evidence, Knowledge, Verdict};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -75,6 +75,17 @@ pub fn compare_object(
     live: &Object,
     context: &Context<'_>,
 ) -> ResourceDrift {
+    compare_known(key, desired, live, context, None)
+}
+
+/// Compares one declared object with the live one of the same key, knowing the engine that declares it.
+pub(super) fn compare_known(
+    key: &ResourceKey,
+    desired: &Object,
+    live: &Object,
+    context: &Context<'_>,
+    knowledge: Option<&Knowledge<'_>>,
+) -> ResourceDrift {
     let mut result = ResourceDrift {
         key: key.clone(),
         status: Status::InSync,
@@ -84,6 +95,9 @@ pub fn compare_object(
         declared: None,
         creator: None,
         notes: Vec::new(),
+        app: None,
+        class: None,
+        rule: None,
     };
     let schema = match context.schema(desired, live) {
         Ok(schema) => schema.map(KindSchema::root),
@@ -104,7 +118,7 @@ pub fn compare_object(
     let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
     result.basis = basis(schema.is_some(), has_owners);
     if !differences.is_empty() {
-        judge(desired, live, differences, context, &mut result);
+        judge(desired, live, differences, (context, knowledge), &mut result);
     }
     result
 }
@@ -178,14 +192,17 @@ fn judge(
     desired: &Object,
     live: &Object,
     differences: Vec<Difference<'_>>,
-    context: &Context<'_>,
+    (context, knowledge): (&Context<'_>, Option<&Knowledge<'_>>),
     result: &mut ResourceDrift,
 ) {
     let managed = OwnerView::of(live);
     if managed.unreadable > 0 {
         result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable));
     }
-    let applier = find_applier(desired, &managed, context);
+    let applier = match knowledge {
+        Some(knowledge) => managed.entries.iter().find(|e| knowledge.wrote(e)).map(Applier::of),
+        None => find_applier(desired, &managed, context),
+    };
     let applied = last_applied(live, &managed, applier.as_ref());
     let evidence = Evidence {
         kind: live.kind(),
@@ -193,6 +210,7 @@ fn judge(
         applier: applier.as_ref(),
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
+        knowledge,
     };
     let hides = secret::is_secret(live);
     for difference in differences {
@@ -234,6 +252,7 @@ fn change(d: Difference<'_>, verdict: Verdict, hides: bool) -> DriftChange {
         row,
         rule: None,
         line: None,
+        commit: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! The table: from a difference, its owners and what was applied last to a verdict.
 
+use std::sync::Arc;
+
 use crate::diff::{Difference, same_scalar};
-use crate::object::{Doc, Kind, Node};
+use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::ScalarKind;
@@ -19,6 +21,20 @@ pub(super) struct Evidence<'a> {
     pub(super) last_applied: Option<&'a Doc>,
     /// An autoscaler that is live aims at the object.
     pub(super) autoscaled: bool,
+    /// What is known of the engine that declares the object, if one does.
+    pub(super) knowledge: Option<&'a Knowledge<'a>>,
+}
+
+/// What is known of the engine that declares an object, besides what it declares now.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge<'a> {
+    /// Field managers under which the engine writes.
+    pub appliers: &'a [Arc<str>],
+    /// The object as the engine applied it last and, where that went only half through, before; `None` in it where it
+    /// was not declared then. `None` as a whole where it is not known what was applied.
+    pub applied: Option<Vec<Option<&'a Object>>>,
+    /// The object as others declare it that write under the same managers.
+    pub others: Vec<&'a Object>,
 }
 
 /// A verdict on one difference.
@@ -42,6 +58,7 @@ impl Evidence<'_> {
             (None, Some(live)) => self.added(d, live, entry),
             (None, None) => None,
         }
+        .map(|(op, class, row)| self.by_knowledge(d, entry, (op, class, row)))
         .map(|(op, class, row)| {
             let cause = self.cause(class, entry, &d.path);
             Verdict { op, class, cause, owner: if op == Op::Remove { None } else { owner }, row }
@@ -51,7 +68,7 @@ impl Evidence<'_> {
     /// Returns the owner that wrote last: rather not the applier, then the newest.
     fn owner<'s>(&'s self, path: &'s FieldPath) -> Option<&'s OwnerEntry<'s>> {
         let rank = |e: &&'s OwnerEntry<'s>| {
-            let foreign = self.applier.is_none_or(|a| !a.is(e));
+            let foreign = !self.is_applier(e);
             // `scale` entries carry no time and are made by the newest writers of replicas.
             (foreign, e.subresource == "scale", e.time())
         };
@@ -59,7 +76,54 @@ impl Evidence<'_> {
     }
 
     fn is_applier(&self, entry: &OwnerEntry<'_>) -> bool {
-        self.applier.is_some_and(|a| a.is(entry))
+        self.knowledge.is_some_and(|k| k.wrote(entry)) || self.applier.is_some_and(|a| a.is(entry))
+    }
+
+    /// Corrects a verdict by what the engine is known to have applied.
+    fn by_knowledge(
+        &self,
+        d: &Difference<'_>,
+        entry: Option<&OwnerEntry<'_>>,
+        verdict: (Op, Class, Row),
+    ) -> (Op, Class, Row) {
+        let Some(knowledge) = self.knowledge else { return verdict };
+        let (op, class, row) = verdict;
+        if class == Class::Managed {
+            return verdict;
+        }
+        if self.autoscaled && d.path.to_string() == ".spec.replicas" && entry.is_none_or(is_autoscaler) {
+            return (op, Class::Managed, Row::ControllersOwn);
+        }
+        let applier = entry.is_some_and(|e| self.is_applier(e));
+        if applier && d.live.is_some_and(|live| knowledge.others_say(&d.path, live)) {
+            let class = if op == Op::Add { Class::Added } else { Class::Changed };
+            return (op, class, Row::DifferentByOther);
+        }
+        let Some(applied) = &knowledge.applied else { return verdict };
+        let applied: Vec<Option<Node<'_>>> =
+            applied.iter().map(|o| o.and_then(|o| lookup(o.root(), &d.path))).collect();
+        let was = |live: Node<'_>| applied.iter().flatten().any(|a| same(*a, live));
+        let co_owned = applier || self.managed.owners(&d.path).any(|e| self.is_applier(e));
+        let (class, row) = match (d.desired, d.live) {
+            (Some(desired), Some(live)) => {
+                let moved = applied.iter().any(|a| !a.is_some_and(|a| same(a, desired) && same(desired, a)));
+                match (moved, was(live), entry) {
+                    (true, true, entry) if co_owned || entry.is_none() => {
+                        (Class::PendingSync, Row::DifferentAsApplied)
+                    }
+                    (true, false, Some(_)) if applier => (Class::PendingSync, Row::DifferentAsApplied),
+                    (false, _, Some(_)) if applier => (Class::Mutated, Row::DifferentByAdmission),
+                    _ => (Class::Changed, Row::DifferentByOther),
+                }
+            }
+            (Some(_), None) if applied.iter().all(Option::is_some) && !applied.is_empty() => {
+                (Class::Removed, Row::DeclaredOnly)
+            }
+            (Some(_), None) => (Class::PendingSync, Row::DeclaredOnly),
+            (None, _) if applied.iter().any(Option::is_some) => (Class::PendingRemoval, Row::OnceApplied),
+            (None, _) => (class, row),
+        };
+        (op, class, row)
     }
 
     fn replaced(
@@ -157,6 +221,21 @@ impl Evidence<'_> {
     }
 }
 
+impl Knowledge<'_> {
+    pub(super) fn wrote(&self, entry: &OwnerEntry<'_>) -> bool {
+        entry.subresource.is_empty() && self.appliers.iter().any(|a| **a == *entry.manager)
+    }
+
+    fn others_say(&self, path: &FieldPath, live: Node<'_>) -> bool {
+        self.others.iter().filter_map(|o| lookup(o.root(), path)).any(|o| same(o, live))
+    }
+}
+
+/// Only an autoscaler writes through `scale` as a part of the platform.
+fn is_autoscaler(entry: &OwnerEntry<'_>) -> bool {
+    controllers::is_autoscaler(entry.manager)
+}
+
 /// Compares a value of the last-applied annotation with another; parts that a server fills in may be missing there.
 fn same(applied: Node<'_>, other: Node<'_>) -> bool {
     match (applied.kind(), other.kind()) {
@@ -171,7 +250,7 @@ fn same(applied: Node<'_>, other: Node<'_>) -> bool {
 }
 
 /// Follows a typed path in a document that may lack defaulted key fields.
-pub(crate) fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
+pub fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
     path.elements().iter().try_fold(root, |at, element| match element {
         PathElement::Field(name) => at.get(name),
         PathElement::Index(i) => at.children().nth(*i),
@@ -187,4 +266,48 @@ pub(crate) fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
 
 fn scalar(node: Node<'_>) -> Option<Scalar> {
     Scalar::from_value(&node.to_value())
+}
+
+/// Returns the part of a document that is in a set of fields; the keys of list elements come along.
+pub fn owned_part(root: Node<'_>, fields: &crate::ownership::FieldSet) -> Option<serde_json::Value> {
+    use serde_json::{Map, Value};
+    if fields.is_leaf() {
+        return Some(root.to_value());
+    }
+    match root.kind() {
+        Kind::Map => {
+            let mut map = Map::new();
+            for (element, below) in fields.children() {
+                if let PathElement::Field(name) = element
+                    && let Some(child) = root.get(name)
+                    && let Some(part) = owned_part(child, below)
+                {
+                    map.insert(name.to_string(), part);
+                }
+            }
+            Some(Value::Object(map))
+        }
+        Kind::List => {
+            let mut list = Vec::new();
+            for child in root.children() {
+                let hit = fields.children().find(|(element, _)| match element {
+                    PathElement::Key(keys) => {
+                        keys.iter().all(|(k, v)| child.get(k).is_none_or(|f| scalar(f).as_ref() == Some(v)))
+                    }
+                    PathElement::Value(v) => scalar(child).as_ref() == Some(v),
+                    _ => false,
+                });
+                let Some((element, below)) = hit else { continue };
+                let mut part = owned_part(child, below)?;
+                if let (PathElement::Key(keys), Value::Object(map)) = (element, &mut part) {
+                    for (name, value) in keys {
+                        map.entry(name.to_string()).or_insert_with(|| value.to_value());
+                    }
+                }
+                list.push(part);
+            }
+            Some(Value::Array(list))
+        }
+        _ => Some(root.to_value()),
+    }
 }

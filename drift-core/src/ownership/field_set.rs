@@ -84,6 +84,16 @@ impl FieldSet {
         set.member || !set.children.is_empty()
     }
 
+    /// Tells whether the path that leads here is in the set, and nothing below it: an atomic value.
+    pub fn is_leaf(&self) -> bool {
+        self.member && self.children.is_empty()
+    }
+
+    /// Returns the next steps and the sets below them, sorted.
+    pub fn children(&self) -> impl Iterator<Item = (&PathElement, &Self)> {
+        self.children.iter()
+    }
+
     /// Tells whether nothing is in the set.
     pub fn is_empty(&self) -> bool {
         !self.member && self.children.values().all(Self::is_empty)

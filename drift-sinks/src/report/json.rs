@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use drift_core::drift::{
-    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift, Row, Status,
-    Summary,
+    Basis, CauseClass, Class, CommitRef, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift,
+    Row, Status, Summary,
 };
 use drift_core::{FieldPath, Operation, ResourceKey};
 use jiff::Timestamp;
@@ -70,8 +70,17 @@ pub struct KeyV1 {
 pub struct ResourceV1 {
     /// Which.
     pub key: KeyV1,
+    /// The Application, Kustomization or release that declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<KeyV1>,
     /// How it stands.
     pub status: Status,
+    /// Why a whole resource is missing or extra, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    /// Rule that hides or keeps the whole resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Arc<str>>,
     /// What differs, sorted by path.
     pub changes: Vec<ChangeV1>,
     /// What the verdict rests on.
@@ -155,6 +164,9 @@ pub struct ChangeV1 {
     /// User, where an audit source saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Arc<str>>,
+    /// Commit that last changed the declaration, of a change that waits for the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitRef>,
     /// Ignore rule that hides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Arc<str>>,
@@ -218,7 +230,10 @@ impl ResourceV1 {
         let listed = resource.changes.iter().filter(|c| shown.lists(c));
         Self {
             key: (&resource.key).into(),
+            app: resource.app.as_ref().map(Into::into),
             status: resource.status,
+            class: resource.class,
+            rule: resource.rule.clone(),
             changes: listed.map(|c| ChangeV1::new(&resource.key, c, shown)).collect(),
             basis: resource.basis,
             applier: resource.applier.clone(),
@@ -248,6 +263,7 @@ impl ChangeV1 {
             time: owner.as_ref().and_then(|o| o.time),
             manager: owner.map(|o| o.manager),
             user: change.user.clone(),
+            commit: change.commit.as_deref().cloned(),
             rule: change.rule.clone(),
             line: change.line,
             row: shown.explain.then_some(change.row),

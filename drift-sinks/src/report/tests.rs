@@ -32,6 +32,7 @@ fn change(path: &str, op: Op, class: Class, desired: Option<Value>, live: Option
         row: Row::DifferentByOther,
         rule: None,
         line: None,
+        commit: None,
     }
 }
 
@@ -45,6 +46,9 @@ fn resource(key: &str, status: Status, changes: Vec<DriftChange>) -> ResourceDri
         declared: Some(Declaration { file: "apps/web.yaml".into(), line: 12, revision: None }),
         creator: None,
         notes: Vec::new(),
+        app: None,
+        class: None,
+        rule: None,
     }
 }
 

@@ -115,7 +115,50 @@ const SUGGESTIONS: usize = 5;
 /// How many references are looked at for that: a repository can have millions.
 const LOOKED_AT: usize = 20_000;
 
+impl Commit {
+    /// The id of the commit's tree: equal ids are equal files.
+    pub fn tree_id(&self) -> String {
+        self.tree.to_string()
+    }
+}
+
+/// A reference and the commit that it points to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Its full name, such as `refs/heads/main`.
+    pub name: String,
+    /// The commit.
+    pub commit: Commit,
+    /// When it was made, of an annotated tag.
+    pub tagged_at: Option<Timestamp>,
+}
+
 impl GitRepo {
+    /// The references that begin with `prefix` and lead to a commit, by name; others are left out.
+    pub fn references(&self, prefix: &str) -> Vec<Reference> {
+        let Ok(platform) = self.repo.references() else { return Vec::new() };
+        let Ok(all) = platform.prefixed(prefix) else { return Vec::new() };
+        let mut found: Vec<Reference> =
+            all.filter_map(Result::ok).take(LOOKED_AT).filter_map(|r| self.reference(r)).collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
+    fn reference(&self, reference: gix::Reference<'_>) -> Option<Reference> {
+        let name = reference.name().as_bstr().to_string();
+        let object = reference.target().try_id().and_then(|id| self.repo.find_object(id).ok())?;
+        let tagged_at = match object.kind {
+            gix::object::Kind::Tag => {
+                let tag = object.clone().try_into_tag().ok()?;
+                let tagger = tag.tagger().ok().flatten();
+                tagger.map(|t| timestamp(t.seconds()))
+            }
+            _ => None,
+        };
+        let commit = object.peel_to_commit().ok()?;
+        Some(Reference { name, commit: self.commit(CommitId(commit.id)).ok()?, tagged_at })
+    }
+
     /// The commit that `revision` names: `HEAD`, a branch, a tag, a full or abbreviated id, `refs/...`, `HEAD~2`, `v1^`.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ struct Folder {
 struct Walk<'a> {
     repo: &'a GitRepo,
     out: Listing,
+    all: bool,
     todo: Vec<Folder>,
     entries: usize,
     bytes: u64,
@@ -74,9 +75,22 @@ impl GitRepo {
     /// # Errors
     /// [`GitError::NoSuchPath`]; [`GitError::TooLarge`] past a limit on entries, depth or total size; [`GitError::Corrupt`].
     pub fn list(&self, commit: &Commit, subdir: Option<&str>) -> Result<Listing, GitError> {
+        self.walk(commit, subdir, false)
+    }
+
+    /// Lists every file of a commit, whatever its name, without reading any.
+    ///
+    /// # Errors
+    /// As [`GitRepo::list`].
+    pub fn every_file(&self, commit: &Commit) -> Result<Listing, GitError> {
+        self.walk(commit, None, true)
+    }
+
+    fn walk(&self, commit: &Commit, subdir: Option<&str>, all: bool) -> Result<Listing, GitError> {
         let subdir = subdir.unwrap_or("");
         let top = self.entry_at(commit.tree, subdir)?.ok_or_else(|| self.no_such_path(commit, subdir))?;
-        let mut walk = Walk { repo: self, out: Listing::default(), todo: Vec::new(), entries: 0, bytes: 0 };
+        let mut walk =
+            Walk { repo: self, out: Listing::default(), all, todo: Vec::new(), entries: 0, bytes: 0 };
         if top.kind == EntryKind::Tree {
             walk.todo.push(Folder { path: subdir.to_owned(), tree: top.id, depth: 0 });
         } else {
@@ -157,7 +171,7 @@ impl Walk<'_> {
                 let target = String::from_utf8_lossy(&target).chars().take(200).collect();
                 self.skip(path, SkipReason::Symlink(target));
             }
-            EntryKind::Blob | EntryKind::BlobExecutable if is_manifest(&path) => {
+            EntryKind::Blob | EntryKind::BlobExecutable if self.all || is_manifest(&path) => {
                 self.manifest(path, entry)?
             }
             EntryKind::Blob | EntryKind::BlobExecutable => {}

@@ -186,8 +186,14 @@ pub(crate) enum DiffFormat {
 pub(crate) struct DiffArgs {
     /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV[:FOLDER], read
     /// without a checkout. Repeatable.
-    #[arg(long, value_name = "WHAT", required = true, action = ArgAction::Append)]
+    /// Without it, what Argo CD, Flux and Helm in what is looked at declare.
+    #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
     pub(crate) desired: Vec<String>,
+
+    /// Git repository or bundle, with the URL that the engines know it by in front: URL=REPO. Repeatable; a repository
+    /// without a URL stands for any.
+    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "desired")]
+    pub(crate) git: Vec<String>,
 
     /// What is live: a dump (`kubectl get -o json`) or a tape; plain, gzip or zstd. The cluster without it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]

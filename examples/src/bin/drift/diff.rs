@@ -1,17 +1,21 @@
 //! `drift diff`: what is declared against what is live.
 
-use drift_core::drift::{DriftReport, Extras};
+use drift_core::drift::{Class, DriftReport, Extras, ResourceDrift, Status};
 use drift_sinks::report::{self, Layout, Shown, TextOptions};
 
 use crate::args::{DiffArgs, DiffFormat};
 use crate::compared::{Compared, Reach, Request};
 use crate::external;
 use crate::failure::Failure;
+use crate::gitops;
 use crate::inputs::live::LiveFrom;
 use crate::output::{self, Outcome, Screen};
 
 /// Runs the command.
 pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Failure> {
+    if args.desired.is_empty() {
+        return declared_by_apps(args, screen).await;
+    }
     let compared = Compared::new(Request {
         desired: &args.desired,
         live: LiveFrom::new(args.live.as_deref(), &args.recorded, &args.cluster).await?,
@@ -31,6 +35,32 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         _ => output::print(&render(&compared.report, args, screen))?,
     }
     Ok(compared.outcome())
+}
+
+/// Compares what the engines in what is looked at declare.
+async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Failure> {
+    let request = gitops::Request {
+        live: args.live.as_deref(),
+        recorded: &args.recorded,
+        cluster: &args.cluster,
+        at: args.at,
+        git: &args.git,
+        audit: args.audit.as_deref(),
+        schemas: args.schemas.as_deref(),
+    };
+    let namespace = args.scope.namespace.as_deref();
+    let found = gitops::compare(request, |r| namespace.is_none_or(|n| *r.key.namespace == *n)).await?;
+    output::print(&render(&found.report, args, screen))?;
+    let counts = |r: &ResourceDrift| match r.status {
+        Status::InSync | Status::Unknown => false,
+        Status::Missing | Status::Extra => r.class.is_none_or(Class::counts),
+        Status::Drifted => true,
+    };
+    Ok(match found.report.resources.iter().any(counts) {
+        _ if found.is_partial => Outcome::Failed,
+        true => Outcome::Found,
+        false => Outcome::Nothing,
+    })
 }
 
 fn render(report: &DriftReport, args: &DiffArgs, screen: Screen) -> String {

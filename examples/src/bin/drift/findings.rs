@@ -129,6 +129,9 @@ mod tests {
             declared: None,
             creator: None,
             notes: Vec::new(),
+            app: None,
+            class: None,
+            rule: None,
         };
         DriftReport { resources: vec![resource], notes: Vec::new() }
     }

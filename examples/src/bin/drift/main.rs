@@ -14,6 +14,7 @@ mod external;
 mod failure;
 mod fights;
 mod findings;
+mod gitops;
 mod health;
 mod history;
 mod inputs;

@@ -12,7 +12,7 @@ use drift_core::{
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use futures::stream::BoxStream;
 
 use crate::args::RecordedArgs;
@@ -76,6 +76,11 @@ impl Recorded {
     /// Reads all events in order, one by one: a history may be larger than memory.
     pub(crate) fn events(&self) -> BoxStream<'_, Result<Event, Failure>> {
         self.store.read_all(Position::START).map(|e| e.map_err(|e| self.failed(&e))).boxed()
+    }
+
+    /// Reads all events in order, for what looks back and forth between them.
+    pub(crate) async fn all(&self) -> Result<Vec<Event>, Failure> {
+        self.events().try_collect().await
     }
 
     fn failed(&self, error: &StoreError) -> Failure {

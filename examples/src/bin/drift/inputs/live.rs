@@ -195,7 +195,7 @@ impl Input {
 }
 
 /// Tells a tape from a dump by its first lines.
-fn is_tape(path: &Path) -> bool {
+pub(crate) fn is_tape(path: &Path) -> bool {
     let options = TapeOptions { max_line: FIRST_LINE, ..TapeOptions::default() };
     TapeReader::open(path, options).is_ok_and(|reader| reader.take(TRIED).any(|line| line.is_ok()))
 }

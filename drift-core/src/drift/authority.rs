@@ -1,0 +1,250 @@
+//! What engines declare, app by app, against what is live.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::key::ResourceKey;
+use crate::object::Object;
+use crate::ownership::{ManagedFields, ManagedFieldsEntry};
+use crate::rules::{JqPaths, Problems, RuleSet, Sides};
+use crate::schema::{SchemaSet, Scope};
+
+use super::estate::{self, DesiredObject};
+use super::report::{Class, DriftReport, ResourceDrift, Status};
+use super::resource::{Context, compare_known, creator};
+use super::verdict::Knowledge;
+
+/// What one Application, Kustomization or release declares, and what is known of it besides.
+#[derive(Clone, Debug)]
+pub struct AppDeclaration {
+    /// Which app.
+    pub app: ResourceKey,
+    /// Field managers under which its engine writes.
+    pub appliers: Vec<Arc<str>>,
+    /// Namespace of declared objects that name none.
+    pub default_namespace: Arc<str>,
+    /// What is declared now, or why that is not known.
+    pub desired: Result<Vec<DesiredObject>, Undeclared>,
+    /// What was declared when the engine last applied it, newest first; `None` where that is not known.
+    pub applied: Option<Vec<Vec<Arc<Object>>>>,
+    /// What the engine would have written otherwise, such as a failed revision of a release.
+    pub others: Vec<Arc<Object>>,
+    /// Resources that the engine's own books list as applied.
+    pub inventory: BTreeSet<ResourceKey>,
+    /// Live resources that carry the engine's mark of this app.
+    pub tracked: Vec<Tracked>,
+    /// The engine's rules.
+    pub rules: RuleSet,
+}
+
+/// Why it is not known what an app declares.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undeclared {
+    /// The declaration is broken or not there: there is nothing that anybody could compare, and nothing is listed.
+    #[error("{0}")]
+    Broken(String),
+    /// The declaration is there, but it cannot be read here: what the engine lists is [`Status::Unknown`].
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// A live resource that carries the mark of an app.
+#[derive(Clone, Debug)]
+pub struct Tracked {
+    /// Which resource.
+    pub key: ResourceKey,
+    /// Whether it was declared once; `None` where only its field managers tell.
+    pub once_declared: Option<bool>,
+    /// What keeps the engine from removing it.
+    pub kept_by: Option<Arc<str>>,
+}
+
+/// Live objects by key.
+#[derive(Debug)]
+pub struct LiveIndex<'a> {
+    objects: &'a [Arc<Object>],
+    by_id: HashMap<estate::Id<'a>, &'a Arc<Object>>,
+    autoscaled: BTreeSet<ResourceKey>,
+}
+
+impl<'a> LiveIndex<'a> {
+    /// Indexes live objects.
+    pub fn new(objects: &'a [Arc<Object>]) -> Self {
+        let by_id = objects.iter().map(|o| (estate::id(o), o)).collect();
+        Self { objects, by_id, autoscaled: estate::autoscaled(objects, &Default::default()) }
+    }
+
+    /// Finds the live object of a key.
+    pub fn get(&self, key: &ResourceKey) -> Option<&'a Arc<Object>> {
+        self.by_id.get(&(&*key.group, &*key.kind, &*key.namespace, &*key.name)).copied()
+    }
+
+    /// Returns all live objects.
+    pub fn objects(&self) -> &'a [Arc<Object>] {
+        self.objects
+    }
+
+    /// Names the resource of a declared object.
+    pub fn key(&self, object: &Object, schemas: &SchemaSet, default_namespace: &str) -> ResourceKey {
+        let (group, kind, declared, name) = estate::id(object);
+        let namespace = match schemas.scope(group, kind) {
+            Some(Scope::Cluster) => "",
+            Some(Scope::Namespaced) if declared.is_empty() => default_namespace,
+            Some(Scope::Namespaced) => declared,
+            // Nothing knows the kind: a live object of the name tells, else the manifest is taken at its word.
+            None if declared.is_empty()
+                && self.by_id.contains_key(&(group, kind, default_namespace, name)) =>
+            {
+                default_namespace
+            }
+            None => declared,
+        };
+        ResourceKey::new(group, kind, namespace, name)
+    }
+}
+
+type Keyed<'a> = BTreeMap<ResourceKey, &'a Arc<Object>>;
+
+/// One app with its objects by key.
+struct App<'a> {
+    declaration: &'a AppDeclaration,
+    desired: BTreeMap<ResourceKey, &'a DesiredObject>,
+    applied: Option<Vec<Keyed<'a>>>,
+    others: Keyed<'a>,
+}
+
+/// Compares what apps declare with what is live; a resource that two apps declare is listed once for each.
+pub fn compare_apps(
+    apps: &[AppDeclaration],
+    live: &LiveIndex<'_>,
+    schemas: &SchemaSet,
+    jq: &dyn JqPaths,
+) -> DriftReport {
+    let mut context = Context::new(schemas);
+    context.autoscaled.clone_from(&live.autoscaled);
+    let keyed = |objects: &'_ [Arc<Object>], namespace: &str| -> Vec<ResourceKey> {
+        objects.iter().map(|o| live.key(o, schemas, namespace)).collect()
+    };
+    let apps: Vec<App<'_>> = apps
+        .iter()
+        .map(|declaration| {
+            let namespace = &declaration.default_namespace;
+            let index = |objects: &'_ [Arc<Object>]| keyed(objects, namespace);
+            let desired = declaration.desired.as_deref().unwrap_or_default();
+            App {
+                declaration,
+                desired: desired.iter().map(|d| (live.key(&d.object, schemas, namespace), d)).collect(),
+                applied: declaration.applied.as_ref().map(|all| {
+                    all.iter().map(|objects| index(objects).into_iter().zip(objects).collect()).collect()
+                }),
+                others: index(&declaration.others).into_iter().zip(&declaration.others).collect(),
+            }
+        })
+        .collect();
+    let mut declared_by: BTreeMap<&ResourceKey, Vec<usize>> = BTreeMap::new();
+    for (i, app) in apps.iter().enumerate() {
+        app.desired.keys().for_each(|key| declared_by.entry(key).or_default().push(i));
+    }
+    let mut report = DriftReport::default();
+    let mut problems = Problems::new();
+    for (i, app) in apps.iter().enumerate() {
+        if let Err(why) = &app.declaration.desired {
+            report.notes.push(format!("{}: {why}; nothing is known of its resources", app.declaration.app));
+            if matches!(why, Undeclared::Unavailable(_)) {
+                report.resources.extend(app.unknown(why));
+            }
+            continue;
+        }
+        for (key, wanted) in &app.desired {
+            let others = declared_by.get(key).into_iter().flatten().filter(|o| **o != i);
+            let others = others.filter(|o| apps[**o].declaration.appliers == app.declaration.appliers);
+            let others = others.filter_map(|o| apps[*o].desired.get(key)).map(|d| &*d.object);
+            let others = others.chain(app.others.get(key).map(|o| &***o)).collect();
+            report.resources.push(app.resource(key, wanted, others, (live, &context), jq, &mut problems));
+        }
+        report.resources.extend(app.extras(live, jq, &mut problems));
+        problems.extend(app.declaration.rules.problems.iter().cloned().map(|p| (p, ())));
+    }
+    report.notes.extend(problems.into_keys().map(|p| p.to_string()));
+    report.resources.sort_by(|a, b| (&a.key, &a.app).cmp(&(&b.key, &b.app)));
+    report
+}
+
+impl App<'_> {
+    fn resource(
+        &self,
+        key: &ResourceKey,
+        wanted: &DesiredObject,
+        others: Vec<&Object>,
+        (live, context): (&LiveIndex<'_>, &Context<'_>),
+        jq: &dyn JqPaths,
+        problems: &mut Problems,
+    ) -> ResourceDrift {
+        let found = live.get(key);
+        let mut resource = match found {
+            Some(found) => {
+                let applied = self.applied.as_ref();
+                let knowledge = Knowledge {
+                    appliers: &self.declaration.appliers,
+                    applied: applied.map(|all| all.iter().map(|o| o.get(key).map(|o| &***o)).collect()),
+                    others,
+                };
+                compare_known(key, &wanted.object, found, context, Some(&knowledge))
+            }
+            None => self.missing(key, wanted),
+        };
+        resource.changes.retain(|c| !c.is_bookkeeping());
+        if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
+            resource.status = Status::InSync;
+        }
+        resource.app = Some(self.declaration.app.clone());
+        resource.declared.clone_from(&wanted.declared);
+        let sides = Sides { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
+        self.declaration.rules.hide(&mut resource, sides, jq, problems);
+        resource
+    }
+
+    /// What the engine lists, where it cannot be compared.
+    fn unknown<'s>(&'s self, why: &'s Undeclared) -> impl Iterator<Item = ResourceDrift> + 's {
+        self.declaration.inventory.iter().map(move |key| ResourceDrift {
+            status: Status::Unknown,
+            app: Some(self.declaration.app.clone()),
+            notes: vec![why.to_string()],
+            ..estate::plain(key)
+        })
+    }
+
+    fn missing(&self, key: &ResourceKey, wanted: &DesiredObject) -> ResourceDrift {
+        let mut resource = estate::missing(key, &wanted.object);
+        let never = self.applied.as_ref().is_some_and(|all| !all.iter().any(|o| o.contains_key(key)));
+        if never && !self.declaration.inventory.contains(key) {
+            resource.class = Some(Class::PendingSync);
+        }
+        resource
+    }
+
+    fn extras(&self, live: &LiveIndex<'_>, jq: &dyn JqPaths, problems: &mut Problems) -> Vec<ResourceDrift> {
+        let undeclared = self.declaration.tracked.iter().filter(|t| !self.desired.contains_key(&t.key));
+        let extra = |t: &Tracked| {
+            let found = live.get(&t.key)?;
+            let managed = ManagedFields::of(found);
+            let applied = || self.applied.iter().flatten().any(|o| o.contains_key(&t.key));
+            let wrote = |e: &ManagedFieldsEntry| {
+                e.subresource.is_empty() && self.declaration.appliers.contains(&e.manager)
+            };
+            let once = t.once_declared.unwrap_or_else(|| applied() || managed.entries().iter().any(wrote));
+            let mut resource = ResourceDrift {
+                status: Status::Extra,
+                creator: creator(found),
+                app: Some(self.declaration.app.clone()),
+                class: once.then_some(Class::PendingRemoval),
+                rule: t.kept_by.clone(),
+                ..estate::plain(&t.key)
+            };
+            let sides = Sides { key: &t.key, desired: None, live: Some(found) };
+            self.declaration.rules.hide(&mut resource, sides, jq, problems);
+            Some(resource)
+        };
+        undeclared.filter_map(extra).collect()
+    }
+}

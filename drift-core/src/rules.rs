@@ -1,0 +1,237 @@
+//! Rules that say which differences do not count: those of the engines as they stand in their objects, and own ones.
+//!
+//! A change that a rule hides is not dropped: it stays in the report with class `Ignored` and the rule's name. A rule
+//! that cannot be evaluated hides nothing and is told as a [`RuleProblem`].
+//!
+//! **Invariant:** evaluates no jq: whoever calls hands in what does ([`JqPaths`]), since a deadline needs a clock.
+
+mod pointer;
+mod target;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::drift::{Class, DriftChange, ResourceDrift, Status};
+use crate::key::ResourceKey;
+use crate::object::{Doc, Object};
+use crate::ownership::ManagedFields;
+use crate::path::FieldPath;
+
+pub use pointer::Step;
+pub use target::{Mark, Pattern, RuleTarget, Selector, SelectorError};
+
+/// What a rule takes out of the comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Everything about the resource, that it is missing or extra included.
+    Whole,
+    /// That the resource is extra, and nothing else.
+    Extra,
+    /// That the resource is missing, and nothing else.
+    Missing,
+    /// Some fields.
+    Fields(FieldRule),
+}
+
+/// The fields that a rule takes out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldRule {
+    /// JSON pointers (RFC 6901).
+    pub pointers: Vec<String>,
+    /// jq expressions, each naming paths.
+    pub jq: Vec<String>,
+    /// Field managers whose fields are taken out.
+    pub managers: Vec<String>,
+    /// Typed paths.
+    pub paths: Vec<FieldPath>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What reports call it, such as `ignoreDifferences[0]`.
+    pub name: Arc<str>,
+    /// Which resources it is about.
+    pub target: RuleTarget,
+    /// What it takes out.
+    pub effect: Effect,
+    /// Who answers for it and why; of own exceptions only.
+    pub because: Option<Because>,
+}
+
+/// Who answers for an exception, why, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Because {
+    /// Why.
+    pub reason: Arc<str>,
+    /// Who answers for it.
+    pub owner: Arc<str>,
+    /// From then on it hides nothing.
+    pub expires: Option<Timestamp>,
+}
+
+/// A rule that does not do what it should.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("rule `{rule}`: {why}")]
+pub struct RuleProblem {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// What is the matter with it.
+    pub why: String,
+}
+
+/// Evaluates jq expressions to the paths that they name in a document.
+pub trait JqPaths {
+    /// Returns the paths that `expression` names in `doc`; one that names nothing returns none.
+    ///
+    /// # Errors
+    /// When the expression cannot be compiled, fails, takes too long, or names too much; the text says which.
+    fn paths(&self, expression: &str, doc: &Doc) -> Result<Vec<Vec<Step>>, String>;
+}
+
+/// Evaluates no jq: every expression is an error.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoJq;
+
+impl JqPaths for NoJq {
+    fn paths(&self, _: &str, _: &Doc) -> Result<Vec<Vec<Step>>, String> {
+        Err("jq is not built in".to_owned())
+    }
+}
+
+/// The two sides of a resource that rules look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a> {
+    /// Which resource.
+    pub key: &'a ResourceKey,
+    /// As declared.
+    pub desired: Option<&'a Object>,
+    /// As it is.
+    pub live: Option<&'a Object>,
+}
+
+/// Rules in the order in which they are asked; the first one that hides a change names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSet {
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// What is the matter with rules that could not be read at all.
+    pub problems: Vec<RuleProblem>,
+}
+
+/// What is the matter with rules, each said once.
+pub type Problems = BTreeMap<RuleProblem, ()>;
+
+impl RuleSet {
+    /// Adds the rules of another set behind these.
+    pub fn append(&mut self, mut other: Self) {
+        self.rules.append(&mut other.rules);
+        self.problems.append(&mut other.problems);
+    }
+
+    /// Returns a set in which what has expired by `now` is a problem and no rule any more.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        let mut problems = Vec::new();
+        self.rules.retain(|rule| {
+            let expired = rule.because.as_ref().and_then(|b| b.expires).filter(|e| *e <= now);
+            if let Some(expired) = expired {
+                let why = format!("expired at {expired}: it hides nothing any more");
+                problems.push(RuleProblem { rule: Arc::clone(&rule.name), why });
+            }
+            expired.is_none()
+        });
+        self.problems.append(&mut problems);
+        self
+    }
+
+    /// Marks what the rules hide in one resource, and says what is wrong with rules on the way.
+    pub fn hide(
+        &self,
+        resource: &mut ResourceDrift,
+        sides: Sides<'_>,
+        jq: &dyn JqPaths,
+        problems: &mut Problems,
+    ) {
+        if resource.status == Status::Unknown
+            || resource.status == Status::InSync && resource.changes.is_empty()
+        {
+            return;
+        }
+        for rule in self.rules.iter().filter(|r| r.target.matches(sides)) {
+            match &rule.effect {
+                Effect::Whole => hide_whole(rule, resource),
+                Effect::Extra if resource.status == Status::Extra => hide_whole(rule, resource),
+                Effect::Missing if resource.status == Status::Missing => hide_whole(rule, resource),
+                Effect::Extra | Effect::Missing => {}
+                Effect::Fields(fields) => {
+                    hide_fields(rule, fields, resource, sides, jq, problems);
+                }
+            }
+        }
+        if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
+            resource.status = Status::InSync;
+        }
+    }
+}
+
+fn hide_whole(rule: &Rule, resource: &mut ResourceDrift) {
+    if matches!(resource.status, Status::Missing | Status::Extra) && resource.class != Some(Class::Ignored) {
+        resource.class = Some(Class::Ignored);
+        resource.rule = Some(Arc::clone(&rule.name));
+    }
+    resource.changes.iter_mut().for_each(|c| mark(c, rule));
+}
+
+/// A change that an earlier rule hides keeps its name; so does one of bookkeeping, which no rule is about.
+fn mark(change: &mut DriftChange, rule: &Rule) {
+    if change.class != Class::Ignored && !change.is_bookkeeping() {
+        change.class = Class::Ignored;
+        change.rule = Some(Arc::clone(&rule.name));
+    }
+}
+
+fn hide_fields(
+    rule: &Rule,
+    fields: &FieldRule,
+    resource: &mut ResourceDrift,
+    sides: Sides<'_>,
+    jq: &dyn JqPaths,
+    problems: &mut Problems,
+) {
+    if resource.changes.iter().all(|c| c.class == Class::Ignored) {
+        return;
+    }
+    let mut problem = |why: String| {
+        problems.insert(RuleProblem { rule: Arc::clone(&rule.name), why }, ());
+    };
+    let mut places = |object: Option<&Object>| -> Vec<Vec<Step>> {
+        let Some(object) = object else { return Vec::new() };
+        let mut all = Vec::new();
+        for text in &fields.pointers {
+            match pointer::parse(text) {
+                Ok(steps) => all.push(steps),
+                Err(why) => problem(why),
+            }
+        }
+        for expression in &fields.jq {
+            match jq.paths(expression, object.doc()) {
+                Ok(paths) => all.extend(paths),
+                Err(why) => problem(why),
+            }
+        }
+        all
+    };
+    let (in_desired, in_live) = (places(sides.desired), places(sides.live));
+    let managed =
+        sides.live.filter(|_| !fields.managers.is_empty()).map(ManagedFields::of).unwrap_or_default();
+    for change in &mut resource.changes {
+        let by_path = fields.paths.iter().any(|p| change.path.starts_with(p));
+        let trusted = managed.owners(&change.path).any(|e| fields.managers.iter().any(|m| **m == *e.manager));
+        if by_path || trusted || pointer::covers(change, sides, &in_desired, &in_live) {
+            mark(change, rule);
+        }
+    }
+}

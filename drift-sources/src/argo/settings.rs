@@ -1,0 +1,206 @@
+//! `argocd-cm`: what counts for all Applications.
+
+use std::sync::Arc;
+
+use drift_core::Object;
+use drift_core::rules::{Effect, FieldRule, Pattern, Rule, RuleProblem, RuleSet, RuleTarget};
+use serde_json::Value;
+
+use super::INSTANCE_LABEL;
+use crate::yaml;
+
+/// How Argo CD recognizes what it manages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrackingMethod {
+    /// By annotation.
+    #[default]
+    Annotation,
+    /// By label.
+    Label,
+    /// By annotation; the label is there for others to read.
+    AnnotationAndLabel,
+}
+
+/// What counts for all Applications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Namespace that Argo CD runs in.
+    pub namespace: Arc<str>,
+    /// How it recognizes what it manages.
+    pub tracking: TrackingMethod,
+    /// Label that names the app.
+    pub instance_label: String,
+    /// Name of this installation, where several share a cluster.
+    pub installation_id: Option<String>,
+    /// Rules for all Applications.
+    pub rules: RuleSet,
+    /// Options of `kustomize build`.
+    pub kustomize_options: Vec<String>,
+    /// Group and kind patterns of resources that Argo CD does not look at.
+    pub exclusions: Vec<(Vec<Pattern>, Vec<Pattern>)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            namespace: "argocd".into(),
+            tracking: TrackingMethod::default(),
+            instance_label: INSTANCE_LABEL.to_owned(),
+            installation_id: None,
+            rules: RuleSet::default(),
+            kustomize_options: Vec::new(),
+            exclusions: Vec::new(),
+        }
+    }
+}
+
+const CUSTOM: &str = "resource.customizations.ignoreDifferences.";
+
+impl Settings {
+    /// Tells whether an object is the ConfigMap of settings.
+    pub fn is_settings(object: &Object) -> bool {
+        object.group().is_empty() && object.kind() == "ConfigMap" && object.name() == "argocd-cm"
+    }
+
+    /// Reads `argocd-cm`.
+    pub fn of(object: &Object) -> Self {
+        let mut settings = Self { namespace: object.namespace().into(), ..Self::default() };
+        for entry in object.root().get("data").into_iter().flat_map(drift_core::Node::children) {
+            let (key, text) = (entry.key(), entry.as_str().unwrap_or_default());
+            match key {
+                "application.resourceTrackingMethod" => settings.tracking = tracking(text),
+                "application.instanceLabelKey" if !text.is_empty() => {
+                    settings.instance_label = text.to_owned()
+                }
+                "installationID" if !text.is_empty() => settings.installation_id = Some(text.to_owned()),
+                "kustomize.buildOptions" => {
+                    settings.kustomize_options = text.split_whitespace().map(str::to_owned).collect();
+                }
+                "resource.exclusions" => settings.exclusions = exclusions(text),
+                "resource.customizations" => settings.legacy(text),
+                _ => {
+                    if let Some(kind) = key.strip_prefix(CUSTOM) {
+                        settings.custom(key, kind, text);
+                    }
+                }
+            }
+        }
+        settings
+    }
+
+    /// Tells whether Argo CD looks away from a kind.
+    pub fn excludes(&self, group: &str, kind: &str) -> bool {
+        self.exclusions.iter().any(|(groups, kinds)| {
+            groups.iter().any(|g| g.matches(group)) && kinds.iter().any(|k| k.matches(kind))
+        })
+    }
+
+    fn custom(&mut self, key: &str, kind: &str, text: &str) {
+        let name: Arc<str> = format!("argocd-cm: {key}").into();
+        let (group, kind) = match kind {
+            "all" => ("*", "*"),
+            _ => kind.rsplit_once('_').unwrap_or(("", kind)),
+        };
+        match one(text) {
+            Ok(value) => self.rules.rules.push(rule(&name, group, kind, &value)),
+            Err(why) => self.rules.problems.push(RuleProblem { rule: name, why }),
+        }
+    }
+
+    /// The old form: one map from `group/kind` to customizations.
+    fn legacy(&mut self, text: &str) {
+        let name: Arc<str> = "argocd-cm: resource.customizations".into();
+        let value = match one(text) {
+            Ok(value) => value,
+            Err(why) => return self.rules.problems.push(RuleProblem { rule: name, why }),
+        };
+        for (key, custom) in value.as_object().into_iter().flatten() {
+            let Some(text) = custom.get("ignoreDifferences").and_then(Value::as_str) else { continue };
+            let (group, kind) = key.split_once('/').unwrap_or(("", key));
+            match one(text) {
+                Ok(value) => self.rules.rules.push(rule(&name, group, kind, &value)),
+                Err(why) => self.rules.problems.push(RuleProblem { rule: Arc::clone(&name), why }),
+            }
+        }
+    }
+}
+
+fn tracking(text: &str) -> TrackingMethod {
+    match text {
+        "label" => TrackingMethod::Label,
+        "annotation+label" => TrackingMethod::AnnotationAndLabel,
+        _ => TrackingMethod::Annotation,
+    }
+}
+
+/// Reads one YAML document.
+fn one(text: &str) -> Result<Value, String> {
+    match yaml::read(text.as_bytes()).into_iter().next() {
+        Some(Ok(document)) => Ok(document.doc.root().to_value()),
+        Some(Err(e)) => Err(format!("is no YAML: {e}")),
+        None => Ok(Value::Null),
+    }
+}
+
+fn exclusions(text: &str) -> Vec<(Vec<Pattern>, Vec<Pattern>)> {
+    let value = one(text).unwrap_or(Value::Null);
+    let patterns = |v: Option<&Value>| -> Vec<Pattern> {
+        let texts = v.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let all: Vec<_> = texts.map(Pattern::glob).collect();
+        if all.is_empty() { vec![Pattern::Any] } else { all }
+    };
+    let entries = value.as_array().into_iter().flatten();
+    // An exclusion for chosen clusters is not one for all.
+    let everywhere = |e: &&Value| {
+        e.get("clusters").and_then(Value::as_array).is_none_or(|c| c.is_empty() || c.iter().any(|c| c == "*"))
+    };
+    entries.filter(everywhere).map(|e| (patterns(e.get("apiGroups")), patterns(e.get("kinds")))).collect()
+}
+
+/// Reads an entry of `ignoreDifferences`, of an Application or of the settings.
+fn rule(name: &Arc<str>, group: &str, kind: &str, value: &Value) -> Rule {
+    let texts = |key: &str| -> Vec<String> {
+        let list = value.get(key).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    Rule {
+        name: Arc::clone(name),
+        target: RuleTarget {
+            group: Pattern::glob(group),
+            kind: Pattern::glob(kind),
+            namespace: Pattern::exact(text("namespace")),
+            name: Pattern::exact(text("name")),
+            ..RuleTarget::default()
+        },
+        effect: Effect::Fields(FieldRule {
+            pointers: texts("jsonPointers"),
+            jq: texts("jqPathExpressions"),
+            managers: texts("managedFieldsManagers"),
+            paths: Vec::new(),
+        }),
+        because: None,
+    }
+}
+
+/// Reads `spec.ignoreDifferences` of an Application.
+pub fn ignore_differences(entries: &[Value]) -> RuleSet {
+    let mut set = RuleSet::default();
+    for (i, entry) in entries.iter().enumerate() {
+        let name: Arc<str> = format!("ignoreDifferences[{i}]").into();
+        let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+        let rule = rule(&name, text("group"), text("kind"), entry);
+        let empty = match &rule.effect {
+            Effect::Fields(f) => f.pointers.is_empty() && f.jq.is_empty() && f.managers.is_empty(),
+            _ => false,
+        };
+        if empty {
+            let why =
+                "names no field: one of jsonPointers, jqPathExpressions, managedFieldsManagers is needed";
+            set.problems.push(RuleProblem { rule: name, why: why.to_owned() });
+        } else {
+            set.rules.push(rule);
+        }
+    }
+    set
+}

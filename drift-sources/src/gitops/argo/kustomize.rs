@@ -1,0 +1,168 @@
+//! Applications that are built by kustomize.
+
+use std::sync::Arc;
+
+use drift_core::Object;
+use drift_core::drift::Undeclared;
+use serde_json::{Map, Value, json};
+
+use super::super::{GitOps, edit, objects_of};
+use super::undeclared;
+use crate::argo::{Application, Source};
+use crate::render::{Program, Tree};
+
+impl GitOps<'_> {
+    pub(super) fn kustomized(
+        &self,
+        app: &Application,
+        source: &Source,
+        tree: &Tree,
+        path: &str,
+    ) -> Result<Vec<Arc<Object>>, Undeclared> {
+        let mut edits = Vec::new();
+        if let Some(options) = source.raw.get("kustomize").and_then(Value::as_object) {
+            let file = edit::kustomization_file(tree, path)
+                .ok_or_else(|| Undeclared::Broken(format!("there is no kustomization in `{path}`")))?;
+            let mut map = edit::read(tree, &file).map_err(Undeclared::Broken)?;
+            change(&mut map, options, app);
+            edits.push((file, Value::Object(map).to_string().into_bytes()));
+        }
+        let mut arguments = vec!["build".to_owned(), ".".to_owned()];
+        let options = &self.settings.kustomize_options;
+        if options.iter().any(|o| o.contains("LoadRestrictionsNone")) {
+            arguments.extend(["--load-restrictor".to_owned(), "LoadRestrictionsNone".to_owned()]);
+        }
+        if options.iter().any(|o| o.starts_with("--enable-helm")) {
+            return Err(Undeclared::Unavailable(
+                "kustomize would fetch charts, which is not done here".to_owned(),
+            ));
+        }
+        let output = self
+            .renderer
+            .run(Program::Kustomize, tree, path, &arguments, &edits)
+            .map_err(|e| undeclared(&e))?;
+        objects_of("kustomize build", &output).map_err(Undeclared::Broken)
+    }
+}
+
+/// Puts the options of an Application into a kustomization, as `kustomize edit` would.
+fn change(map: &mut Map<String, Value>, options: &Map<String, Value>, app: &Application) {
+    for name in ["namePrefix", "nameSuffix", "namespace"] {
+        if let Some(Value::String(text)) =
+            options.get(name).filter(|v| v.as_str().is_some_and(|t| !t.is_empty()))
+        {
+            map.insert(name.to_owned(), Value::from(&**text));
+        }
+    }
+    let images = list(options, "images").filter_map(|i| i.as_str().and_then(image));
+    let images: Vec<Value> = images.collect();
+    if !images.is_empty() {
+        edit::set_images(map, images);
+    }
+    let replicas: Vec<Value> = list(options, "replicas").cloned().collect();
+    if !replicas.is_empty() {
+        let count =
+            |v: Value| match v.get("count").and_then(Value::as_str).and_then(|c| c.parse::<i64>().ok()) {
+                Some(n) => json!({"name": v["name"], "count": n}),
+                None => v,
+            };
+        edit::append(map, "replicas", replicas.into_iter().map(count));
+    }
+    let without = options.get("labelWithoutSelector").and_then(Value::as_bool) == Some(true);
+    let templates = options.get("labelIncludeTemplates").and_then(Value::as_bool) == Some(true);
+    if let Some(labels) = options.get("commonLabels").and_then(Value::as_object).filter(|l| !l.is_empty()) {
+        let labels = replaced(labels, app, true);
+        if without {
+            edit::append(
+                map,
+                "labels",
+                [json!({"pairs": labels, "includeSelectors": false, "includeTemplates": templates})],
+            );
+        } else {
+            merge(map, "commonLabels", labels);
+        }
+    }
+    if let Some(texts) = options.get("commonAnnotations").and_then(Value::as_object).filter(|l| !l.is_empty())
+    {
+        let replaces = options.get("commonAnnotationsEnvsubst").and_then(Value::as_bool) == Some(true);
+        merge(map, "commonAnnotations", replaced(texts, app, replaces));
+    }
+    edit::append_some(map, "patches", list(options, "patches").map(patch).collect());
+    edit::append_some(map, "components", list(options, "components").cloned().collect());
+}
+
+fn list<'a>(options: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Value> {
+    options.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// What a build knows of its Application can stand in labels and annotations.
+fn replaced(texts: &Map<String, Value>, app: &Application, replaces: bool) -> Map<String, Value> {
+    let text = |v: &Value| {
+        let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+        if !replaces {
+            return Value::from(text);
+        }
+        Value::from(
+            text.replace("${ARGOCD_APP_NAME}", &app.name)
+                .replace("${ARGOCD_APP_NAMESPACE}", &app.destination.namespace),
+        )
+    };
+    texts.iter().map(|(k, v)| (k.clone(), text(v))).collect()
+}
+
+fn merge(map: &mut Map<String, Value>, name: &str, more: Map<String, Value>) {
+    match map.get_mut(name) {
+        Some(Value::Object(there)) => there.extend(more),
+        _ => drop(map.insert(name.to_owned(), Value::Object(more))),
+    }
+}
+
+/// Options of a patch are named alike; its text stays as it is.
+fn patch(value: &Value) -> Value {
+    value.clone()
+}
+
+/// Reads `name=new:tag@digest`, `name:tag`, `name@digest`, `name=new`.
+fn image(text: &str) -> Option<Value> {
+    let (name, new) = match text.split_once('=') {
+        Some((name, new)) => (Some(name), new),
+        None => (None, text),
+    };
+    let (rest, digest) = new.split_once('@').map_or((new, None), |(r, d)| (r, Some(d)));
+    // A colon before the last slash is that of a port.
+    let tag = rest.rfind(':').filter(|i| !rest[*i..].contains('/'));
+    let (base, tag) = tag.map_or((rest, None), |i| (&rest[..i], Some(&rest[i + 1..])));
+    let name = name.unwrap_or(base);
+    if name.is_empty() || base.is_empty() {
+        return None;
+    }
+    let mut value = json!({"name": name});
+    if base != name {
+        value["newName"] = base.into();
+    }
+    match (tag, digest) {
+        (_, Some(digest)) => value["digest"] = digest.into(),
+        (Some(tag), None) => value["newTag"] = tag.into(),
+        (None, None) => {}
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_read_as_kustomize_edit_takes_them() {
+        for (text, want) in [
+            ("web=reg.example.com/web:2", json!({"name":"web","newName":"reg.example.com/web","newTag":"2"})),
+            ("web:2", json!({"name":"web","newTag":"2"})),
+            ("reg.example.com:5000/web", json!({"name":"reg.example.com:5000/web"})),
+            ("web@sha256:ab", json!({"name":"web","digest":"sha256:ab"})),
+            ("web=other", json!({"name":"web","newName":"other"})),
+        ] {
+            assert_eq!(image(text), Some(want), "{text}");
+        }
+        assert_eq!(image("=x"), None);
+    }
+}

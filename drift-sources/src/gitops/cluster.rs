@@ -1,0 +1,70 @@
+//! The objects of a moment, and what is known of them before.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use drift_core::{Object, ResourceKey};
+use jiff::Timestamp;
+
+/// An object as it was from a time on; `None` where it was gone.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// The object.
+    pub object: Option<Arc<Object>>,
+}
+
+/// The objects of a moment, and what is known of them before.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    live: Vec<Arc<Object>>,
+    versions: BTreeMap<ResourceKey, Vec<Version>>,
+    at: Option<Timestamp>,
+    by_key: HashMap<ResourceKey, usize>,
+}
+
+impl Cluster {
+    /// Takes the objects of one moment, of which nothing is known before.
+    pub fn now(live: Vec<Arc<Object>>) -> Self {
+        Self::at(live, BTreeMap::new(), None)
+    }
+
+    /// Takes the objects of a moment, and their versions up to it, oldest first.
+    pub fn at(
+        live: Vec<Arc<Object>>,
+        versions: BTreeMap<ResourceKey, Vec<Version>>,
+        at: Option<Timestamp>,
+    ) -> Self {
+        let by_key = live.iter().enumerate().map(|(i, o)| (o.key(), i)).collect();
+        Self { live, versions, at, by_key }
+    }
+
+    /// Returns the live objects.
+    pub fn live(&self) -> &[Arc<Object>] {
+        &self.live
+    }
+
+    /// Returns the moment; now, without one.
+    pub fn moment(&self) -> Option<Timestamp> {
+        self.at
+    }
+
+    /// Finds a live object.
+    pub fn get(&self, key: &ResourceKey) -> Option<&Arc<Object>> {
+        self.by_key.get(key).map(|i| &self.live[*i])
+    }
+
+    /// Returns the versions of an object, oldest first; empty where only the moment is known.
+    pub fn versions(&self, key: &ResourceKey) -> &[Version] {
+        self.versions.get(key).map_or(&[], |v| v)
+    }
+
+    /// Finds an object as it was at a time, as far as that is known.
+    pub fn as_of(&self, key: &ResourceKey, time: Option<Timestamp>) -> Option<&Arc<Object>> {
+        let (Some(time), versions @ [_, ..]) = (time, self.versions(key)) else { return self.get(key) };
+        let known = versions.iter().rev().find(|v| v.at <= time);
+        // Before the first version it was as it was first seen.
+        known.or(versions.first()).and_then(|v| v.object.as_ref())
+    }
+}

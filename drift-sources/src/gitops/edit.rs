@@ -1,0 +1,99 @@
+//! Changing objects and kustomization files as engines do before they build.
+
+use std::sync::Arc;
+
+use drift_core::{Doc, Object};
+use serde_json::{Map, Value, json};
+
+use crate::render::Tree;
+use crate::yaml;
+
+/// Names under which kustomize looks for its file.
+pub(super) const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Joins a folder of a tree and a path below it; `None` where that would leave the tree.
+pub(super) fn join(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    parts.retain(|p| !p.is_empty() && *p != ".");
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Finds the kustomization file of a folder.
+pub(super) fn kustomization_file(tree: &Tree, folder: &str) -> Option<String> {
+    KUSTOMIZATION_FILES.iter().filter_map(|name| join(folder, name)).find(|path| tree.has(path))
+}
+
+/// Reads a kustomization file as JSON.
+pub(super) fn read(tree: &Tree, path: &str) -> Result<Map<String, Value>, String> {
+    let bytes = tree.read(path).ok_or_else(|| format!("{path} cannot be read"))?;
+    match yaml::read(&bytes).into_iter().next() {
+        Some(Ok(document)) => match document.doc.root().to_value() {
+            Value::Object(map) => Ok(map),
+            Value::Null => Ok(Map::new()),
+            _ => Err(format!("{path} is no kustomization")),
+        },
+        Some(Err(e)) => Err(format!("{path}: {e}")),
+        None => Ok(Map::new()),
+    }
+}
+
+/// Appends to a list of a kustomization.
+pub(super) fn append(map: &mut Map<String, Value>, key: &str, more: impl IntoIterator<Item = Value>) {
+    let list = map.entry(key).or_insert_with(|| json!([]));
+    if let Value::Array(list) = list {
+        list.extend(more);
+    } else {
+        *list = more.into_iter().collect();
+    }
+}
+
+/// Puts images in, each in place of one of the same name.
+pub(super) fn set_images(map: &mut Map<String, Value>, images: Vec<Value>) {
+    let name = |v: &Value| v.get("name").and_then(Value::as_str).map(str::to_owned);
+    let names: Vec<_> = images.iter().map(name).collect();
+    if let Some(Value::Array(list)) = map.get_mut("images") {
+        list.retain(|v| !names.contains(&name(v)));
+    }
+    append(map, "images", images);
+}
+
+/// Returns an object with something changed.
+pub(super) fn object(object: &Object, change: impl FnOnce(&mut Map<String, Value>)) -> Option<Arc<Object>> {
+    let Value::Object(mut map) = object.root().to_value() else { return None };
+    change(&mut map);
+    Object::new(Doc::from_value(&Value::Object(map)).ok()?).ok().map(Arc::new)
+}
+
+/// Sets texts in a map of the metadata.
+pub(super) fn set_metadata<'t>(
+    map: &mut Map<String, Value>,
+    name: &str,
+    texts: impl IntoIterator<Item = (&'t str, &'t str)>,
+) {
+    let mut texts = texts.into_iter().peekable();
+    if texts.peek().is_none() {
+        return;
+    }
+    let Some(Value::Object(metadata)) = map.get_mut("metadata") else { return };
+    let slot = metadata.entry(name).or_insert_with(|| json!({}));
+    if !slot.is_object() {
+        *slot = json!({});
+    }
+    if let Value::Object(slot) = slot {
+        slot.extend(texts.map(|(k, v)| (k.to_owned(), Value::from(v))));
+    }
+}
+
+/// Appends to a list of a kustomization, unless there is nothing to append.
+pub(super) fn append_some(map: &mut Map<String, Value>, key: &str, more: Vec<Value>) {
+    if !more.is_empty() {
+        append(map, key, more);
+    }
+}

@@ -1,0 +1,437 @@
+//! What Kustomizations declare.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drift_core::drift::{AppDeclaration, DesiredObject, Tracked, Undeclared};
+use drift_core::{Object, ResourceKey};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::ignore::Ignored;
+use super::{AppState, GitOps, Rendered, edit, objects_of, repositories};
+use crate::flux::{Condition, FluxRevision, FluxSource, Kustomization, SourceKind};
+use crate::git::Commit;
+use crate::render::{Program, RenderError, Tree, envsubst};
+
+/// Field managers under which kustomize-controller writes what it applies.
+pub(super) const MANAGERS: &[&str] = &["kustomize-controller"];
+
+/// A commit of a repository by its URL.
+pub(super) type Place = (String, Commit);
+
+impl GitOps<'_> {
+    pub(super) fn kustomization(&self, app: &Kustomization, tracked: &[&Arc<Object>]) -> AppDeclaration {
+        let moment = self.cluster.moment();
+        let desired =
+            self.kustomization_head(app).and_then(|place| self.kustomization_at(app, &place, moment));
+        let wanted = |objects: &[Arc<Object>]| -> Vec<DesiredObject> {
+            objects.iter().map(|o| DesiredObject { object: Arc::clone(o), declared: None }).collect()
+        };
+        let (desired, applied) = match desired {
+            Ok(objects) => (Ok(wanted(&objects)), self.kustomization_applied(app)),
+            // Without the repository, what was applied last is all that is known to be declared.
+            Err(Undeclared::Unavailable(why)) => match self.kustomization_remembered(app) {
+                Some(objects) => (Ok(wanted(&objects)), Some(vec![objects])),
+                None => (Err(Undeclared::Unavailable(why)), None),
+            },
+            Err(why) => (Err(why), None),
+        };
+        let tracked =
+            tracked.iter().map(|o| Tracked { key: o.key(), once_declared: None, kept_by: kept_by(app, o) });
+        AppDeclaration {
+            app: app.key.clone(),
+            appliers: MANAGERS.iter().map(|m| (*m).into()).collect(),
+            default_namespace: app.target_namespace.as_deref().unwrap_or("default").into(),
+            desired,
+            applied,
+            others: Vec::new(),
+            inventory: app.inventory.clone(),
+            tracked: tracked.collect(),
+            rules: app.rules.clone(),
+        }
+    }
+
+    fn source_of(&self, app: &Kustomization) -> Result<&FluxSource, Undeclared> {
+        let reference = &app.source;
+        let key = ResourceKey::new(
+            crate::flux::SOURCE_GROUP,
+            &reference.kind,
+            &reference.namespace,
+            &reference.name,
+        );
+        let missing = || Undeclared::Broken(format!("the source {key} is not there"));
+        self.sources.get(&key).ok_or_else(missing)
+    }
+
+    /// The commit that the Kustomization should be at.
+    pub(super) fn kustomization_head(&self, app: &Kustomization) -> Result<Place, Undeclared> {
+        if app.is_remote {
+            return Err(Undeclared::Broken("goes to another cluster".to_owned()));
+        }
+        let source = self.source_of(app)?;
+        let artifact = source.artifact.as_ref();
+        let not_given = |url: &str| Undeclared::Unavailable(format!("no repository is given for {url}"));
+        match source.kind {
+            SourceKind::GitRepository => {
+                let repo = self.repositories.find(&source.url).ok_or_else(|| not_given(&source.url))?;
+                let Some(reference) = &source.git else { return Err(not_given(&source.url)) };
+                let commit = repositories::head(repo, reference, self.cluster.moment(), artifact);
+                commit.map(|c| (source.url.clone(), c)).map_err(Undeclared::Broken)
+            }
+            // What an artifact was made of is known where it says so.
+            _ => {
+                let origin =
+                    artifact.and_then(|a| Some((a.origin_source.clone()?, a.origin_revision.clone()?)));
+                let Some((url, revision)) = origin else {
+                    let text = format!("what the artifact of {} holds is not known here", source.key);
+                    return Err(Undeclared::Unavailable(text));
+                };
+                self.place(&url, &revision).ok_or_else(|| not_given(&url))
+            }
+        }
+    }
+
+    fn place(&self, url: &str, revision: &str) -> Option<Place> {
+        let revision = FluxRevision::parse(revision).ok()?;
+        Some((url.to_owned(), self.repositories.commit(url, revision.commit()?)?))
+    }
+
+    /// What was applied last, newest first; `None` where that is not at hand.
+    fn kustomization_applied(&self, app: &Kustomization) -> Option<Vec<Vec<Arc<Object>>>> {
+        // What is written under the status of a spec was rendered by that spec, with the variables of that time.
+        let (settled, time) = self.settled(app);
+        let url = self.source_of(app).ok().map(|s| match (&s.kind, &s.artifact) {
+            (SourceKind::GitRepository, _) | (_, None) => s.url.clone(),
+            (_, Some(a)) => a.origin_source.clone().unwrap_or_else(|| s.url.clone()),
+        })?;
+        let place = |revision: &Option<String>, origin: &Option<String>| {
+            origin.as_deref().or(revision.as_deref()).and_then(|r| self.place(&url, r))
+        };
+        let mut all: Vec<Vec<Arc<Object>>> = Vec::new();
+        let mut add = |spec: &Kustomization, place: Option<Place>, time: Option<Timestamp>| {
+            let objects = place.and_then(|p| self.kustomization_at(spec, &p, time).ok());
+            let objects = objects.map(|o| (*o).clone());
+            all.extend(objects.filter(|o| all.last() != Some(o)));
+        };
+        if app.last_attempted != app.last_applied || app.last_applied.is_none() {
+            add(app, place(&app.last_attempted, &None), self.cluster.moment());
+        }
+        let before = settled.last_applied.is_some();
+        add(&settled, place(&settled.last_applied, &settled.last_applied_origin), time);
+        match (all.is_empty(), before) {
+            (true, true) => None,
+            _ => Some(all),
+        }
+    }
+
+    /// The newest version of a Kustomization that had applied its own spec, and when that was.
+    fn settled(&self, app: &Kustomization) -> (Kustomization, Option<Timestamp>) {
+        let versions = self.cluster.versions(&app.key).iter().rev();
+        let settled = versions.filter_map(|v| Some((v.at, Kustomization::of(v.object.as_ref()?)?)));
+        match settled.into_iter().find(|(_, k)| k.is_settled()) {
+            // Variables may have moved since the reconcile, but not by its own hand.
+            Some((at, k)) => {
+                let time = k.last_reconciled.map_or(at, |t| t.max(at));
+                (k, Some(time))
+            }
+            None => (app.clone(), self.cluster.moment()),
+        }
+    }
+
+    /// Renders a Kustomization at a commit, with the variables of a time.
+    pub(super) fn kustomization_at(
+        &self,
+        app: &Kustomization,
+        (url, commit): &Place,
+        time: Option<Timestamp>,
+    ) -> Rendered {
+        let vars = self.variables(app, time)?;
+        let ignore = self.source_of(app).ok().and_then(|s| s.ignore.clone()).unwrap_or_default();
+        let key = format!("flux {} {url} {} {} {vars:?} {ignore:?}", app.key, commit.tree_id(), spec_of(app));
+        self.kept(key, || {
+            let ignored = Ignored::of(Some(&ignore));
+            let wanted = |path: &str| !ignored.leaves_out(path);
+            let tree = self.repositories.tree(url, commit, &format!("flux {ignore}"), wanted);
+            let tree = tree.map_err(Undeclared::Unavailable)?;
+            let folder = edit::join("", app.path.trim_start_matches('/'));
+            let folder = folder.ok_or_else(|| Undeclared::Broken("the path leaves the source".to_owned()))?;
+            if !tree.has_folder(&folder) {
+                return Err(Undeclared::Broken(format!(
+                    "there is no path `{folder}` in commit {}",
+                    commit.id.short()
+                )));
+            }
+            let objects = self.built(app, &tree, &folder, vars.as_ref())?;
+            Ok(objects.into_iter().map(|o| marked(app, o)).collect())
+        })
+    }
+
+    fn built(
+        &self,
+        app: &Kustomization,
+        tree: &Tree,
+        folder: &str,
+        vars: Option<&BTreeMap<String, String>>,
+    ) -> Result<Vec<Arc<Object>>, Undeclared> {
+        let file = edit::kustomization_file(tree, folder);
+        let files = plain_files(tree, folder);
+        let changes = changes(app);
+        if file.is_none() && changes.is_empty() && files.iter().all(|f| !f.ends_with('/')) {
+            let read = read_plain(tree, &files)?;
+            let vars_matter = vars.is_some() && read.1;
+            if !vars_matter {
+                return Ok(read.0);
+            }
+        }
+        let (name, mut map) = match file {
+            Some(file) => {
+                let map = edit::read(tree, &file).map_err(Undeclared::Broken)?;
+                (file, map)
+            }
+            None => {
+                let within = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+                let resources: Vec<&str> = files.iter().filter_map(|f| f.strip_prefix(&within)).collect();
+                let mut map = Map::new();
+                map.insert("apiVersion".to_owned(), json!("kustomize.config.k8s.io/v1beta1"));
+                map.insert("kind".to_owned(), json!("Kustomization"));
+                map.insert("resources".to_owned(), json!(resources));
+                (format!("{within}kustomization.yaml"), map)
+            }
+        };
+        apply_changes(&mut map, changes);
+        let edits = [(name, Value::Object(map).to_string().into_bytes())];
+        let arguments = ["build", ".", "--load-restrictor", "LoadRestrictionsNone"].map(str::to_owned);
+        let output = self
+            .renderer
+            .run(Program::Kustomize, tree, folder, &arguments, &edits)
+            .map_err(|e| undeclared(&e))?;
+        match vars {
+            Some(vars) => substituted(&output, vars),
+            None => objects_of("kustomize build", &output).map_err(Undeclared::Broken),
+        }
+    }
+
+    /// The variables of a Kustomization as they were at a time; `None` where it replaces none.
+    fn variables(
+        &self,
+        app: &Kustomization,
+        time: Option<Timestamp>,
+    ) -> Result<Option<BTreeMap<String, String>>, Undeclared> {
+        let mut vars = BTreeMap::new();
+        for from in &app.substitute_from {
+            let Some(object) = self.cluster.as_of(&from.key, time) else {
+                if from.optional {
+                    continue;
+                }
+                return Err(Undeclared::Broken(format!("{} with variables is not there", from.key)));
+            };
+            let secret = object.kind() == "Secret";
+            for entry in object.root().get("data").into_iter().flat_map(drift_core::Node::children) {
+                let text = entry.as_str().unwrap_or_default();
+                let value = if secret { decoded(text) } else { Some(text.to_owned()) };
+                let hidden = || {
+                    Undeclared::Unavailable(format!("the variables of {} are not readable here", from.key))
+                };
+                vars.insert(entry.key().to_owned(), value.ok_or_else(hidden)?.replace('\n', ""));
+            }
+        }
+        vars.extend(app.substitute.iter().map(|(k, v)| (k.clone(), v.replace('\n', ""))));
+        Ok((!vars.is_empty()).then_some(vars))
+    }
+
+    /// What the controller applied last, by what it owns in what it lists.
+    fn kustomization_remembered(&self, app: &Kustomization) -> Option<Vec<Arc<Object>>> {
+        if app.is_remote {
+            return None;
+        }
+        let remembered = |key: &ResourceKey| super::history::remembered(self.cluster, key, MANAGERS);
+        let all: Vec<_> = app.inventory.iter().filter_map(remembered).collect();
+        (!all.is_empty()).then_some(all)
+    }
+
+    pub(super) fn kustomization_state(&self, app: &Kustomization) -> AppState {
+        let head = self.kustomization_head(app);
+        let desired =
+            head.clone().and_then(|place| self.kustomization_at(app, &place, self.cluster.moment()));
+        let (engine, reason) = readiness(&app.conditions);
+        let commit = |text: &String| {
+            let parsed = FluxRevision::parse(text).ok();
+            parsed.and_then(|r| r.hex().map(str::to_owned)).unwrap_or_else(|| text.clone())
+        };
+        AppState {
+            engine,
+            reason,
+            applied: app
+                .last_applied_origin
+                .as_ref()
+                .or(app.last_applied.as_ref())
+                .map(commit)
+                .into_iter()
+                .collect(),
+            head: head.ok().map(|(_, c)| c.id.to_string()).into_iter().collect(),
+            suspended: app.is_suspended,
+            error: desired.err().map(|e| e.to_string()),
+        }
+    }
+}
+
+/// The Ready condition in a word, and its reason.
+pub(super) fn readiness(conditions: &[Condition]) -> (String, Option<String>) {
+    let ready = conditions.iter().find(|c| &*c.kind == "Ready");
+    let word = match ready.map(|c| &*c.status) {
+        Some("True") => "Ready",
+        Some("False") => "NotReady",
+        _ => "Unknown",
+    };
+    (word.to_owned(), ready.map(|c| c.reason.to_string()).filter(|r| !r.is_empty()))
+}
+
+/// The parts of the spec that a rendering depends on.
+fn spec_of(app: &Kustomization) -> Value {
+    let names = [
+        "path",
+        "targetNamespace",
+        "namePrefix",
+        "nameSuffix",
+        "patches",
+        "images",
+        "components",
+        "commonMetadata",
+    ];
+    let part = |name: &&str| Some(((*name).to_owned(), app.spec.get(*name)?.clone()));
+    Value::Object(names.iter().filter_map(part).collect())
+}
+
+fn decoded(text: &str) -> Option<String> {
+    use base64::Engine as _;
+    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).ok()?).ok()
+}
+
+/// What Flux puts into the kustomization file, in its order.
+fn changes(app: &Kustomization) -> Vec<(&'static str, Value)> {
+    let names = ["targetNamespace", "namePrefix", "nameSuffix", "patches", "components", "images"];
+    let set = |v: &&Value| match v {
+        Value::String(s) => !s.is_empty(),
+        Value::Array(a) => !a.is_empty(),
+        _ => false,
+    };
+    let change = |name: &'static str| app.spec.get(name).filter(set).map(|v| (name, v.clone()));
+    names.into_iter().filter_map(change).collect()
+}
+
+fn apply_changes(map: &mut Map<String, Value>, changes: Vec<(&'static str, Value)>) {
+    for (name, value) in changes {
+        match (name, value) {
+            ("targetNamespace", value) => drop(map.insert("namespace".to_owned(), value)),
+            ("images", Value::Array(images)) => edit::set_images(map, images),
+            (name @ ("patches" | "components"), Value::Array(list)) => edit::append(map, name, list),
+            (name, value) => drop(map.insert(name.to_owned(), value)),
+        }
+    }
+}
+
+/// The files below a folder that Flux would list; a folder with a kustomization of its own stands for what is in it.
+fn plain_files(tree: &Tree, folder: &str) -> Vec<String> {
+    let within = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let mut files: Vec<String> = Vec::new();
+    let mut folders: Vec<String> = Vec::new();
+    for file in tree.files().filter(|f| f.starts_with(&within)) {
+        let (parent, name) = file.rsplit_once('/').unwrap_or(("", file));
+        if edit::KUSTOMIZATION_FILES.contains(&name) && parent != folder {
+            folders.push(format!("{parent}/"));
+        } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+            files.push(file.to_owned());
+        }
+    }
+    files.retain(|f| !folders.iter().any(|d| f.starts_with(d)));
+    let outer = folders.iter().filter(|d| !folders.iter().any(|o| o != *d && d.starts_with(&**o)));
+    files.extend(outer.cloned());
+    files.sort();
+    files
+}
+
+/// Reads plain files as kustomize would, and tells whether a variable may stand in them.
+fn read_plain(tree: &Tree, files: &[String]) -> Result<(Vec<Arc<Object>>, bool), Undeclared> {
+    let (mut all, mut any) = (Vec::new(), false);
+    let mut seen = std::collections::BTreeSet::new();
+    for file in files {
+        let bytes =
+            tree.read(file).ok_or_else(|| Undeclared::Unavailable(format!("{file} cannot be read")))?;
+        any |= bytes.contains(&b'$');
+        for object in objects_of(file, &bytes).map_err(Undeclared::Broken)? {
+            let id = (object.api_version().to_owned(), object.key());
+            if !seen.insert(id) {
+                return Err(Undeclared::Broken(format!("{file}: {} is declared twice", object.key())));
+            }
+            all.push(object);
+        }
+    }
+    Ok((all, any))
+}
+
+/// Replaces variables in each document, but in those that opt out.
+fn substituted(output: &[u8], vars: &BTreeMap<String, String>) -> Result<Vec<Arc<Object>>, Undeclared> {
+    const OPT_OUT: &str = "kustomize.toolkit.fluxcd.io/substitute";
+    let text = String::from_utf8_lossy(output);
+    let mut all = Vec::new();
+    for document in text.split("\n---\n") {
+        let plain = objects_of("kustomize build", document.as_bytes());
+        let off = |o: &Arc<Object>| {
+            o.annotation(OPT_OUT) == Some("disabled") || o.label(OPT_OUT) == Some("disabled")
+        };
+        match plain {
+            Ok(objects) if objects.iter().any(off) || !document.contains('$') => all.extend(objects),
+            _ => {
+                let text =
+                    envsubst(document, vars).map_err(|e| Undeclared::Broken(format!("substitution: {e}")))?;
+                all.extend(objects_of("kustomize build", text.as_bytes()).map_err(Undeclared::Broken)?);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Puts on an object what Flux puts on it: the owner labels, and metadata that everything gets.
+fn marked(app: &Kustomization, object: Arc<Object>) -> Arc<Object> {
+    let own = [
+        ("kustomize.toolkit.fluxcd.io/name", &*app.key.name),
+        ("kustomize.toolkit.fluxcd.io/namespace", &*app.key.namespace),
+    ];
+    let (labels, annotations) = (&app.common_labels, &app.common_annotations);
+    let marked = edit::object(&object, |map| {
+        let all = labels.iter().map(|(k, v)| (&**k, &**v)).chain(own);
+        edit::set_metadata(map, "labels", all);
+        edit::set_metadata(map, "annotations", annotations.iter().map(|(k, v)| (&**k, &**v)));
+        // The controller drops what it finds of it before it applies.
+        if let Some(Value::Object(annotations)) =
+            map.get_mut("metadata").and_then(|m| m.get_mut("annotations"))
+        {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
+    });
+    marked.unwrap_or(object)
+}
+
+/// What keeps the controller from removing an object.
+fn kept_by(app: &Kustomization, object: &Object) -> Option<Arc<str>> {
+    let marked = |name: &str| {
+        let key = format!("{}/{name}", crate::flux::KUSTOMIZE_GROUP);
+        let on = |text: Option<&str>| text.is_some_and(|t| t.eq_ignore_ascii_case("disabled"));
+        (on(object.annotation(&key)) || on(object.label(&key))).then(|| Arc::from(format!("{key}: disabled")))
+    };
+    marked("prune")
+        .or_else(|| marked("reconcile"))
+        .or_else(|| (!app.prunes).then(|| "spec.prune: false".into()))
+}
+
+/// A program that is not here, or a base of another place, is no fault of the declaration.
+fn undeclared(error: &RenderError) -> Undeclared {
+    let text = error.to_string();
+    let elsewhere = ["://", "'git'", "git cmd", "no such host", "dial tcp", "github.com/"];
+    if error.is_broken() && !elsewhere.iter().any(|e| text.contains(e)) {
+        Undeclared::Broken(text)
+    } else {
+        Undeclared::Unavailable(text)
+    }
+}

@@ -1,0 +1,139 @@
+//! What releases declare.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use drift_core::drift::{AppDeclaration, DesiredObject, Tracked, Undeclared};
+use drift_core::rules::RuleSet;
+use drift_core::{Object, ResourceKey};
+
+use super::{AppState, GitOps};
+use crate::flux::HelmRelease;
+use crate::helm::{self, StoredRelease};
+
+impl GitOps<'_> {
+    /// The revisions of a release, newest first.
+    fn revisions(&self, namespace: &str, name: &str) -> &[StoredRelease] {
+        let at = |storage: &str| self.releases.get(&(storage.into(), name.into())).map_or(&[][..], |r| r);
+        let found = at(namespace);
+        if !found.is_empty() {
+            return found;
+        }
+        // Stored elsewhere than where its resources are.
+        let elsewhere = self
+            .releases
+            .values()
+            .find(|r| r.first().is_some_and(|r| *r.namespace == *namespace && *r.name == *name));
+        elsewhere.map_or(&[], |r| r)
+    }
+
+    pub(super) fn release(&self, namespace: &str, name: &str, tracked: &[&Arc<Object>]) -> AppDeclaration {
+        let app = ResourceKey::new(helm::GROUP, "Release", namespace, name);
+        self.declared_by(
+            app,
+            helm::MANAGERS,
+            (namespace, name),
+            tracked,
+            RuleSet::default(),
+            &BTreeSet::new(),
+        )
+    }
+
+    pub(super) fn helm_release(&self, app: &HelmRelease, tracked: &[&Arc<Object>]) -> AppDeclaration {
+        let storage = (&*app.storage_namespace, &*app.release_name);
+        let managers = &["helm-controller", "helm"];
+        let mut declaration =
+            self.declared_by(app.key.clone(), managers, storage, tracked, app.rules.clone(), &app.inventory);
+        declaration.default_namespace = app.target_namespace.as_str().into();
+        declaration
+    }
+
+    fn declared_by(
+        &self,
+        app: ResourceKey,
+        managers: &[&str],
+        (namespace, name): (&str, &str),
+        tracked: &[&Arc<Object>],
+        rules: RuleSet,
+        inventory: &BTreeSet<ResourceKey>,
+    ) -> AppDeclaration {
+        let revisions = self.revisions(namespace, name);
+        let deployed = revisions.iter().find(|r| r.status == "deployed");
+        let default: Arc<str> = deployed.map_or_else(|| namespace.into(), |r| Arc::clone(&r.namespace));
+        let wanted = |o: &Arc<Object>| DesiredObject { object: marked(o, &default, name), declared: None };
+        let desired = match deployed {
+            Some(r) if r.problems.iter().any(|p| p.kind.is_error()) => {
+                Err(Undeclared::Broken(format!("the manifest of revision {} cannot be read", r.version)))
+            }
+            Some(r) => Ok(r.objects.iter().map(wanted).collect()),
+            None => Err(Undeclared::Broken("no revision is deployed".to_owned())),
+        };
+        let version = deployed.map_or(0, |r| r.version);
+        // Revisions that stood once; a failed one never did.
+        let once: Vec<_> = revisions
+            .iter()
+            .filter(|r| {
+                r.version <= version && matches!(&*r.status, "deployed" | "superseded" | "uninstalled")
+            })
+            .collect();
+        let was = |key: &ResourceKey| {
+            once.iter().flat_map(|r| &r.objects).any(|o| {
+                let own = o.namespace();
+                *key.kind == *o.kind()
+                    && *key.name == *o.name()
+                    && *key.group == *o.group()
+                    && (own == &*key.namespace
+                        || own.is_empty() && (key.namespace.is_empty() || *key.namespace == *default))
+            })
+        };
+        let tracked = tracked.iter().map(|o| {
+            let key = o.key();
+            Tracked { once_declared: Some(was(&key)), kept_by: helm::kept_by(o), key }
+        });
+        AppDeclaration {
+            appliers: managers.iter().map(|m| (*m).into()).collect(),
+            applied: deployed.map(|r| vec![r.objects.clone()]),
+            others: revisions
+                .iter()
+                .filter(|r| r.version > version)
+                .flat_map(|r| r.objects.iter().cloned())
+                .collect(),
+            default_namespace: Arc::clone(&default),
+            desired,
+            inventory: inventory.clone(),
+            tracked: tracked.collect(),
+            rules,
+            app,
+        }
+    }
+
+    pub(super) fn release_state(&self, namespace: &str, name: &str) -> AppState {
+        let revisions = self.revisions(namespace, name);
+        let deployed = revisions.iter().find(|r| r.status == "deployed");
+        let newest = revisions.first();
+        AppState {
+            engine: newest.map(|r| r.status.clone()).unwrap_or_default(),
+            reason: newest.map(|r| r.description.clone()).filter(|d| !d.is_empty()),
+            applied: deployed.map(|r| r.version.to_string()).into_iter().collect(),
+            head: newest.map(|r| r.version.to_string()).into_iter().collect(),
+            suspended: false,
+            error: deployed.is_none().then(|| "no revision is deployed".to_owned()),
+        }
+    }
+
+    pub(super) fn helm_release_state(&self, app: &HelmRelease) -> AppState {
+        let stored = self.release_state(&app.storage_namespace, &app.release_name);
+        let (engine, reason) = super::flux::readiness(&app.conditions);
+        AppState { engine, reason, suspended: app.is_suspended, ..stored }
+    }
+}
+
+/// A declared object with the marks that Helm puts on it.
+fn marked(object: &Arc<Object>, namespace: &str, name: &str) -> Arc<Object> {
+    let marked = super::edit::object(object, |map| {
+        super::edit::set_metadata(map, "labels", [("app.kubernetes.io/managed-by", "Helm")]);
+        let marks = [("meta.helm.sh/release-name", name), ("meta.helm.sh/release-namespace", namespace)];
+        super::edit::set_metadata(map, "annotations", marks);
+    });
+    marked.unwrap_or_else(|| Arc::clone(object))
+}

@@ -1,0 +1,239 @@
+//! Who declared a field: the commit that last changed what an app declares for it.
+
+use std::sync::Arc;
+
+use drift_core::drift::{Undeclared, value_at};
+use drift_core::{FieldPath, ManagedFields, Object, Operation, ResourceKey};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::cluster::{Cluster, Version};
+use super::{App, GitOps, Rendered};
+use crate::git::{Commit, GitRepo};
+
+/// Most commits that are rendered for one answer.
+const MAX_COMMITS: usize = 2_000;
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The commit that last changed what is declared for a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredCommit {
+    /// URL of the repository, as the engine knows it.
+    pub repository: String,
+    /// Full id.
+    pub id: String,
+    /// Who wrote it, `Name <address>`.
+    pub author: String,
+    /// The first paragraph of its message.
+    pub message: String,
+    /// When it was made.
+    pub committed_at: Timestamp,
+}
+
+/// Why it cannot be said which commit it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// There is no such app.
+    #[error("there is no app {0}")]
+    NoApp(ResourceKey),
+    /// What the app declares cannot be rendered, or its repository is not at hand.
+    #[error("{0}")]
+    Unavailable(String),
+    /// More commits than are looked at.
+    #[error("none of the newest {0} commits changed it")]
+    TooMany(usize),
+}
+
+impl GitOps<'_> {
+    /// Finds the commit that last changed what `app` declares at `path` of `key` (the root path is the whole resource),
+    /// looking back from commit `from`, else from where the app should be.
+    ///
+    /// `Ok(None)` where nothing of Git explains it: the value comes from the app's own spec or a variable, or there is no
+    /// such field in all of the history. `until`, where given, is a commit at which to stop: what was declared there
+    /// already was changed by no later commit.
+    ///
+    /// # Errors
+    /// See [`HistoryError`]. Releases of Helm have no commits: `Ok(None)`.
+    pub fn declared_history(
+        &self,
+        app: &ResourceKey,
+        key: &ResourceKey,
+        path: &FieldPath,
+        from: Option<&str>,
+        until: Option<&str>,
+    ) -> Result<Option<DeclaredCommit>, HistoryError> {
+        let found = self.app(app).ok_or_else(|| HistoryError::NoApp(app.clone()))?;
+        match found {
+            App::Application(app) => {
+                let commits = self.application_head(app).map_err(|e| unavailable(&e))?;
+                let mut newest: Option<DeclaredCommit> = None;
+                for (i, source) in app.sources.iter().enumerate() {
+                    let Some(head) = &commits[i] else { continue };
+                    let (repo, start) = self.start(&source.repo_url, head, from)?;
+                    let render = |commit: &Commit| {
+                        let mut commits = commits.clone();
+                        commits[i] = Some(commit.clone());
+                        self.application_at(app, &app.sources, &commits)
+                    };
+                    let default = &app.destination.namespace;
+                    let walk = Walk { repo, url: &source.repo_url, key, path, default, until };
+                    let found = walk.back(start, &render)?;
+                    newest = newest.into_iter().chain(found).max_by_key(|c| c.committed_at);
+                }
+                Ok(newest)
+            }
+            App::Kustomization(app) => {
+                let (url, head) = self.kustomization_head(app).map_err(|e| unavailable(&e))?;
+                let (repo, start) = self.start(&url, &head, from)?;
+                let render = |commit: &Commit| {
+                    self.kustomization_at(app, &(url.clone(), commit.clone()), self.cluster.moment())
+                };
+                let default = app.target_namespace.as_deref().unwrap_or("default");
+                Walk { repo, url: &url, key, path, default, until }.back(start, &render)
+            }
+            App::HelmRelease(_) | App::Release(..) => Ok(None),
+        }
+    }
+
+    fn start(
+        &self,
+        url: &str,
+        head: &Commit,
+        from: Option<&str>,
+    ) -> Result<(&GitRepo, Commit), HistoryError> {
+        let missing = || HistoryError::Unavailable(format!("no repository is given for {url}"));
+        let repo = self.repositories.find(url).ok_or_else(missing)?;
+        // A commit of another source of the app is no place to start in this one.
+        let start = from.and_then(|id| self.repositories.commit(url, id)).unwrap_or_else(|| head.clone());
+        Ok((repo, start))
+    }
+}
+
+fn unavailable(why: &Undeclared) -> HistoryError {
+    HistoryError::Unavailable(why.to_string())
+}
+
+struct Walk<'a> {
+    repo: &'a GitRepo,
+    url: &'a str,
+    key: &'a ResourceKey,
+    path: &'a FieldPath,
+    default: &'a str,
+    until: Option<&'a str>,
+}
+
+impl Walk<'_> {
+    /// Goes to a parent that declares the same, as long as there is one.
+    fn back(
+        &self,
+        start: Commit,
+        render: &dyn Fn(&Commit) -> Rendered,
+    ) -> Result<Option<DeclaredCommit>, HistoryError> {
+        let wanted = self.value(&render(&start).map_err(|e| unavailable(&e))?);
+        let mut commit = start;
+        for _ in 0..MAX_COMMITS {
+            if self.until.is_some_and(|u| u == commit.id.to_string()) {
+                return Ok(None);
+            }
+            let mut same = None;
+            for id in &commit.parents {
+                let Ok(parent) = self.repo.commit(*id) else { continue };
+                // What cannot be rendered declares nothing; the commit that mended it says it anew.
+                let alike = parent.tree_id() == commit.tree_id()
+                    || render(&parent).is_ok_and(|objects| self.value(&objects) == wanted);
+                if alike {
+                    same = Some(parent);
+                    break;
+                }
+            }
+            match same {
+                Some(parent) => commit = parent,
+                // Never declared at all: no commit did it.
+                None if commit.parents.is_empty() && wanted.is_none() => return Ok(None),
+                None => return Ok(Some(self.declared(&commit))),
+            }
+        }
+        Err(HistoryError::TooMany(MAX_COMMITS))
+    }
+
+    fn value(&self, objects: &[Arc<Object>]) -> Option<Value> {
+        let is = |o: &&Arc<Object>| {
+            let namespace = o.namespace();
+            *self.key.group == *o.group()
+                && *self.key.kind == *o.kind()
+                && *self.key.name == *o.name()
+                && (*self.key.namespace == *namespace
+                    || namespace.is_empty() && *self.key.namespace == *self.default
+                    || self.key.namespace.is_empty())
+        };
+        // Of two declarations the last one counts.
+        let object = objects.iter().rev().find(is)?;
+        value_at(object.root(), self.path).map(|n| n.to_value())
+    }
+
+    fn declared(&self, commit: &Commit) -> DeclaredCommit {
+        DeclaredCommit {
+            repository: self.url.to_owned(),
+            id: commit.id.to_string(),
+            author: format!("{} <{}>", commit.author.name, commit.author.email),
+            message: commit.summary.clone(),
+            committed_at: commit.committed_at,
+        }
+    }
+}
+
+/// What an engine applied last, as the object itself remembers it: in the annotation, or by what the engine owns in the
+/// newest version that it wrote.
+pub(super) fn remembered(cluster: &Cluster, key: &ResourceKey, managers: &[&str]) -> Option<Arc<Object>> {
+    let versions = cluster.versions(key);
+    let live = cluster.get(key);
+    let now: Vec<Version>;
+    let versions = match (versions.is_empty(), live) {
+        (true, Some(live)) => {
+            now = vec![Version { at: Timestamp::UNIX_EPOCH, object: Some(Arc::clone(live)) }];
+            &now[..]
+        }
+        _ => versions,
+    };
+    let objects: Vec<&Arc<Object>> = versions.iter().filter_map(|v| v.object.as_ref()).collect();
+    let newest = objects.last()?;
+    if let Some(annotated) = annotated(newest, managers) {
+        return Some(annotated);
+    }
+    let entry = |o: &Object| {
+        let managed = ManagedFields::of(o);
+        let found = managed.entries().iter().find(|e| {
+            e.operation == Operation::Apply && e.subresource.is_empty() && managers.contains(&&*e.manager)
+        });
+        found.cloned()
+    };
+    // The oldest version since which the engine's entry is what it is now: there its values were as it wrote them.
+    let last = objects.iter().rev().find_map(|o| entry(o))?;
+    let written = objects.iter().find(|o| entry(o).is_some_and(|e| e.time == last.time))?;
+    let fields = entry(written)?.fields;
+    let mut value = owned_part(written, &fields)?;
+    for name in ["apiVersion", "kind"] {
+        value[name] = written.root().get(name)?.to_value();
+    }
+    for name in ["name", "namespace"] {
+        if let Some(text) = written.root().str_at(&["metadata", name]) {
+            value["metadata"][name] = text.into();
+        }
+    }
+    Object::new(drift_core::Doc::from_value(&value).ok()?).ok().map(Arc::new)
+}
+
+fn annotated(object: &Object, managers: &[&str]) -> Option<Arc<Object>> {
+    let text = object.annotation(LAST_APPLIED)?;
+    let managed = ManagedFields::of(object);
+    let path = FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
+    managed.owners(&path).any(|e| managers.contains(&&*e.manager)).then_some(())?;
+    Object::from_json(text.as_bytes()).ok().map(Arc::new)
+}
+
+/// The part of an object that is in a set of fields.
+fn owned_part(object: &Object, fields: &drift_core::FieldSet) -> Option<Value> {
+    drift_core::drift::owned_part(object.root(), fields)
+}

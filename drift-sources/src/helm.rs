@@ -1,0 +1,226 @@
+//! Helm releases, as Helm stores them in Secrets and ConfigMaps.
+//!
+//! Every stored revision is a desired state. What a template made is read as declared; hooks are kept apart, since Helm
+//! runs them and does not keep them.
+//!
+//! **Invariant:** what is stored is decoded within bounds, and values of a release are never kept: only their digest.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use drift_core::{Object, ResourceKey};
+use flate2::bufread::GzDecoder;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::manifests::{ManifestProblem, ManifestReader};
+
+/// Group by which reports name releases; there is no such API.
+pub const GROUP: &str = "helm.sh";
+
+/// Field managers under which Helm writes.
+pub const MANAGERS: &[&str] = &["helm"];
+
+/// Largest release that is decoded, in bytes of JSON. A Secret holds 1 MiB, which packs to less than this.
+const MAX_SIZE: u64 = 64 << 20;
+
+const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
+
+/// A stored revision of a release.
+#[derive(Clone, Debug)]
+pub struct StoredRelease {
+    /// Name of the release.
+    pub name: Arc<str>,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Namespace that it is stored in.
+    pub storage_namespace: Arc<str>,
+    /// Number of the revision.
+    pub version: i64,
+    /// `deployed`, `superseded`, `failed`, `pending-upgrade` and so on.
+    pub status: String,
+    /// What Helm says about it.
+    pub description: String,
+    /// When it was made.
+    pub last_deployed: Option<Timestamp>,
+    /// Name and version of the chart.
+    pub chart: (String, String),
+    /// BLAKE3 of the values that were given, which may hold secrets.
+    pub values_digest: String,
+    /// What is declared, without hooks.
+    pub objects: Vec<Arc<Object>>,
+    /// Names of hooks.
+    pub hooks: Vec<String>,
+    /// Parts of the manifest that cannot be read.
+    pub problems: Vec<ManifestProblem>,
+}
+
+/// A release that cannot be decoded. No value of it is in the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// The object holds no `data.release`.
+    #[error("holds no release")]
+    Empty,
+    /// Its values were taken out before it came here.
+    #[error("is redacted")]
+    Redacted,
+    /// Not base64 where it must be.
+    #[error("is not base64")]
+    Base64,
+    /// Not gzip, or damaged.
+    #[error("is damaged: {0}")]
+    Damaged(String),
+    /// Larger than is decoded.
+    #[error("is larger than {0} bytes decompressed")]
+    TooLarge(u64),
+    /// Not the JSON of a release.
+    #[error("is no release: {0}")]
+    NotRelease(String),
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    name: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    version: i64,
+    #[serde(default)]
+    info: Info,
+    #[serde(default)]
+    chart: Chart,
+    #[serde(default)]
+    config: Option<serde_json::Value>,
+    #[serde(default)]
+    manifest: String,
+    #[serde(default)]
+    hooks: Option<Vec<Hook>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Info {
+    #[serde(default)]
+    last_deployed: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    status: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Chart {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Hook {
+    #[serde(default)]
+    name: String,
+}
+
+/// Tells whether an object is where Helm stores a revision, by its type, labels and name.
+pub fn is_storage(object: &Object) -> bool {
+    let named = object.name().starts_with("sh.helm.release.v1.");
+    let by_helm = object.label("owner") == Some("helm");
+    match object.kind() {
+        "Secret" if object.group().is_empty() => {
+            named && (by_helm || object.root().str_at(&["type"]) == Some("helm.sh/release.v1"))
+        }
+        "ConfigMap" if object.group().is_empty() => named && by_helm,
+        _ => false,
+    }
+}
+
+impl StoredRelease {
+    /// Decodes a stored revision; `None` for an object that stores none.
+    ///
+    /// # Errors
+    /// When it cannot be decoded within bounds.
+    pub fn of(object: &Object) -> Option<Result<Self, ReleaseError>> {
+        is_storage(object).then(|| Self::read(object))
+    }
+
+    fn read(object: &Object) -> Result<Self, ReleaseError> {
+        let text = object.root().str_at(&["data", "release"]).ok_or(ReleaseError::Empty)?;
+        if text.starts_with("redacted:") {
+            return Err(ReleaseError::Redacted);
+        }
+        // The API adds one base64 to the data of a Secret; Helm's own is below it in both.
+        let text =
+            if object.kind() == "Secret" { base64(text.as_bytes())? } else { text.as_bytes().to_vec() };
+        let json = decode(&text, MAX_SIZE)?;
+        let wire: Wire = serde_json::from_slice(&json)
+            .map_err(|e| ReleaseError::NotRelease(format!("line {}, column {}", e.line(), e.column())))?;
+        let mut reader = ManifestReader::new();
+        reader.add_file("manifest.yaml", wire.manifest.as_bytes());
+        let manifests = reader.finish();
+        let values = wire.config.as_ref().map(ToString::to_string).unwrap_or_default();
+        let own = object.namespace();
+        let hooks = wire.hooks.unwrap_or_default().into_iter().map(|h| h.name).collect();
+        Ok(Self {
+            name: wire.name.into(),
+            namespace: if wire.namespace.is_empty() { own.into() } else { wire.namespace.into() },
+            storage_namespace: own.into(),
+            version: wire.version,
+            // The label is what Helm itself asks by; the body may be of before a change of status.
+            status: object.label("status").map_or(wire.info.status, str::to_owned),
+            description: wire.info.description,
+            last_deployed: wire.info.last_deployed.parse().ok(),
+            chart: (wire.chart.metadata.name, wire.chart.metadata.version),
+            values_digest: blake3::hash(values.as_bytes()).to_hex().to_string(),
+            objects: manifests.declared.into_iter().map(|d| Arc::new(d.object)).collect(),
+            hooks,
+            problems: manifests.problems,
+        })
+    }
+
+    /// Returns the key by which reports name the release.
+    pub fn key(&self) -> ResourceKey {
+        ResourceKey::new(GROUP, "Release", &self.namespace, &self.name)
+    }
+}
+
+fn base64(text: &[u8]) -> Result<Vec<u8>, ReleaseError> {
+    STANDARD.decode(text.trim_ascii()).map_err(|_| ReleaseError::Base64)
+}
+
+/// Decodes what Helm encoded: base64 of gzip of JSON, of base64 of JSON from before there was gzip.
+fn decode(text: &[u8], limit: u64) -> Result<Vec<u8>, ReleaseError> {
+    // From before there was even that: plain JSON.
+    if text.trim_ascii().starts_with(b"{") {
+        return Ok(text.to_vec());
+    }
+    let bytes = base64(text)?;
+    if !bytes.starts_with(GZIP) {
+        return Ok(bytes);
+    }
+    let mut json = Vec::new();
+    let read = GzDecoder::new(&bytes[..]).take(limit + 1).read_to_end(&mut json);
+    read.map_err(|e| ReleaseError::Damaged(e.to_string()))?;
+    if json.len() as u64 > limit { Err(ReleaseError::TooLarge(limit)) } else { Ok(json) }
+}
+
+/// Tells whether a live object carries Helm's mark of a release.
+pub fn tracks(object: &Object, namespace: &str, name: &str) -> bool {
+    object.annotation("meta.helm.sh/release-name") == Some(name)
+        && object.annotation("meta.helm.sh/release-namespace").unwrap_or(object.namespace()) == namespace
+        && object.label("app.kubernetes.io/managed-by") == Some("Helm")
+}
+
+/// Returns what keeps Helm from removing an object, by its annotation.
+pub fn kept_by(object: &Object) -> Option<Arc<str>> {
+    (object.annotation("helm.sh/resource-policy").is_some_and(|p| p.eq_ignore_ascii_case("keep")))
+        .then(|| "helm.sh/resource-policy: keep".into())
+}

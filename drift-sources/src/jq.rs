@@ -1,0 +1,307 @@
+//! jq expressions of ignore rules, evaluated in a sandbox.
+//!
+//! An expression comes from an object that anybody may have written. It cannot see the environment, files, time or
+//! input; constructs that need no bound (definitions of its own, loops, generators, repeated text) are refused before
+//! it is compiled; what is left runs on a thread of its own and is given up at a deadline, after which the expression is
+//! never tried again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use drift_core::Doc;
+use drift_core::rules::{JqPaths, Step};
+use jaq_core::load::{Arena, File, Loader};
+use jaq_core::{Compiler, Ctx, Vars, data};
+use jaq_json::Val;
+use serde_json::Value;
+
+/// Longest expression that is compiled.
+const MAX_LENGTH: usize = 4096;
+/// Most paths that one expression may name in one document.
+const MAX_PATHS: usize = 10_000;
+/// Deepest nesting of brackets, which the compiler follows by recursion.
+const MAX_NESTING: usize = 64;
+/// Documents whose result is kept.
+const MAX_KEPT: usize = 10_000;
+
+/// Words that can run without bound.
+const REFUSED: &[&str] = &[
+    "def",
+    "reduce",
+    "foreach",
+    "label",
+    "import",
+    "include",
+    "repeat",
+    "recurse",
+    "while",
+    "until",
+    "range",
+    "limit",
+    "combinations",
+    "walk",
+    "input",
+    "inputs",
+    "debug",
+    "stderr",
+    "env",
+    "halt",
+    "halt_error",
+    "now",
+    "getpath",
+    "error",
+    "splits",
+    "scan",
+    "infinite",
+    "implode",
+    "tojson",
+    "fromjson",
+    "ltrimstr_repeat",
+    "$__prog_args",
+    "$ENV",
+    "localtime",
+    "mktime",
+    "strftime",
+    "strptime",
+    "input_filename",
+    "input_line_number",
+    "skip",
+    "nth",
+];
+
+type Compiled = jaq_core::Filter<data::JustLut<Val>>;
+type Found = Result<Vec<Vec<Step>>, String>;
+
+/// Evaluates jq expressions with a deadline.
+#[derive(Debug)]
+pub struct JqSandbox {
+    deadline: Duration,
+    /// Expressions that cannot be used, and why.
+    broken: Mutex<HashMap<String, String>>,
+    kept: Mutex<HashMap<(String, Arc<str>), Found>>,
+}
+
+impl Default for JqSandbox {
+    /// One second, as Argo CD gives.
+    fn default() -> Self {
+        Self::new(Duration::from_secs(1))
+    }
+}
+
+impl JqSandbox {
+    /// Makes a sandbox with this deadline for one expression on one document.
+    pub fn new(deadline: Duration) -> Self {
+        Self { deadline, broken: Mutex::default(), kept: Mutex::default() }
+    }
+
+    fn run(&self, expression: &str, json: &str) -> Found {
+        refuse(expression)?;
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (code, json) = (format!("path({expression})"), json.to_owned());
+        // A thread that is given up stays behind; that is why its expression is not tried again.
+        let spawned = std::thread::Builder::new().name("jq".into()).stack_size(16 << 20).spawn(move || {
+            let _ = sender.send(evaluate(&code, &json));
+        });
+        spawned.map_err(|e| format!("cannot be evaluated: {e}"))?;
+        match receiver.recv_timeout(self.deadline) {
+            Ok(found) => found,
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("takes longer than {:?}", self.deadline)),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err("broke off".to_owned()),
+        }
+    }
+}
+
+impl JqPaths for JqSandbox {
+    fn paths(&self, expression: &str, doc: &Doc) -> Found {
+        let broken =
+            |s: &Self| s.broken.lock().unwrap_or_else(PoisonError::into_inner).get(expression).cloned();
+        if let Some(why) = broken(self) {
+            return Err(why);
+        }
+        let json = doc.to_json();
+        let key = (expression.to_owned(), Arc::from(&*json));
+        if let Some(found) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return found.clone();
+        }
+        let found =
+            self.run(expression, &json).map_err(|why| format!("jq `{}` {why}", shortened(expression)));
+        if let Err(why) = &found {
+            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            broken.insert(expression.to_owned(), why.clone());
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(key, found.clone());
+        found
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(120).collect()
+}
+
+/// Refuses what could run without bound, before anything is compiled.
+fn refuse(expression: &str) -> Result<(), String> {
+    if expression.len() > MAX_LENGTH {
+        return Err(format!("is longer than {MAX_LENGTH} bytes"));
+    }
+    let (mut depth, mut word, mut quoted, mut escaped) = (0usize, String::new(), false, false);
+    for c in expression.chars().chain([' ']) {
+        if quoted {
+            // An expression inside of a text is one all the same, so words in texts with `\(` are looked at too.
+            match (escaped, c) {
+                (false, '"') => quoted = false,
+                (true, '(') => {
+                    return Err("has an expression inside of a text, which is not evaluated here".into());
+                }
+                _ => {}
+            }
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        match c {
+            '"' => quoted = true,
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '*' => return Err("multiplies, which is not evaluated here".to_owned()),
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            return Err(format!("is nested deeper than {MAX_NESTING} levels"));
+        }
+        if c.is_alphanumeric()
+            || c == '_'
+            || c == '$'
+            || c == '.' && !word.is_empty() && word.starts_with('.')
+        {
+            word.push(c);
+        } else if c == '.' {
+            word.clear();
+            word.push('.');
+        } else {
+            if REFUSED.contains(&&*word) {
+                return Err(format!("uses `{word}`, which is not evaluated here"));
+            }
+            word.clear();
+        }
+    }
+    Ok(())
+}
+
+fn compile(code: &str) -> Result<Compiled, String> {
+    const DEFS: &[&str] = &["debug", "stderr", "halt", "halt_error"];
+    const FUNS: &[&str] = &["halt", "env", "now", "input", "inputs", "debug_empty", "stderr_empty"];
+    let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+    let funs = jaq_core::funs::<data::JustLut<Val>>().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let arena = Arena::default();
+    let loader = Loader::new(defs.filter(|d| !DEFS.contains(&d.name)));
+    let modules = loader.load(&arena, File { code, path: () }).map_err(|_| "is no jq".to_owned())?;
+    let compiler = Compiler::default().with_funs(funs.filter(|f| !FUNS.contains(&f.0)));
+    compiler.compile(modules).map_err(|_| "is no jq: it names something that there is not".to_owned())
+}
+
+fn evaluate(code: &str, json: &str) -> Found {
+    let filter = compile(code)?;
+    let input: Val = serde_json::from_str(json).map_err(|_| "cannot be asked of this object".to_owned())?;
+    let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
+    let mut found = Vec::new();
+    for result in filter.id.run((context, input)).take(MAX_PATHS + 1) {
+        if found.len() == MAX_PATHS {
+            return Err(format!("names more than {MAX_PATHS} paths"));
+        }
+        match result {
+            Ok(path) => {
+                let path: Value =
+                    serde_json::from_str(&path.to_string()).map_err(|_| "names no path".to_owned())?;
+                found.push(steps(&path).ok_or("names no path")?);
+            }
+            Err(_) => return Err("fails on this object".to_owned()),
+        }
+    }
+    Ok(found)
+}
+
+fn steps(path: &Value) -> Option<Vec<Step>> {
+    let step = |v: &Value| match v {
+        Value::String(key) => Some(Step::Key(key.clone())),
+        Value::Number(n) => Some(Step::Index(usize::try_from(n.as_i64()?).ok()?)),
+        _ => None,
+    };
+    path.as_array()?.iter().map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drift_core::Doc;
+    use serde_json::json;
+
+    fn check(expression: &str, expect: Result<&[&str], &str>) {
+        let doc = Doc::from_value(
+            &json!({"spec":{"replicas":3,"env":[{"name":"A","value":"1"},{"name":"B","value":"2"}]},
+            "metadata":{"annotations":{"x/y":"1","z":"2"}}}),
+        )
+        .unwrap();
+        let text = |path: &Vec<Step>| {
+            path.iter()
+                .map(|s| match s {
+                    Step::Key(k) | Step::Either(k) => k.clone(),
+                    Step::Index(i) => i.to_string(),
+                })
+                .collect::<Vec<_>>()
+                .join("|")
+        };
+        let found = JqSandbox::new(Duration::from_millis(500)).paths(expression, &doc);
+        match (found, expect) {
+            (Ok(found), Ok(expect)) => {
+                assert_eq!(found.iter().map(text).collect::<Vec<_>>(), expect, "{expression}")
+            }
+            (Err(why), Err(expect)) => assert!(why.contains(expect), "{expression}: {why}"),
+            (found, expect) => panic!("{expression}: {found:?} for {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn expressions_name_paths() {
+        check(".spec.replicas", Ok(&["spec|replicas"]));
+        check(".spec.env[]? | select(.name == \"A\") | .value", Ok(&["spec|env|0|value"]));
+        check(".spec.env[1]", Ok(&["spec|env|1"]));
+        check(".webhooks[]?.clientConfig.caBundle", Ok(&[]));
+        check(".metadata.annotations[\"x/y\"]", Ok(&["metadata|annotations|x/y"]));
+        check(".spec.env[] | select(.name | test(\"^B\"))", Ok(&["spec|env|1"]));
+        check(".spec.replicas, .spec.missing", Ok(&["spec|replicas", "spec|missing"]));
+        check(".range.input", Ok(&["range|input"]));
+    }
+
+    #[test]
+    fn what_is_broken_or_could_run_away_is_an_error_and_names_itself() {
+        check("def f: f; f", Err("uses `def`"));
+        check("def f: [f]; f", Err("uses `def`"));
+        check("[recurse(.)]", Err("uses `recurse`"));
+        check("range(1e12)", Err("uses `range`"));
+        check("\"x\" * 1000000000", Err("multiplies"));
+        check("env.HOME", Err("uses `env`"));
+        check("$ENV", Err("uses `$ENV`"));
+        check("\"\\(repeat(1))\"", Err("inside of a text"));
+        check(".spec.replicas[]", Err("fails on this object"));
+        check(".a | nothing_known", Err("names something"));
+        check(".a |", Err("is no jq"));
+        check(&"(".repeat(100), Err("nested deeper"));
+        check(&format!(".{}", "a".repeat(5000)), Err("longer than"));
+        check("1", Err("fails on this object"));
+    }
+
+    #[test]
+    fn a_deadline_ends_what_takes_too_long_and_is_not_asked_twice() {
+        let doc = Doc::from_value(&json!({"a": (0..400).collect::<Vec<i32>>()})).unwrap();
+        let sandbox = JqSandbox::new(Duration::from_millis(50));
+        let slow = ".a | select(any(.[] as $x | .[] as $y | .[] as $z | .[] as $w | $x; . == -1))";
+        let began = std::time::Instant::now();
+        assert!(sandbox.paths(slow, &doc).unwrap_err().contains("takes longer"));
+        assert!(sandbox.paths(slow, &doc).unwrap_err().contains("takes longer"));
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,212 @@
+//! Variables in text, as Flux replaces them (`${var:=default}` and its kin).
+
+use std::collections::BTreeMap;
+
+/// A text in which variables cannot be replaced.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvsubstError {
+    /// A `${` has no end.
+    #[error("a `${{` has no `}}`")]
+    Open,
+    /// A name that no variable can have.
+    #[error("`{0}` is no name of a variable")]
+    Name(String),
+    /// A function that is not known here.
+    #[error("`${{{0}}}` is not understood")]
+    Function(String),
+}
+
+/// Replaces `${...}` by variables; an unknown one without default becomes empty, `$${...}` stays as `${...}`.
+///
+/// # Errors
+/// When a `${` is not closed, or holds no name or an unknown function.
+pub fn envsubst(text: &str, vars: &BTreeMap<String, String>) -> Result<String, EnvsubstError> {
+    expand(text, vars, 0)
+}
+
+fn expand(text: &str, vars: &BTreeMap<String, String>, depth: usize) -> Result<String, EnvsubstError> {
+    // Defaults hold variables of their own; nobody means it deeper than this.
+    if depth > 16 {
+        return Err(EnvsubstError::Function("nested too deeply".to_owned()));
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix("$${") {
+            out.push_str("${");
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("${") {
+            let end = close(after).ok_or(EnvsubstError::Open)?;
+            out.push_str(&value(&after[..end], vars, depth)?);
+            rest = &after[end + 1..];
+        } else {
+            out.push('$');
+            rest = &rest[1..];
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Finds the brace that closes, passing over those of variables inside.
+fn close(text: &str) -> Option<usize> {
+    let (mut depth, mut before) = (0usize, ' ');
+    for (i, c) in text.char_indices() {
+        match c {
+            '{' if before == '$' => depth += 1,
+            '}' if depth == 0 => return Some(i),
+            '}' => depth -= 1,
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+fn value(inner: &str, vars: &BTreeMap<String, String>, depth: usize) -> Result<String, EnvsubstError> {
+    let is_name = |name: &str| {
+        let first = name.bytes().next();
+        first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    if let Some(name) = inner.strip_prefix('#').filter(|n| is_name(n)) {
+        return Ok(vars.get(name).map_or(0, |v| v.chars().count()).to_string());
+    }
+    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+    let (name, function) = inner.split_at(end);
+    if !is_name(name) {
+        return Err(EnvsubstError::Name(inner.chars().take(60).collect()));
+    }
+    let current = vars.get(name).map_or("", |v| &**v);
+    let argument = |skip: usize| expand(&function[skip..], vars, depth + 1);
+    let unknown = || EnvsubstError::Function(inner.chars().take(60).collect());
+    Ok(match function {
+        "" => current.to_owned(),
+        "^" => capital(current, char::to_uppercase),
+        "," => capital(current, char::to_lowercase),
+        "^^" => current.to_uppercase(),
+        ",," => current.to_lowercase(),
+        f if f.starts_with(":-") || f.starts_with(":=") => {
+            if current.is_empty() {
+                argument(2)?
+            } else {
+                current.to_owned()
+            }
+        }
+        f if f.starts_with('=') || f.starts_with('-') => {
+            if vars.contains_key(name) {
+                current.to_owned()
+            } else {
+                argument(1)?
+            }
+        }
+        f if f.starts_with(":+") => {
+            if current.is_empty() {
+                String::new()
+            } else {
+                argument(2)?
+            }
+        }
+        f if f.starts_with(':') => slice(current, &argument(1)?).ok_or_else(unknown)?,
+        f if f.starts_with("##") => trim_start(current, &argument(2)?, Reach::Longest),
+        f if f.starts_with('#') => trim_start(current, &argument(1)?, Reach::Shortest),
+        f if f.starts_with("%%") => trim_end(current, &argument(2)?, Reach::Longest),
+        f if f.starts_with('%') => trim_end(current, &argument(1)?, Reach::Shortest),
+        f if f.starts_with("//") => {
+            let (old, new) = split(&function[2..]);
+            replaced(current, &expand(old, vars, depth + 1)?, &expand(new, vars, depth + 1)?, usize::MAX)
+        }
+        f if f.starts_with('/') => {
+            let (old, new) = split(&function[1..]);
+            replaced(current, &expand(old, vars, depth + 1)?, &expand(new, vars, depth + 1)?, 1)
+        }
+        _ => return Err(unknown()),
+    })
+}
+
+fn split(text: &str) -> (&str, &str) {
+    text.split_once('/').unwrap_or((text, ""))
+}
+
+fn replaced(text: &str, old: &str, new: &str, times: usize) -> String {
+    if old.is_empty() { text.to_owned() } else { text.replacen(old, new, times) }
+}
+
+fn capital<I: Iterator<Item = char>>(text: &str, change: impl Fn(char) -> I) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| change(c).chain(chars).collect()).unwrap_or_default()
+}
+
+/// `pos` or `pos:len`.
+fn slice(text: &str, argument: &str) -> Option<String> {
+    let (from, length) = argument.split_once(':').map_or((argument, None), |(f, l)| (f, Some(l)));
+    let from: usize = from.trim().parse().ok()?;
+    let length = match length {
+        Some(l) => l.trim().parse().ok()?,
+        None => usize::MAX,
+    };
+    Some(text.chars().skip(from).take(length).collect())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Shortest,
+    Longest,
+}
+
+/// Cuts what a glob matches off one end: `cut(i)` is the part up to or from byte `i`.
+fn trim_start(text: &str, pattern: &str, reach: Reach) -> String {
+    let mut ends = text.char_indices().map(|(i, _)| i).chain([text.len()]);
+    let hit = |i: &usize| drift_core::rules::Pattern::glob(pattern).matches(&text[..*i]);
+    let end = match reach {
+        Reach::Shortest => ends.find(hit),
+        Reach::Longest => ends.filter(hit).last(),
+    };
+    text[end.unwrap_or(0)..].to_owned()
+}
+
+fn trim_end(text: &str, pattern: &str, reach: Reach) -> String {
+    let starts = text.char_indices().map(|(i, _)| i).chain([text.len()]);
+    let hit = |i: &usize| drift_core::rules::Pattern::glob(pattern).matches(&text[*i..]);
+    let start = match reach {
+        Reach::Shortest => starts.filter(hit).last(),
+        Reach::Longest => starts.into_iter().find(hit),
+    };
+    text[..start.unwrap_or(text.len())].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: Result<&str, &str>) {
+        let vars = [("region", "eu-west"), ("empty", ""), ("Name", "oRders"), ("file", "a.tar.gz")];
+        let vars = vars.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let got = envsubst(text, &vars).map_err(|e| e.to_string());
+        match expect {
+            Ok(text) => assert_eq!(got.as_deref(), Ok(text)),
+            Err(why) => assert!(got.as_ref().is_err_and(|e| e.contains(why)), "{text}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn variables_are_replaced_as_flux_does() {
+        check("a ${region} b", Ok("a eu-west b"));
+        check("$region ${missing}|", Ok("$region |"));
+        check("$${region}", Ok("${region}"));
+        check("${missing:-x} ${empty:-y} ${empty-z} ${missing:=${region}}", Ok("x y  eu-west"));
+        check("${missing=d}", Ok("d"));
+        check("${#region}", Ok("7"));
+        check("${Name^} ${Name,,} ${Name^^}", Ok("ORders orders ORDERS"));
+        check("${region:3} ${region:0:2}", Ok("west eu"));
+        check("${file%.*} ${file%%.*} ${file#*.} ${file##*.}", Ok("a.tar a tar.gz gz"));
+        check("${region/-/_} ${file//./-}", Ok("eu_west a-tar-gz"));
+        check("cost: 5$", Ok("cost: 5$"));
+        check("${region", Err("has no"));
+        check("${1x}", Err("no name"));
+        check("${a.b}", Err("not understood"));
+    }
+}

@@ -1,0 +1,149 @@
+//! The files of a commit in a scratch folder.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Component, Path};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use crate::git::{Commit, GitError, GitRepo};
+
+/// The files of a commit in a scratch folder, which goes with this.
+#[derive(Debug)]
+pub struct Tree {
+    folder: TempDir,
+    id: String,
+    files: BTreeSet<String>,
+    skipped: Vec<String>,
+    /// Edits stand in the folder while a program runs, so one runs at a time.
+    busy: Mutex<()>,
+}
+
+/// Whether a name stays in its folder.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(['\\', '\0'])
+        && Path::new(name).components().all(|c| matches!(c, Component::Normal(n) if n != ".git"))
+}
+
+impl Tree {
+    /// Lays out the files of a commit; `wanted` says which, and with what content.
+    ///
+    /// Links and submodules are left out, and so are names that would leave the folder.
+    ///
+    /// # Errors
+    /// When the repository cannot be read, or the folder not be written.
+    pub fn of(repo: &GitRepo, commit: &Commit, wanted: impl Fn(&str) -> bool) -> Result<Self, GitError> {
+        let unwritable =
+            |e: io::Error| GitError::TooLarge { what: format!("a scratch folder ({e})"), limit: 0 };
+        let folder = tempfile::Builder::new().prefix("drift-render-").tempdir().map_err(unwritable)?;
+        let listing = repo.every_file(commit)?;
+        let mut skipped: Vec<String> = listing.skipped.iter().map(|s| s.path.clone()).collect();
+        let mut files = BTreeSet::new();
+        for file in listing.files {
+            if !is_plain(&file.path) {
+                skipped.push(file.path);
+                continue;
+            }
+            if !wanted(&file.path) {
+                continue;
+            }
+            write(folder.path(), &file.path, &repo.read(&file)?).map_err(unwritable)?;
+            files.insert(file.path);
+        }
+        Ok(Self { folder, id: commit.tree_id(), files, skipped, busy: Mutex::default() })
+    }
+
+    /// Returns what tells these files from others.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the files by their paths, in order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|f| &**f)
+    }
+
+    /// Tells whether there is a file of this path.
+    pub fn has(&self, path: &str) -> bool {
+        self.files.contains(path)
+    }
+
+    /// Tells whether there is a folder of this path, with a file somewhere in it.
+    pub fn has_folder(&self, path: &str) -> bool {
+        path.is_empty() || {
+            let within = format!("{path}/");
+            self.files.range(within.clone()..).next().is_some_and(|f| f.starts_with(&within))
+        }
+    }
+
+    /// Returns what was left out: links, submodules, unsafe names.
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// Reads a file.
+    pub fn read(&self, path: &str) -> Option<Vec<u8>> {
+        self.has(path).then(|| fs::read(self.folder.path().join(path)).ok()).flatten()
+    }
+
+    /// Returns where the files are.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs something while some files have another content, and puts the old one back.
+    pub(super) fn with_edits<T>(
+        &self,
+        edits: &[(String, Vec<u8>)],
+        run: impl FnOnce(&Path) -> T,
+    ) -> io::Result<T> {
+        let _busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = self.folder.path();
+        let edits: Vec<_> = edits.iter().filter(|(name, _)| is_plain(name)).collect();
+        let before: Vec<_> = edits.iter().map(|(name, _)| self.read(name)).collect();
+        for (name, bytes) in &edits {
+            write(root, name, bytes)?;
+        }
+        let result = run(root);
+        for ((name, _), before) in edits.iter().zip(before) {
+            match before {
+                Some(bytes) => write(root, name, &bytes)?,
+                None => fs::remove_file(root.join(name))?,
+            }
+        }
+        Ok(result)
+    }
+}
+
+fn write(root: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let path = root.join(name);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(path, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_leave_the_folder_are_not_plain() {
+        for (name, want) in [
+            ("a/b.yaml", true),
+            ("../b", false),
+            ("/etc/passwd", false),
+            ("a/../../b", false),
+            (".git/config", false),
+            ("a/.git/hooks/x", false),
+            ("a\\b", false),
+            ("", false),
+            (".hidden", true),
+        ] {
+            assert_eq!(is_plain(name), want, "{name}");
+        }
+    }
+}

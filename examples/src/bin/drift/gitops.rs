@@ -1,0 +1,279 @@
+//! What Argo CD, Flux and Helm declare, against what is live.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use drift_core::drift::{CommitRef, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps};
+use drift_core::schema::SchemaSet;
+use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
+use drift_sources::git::{GitOptions, GitRepo, GitSpec};
+use drift_sources::gitops::{Cluster, GitOps, HistoryError, Repositories, Version};
+use drift_sources::jq::JqSandbox;
+use drift_sources::render::{Program, RenderOptions, Renderer};
+use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
+
+use crate::args::{ClusterArgs, RecordedArgs};
+use crate::failure::Failure;
+use crate::inputs::Notes;
+use crate::inputs::live::{Input, Live, LiveFrom, Wanted, is_tape};
+use crate::inputs::schemas;
+use crate::moment::Moment;
+use crate::recorded::Recorded;
+use crate::users;
+
+/// Where to look for apps and for what they declare.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    /// A dump, or a tape taken as the live state.
+    pub(crate) live: Option<&'a Path>,
+    /// A store or a tape.
+    pub(crate) recorded: &'a RecordedArgs,
+    /// The cluster.
+    pub(crate) cluster: &'a ClusterArgs,
+    /// When; now without it.
+    pub(crate) at: Option<Moment>,
+    /// Repositories, as `URL=PLACE`.
+    pub(crate) git: &'a [String],
+    /// Audit log.
+    pub(crate) audit: Option<&'a Path>,
+    /// Folder of OpenAPI documents.
+    pub(crate) schemas: Option<&'a Path>,
+}
+
+/// All that is at hand.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    /// The objects of the moment and before.
+    pub(crate) cluster: Cluster,
+    /// Repositories by URL.
+    pub(crate) repositories: Repositories,
+    /// Runs kustomize and helm.
+    pub(crate) renderer: Renderer,
+    /// Schemas of the kinds.
+    pub(crate) schemas: SchemaSet,
+    /// What could not be read.
+    pub(crate) notes: Notes,
+}
+
+impl Estate {
+    /// Reads all that is named.
+    pub(crate) async fn read(request: &Request<'_>) -> Result<Self, Failure> {
+        let mut notes = Notes::default();
+        let cluster = cluster(request, &mut notes).await?;
+        let repositories = repositories(request.git)?;
+        let renderer = Renderer::new(RenderOptions::in_folders(folders()));
+        let live = cluster.live().iter().map(|o| &**o);
+        let schemas = schemas::gather(request.schemas, std::iter::empty(), live, &mut notes)?;
+        Ok(Self { cluster, repositories, renderer, schemas, notes })
+    }
+
+    /// Finds the apps.
+    pub(crate) fn gitops(&self) -> GitOps<'_> {
+        GitOps::new(&self.cluster, &self.repositories, &self.renderer)
+    }
+
+    /// Compares what the apps declare with what is live.
+    pub(crate) fn compare(&self, gitops: &GitOps<'_>) -> DriftReport {
+        let live = LiveIndex::new(self.cluster.live());
+        let declarations = gitops.declarations(&live, &self.schemas);
+        let mut report = compare_apps(&declarations, &live, &self.schemas, &JqSandbox::default());
+        if gitops.apps().is_empty() {
+            report.notes.push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
+        }
+        report.notes.extend(gitops.notes().iter().cloned());
+        self.commits(gitops, &mut report);
+        report
+    }
+
+    /// Names the commit behind every change that waits for the cluster.
+    fn commits(&self, gitops: &GitOps<'_>, report: &mut DriftReport) {
+        if self.repositories.is_empty() {
+            return;
+        }
+        let mut problems: BTreeMap<ResourceKey, HistoryError> = BTreeMap::new();
+        for resource in &mut report.resources {
+            let Some(app) = resource.app.clone() else { continue };
+            let until = gitops.app(&app).map(|a| gitops.state(a).applied).unwrap_or_default();
+            let key = resource.key.clone();
+            for change in resource.changes.iter_mut().filter(|c| c.is_pending()) {
+                let found = commit(gitops, &app, &key, &change.path, &until);
+                match found {
+                    Ok(commit) => change.commit = commit,
+                    Err(e) => drop(problems.insert(app.clone(), e)),
+                }
+            }
+        }
+        report.notes.extend(problems.into_iter().map(|(app, e)| format!("{app}: {e}")));
+    }
+
+    /// Returns what the programs say of their versions, for a report that rests on them.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let version = |p: Program, name: &str| self.renderer.version(p).map(|v| format!("{name} {v}"));
+        [version(Program::Kustomize, "kustomize"), version(Program::Helm, "helm")].into_iter().flatten().collect()
+    }
+}
+
+fn commit(
+    gitops: &GitOps<'_>,
+    app: &ResourceKey,
+    key: &ResourceKey,
+    path: &FieldPath,
+    until: &[String],
+) -> Result<Option<Arc<CommitRef>>, HistoryError> {
+    let until = until.first().filter(|_| until.len() == 1).map(|u| &**u);
+    let found = gitops.declared_history(app, key, path, None, until)?;
+    Ok(found.map(|c| {
+        Arc::new(CommitRef { id: c.id.into(), author: c.author.into(), message: c.message.into() })
+    }))
+}
+
+/// What one comparison came to.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The verdicts.
+    pub(crate) report: DriftReport,
+    /// Whether a part was not looked at.
+    pub(crate) is_partial: bool,
+}
+
+/// Compares everything that apps declare.
+pub(crate) async fn compare(
+    request: Request<'_>,
+    keep: impl Fn(&ResourceDrift) -> bool,
+) -> Result<Found, Failure> {
+    let mut estate = Estate::read(&request).await?;
+    let mut report = {
+        let gitops = estate.gitops();
+        estate.compare(&gitops)
+    };
+    report.resources.retain(keep);
+    if let Some(audit) = request.audit {
+        let log = users::read(audit, None, &mut estate.notes)?;
+        users::attribute(&mut report, estate.cluster.live(), &log);
+    }
+    report.notes.extend(estate.notes.texts().iter().cloned());
+    let is_partial = estate.notes.is_partial() || report.resources.iter().any(|r| r.status == Status::Unknown);
+    Ok(Found { report, is_partial })
+}
+
+/// Folders in which kustomize and helm are looked for.
+fn folders() -> Vec<PathBuf> {
+    let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    assets.into_iter().chain(std::env::split_paths(&path)).collect()
+}
+
+/// Splits `URL=PLACE`; without a URL the place stands for any.
+fn split(text: &str) -> (&str, &str) {
+    match text.rsplit_once('=') {
+        Some((url, place)) if url.contains("://") || url.contains('@') => (url, place),
+        _ => ("", text),
+    }
+}
+
+fn repositories(places: &[String]) -> Result<Repositories, Failure> {
+    let mut repositories = Repositories::default();
+    for text in places {
+        let (url, place) = split(text);
+        let failed = |e: &dyn std::error::Error| Failure::new(format!("cannot read the repository `{place}`")).because(e);
+        let spec = GitSpec::parse(place).map_err(|e| failed(&e))?;
+        repositories.add(url, GitRepo::open(&spec, &GitOptions::default()).map_err(|e| failed(&e))?);
+    }
+    Ok(repositories)
+}
+
+async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Failure> {
+    let time = match request.at {
+        Some(Moment::Time(time)) => Some(time),
+        _ => None,
+    };
+    let tape = request.live.or(request.recorded.tape.as_deref());
+    if let (Some(path), None | Some(Moment::Time(_))) = (tape, request.at) {
+        let input = Input::open(path)?;
+        // Read as it is: a release of Helm and variables in Secrets are of no use hashed, and none of them is kept.
+        if is_tape(input.path()) {
+            let name = input.name().into_owned();
+            return tape_cluster(&name, input.path(), time, notes);
+        }
+        let live = Live::read(LiveFrom::File(input.path()), request.at, &Wanted::default()).await?;
+        notes.append(live.notes);
+        return Ok(Cluster::now(live.objects));
+    }
+    if request.recorded.store.is_some() || tape.is_some() {
+        let recorded = match tape {
+            Some(tape) => Recorded::tape(Input::open(tape)?).await?,
+            None => Recorded::open(request.recorded).await?,
+        };
+        return recorded_cluster(&recorded, request.at, notes).await;
+    }
+    let live = Live::read(LiveFrom::Cluster(request.cluster), request.at, &Wanted::default()).await?;
+    notes.append(live.notes);
+    Ok(Cluster::now(live.objects))
+}
+
+fn tape_cluster(
+    name: &str,
+    path: &Path,
+    at: Option<jiff::Timestamp>,
+    notes: &mut Notes,
+) -> Result<Cluster, Failure> {
+    let failed = |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
+    let reader = TapeReader::open(path, TapeOptions::default()).map_err(|e| failed(&e))?;
+    let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
+    for line in reader {
+        let line = match line {
+            Ok(line) => line,
+            Err(e) => {
+                notes.miss(e.to_string());
+                continue;
+            }
+        };
+        if at.is_some_and(|at| line.at > at) {
+            continue;
+        }
+        let (object, key) = match line.event {
+            TapeEvent::Listed(o) | TapeEvent::Added(o) | TapeEvent::Modified(o) => {
+                let key = o.key();
+                (Some(Arc::new(o)), key)
+            }
+            TapeEvent::Deleted(o) => (None, o.key()),
+            _ => continue,
+        };
+        versions.entry(key).or_default().push(Version { at: line.at, object });
+    }
+    Ok(settle(versions, at))
+}
+
+/// What is live is the newest version of everything that is not gone.
+fn settle(mut versions: BTreeMap<ResourceKey, Vec<Version>>, at: Option<jiff::Timestamp>) -> Cluster {
+    versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
+    let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
+    Cluster::at(live, versions, at)
+}
+
+async fn recorded_cluster(
+    recorded: &Recorded,
+    at: Option<Moment>,
+    notes: &mut Notes,
+) -> Result<Cluster, Failure> {
+    let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
+    let mut last = None;
+    for event in recorded.all().await?.iter().filter(|e| at.is_none_or(|m| m.includes(e))) {
+        let StreamId::Resource(Facet::Live, key) = &event.stream else { continue };
+        let object: Option<Arc<Object>> = match &event.body {
+            EventBody::Applied(object) => Some(object.clone().into()),
+            EventBody::Deleted(_) => None,
+            _ => continue,
+        };
+        last = Some(event.observed_at);
+        versions.entry(key.clone()).or_default().push(Version { at: event.observed_at, object });
+    }
+    notes.append(recorded.notes().clone());
+    let time = match at {
+        Some(Moment::Time(time)) => Some(time),
+        Some(Moment::Position(_)) => last,
+        None => None,
+    };
+    Ok(settle(versions, time))
+}
