@@ -92,11 +92,6 @@ impl Recorded {
         &self.name
     }
 
-    /// Returns all events in order.
-    pub(crate) async fn all(&self) -> Result<Vec<Event>, Failure> {
-        self.store.read_all_to_end().await.map_err(|e| self.failed(&e))
-    }
-
     /// Returns what could not be read.
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
