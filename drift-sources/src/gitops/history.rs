@@ -201,8 +201,8 @@ pub(super) fn remembered(cluster: &Cluster, key: &ResourceKey, managers: &[&str]
         _ => versions,
     };
     let objects: Vec<&Arc<Object>> = versions.iter().filter_map(|v| v.object.as_ref()).collect();
-    let newest = objects.last()?;
-    if let Some(annotated) = annotated(newest, managers) {
+    // The newest annotation that the engine wrote itself: others take it over with what they write.
+    if let Some(annotated) = objects.iter().rev().find_map(|o| annotated(o, managers)) {
         return Some(annotated);
     }
     let entry = |o: &Object| {
