@@ -1,6 +1,8 @@
 //! Integration tests of the sources.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+#[cfg(feature = "audit")]
+mod audit;
 #[cfg(feature = "dump")]
 mod dump;
 #[cfg(feature = "git")]
