@@ -5,10 +5,12 @@
 
 pub mod blame;
 mod diff;
+pub mod cause;
 pub mod drift;
 mod event;
 pub mod fights;
 mod finding;
+pub mod graph;
 pub mod health;
 pub mod ingest;
 mod key;

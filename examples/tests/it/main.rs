@@ -5,6 +5,7 @@
 mod bad_input;
 mod commands;
 mod demo;
+mod health;
 mod help;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
