@@ -63,7 +63,7 @@ impl Applications {
     /// Tells whether an Application has a resource among its own, at a time or soon after.
     fn lists(&self, app: &ResourceKey, resource: &ResourceKey, at: Timestamp) -> bool {
         let later = at + SignedDuration::from_secs(10);
-        let near = self.versions(app).iter().filter(|v| v.at <= later).next_back();
+        let near = self.versions(app).iter().rfind(|v| v.at <= later);
         let resources = near.and_then(|v| v.object.as_ref()).map(|o| {
             let list = o.root().at(&["status", "resources"]);
             list.into_iter().flat_map(Node::children).any(|r| is(r, resource))
@@ -90,7 +90,7 @@ impl Applications {
         let first = running.clone().next();
         let operation = running.rfind(|o| o.seen <= at + SKEW).or(first);
         let by = operation.and_then(|o| o.by).and_then(initiator);
-        by.or_else(|| states.last().and_then(|(_, object)| deployed_by(object, at)))
+        by.or_else(|| states.clone().next_back().and_then(|(_, object)| deployed_by(object, at)))
     }
 }
 
