@@ -195,7 +195,7 @@ impl Reporter<'_> {
                 time: root.mark.at.time,
                 op: root.op.word(),
                 actor: self.actor(root),
-                paths: root.fields.iter().map(|f| f.path.to_string()).collect(),
+                paths: root.paths().iter().map(ToString::to_string).collect(),
                 commit: commit.as_ref().map(|c| c.id.clone()),
             },
             chain: cause.chain.iter().map(link_v1).collect(),
