@@ -6,8 +6,12 @@
 mod audit;
 #[cfg(feature = "dump")]
 mod dump;
+#[cfg(feature = "gitops")]
+mod formats;
 #[cfg(feature = "git")]
 mod git;
+#[cfg(feature = "gitops")]
+mod gitops;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(feature = "tape")]
