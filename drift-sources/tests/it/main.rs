@@ -8,8 +8,12 @@ mod audit;
 mod cdevents;
 #[cfg(feature = "dump")]
 mod dump;
+#[cfg(feature = "gitops")]
+mod formats;
 #[cfg(feature = "git")]
 mod git;
+#[cfg(feature = "gitops")]
+mod gitops;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]

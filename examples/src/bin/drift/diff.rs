@@ -47,6 +47,7 @@ async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fa
         git: &args.git,
         audit: args.audit.as_deref(),
         schemas: args.schemas.as_deref(),
+        rules: args.rules.as_deref(),
     };
     let namespace = args.scope.namespace.as_deref();
     let found = gitops::compare(request, |r| namespace.is_none_or(|n| *r.key.namespace == *n)).await?;
