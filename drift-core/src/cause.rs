@@ -66,12 +66,6 @@ impl<'s> Case<'s> {
         self
     }
 
-    /// Returns the history, to name users in it.
-    pub fn history_mut(&mut self) -> &mut History {
-        self.changes.get_mut().clear();
-        &mut self.history
-    }
-
     /// Returns the history.
     pub fn history(&self) -> &History {
         &self.history
@@ -255,6 +249,6 @@ fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::Root) -> Vec<
     put(plain(&candidate.change.key));
     candidate.way.iter().rev().for_each(|s| put(s.clone()));
     put(plain(&symptom.fault.on));
-    symptom.way.iter().rev().for_each(|s| put(s.clone()));
+    symptom.way.iter().for_each(|s| put(s.clone()));
     out
 }

@@ -65,6 +65,46 @@ impl Change {
         self.mark.version.as_ref()
     }
 
+    /// Returns the paths of the fields that changed, as people name them: in an atomic map the keys that differ, and of a
+    /// list element whose key changed the key.
+    pub fn paths(&self) -> Vec<FieldPath> {
+        let mut out = Vec::new();
+        for field in &self.fields {
+            match (&field.before, &field.after) {
+                (Some(Value::Object(b)), Some(Value::Object(a))) => inner(&field.path, b, a, &mut out),
+                (Some(Value::Object(b)), None) if self.renamed(field, b, &mut out) => {}
+                (None, Some(Value::Object(a))) if self.is_rename(field, a) => {}
+                _ => out.push(field.path.clone()),
+            }
+        }
+        out.sort();
+        out.dedup();
+        out
+    }
+
+    /// Tells whether an added list element stands for a removed one: it has the name of one in the same list.
+    fn is_rename(&self, added: &FieldChange, after: &serde_json::Map<String, Value>) -> bool {
+        let name = after.get("name").filter(|n| n.is_string());
+        let list = added.path.parent();
+        let is_it = |f: &FieldChange| f.after.is_none() && f.path.parent() == list && f.before.as_ref().and_then(|b| b.get("name")) == name;
+        name.is_some() && list.is_some() && self.fields.iter().any(is_it)
+    }
+
+    /// Names the fields in which a removed list element differs from the one that took its place, by its name.
+    fn renamed(&self, removed: &FieldChange, before: &serde_json::Map<String, Value>, out: &mut Vec<FieldPath>) -> bool {
+        let (Some(Value::String(name)), Some(list)) = (before.get("name"), removed.path.parent()) else { return false };
+        let is_it = |f: &&FieldChange| {
+            f.before.is_none()
+                && f.path.parent().as_ref() == Some(&list)
+                && f.after.as_ref().and_then(|a| a.get("name")).and_then(Value::as_str) == Some(name)
+        };
+        let Some(Value::Object(after)) = self.fields.iter().find(is_it).and_then(|f| f.after.as_ref()) else { return false };
+        let mut at = list;
+        at.push(PathElement::key([("name", crate::path::Scalar::Str(name.as_str().into()))]));
+        inner(&at, before, after, out);
+        true
+    }
+
     /// Returns the object that it concerns, after or before.
     pub fn object(&self) -> Option<&Arc<Object>> {
         self.after.as_ref().or(self.before.as_ref())
@@ -228,6 +268,19 @@ fn writer(before: &Object, after: &Object, fields: &[FieldChange]) -> Option<Arc
     // A second write of a manager within one second leaves no mark: then it is the newest owner of the field.
     let owners = new.entries().iter().filter(|e| owns(e));
     owners.max_by_key(|e| e.time).map(|e| Arc::clone(&e.manager))
+}
+
+/// Puts in the paths of the keys in which two maps differ.
+fn inner(path: &FieldPath, before: &serde_json::Map<String, Value>, after: &serde_json::Map<String, Value>, out: &mut Vec<FieldPath>) {
+    let keys: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    for key in keys {
+        let at = path.child(key.as_str());
+        match (before.get(key), after.get(key)) {
+            (Some(Value::Object(b)), Some(Value::Object(a))) => inner(&at, b, a, out),
+            (b, a) if b != a => out.push(at),
+            _ => {}
+        }
+    }
 }
 
 /// Writes a path as plain field names with dots, without the keys of lists: what the tables know fields by.

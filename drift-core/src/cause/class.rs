@@ -139,7 +139,7 @@ pub fn classes_of(change: &Change) -> Vec<(Class, Option<&FieldChange>)> {
 }
 
 /// Returns the class that everything of a kind has.
-pub fn class_of_kind(key: &ResourceKey) -> Class {
+pub(super) fn class_of_kind(key: &ResourceKey) -> Class {
     match (&*key.group, &*key.kind) {
         ("", "ConfigMap") => Class::ConfigData,
         ("", "Secret") => Class::SecretData,

@@ -1,7 +1,7 @@
 //! Did a change reach what fails: was it in force, was it read, did others run well with it?
 
 use crate::diff::FieldChange;
-use crate::graph::{Selector, pod_spec, template_labels};
+use crate::graph::pod_spec;
 use crate::key::ResourceKey;
 use crate::path::PathElement;
 
@@ -230,9 +230,4 @@ fn ran_well(case: &Case<'_>, pod: &ResourceKey, change: &Change, onset: &Mark, c
         longest = longest.max(onset.at.time.duration_since(from).as_secs_f64());
     }
     Some(longest)
-}
-
-/// Tells whether a selector of a Service matches the pods of a workload now.
-pub(super) fn selects(selector: &Selector, workload: &crate::object::Object) -> bool {
-    selector.matches(template_labels(workload))
 }

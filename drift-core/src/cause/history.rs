@@ -146,23 +146,6 @@ impl History {
         self.notes.entry(target).or_default().push(note);
     }
 
-    /// Names the user behind a version, as an audit log knows it.
-    pub fn name_user(&mut self, key: &ResourceKey, version: &ResourceVersion, user: &Arc<str>) {
-        let versions = self.versions.get_mut(key).into_iter().flatten();
-        for v in versions.filter(|v| v.version.as_ref() == Some(version)) {
-            v.user.get_or_insert_with(|| Arc::clone(user));
-        }
-    }
-
-    /// Names the user behind the end of a resource: the end first seen at or after the time of the request, give or take.
-    pub fn name_deleter(&mut self, key: &ResourceKey, time: Timestamp, user: &Arc<str>) {
-        let Some(from) = time.checked_sub(jiff::SignedDuration::from_secs(2)).ok() else { return };
-        let versions = self.versions.get_mut(key).into_iter().flatten();
-        if let Some(v) = versions.into_iter().find(|v| v.object.is_none() && v.at.time >= from) {
-            v.user.get_or_insert_with(|| Arc::clone(user));
-        }
-    }
-
     /// Returns all resources that were ever there.
     pub fn keys(&self) -> impl Iterator<Item = &ResourceKey> {
         self.versions.keys()

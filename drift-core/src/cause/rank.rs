@@ -59,7 +59,15 @@ pub(super) fn candidates(case: &Case<'_>, fault: &Fault, depth: usize, seen: &mu
         }
     }
     if fault.kind.may_come_from_elsewhere() && depth < MAX_DEPTH {
-        for peer in peers(case, fault) {
+        let peers = peers(case, fault);
+        if peers.iter().any(|p| p.is_named) {
+            // The text blames somebody else: a change of its own counts less, unless the text names that too.
+            for c in out.iter_mut().filter(|c| c.parts[2] < 0.7 && c.place != Place::Ruler) {
+                c.score *= table::BLAMES_PEER;
+                c.notes.push("the fault's own text blames something else".into());
+            }
+        }
+        for peer in peers {
             elsewhere(case, fault, &peer, depth, seen, &mut out);
         }
     }
@@ -129,7 +137,7 @@ fn elsewhere(
             }
             for mut c in candidates(case, &inner, depth + 1, seen) {
                 c.score *= if peer.is_named { 0.97 } else { 0.85 };
-                let mut way = reached.way.clone();
+                let mut way = over_workload(case, reached);
                 way.append(&mut c.way);
                 c.way = way;
                 out.push(c);
@@ -137,6 +145,16 @@ fn elsewhere(
         }
     }
     service_down(case, fault, peer, out);
+}
+
+/// Writes the way to a pod over the workload that makes it.
+fn over_workload(case: &Case<'_>, pod: &Reached) -> Vec<Step> {
+    let mut way = pod.way.clone();
+    if let Some(top) = case.owners_of(&pod.key).pop() {
+        let step = Step { key: top, edge: "selects pods of".into(), evidence: "labels of its template".into() };
+        way.insert(way.len().saturating_sub(1), step);
+    }
+    way
 }
 
 /// A Service without endpoints is a fault of its own.

@@ -12,7 +12,7 @@ use super::way::{Step, is_engine};
 
 /// A change with what it was derived from.
 #[derive(Clone, Debug)]
-pub struct Root {
+pub(super) struct Root {
     /// The root itself.
     pub change: Rc<Change>,
     /// Steps from the change that was found up to the root, without the first.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::graph::Relation;
 use crate::key::ResourceKey;
-use crate::object::Node;
 
 use super::Case;
 use super::fault::{Fault, FaultKind, faults_of};
@@ -103,7 +102,7 @@ fn telling(all: &mut Vec<Symptom>) {
         // A deployment is unavailable because of its pods; they say why.
         all.retain(|s| !is_vague(s.fault.kind) || s.way.is_empty());
         for s in all.iter_mut().filter(|s| is_vague(s.fault.kind)) {
-            s.weight *= 0.9;
+            s.weight *= 0.6;
         }
     }
     // A reconcile that waits for what it applied is no fault of its own while that has one.
@@ -122,9 +121,4 @@ fn telling(all: &mut Vec<Symptom>) {
         ))
     });
     all.truncate(40);
-}
-
-/// Reads the replicas that a workload asks for.
-pub(super) fn replicas(object: &crate::object::Object) -> Option<i64> {
-    object.root().at(&["spec", "replicas"]).and_then(Node::as_i64)
 }

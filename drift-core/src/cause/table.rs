@@ -69,13 +69,17 @@ impl Weights {
 /// Below this a change is shown as considered, and explains nothing.
 pub const THRESHOLD: f64 = 0.5;
 /// What is left of a score when the counterfactual check fails.
-pub const REFUTED: f64 = 0.4;
+pub(super) const REFUTED: f64 = 0.4;
 /// What is left of a score when containers ran well with the change for long enough.
-pub const CLEARED: f64 = 0.45;
+pub(super) const CLEARED: f64 = 0.45;
+/// What is left of the score of a change of one's own when the fault's text blames a peer and not the change.
+pub(super) const BLAMES_PEER: f64 = 0.7;
 /// What is left of a score when a gap lies between change and fault.
-pub const ACROSS_GAP: f64 = 0.8;
+pub(super) const ACROSS_GAP: f64 = 0.8;
+/// Seconds of being ready after which a crash is a new episode: the kubelet forgets its back-off after as long.
+pub(super) const RECOVERED_SECONDS: f64 = 600.0;
 /// Seconds that a container has to run well to clear what was changed before it started.
-pub const RAN_WELL_SECONDS: f64 = 4.0;
+pub(super) const RAN_WELL_SECONDS: f64 = 4.0;
 
 /// Where the changed object stands to the faulty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

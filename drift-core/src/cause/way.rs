@@ -24,7 +24,7 @@ pub struct Step {
 
 /// A resource that may stand behind a fault.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub(super) struct Reached {
     /// Which one.
     pub key: ResourceKey,
     /// Where it stands.

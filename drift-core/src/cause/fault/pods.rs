@@ -1,9 +1,12 @@
 //! Faults of pods.
 
+use jiff::Timestamp;
+
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::super::history::{History, Mark, Note, Version};
+use super::super::table::RECOVERED_SECONDS;
 use super::{Fault, FaultKind};
 
 /// What one version of a pod shows.
@@ -22,21 +25,22 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
     if is_ready(last) && !ended_badly(last) && history.now(key).is_some() && !node_is_down(history, last) {
         return out;
     }
-    let healthy_until = versions.iter().rposition(|v| v.object.as_ref().is_some_and(|o| is_ready(o)));
-    let episode = &versions[healthy_until.map_or(0, |i| i + 1)..];
-    let since = healthy_until.map(|i| versions[i].mark());
+    let start = episode_start(versions);
+    let episode = &versions[start..];
+    let since = start.checked_sub(1).map(|i| versions[i].mark());
+    let begins = episode.first().map(|v| v.at.time);
     let mut seen: Vec<(FaultKind, usize)> = Vec::new();
     for version in episode {
         let Some(object) = version.object.as_ref().or(version.last.as_ref()) else { continue };
-        for sight in sights(object) {
-            put(&mut out, &mut seen, key, sight, version, object);
+        for sight in sights(object, begins) {
+            put(&mut out, &mut seen, key, sight, version);
         }
     }
     events(history, key, since.as_ref(), &mut out);
-    let started = started(episode);
+    let started = started(versions, start);
     node(history, key, last, episode, &mut out);
     // A fault seen in passing that is over by the end (an image pulled at last) explains nothing any more.
-    let now: Vec<_> = sights(last).into_iter().map(|s| s.kind).collect();
+    let now: Vec<_> = sights(last, begins).into_iter().map(|s| s.kind).collect();
     let over = |f: &Fault| {
         matches!(f.kind, FaultKind::ImagePull | FaultKind::ConfigMissing | FaultKind::Unschedulable | FaultKind::Mount)
             && !now.contains(&f.kind)
@@ -47,14 +51,37 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
         let first = episode.first().or(versions.last());
         if let Some(v) = first {
             let sight = Sight { kind: FaultKind::NotReady, reason: "NotReady".into(), message: String::new() };
-            put(&mut out, &mut seen, key, sight, v, last);
+            put(&mut out, &mut seen, key, sight, v);
         }
     }
     out.iter_mut().for_each(|f| f.started = started.clone());
     out
 }
 
-fn put(out: &mut Vec<Fault>, seen: &mut Vec<(FaultKind, usize)>, key: &ResourceKey, sight: Sight, version: &Version, _object: &Object) {
+/// Finds the version with which the present trouble begins: a pod that is ready for a moment between two crashes has not
+/// recovered.
+fn episode_start(versions: &[Version]) -> usize {
+    let (mut start, mut ready_since): (Option<usize>, Option<Timestamp>) = (None, None);
+    let mut last_ready = None;
+    for (i, version) in versions.iter().enumerate() {
+        let Some(object) = version.object.as_ref().or(version.last.as_ref()) else { continue };
+        if is_ready(object) {
+            last_ready = Some(i);
+            ready_since.get_or_insert(version.at.time);
+            continue;
+        }
+        let rested = ready_since.take().map(|r| version.at.time.duration_since(r).as_secs_f64());
+        if rested.is_some_and(|s| s >= RECOVERED_SECONDS) {
+            start = None;
+        }
+        if !sights(object, Some(version.at.time)).is_empty() {
+            start.get_or_insert(i);
+        }
+    }
+    start.unwrap_or_else(|| last_ready.map_or(0, |i| i + 1).min(versions.len().saturating_sub(1)))
+}
+
+fn put(out: &mut Vec<Fault>, seen: &mut Vec<(FaultKind, usize)>, key: &ResourceKey, sight: Sight, version: &Version) {
     if let Some((_, n)) = seen.iter().find(|(k, _)| *k == sight.kind) {
         let fault = &mut out[*n];
         add_text(&mut fault.message, &sight.message);
@@ -118,13 +145,18 @@ fn has_started(pod: &Object) -> bool {
     })
 }
 
-/// Returns when the containers that fail were first seen to be started or waiting.
-fn started(episode: &[Version]) -> Option<Mark> {
-    let first = episode.iter().find(|v| v.object.as_ref().is_some_and(|o| statuses(o).next().is_some()));
-    first.or(episode.first()).map(Version::mark)
+/// Returns when what fails was started: when the pod was first seen, or when its containers were last started anew before.
+fn started(versions: &[Version], start: usize) -> Option<Mark> {
+    let restarts = |v: &Version| -> i64 {
+        let object = v.object.as_ref().or(v.last.as_ref());
+        object.map_or(0, |o| statuses(o).filter_map(|c| c.get("restartCount").and_then(Node::as_i64)).sum())
+    };
+    let at_fault = restarts(versions.get(start)?);
+    let first = versions.iter().find(|v| restarts(v) >= at_fault);
+    first.map(Version::mark)
 }
 
-fn sights(pod: &Object) -> Vec<Sight> {
+fn sights(pod: &Object, since: Option<Timestamp>) -> Vec<Sight> {
     let mut out = Vec::new();
     let root = pod.root();
     if let Some(c) = condition(pod, "PodScheduled")
@@ -152,11 +184,11 @@ fn sights(pod: &Object) -> Vec<Sight> {
         let message = c.str_at(&["message"]).unwrap_or_default().to_owned();
         out.push(Sight { kind, reason: reason.into(), message });
     }
-    statuses(pod).for_each(|c| container(c, &mut out));
+    statuses(pod).for_each(|c| container(c, since, &mut out));
     out
 }
 
-fn container(status: Node<'_>, out: &mut Vec<Sight>) {
+fn container(status: Node<'_>, since: Option<Timestamp>, out: &mut Vec<Sight>) {
     if let Some(w) = status.at(&["state", "waiting"]) {
         let reason = w.str_at(&["reason"]).unwrap_or_default();
         let message = w.str_at(&["message"]).unwrap_or_default();
@@ -178,7 +210,10 @@ fn container(status: Node<'_>, out: &mut Vec<Sight>) {
         let Some(t) = status.at(&[state, "terminated"]) else { continue };
         let code = t.get("exitCode").and_then(Node::as_i64).unwrap_or(0);
         let reason = t.str_at(&["reason"]).unwrap_or("Error");
-        if code == 0 && reason != "OOMKilled" {
+        let ended: Option<Timestamp> = t.str_at(&["finishedAt"]).and_then(|t| t.parse().ok());
+        // Times of containers are whole seconds. What ended long before belongs to another episode.
+        let is_old = ended.zip(since).is_some_and(|(e, s)| e.as_second() + 5 < s.as_second());
+        if is_old || (code == 0 && reason != "OOMKilled") {
             continue;
         }
         let kind = if reason == "OOMKilled" { FaultKind::OutOfMemory } else { FaultKind::Crash };

@@ -99,15 +99,25 @@ fn requests(case: &Case<'_>, change: &Change, refusal: &Refusal) -> Proof {
     Proof::new(verdict, "what a pod of the template before asks for, against what the quota has left")
 }
 
+/// Would the quota have room if the workload had not grown?
 fn replicas(change: &Change, refusal: &Refusal) -> Proof {
     let count = |o: Option<&Object>| {
         o.map_or(0, |o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1))
     };
-    let grown = count(change.after.as_deref()) - count(change.before.as_deref());
-    if grown <= 0 || !refusal.requested.contains_key("pods") && refusal.requested.is_empty() {
-        return Proof::new(Verdict::Fails, "it asks for no more pods than before");
+    let grown = i128::from(count(change.after.as_deref()) - count(change.before.as_deref()));
+    let each = |name: &str| match name {
+        "pods" | "count/pods" => 1_000_000_000,
+        _ => change.object().and_then(|o| pod_spec(o)).and_then(|(_, s)| pod_total(s, name)).unwrap_or(0),
+    };
+    let fits = refusal.requested.iter().all(|(k, want)| {
+        let used = refusal.used.get(k).copied().unwrap_or(0) - grown * each(k);
+        refusal.limited.get(k).is_none_or(|h| used + want <= *h)
+    });
+    if grown > 0 && fits {
+        Proof::undecided()
+    } else {
+        Proof::new(Verdict::Fails, "without its growth the quota would have no room either")
     }
-    Proof::undecided()
 }
 
 /// How strict the level is that a namespace enforces.

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Blame(BlameArgs),
     /// Lists fields that two writers overwrite in turn, and hand changes that an engine put back.
     Fights(FightsArgs),
+    /// Says why a resource is unhealthy: which recorded change, by whom, with the evidence.
+    Why(WhyArgs),
     /// Checks that a store is whole: checksums, hash chain, order.
     Verify(StoreArgs),
     /// Cuts what is damaged out of a store, and says what was lost.
@@ -667,6 +669,48 @@ pub(crate) struct FightsArgs {
     /// How to print it; json and yaml are one FightReport, see fight-report.v1.schema.json.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift why deploy/web -n shop --store /var/lib/drift
+  drift why Pod/shop/web-0 --tape shop.tape.gz --audit audit.jsonl.gz --git shop.bundle
+  drift why svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json")]
+pub(crate) struct WhyArgs {
+    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<KeyName>,
+
+    /// The same, as an option.
+    #[arg(long, value_name = "KEY", conflicts_with = "key")]
+    pub(crate) resource: Option<KeyName>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// The moment of the question: a time (RFC 3339) or a position (@N); nothing later is looked at.
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// The API server's audit log, plain, gzip or zstd: names the users.
+    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    pub(crate) audit: Option<PathBuf>,
+
+    /// A repository that engines read: a folder, a bundle or a URL, with the URL that they know it by before it. Repeatable.
+    #[arg(long, value_name = "[URL=]PLACE", action = ArgAction::Append, help_heading = "What to look at")]
+    pub(crate) git: Vec<String>,
+
+    /// Namespace of a name given without one.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// How to print it; json and yaml are one CauseReport, see cause-report.v1.schema.json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+
+    /// Multiplies the weight of a part of the score, such as proof=0.5: to measure what it is worth.
+    #[arg(long, value_name = "PART=FACTOR", action = ArgAction::Append, hide = true)]
+    pub(crate) weight: Vec<String>,
 }
 
 fn kind(text: &str) -> Result<KindName, std::convert::Infallible> {

@@ -35,6 +35,7 @@ mod users;
 mod verify;
 mod versions;
 mod watch;
+mod why;
 mod words;
 
 use std::process::ExitCode;
@@ -95,6 +96,7 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
         Command::Health(args) => health::run(args, screen).await,
         Command::Blame(args) => blame::run(args, screen).await,
         Command::Fights(args) => fights::run(args, screen).await,
+        Command::Why(args) => why::run(args, screen).await,
         Command::Verify(args) => verify::run(args, screen),
         Command::Repair(args) => verify::repair(args, screen),
     }
