@@ -179,7 +179,8 @@ fn short_type(kind: &str) -> &str {
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_TEXT)]
+    let end = (0..=MAX_TEXT.min(text.len())).rev().find(|i| text.is_char_boundary(*i));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Finds who is behind an event, where its data says.
