@@ -4,6 +4,8 @@
 
 #[cfg(feature = "audit")]
 mod audit;
+#[cfg(feature = "cdevents")]
+mod cdevents;
 #[cfg(feature = "dump")]
 mod dump;
 #[cfg(feature = "gitops")]
@@ -14,6 +16,8 @@ mod git;
 mod gitops;
 #[cfg(feature = "manifests")]
 mod manifests;
+#[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]
+mod receiver;
 #[cfg(feature = "tape")]
 mod tape;
 #[cfg(feature = "manifests")]
