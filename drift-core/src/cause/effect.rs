@@ -82,7 +82,7 @@ fn config(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, fi
     // A running container keeps the variables that it started with.
     let is_live = read.iter().any(|u| u.is_live);
     let came_late = fault.started.as_ref().is_some_and(|s| s.is_before(&change.mark));
-    let late = if came_late && !is_live { 0.5 } else { 1.0 };
+    let late = if came_late && !is_live { 0.3 } else { 1.0 };
     asked * late
 }
 
