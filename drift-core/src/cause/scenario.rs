@@ -86,17 +86,18 @@ impl Tape {
             self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
         };
         let old = self.objects.iter().find(|(k, _)| *k == key).map(|(_, o)| o.clone());
-        let created = old.as_ref().and_then(|o| o["metadata"]["creationTimestamp"].as_str().map(str::to_owned)).unwrap_or(created);
+        let given = object["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+        let created = given.or_else(|| old.as_ref().and_then(|o| o["metadata"]["creationTimestamp"].as_str().map(str::to_owned))).unwrap_or(created);
         let uid = old.as_ref().and_then(|o| o["metadata"]["uid"].as_str().map(str::to_owned)).unwrap_or(format!("u{}", self.version));
         let meta = object["metadata"].as_object_mut().unwrap();
         meta.insert("uid".into(), uid.into());
         meta.insert("creationTimestamp".into(), created.into());
         meta.insert("resourceVersion".into(), self.version.to_string().into());
-        meta.insert(
-            "managedFields".into(),
-            json!([{"manager": by, "operation": "Update", "apiVersion": "v1",
-                "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}, "f:data": {}}}]),
-        );
+        let mut managed = old.as_ref().and_then(|o| o["metadata"]["managedFields"].as_array().cloned()).unwrap_or_default();
+        managed.retain(|e| e["manager"] != by);
+        managed.push(json!({"manager": by, "operation": "Update", "apiVersion": "v1",
+            "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}, "f:data": {}}}));
+        meta.insert("managedFields".into(), managed.into());
         if is_new {
             self.objects.push((key.clone(), object.clone()));
         } else if let Some(slot) = self.objects.iter_mut().find(|(k, _)| *k == key) {

@@ -116,7 +116,11 @@ fn label_taken_from_the_nodes() {
     tape.edit("Node//n2", |o| o["metadata"]["labels"] = json!({"kubernetes.io/hostname":"n2"}));
     tape.decoys(2);
     tape.pod("web", "2", "b", unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."));
-    tape.check(POD, "Node//n2", Op::Update, "disk");
+    // Either node's label would do.
+    tape.check(POD, "Node//n1", Op::Update, "disk");
+    let answer = tape.ask(POD);
+    assert_eq!(answer.explaining().count(), 2, "{:?}", answer.causes.iter().map(|c| c.root.key.to_string()).collect::<Vec<_>>());
+    assert_eq!(answer.causes[1].root.key.to_string(), "Node//n2");
 }
 
 #[test]
