@@ -6,6 +6,7 @@
 pub mod blame;
 mod diff;
 pub mod cause;
+pub mod checks;
 pub mod drift;
 mod event;
 pub mod fights;
