@@ -13,6 +13,7 @@ pub mod fights;
 mod finding;
 pub mod graph;
 pub mod health;
+pub mod impact;
 pub mod ingest;
 mod key;
 mod object;
