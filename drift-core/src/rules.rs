@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** evaluates no jq: whoever calls hands in what does ([`JqPaths`]), since a deadline needs a clock.
 
+mod exceptions;
 mod pointer;
 mod target;
 
@@ -19,6 +20,7 @@ use crate::object::{Doc, Object};
 use crate::ownership::ManagedFields;
 use crate::path::FieldPath;
 
+pub use exceptions::exceptions;
 pub use pointer::Step;
 pub use target::{Mark, Pattern, RuleTarget, Selector, SelectorError};
 

@@ -10,6 +10,7 @@
 mod agree;
 mod entry;
 mod index;
+mod kinds;
 mod reader;
 mod source;
 mod told;

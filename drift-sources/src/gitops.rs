@@ -17,7 +17,7 @@ mod repositories;
 mod semver;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub use history::{DeclaredCommit, HistoryError};
 pub use repositories::Repositories;
 
 use crate::argo::{Application, Settings};
-use crate::flux::{FluxSource, HelmRelease, Kustomization};
+use crate::flux::{FluxRevision, FluxSource, HelmRelease, Kustomization};
 use crate::helm::StoredRelease;
 use crate::manifests::{ManifestReader, ProblemKind};
 use crate::render::Renderer;
@@ -92,6 +92,7 @@ pub struct GitOps<'a> {
     sources: BTreeMap<ResourceKey, FluxSource>,
     releases: BTreeMap<(Arc<str>, Arc<str>), Vec<StoredRelease>>,
     notes: Vec<String>,
+    named: BTreeSet<String>,
     rendered: RefCell<HashMap<String, Rendered>>,
 }
 
@@ -107,6 +108,7 @@ impl<'a> GitOps<'a> {
             sources: BTreeMap::new(),
             releases: BTreeMap::new(),
             notes: Vec::new(),
+            named: BTreeSet::new(),
             rendered: RefCell::default(),
         };
         for object in cluster.live() {
@@ -115,6 +117,7 @@ impl<'a> GitOps<'a> {
         for releases in this.releases.values_mut() {
             releases.sort_by_key(|r| std::cmp::Reverse(r.version));
         }
+        this.named = this.named_commits();
         this.add_releases();
         this.apps.sort_by_key(App::key);
         this
@@ -141,6 +144,23 @@ impl<'a> GitOps<'a> {
                 Err(why) => self.notes.push(format!("{} {why}", object.key())),
             }
         }
+    }
+
+    fn named_commits(&self) -> BTreeSet<String> {
+        let mut texts: Vec<&String> = Vec::new();
+        for app in &self.apps {
+            match app {
+                App::Application(app) => {
+                    texts.extend(&app.compared_revisions);
+                    texts.extend(app.operation.iter().flat_map(|o| &o.revisions));
+                }
+                App::Kustomization(app) => texts.extend(app.last_attempted.iter().chain(&app.last_applied)),
+                App::HelmRelease(_) | App::Release(..) => {}
+            }
+        }
+        texts.extend(self.sources.values().filter_map(|s| s.artifact.as_ref()).map(|a| &a.revision));
+        let commit = |text: &String| FluxRevision::parse(text).ok()?.hex().map(str::to_owned);
+        texts.into_iter().filter_map(commit).collect()
     }
 
     /// Releases that no HelmRelease keeps are apps of their own.
@@ -235,6 +255,11 @@ impl<'a> GitOps<'a> {
                 crate::helm::tracks(object, namespace, name) && object.annotation("helm.sh/hook").is_none()
             }
         }
+    }
+
+    /// The moment, and the commits that engines had named by then.
+    fn git_moment(&self) -> repositories::Moment<'_> {
+        repositories::Moment { time: self.cluster.moment(), named: &self.named }
     }
 
     /// Keeps what a rendering gave, by what it was of.

@@ -35,6 +35,10 @@ pub struct AppDeclaration {
     pub tracked: Vec<Tracked>,
     /// The engine's rules.
     pub rules: RuleSet,
+    /// What the engine itself says of resources, such as `Synced`.
+    pub verdicts: BTreeMap<ResourceKey, Arc<str>>,
+    /// What a reader should know of the verdicts on this app.
+    pub notes: Vec<String>,
 }
 
 /// Why it is not known what an app declares.
@@ -46,6 +50,9 @@ pub enum Undeclared {
     /// The declaration is there, but it cannot be read here: what the engine lists is [`Status::Unknown`].
     #[error("{0}")]
     Unavailable(String),
+    /// Where it comes from is not at hand.
+    #[error("{0}")]
+    NotGiven(String),
 }
 
 /// A live resource that carries the mark of an app.
@@ -148,9 +155,11 @@ pub fn compare_apps(
     let mut report = DriftReport::default();
     let mut problems = Problems::new();
     for (i, app) in apps.iter().enumerate() {
+        let notes = app.declaration.notes.iter();
+        report.notes.extend(notes.map(|n| format!("{}: {n}", app.declaration.app)));
         if let Err(why) = &app.declaration.desired {
             report.notes.push(format!("{}: {why}; nothing is known of its resources", app.declaration.app));
-            if matches!(why, Undeclared::Unavailable(_)) {
+            if !matches!(why, Undeclared::Broken(_)) {
                 report.resources.extend(app.unknown(why));
             }
             continue;
@@ -201,7 +210,22 @@ impl App<'_> {
         resource.declared.clone_from(&wanted.declared);
         let sides = Sides { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
         self.declaration.rules.hide(&mut resource, sides, jq, problems);
+        self.contradict(&mut resource);
         resource
+    }
+
+    /// Notes where the engine says otherwise.
+    fn contradict(&self, resource: &mut ResourceDrift) {
+        let Some(verdict) = self.declaration.verdicts.get(&resource.key) else { return };
+        let hidden = resource.changes.iter().any(|c| c.class == Class::Managed);
+        let why = match (&**verdict, resource.status) {
+            ("Synced", Status::Drifted) => "although fields differ",
+            ("Synced", Status::Missing) => "although it is not live",
+            ("OutOfSync", Status::InSync) if hidden => "for fields that a controller holds as its own",
+            ("OutOfSync", Status::InSync) => "although no field is known to differ",
+            _ => return,
+        };
+        resource.notes.push(format!("the engine says {verdict} {why}"));
     }
 
     /// What the engine lists, where it cannot be compared.

@@ -64,6 +64,8 @@ impl Destination {
 pub struct ManagedResource {
     /// Which resource.
     pub key: ResourceKey,
+    /// API version without the group.
+    pub version: Arc<str>,
     /// `Synced`, `OutOfSync` or `Unknown`.
     pub status: Option<Arc<str>>,
     /// `Healthy`, `Degraded` and so on, where the object holds it.
@@ -325,6 +327,7 @@ fn resource(node: Node<'_>) -> Option<ManagedResource> {
     let flag = |name| node.get(name).and_then(Node::as_bool) == Some(true);
     Some(ManagedResource {
         key: key(node)?,
+        version: text(Some(node), &["version"]).unwrap_or_default(),
         status: text(Some(node), &["status"]),
         health: text(Some(node), &["health", "status"]),
         requires_pruning: flag("requiresPruning"),

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::entry::AuditEntry;
+use super::kinds::Kinds;
 use super::reader::{AuditDamage, AuditOptions, AuditReader};
 
 /// Observes an audit log: each write is an [`Occurrence`] about its resource, each part that cannot be read a gap.
@@ -60,6 +61,7 @@ impl Source for AuditSource {
                 cut: None,
                 told: 0,
                 is_done: false,
+                kinds: Kinds::default(),
             })
             .flatten()
             .boxed(),
@@ -81,6 +83,7 @@ struct Telling<'a> {
     /// Line of the entry told last.
     told: u64,
     is_done: bool,
+    kinds: Kinds,
 }
 
 impl Telling<'_> {
@@ -142,7 +145,11 @@ impl Telling<'_> {
                 self.last = Some(entry.at);
                 Some(Vec::new())
             }
-            Some(Ok(entry)) => Some(self.entry(&entry)),
+            Some(Ok(mut entry)) => {
+                self.kinds.learn(&entry.target);
+                self.kinds.name(&mut entry.target);
+                Some(self.entry(&entry))
+            }
             Some(Err(damage)) if damage.line <= self.skip => Some(Vec::new()),
             Some(Err(damage)) => {
                 // The first of a run of damages speaks for all.

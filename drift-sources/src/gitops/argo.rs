@@ -22,24 +22,24 @@ pub(super) type Commits = Vec<Option<Commit>>;
 
 impl GitOps<'_> {
     pub(super) fn application(&self, app: &Application, tracked: &[&Arc<Object>]) -> AppDeclaration {
-        let wanted = self.application_head(app);
-        let desired = wanted.and_then(|commits| self.application_at(app, &app.sources, &commits));
-        let applied = self.application_applied(app);
+        let head = self.application_head(app);
+        let desired = head.and_then(|commits| self.application_at(app, &app.sources, &commits));
+        let (mut notes, mut tracked) = (Vec::new(), tracked.to_vec());
+        let plain = |o: &Arc<Object>| DesiredObject { object: Arc::clone(o), declared: None };
         let (desired, applied) = match desired {
-            Ok(objects) => (
-                Ok(objects.iter().map(|o| DesiredObject { object: Arc::clone(o), declared: None }).collect()),
-                applied,
-            ),
+            Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.application_applied(app)),
             // Without the repository, what was applied last is all that is known to be declared.
-            Err(Undeclared::Unavailable(why)) => match self.application_remembered(app) {
+            Err(Undeclared::NotGiven(why)) => match self.application_remembered(app) {
                 Some(objects) => {
-                    let desired =
-                        objects.iter().map(|o| DesiredObject { object: Arc::clone(o), declared: None });
-                    (Ok(desired.collect()), Some(vec![objects.clone()]))
+                    notes.push(format!("compared with what was applied last: {why}"));
+                    let pruned = |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
+                    tracked.retain(|o| pruned(&o.key()));
+                    let wanted = objects.iter().map(plain).chain(self.announced(app, &objects));
+                    (Ok(wanted.collect()), Some(vec![objects.clone()]))
                 }
-                None => (Err(Undeclared::Unavailable(why)), applied),
+                None => (Err(Undeclared::NotGiven(why)), None),
             },
-            Err(why) => (Err(why), applied),
+            Err(why) => (Err(why), None),
         };
         let synced = |r: &&crate::argo::ManagedResource| !r.hook && !r.requires_pruning;
         // What is out of sync may just not be there yet.
@@ -66,6 +66,8 @@ impl GitOps<'_> {
                 .map(|o| Tracked { key: o.key(), once_declared: None, kept_by: None })
                 .collect(),
             rules,
+            verdicts: app.resources.iter().filter_map(|r| Some((r.key.clone(), r.status.clone()?))).collect(),
+            notes,
         }
     }
 
@@ -79,19 +81,19 @@ impl GitOps<'_> {
         }
         let commit = |source: &Source| {
             if source.chart.is_some() {
-                return Err(Undeclared::Unavailable(format!(
+                return Err(Undeclared::NotGiven(format!(
                     "the chart of {} is not read here",
                     source.repo_url
                 )));
             }
             let Some(repo) = self.repositories.find(&source.repo_url) else {
-                return Err(Undeclared::Unavailable(format!(
+                return Err(Undeclared::NotGiven(format!(
                     "no repository is given for {}",
                     source.repo_url
                 )));
             };
             let text = source.target_revision.as_deref().unwrap_or("HEAD");
-            repositories::revision(repo, text, self.cluster.moment()).map(Some).map_err(Undeclared::Broken)
+            repositories::revision(repo, text, self.git_moment()).map(Some).map_err(Undeclared::Broken)
         };
         app.sources.iter().map(commit).collect()
     }
@@ -219,6 +221,29 @@ impl GitOps<'_> {
         let remembered = listed.filter_map(|r| super::history::remembered(self.cluster, &r.key, MANAGERS));
         let all: Vec<_> = remembered.collect();
         (!all.is_empty()).then_some(all)
+    }
+
+    /// What the Application says is not live yet, of which nothing but the name is known.
+    fn announced(&self, app: &Application, known: &[Arc<Object>]) -> Vec<DesiredObject> {
+        let waits = |r: &&crate::argo::ManagedResource| {
+            !r.hook
+                && !r.requires_pruning
+                && r.status.as_deref() == Some("OutOfSync")
+                && self.cluster.get(&r.key).is_none()
+                && self.cluster.versions(&r.key).is_empty()
+                && !known.iter().any(|o| o.key() == r.key)
+        };
+        let stub = |r: &crate::argo::ManagedResource| {
+            let group = if r.key.group.is_empty() { String::new() } else { format!("{}/", r.key.group) };
+            let mut value = serde_json::json!({"apiVersion": format!("{group}{}", r.version), "kind": &*r.key.kind,
+                "metadata": {"name": &*r.key.name}});
+            if !r.key.namespace.is_empty() {
+                value["metadata"]["namespace"] = (&*r.key.namespace).into();
+            }
+            let object = Object::new(drift_core::Doc::from_value(&value).ok()?).ok()?;
+            Some(DesiredObject { object: Arc::new(object), declared: None })
+        };
+        app.resources.iter().filter(waits).filter_map(stub).collect()
     }
 
     pub(super) fn application_state(&self, app: &Application) -> AppState {

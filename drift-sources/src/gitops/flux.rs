@@ -25,15 +25,18 @@ impl GitOps<'_> {
         let moment = self.cluster.moment();
         let desired =
             self.kustomization_head(app).and_then(|place| self.kustomization_at(app, &place, moment));
-        let wanted = |objects: &[Arc<Object>]| -> Vec<DesiredObject> {
-            objects.iter().map(|o| DesiredObject { object: Arc::clone(o), declared: None }).collect()
-        };
+        let plain = |o: &Arc<Object>| DesiredObject { object: Arc::clone(o), declared: None };
+        let (mut notes, mut tracked) = (Vec::new(), tracked.to_vec());
         let (desired, applied) = match desired {
-            Ok(objects) => (Ok(wanted(&objects)), self.kustomization_applied(app)),
+            Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.kustomization_applied(app)),
             // Without the repository, what was applied last is all that is known to be declared.
-            Err(Undeclared::Unavailable(why)) => match self.kustomization_remembered(app) {
-                Some(objects) => (Ok(wanted(&objects)), Some(vec![objects])),
-                None => (Err(Undeclared::Unavailable(why)), None),
+            Err(Undeclared::NotGiven(why)) => match self.kustomization_remembered(app) {
+                Some(objects) => {
+                    notes.push(format!("compared with what was applied last: {why}"));
+                    tracked.retain(|o| !app.inventory.contains(&o.key()));
+                    (Ok(objects.iter().map(plain).collect()), Some(vec![objects]))
+                }
+                None => (Err(Undeclared::NotGiven(why)), None),
             },
             Err(why) => (Err(why), None),
         };
@@ -49,6 +52,8 @@ impl GitOps<'_> {
             inventory: app.inventory.clone(),
             tracked: tracked.collect(),
             rules: app.rules.clone(),
+            verdicts: BTreeMap::new(),
+            notes,
         }
     }
 
@@ -71,12 +76,12 @@ impl GitOps<'_> {
         }
         let source = self.source_of(app)?;
         let artifact = source.artifact.as_ref();
-        let not_given = |url: &str| Undeclared::Unavailable(format!("no repository is given for {url}"));
+        let not_given = |url: &str| Undeclared::NotGiven(format!("no repository is given for {url}"));
         match source.kind {
             SourceKind::GitRepository => {
                 let repo = self.repositories.find(&source.url).ok_or_else(|| not_given(&source.url))?;
                 let Some(reference) = &source.git else { return Err(not_given(&source.url)) };
-                let commit = repositories::head(repo, reference, self.cluster.moment(), artifact);
+                let commit = repositories::head(repo, reference, self.git_moment(), artifact);
                 commit.map(|c| (source.url.clone(), c)).map_err(Undeclared::Broken)
             }
             // What an artifact was made of is known where it says so.
@@ -85,7 +90,7 @@ impl GitOps<'_> {
                     artifact.and_then(|a| Some((a.origin_source.clone()?, a.origin_revision.clone()?)));
                 let Some((url, revision)) = origin else {
                     let text = format!("what the artifact of {} holds is not known here", source.key);
-                    return Err(Undeclared::Unavailable(text));
+                    return Err(Undeclared::NotGiven(text));
                 };
                 self.place(&url, &revision).ok_or_else(|| not_given(&url))
             }

@@ -103,6 +103,8 @@ impl GitOps<'_> {
             inventory: inventory.clone(),
             tracked: tracked.collect(),
             rules,
+            verdicts: Default::default(),
+            notes: Vec::new(),
             app,
         }
     }

@@ -29,6 +29,8 @@ pub struct DeclaredCommit {
     pub message: String,
     /// When it was made.
     pub committed_at: Timestamp,
+    /// What it declares at the path; `None` where it took the field away.
+    pub value: Option<Value>,
 }
 
 /// Why it cannot be said which commit it was.
@@ -152,7 +154,7 @@ impl Walk<'_> {
                 Some(parent) => commit = parent,
                 // Never declared at all: no commit did it.
                 None if commit.parents.is_empty() && wanted.is_none() => return Ok(None),
-                None => return Ok(Some(self.declared(&commit))),
+                None => return Ok(Some(self.declared(&commit, wanted))),
             }
         }
         Err(HistoryError::TooMany(MAX_COMMITS))
@@ -173,13 +175,14 @@ impl Walk<'_> {
         value_at(object.root(), self.path).map(|n| n.to_value())
     }
 
-    fn declared(&self, commit: &Commit) -> DeclaredCommit {
+    fn declared(&self, commit: &Commit, value: Option<Value>) -> DeclaredCommit {
         DeclaredCommit {
             repository: self.url.to_owned(),
             id: commit.id.to_string(),
             author: format!("{} <{}>", commit.author.name, commit.author.email),
             message: commit.summary.clone(),
             committed_at: commit.committed_at,
+            value,
         }
     }
 }
@@ -198,8 +201,8 @@ pub(super) fn remembered(cluster: &Cluster, key: &ResourceKey, managers: &[&str]
         _ => versions,
     };
     let objects: Vec<&Arc<Object>> = versions.iter().filter_map(|v| v.object.as_ref()).collect();
-    let newest = objects.last()?;
-    if let Some(annotated) = annotated(newest, managers) {
+    // The newest annotation that the engine wrote itself: others take it over with what they write.
+    if let Some(annotated) = objects.iter().rev().find_map(|o| annotated(o, managers)) {
         return Some(annotated);
     }
     let entry = |o: &Object| {

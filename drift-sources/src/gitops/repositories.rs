@@ -1,7 +1,7 @@
 //! Git repositories by the URLs that engines know them by, and where they stood at a moment.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -92,11 +92,27 @@ impl Repositories {
     }
 }
 
+/// A moment as Git knows it, whose times are in whole seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment<'a> {
+    /// When; now, without it.
+    pub(super) time: Option<Timestamp>,
+    /// Texts by which engines had named commits by then: a commit of that very second was there if one of them did.
+    pub(super) named: &'a BTreeSet<String>,
+}
+
+impl Moment<'_> {
+    fn includes(self, made: Timestamp, id: &str) -> bool {
+        let Some(time) = self.time else { return true };
+        made.as_second() < time.as_second() || made <= time && self.named.contains(id)
+    }
+}
+
 /// What a reference pointed to at a moment; now, without one.
 pub(super) fn head(
     repo: &GitRepo,
     reference: &GitReference,
-    at: Option<Timestamp>,
+    at: Moment<'_>,
     seen: Option<&Artifact>,
 ) -> Result<Commit, String> {
     match reference {
@@ -120,7 +136,7 @@ pub(super) fn head(
 }
 
 /// What a revision of Argo CD means: `HEAD`, a branch, a tag, a range of versions or a commit.
-pub(super) fn revision(repo: &GitRepo, text: &str, at: Option<Timestamp>) -> Result<Commit, String> {
+pub(super) fn revision(repo: &GitRepo, text: &str, at: Moment<'_>) -> Result<Commit, String> {
     if text.is_empty() || text == "HEAD" {
         return head_of(repo, at);
     }
@@ -148,21 +164,22 @@ pub(super) fn revision(repo: &GitRepo, text: &str, at: Option<Timestamp>) -> Res
     if short { repo.resolve(text).map_err(|_| missing()) } else { Err(missing()) }
 }
 
-fn head_of(repo: &GitRepo, at: Option<Timestamp>) -> Result<Commit, String> {
+fn head_of(repo: &GitRepo, at: Moment<'_>) -> Result<Commit, String> {
     let tip = repo.resolve("HEAD").or_else(|_| repo.resolve("main")).or_else(|_| repo.resolve("master"));
     let tip = tip.map_err(|e| e.to_string())?;
     back(repo, tip, at).ok_or_else(|| "HEAD did not exist then".to_owned())
 }
 
-fn was_there(reference: &Reference, at: Option<Timestamp>) -> bool {
-    at.is_none_or(|at| reference.tagged_at.unwrap_or(reference.commit.committed_at) <= at)
+fn was_there(reference: &Reference, at: Moment<'_>) -> bool {
+    let made = reference.tagged_at.unwrap_or(reference.commit.committed_at);
+    at.includes(made, &reference.commit.id.to_string())
 }
 
-fn tags(repo: &GitRepo, at: Option<Timestamp>) -> Vec<Reference> {
+fn tags(repo: &GitRepo, at: Moment<'_>) -> Vec<Reference> {
     repo.references("refs/tags/").into_iter().filter(|t| was_there(t, at)).collect()
 }
 
-fn newest(repo: &GitRepo, range: &str, at: Option<Timestamp>) -> Result<Commit, String> {
+fn newest(repo: &GitRepo, range: &str, at: Moment<'_>) -> Result<Commit, String> {
     let parsed = Range::parse(range).ok_or_else(|| format!("`{range}` is no range of versions"))?;
     let version =
         |t: &Reference| Version::parse(t.name.strip_prefix("refs/tags/")?).filter(|v| parsed.holds(v));
@@ -172,11 +189,10 @@ fn newest(repo: &GitRepo, range: &str, at: Option<Timestamp>) -> Result<Commit, 
 }
 
 /// The newest commit on the way of first parents that was made by then.
-fn back(repo: &GitRepo, tip: Commit, at: Option<Timestamp>) -> Option<Commit> {
-    let Some(at) = at else { return Some(tip) };
+fn back(repo: &GitRepo, tip: Commit, at: Moment<'_>) -> Option<Commit> {
     let mut commit = tip;
     for _ in 0..MAX_BACK {
-        if commit.committed_at <= at {
+        if at.includes(commit.committed_at, &commit.id.to_string()) {
             return Some(commit);
         }
         commit = repo.commit(*commit.parents.first()?).ok()?;
@@ -188,7 +204,7 @@ fn back(repo: &GitRepo, tip: Commit, at: Option<Timestamp>) -> Option<Commit> {
 fn branch_at(
     repo: &GitRepo,
     branch: &str,
-    at: Option<Timestamp>,
+    at: Moment<'_>,
     seen: Option<&Artifact>,
 ) -> Result<Commit, String> {
     let name = format!("refs/heads/{branch}");
@@ -196,11 +212,13 @@ fn branch_at(
         repo.references(&name).into_iter().chain(repo.references(&format!("refs/remotes/origin/{branch}")));
     let tip = tips.find(|r| r.name.ends_with(&format!("/{branch}"))).map(|r| r.commit);
     let now = tip.as_ref().and_then(|t| back(repo, t.clone(), at));
-    let Some(at) = at else { return now.ok_or_else(|| format!("there is no branch `{branch}`")) };
+    if at.time.is_none() {
+        return now.ok_or_else(|| format!("there is no branch `{branch}`"));
+    }
     let lost: Vec<Reference> = repo.references("refs/lost/");
     let named = lost.iter().any(|r| r.name.contains(branch));
     let lost = lost.iter().filter(|r| !named || r.name.contains(branch));
-    let lost = lost.filter_map(|r| back(repo, r.commit.clone(), Some(at)));
+    let lost = lost.filter_map(|r| back(repo, r.commit.clone(), at));
     let newer = |c: &Commit| now.as_ref().is_none_or(|n| c.committed_at > n.committed_at);
     let candidate = lost.filter(newer).filter(|c| !is_superseded(c, seen)).max_by_key(|c| c.committed_at);
     candidate.or(now).ok_or_else(|| format!("there is no branch `{branch}`"))

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(clippy::print_stdout, reason = "the soaks say what they saw, and not all features have one")]
 
+#[cfg(feature = "audit")]
+mod audit;
 #[cfg(feature = "dump")]
 mod dump;
 #[cfg(feature = "git")]

@@ -68,6 +68,10 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Says how resources are doing, why, and since when.
     Health(HealthArgs),
+    /// Lists every Application, Kustomization, HelmRelease and Helm release: its engine's view beside ours.
+    Apps(AppsArgs),
+    /// Says which rules hide what, which are broken, and what other rules would hide.
+    Rules(RulesArgs),
     /// Says where each field of a resource has its value from: who, with what, when, through what, from which commit.
     Blame(BlameArgs),
     /// Lists fields that two writers overwrite in turn, and hand changes that an engine put back.
@@ -155,6 +159,102 @@ pub(crate) enum DataFormat {
     Yaml,
 }
 
+/// What engines declare, and where: the same for every command about it.
+#[derive(Args, Debug)]
+pub(crate) struct EstateArgs {
+    /// What is live: a dump (`kubectl get -o json`) or a tape; plain, gzip or zstd. The cluster without it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
+    pub(crate) live: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// How it was then: a time (RFC 3339) or a position (@N, from `drift timeline`); for tapes and stores.
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// Git repository or bundle, with the URL that the engines know it by in front: URL=REPO. Repeatable; a repository
+    /// without a URL stands for any.
+    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, help_heading = "What to look at")]
+    pub(crate) git: Vec<String>,
+
+    /// Folder of OpenAPI v3 documents of the cluster (*.json, *.json.gz); schemas of built-in kinds come along.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schemas: Option<PathBuf>,
+
+    /// File of own exceptions.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+impl EstateArgs {
+    /// Puts together what is asked for.
+    pub(crate) fn request(&self) -> crate::gitops::Request<'_> {
+        crate::gitops::Request {
+            live: self.live.as_deref(),
+            recorded: &self.recorded,
+            cluster: &self.cluster,
+            at: self.at,
+            git: &self.git,
+            audit: None,
+            schemas: self.schemas.as_deref(),
+            rules: self.rules.as_deref(),
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift apps                                          of the current cluster
+  drift apps --live shop.tape.gz --git https://git.example.com/shop.git=shop.bundle")]
+pub(crate) struct AppsArgs {
+    #[command(flatten)]
+    pub(crate) estate: EstateArgs,
+
+    /// How to print it; json and yaml are one AppsReport.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Lists the rules of engines and own exceptions, and what each hides.
+    List(RulesListArgs),
+    /// Says which rules are broken, expired, or hide nothing.
+    Check(RulesListArgs),
+    /// Says what a file of exceptions would hide.
+    Try(RulesTryArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RulesListArgs {
+    #[command(flatten)]
+    pub(crate) estate: EstateArgs,
+
+    /// How to print it; json and yaml are one RulesReport.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RulesTryArgs {
+    /// File of exceptions to try.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) list: RulesListArgs,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// Folder to put the demo's tape and manifests in, to try other commands on; nothing is kept without it.
@@ -200,6 +300,10 @@ pub(crate) struct DiffArgs {
     /// without a URL stands for any.
     #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "desired")]
     pub(crate) git: Vec<String>,
+
+    /// File of own exceptions: selector, paths, reason, owner, expiry.
+    #[arg(long, value_name = "FILE", conflicts_with = "desired")]
+    pub(crate) rules: Option<PathBuf>,
 
     /// What is live: a dump (`kubectl get -o json`) or a tape; plain, gzip or zstd. The cluster without it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]

@@ -47,6 +47,7 @@ async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fa
         git: &args.git,
         audit: args.audit.as_deref(),
         schemas: args.schemas.as_deref(),
+        rules: args.rules.as_deref(),
     };
     let namespace = args.scope.namespace.as_deref();
     let found = gitops::compare(request, |r| namespace.is_none_or(|n| *r.key.namespace == *n)).await?;
@@ -64,7 +65,10 @@ async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fa
 }
 
 fn render(report: &DriftReport, args: &DiffArgs, screen: Screen) -> String {
-    let shown = Shown { managed: args.show_managed, explain: args.explain };
+    // A program can leave out what it does not want; what engines' rules hide is a part of the answer.
+    let data = matches!(args.output, DiffFormat::Json | DiffFormat::Yaml);
+    let managed = args.show_managed || data && args.desired.is_empty();
+    let shown = Shown { managed, explain: args.explain };
     match args.output {
         DiffFormat::Json => report::json(report, shown),
         DiffFormat::Yaml => report::yaml(report, shown),

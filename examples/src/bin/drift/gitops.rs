@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use drift_core::drift::{CommitRef, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps};
+use drift_core::rules::{Rule, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
@@ -12,6 +13,7 @@ use drift_sources::gitops::{Cluster, GitOps, HistoryError, Repositories, Version
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{Program, RenderOptions, Renderer};
 use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
+use jiff::Timestamp;
 
 use crate::args::{ClusterArgs, RecordedArgs};
 use crate::failure::Failure;
@@ -20,6 +22,7 @@ use crate::inputs::live::{Input, Live, LiveFrom, Wanted, is_tape};
 use crate::inputs::schemas;
 use crate::moment::Moment;
 use crate::recorded::Recorded;
+use crate::rules;
 use crate::users;
 
 /// Where to look for apps and for what they declare.
@@ -39,6 +42,8 @@ pub(crate) struct Request<'a> {
     pub(crate) audit: Option<&'a Path>,
     /// Folder of OpenAPI documents.
     pub(crate) schemas: Option<&'a Path>,
+    /// File of own exceptions.
+    pub(crate) rules: Option<&'a Path>,
 }
 
 /// All that is at hand.
@@ -52,6 +57,8 @@ pub(crate) struct Estate {
     pub(crate) renderer: Renderer,
     /// Schemas of the kinds.
     pub(crate) schemas: SchemaSet,
+    /// Own exceptions.
+    pub(crate) exceptions: RuleSet,
     /// What could not be read.
     pub(crate) notes: Notes,
 }
@@ -65,7 +72,11 @@ impl Estate {
         let renderer = Renderer::new(RenderOptions::in_folders(folders()));
         let live = cluster.live().iter().map(|o| &**o);
         let schemas = schemas::gather(request.schemas, std::iter::empty(), live, &mut notes)?;
-        Ok(Self { cluster, repositories, renderer, schemas, notes })
+        let exceptions = request.rules.map(rules::read).transpose()?.unwrap_or_default();
+        // What has expired is judged by the moment that is looked at.
+        let now = cluster.moment().unwrap_or_else(Timestamp::now);
+        let exceptions = exceptions.at(now);
+        Ok(Self { cluster, repositories, renderer, schemas, exceptions, notes })
     }
 
     /// Finds the apps.
@@ -75,15 +86,28 @@ impl Estate {
 
     /// Compares what the apps declare with what is live.
     pub(crate) fn compare(&self, gitops: &GitOps<'_>) -> DriftReport {
+        self.compare_with_rules(gitops).0
+    }
+
+    /// Compares what the apps declare with what is live, and returns the rules that were asked, by app.
+    pub(crate) fn compare_with_rules(&self, gitops: &GitOps<'_>) -> (DriftReport, Vec<(Option<String>, Rule)>) {
         let live = LiveIndex::new(self.cluster.live());
-        let declarations = gitops.declarations(&live, &self.schemas);
+        let mut declarations = gitops.declarations(&live, &self.schemas);
+        let mut stated: Vec<(Option<String>, Rule)> = Vec::new();
+        for declaration in &mut declarations {
+            let app = declaration.app.to_string();
+            let of_app = declaration.rules.rules.iter().filter(|r| rules::is_stated(r)).cloned();
+            stated.extend(of_app.map(|r| (Some(app.clone()), r)));
+            declaration.rules.append(self.exceptions.clone());
+        }
+        stated.extend(self.exceptions.rules.iter().cloned().map(|r| (None, r)));
         let mut report = compare_apps(&declarations, &live, &self.schemas, &JqSandbox::default());
         if gitops.apps().is_empty() {
             report.notes.push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
         }
         report.notes.extend(gitops.notes().iter().cloned());
         self.commits(gitops, &mut report);
-        report
+        (report, stated)
     }
 
     /// Names the commit behind every change that waits for the cluster.
@@ -149,7 +173,7 @@ pub(crate) async fn compare(
     };
     report.resources.retain(keep);
     if let Some(audit) = request.audit {
-        let log = users::read(audit, None, &mut estate.notes)?;
+        let log = users::read_until(audit, None, estate.cluster.moment(), &mut estate.notes)?;
         users::attribute(&mut report, estate.cluster.live(), &log);
     }
     report.notes.extend(estate.notes.texts().iter().cloned());
@@ -158,7 +182,7 @@ pub(crate) async fn compare(
 }
 
 /// Folders in which kustomize and helm are looked for.
-fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> Vec<PathBuf> {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     assets.into_iter().chain(std::env::split_paths(&path)).collect()
@@ -172,7 +196,7 @@ fn split(text: &str) -> (&str, &str) {
     }
 }
 
-fn repositories(places: &[String]) -> Result<Repositories, Failure> {
+pub(crate) fn repositories(places: &[String]) -> Result<Repositories, Failure> {
     let mut repositories = Repositories::default();
     for text in places {
         let (url, place) = split(text);
@@ -194,7 +218,7 @@ async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Fa
         // Read as it is: a release of Helm and variables in Secrets are of no use hashed, and none of them is kept.
         if is_tape(input.path()) {
             let name = input.name().into_owned();
-            return tape_cluster(&name, input.path(), time, notes);
+            return Ok(settle(tape_versions(&name, input.path(), time, notes)?, time));
         }
         let live = Live::read(LiveFrom::File(input.path()), request.at, &Wanted::default()).await?;
         notes.append(live.notes);
@@ -212,12 +236,13 @@ async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Fa
     Ok(Cluster::now(live.objects))
 }
 
-fn tape_cluster(
+/// Reads a tape as it is, up to a time.
+pub(crate) fn tape_versions(
     name: &str,
     path: &Path,
     at: Option<jiff::Timestamp>,
     notes: &mut Notes,
-) -> Result<Cluster, Failure> {
+) -> Result<BTreeMap<ResourceKey, Vec<Version>>, Failure> {
     let failed = |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
     let reader = TapeReader::open(path, TapeOptions::default()).map_err(|e| failed(&e))?;
     let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
@@ -242,11 +267,11 @@ fn tape_cluster(
         };
         versions.entry(key).or_default().push(Version { at: line.at, object });
     }
-    Ok(settle(versions, at))
+    Ok(versions)
 }
 
 /// What is live is the newest version of everything that is not gone.
-fn settle(mut versions: BTreeMap<ResourceKey, Vec<Version>>, at: Option<jiff::Timestamp>) -> Cluster {
+pub(crate) fn settle(mut versions: BTreeMap<ResourceKey, Vec<Version>>, at: Option<jiff::Timestamp>) -> Cluster {
     versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
     let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
     Cluster::at(live, versions, at)

@@ -3,6 +3,7 @@
 //! The reference application of the library: reading arguments, opening what they name, printing what comes out. All
 //! judgement is in `drift-core`.
 
+mod apps;
 mod args;
 mod blame;
 mod check;
@@ -28,6 +29,7 @@ mod output;
 mod progress;
 mod record;
 mod recorded;
+mod rules;
 mod selector;
 mod show;
 mod stop;
@@ -87,6 +89,8 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
     match command {
         Command::Demo(_) => Err(Failure::new("the demo does not show itself")),
         Command::Diff(args) => diff::run(args, screen).await,
+        Command::Apps(args) => apps::run(args).await,
+        Command::Rules(args) => rules::run(args).await,
         Command::Record(args) => record::run(args).await,
         Command::Watch(args) => watch::run(args, screen).await,
         Command::Timeline(args) => timeline::run(args, screen).await,

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use drift_core::drift::{DriftChange, DriftReport, Op, Status};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Object, ResourceKey};
-use drift_sources::audit::{AuditIndex, AuditOptions, AuditReader, Change, LiveValue};
+use drift_sources::audit::{AuditEntry, AuditIndex, AuditOptions, AuditReader, Change, LiveValue};
+
+use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::inputs::Notes;
@@ -27,11 +29,22 @@ const TOLD: usize = 3;
 
 /// Reads an audit log. Secrets in it are hashed as those of the live objects are, or with a key that is not kept.
 pub(crate) fn read(path: &Path, redactor: Option<Redactor>, notes: &mut Notes) -> Result<UserLog, Failure> {
+    read_until(path, redactor, None, notes)
+}
+
+/// Reads what an audit log holds up to a time: later requests did not make what was there then.
+pub(crate) fn read_until(
+    path: &Path,
+    redactor: Option<Redactor>,
+    until: Option<Timestamp>,
+    notes: &mut Notes,
+) -> Result<UserLog, Failure> {
     let input = Input::open(path)?;
     let redactor = redactor.unwrap_or_else(|| Redactor::new(RedactOptions::new([0; 32])));
     let log = AuditReader::open(input.path(), redactor.clone(), AuditOptions::default())
         .map_err(|e| Failure::new(format!("cannot read the audit log `{}`", input.name())).because(&e))?;
-    let index = AuditIndex::new(log);
+    let later = |e: &AuditEntry| until.is_some_and(|u| e.at > u);
+    let index = AuditIndex::new(log.filter(|e| !e.as_ref().is_ok_and(later)));
     let damages = index.damages();
     for damage in damages.iter().take(TOLD) {
         notes.miss(format!("gap: {} {damage}", input.name()));
