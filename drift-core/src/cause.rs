@@ -15,8 +15,12 @@ mod history;
 mod proof;
 mod rank;
 mod root;
+#[cfg(test)]
+mod scenario;
 mod symptom;
 mod table;
+#[cfg(test)]
+mod tests;
 mod way;
 
 use std::cell::RefCell;

@@ -35,7 +35,15 @@ pub(super) fn effect(
         (Place::Behind, Class::ConfigData | Class::SecretData) => 1.0,
         (Place::Own, Class::Replicas | Class::ScaledToZero | Class::Rollout) => 1.0,
         (Place::Own, _) => own(case, fault, change, class, field),
+        (Place::Rival, _) if fault.kind == FaultKind::Preempted => preemptor(case, fault, change),
         (Place::Rival, _) => rival(change, field),
+        // Rules that decide about everything are blamed where the text names them.
+        (Place::Ruler, Class::Quota | Class::WebhookConfig | Class::AdmissionPolicy | Class::LimitRangeSpec)
+            if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
+                && !super::way::names(&fault.message, &change.key.name) =>
+        {
+            0.4
+        }
         _ => 1.0,
     }
 }
@@ -82,7 +90,7 @@ fn config(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, fi
     // A running container keeps the variables that it started with.
     let is_live = read.iter().any(|u| u.is_live);
     let came_late = fault.started.as_ref().is_some_and(|s| s.is_before(&change.mark));
-    let late = if came_late && !is_live { 0.5 } else { 1.0 };
+    let late = if came_late && !is_live { 0.3 } else { 1.0 };
     asked * late
 }
 
@@ -127,6 +135,32 @@ fn maker(case: &Case<'_>, fault: &Fault, workload: &ResourceKey) -> Option<Resou
         Some(0) | None if fault.on == *workload => None,
         Some(0) | None => Some(fault.on.clone()),
         Some(i) => Some(owners[i - 1].clone()),
+    }
+}
+
+/// Only pods of a higher priority push others out; the Event names theirs by its uid.
+fn preemptor(case: &Case<'_>, fault: &Fault, change: &Change) -> f64 {
+    let class_value = |name: &str| {
+        let key = ResourceKey::new("scheduling.k8s.io", "PriorityClass", "", name);
+        case.history.last(&key).and_then(|c| c.root().get("value").and_then(crate::object::Node::as_i64))
+    };
+    let priority = |o: &crate::object::Object| {
+        let (_, spec) = pod_spec(o)?;
+        let set = spec.get("priority").and_then(crate::object::Node::as_i64);
+        set.or_else(|| spec.str_at(&["priorityClassName"]).map(|n| class_value(n).unwrap_or(1)))
+    };
+    let mine = case.history.last(&fault.on).and_then(|o| priority(o)).unwrap_or(0);
+    let theirs = change.after.as_deref().and_then(priority).unwrap_or(0);
+    if theirs <= mine {
+        return 0.0;
+    }
+    let named = case.history.of_kind("", "Pod").find(|k| {
+        case.history.last(k).and_then(|o| o.uid()).is_some_and(|uid| fault.message.contains(uid.as_str()))
+    });
+    match named {
+        Some(pod) if *pod == change.key || case.owners_of(pod).contains(&change.key) => 1.0,
+        Some(_) => 0.3,
+        None => 0.8,
     }
 }
 

@@ -137,6 +137,12 @@ impl FaultKind {
                 | Self::NotReady
                 | Self::LivenessKill
                 | Self::OutOfMemory
+                | Self::Unschedulable
+                | Self::Refused
+                | Self::Webhook
+                | Self::PodSecurity
+                | Self::LimitRange
+                | Self::NoIdentity
         )
     }
 

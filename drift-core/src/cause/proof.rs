@@ -82,7 +82,7 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &
         (F::OverQuota, _) => admit::quota(case, fault, change, class),
         (F::PodSecurity, C::NamespaceAdmission) => admit::pod_security(fault, change),
         (F::LimitRange, C::LimitRangeSpec) => admit::limit_range(fault, change),
-        (F::Webhook | F::Refused, C::WebhookConfig | C::AdmissionPolicy) => admit::webhook(fault, change),
+        (F::Webhook | F::Refused, C::WebhookConfig | C::AdmissionPolicy) => admit::webhook(case, fault, change),
         (F::NoIdentity, C::Identity | C::PodIdentity) => identity(case, fault, change),
         (F::NoEndpoints, C::ServiceSelector) => selector(case, fault, change),
         (F::NoEndpoints, C::PodLabels | C::ScaledToZero | C::OtherTemplate) => backing(case, fault, change, class),

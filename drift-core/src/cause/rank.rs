@@ -229,7 +229,9 @@ fn score(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>,
         score *= table::REFUTED;
         notes.push(format!("counterfactual fails: {}", proof.text));
     }
-    if proof.verdict != Verdict::Holds
+    // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
+    let may_clear = proof.verdict != Verdict::Holds || (fault.kind == FaultKind::Unschedulable && reached.place == Place::Own);
+    if may_clear
         && let Some(note) = cleared(case, fault, reached, change, class)
     {
         score *= table::CLEARED;

@@ -290,19 +290,24 @@ fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Fiel
     }
     let start = &own[0];
     let Some(object) = case.history.last(&start.key) else { return };
-    let managed = ManagedFields::of(object);
-    let mut names: BTreeSet<String> = managed
-        .entries()
-        .iter()
-        .filter(|e| &*e.subresource == "status" || e.manager.contains("operator") || e.manager.contains("controller"))
-        .map(|e| e.manager.to_string())
-        .collect();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for version in case.history.versions(&start.key).iter().filter_map(|v| v.object.as_ref()) {
+        let writes_status =
+            |m: &str, sub: &str| sub == "status" || m.contains("operator") || m.contains("controller");
+        let managed = ManagedFields::of(version);
+        let entries = managed.entries().iter().filter(|e| writes_status(&e.manager, &e.subresource));
+        names.extend(entries.map(|e| e.manager.to_string()));
+    }
     for finalizer in object.root().at(&["metadata", "finalizers"]).into_iter().flat_map(Node::children) {
         names.extend(finalizer.as_str().and_then(|f| f.split(['/', '.']).next()).map(str::to_owned));
     }
+    let group: Vec<&str> = start.key.group.split('.').filter(|g| g.len() > 4 && *g != "operator").collect();
+    let is_its_operator = |k: &ResourceKey| {
+        ["operator", "controller", "manager"].iter().any(|w| k.name.contains(w)) && group.iter().any(|g| k.name.contains(g))
+    };
     let fits = |k: &&ResourceKey| {
         matches!((&*k.group, &*k.kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet"))
-            && names.iter().any(|n| n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name)))
+            && (is_its_operator(k) || names.iter().any(|n| n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name))))
     };
     let keys: Vec<_> = case.history.keys().filter(fits).cloned().collect();
     for key in keys {

@@ -145,14 +145,16 @@ fn has_started(pod: &Object) -> bool {
     })
 }
 
-/// Returns when what fails was started: when the pod was first seen, or when its containers were last started anew before.
+/// Returns when what fails was started: by what its containers say of their end, or when the pod was first seen.
 fn started(versions: &[Version], start: usize) -> Option<Mark> {
-    let restarts = |v: &Version| -> i64 {
-        let object = v.object.as_ref().or(v.last.as_ref());
-        object.map_or(0, |o| statuses(o).filter_map(|c| c.get("restartCount").and_then(Node::as_i64)).sum())
+    let object = versions.get(start).and_then(|v| v.object.as_ref().or(v.last.as_ref()))?;
+    let ends = statuses(object).flat_map(|c| ["state", "lastState"].map(|s| c.at(&[s, "terminated"])));
+    let begun = ends.flatten().filter_map(|t| t.str_at(&["startedAt"])?.parse::<Timestamp>().ok()).max();
+    let first = match begun {
+        // Whole seconds: the version that was seen in that second or next.
+        Some(begun) => versions.iter().find(|v| v.at.time.as_second() >= begun.as_second()),
+        None => versions.first(),
     };
-    let at_fault = restarts(versions.get(start)?);
-    let first = versions.iter().find(|v| restarts(v) >= at_fault);
     first.map(Version::mark)
 }
 

@@ -150,7 +150,7 @@ pub(super) fn limit_range(fault: &Fault, change: &Change) -> Proof {
     Proof::undecided()
 }
 
-pub(super) fn webhook(fault: &Fault, change: &Change) -> Proof {
+pub(super) fn webhook(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     let hooks = |o: Option<&Object>| -> Vec<String> {
         let list = o.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
         list.filter_map(|h| h.str_at(&["name"]).map(str::to_owned)).collect()
@@ -162,7 +162,10 @@ pub(super) fn webhook(fault: &Fault, change: &Change) -> Proof {
         return Proof::new(Verdict::Fails, "another one refuses");
     }
     if change.op == Op::Create {
-        return Proof::new(Verdict::Holds, "what refuses came with it");
+        // A webhook that was answered after it came, and is not any more, lost its backend.
+        let was_answered = fault.message.contains("failed calling webhook")
+            && case.graph.ever_from(&change.key).iter().any(|e| case.history.at(e.to, &change.mark).is_some());
+        return if was_answered { Proof::undecided() } else { Proof::new(Verdict::Holds, "what refuses came with it") };
     }
     Proof::undecided()
 }

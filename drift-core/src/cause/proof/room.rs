@@ -180,7 +180,8 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
     let is = fits(spec, &now);
     match class {
         Class::NodeCordon | Class::NodeTaint | Class::NodeLabels | Class::NodeStatus => {
-            let before = rooms(case, at, Some((&change.key, change.before.as_deref())));
+            let undone = undone(case, change, at);
+            let before = rooms(case, at, Some((&change.key, undone.as_ref())));
             let was = fits(spec, &before);
             Proof::new(Verdict::of(was > 0, is > 0), format!("without it the pod fits on {was} nodes, with it on {is}"))
         }
@@ -189,6 +190,17 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
         _ if &*change.key.kind == "LimitRange" => Proof::undecided(),
         _ => template(case, fault, change, is, &now),
     }
+}
+
+/// Returns the node as it is at a time with one change undone, whatever was changed later.
+fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
+    let before = || change.before.as_deref().cloned();
+    let Some(now) = case.history.at(&change.key, at) else { return before() };
+    let ty = case.schemas.kind(now.group(), now.version(), now.kind()).map(|k| k.root());
+    let fields = change.fields.iter().filter(|f| !f.path.starts_with_fields(&["status"]));
+    let diff: crate::diff::Diff = fields.cloned().collect();
+    let patched = diff.invert().patch(now.doc(), ty).ok().and_then(|doc| Object::new(doc).ok());
+    if change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])) { before() } else { patched.or_else(before) }
 }
 
 /// Would pods of the template before the change fit somewhere?
