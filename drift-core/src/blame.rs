@@ -9,7 +9,7 @@
 //! caller to join by [`FieldBlame::version`].
 
 mod claim;
-mod commit;
+mod declares;
 mod leaves;
 mod operation;
 mod version;
@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use claim::Claim;
-pub use commit::{Declared, DeclaredAt, commit_of};
+pub use declares::declares;
 pub(crate) use leaves::{type_at, units};
 pub use operation::{Applications, Initiator};
 pub use version::Version;

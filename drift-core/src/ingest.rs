@@ -276,7 +276,7 @@ impl Ingest {
     }
 
     fn checkpoint(&mut self, cursor: Cursor) -> Option<Append> {
-        if !std::mem::take(&mut self.state.dirty) {
+        if self.state.cursor.as_ref() == Some(&cursor) || !std::mem::take(&mut self.state.dirty) {
             return None;
         }
         let origin = Origin { source: Arc::clone(&self.source), cursor: Some(cursor), ..Origin::default() };

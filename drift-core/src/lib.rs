@@ -5,11 +5,15 @@
 
 pub mod blame;
 mod diff;
+pub mod cause;
+pub mod checks;
 pub mod drift;
 mod event;
 pub mod fights;
 mod finding;
+pub mod graph;
 pub mod health;
+pub mod impact;
 pub mod ingest;
 mod key;
 mod object;

@@ -10,6 +10,7 @@
 mod agree;
 mod entry;
 mod index;
+mod kinds;
 mod reader;
 mod source;
 mod told;
@@ -18,3 +19,5 @@ pub use entry::{AuditEntry, AuditTarget, AuditVerb};
 pub use index::{AuditIndex, Change, Join, JoinBasis, LiveValue};
 pub use reader::{AuditDamage, AuditError, AuditOptions, AuditReader};
 pub use source::AuditSource;
+#[cfg(feature = "receiver")]
+pub use source::posts;

@@ -15,7 +15,8 @@ fn read(data: &[u8]) -> Vec<Result<TapeLine, TapeDamage>> {
 fuzz_target!(|data: &[u8]| {
     let _ = TapeReader::is_tape(data);
     let items = read(data);
-    let numbers: Vec<u64> = items.iter().map(|i| i.as_ref().map_or_else(|d| d.number, |l| l.number)).collect();
+    let numbers: Vec<u64> =
+        items.iter().map(|i| i.as_ref().map_or_else(|d| d.number, |l| l.number)).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b));
     let is_packed = data.starts_with(&[0x1f, 0x8b]) || data.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
     if is_packed {

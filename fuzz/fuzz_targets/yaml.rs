@@ -6,7 +6,14 @@ use drift_sources::yaml::{self, Positions};
 use libfuzzer_sys::fuzz_target;
 
 /// Every value has a place of its own, within the lines of the text.
-fn visit(root: Node<'_>, node: Node<'_>, path: &FieldPath, positions: &Positions, lines: u32, budget: &mut u32) {
+fn visit(
+    root: Node<'_>,
+    node: Node<'_>,
+    path: &FieldPath,
+    positions: &Positions,
+    lines: u32,
+    budget: &mut u32,
+) {
     if *budget == 0 {
         return;
     }

@@ -12,6 +12,9 @@ use crate::object::{Node, Object};
 /// Argo CD writes its times in whole seconds.
 const SLACK: SignedDuration = SignedDuration::from_secs(1);
 
+/// Watches of different resources tell out of order by milliseconds.
+const SKEW: SignedDuration = SignedDuration::from_millis(50);
+
 /// Who started an operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Initiator {
@@ -60,7 +63,7 @@ impl Applications {
     /// Tells whether an Application has a resource among its own, at a time or soon after.
     fn lists(&self, app: &ResourceKey, resource: &ResourceKey, at: Timestamp) -> bool {
         let later = at + SignedDuration::from_secs(10);
-        let near = self.versions(app).iter().filter(|v| v.at <= later).next_back();
+        let near = self.versions(app).iter().rfind(|v| v.at <= later);
         let resources = near.and_then(|v| v.object.as_ref()).map(|o| {
             let list = o.root().at(&["status", "resources"]);
             list.into_iter().flat_map(Node::children).any(|r| is(r, resource))
@@ -71,23 +74,32 @@ impl Applications {
     /// Tells who started the operation in which an Application wrote at a time; `None` where nothing says.
     pub fn initiator(&self, app: &ResourceKey, at: Timestamp) -> Option<Initiator> {
         let states = self.versions(app).iter().filter_map(|v| Some((v.at, v.object.as_deref()?)));
-        let mut running = None;
+        let mut operations: BTreeMap<Timestamp, Operation<'_>> = BTreeMap::new();
         for (seen, object) in states.clone() {
-            let Some(operation) = object.root().at(&["status", "operationState"]) else { continue };
-            let Some(started) = time(operation, "startedAt").filter(|s| *s <= at + SLACK) else { continue };
-            let is_over = time(operation, "finishedAt").is_some_and(|f| f + SLACK < at);
-            if is_over {
-                continue;
-            }
-            // What ran when it wrote: the first operation that had begun and not ended; a later one replaces it
-            // only if it was seen to run before the write.
-            if running.is_none() || seen <= at {
-                running = Some((started, operation.at(&["operation", "initiatedBy"])));
-            }
+            let Some(state) = object.root().at(&["status", "operationState"]) else { continue };
+            let Some(started) = time(state, "startedAt") else { continue };
+            let operation = operations.entry(started).or_insert(Operation { seen, finished: None, by: None });
+            operation.finished = time(state, "finishedAt");
+            operation.by = state.at(&["operation", "initiatedBy"]);
         }
-        let by = running.and_then(|(_, by)| by);
-        by.and_then(initiator).or_else(|| states.last().and_then(|(_, object)| deployed_by(object, at)))
+        let ran = |started: Timestamp, o: &Operation<'_>| {
+            started <= at + SLACK && o.finished.is_none_or(|f| at <= f + SLACK)
+        };
+        let mut running = operations.iter().filter(|(started, o)| ran(**started, o)).map(|(_, o)| o);
+        // Whole seconds overlap: of several the last one that was seen to run before it wrote.
+        let first = running.clone().next();
+        let operation = running.rfind(|o| o.seen <= at + SKEW).or(first);
+        let by = operation.and_then(|o| o.by).and_then(initiator);
+        by.or_else(|| states.clone().next_back().and_then(|(_, object)| deployed_by(object, at)))
     }
+}
+
+/// An operation as it was last seen.
+struct Operation<'a> {
+    /// When it was first seen.
+    seen: Timestamp,
+    finished: Option<Timestamp>,
+    by: Option<Node<'a>>,
 }
 
 fn is(entry: Node<'_>, key: &ResourceKey) -> bool {

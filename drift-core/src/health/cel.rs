@@ -61,9 +61,9 @@ impl Predicate {
 
 /// Tells whether a name is neither given nor bound by a macro.
 fn unknown(name: &str, compact: &str) -> bool {
-    let bound = |m: &&str| compact.contains(&format!("{m}({name},"));
+    let bound = |m: &str| compact.contains(&format!("{m}({name},"));
     !["object", "now"].contains(&name)
-        && !["all", "exists", "exists_one", "map", "filter"].iter().any(|m| bound(&m))
+        && !["all", "exists", "exists_one", "map", "filter"].iter().any(|m| bound(m))
 }
 
 fn is_bounded(node: Node<'_>, seen: &mut usize) -> bool {

@@ -21,7 +21,7 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<Verdict>
     if let Some(verdict) = halted(subject) {
         return Some(verdict);
     }
-    if subject.lags() && !options.ignores_generation {
+    if subject.lags() && !options.ignores_generation && !condition::is_newer(subject) {
         return Some(Verdict::progressing(
             "NotObserved",
             "the newest spec has not been seen by its controller yet",

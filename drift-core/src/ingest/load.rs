@@ -10,6 +10,9 @@ use crate::stream::{Position, Revision, StreamId};
 
 /// Events of a source's own stream that are read for gaps and relists it may tell again.
 const MAX_OWN: u64 = 100_000;
+/// Events before a checkpoint that are read too: another watch of the same source may have been ahead of the one that
+/// recorded it.
+const AHEAD: u64 = 4096;
 
 impl Ingest {
     /// Makes an ingest that goes on where a store stands.
@@ -26,7 +29,8 @@ impl Ingest {
             ingest.learn_end(store, &stream, &head).await?;
         }
         let checkpoint = ingest.learn_own(store).await?;
-        let mut events = store.read_all(checkpoint.unwrap_or(Position::START));
+        let from = checkpoint.map_or(0, |c| c.get().saturating_sub(AHEAD));
+        let mut events = store.read_all(Position::new(from));
         while let Some(event) = events.next().await {
             let event = event?;
             if event.origin.source == ingest.source && matches!(event.body, EventBody::Happened(_)) {

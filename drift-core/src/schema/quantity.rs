@@ -387,7 +387,11 @@ mod tests {
         fn any_text_is_read_or_refused_and_reads_back(text in "[+-]?[0-9]{0,45}(\\.[0-9]{0,45})?(Ki|Mi|Ei|E|n|m|e-?[0-9]{1,4}|)") {
             if let Ok(q) = text.parse::<Quantity>() {
                 let _ = q.ceil_milli();
-                prop_assert_eq!(parse(&q.to_string()), q);
+                let again = parse(&q.to_string());
+                // Above 2⁶³-1 the API server keeps a short text exact and caps a long one; the canonical text of an
+                // exact one can be long.
+                let capped = q.nanos.unsigned_abs() > CAP && again.nanos.unsigned_abs() == CAP;
+                prop_assert!(again == q || capped, "{again:?} {q:?}");
             }
         }
 

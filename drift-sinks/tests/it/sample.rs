@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use drift_core::{
-    Actor, Append, Doc, Event, EventBody, ExpectedRevision, NewEvent, Object, Origin, ResourceKey, StreamId,
-    Uid,
+    Actor, Append, Cursor, Doc, Event, EventBody, ExpectedRevision, NewEvent, Object, Origin, ResourceKey,
+    StreamId, Uid,
 };
 use drift_sinks::store::embedded::EmbeddedOptions;
 use serde_json::json;
@@ -50,6 +50,21 @@ pub(crate) fn event(name: &str, version: u64) -> NewEvent {
 /// A batch of one event to one stream.
 pub(crate) fn one(name: &str, version: u64) -> Vec<Append> {
     vec![Append { stream: stream(name), expected: ExpectedRevision::Any, events: vec![event(name, version)] }]
+}
+
+/// A batch of one event that does not pack well.
+pub(crate) fn noisy(name: &str, version: u64) -> Vec<Append> {
+    let mut batch = one(name, version);
+    let mut n = version.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut noise = String::new();
+    for _ in 0..16 {
+        n ^= n << 13;
+        n ^= n >> 7;
+        n ^= n << 17;
+        noise += &format!("{n:016x}");
+    }
+    batch[0].events[0].origin.cursor = Some(Cursor::new(noise));
+    batch
 }
 
 /// Options that make many small segments and forget what they can.

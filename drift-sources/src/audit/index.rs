@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use drift_core::schema::SchemaSet;
 use drift_core::{Actor, FieldPath, Node, ResourceKey, ResourceVersion, Uid};
 use jiff::{SignedDuration, Timestamp};
 
 use super::agree::{agrees, leaves_nothing};
 use super::entry::{AuditEntry, AuditVerb};
+use super::kinds::Kinds;
 use super::reader::AuditDamage;
 use super::told::{Told, asked, told};
 
@@ -72,12 +72,15 @@ pub struct Join<'a> {
     pub basis: JoinBasis,
 }
 
+/// Group, namespace, name.
+type Name = (Arc<str>, Arc<str>, Arc<str>);
+
 /// The carried-out requests of an audit log by what they were about.
 #[derive(Clone, Debug, Default)]
 pub struct AuditIndex {
     /// In order of time.
     entries: Vec<AuditEntry>,
-    by_name: HashMap<(Arc<str>, Arc<str>, Arc<str>), Vec<usize>>,
+    by_name: HashMap<Name, Vec<usize>>,
     /// Deletions of whole lists.
     collections: Vec<usize>,
     damages: Vec<AuditDamage>,
@@ -94,8 +97,10 @@ impl AuditIndex {
                 Err(damage) => index.damages.push(damage),
             }
         }
-        index.entries.sort_by(|a, b| (a.at, a.line).cmp(&(b.at, b.line)));
-        index.name_kinds();
+        index.entries.sort_by_key(|e| (e.at, e.line));
+        let mut kinds = Kinds::default();
+        index.entries.iter().for_each(|e| kinds.learn(&e.target));
+        index.entries.iter_mut().for_each(|e| kinds.name(&mut e.target));
         for (i, entry) in index.entries.iter().enumerate() {
             let target = &entry.target;
             if entry.verb == AuditVerb::DeleteCollection {
@@ -107,26 +112,6 @@ impl AuditIndex {
             }
         }
         index
-    }
-
-    /// Gives each entry its kind from others of the same resource, or from the built-in kinds.
-    fn name_kinds(&mut self) {
-        let mut kinds: BTreeMap<(Arc<str>, Arc<str>), Option<Arc<str>>> = BTreeMap::new();
-        for target in self.entries.iter().map(|e| &e.target) {
-            let resource = (Arc::clone(&target.group), Arc::clone(&target.resource));
-            let known = kinds.entry(resource).or_default();
-            if known.is_none() {
-                known.clone_from(&target.kind);
-            }
-        }
-        let bundled = SchemaSet::bundled();
-        for ((group, resource), kind) in kinds.iter_mut().filter(|(_, kind)| kind.is_none()) {
-            *kind = bundled.resource(group, resource).map(|k| k.kind().into());
-        }
-        for target in self.entries.iter_mut().map(|e| &mut e.target).filter(|t| t.kind.is_none()) {
-            let resource = (Arc::clone(&target.group), Arc::clone(&target.resource));
-            target.kind = kinds.get(&resource).cloned().flatten();
-        }
     }
 
     /// Returns the requests in order of time.

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::entry::AuditEntry;
+use super::kinds::Kinds;
 use super::reader::{AuditDamage, AuditOptions, AuditReader};
 
 /// Observes an audit log: each write is an [`Occurrence`] about its resource, each part that cannot be read a gap.
@@ -60,6 +61,7 @@ impl Source for AuditSource {
                 cut: None,
                 told: 0,
                 is_done: false,
+                kinds: Kinds::default(),
             })
             .flatten()
             .boxed(),
@@ -81,6 +83,7 @@ struct Telling<'a> {
     /// Line of the entry told last.
     told: u64,
     is_done: bool,
+    kinds: Kinds,
 }
 
 impl Telling<'_> {
@@ -142,7 +145,11 @@ impl Telling<'_> {
                 self.last = Some(entry.at);
                 Some(Vec::new())
             }
-            Some(Ok(entry)) => Some(self.entry(&entry)),
+            Some(Ok(mut entry)) => {
+                self.kinds.learn(&entry.target);
+                self.kinds.name(&mut entry.target);
+                Some(self.entry(&entry))
+            }
             Some(Err(damage)) if damage.line <= self.skip => Some(Vec::new()),
             Some(Err(damage)) => {
                 // The first of a run of damages speaks for all.
@@ -161,6 +168,45 @@ impl Iterator for Telling<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         self.item().map(stream::iter)
     }
+}
+
+/// Returns what a [`crate::receiver::Receiver`] decodes the webhook backend's posts with: an `EventList` or an Event.
+#[cfg(feature = "receiver")]
+pub fn posts(cluster: &str, redactor: Redactor) -> crate::receiver::Decode {
+    let cluster: Arc<str> = cluster.into();
+    Arc::new(move |posted: crate::receiver::Posted<'_>| {
+        let mut entries = std::collections::VecDeque::new();
+        super::reader::body(posted.body, 1, &redactor, &mut entries);
+        let mut kinds = Kinds::default();
+        let (mut out, mut damages): (Vec<Observation>, Vec<AuditDamage>) = (Vec::new(), Vec::new());
+        let mut last = None;
+        for entry in entries {
+            match entry {
+                Ok(mut entry) => {
+                    kinds.learn(&entry.target);
+                    kinds.name(&mut entry.target);
+                    last = Some(entry.at);
+                    out.push(Observation::Happened(occurrence(&entry, &cluster)));
+                }
+                Err(damage) => damages.push(damage),
+            }
+        }
+        match (last, damages.first()) {
+            (None, Some(damage)) => return Err(damage.problem.clone()),
+            (Some(to), Some(damage)) => out.push(Observation::Gap(Gap {
+                scope: Scope { cluster: Arc::clone(&cluster), ..Scope::default() },
+                from: None,
+                to,
+                from_version: None,
+                to_version: None,
+                reason: GapReason::Corrupt,
+                message: format!("{} audit entries of a post, the first: {}", damages.len(), damage.problem)
+                    .into(),
+            })),
+            _ => {}
+        }
+        Ok(out)
+    })
 }
 
 /// Returns what an entry tells, as an occurrence about its resource.

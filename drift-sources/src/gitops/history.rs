@@ -29,6 +29,8 @@ pub struct DeclaredCommit {
     pub message: String,
     /// When it was made.
     pub committed_at: Timestamp,
+    /// What it declares at the path; `None` where it took the field away.
+    pub value: Option<Value>,
 }
 
 /// Why it cannot be said which commit it was.
@@ -174,7 +176,7 @@ impl Walk<'_> {
                 Some(parent) => commit = parent,
                 // Never declared at all: no commit did it.
                 None if commit.parents.is_empty() && wanted.is_none() => return Ok(None),
-                None => return Ok(Some(self.declared(&commit))),
+                None => return Ok(Some(self.declared(&commit, wanted))),
             }
         }
         Err(HistoryError::TooMany(MAX_COMMITS))
@@ -195,13 +197,14 @@ impl Walk<'_> {
         value_at(object.root(), self.path).map(|n| n.to_value())
     }
 
-    fn declared(&self, commit: &Commit) -> DeclaredCommit {
+    fn declared(&self, commit: &Commit, value: Option<Value>) -> DeclaredCommit {
         DeclaredCommit {
             repository: self.url.to_owned(),
             id: commit.id.to_string(),
             author: format!("{} <{}>", commit.author.name, commit.author.email),
             message: commit.summary.clone(),
             committed_at: commit.committed_at,
+            value,
         }
     }
 }

@@ -57,6 +57,9 @@ pub(crate) enum Message {
     Failed(SourceError),
 }
 
+/// Names and versions at a version.
+type Listing = (ResourceVersion, Vec<Listed>);
+
 /// What is asked of a driver.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
@@ -76,7 +79,7 @@ pub(crate) struct Driver {
     lines: Option<super::request::Lines>,
     mark: Option<Mark>,
     permit: Option<OwnedSemaphorePermit>,
-    comparison: Option<BoxFuture<'static, Result<(ResourceVersion, Vec<Listed>), Failure>>>,
+    comparison: Option<BoxFuture<'static, Result<Listing, Failure>>>,
     compare_at: Option<Instant>,
     settle_at: Option<Instant>,
     leaving: bool,
@@ -369,7 +372,7 @@ async fn list_page(
 }
 
 /// Lists names and versions of all objects of a target.
-async fn list_metadata(shared: &Shared, target: &Target) -> Result<(ResourceVersion, Vec<Listed>), Failure> {
+async fn list_metadata(shared: &Shared, target: &Target) -> Result<Listing, Failure> {
     let _permit = shared.lists.acquire().await.map_err(|e| Failure::Corrupt(e.to_string()))?;
     let (mut token, mut version, mut entries) = (None, None, Vec::new());
     loop {

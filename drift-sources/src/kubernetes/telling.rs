@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use drift_core::{Cursor, Observation, SourceError};
+use drift_core::{Cursor, Gap, GapReason, Observation, Scope, SourceError};
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -29,6 +29,8 @@ pub(crate) struct Telling {
     progress: Progress,
     queue: VecDeque<Item>,
     interval: Duration,
+    /// Said before anything else of a history that begins.
+    beginning: Option<Observation>,
     /// When the next checkpoint is due, if anything moved.
     due: Option<Instant>,
     last: Option<Instant>,
@@ -66,6 +68,7 @@ impl Telling {
         let requests = Requests::new(source.client.clone(), options.limits);
         let cluster = identity(&requests).await;
         let mut queue = VecDeque::new();
+        let beginning = after.is_none().then(|| beginning(&options.cluster));
         let resume = match after.as_ref().map(Progress::of_cursor) {
             None => Some(Progress::default()),
             Some(Ok(progress))
@@ -86,7 +89,7 @@ impl Telling {
         let interval = options.checkpoint_interval;
         let mut tasks = JoinSet::new();
         tasks.spawn(Supervisor::new(shared, options, resume).run());
-        Self { messages, _tasks: tasks, progress, queue, interval, due: None, last: None }
+        Self { messages, _tasks: tasks, progress, queue, interval, beginning, due: None, last: None }
     }
 
     /// Returns the next observation. Cancel safe.
@@ -107,6 +110,7 @@ impl Telling {
     fn take(&mut self, message: Message) {
         match message {
             Message::Begin(marks) => {
+                self.queue.extend(self.beginning.take().map(Ok));
                 self.progress.marks.extend(marks);
                 self.checkpoint();
             }
@@ -147,4 +151,20 @@ impl Telling {
         self.queue.push_back(Ok(Observation::Checkpoint(self.progress.to_cursor())));
         (self.due, self.last) = (None, Some(Instant::now()));
     }
+}
+
+/// Says that nothing is known of what was before.
+///
+/// It also makes a store keep the checkpoint that follows, which is what tells of a first listing that a kill cut off:
+/// a store has no use for checkpoints of a source that said nothing.
+fn beginning(cluster: &Arc<str>) -> Observation {
+    Observation::Gap(Gap {
+        scope: Scope { cluster: Arc::clone(cluster), ..Scope::default() },
+        from: None,
+        to: Timestamp::now(),
+        from_version: None,
+        to_version: None,
+        reason: GapReason::SourceDown,
+        message: "history begins here; what was before is not known".into(),
+    })
 }

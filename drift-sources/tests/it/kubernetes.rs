@@ -154,6 +154,7 @@ async fn a_kind_without_changes_tells_each_version_once() {
     let twice: Vec<_> = rig.ledger.repeated();
     assert!(twice.len() <= 3, "a kill may repeat what came after the last checkpoint only: {twice:?}");
     assert_eq!(rig.fake.requests("list"), 0);
+    assert_eq!(rig.ledger.beginnings, 1);
     assert_eq!(rig.fake.requests("stream"), 2, "one for each kind, none after the kill");
 }
 

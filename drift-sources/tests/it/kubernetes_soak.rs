@@ -96,6 +96,7 @@ async fn soak(seed: u64) {
     rig.observe(|ledger, fake| !ledger.is_listing() && ledger.live == fake.there()).await;
     let produced = rig.fake.produced();
     let (recorded, excused) = rig.ledger.assert_covers(&produced[before..]);
+    // Shown with `--nocapture`.
     println!(
         "seed {seed}: {recorded} recorded, {excused} in {} gaps, {} relists, {} checkpoints",
         rig.ledger.gaps.len(),

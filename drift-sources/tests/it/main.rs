@@ -1,6 +1,11 @@
 //! Integration tests of the sources.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::print_stdout, reason = "the soaks say what they saw, and not all features have one")]
 
+#[cfg(feature = "audit")]
+mod audit;
+#[cfg(feature = "cdevents")]
+mod cdevents;
 #[cfg(feature = "dump")]
 mod dump;
 #[cfg(feature = "gitops")]
@@ -11,6 +16,8 @@ mod git;
 mod gitops;
 #[cfg(feature = "manifests")]
 mod manifests;
+#[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]
+mod receiver;
 #[cfg(feature = "tape")]
 mod tape;
 #[cfg(feature = "manifests")]

@@ -1,4 +1,10 @@
 //! The `kubernetes` source against a real API server; ignored, and reported so, where there is none.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and say what they saw"
+)]
 
 mod control_plane;
 #[path = "../shared/ledger.rs"]

@@ -18,6 +18,7 @@ pub(crate) struct Version {
 pub(crate) struct Ledger {
     pub(crate) recorded: BTreeMap<Version, u32>,
     pub(crate) gaps: Vec<Gap>,
+    pub(crate) beginnings: usize,
     pub(crate) errors: Vec<String>,
     pub(crate) happened: usize,
     /// Objects that are there by all that was told, with their versions.
@@ -67,6 +68,9 @@ impl Ledger {
                 }
             }
             Ok(Observation::Happened(_)) => self.happened += 1,
+            Ok(Observation::Gap(gap)) if gap.message.starts_with("history begins here") => {
+                self.beginnings += 1
+            }
             Ok(Observation::Gap(gap)) => {
                 if self.listing.contains_key(&gap.scope) {
                     self.torn.insert(gap.scope.clone());

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod bad_input;
+mod blame;
 mod commands;
 mod demo;
+mod health;
 mod help;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]

@@ -47,7 +47,9 @@ pub(super) fn deployment(subject: &Subject<'_>) -> Verdict {
         return Verdict::progressing("ReplicaSetUpdating", message).since(since);
     }
     if replicas > updated {
-        let message = format!("{} old replicas are pending termination", replicas - updated);
+        let old = replicas - updated;
+        let message =
+            format!("{old} old replicas are pending termination, {available} of {wanted} are available");
         return Verdict::progressing("OldReplicasTerminating", message).since(since);
     }
     if available < updated {

@@ -92,6 +92,14 @@ fn untroubled(known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
     Some(Found { verdict, speaks_for_all: false })
 }
 
+/// Tells whether `Ready` says that it is about the newest spec.
+///
+/// It is more to the point than the status as a whole: some controllers raise that only after a success.
+pub(super) fn is_newer(subject: &Subject<'_>) -> bool {
+    let seen = subject.conditions().get("Ready").and_then(|c| c.observed_generation);
+    seen.is_some_and(|seen| Some(seen) >= subject.int(&["metadata", "generation"]))
+}
+
 fn said(status: HealthStatus, condition: &Condition<'_>) -> Verdict {
     Verdict::new(status, condition.reason_or_name(), condition.message).since(condition.since)
 }

@@ -83,7 +83,11 @@ impl Test {
                 let fits = |t: &String| values.iter().any(|v| v.matches(t));
                 let hit = texts.iter().find(|t| fits(t)).cloned();
                 let holds = hit.is_some() && (!every || texts.iter().all(fits));
-                if holds && let Some(hit) = hit.filter(|h| !h.is_empty()) {
+                // A word is a reason, `true` and `3` are none.
+                let is_word = |h: &String| {
+                    h.starts_with(char::is_alphabetic) && !["true", "false"].contains(&h.as_str())
+                };
+                if holds && let Some(hit) = hit.filter(is_word) {
                     found.reason.get_or_insert(hit);
                 }
                 holds

@@ -77,6 +77,18 @@ fn words_errors_flags_and_counts_speak_where_no_condition_does() {
         (json!({"racks": {"a": {"members": 2, "readyMembers": 1}}}), Progressing, "Replicas"),
         (json!({"burnersReady": "1/2", "readyBurners": "1/2"}), Progressing, "Replicas"),
         (json!({"observedGeneration": 2, "phase": "Ready"}), Progressing, "NotObserved"),
+        (
+            json!({"observedGeneration": -1, "conditions": [
+                {"type": "Ready", "status": "False", "reason": "FiringFailed", "observedGeneration": 3}
+            ]}),
+            Degraded,
+            "FiringFailed",
+        ),
+        (
+            json!({"conditions": [{"type": "Ready", "status": "True", "reason": "Hot", "observedGeneration": 2}]}),
+            Progressing,
+            "NotObserved",
+        ),
         (json!({"observedGeneration": "3", "phase": "Ready"}), Healthy, "Ready"),
         (json!({"observedGeneration": "5b9f", "phase": "Ready"}), Healthy, "Ready"),
         (

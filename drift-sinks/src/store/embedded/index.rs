@@ -22,7 +22,7 @@ use drift_core::wire::StreamV1;
 use drift_core::{Position, StreamId};
 
 use super::frame::{Hash, MAX_BODY, u32_at, u64_at};
-use super::records::{take_sized, take_varint, varint};
+use super::records::{LARGEST, take_sized, take_varint, varint};
 use super::segment::Chain;
 
 const MAGIC: &[u8; 8] = b"driftidx";
@@ -190,6 +190,9 @@ fn parse_tail(packed: &[u8], entries: usize) -> Option<Tail> {
         let stream = Arc::new(name.into());
         let first = take_varint(&mut rest)?;
         let count = u32::try_from(take_varint(&mut rest)?).ok()?;
+        if count == 0 || first == 0 || first > LARGEST {
+            return None;
+        }
         sum += count as usize;
         runs.push(IndexRun { stream, first, count });
     }

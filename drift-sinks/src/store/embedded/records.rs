@@ -66,12 +66,10 @@ impl Builder {
             varint(name.len() as u64, &mut self.names);
             self.names.extend_from_slice(&name);
         }
-        let mut head = Vec::with_capacity(12);
-        varint(place, &mut head);
-        varint(revision.get(), &mut head);
-        varint(u64::from(back), &mut head);
-        varint((head.len() + event.len()) as u64, &mut self.records);
-        self.records.extend_from_slice(&head);
+        let head = [place, revision.get(), u64::from(back)];
+        let length = head.iter().map(|n| varint_len(*n)).sum::<usize>() + event.len();
+        varint(length as u64, &mut self.records);
+        head.iter().for_each(|n| varint(*n, &mut self.records));
         self.records.extend_from_slice(event);
         self.count += 1;
     }
@@ -134,7 +132,7 @@ impl Records {
             let revision = Revision::new(take_varint(&mut bytes)?)?;
             let back = u16::try_from(take_varint(&mut bytes)?).ok()?;
             let end = body.len() - rest.len();
-            if u64::from(back) >= revision.get() {
+            if u64::from(back) >= revision.get() || revision.get() > LARGEST {
                 return None;
             }
             records.push(Record { stream, revision, back, bytes: end - bytes.len()..end });
@@ -151,6 +149,13 @@ impl Records {
     pub(super) fn event(&self, record: &Record) -> &[u8] {
         &self.body[record.bytes.clone()]
     }
+}
+
+/// Largest revision or position that is taken for one; what is beyond could overflow where it is counted on.
+pub(super) const LARGEST: u64 = 1 << 62;
+
+fn varint_len(n: u64) -> usize {
+    (n | 1).ilog2() as usize / 7 + 1
 }
 
 /// Appends a number, seven bits a byte.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::dictionary::Dictionary;
 use super::disk;
 use super::frame::{self, Bad, Codec, Frame, Hash, Kind, u32_at, u64_at};
+use super::records::LARGEST;
 use super::{corrupt, unavailable};
 
 /// Bytes before the first frame.
@@ -273,6 +274,9 @@ impl Chain {
         if header.first != self.next {
             return Err(format!("the frame begins at position {}, not {}", header.first, self.next));
         }
+        if header.end().get() > LARGEST {
+            return Err(format!("there is no position {}", header.end()));
+        }
         self.previous = frame.hash;
         if header.kind != Kind::Break {
             self.next = header.end();
@@ -280,7 +284,7 @@ impl Chain {
         }
         let body = frame.body(codec, |_| Err("a break is packed with a dictionary".into()))?;
         let gap: Break = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
-        self.next = self.next.max(Position::new(gap.lost.1));
+        self.next = self.next.max(Position::new(gap.lost.1.min(LARGEST)));
         if let Some(resume) = &gap.resume {
             self.previous = *blake3::Hash::from_hex(resume).map_err(|e| e.to_string())?.as_bytes();
         }

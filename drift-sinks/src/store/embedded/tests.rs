@@ -7,6 +7,7 @@ use drift_core::{
     Doc, EventBody, EventStoreExt, ExpectedRevision, GapReason, NewEvent, Object, Origin, ResourceKey,
 };
 use futures::executor::block_on;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::disk::LogFile;
@@ -477,4 +478,38 @@ fn a_repair_names_what_was_lost() {
     assert_eq!(lost.values().sum::<u64>(), report.lost_events());
     let kept = dir.path().join(&report.kept[0]);
     assert_eq!(std::fs::read(kept).unwrap()[1000..3000], [7; 2000], "the damaged file is kept");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_decoders_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0u32..5) {
+        let _ = frame::read(&bytes);
+        let mut names = records::Names::default();
+        let _ = records::Records::parse(bytes.clone(), Position::new(1), count, &mut names);
+        let _ = index::Index::parse(&bytes);
+        // With a checksum that is right it comes further.
+        let mut index = b"driftidx\x01\0\0\0".to_vec();
+        index.extend_from_slice(&bytes);
+        let crc = crc32fast::hash(&index);
+        index.extend_from_slice(&crc.to_le_bytes());
+        let _ = index::Index::parse(&index);
+    }
+
+    #[test]
+    fn numbers_and_frames_round_trip(n in any::<u64>(), body in prop::collection::vec(any::<u8>(), 0..3000), more: bool) {
+        let mut bytes = Vec::new();
+        records::varint(n, &mut bytes);
+        prop_assert_eq!(records::take_varint(&mut &bytes[..]), Some(n));
+        let header = frame::Header {
+            kind: frame::Kind::Events, more, count: 3, first: Position::new(n >> 2), durable: n, previous: [7; 32],
+        };
+        let mut codec = Codec::new().unwrap();
+        let mut bytes = Vec::new();
+        let hash = header.write(&codec.pack(body.clone()).unwrap(), &mut bytes);
+        let frame = frame::read(&bytes).unwrap();
+        prop_assert_eq!((&frame.header, frame.hash, frame.size), (&header, hash, bytes.len()));
+        prop_assert_eq!(frame.body(&mut codec, |_| Err(String::new())).unwrap(), body);
+        let cut = n as usize % bytes.len();
+        prop_assert!(frame::read(&bytes[..cut]).is_err());
+    }
 }

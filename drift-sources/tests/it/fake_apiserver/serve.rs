@@ -174,17 +174,17 @@ async fn list(tcp: &mut TcpStream, fake: &Fake, plural: &str, asked: &Asked) -> 
     };
     match fault {
         Some(Fault::Status(code, after, message)) => return refuse(tcp, code, after, message, None).await,
-        Some(Fault::Silence) => return Some(sleep(Duration::from_secs(60)).await),
+        Some(Fault::Silence) => {
+            sleep(Duration::from_secs(60)).await;
+            return None;
+        }
         _ => {}
     }
     let page = {
         let world = &mut *fake.world();
         let limit = asked.query.get("limit").and_then(|l| l.parse().ok()).unwrap_or(usize::MAX);
         let (version, mut rest) = match asked.query.get("continue") {
-            Some(token) => match world.tokens.remove(token) {
-                Some(page) => page,
-                None => (0, Vec::new()),
-            },
+            Some(token) => world.tokens.remove(token).unwrap_or_default(),
             None => (world.version, world.kinds[plural].objects.values().cloned().collect()),
         };
         if version == 0 {
@@ -309,7 +309,10 @@ async fn watch(tcp: &mut TcpStream, fake: &Fake, plural: &str, asked: &Asked) ->
             )
             .await;
         }
-        Some(Fault::Silence) => return Some(sleep(Duration::from_secs(60)).await),
+        Some(Fault::Silence) => {
+            sleep(Duration::from_secs(60)).await;
+            return None;
+        }
         _ => {}
     }
     if streaming && !fake.world().streaming_lists {

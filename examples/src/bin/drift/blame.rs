@@ -7,15 +7,16 @@ use drift_core::schema::SchemaSet;
 use drift_core::{Event, Facet, FieldPath, Object, Operation, PathElement, ResourceKey, StreamId};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
 use drift_sources::audit::{Change, LiveValue};
+use drift_sources::gitops;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::BlameArgs;
-use crate::commits::{CommitV1, Commits};
+use crate::commits::{CommitV1, Commits, Question};
 use crate::failure::Failure;
 use crate::inputs::{Notes, schemas};
-use crate::moment::short;
+use crate::moment::{Moment, short};
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
 use crate::users::{self, UserLog};
@@ -73,13 +74,17 @@ pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Fai
         Some(file) => Some(users::read(file, Some(recorded.redactor().clone()), &mut notes)?),
         None => None,
     };
-    let commits = Commits::open(&args.git, &mut notes)?;
-    let inquiry =
-        Inquiry { key: &key, versions: &versions, estate: &estate, log: log.as_ref(), commits: &commits };
+    let inquiry = Inquiry { key: &key, versions: &versions, estate: &estate, log: log.as_ref() };
     let path = inquiry.path(args.path.as_ref().or(args.field.as_ref()))?;
-    let fields: Vec<FieldV1> = inquiry.fields(&path).iter().map(|f| inquiry.field(f, &mut notes)).collect();
+    let found = inquiry.fields(&path);
+    let mut fields: Vec<FieldV1> = found.iter().map(|f| inquiry.field(f)).collect();
+    if !args.git.is_empty() {
+        let histories = histories(args, &recorded, &estate, &mut notes)?;
+        let commits = Commits::open(&args.git, histories, recorded.redactor().clone())?;
+        inquiry.commits(&found, &mut fields, &commits, &mut notes);
+    }
     if fields.is_empty() {
-        return Err(nothing(&key, &path, &versions));
+        return Err(nothing(&key, &path, &versions, log.as_ref()));
     }
     let report = BlameV1 {
         api_version: API_VERSION,
@@ -92,13 +97,40 @@ pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Fai
     Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
 }
 
-fn nothing(key: &ResourceKey, path: &FieldPath, versions: &[Version]) -> Failure {
+/// Returns the versions of all resources for rendering: of a tape as they are, since variables may stand in Secrets.
+fn histories(
+    args: &BlameArgs,
+    recorded: &Recorded,
+    estate: &Estate,
+    notes: &mut Notes,
+) -> Result<BTreeMap<ResourceKey, Vec<gitops::Version>>, Failure> {
+    let until = match args.at {
+        Some(Moment::Time(time)) => Some(time),
+        _ => None,
+    };
+    if let (Some(tape), None | Some(Moment::Time(_))) = (&args.recorded.tape, args.at)
+        && tape != std::path::Path::new("-")
+    {
+        // What is wrong with its lines was told when it was played.
+        return crate::gitops::tape_versions(recorded.name(), tape, until, &mut Notes::default());
+    }
+    let plain = |v: &Version| gitops::Version { at: v.at, object: v.object.clone() };
+    notes.add("variables in Secrets are hashed in a store, so that what they declare is not known");
+    Ok(estate.versions.iter().map(|(k, v)| (k.clone(), v.iter().map(plain).collect())).collect())
+}
+
+fn nothing(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Option<&UserLog>) -> Failure {
+    let plain = ResourceKey { cluster: "".into(), ..key.clone() };
+    let deleter = |at| log.and_then(|l| l.index.deleter(&plain, None, Some(at)));
     match versions.last() {
         Some(Version { object: Some(_), .. }) => Failure::new(format!("`{key}` has no field {path}")).hint(
             "`drift show` prints the object; elements of lists are named by their keys: containers[name=web]",
         ),
-        Some(v) => Failure::new(format!("`{key}` was deleted at {}", short(v.at)))
-            .hint("--at with an earlier time blames it as it was"),
+        Some(v) => Failure::new(match deleter(v.at) {
+            Some(entry) => format!("`{key}` was deleted by {} at {}", entry.user, short(entry.at)),
+            None => format!("`{key}` was deleted at {}", short(v.at)),
+        })
+        .hint("--at with an earlier time blames it as it was"),
         None => Failure::new(format!("`{key}` was not there yet at that time")),
     }
 }
@@ -141,7 +173,6 @@ struct Inquiry<'a> {
     versions: &'a [Version],
     estate: &'a Estate,
     log: Option<&'a UserLog>,
-    commits: &'a Commits,
 }
 
 impl Inquiry<'_> {
@@ -164,14 +195,29 @@ impl Inquiry<'_> {
         blame(self.versions, ty, path)
     }
 
-    fn field(&self, field: &FieldBlame, notes: &mut Notes) -> FieldV1 {
+    /// Adds the commits behind fields that apps wrote.
+    fn commits(&self, found: &[FieldBlame], fields: &mut [FieldV1], commits: &Commits, notes: &mut Notes) {
+        let apps: Vec<Option<ResourceKey>> =
+            found.iter().zip(&*fields).map(|(f, shown)| self.via(f, shown.user.as_deref())).collect();
+        let question = |(i, app): (usize, &'_ Option<ResourceKey>)| {
+            let value = self.last()?.root().at_path(&found[i].path)?;
+            app.as_ref().map(|_| (i, value))
+        };
+        let asked: Vec<_> = apps.iter().enumerate().filter_map(question).collect();
+        let questions: Vec<Question<'_>> = asked
+            .iter()
+            .filter_map(|(i, value)| {
+                Some(Question { app: apps[*i].as_ref()?, key: self.key, field: &found[*i], value: *value })
+            })
+            .collect();
+        for ((i, _), commit) in asked.iter().zip(commits.of(&questions, notes)) {
+            fields[*i].commit = commit;
+        }
+    }
+
+    fn field(&self, field: &FieldBlame) -> FieldV1 {
         let user = self.user(field);
         let via = self.via(field, user.as_deref());
-        let value = self.last().and_then(|o| o.root().at_path(&field.path));
-        let commit = via
-            .as_ref()
-            .zip(value)
-            .and_then(|(app, value)| self.commits.of(self.estate, app, self.key, field, value, notes));
         let initiated_by = via.as_ref().and_then(|app| self.estate.applications.initiator(app, field.at));
         let writer = field.writer.as_ref();
         FieldV1 {
@@ -188,7 +234,7 @@ impl Inquiry<'_> {
                 Since::Earlier => "earlier",
             },
             via: via.as_ref().map(Into::into),
-            commit,
+            commit: None,
             initiated_by: initiated_by.map(|by| match by {
                 Initiator::Automated => "automated".to_owned(),
                 Initiator::User(user) => user.to_string(),

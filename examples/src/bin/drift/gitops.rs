@@ -188,7 +188,7 @@ pub(crate) async fn compare(
 }
 
 /// Folders in which kustomize and helm are looked for.
-fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> Vec<PathBuf> {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     assets.into_iter().chain(std::env::split_paths(&path)).collect()
@@ -202,7 +202,7 @@ fn split(text: &str) -> (&str, &str) {
     }
 }
 
-fn repositories(places: &[String]) -> Result<Repositories, Failure> {
+pub(crate) fn repositories(places: &[String]) -> Result<Repositories, Failure> {
     let mut repositories = Repositories::default();
     for text in places {
         let (url, place) = split(text);
@@ -224,7 +224,7 @@ async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Fa
         // Read as it is: a release of Helm and variables in Secrets are of no use hashed, and none of them is kept.
         if is_tape(input.path()) {
             let name = input.name().into_owned();
-            return tape_cluster(&name, input.path(), time, notes);
+            return Ok(settle(tape_versions(&name, input.path(), time, notes)?, time));
         }
         let live = Live::read(LiveFrom::File(input.path()), request.at, &Wanted::default()).await?;
         notes.append(live.notes);
@@ -242,12 +242,13 @@ async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Fa
     Ok(Cluster::now(live.objects))
 }
 
-fn tape_cluster(
+/// Reads a tape as it is, up to a time.
+pub(crate) fn tape_versions(
     name: &str,
     path: &Path,
     at: Option<jiff::Timestamp>,
     notes: &mut Notes,
-) -> Result<Cluster, Failure> {
+) -> Result<BTreeMap<ResourceKey, Vec<Version>>, Failure> {
     let failed = |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
     let reader = TapeReader::open(path, TapeOptions::default()).map_err(|e| failed(&e))?;
     let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
@@ -272,11 +273,11 @@ fn tape_cluster(
         };
         versions.entry(key).or_default().push(Version { at: line.at, object });
     }
-    Ok(settle(versions, at))
+    Ok(versions)
 }
 
 /// What is live is the newest version of everything that is not gone.
-fn settle(mut versions: BTreeMap<ResourceKey, Vec<Version>>, at: Option<jiff::Timestamp>) -> Cluster {
+pub(crate) fn settle(mut versions: BTreeMap<ResourceKey, Vec<Version>>, at: Option<jiff::Timestamp>) -> Cluster {
     versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
     let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
     Cluster::at(live, versions, at)

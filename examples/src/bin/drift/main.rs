@@ -6,6 +6,7 @@
 mod apps;
 mod args;
 mod blame;
+mod check;
 mod cluster;
 mod commits;
 mod compared;
@@ -16,8 +17,10 @@ mod failure;
 mod fights;
 mod findings;
 mod gitops;
+mod graph;
 mod health;
 mod history;
+mod impact;
 mod inputs;
 mod kinds;
 mod lookback;
@@ -35,6 +38,7 @@ mod users;
 mod verify;
 mod versions;
 mod watch;
+mod why;
 mod words;
 
 use std::process::ExitCode;
@@ -95,6 +99,10 @@ async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure>
         Command::Health(args) => health::run(args, screen).await,
         Command::Blame(args) => blame::run(args, screen).await,
         Command::Fights(args) => fights::run(args, screen).await,
+        Command::Why(args) => why::run(args, screen).await,
+        Command::Check(args) => check::run(args, screen).await,
+        Command::Impact(args) => impact::run(args, screen).await,
+        Command::Graph(args) => graph::run(args).await,
         Command::Verify(args) => verify::run(args, screen),
         Command::Repair(args) => verify::repair(args, screen),
     }

@@ -87,6 +87,11 @@ impl Recorded {
         store_failure(&self.name, error)
     }
 
+    /// Returns what people call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns what could not be read.
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes

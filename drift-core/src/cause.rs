@@ -1,0 +1,258 @@
+//! Causes: which recorded change stands behind an unhealthy resource, ranked, with the evidence for every hop.
+//!
+//! The symptom is found in the objects and its onset computed; candidates are the changes of desired state on whatever
+//! the faulty resource depended on, as it was; each is scored by parts that [`Weights`] documents, and checked by asking
+//! whether the failing condition would hold without it. When nothing explains it the answer says so, and why.
+//!
+//! **Invariant:** no clock, no randomness, no trained weights; the same log and question give the same answer. A cause is
+//! never later than its effect.
+
+mod change;
+mod class;
+mod effect;
+mod fault;
+mod history;
+mod proof;
+mod rank;
+mod root;
+#[cfg(test)]
+mod scenario;
+mod symptom;
+mod table;
+#[cfg(test)]
+mod tests;
+mod way;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+pub use change::{Change, Op, changes_of, plain_path};
+pub use class::{Class, classes_of};
+pub use fault::{Fault, FaultKind, faults_of};
+pub use history::{History, Mark, Note, Version};
+pub use proof::{NodeRoom, Proof, Verdict, admits_everything, allows, fits_node};
+pub use rank::Candidate;
+pub use root::Revision;
+pub use symptom::{Symptom, symptoms};
+pub use table::{Place, THRESHOLD, Weights, delay, fit};
+pub use way::Step;
+
+use crate::event::Event;
+use crate::graph::{DependencyGraph, Relation};
+use crate::key::ResourceKey;
+use crate::replay::Until;
+use crate::schema::SchemaSet;
+
+/// Everything that a question is answered from: history, graph and schemas, up to the moment of the question.
+#[derive(Debug)]
+pub struct Case<'s> {
+    pub(crate) history: History,
+    pub(crate) graph: DependencyGraph,
+    schemas: &'s SchemaSet,
+    weights: Weights,
+    changes: RefCell<BTreeMap<ResourceKey, Rc<[Rc<Change>]>>>,
+}
+
+impl<'s> Case<'s> {
+    /// Takes the events up to a moment.
+    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until, schemas: &'s SchemaSet) -> Self {
+        let mut graph = DependencyGraph::default();
+        let events = events.into_iter().filter(|e| until.includes(e)).inspect(|e| graph.apply(e));
+        let history = History::of(events, Until::End);
+        Self { history, graph, schemas, weights: Weights::default(), changes: RefCell::default() }
+    }
+
+    /// Takes other weights than the documented ones.
+    #[must_use]
+    pub fn with_weights(mut self, weights: Weights) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    /// Returns the history.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Returns the graph.
+    pub fn graph(&self) -> &DependencyGraph {
+        &self.graph
+    }
+
+    /// Returns the changes of a resource, in order.
+    pub fn changes_of(&self, key: &ResourceKey) -> Rc<[Rc<Change>]> {
+        if let Some(known) = self.changes.borrow().get(key) {
+            return Rc::clone(known);
+        }
+        let found: Rc<[Rc<Change>]> =
+            changes_of(&self.history, key, self.schemas).into_iter().map(Rc::new).collect();
+        self.changes.borrow_mut().insert(key.clone(), Rc::clone(&found));
+        found
+    }
+
+    /// Returns what makes and keeps a resource, nearest first.
+    fn owners_of(&self, key: &ResourceKey) -> Vec<ResourceKey> {
+        let mut out: Vec<ResourceKey> = Vec::new();
+        let mut next = key.clone();
+        while out.len() < 16 {
+            let edges = self.graph.ever_from(&next);
+            let Some(owner) = edges.iter().find(|e| e.relation == Relation::OwnedBy) else { break };
+            if out.contains(owner.to) {
+                break;
+            }
+            out.push(owner.to.clone());
+            next = owner.to.clone();
+        }
+        out
+    }
+
+    /// Tells whether history is not known for a while between two marks, for the resource or altogether.
+    fn gap_between(&self, from: &Mark, to: &Mark, key: &ResourceKey) -> bool {
+        self.history.gaps().iter().any(|g| {
+            g.scope.contains(key) && g.to >= from.at.time && g.from.is_none_or(|f| f <= to.at.time)
+        })
+    }
+
+    /// Answers why a resource is as it is.
+    pub fn why(&self, key: &ResourceKey) -> Answer {
+        let symptoms = symptoms(self, key);
+        let mut all: Vec<Candidate> = Vec::new();
+        for (i, symptom) in symptoms.iter().enumerate() {
+            let mut seen = BTreeSet::new();
+            for mut c in rank::candidates(self, &symptom.fault, 0, &mut seen) {
+                c.fault = i;
+                c.score *= symptom.weight;
+                all.push(c);
+            }
+        }
+        let causes = self.causes(&symptoms, all);
+        Answer::new(self, key, symptoms, causes)
+    }
+
+    /// Puts candidates with one root together, and in order.
+    fn causes(&self, symptoms: &[Symptom], candidates: Vec<Candidate>) -> Vec<Cause> {
+        let mut by_root: BTreeMap<crate::event::EventId, Cause> = BTreeMap::new();
+        for candidate in candidates {
+            let root = root::root_of(self, &candidate.change);
+            let chain = chain(symptoms, &candidate, &root);
+            let id = root.change.id;
+            let cause = Cause {
+                score: candidate.score,
+                root: root.change,
+                chain,
+                revision: root.revision,
+                explains: BTreeSet::from([candidate.fault]),
+                candidate,
+            };
+            match by_root.get_mut(&id) {
+                None => {
+                    by_root.insert(id, cause);
+                }
+                Some(old) => {
+                    old.explains.extend(cause.explains.iter().copied());
+                    if cause.score > old.score {
+                        let explains = std::mem::take(&mut old.explains);
+                        *old = Cause { explains, ..cause };
+                    }
+                }
+            }
+        }
+        let mut all: Vec<_> = by_root.into_values().collect();
+        // Ties: the later change first, since it is the nearer one; then by key.
+        all.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then_with(|| b.root.mark.at.cmp(&a.root.mark.at))
+                .then_with(|| a.root.key.cmp(&b.root.key))
+        });
+        all.truncate(MAX_CAUSES);
+        all
+    }
+}
+
+/// Most causes that an answer lists, the unlikely ones included.
+const MAX_CAUSES: usize = 10;
+
+/// A cause of a symptom.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// Score, 0 to 1; below [`THRESHOLD`] it was considered and explains nothing.
+    pub score: f64,
+    /// The root: the earliest recorded change of desired state on the way.
+    pub root: Rc<Change>,
+    /// From the root to the symptom, both included.
+    pub chain: Vec<Step>,
+    /// Revision that a GitOps engine brought.
+    pub revision: Option<Revision>,
+    /// Places of the faults that it explains in the answer's list.
+    pub explains: BTreeSet<usize>,
+    /// The change that was scored, with parts and proof; the root itself or what carried it out.
+    pub candidate: Candidate,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What was asked about.
+    pub key: ResourceKey,
+    /// What is wrong with it, most telling first.
+    pub symptoms: Vec<Symptom>,
+    /// What may be behind it, best first.
+    pub causes: Vec<Cause>,
+    /// Why it abstains; `None` when the first cause explains the symptom.
+    pub abstains: Option<String>,
+}
+
+impl Answer {
+    fn new(case: &Case<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
+        let abstains = match causes.first() {
+            _ if case.history.versions(key).is_empty() => Some(format!("{key} is not in the recorded history")),
+            _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
+            Some(best) if best.score >= THRESHOLD => None,
+            best => Some(abstention(case, &symptoms, best)),
+        };
+        Self { key: key.clone(), symptoms, causes, abstains }
+    }
+
+    /// Returns the causes that count.
+    pub fn explaining(&self) -> impl Iterator<Item = &Cause> {
+        self.causes.iter().filter(|c| c.score >= THRESHOLD)
+    }
+}
+
+fn abstention(case: &Case<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
+    let onset = symptoms.first().map(|s| &s.fault.onset);
+    let gap = case.history.gaps().iter().find(|g| onset.is_some_and(|o| g.to <= o.at.time || g.from.is_none_or(|f| f <= o.at.time)));
+    if let Some(gap) = gap {
+        let from = gap.from.map_or("the beginning".to_owned(), |f| f.to_string());
+        return format!("history is not known from {from} to {}: {}", gap.to, gap.message);
+    }
+    match best {
+        None => "no recorded change on anything it depends on could have this effect".to_owned(),
+        Some(c) => {
+            let why = c.candidate.notes.first().cloned().unwrap_or_else(|| "it hardly fits the fault".to_owned());
+            format!("the nearest change, of {}, does not explain it: {why}", c.root.key)
+        }
+    }
+}
+
+/// Writes the way from root to symptom.
+fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::Root) -> Vec<Step> {
+    let symptom = &symptoms[candidate.fault];
+    let mut out: Vec<Step> = Vec::new();
+    let mut put = |step: Step| {
+        if out.iter().all(|s| s.key != step.key) {
+            out.push(step);
+        }
+    };
+    let plain = |key: &ResourceKey| Step { key: key.clone(), edge: String::new(), evidence: String::new() };
+    root.engines.iter().rev().for_each(|s| put(s.clone()));
+    put(plain(&root.change.key));
+    root.via.iter().rev().skip(1).for_each(|s| put(s.clone()));
+    put(plain(&candidate.change.key));
+    candidate.way.iter().rev().for_each(|s| put(s.clone()));
+    put(plain(&symptom.fault.on));
+    symptom.way.iter().for_each(|s| put(s.clone()));
+    out
+}

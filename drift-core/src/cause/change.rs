@@ -1,0 +1,293 @@
+//! Changes of desired state: what one version of a resource has that the one before had not.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::diff::{FieldChange, diff};
+use crate::event::EventId;
+use crate::key::{ResourceKey, ResourceVersion};
+use crate::object::{Node, Object};
+use crate::ownership::ManagedFields;
+use crate::path::{FieldPath, PathElement};
+use crate::schema::SchemaSet;
+
+use super::history::{History, Mark, Version};
+
+/// What was done to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Op {
+    /// It came into being.
+    Create,
+    /// Some of its fields changed.
+    Update,
+    /// It went away.
+    Delete,
+}
+
+impl Op {
+    /// Names it as reports do.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A change of a resource that somebody or something made.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The event that told it.
+    pub id: EventId,
+    /// Which resource.
+    pub key: ResourceKey,
+    /// What was done.
+    pub op: Op,
+    /// When.
+    pub mark: Mark,
+    /// Fields that changed, status left out; empty for what came or went as a whole.
+    pub fields: Vec<FieldChange>,
+    /// Field manager.
+    pub manager: Option<Arc<str>>,
+    /// User, where a source named one.
+    pub user: Option<Arc<str>>,
+    /// The object before; `None` for what came into being.
+    pub before: Option<Arc<Object>>,
+    /// The object after; `None` for what went away.
+    pub after: Option<Arc<Object>>,
+}
+
+impl Change {
+    /// Returns the resourceVersion after it, of a deletion its own.
+    pub fn version(&self) -> Option<&ResourceVersion> {
+        self.mark.version.as_ref()
+    }
+
+    /// Returns the paths of the fields that changed, as people name them: in an atomic map the keys that differ, and of a
+    /// list element whose key changed the key.
+    pub fn paths(&self) -> Vec<FieldPath> {
+        let mut out = Vec::new();
+        for field in &self.fields {
+            match (&field.before, &field.after) {
+                (Some(Value::Object(b)), Some(Value::Object(a))) => inner(&field.path, b, a, &mut out),
+                (Some(Value::Object(b)), None) if self.renamed(field, b, &mut out) => {}
+                (None, Some(Value::Object(a))) if self.is_rename(field, a) => {}
+                _ => out.push(field.path.clone()),
+            }
+        }
+        out.sort();
+        out.dedup();
+        out
+    }
+
+    /// Tells whether an added list element stands for a removed one: it has the name of one in the same list.
+    fn is_rename(&self, added: &FieldChange, after: &serde_json::Map<String, Value>) -> bool {
+        let name = after.get("name").filter(|n| n.is_string());
+        let list = added.path.parent();
+        let is_it = |f: &FieldChange| f.after.is_none() && f.path.parent() == list && f.before.as_ref().and_then(|b| b.get("name")) == name;
+        name.is_some() && list.is_some() && self.fields.iter().any(is_it)
+    }
+
+    /// Names the fields in which a removed list element differs from the one that took its place, by its name.
+    fn renamed(&self, removed: &FieldChange, before: &serde_json::Map<String, Value>, out: &mut Vec<FieldPath>) -> bool {
+        let (Some(Value::String(name)), Some(list)) = (before.get("name"), removed.path.parent()) else { return false };
+        let is_it = |f: &&FieldChange| {
+            f.before.is_none()
+                && f.path.parent().as_ref() == Some(&list)
+                && f.after.as_ref().and_then(|a| a.get("name")).and_then(Value::as_str) == Some(name)
+        };
+        let Some(Value::Object(after)) = self.fields.iter().find(is_it).and_then(|f| f.after.as_ref()) else { return false };
+        let mut at = list;
+        at.push(PathElement::key([("name", crate::path::Scalar::Str(name.as_str().into()))]));
+        inner(&at, before, after, out);
+        true
+    }
+
+    /// Returns the object that it concerns, after or before.
+    pub fn object(&self) -> Option<&Arc<Object>> {
+        self.after.as_ref().or(self.before.as_ref())
+    }
+}
+
+/// Returns the changes of a resource in order; versions of nothing but status make none.
+pub fn changes_of(history: &History, key: &ResourceKey, schemas: &SchemaSet) -> Vec<Change> {
+    let mut out = Vec::new();
+    let mut before: Option<Arc<Object>> = None;
+    for version in history.versions(key) {
+        let change = step(history, key, before.as_ref(), version, schemas);
+        before = version.object.clone();
+        out.extend(change);
+    }
+    out
+}
+
+fn step(
+    history: &History,
+    key: &ResourceKey,
+    before: Option<&Arc<Object>>,
+    version: &Version,
+    schemas: &SchemaSet,
+) -> Option<Change> {
+    let make = |op, fields, manager| Change {
+        id: version.id,
+        key: key.clone(),
+        op,
+        mark: version.mark(),
+        fields,
+        manager,
+        user: version.user.clone(),
+        before: before.cloned().or_else(|| version.last.clone()),
+        after: version.object.clone(),
+    };
+    let Some(after) = &version.object else {
+        let is_marked = before.is_some_and(|b| b.root().at(&["metadata", "deletionTimestamp"]).is_some());
+        return (!is_marked).then(|| make(Op::Delete, Vec::new(), None));
+    };
+    match before.filter(|b| b.uid() == after.uid()) {
+        None if was_there(history, before, after) => None,
+        None => Some(make(Op::Create, Vec::new(), creator(after))),
+        Some(before) if is_same_desire(key, before, after) => None,
+        Some(before) => {
+            let fields = desired_changes(key, before, after, schemas);
+            if fields.is_empty() {
+                return None;
+            }
+            // With finalizers or a grace period the act is the mark of deletion; the end comes later by itself.
+            let act = FieldPath::of(&["metadata", "deletionTimestamp"]);
+            if fields.iter().any(|c| c.path == act && c.before.is_none()) {
+                return Some(make(Op::Delete, Vec::new(), None));
+            }
+            let manager = writer(before, after, &fields);
+            Some(make(Op::Update, fields, manager))
+        }
+    }
+}
+
+/// Tells whether an object that is seen for the first time was there before the log began.
+fn was_there(history: &History, before: Option<&Arc<Object>>, after: &Object) -> bool {
+    let created = after.root().str_at(&["metadata", "creationTimestamp"]).and_then(|t| t.parse().ok());
+    let created: Option<jiff::Timestamp> = created;
+    before.is_none()
+        && created.zip(history.start()).is_none_or(|(c, start)| c.as_second() < start.as_second())
+}
+
+/// Compares what somebody asks for, quickly and as bytes; most versions change nothing but status.
+fn is_same_desire(key: &ResourceKey, before: &Object, after: &Object) -> bool {
+    let fields = |o: &'_ Object| -> Vec<(String, crate::object::Doc)> {
+        o.root()
+            .children()
+            .filter(|n| !matches!(n.key(), "status" | "metadata" | "operation"))
+            .map(|n| (n.key().to_owned(), n.to_doc()))
+            .collect()
+    };
+    let quick = |o: &Object, path: &[&str]| o.root().at(path).map(Node::to_doc);
+    for path in [["metadata", "labels"], ["metadata", "annotations"], ["metadata", "deletionTimestamp"]] {
+        if quick(before, &path) != quick(after, &path) {
+            return false;
+        }
+    }
+    if &*key.kind == "Node" && node_state(before) != node_state(after) {
+        return false;
+    }
+    fields(before) == fields(after)
+}
+
+/// Returns of a Node what others feel: conditions by status, and what it has to give.
+fn node_state(node: &Object) -> Vec<(String, String)> {
+    let mut out: Vec<_> = node
+        .root()
+        .at(&["status", "conditions"])
+        .into_iter()
+        .flat_map(Node::children)
+        .map(|c| {
+            let text = |f: &str| c.str_at(&[f]).unwrap_or_default().to_owned();
+            (text("type"), text("status"))
+        })
+        .collect();
+    let allocatable = node.root().at(&["status", "allocatable"]).into_iter().flat_map(Node::children);
+    out.extend(allocatable.map(|n| (n.key().to_owned(), format!("{n:?}"))));
+    out
+}
+
+fn desired_changes(key: &ResourceKey, before: &Object, after: &Object, schemas: &SchemaSet) -> Vec<FieldChange> {
+    let schema = schemas.kind(after.group(), after.version(), after.kind());
+    let found = diff(before.doc(), after.doc(), schema.map(|s| s.root()));
+    let mut fields: Vec<_> =
+        found.changes().iter().filter(|c| !is_own_business(&c.path)).cloned().collect();
+    if &*key.kind == "Node" && node_state(before) != node_state(after) {
+        fields.push(FieldChange {
+            path: FieldPath::of(&["status"]),
+            before: Some(Value::from(ready_of(before))),
+            after: Some(Value::from(ready_of(after))),
+        });
+    }
+    fields
+}
+
+fn ready_of(node: &Object) -> String {
+    let conditions = node.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
+    let ready = conditions.into_iter().find(|c| c.str_at(&["type"]) == Some("Ready"));
+    ready.and_then(|c| c.str_at(&["status"])).unwrap_or("Unknown").to_owned()
+}
+
+/// Tells whether a path is the server's or a controller's own business: status and the books of writing.
+fn is_own_business(path: &FieldPath) -> bool {
+    let under = |fields: &[&str]| path.starts_with_fields(fields);
+    under(&["status"])
+        || under(&["operation"])
+        || ["managedFields", "resourceVersion", "generation", "selfLink", "uid", "creationTimestamp"]
+            .iter()
+            .any(|f| under(&["metadata", f]))
+        || under(&["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"])
+        || under(&["metadata", "annotations", "deployment.kubernetes.io/revision"])
+        || under(&["metadata", "annotations", "endpoints.kubernetes.io/last-change-trigger-time"])
+        || under(&["metadata", "annotations", "control-plane.alpha.kubernetes.io/leader"])
+        || under(&["metadata", "annotations", "deprecated.daemonset.template.generation"])
+}
+
+fn creator(object: &Object) -> Option<Arc<str>> {
+    let managed = ManagedFields::of(object);
+    let first = managed.entries().iter().min_by_key(|e| (!e.subresource.is_empty(), e.time));
+    first.map(|e| Arc::clone(&e.manager))
+}
+
+/// Returns who wrote a version: of the entries that are not as they were one that owns a changed field, then the newest.
+fn writer(before: &Object, after: &Object, fields: &[FieldChange]) -> Option<Arc<str>> {
+    let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
+    let owns = |e: &crate::ownership::ManagedFieldsEntry| fields.iter().any(|c| e.fields.touches(&c.path));
+    let moved: Vec<_> = new.entries().iter().filter(|e| !old.entries().contains(e)).collect();
+    // An entry of `scale` carries no time; a new one is newer than any. Status is written by others meanwhile.
+    let newest = |e: &&crate::ownership::ManagedFieldsEntry| {
+        (owns(e), &*e.subresource != "status", e.time.is_none(), e.time)
+    };
+    if let Some(e) = moved.iter().copied().max_by_key(newest) {
+        return Some(Arc::clone(&e.manager));
+    }
+    // A second write of a manager within one second leaves no mark: then it is the newest owner of the field.
+    let owners = new.entries().iter().filter(|e| owns(e));
+    owners.max_by_key(|e| e.time).map(|e| Arc::clone(&e.manager))
+}
+
+/// Puts in the paths of the keys in which two maps differ.
+fn inner(path: &FieldPath, before: &serde_json::Map<String, Value>, after: &serde_json::Map<String, Value>, out: &mut Vec<FieldPath>) {
+    let keys: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    for key in keys {
+        let at = path.child(key.as_str());
+        match (before.get(key), after.get(key)) {
+            (Some(Value::Object(b)), Some(Value::Object(a))) => inner(&at, b, a, out),
+            (b, a) if b != a => out.push(at),
+            _ => {}
+        }
+    }
+}
+
+/// Writes a path as plain field names with dots, without the keys of lists: what the tables know fields by.
+pub fn plain_path(path: &FieldPath) -> String {
+    let names = path.elements().iter().filter_map(|e| match e {
+        PathElement::Field(name) => Some(&**name),
+        _ => None,
+    });
+    names.collect::<Vec<_>>().join(".")
+}

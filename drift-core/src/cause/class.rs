@@ -1,0 +1,272 @@
+//! What kind of change a change is: the words in which the table of effects is written.
+
+use crate::diff::FieldChange;
+use crate::graph::pod_spec;
+use crate::key::ResourceKey;
+
+use super::change::{Change, Op, plain_path};
+
+/// The kind of a change, by the resource and the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// Image of a container.
+    Image,
+    /// How images are pulled: policy, secrets.
+    Pull,
+    /// Command, arguments or working folder.
+    Command,
+    /// Variables of a container.
+    Env,
+    /// CPU, memory or other requests.
+    Requests,
+    /// Limits, memory or CPU.
+    Limits,
+    /// Readiness or startup probe.
+    ReadinessProbe,
+    /// Liveness probe.
+    LivenessProbe,
+    /// Node selector, affinity, tolerations, spreading, scheduler.
+    Placement,
+    /// Volumes and mounts.
+    Volumes,
+    /// Service account of the pods.
+    PodIdentity,
+    /// Priority class or runtime class of the pods.
+    PodClass,
+    /// Ports of containers, host ports and host network.
+    ContainerPorts,
+    /// Security context.
+    Security,
+    /// Init containers.
+    InitContainers,
+    /// Containers added or taken away.
+    Containers,
+    /// Name resolution of the pods.
+    PodDns,
+    /// Labels of the pods.
+    PodLabels,
+    /// A mark that only starts pods anew.
+    Restart,
+    /// Anything else of the pod template.
+    OtherTemplate,
+    /// Replicas raised or set.
+    Replicas,
+    /// Replicas set to zero.
+    ScaledToZero,
+    /// How a rollout goes on: strategy, paused, deadline.
+    Rollout,
+    /// Selector of a workload.
+    WorkloadSelector,
+    /// Selector of a Service.
+    ServiceSelector,
+    /// Ports of a Service.
+    ServicePorts,
+    /// Type or traffic policy of a Service.
+    ServiceTraffic,
+    /// Data of a ConfigMap.
+    ConfigData,
+    /// Data of a Secret.
+    SecretData,
+    /// Hard limits of a ResourceQuota.
+    Quota,
+    /// A LimitRange.
+    LimitRangeSpec,
+    /// Labels of a namespace by which pods are admitted.
+    NamespaceAdmission,
+    /// Other labels of a namespace.
+    NamespaceLabels,
+    /// A NetworkPolicy.
+    NetworkPolicy,
+    /// A policy of a mesh.
+    MeshPolicy,
+    /// Rules, class or TLS of an Ingress or a Gateway route.
+    Ingress,
+    /// Rules of a Role.
+    RoleRules,
+    /// Subjects or role of a binding.
+    Binding,
+    /// A webhook configuration.
+    WebhookConfig,
+    /// An admission policy or its binding.
+    AdmissionPolicy,
+    /// An APIService.
+    ApiService,
+    /// A PersistentVolumeClaim.
+    Claim,
+    /// A PersistentVolume.
+    Volume,
+    /// A StorageClass.
+    StorageClass,
+    /// A PriorityClass.
+    PriorityClass,
+    /// A HorizontalPodAutoscaler or the like.
+    Autoscaler,
+    /// A PodDisruptionBudget.
+    DisruptionBudget,
+    /// Schedule, suspension or concurrency of a CronJob or a Job.
+    Schedule,
+    /// A node closed to new pods.
+    NodeCordon,
+    /// A taint of a node.
+    NodeTaint,
+    /// Labels of a node.
+    NodeLabels,
+    /// What a node reports of itself.
+    NodeStatus,
+    /// Specification of a GitOps engine's object.
+    Engine,
+    /// Specification of a custom resource.
+    Custom,
+    /// A custom resource definition.
+    Definition,
+    /// A certificate or issuer.
+    CertificateSpec,
+    /// A service account.
+    Identity,
+    /// Labels, annotations and the like that nothing reads.
+    Metadata,
+    /// Anything else.
+    Other,
+}
+
+/// Returns the classes of a change, each field by itself; what came or went as a whole has the class of its kind.
+pub fn classes_of(change: &Change) -> Vec<(Class, Option<&FieldChange>)> {
+    if change.op != Op::Update {
+        return vec![(class_of_kind(&change.key), None)];
+    }
+    change.fields.iter().map(|f| (class_of_field(change, f), Some(f))).collect()
+}
+
+/// Returns the class that everything of a kind has.
+pub(super) fn class_of_kind(key: &ResourceKey) -> Class {
+    match (&*key.group, &*key.kind) {
+        ("", "ConfigMap") => Class::ConfigData,
+        ("", "Secret") => Class::SecretData,
+        ("", "Service") => Class::ServiceSelector,
+        ("", "ResourceQuota") => Class::Quota,
+        ("", "LimitRange") => Class::LimitRangeSpec,
+        ("", "Namespace") => Class::NamespaceAdmission,
+        ("", "PersistentVolumeClaim") => Class::Claim,
+        ("", "PersistentVolume") => Class::Volume,
+        ("", "Node") => Class::NodeStatus,
+        ("", "ServiceAccount") => Class::Identity,
+        ("storage.k8s.io", "StorageClass") => Class::StorageClass,
+        ("scheduling.k8s.io", "PriorityClass") => Class::PriorityClass,
+        ("networking.k8s.io", "NetworkPolicy") | ("cilium.io", _) | ("crd.projectcalico.org", _) => Class::NetworkPolicy,
+        ("networking.k8s.io", _) | ("gateway.networking.k8s.io", _) => Class::Ingress,
+        ("security.istio.io" | "networking.istio.io" | "policy.linkerd.io", _) => Class::MeshPolicy,
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => Class::RoleRules,
+        ("rbac.authorization.k8s.io", _) => Class::Binding,
+        ("admissionregistration.k8s.io", k) if k.ends_with("WebhookConfiguration") => Class::WebhookConfig,
+        ("admissionregistration.k8s.io", _) => Class::AdmissionPolicy,
+        ("apiregistration.k8s.io", _) => Class::ApiService,
+        ("autoscaling" | "autoscaling.k8s.io" | "keda.sh", _) => Class::Autoscaler,
+        ("policy", _) => Class::DisruptionBudget,
+        ("batch", "CronJob") => Class::Schedule,
+        ("apiextensions.k8s.io", _) => Class::Definition,
+        ("cert-manager.io", _) => Class::CertificateSpec,
+        ("argoproj.io", "Application" | "ApplicationSet" | "AppProject") => Class::Engine,
+        (g, _) if g.ends_with(".fluxcd.io") => Class::Engine,
+        ("apps" | "batch", _) | ("", "Pod" | "ReplicationController") | ("argoproj.io", "Rollout") => Class::OtherTemplate,
+        (g, _) if g.contains('.') && !g.ends_with(".k8s.io") => Class::Custom,
+        _ => Class::Other,
+    }
+}
+
+fn class_of_field(change: &Change, field: &FieldChange) -> Class {
+    let path = plain_path(&field.path);
+    if path.starts_with("metadata.") {
+        return metadata(&change.key, &path);
+    }
+    let is_workload = change.object().is_some_and(|o| pod_spec(o).is_some());
+    if is_workload {
+        return workload(&path, field);
+    }
+    match (&*change.key.group, &*change.key.kind) {
+        ("", "Service") if path.starts_with("spec.selector") => Class::ServiceSelector,
+        ("", "Service") if path.starts_with("spec.ports") => Class::ServicePorts,
+        ("", "Service") => Class::ServiceTraffic,
+        ("", "Node") if path == "spec.unschedulable" => Class::NodeCordon,
+        ("", "Node") if path.starts_with("spec.taints") => Class::NodeTaint,
+        ("", "Node") if path.starts_with("status") => Class::NodeStatus,
+        ("", "Node" | "Namespace" | "ServiceAccount") => Class::Other,
+        _ => class_of_kind(&change.key),
+    }
+}
+
+fn metadata(key: &ResourceKey, path: &str) -> Class {
+    let is_labels = path.starts_with("metadata.labels");
+    match (&*key.group, &*key.kind) {
+        ("", "Namespace") if path.starts_with("metadata.labels.pod-security.kubernetes.io/") => Class::NamespaceAdmission,
+        ("", "Namespace") if is_labels => Class::NamespaceLabels,
+        ("", "Node") if is_labels => Class::NodeLabels,
+        ("", "Pod") if is_labels => Class::PodLabels,
+        _ => Class::Metadata,
+    }
+}
+
+fn workload(path: &str, field: &FieldChange) -> Class {
+    let template = path.strip_prefix("spec.jobTemplate.spec.template.").or_else(|| path.strip_prefix("spec.template."));
+    let Some(rest) = template else {
+        return match path {
+            "spec.replicas" if field.after.as_ref().and_then(serde_json::Value::as_i64) == Some(0) => Class::ScaledToZero,
+            "spec.replicas" => Class::Replicas,
+            p if p.starts_with("spec.selector") => Class::WorkloadSelector,
+            p if p.starts_with("spec.strategy") || p.starts_with("spec.updateStrategy") => Class::Rollout,
+            "spec.paused" | "spec.progressDeadlineSeconds" | "spec.minReadySeconds" => Class::Rollout,
+            "spec.schedule" | "spec.suspend" | "spec.concurrencyPolicy" | "spec.startingDeadlineSeconds"
+            | "spec.timeZone" | "spec.activeDeadlineSeconds" | "spec.backoffLimit" | "spec.parallelism"
+            | "spec.completions" => Class::Schedule,
+            p if p.starts_with("spec.volumeClaimTemplates") => Class::Claim,
+            "spec.template" | "spec.jobTemplate" => Class::OtherTemplate,
+            _ => Class::Other,
+        };
+    };
+    if let Some(label) = rest.strip_prefix("metadata.") {
+        return if label.starts_with("labels") { Class::PodLabels } else { Class::Restart };
+    }
+    let rest = rest.strip_prefix("spec.").unwrap_or(rest);
+    match rest {
+        "containers" => Class::Containers,
+        r if r.starts_with("initContainers") => match r.strip_prefix("initContainers.") {
+            Some(inner) => container(inner),
+            None => Class::InitContainers,
+        },
+        r if r.starts_with("containers.") => container(&r["containers.".len()..]),
+        "serviceAccountName" | "serviceAccount" | "automountServiceAccountToken" => Class::PodIdentity,
+        "priorityClassName" | "priority" | "runtimeClassName" => Class::PodClass,
+        r if r.starts_with("volumes") => Class::Volumes,
+        r if r.starts_with("imagePullSecrets") => Class::Pull,
+        r if r.starts_with("securityContext") => Class::Security,
+        r if r.starts_with("dns") || r.starts_with("hostAliases") => Class::PodDns,
+        "hostNetwork" => Class::ContainerPorts,
+        "hostPID" | "hostIPC" => Class::Security,
+        r if ["nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "nodeName", "schedulerName"]
+            .iter()
+            .any(|p| r.starts_with(p)) =>
+        {
+            Class::Placement
+        }
+        _ => Class::OtherTemplate,
+    }
+}
+
+fn container(field: &str) -> Class {
+    match field.split('.').next().unwrap_or_default() {
+        "image" => Class::Image,
+        "imagePullPolicy" => Class::Pull,
+        "command" | "args" | "workingDir" => Class::Command,
+        "env" | "envFrom" => Class::Env,
+        "resources" if field.starts_with("resources.requests") => Class::Requests,
+        "resources" if field.starts_with("resources.limits") => Class::Limits,
+        "resources" => Class::Limits,
+        "readinessProbe" | "startupProbe" => Class::ReadinessProbe,
+        "livenessProbe" => Class::LivenessProbe,
+        "volumeMounts" | "volumeDevices" => Class::Volumes,
+        "ports" => Class::ContainerPorts,
+        "securityContext" => Class::Security,
+        "lifecycle" => Class::Command,
+        _ => Class::OtherTemplate,
+    }
+}

@@ -1,0 +1,267 @@
+//! Did a change reach what fails: was it in force, was it read, did others run well with it?
+
+use crate::diff::FieldChange;
+use crate::graph::pod_spec;
+use crate::key::ResourceKey;
+use crate::path::PathElement;
+
+use super::Case;
+use super::change::{Change, Op};
+use super::class::Class;
+use super::fault::{Fault, FaultKind, is_pod_ready};
+use super::history::Mark;
+use super::proof::{lookup, uses_of};
+use super::rank::in_pod_spec;
+use super::table::{self, Place};
+use super::way::Reached;
+
+/// How much of a change's effect reached the faulty resource: 0 for none.
+pub(super) fn effect(
+    case: &Case<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    change: &Change,
+    class: Class,
+    field: Option<&FieldChange>,
+) -> f64 {
+    if change.op == Op::Create && matches!(reached.place, Place::Needed | Place::Peer | Place::Behind) && !breaks_by_being_there(class) {
+        return if fault.kind == FaultKind::ClaimPending || class == Class::Claim { 1.0 } else { 0.3 };
+    }
+    if change.op == Op::Delete && matches!(reached.place, Place::Ruler) && !helps_by_being_there(class) {
+        return 0.0;
+    }
+    match (reached.place, class) {
+        (Place::Needed, Class::ConfigData | Class::SecretData) => config(case, fault, reached, change, field),
+        (Place::Behind, Class::ConfigData | Class::SecretData) => 1.0,
+        (Place::Own, Class::Replicas | Class::ScaledToZero | Class::Rollout) => 1.0,
+        (Place::Own, _) => own(case, fault, change, class, field),
+        (Place::Rival, _) if fault.kind == FaultKind::Preempted => preemptor(case, fault, change),
+        (Place::Rival, _) => rival(change, field),
+        // Rules that decide about everything are blamed where the text names them.
+        (Place::Ruler, Class::Quota | Class::WebhookConfig | Class::AdmissionPolicy | Class::LimitRangeSpec)
+            if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
+                && !super::way::names(&fault.message, &change.key.name) =>
+        {
+            0.4
+        }
+        _ => 1.0,
+    }
+}
+
+/// Tells whether an object of a class can break others by coming into being.
+fn breaks_by_being_there(class: Class) -> bool {
+    matches!(class, Class::NetworkPolicy | Class::MeshPolicy | Class::Quota | Class::LimitRangeSpec | Class::WebhookConfig | Class::AdmissionPolicy)
+}
+
+/// Tells whether others need an object of a class, so that they break when it goes.
+fn helps_by_being_there(class: Class) -> bool {
+    !matches!(class, Class::Quota | Class::LimitRangeSpec | Class::WebhookConfig | Class::AdmissionPolicy)
+}
+
+/// Configuration reaches a container by the keys that it reads, when it starts or as a file.
+fn config(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, field: Option<&FieldChange>) -> f64 {
+    let consumer = reached.way.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
+    let mut uses = uses_of(case, consumer, &change.key);
+    if uses.is_empty() {
+        uses = uses_of(case, &fault.on, &change.key);
+    }
+    if uses.is_empty() {
+        // Read by something that is no pod: a claim of a custom resource, an image pull secret.
+        return if change.op == Op::Delete { 1.0 } else { 0.9 };
+    }
+    let Some(field) = field else { return 1.0 };
+    let is_data = ["data", "binaryData", "stringData"].iter().any(|f| field.path.starts_with_fields(&[f]));
+    if !is_data {
+        return 0.0;
+    }
+    let key = match field.path.elements().get(1) {
+        Some(PathElement::Field(name)) => Some(&**name),
+        _ => None,
+    };
+    let reads = |u: &&super::super::graph::ConfigUse| u.key.as_deref().is_none_or(|k| key.is_none_or(|key| key == k));
+    let read: Vec<_> = uses.iter().filter(reads).collect();
+    if read.is_empty() {
+        return 0.0;
+    }
+    // A key that is new among many is one that nothing asked for so far.
+    let is_new = field.before.is_none() && field.after.is_some();
+    let by_name = read.iter().any(|u| u.key.is_some());
+    let asked = if is_new && !by_name { 0.35 } else { 1.0 };
+    // A running container keeps the variables that it started with.
+    let is_live = read.iter().any(|u| u.is_live);
+    let came_late = fault.started.as_ref().is_some_and(|s| s.is_before(&change.mark));
+    let late = if came_late && !is_live { 0.3 } else { 1.0 };
+    asked * late
+}
+
+/// A field of a template reaches a pod when the pod has the value.
+fn own(case: &Case<'_>, fault: &Fault, change: &Change, class: Class, field: Option<&FieldChange>) -> f64 {
+    let Some(field) = field else {
+        // Made just so: everything about it is new, and nothing of it ever ran.
+        return if change.op == Op::Delete && !matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::Gone) { 0.0 } else { 1.0 };
+    };
+    if class == Class::Claim || class == Class::Custom || class == Class::Engine {
+        return 1.0;
+    }
+    let Some(relative) = in_pod_spec(change, &field.path) else { return 1.0 };
+    let made = maker(case, fault, &change.key);
+    let Some(object) = made.as_ref().and_then(|k| case.history.last(k)) else { return 1.0 };
+    let Some((_, spec)) = pod_spec(object) else { return 1.0 };
+    let have = lookup(spec, &relative).map(crate::object::Node::to_value);
+    match (&field.after, have) {
+        (None, None) => 1.0,
+        (Some(after), Some(have)) if *after == have || same_or_defaulted(after, &have) => 1.0,
+        // Defaults fill in what was taken away.
+        (None, Some(have)) if field.before.as_ref() != Some(&have) => 0.8,
+        _ => 0.0,
+    }
+}
+
+/// Tells whether a value is another one with more filled in.
+fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Value) -> bool {
+    use serde_json::Value as V;
+    match (want, have) {
+        (V::Object(w), V::Object(h)) => w.iter().all(|(k, v)| h.get(k).is_some_and(|x| same_or_defaulted(v, x))),
+        (V::Array(w), V::Array(h)) => w.len() == h.len() && w.iter().zip(h).all(|(a, b)| same_or_defaulted(a, b)),
+        _ => want == have,
+    }
+}
+
+/// Returns what stands directly under the changed workload on the way to the faulty one: it holds a copy of the template.
+fn maker(case: &Case<'_>, fault: &Fault, workload: &ResourceKey) -> Option<ResourceKey> {
+    let owners = case.owners_of(&fault.on);
+    let place = owners.iter().position(|o| o == workload);
+    match place {
+        Some(0) | None if fault.on == *workload => None,
+        Some(0) | None => Some(fault.on.clone()),
+        Some(i) => Some(owners[i - 1].clone()),
+    }
+}
+
+/// Only pods of a higher priority push others out; the Event names theirs by its uid.
+fn preemptor(case: &Case<'_>, fault: &Fault, change: &Change) -> f64 {
+    let class_value = |name: &str| {
+        let key = ResourceKey::new("scheduling.k8s.io", "PriorityClass", "", name);
+        case.history.last(&key).and_then(|c| c.root().get("value").and_then(crate::object::Node::as_i64))
+    };
+    let priority = |o: &crate::object::Object| {
+        let (_, spec) = pod_spec(o)?;
+        let set = spec.get("priority").and_then(crate::object::Node::as_i64);
+        set.or_else(|| spec.str_at(&["priorityClassName"]).map(|n| class_value(n).unwrap_or(1)))
+    };
+    let mine = case.history.last(&fault.on).and_then(|o| priority(o)).unwrap_or(0);
+    let theirs = change.after.as_deref().and_then(priority).unwrap_or(0);
+    if theirs <= mine {
+        return 0.0;
+    }
+    let named = case.history.of_kind("", "Pod").find(|k| {
+        case.history.last(k).and_then(|o| o.uid()).is_some_and(|uid| fault.message.contains(uid.as_str()))
+    });
+    match named {
+        Some(pod) if *pod == change.key || case.owners_of(pod).contains(&change.key) => 1.0,
+        Some(_) => 0.3,
+        None => 0.8,
+    }
+}
+
+/// Only growing takes room from others.
+fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
+    match (change.op, field) {
+        (Op::Create, _) => 0.8,
+        (Op::Delete, _) => 0.0,
+        (_, Some(f)) => {
+            let number = |v: &Option<serde_json::Value>| v.as_ref().and_then(serde_json::Value::as_f64);
+            match (number(&f.before), number(&f.after)) {
+                (Some(b), Some(a)) if a <= b => 0.0,
+                _ => 1.0,
+            }
+        }
+        _ => 0.0,
+    }
+}
+
+/// Finds a container that ran well with the change for long enough to clear it, and says so.
+pub(super) fn cleared(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, class: Class) -> Option<String> {
+    if !fault.kind.shows_at_start() || matches!(reached.place, Place::Peer | Place::Ruler) || change.op == Op::Delete {
+        return None;
+    }
+    let mut witnesses: Vec<ResourceKey> = match class {
+        Class::ConfigData | Class::SecretData => {
+            let readers = case.graph.ever_to(&change.key).into_iter().filter(|e| &*e.from.kind == "Pod");
+            readers.map(|e| e.from.clone()).collect()
+        }
+        _ => pods_of(case, &change.key),
+    };
+    witnesses.sort();
+    witnesses.dedup();
+    let time_to_fail = fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
+    let needed = table::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
+    for pod in witnesses {
+        let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
+        if ran >= needed {
+            return Some(format!("{} ran well with it for {ran:.0} s", pod));
+        }
+    }
+    None
+}
+
+/// Pods that a workload ever made.
+fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
+    let mut out = Vec::new();
+    let mut next = vec![workload.clone()];
+    let mut depth = 0;
+    while let Some(key) = next.pop() {
+        depth += 1;
+        if depth > 10_000 {
+            break;
+        }
+        for edge in case.graph.ever_to(&key) {
+            if edge.relation == crate::graph::Relation::OwnedBy {
+                if &*edge.from.kind == "Pod" { out.push(edge.from.clone()) } else { next.push(edge.from.clone()) }
+            }
+        }
+    }
+    out
+}
+
+/// Returns for how long a pod that started with a change was ready before a fault, in seconds.
+fn ran_well(case: &Case<'_>, pod: &ResourceKey, change: &Change, onset: &Mark, class: Class) -> Option<f64> {
+    let versions = case.history.versions(pod);
+    let first = versions.first()?;
+    // Only a pod that started after the change has it; one that was there at the start of the log has not.
+    if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o)) {
+        return None;
+    }
+    if !matches!(class, Class::ConfigData | Class::SecretData) {
+        let object = first.object.as_ref()?;
+        let (_, spec) = pod_spec(object)?;
+        for f in &change.fields {
+            let Some(relative) = in_pod_spec(change, &f.path) else { continue };
+            let have = lookup(spec, &relative).map(crate::object::Node::to_value);
+            let fits = match (&f.after, &have) {
+                (Some(a), Some(h)) => same_or_defaulted(a, h),
+                (None, _) => f.before != have,
+                _ => false,
+            };
+            if !fits {
+                return None;
+            }
+        }
+    }
+    let (mut longest, mut since) = (0.0_f64, None);
+    for v in versions.iter().filter(|v| v.is_before(onset)) {
+        let ready = v.object.as_ref().is_some_and(|o| is_pod_ready(o));
+        match (ready, since) {
+            (true, None) => since = Some(v.at.time),
+            (false, Some(from)) => {
+                longest = longest.max(v.at.time.duration_since(from).as_secs_f64());
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(from) = since {
+        longest = longest.max(onset.at.time.duration_since(from).as_secs_f64());
+    }
+    Some(longest)
+}

@@ -1,0 +1,382 @@
+//! Counterfactual checks: had this change not been made, would the failing condition hold?
+//!
+//! Each check decides from recorded objects alone. What needs the application's own code, a registry or a network is
+//! undecided, and said to be so.
+
+mod access;
+mod admit;
+mod network;
+mod room;
+
+pub use access::allows;
+pub use network::admits_everything;
+pub use room::{NodeRoom, fits_node};
+
+use crate::graph::{ConfigSource, ConfigUse, Selector, config_uses, pod_spec, template_labels};
+use crate::key::ResourceKey;
+use crate::object::{Node, Object};
+
+use super::Case;
+use super::change::{Change, Op};
+use super::class::Class;
+use super::fault::{Fault, FaultKind};
+use super::history::Mark;
+use super::way::{Reached, names};
+
+/// What a counterfactual check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Undoing the change would make the failing condition true.
+    Holds,
+    /// It would not: the condition fails without the change too, or held with it.
+    Fails,
+    /// Cannot be decided from recorded objects.
+    Undecided,
+}
+
+impl Verdict {
+    /// Names it as reports do.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// Makes one of whether the condition holds before and after a change.
+    fn of(before: bool, after: bool) -> Self {
+        if before && !after { Self::Holds } else { Self::Fails }
+    }
+}
+
+/// A verdict with what was compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was compared, for people.
+    pub text: String,
+}
+
+impl Proof {
+    pub(super) fn undecided() -> Self {
+        Self { verdict: Verdict::Undecided, text: String::new() }
+    }
+
+    pub(super) fn new(verdict: Verdict, text: impl Into<String>) -> Self {
+        Self { verdict, text: text.into() }
+    }
+}
+
+/// Checks one change against one fault.
+pub(super) fn prove(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, class: Class, ports: &[u16]) -> Proof {
+    use Class as C;
+    use FaultKind as F;
+    match (fault.kind, class) {
+        (F::ConfigMissing | F::Mount | F::Crash | F::NotReady, C::ConfigData | C::SecretData) => config(case, fault, change),
+        (F::ConfigMissing | F::Mount, C::Env | C::Volumes | C::Containers | C::InitContainers | C::OtherTemplate) => reference(case, fault, change),
+        (F::ImagePull, C::Image) => image(case, fault, change),
+        (F::OutOfMemory, C::Limits) => memory(case, change),
+        (F::Unschedulable, _) => room::prove(case, fault, change, class),
+        (F::OverQuota, _) => admit::quota(case, fault, change, class),
+        (F::PodSecurity, C::NamespaceAdmission) => admit::pod_security(fault, change),
+        (F::LimitRange, C::LimitRangeSpec) => admit::limit_range(fault, change),
+        (F::Webhook | F::Refused, C::WebhookConfig | C::AdmissionPolicy) => admit::webhook(case, fault, change),
+        (F::NoIdentity, C::Identity | C::PodIdentity) => identity(case, fault, change),
+        (F::NoEndpoints, C::ServiceSelector) => selector(case, fault, change),
+        (F::NoEndpoints, C::PodLabels | C::ScaledToZero | C::OtherTemplate) => backing(case, fault, change, class),
+        (F::PortMismatch, _) => network::target_port(case, fault, change),
+        (F::NotReady | F::Crash | F::LivenessKill | F::Webhook | F::Refused | F::BrokenRoute, C::ServicePorts) => {
+            network::port(change, ports)
+        }
+        (_, C::ServiceSelector) if change.op == Op::Update => selector(case, fault, change),
+        (_, C::NetworkPolicy) => network::policy(case, fault, reached, change),
+        (F::NodeDown, C::NodeStatus) => node(case, change),
+        (F::Evicted, C::NodeTaint) => room::eviction(case, fault, change),
+        (F::Forbidden | F::Stuck | F::SyncFailed | F::Crash | F::NotReady, C::RoleRules | C::Binding) => {
+            access::prove(case, fault, change)
+        }
+        (F::NotScheduled, C::Schedule) => schedule(change),
+        (F::ScaledDown | F::Stuck | F::SyncFailed | F::Terminating, C::ScaledToZero) => still(case, change),
+        (F::RolloutHeld, C::Rollout) => Proof::new(Verdict::Holds, "the rollout is paused by it"),
+        (F::NoMetrics, C::Requests | C::OtherTemplate | C::Containers) => requests(case, change),
+        _ if change.op == Op::Delete => existence(case, fault, change),
+        _ => Proof::undecided(),
+    }
+}
+
+/// Finds the value at a path of an object.
+pub(super) fn lookup<'a>(node: Node<'a>, path: &crate::path::FieldPath) -> Option<Node<'a>> {
+    use crate::path::PathElement as P;
+    path.elements().iter().try_fold(node, |node, element| match element {
+        P::Field(name) => node.get(name),
+        P::Index(i) => node.children().nth(*i),
+        P::Key(fields) => node.children().find(|n| {
+            fields.iter().all(|(name, want)| {
+                let have = n.get(name).and_then(|v| crate::path::Scalar::from_value(&v.to_value()));
+                // Keys are defaulted: an absent protocol is TCP.
+                have.as_ref() == Some(want) || (have.is_none() && &**name == "protocol")
+            })
+        }),
+        P::Value(want) => {
+            node.children().find(|n| crate::path::Scalar::from_value(&n.to_value()).as_ref() == Some(want))
+        }
+    })
+}
+
+/// Returns the pod, or what would make pods, that a fault is about, with the pod spec in it.
+fn pod_of<'c>(case: &'c Case<'_>, key: &ResourceKey) -> Option<&'c Object> {
+    case.history.last(key).map(|o| &**o).filter(|o| pod_spec(o).is_some())
+}
+
+/// Returns the places at which the faulty pod takes configuration from an object.
+pub(super) fn uses_of(case: &Case<'_>, pod: &ResourceKey, target: &ResourceKey) -> Vec<ConfigUse> {
+    let Some(object) = pod_of(case, pod) else { return Vec::new() };
+    let Some((path, spec)) = pod_spec(object) else { return Vec::new() };
+    let is_target = |u: &ConfigUse| *u.name == *target.name && u.source.kind() == &*target.kind;
+    config_uses(spec, &path).into_iter().filter(is_target).collect()
+}
+
+fn keys_of(object: Option<&Object>) -> Vec<&str> {
+    let Some(object) = object else { return Vec::new() };
+    let lists = ["data", "binaryData", "stringData"].map(|f| object.root().get(f));
+    lists.into_iter().flatten().flat_map(Node::children).map(Node::key).collect()
+}
+
+/// Does every key that the pod reads exist before the change, and not after?
+fn config(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let uses = uses_of(case, &fault.on, &change.key);
+    let (before, after) = (keys_of(change.before.as_deref()), keys_of(change.after.as_deref()));
+    let (had, has) = (change.before.is_some(), change.after.is_some());
+    for u in uses.iter().filter(|u| !u.is_optional) {
+        let (was, is) = match &u.key {
+            Some(key) => (before.contains(&key.as_str()), after.contains(&key.as_str())),
+            None => (had, has),
+        };
+        if was && !is {
+            let what = u.key.as_deref().map_or("the object".to_owned(), |k| format!("key {k}"));
+            // Somebody may have put it back since.
+            let now = case.history.at(&change.key, &fault.onset);
+            let back = now.is_some_and(|o| u.key.as_ref().is_none_or(|k| keys_of(Some(o)).contains(&k.as_str())));
+            let verdict = if back { Verdict::Fails } else { Verdict::Holds };
+            return Proof::new(verdict, format!("{what} is read at {} and was there before", u.path));
+        }
+    }
+    match fault.kind {
+        FaultKind::ConfigMissing | FaultKind::Mount if !uses.is_empty() => {
+            Proof::new(Verdict::Fails, "takes away nothing that the pod reads")
+        }
+        // Volumes of a pod also come from files whose names the kubelet tells, and what the code does with a value only it knows.
+        _ => Proof::undecided(),
+    }
+}
+
+/// Does the template refer to something that is not there, and did it not before?
+fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let missing = |object: Option<&Object>| {
+        let object = object?;
+        let (path, spec) = pod_spec(object)?;
+        let namespace = &change.key.namespace;
+        let mut out = Vec::new();
+        for u in config_uses(spec, &path).into_iter().filter(|u| !u.is_optional) {
+            let group_kind = match u.source {
+                ConfigSource::ConfigMap => "ConfigMap",
+                ConfigSource::Secret => "Secret",
+            };
+            let key = ResourceKey::new("", group_kind, namespace, &u.name);
+            let there = case.history.at(&key, &fault.onset);
+            if there.is_none_or(|o| u.key.as_ref().is_some_and(|k| !keys_of(Some(o)).contains(&k.as_str()))) {
+                out.push(format!("{}/{}{}", group_kind, u.name, u.key.map(|k| format!("[{k}]")).unwrap_or_default()));
+            }
+        }
+        for volume in spec.get("volumes").into_iter().flat_map(Node::children) {
+            if let Some(claim) = volume.str_at(&["persistentVolumeClaim", "claimName"]) {
+                let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
+                if case.history.at(&key, &fault.onset).is_none() {
+                    out.push(format!("PersistentVolumeClaim/{claim}"));
+                }
+            }
+        }
+        Some(out)
+    };
+    let known = |name: &String| !name.contains("kube-root-ca.crt") && !name.contains("openshift-service-ca.crt");
+    let after: Vec<_> = missing(change.after.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
+    let before: Vec<_> = missing(change.before.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
+    match after.iter().find(|m| !before.contains(m)) {
+        Some(new) => Proof::new(Verdict::Holds, format!("it refers to {new}, which is not there")),
+        None if after.is_empty() => Proof::undecided(),
+        None => Proof::new(Verdict::Fails, "what is missing was referred to before as well"),
+    }
+}
+
+fn images(object: Option<&Object>) -> Vec<String> {
+    let Some((_, spec)) = object.and_then(pod_spec) else { return Vec::new() };
+    let lists = ["initContainers", "containers"].map(|l| spec.get(l));
+    let containers = lists.into_iter().flatten().flat_map(Node::children);
+    containers.filter_map(|c| c.str_at(&["image"]).map(str::to_owned)).collect()
+}
+
+/// Is the image that cannot be pulled one that came with the change?
+fn image(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let (before, after) = (images(change.before.as_deref()), images(change.after.as_deref()));
+    let new: Vec<_> = after.iter().filter(|i| !before.contains(i)).collect();
+    let failing: Vec<_> = new.iter().filter(|i| names(&fault.message, i)).collect();
+    if let Some(image) = failing.first() {
+        return Proof::new(Verdict::Holds, format!("{image} came with it; what was there before had been pulled"));
+    }
+    let pod = images(pod_of(case, &fault.on));
+    if new.iter().any(|i| pod.contains(i)) && !fault.message.contains("image \"") {
+        return Proof::undecided();
+    }
+    Proof::new(Verdict::Fails, "the image that cannot be pulled did not come with it")
+}
+
+fn memory_limits(object: Option<&Object>) -> Vec<(String, Option<i128>)> {
+    let Some((_, spec)) = object.and_then(pod_spec) else { return Vec::new() };
+    let one = |c: Node<'_>| {
+        let limit = c.at(&["resources", "limits", "memory"]).and_then(room::amount);
+        (c.str_at(&["name"]).unwrap_or_default().to_owned(), limit)
+    };
+    spec.get("containers").into_iter().flat_map(Node::children).map(one).collect()
+}
+
+/// Was a memory limit lowered or set?
+fn memory(_case: &Case<'_>, change: &Change) -> Proof {
+    let before = memory_limits(change.before.as_deref());
+    let after = memory_limits(change.after.as_deref());
+    let lowered = after.iter().any(|(name, limit)| {
+        let old = before.iter().find(|(n, _)| n == name).and_then(|(_, l)| *l);
+        before.iter().any(|(n, _)| n == name) && limit.is_some_and(|l| old.is_none_or(|o| l < o))
+    });
+    if change.before.is_none() {
+        return Proof::undecided();
+    }
+    if lowered {
+        Proof::new(Verdict::Holds, "a memory limit was lowered; the process ran within the one before")
+    } else {
+        Proof::new(Verdict::Fails, "no memory limit was lowered")
+    }
+}
+
+fn identity(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let account = |o: Option<&Object>| {
+        let (_, spec) = o.and_then(pod_spec)?;
+        Some(spec.str_at(&["serviceAccountName"]).unwrap_or("default").to_owned())
+    };
+    let there = |name: &Option<String>| {
+        name.as_ref().is_some_and(|n| {
+            let key = ResourceKey::new("", "ServiceAccount", &fault.on.namespace, n);
+            case.history.at(&key, &fault.onset).is_some()
+        })
+    };
+    if &*change.key.kind == "ServiceAccount" {
+        let is_named = names(&fault.message, &change.key.name);
+        return if change.op == Op::Delete && is_named {
+            Proof::new(Verdict::Holds, "the service account was there before")
+        } else {
+            Proof::new(Verdict::Fails, "not the service account that is missing, or still there")
+        };
+    }
+    let (before, after) = (account(change.before.as_deref()), account(change.after.as_deref()));
+    let verdict = if change.before.is_none() {
+        if there(&after) { Verdict::Fails } else { Verdict::Undecided }
+    } else {
+        Verdict::of(there(&before), there(&after))
+    };
+    Proof::new(verdict, "whether the service account exists that the template names")
+}
+
+/// Pods of a namespace at a time whose labels match, and of them those that are ready.
+fn matched(case: &Case<'_>, namespace: &str, selector: &Selector, at: &Mark) -> usize {
+    let pods = case.history.of_kind("", "Pod").filter(|k| &*k.namespace == namespace);
+    let there = pods.filter_map(|k| case.history.at(k, at));
+    there.filter(|p| selector.matches(template_labels(p))).count()
+}
+
+/// Does the selector before match pods, and the one after not?
+fn selector(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let read = |o: &Option<std::sync::Arc<Object>>| {
+        o.as_ref().and_then(|o| o.root().at(&["spec", "selector"])).and_then(Selector::read).filter(|s| !s.is_empty())
+    };
+    let count = |s: &Option<Selector>| s.as_ref().map_or(0, |s| matched(case, &change.key.namespace, s, &fault.onset));
+    let (before, after) = (read(&change.before), read(&change.after));
+    let (was, is) = (count(&before), count(&after));
+    let show = |s: &Option<Selector>| s.as_ref().map_or("nothing".to_owned(), Selector::to_string);
+    let text = format!("{} matches {was} pods, {} matches {is}", show(&before), show(&after));
+    Proof::new(Verdict::of(was > 0, is > 0), text)
+}
+
+/// Would the workload give the Service endpoints without the change?
+fn backing(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Proof {
+    let service = case.history.last(&fault.on).and_then(|o| o.root().at(&["spec", "selector"])).and_then(Selector::read);
+    let Some(selector) = service else { return Proof::undecided() };
+    let gives = |o: Option<&Object>| {
+        o.is_some_and(|o| {
+            let replicas = o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
+            selector.matches(template_labels(o)) && replicas > 0
+        })
+    };
+    let (was, is) = (gives(change.before.as_deref()), gives(change.after.as_deref()));
+    if class == Class::OtherTemplate && change.op == Op::Update {
+        return Proof::undecided();
+    }
+    Proof::new(Verdict::of(was, is), format!("whether its pods match {selector} and any are asked for"))
+}
+
+fn node(case: &Case<'_>, change: &Change) -> Proof {
+    let ready = |o: Option<&Object>| o.is_some_and(super::fault::is_node_ready);
+    let _ = case;
+    let verdict = Verdict::of(ready(change.before.as_deref()), ready(change.after.as_deref()));
+    Proof::new(verdict, "whether the node is ready")
+}
+
+fn schedule(change: &Change) -> Proof {
+    let runs = |o: Option<&Object>| {
+        o.is_some_and(|o| o.root().at(&["spec", "suspend"]).and_then(Node::as_bool) != Some(true))
+    };
+    let (was, is) = (runs(change.before.as_deref()), runs(change.after.as_deref()));
+    if was && is {
+        return Proof::undecided();
+    }
+    Proof::new(Verdict::of(was, is), "whether it is suspended")
+}
+
+/// Is nothing asked for since the change, still at the time of the fault?
+fn still(case: &Case<'_>, change: &Change) -> Proof {
+    let asked = |o: Option<&Object>| {
+        o.is_some_and(|o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1) > 0)
+    };
+    let now = case.history.now(&change.key).map(|o| &**o);
+    let verdict = Verdict::of(asked(change.before.as_deref()), asked(change.after.as_deref()) || asked(now));
+    Proof::new(verdict, "whether any replicas are asked for")
+}
+
+fn requests(_case: &Case<'_>, change: &Change) -> Proof {
+    let has = |o: Option<&Object>| {
+        o.and_then(pod_spec).is_some_and(|(_, spec)| {
+            let mut containers = spec.get("containers").into_iter().flat_map(Node::children);
+            containers.all(|c| c.at(&["resources", "requests", "cpu"]).is_some())
+        })
+    };
+    if change.before.is_none() || change.after.is_none() {
+        return Proof::undecided();
+    }
+    let verdict = Verdict::of(has(change.before.as_deref()), has(change.after.as_deref()));
+    Proof::new(verdict, "whether every container has a CPU request")
+}
+
+/// Is something that the faulty one refers to gone?
+fn existence(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let back = case.history.at(&change.key, &fault.onset).is_some_and(|o| {
+        o.root().at(&["metadata", "deletionTimestamp"]).is_none()
+    });
+    if back {
+        return Proof::new(Verdict::Fails, "it is there again");
+    }
+    let refers = case.graph.ever_from(&fault.on).iter().any(|e| *e.to == change.key);
+    if refers || names(&fault.message, &change.key.name) || fault.on == change.key {
+        return Proof::new(Verdict::Holds, "it was there before, and is referred to");
+    }
+    Proof::undecided()
+}

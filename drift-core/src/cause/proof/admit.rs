@@ -1,0 +1,186 @@
+//! Would pods be admitted: quota, limit range, Pod Security, webhooks.
+
+use std::collections::BTreeMap;
+
+use crate::graph::pod_spec;
+use crate::object::{Node, Object};
+use crate::schema::Quantity;
+
+use super::super::Case;
+use super::super::change::{Change, Op};
+use super::super::class::Class;
+use super::super::fault::Fault;
+use super::super::way::names;
+use super::room::amount;
+use super::{Proof, Verdict};
+
+/// One refusal by a quota, as the API server words it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Refusal {
+    quota: String,
+    requested: BTreeMap<String, i128>,
+    used: BTreeMap<String, i128>,
+    limited: BTreeMap<String, i128>,
+}
+
+/// Reads `exceeded quota: NAME, requested: A=1,B=2, used: …, limited: …`; the last one of several.
+fn refusal(message: &str) -> Option<Refusal> {
+    let (_, rest) = message.rsplit_once("exceeded quota: ")?;
+    let rest = rest.split(" | ").next().unwrap_or(rest);
+    let (quota, rest) = rest.split_once(", requested: ")?;
+    let (requested, rest) = rest.split_once(", used: ")?;
+    let (used, limited) = rest.split_once(", limited: ")?;
+    let table = |text: &str| {
+        let pairs = text.split(',').filter_map(|p| p.trim().split_once('='));
+        pairs.filter_map(|(k, v)| Some((k.to_owned(), v.trim().parse::<Quantity>().ok()?.nanos()))).collect()
+    };
+    Some(Refusal { quota: quota.to_owned(), requested: table(requested), used: table(used), limited: table(limited) })
+}
+
+fn hard(object: Option<&Object>) -> BTreeMap<String, i128> {
+    let list = object.and_then(|o| o.root().at(&["spec", "hard"])).into_iter().flat_map(Node::children);
+    list.filter_map(|n| Some((n.key().to_owned(), amount(n)?))).collect()
+}
+
+/// Does the sum add up without the change?
+pub(super) fn quota(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Proof {
+    let Some(refusal) = refusal(&fault.message) else {
+        // `failed quota: NAME: must specify …`
+        let is_named = fault.message.contains(&format!("quota: {}", change.key.name));
+        return match class {
+            Class::Quota if is_named && change.op == Op::Create => {
+                Proof::new(Verdict::Holds, "the quota came with it")
+            }
+            Class::Quota if !is_named => Proof::new(Verdict::Fails, "another quota refuses"),
+            _ => Proof::undecided(),
+        };
+    };
+    match class {
+        Class::Quota if *change.key.name != *refusal.quota => Proof::new(Verdict::Fails, "another quota refuses"),
+        Class::Quota => {
+            let adds_up = |hard: &BTreeMap<String, i128>| {
+                refusal.requested.iter().all(|(k, want)| {
+                    let used = refusal.used.get(k).copied().unwrap_or(0);
+                    hard.get(k).is_none_or(|h| used + want <= *h)
+                })
+            };
+            let before = change.before.as_deref().map(|o| hard(Some(o))).unwrap_or_default();
+            let (was, is) = (adds_up(&before), adds_up(&hard(change.after.as_deref())));
+            Proof::new(Verdict::of(was, is), "used and requested together against the hard limits before and after")
+        }
+        Class::Requests | Class::Limits | Class::OtherTemplate | Class::Containers => requests(case, change, &refusal),
+        Class::Replicas => replicas(change, &refusal),
+        _ => Proof::undecided(),
+    }
+}
+
+fn pod_total(spec: Node<'_>, name: &str) -> Option<i128> {
+    let (list, resource) = match name.split_once('.') {
+        Some(("requests", r)) => ("requests", r),
+        Some(("limits", r)) => ("limits", r),
+        None if matches!(name, "cpu" | "memory") => ("requests", name),
+        _ => return None,
+    };
+    let of = |c: Node<'_>| c.at(&["resources", list, resource]).and_then(amount).unwrap_or(0);
+    Some(spec.get("containers").into_iter().flat_map(Node::children).map(of).sum())
+}
+
+fn requests(case: &Case<'_>, change: &Change, refusal: &Refusal) -> Proof {
+    let _ = case;
+    let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else { return Proof::undecided() };
+    let fits = |spec: Node<'_>| {
+        refusal.requested.iter().all(|(k, want)| {
+            let used = refusal.used.get(k).copied().unwrap_or(0);
+            let want = pod_total(spec, k).unwrap_or(*want);
+            refusal.limited.get(k).is_none_or(|h| used + want <= *h)
+        })
+    };
+    let verdict = Verdict::of(fits(before), false);
+    Proof::new(verdict, "what a pod of the template before asks for, against what the quota has left")
+}
+
+/// Would the quota have room if the workload had not grown?
+fn replicas(change: &Change, refusal: &Refusal) -> Proof {
+    let count = |o: Option<&Object>| {
+        o.map_or(0, |o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1))
+    };
+    let grown = i128::from(count(change.after.as_deref()) - count(change.before.as_deref()));
+    let each = |name: &str| match name {
+        "pods" | "count/pods" => 1_000_000_000,
+        _ => change.object().and_then(|o| pod_spec(o)).and_then(|(_, s)| pod_total(s, name)).unwrap_or(0),
+    };
+    let fits = refusal.requested.iter().all(|(k, want)| {
+        let used = refusal.used.get(k).copied().unwrap_or(0) - grown * each(k);
+        refusal.limited.get(k).is_none_or(|h| used + want <= *h)
+    });
+    if grown > 0 && fits {
+        Proof::undecided()
+    } else {
+        Proof::new(Verdict::Fails, "without its growth the quota would have no room either")
+    }
+}
+
+/// How strict the level is that a namespace enforces.
+fn level(namespace: Option<&Object>) -> u8 {
+    match namespace.and_then(|n| n.label("pod-security.kubernetes.io/enforce")) {
+        Some("restricted") => 2,
+        Some("baseline") => 1,
+        _ => 0,
+    }
+}
+
+pub(super) fn pod_security(fault: &Fault, change: &Change) -> Proof {
+    let (before, after) = (level(change.before.as_deref()), level(change.after.as_deref()));
+    let said = if fault.message.contains("\"restricted") { 2 } else { 1 };
+    Proof::new(Verdict::of(before < said, after < said), "whether the namespace enforced the level that refuses")
+}
+
+pub(super) fn limit_range(fault: &Fault, change: &Change) -> Proof {
+    let bounds = |o: Option<&Object>| {
+        o.and_then(|o| o.root().at(&["spec", "limits"])).map_or(String::new(), |n| n.to_doc().to_json())
+    };
+    let (before, after) = (bounds(change.before.as_deref()), bounds(change.after.as_deref()));
+    // `maximum memory usage per Container is 64Mi, but limit is 128Mi`: the bound must be one that came with it.
+    let words = fault.message.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
+    let numbers = words.filter(|w| w.starts_with(|c: char| c.is_ascii_digit())).map(|w| format!("\"{w}\""));
+    let came = numbers.into_iter().any(|n| after.contains(&n) && !before.contains(&n));
+    if came {
+        return Proof::new(Verdict::Holds, "the bound that refuses came with it");
+    }
+    Proof::undecided()
+}
+
+pub(super) fn webhook(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let hooks = |o: Option<&Object>| -> Vec<String> {
+        let list = o.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
+        list.filter_map(|h| h.str_at(&["name"]).map(str::to_owned)).collect()
+    };
+    let mut all = hooks(change.before.as_deref());
+    all.extend(hooks(change.after.as_deref()));
+    all.push(change.key.name.to_string());
+    if !all.iter().any(|n| names(&fault.message, n)) {
+        return Proof::new(Verdict::Fails, "another one refuses");
+    }
+    if change.op == Op::Create {
+        // A webhook that was answered after it came, and is not any more, lost its backend.
+        let was_answered = fault.message.contains("failed calling webhook")
+            && case.graph.ever_from(&change.key).iter().any(|e| case.history.at(e.to, &change.mark).is_some());
+        return if was_answered { Proof::undecided() } else { Proof::new(Verdict::Holds, "what refuses came with it") };
+    }
+    Proof::undecided()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_read_as_the_server_words_it() {
+        let text = "pods \"a-1\" is forbidden: exceeded quota: small, requested: pods=1,requests.cpu=500m, used: pods=15,requests.cpu=1, limited: pods=12,requests.cpu=2";
+        let got = refusal(text).unwrap();
+        assert_eq!(got.quota, "small");
+        assert_eq!(got.requested["requests.cpu"], 500_000_000);
+        assert_eq!((got.used["pods"], got.limited["pods"]), (15_000_000_000, 12_000_000_000));
+        assert_eq!(refusal("exceeded quota"), None);
+    }
+}

@@ -1,0 +1,349 @@
+//! Candidates for a fault, and their scores.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use crate::graph::pod_spec;
+use crate::key::ResourceKey;
+use crate::path::{FieldPath, PathElement};
+
+use super::Case;
+use super::change::{Change, Op};
+use super::class::{Class, classes_of};
+use super::effect::{cleared, effect};
+use super::fault::{Fault, FaultKind, faults_of};
+use super::proof::{Proof, Verdict, prove};
+use super::table::{self, Place};
+use super::way::{PeerService, Reached, Step, behind, names, peers, reach};
+
+/// A change that may have caused a fault, with its score.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The change.
+    pub change: Rc<Change>,
+    /// The class that decides.
+    pub class: Class,
+    /// Where it stands.
+    pub place: Place,
+    /// The way from the faulty resource to the changed one.
+    pub way: Vec<Step>,
+    /// The parts of the score, in order of [`super::Weights::NAMES`].
+    pub parts: [f64; 7],
+    /// The score, 0 to 1.
+    pub score: f64,
+    /// The counterfactual check.
+    pub proof: Proof,
+    /// What lowers the score besides, for people.
+    pub notes: Vec<String>,
+    /// Place of the fault in the list of faults.
+    pub fault: usize,
+}
+
+/// How deep faults of peers are followed.
+const MAX_DEPTH: usize = 3;
+
+/// Finds and scores all candidates for a fault.
+pub(super) fn candidates(case: &Case<'_>, fault: &Fault, depth: usize, seen: &mut BTreeSet<ResourceKey>) -> Vec<Candidate> {
+    let mut out = Vec::new();
+    for reached in reach(case, fault) {
+        all_changes(case, fault, &reached, &[], &mut out);
+    }
+    if matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::PortMismatch) {
+        let service = Reached { key: fault.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+        let mut all = behind(case, &service);
+        all.extend(would_back(case, fault, &service));
+        for reached in all {
+            all_changes(case, fault, &reached, &[], &mut out);
+        }
+    }
+    if fault.kind.may_come_from_elsewhere() && depth < MAX_DEPTH {
+        let peers = peers(case, fault);
+        if peers.iter().any(|p| p.is_named) {
+            // The text blames somebody else: a change of its own counts less, unless the text names that too.
+            for c in out.iter_mut().filter(|c| c.parts[2] < 0.7 && c.place != Place::Ruler) {
+                c.score *= table::BLAMES_PEER;
+                c.notes.push("the fault's own text blames something else".into());
+            }
+        }
+        for peer in peers {
+            elsewhere(case, fault, &peer, depth, seen, &mut out);
+        }
+    }
+    out
+}
+
+/// Workloads whose pods a Service would select, seen or not.
+fn would_back(case: &Case<'_>, fault: &Fault, service: &Reached) -> Vec<Reached> {
+    use crate::graph::{Selector, template_labels};
+    let versions = case.history.versions(&fault.on).iter().filter_map(|v| v.object.as_ref());
+    let selectors: Vec<_> = versions
+        .filter_map(|o| o.root().at(&["spec", "selector"]).and_then(Selector::read))
+        .filter(|s| !s.is_empty())
+        .collect();
+    let keys = case.history.keys().filter(|k| k.namespace == fault.on.namespace && &*k.group == "apps" && &*k.kind != "ReplicaSet");
+    let fits = |k: &&ResourceKey| {
+        let mut versions = case.history.versions(k).iter().filter_map(|v| v.object.as_ref());
+        versions.any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
+    };
+    let one = |k: &ResourceKey| Reached {
+        key: k.clone(),
+        place: Place::Behind,
+        cost: service.cost + 0.5,
+        way: vec![Step { key: k.clone(), edge: "selects pods of".into(), evidence: "labels of its template".into() }],
+    };
+    keys.filter(fits).map(one).collect()
+}
+
+fn all_changes(case: &Case<'_>, fault: &Fault, reached: &Reached, ports: &[u16], out: &mut Vec<Candidate>) {
+    for change in case.changes_of(&reached.key).iter() {
+        if change.mark.is_before(&fault.onset) || change.mark == fault.onset {
+            out.extend(judge(case, fault, reached, change, ports));
+        }
+    }
+}
+
+/// Follows a fault to a Service that the faulty one talks to, and to what stands behind it.
+fn elsewhere(
+    case: &Case<'_>,
+    fault: &Fault,
+    peer: &PeerService,
+    depth: usize,
+    seen: &mut BTreeSet<ResourceKey>,
+    out: &mut Vec<Candidate>,
+) {
+    let discount = if peer.is_named { 1.0 } else { 0.8 };
+    let from = out.len();
+    all_changes(case, fault, &peer.reached, &peer.ports, out);
+    let all = behind(case, &peer.reached);
+    if peer.is_named {
+        for reached in &all {
+            all_changes(case, fault, reached, &peer.ports, out);
+        }
+    }
+    out[from..].iter_mut().for_each(|c| c.score *= discount);
+    if !seen.insert(peer.reached.key.clone()) {
+        return;
+    }
+    for reached in all.iter().filter(|r| &*r.key.kind == "Pod") {
+        if !peer.is_named && case.history.now(&reached.key).is_none() {
+            continue;
+        }
+        for inner in faults_of(&case.history, &reached.key) {
+            // What stands behind failed first, or at the same time as far as probes can tell.
+            if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
+                continue;
+            }
+            for mut c in candidates(case, &inner, depth + 1, seen) {
+                c.score *= if peer.is_named { 0.97 } else { 0.85 };
+                let mut way = over_workload(case, reached);
+                way.append(&mut c.way);
+                c.way = way;
+                out.push(c);
+            }
+        }
+    }
+    service_down(case, fault, peer, out);
+}
+
+/// Writes the way to a pod over the workload that makes it.
+fn over_workload(case: &Case<'_>, pod: &Reached) -> Vec<Step> {
+    let mut way = pod.way.clone();
+    if let Some(top) = case.owners_of(&pod.key).pop() {
+        let step = Step { key: top, edge: "selects pods of".into(), evidence: "labels of its template".into() };
+        way.insert(way.len().saturating_sub(1), step);
+    }
+    way
+}
+
+/// A Service without endpoints is a fault of its own.
+fn service_down(case: &Case<'_>, fault: &Fault, peer: &PeerService, out: &mut Vec<Candidate>) {
+    for inner in faults_of(&case.history, &peer.reached.key) {
+        if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
+            continue;
+        }
+        let service = Reached { key: inner.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+        let mut all = vec![service.clone()];
+        all.extend(behind(case, &service));
+        all.extend(would_back(case, &inner, &service));
+        for reached in all {
+            let mut found = Vec::new();
+            all_changes(case, &inner, &reached, &peer.ports, &mut found);
+            for mut c in found {
+                c.score *= if peer.is_named { 0.97 } else { 0.85 };
+                let mut way = peer.reached.way.clone();
+                way.append(&mut c.way);
+                c.way = way;
+                out.push(c);
+            }
+        }
+    }
+}
+
+/// Scores one change against one fault; `None` when no way leads from one to the other.
+fn judge(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>, ports: &[u16]) -> Option<Candidate> {
+    if is_derived(case, change) {
+        return None;
+    }
+    let mut best: Option<Candidate> = None;
+    for (class, field) in classes_of(change) {
+        let base = table::fit(fault.kind, reached.place, class);
+        if base == 0.0 {
+            continue;
+        }
+        let fit = base * effect(case, fault, reached, change, class, field);
+        if fit <= 0.0 {
+            continue;
+        }
+        let proof = prove(case, fault, reached, change, class, ports);
+        let candidate = score(case, fault, reached, change, class, fit, proof);
+        if best.as_ref().is_none_or(|b| candidate.score > b.score) {
+            best = Some(candidate);
+        }
+    }
+    best
+}
+
+fn score(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>, class: Class, fit: f64, proof: Proof) -> Candidate {
+    let mut notes = Vec::new();
+    let parts = [
+        fit,
+        match proof.verdict {
+            Verdict::Holds => 1.0,
+            Verdict::Undecided => 0.5,
+            Verdict::Fails => 0.0,
+        },
+        said(fault, change),
+        1.0 / (1.0 + 0.25 * reached.cost),
+        soon(fault, change, class),
+        actor(change),
+        rare(case, change, class),
+    ];
+    let weights = case.weights.to_array();
+    let total: f64 = weights.iter().sum();
+    let mut score = weights.iter().zip(parts).map(|(w, p)| w * p).sum::<f64>() / total;
+    // A change that hardly fits is no cause however near it is.
+    score *= (fit / 0.5).min(1.0);
+    if proof.verdict == Verdict::Fails {
+        score *= table::REFUTED;
+        notes.push(format!("counterfactual fails: {}", proof.text));
+    }
+    // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
+    let may_clear = proof.verdict != Verdict::Holds || (fault.kind == FaultKind::Unschedulable && reached.place == Place::Own);
+    if may_clear
+        && let Some(note) = cleared(case, fault, reached, change, class)
+    {
+        score *= table::CLEARED;
+        notes.push(note);
+    }
+    if case.gap_between(&change.mark, &fault.onset, &change.key) {
+        score *= table::ACROSS_GAP;
+        notes.push("history is not known in between".into());
+    }
+    Candidate {
+        change: Rc::clone(change),
+        class,
+        place: reached.place,
+        way: reached.way.clone(),
+        parts,
+        score: score.clamp(0.0, 1.0),
+        proof,
+        notes,
+        fault: 0,
+    }
+}
+
+/// Tells whether a controller made the change on the way from another one: a link, and no root.
+pub(super) fn is_derived(case: &Case<'_>, change: &Change) -> bool {
+    let Some(object) = change.object() else { return false };
+    let owners = object.root().at(&["metadata", "ownerReferences"]).into_iter().flat_map(crate::object::Node::children);
+    let controlled = owners.into_iter().any(|o| {
+        o.get("controller").and_then(crate::object::Node::as_bool) == Some(true)
+            && matches!(o.str_at(&["kind"]), Some("ReplicaSet" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Node"))
+    });
+    let platform = change.manager.as_deref().is_some_and(is_platform);
+    let told = matches!((&*change.key.group, &*change.key.kind), ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision"));
+    let _ = case;
+    told || (controlled && (platform || change.op != Op::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
+        || (&*change.key.kind == "ReplicaSet" && controlled)
+        // Taints and the like that the node controller derives from what nodes report.
+        || (platform && &*change.key.kind == "Node" && !change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])))
+}
+
+/// Tells whether a manager is a part of the control plane or a kubelet.
+pub(super) fn is_platform(manager: &str) -> bool {
+    matches!(manager, "kube-controller-manager" | "kube-scheduler" | "kube-apiserver" | "kubelet" | "cloud-controller-manager")
+}
+
+/// Collects the scalars of a value as texts.
+pub(super) fn leaves(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::String(s) => out.push(s.clone()),
+        Value::Number(n) => out.push(n.to_string()),
+        Value::Bool(b) => out.push(b.to_string()),
+        Value::Array(a) => a.iter().for_each(|v| leaves(v, out)),
+        Value::Object(o) => o.values().for_each(|v| leaves(v, out)),
+        Value::Null => {}
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let breaks = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
+    text.split(breaks).map(|w| w.trim_matches(['.', '/', '-'])).filter(|w| w.len() >= 3)
+}
+
+/// Does the fault's own text name the change: a new value best, then a key or an old value, then the object?
+fn said(fault: &Fault, change: &Change) -> f64 {
+    let text = &fault.message;
+    let (mut before, mut after, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    for f in &change.fields {
+        f.before.iter().for_each(|v| leaves(v, &mut before));
+        f.after.iter().for_each(|v| leaves(v, &mut after));
+        if f.path.starts_with_fields(&["data"])
+            && let Some(PathElement::Field(name)) = f.path.elements().last()
+        {
+            keys.push(name.to_string());
+        }
+    }
+    let old: BTreeSet<&str> = before.iter().flat_map(|t| words(t)).collect();
+    let is_new = |w: &&str| !old.contains(w) && !w.bytes().all(|b| b.is_ascii_digit());
+    if after.iter().flat_map(|t| words(t)).filter(is_new).any(|w| names(text, w)) {
+        return 1.0;
+    }
+    if keys.iter().any(|k| names(text, k)) {
+        return 0.9;
+    }
+    if before.iter().flat_map(|t| words(t)).any(|w| names(text, w) && !after.iter().any(|a| a.contains(w))) {
+        return 0.7;
+    }
+    if names(text, &change.key.name) && change.key != fault.on { 0.6 } else { 0.0 }
+}
+
+fn soon(fault: &Fault, change: &Change, class: Class) -> f64 {
+    let seconds = fault.onset.at.time.duration_since(change.mark.at.time).as_secs_f64().max(0.0);
+    1.0 / (1.0 + seconds / table::delay(class))
+}
+
+fn actor(change: &Change) -> f64 {
+    let Some(manager) = change.manager.as_deref() else { return 0.8 };
+    let is_controller = |m: &str| m.ends_with("-controller") || m.ends_with("-operator") || m.contains("external");
+    match manager {
+        m if is_platform(m) => 0.3,
+        m if m.starts_with("argocd") || m.contains("kustomize") || m.contains("helm") => 0.9,
+        m if is_controller(m) => 0.7,
+        _ => 1.0,
+    }
+}
+
+fn rare(case: &Case<'_>, change: &Change, class: Class) -> f64 {
+    let changes = case.changes_of(&change.key);
+    let same = changes.iter().filter(|c| classes_of(c).iter().any(|(k, _)| *k == class)).count();
+    1.0 / (1.0 + 0.4 * (same.max(1) - 1) as f64)
+}
+
+/// Returns the path of a template field relative to the pod spec of its object.
+pub(super) fn in_pod_spec(change: &Change, path: &FieldPath) -> Option<FieldPath> {
+    let (at, _) = pod_spec(change.object()?)?;
+    path.starts_with(&at).then(|| path.elements()[at.len()..].to_vec().into())
+}

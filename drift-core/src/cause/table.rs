@@ -1,0 +1,201 @@
+//! The one table of the ranking: what each part of a score weighs, and which change has which effect.
+//!
+//! Nothing here is learned from data: the effects are those that the API machinery, the scheduler and the kubelet are
+//! known to have, and the numbers say how directly a change of that kind leads to that fault.
+
+use super::class::Class::{self, *};
+use super::fault::FaultKind::{self, *};
+
+/// What each part of a score weighs; they add up to 1.
+///
+/// | part | weight | meaning of 1.0 |
+/// |---|---|---|
+/// | `fit` | 0.36 | changes of this field are known to have this very effect |
+/// | `proof` | 0.22 | undoing it would make the failing condition true (0.5: cannot be decided offline; 0: it would not) |
+/// | `said` | 0.14 | the cluster's own text about the fault names what was changed |
+/// | `near` | 0.12 | it was made on the faulty object or on what makes it |
+/// | `soon` | 0.08 | the fault came as soon as this kind of change takes effect |
+/// | `actor` | 0.04 | a person or a pipeline did it, not a controller doing its work |
+/// | `rare` | 0.04 | the field changed only this once |
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// Compatibility of the changed field with the fault.
+    pub fit: f64,
+    /// Counterfactual check.
+    pub proof: f64,
+    /// The fault's own text names the change.
+    pub said: f64,
+    /// Distance in the graph.
+    pub near: f64,
+    /// Time against the expected delay.
+    pub soon: f64,
+    /// Who did it.
+    pub actor: f64,
+    /// How rarely this changes.
+    pub rare: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { fit: 0.36, proof: 0.22, said: 0.14, near: 0.12, soon: 0.08, actor: 0.04, rare: 0.04 }
+    }
+}
+
+impl Weights {
+    /// Names of the parts, in order.
+    pub const NAMES: [&str; 7] = ["fit", "proof", "said", "near", "soon", "actor", "rare"];
+
+    /// Returns the weights in order of [`Self::NAMES`].
+    pub fn to_array(self) -> [f64; 7] {
+        [self.fit, self.proof, self.said, self.near, self.soon, self.actor, self.rare]
+    }
+
+    /// Makes weights in order of [`Self::NAMES`].
+    pub fn from_array([fit, proof, said, near, soon, actor, rare]: [f64; 7]) -> Self {
+        Self { fit, proof, said, near, soon, actor, rare }
+    }
+
+    /// Returns the weights with one of them multiplied by a factor.
+    #[must_use]
+    pub fn scaled(self, part: usize, factor: f64) -> Self {
+        let mut all = self.to_array();
+        if let Some(w) = all.get_mut(part) {
+            *w *= factor;
+        }
+        Self::from_array(all)
+    }
+}
+
+/// Below this a change is shown as considered, and explains nothing.
+pub const THRESHOLD: f64 = 0.5;
+/// What is left of a score when the counterfactual check fails.
+pub(super) const REFUTED: f64 = 0.4;
+/// What is left of a score when containers ran well with the change for long enough.
+pub(super) const CLEARED: f64 = 0.45;
+/// What is left of the score of a change of one's own when the fault's text blames a peer and not the change.
+pub(super) const BLAMES_PEER: f64 = 0.7;
+/// What is left of a score when a gap lies between change and fault.
+pub(super) const ACROSS_GAP: f64 = 0.8;
+/// Seconds of being ready after which a crash is a new episode: the kubelet forgets its back-off after as long.
+pub(super) const RECOVERED_SECONDS: f64 = 600.0;
+/// Seconds that a container has to run well to clear what was changed before it started.
+pub(super) const RAN_WELL_SECONDS: f64 = 4.0;
+
+/// Where the changed object stands to the faulty one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// It is the faulty one, or makes it.
+    Own,
+    /// The faulty one depends on it.
+    Needed,
+    /// The faulty one talks to it.
+    Peer,
+    /// It is what stands behind a peer.
+    Behind,
+    /// It decides about the faulty one: namespace, quota, policy, webhook, role.
+    Ruler,
+    /// It is a node that could run the faulty one.
+    Node,
+    /// It takes room that the faulty one needs.
+    Rival,
+    /// It is the controller that should bring the faulty one forward.
+    Controller,
+}
+
+use Place::{Behind, Controller, Needed, Node as OnNode, Own, Peer, Rival, Ruler};
+
+type Row = (&'static [FaultKind], &'static [Place], &'static [(Class, f64)]);
+
+/// Which change leads to which fault: faults, places, classes with how well they fit.
+const EFFECTS: &[Row] = &[
+    (&[ImagePull], &[Own], &[(Image, 1.0), (Containers, 0.85), (InitContainers, 0.85), (Pull, 0.8), (OtherTemplate, 0.7), (PodIdentity, 0.4), (Placement, 0.2)]),
+    (&[ImagePull], &[Needed], &[(SecretData, 0.85), (Identity, 0.6)]),
+    (&[ConfigMissing], &[Own], &[(Env, 0.9), (Volumes, 0.7), (Containers, 0.8), (InitContainers, 0.8), (OtherTemplate, 0.7)]),
+    (&[ConfigMissing], &[Needed], &[(ConfigData, 1.0), (SecretData, 1.0), (Custom, 0.6), (CertificateSpec, 0.6)]),
+    (&[Mount], &[Own], &[(Volumes, 0.95), (OtherTemplate, 0.7), (Replicas, 0.35), (Placement, 0.3), (Containers, 0.5), (Claim, 0.8)]),
+    (&[Mount], &[Needed], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.95), (Volume, 0.85), (StorageClass, 0.6), (Custom, 0.5), (CertificateSpec, 0.6)]),
+    (&[Mount, StartFailed], &[OnNode], &[(NodeStatus, 0.4)]),
+    (&[StartFailed], &[Own], &[(Command, 1.0), (Security, 0.9), (Image, 0.7), (Volumes, 0.6), (PodClass, 0.8), (ContainerPorts, 0.6), (Containers, 0.7), (InitContainers, 0.7), (OtherTemplate, 0.7), (Limits, 0.4), (Env, 0.3)]),
+    (&[StartFailed], &[Needed], &[(Other, 0.5), (ConfigData, 0.4), (SecretData, 0.4)]),
+    (&[Crash, JobFailed], &[Own], &[(Command, 0.95), (Env, 0.95), (Image, 0.9), (Security, 0.8), (Volumes, 0.7), (Containers, 0.75), (InitContainers, 0.85), (OtherTemplate, 0.75), (PodIdentity, 0.6), (PodDns, 0.65), (ContainerPorts, 0.6), (LivenessProbe, 0.4), (Limits, 0.4), (PodClass, 0.3), (Schedule, 0.4)]),
+    (&[Crash, JobFailed], &[Needed], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.4), (Identity, 0.5), (Custom, 0.5), (CertificateSpec, 0.6)]),
+    (&[Crash, JobFailed], &[Peer], &[(ServicePorts, 0.85), (ServiceSelector, 0.85), (ServiceTraffic, 0.5)]),
+    (&[Crash, JobFailed, NotReady, LivenessKill], &[Behind], &[(Image, 0.5), (Env, 0.5), (Command, 0.5), (ConfigData, 0.55), (SecretData, 0.55), (ScaledToZero, 0.9), (NetworkPolicy, 0.85), (MeshPolicy, 0.75), (PodLabels, 0.8), (ContainerPorts, 0.7), (Security, 0.4), (OtherTemplate, 0.6)]),
+    (&[Crash, JobFailed, NotReady, LivenessKill], &[Ruler], &[(NetworkPolicy, 0.85), (MeshPolicy, 0.75), (RoleRules, 0.6), (Binding, 0.6), (WebhookConfig, 0.3), (NamespaceLabels, 0.4), (AdmissionPolicy, 0.3)]),
+    (&[OutOfMemory], &[Own], &[(Limits, 1.0), (Image, 0.6), (Env, 0.55), (Command, 0.55), (Containers, 0.5), (OtherTemplate, 0.75), (Requests, 0.3)]),
+    (&[OutOfMemory], &[Needed], &[(ConfigData, 0.6), (SecretData, 0.35)]),
+    (&[OutOfMemory], &[Ruler], &[(LimitRangeSpec, 0.85), (Autoscaler, 0.7)]),
+    (&[NotReady], &[Own], &[(ReadinessProbe, 1.0), (ContainerPorts, 0.75), (Env, 0.8), (Command, 0.8), (Image, 0.75), (LivenessProbe, 0.3), (PodDns, 0.65), (Limits, 0.5), (Security, 0.5), (Volumes, 0.5), (Containers, 0.6), (InitContainers, 0.6), (OtherTemplate, 0.75), (PodIdentity, 0.5)]),
+    (&[NotReady], &[Needed], &[(ConfigData, 0.85), (SecretData, 0.85), (Identity, 0.5), (Claim, 0.3), (CertificateSpec, 0.6), (Custom, 0.5)]),
+    (&[NotReady, LivenessKill, Unavailable], &[Peer], &[(ServicePorts, 0.95), (ServiceSelector, 0.95), (ServiceTraffic, 0.6)]),
+    (&[LivenessKill], &[Own], &[(LivenessProbe, 1.0), (Image, 0.7), (Command, 0.65), (Env, 0.65), (Limits, 0.5), (ContainerPorts, 0.6), (OtherTemplate, 0.7)]),
+    (&[LivenessKill], &[Needed], &[(ConfigData, 0.65), (SecretData, 0.6)]),
+    (&[Unschedulable], &[Own], &[(Requests, 1.0), (Placement, 1.0), (Volumes, 0.7), (ContainerPorts, 0.75), (Limits, 0.6), (PodClass, 0.5), (Replicas, 0.4), (OtherTemplate, 0.8), (Containers, 0.6), (Claim, 0.8)]),
+    (&[Unschedulable], &[OnNode], &[(NodeCordon, 0.9), (NodeTaint, 0.95), (NodeLabels, 0.9), (NodeStatus, 0.75)]),
+    (&[Unschedulable, ClaimPending], &[Needed], &[(Claim, 0.9), (StorageClass, 0.95), (Volume, 0.9)]),
+    (&[Unschedulable], &[Ruler], &[(LimitRangeSpec, 0.6), (Autoscaler, 0.5), (WebhookConfig, 0.3)]),
+    (&[Unschedulable], &[Rival], &[(Requests, 0.75), (Replicas, 0.7), (OtherTemplate, 0.7)]),
+    (&[OverQuota], &[Ruler], &[(Quota, 1.0), (LimitRangeSpec, 0.4), (Autoscaler, 0.4)]),
+    (&[OverQuota], &[Own], &[(Requests, 0.85), (Limits, 0.8), (Replicas, 0.5), (OtherTemplate, 0.6), (Containers, 0.5), (PodClass, 0.4)]),
+    (&[OverQuota], &[Rival], &[(Replicas, 0.6), (Requests, 0.5), (OtherTemplate, 0.55)]),
+    (&[FaultKind::LimitRange], &[Ruler], &[(LimitRangeSpec, 1.0)]),
+    (&[FaultKind::LimitRange], &[Own], &[(Requests, 0.9), (Limits, 0.9), (Containers, 0.5), (OtherTemplate, 0.6)]),
+    (&[PodSecurity], &[Ruler], &[(NamespaceAdmission, 1.0), (AdmissionPolicy, 0.3)]),
+    (&[PodSecurity], &[Own], &[(Security, 0.9), (Volumes, 0.6), (ContainerPorts, 0.7), (Containers, 0.5), (OtherTemplate, 0.7)]),
+    (&[FaultKind::Webhook, Refused], &[Ruler], &[(WebhookConfig, 1.0), (AdmissionPolicy, 0.95), (ServicePorts, 0.85), (ServiceSelector, 0.9), (ScaledToZero, 0.9), (OtherTemplate, 0.7), (Image, 0.6), (SecretData, 0.5), (Custom, 0.7), (NetworkPolicy, 0.6), (PriorityClass, 0.9), (Command, 0.5), (PodLabels, 0.6), (ContainerPorts, 0.5), (Env, 0.4)]),
+    (&[FaultKind::Webhook, Refused], &[Own], &[(PodClass, 0.9), (Security, 0.5), (PodLabels, 0.45), (Image, 0.45), (Containers, 0.4), (Env, 0.35), (OtherTemplate, 0.55), (Limits, 0.4), (Requests, 0.4), (Volumes, 0.4)]),
+    (&[Refused], &[Needed], &[(PriorityClass, 0.95), (Other, 0.8)]),
+    (&[NoIdentity], &[Own], &[(PodIdentity, 1.0), (OtherTemplate, 0.7)]),
+    (&[NoIdentity], &[Needed, Ruler], &[(Identity, 1.0)]),
+    (&[NodeDown], &[OnNode, Own], &[(NodeStatus, 1.0), (NodeTaint, 0.3)]),
+    (&[Evicted], &[OnNode], &[(NodeTaint, 0.95), (NodeStatus, 0.8), (NodeCordon, 0.5)]),
+    (&[Evicted], &[Own], &[(Requests, 0.4), (Limits, 0.4), (Placement, 0.4), (Image, 0.3)]),
+    (&[Preempted], &[Rival], &[(PodClass, 0.95), (OtherTemplate, 0.9), (Replicas, 0.8), (Requests, 0.8)]),
+    (&[Preempted], &[Needed, Ruler], &[(PriorityClass, 0.9)]),
+    (&[Preempted], &[Own], &[(PodClass, 0.9)]),
+    (&[ClaimPending], &[Own], &[(Claim, 0.95), (OtherTemplate, 0.6)]),
+    (&[NoEndpoints], &[Own], &[(ServiceSelector, 1.0), (ServicePorts, 0.3)]),
+    (&[NoEndpoints], &[Behind], &[(PodLabels, 1.0), (ScaledToZero, 1.0), (OtherTemplate, 0.95), (WorkloadSelector, 0.8), (Autoscaler, 0.5)]),
+    (&[PortMismatch], &[Own], &[(ServicePorts, 1.0)]),
+    (&[PortMismatch, NoEndpoints], &[Behind], &[(ContainerPorts, 0.9)]),
+    (&[BrokenRoute], &[Own], &[(Class::Ingress, 0.95), (Metadata, 0.35)]),
+    (&[BrokenRoute], &[Needed, Peer], &[(ServiceSelector, 0.95), (ServicePorts, 0.9), (SecretData, 0.9), (Class::Ingress, 0.95), (CertificateSpec, 0.6), (Custom, 0.5)]),
+    (&[NoMetrics], &[Own], &[(Autoscaler, 0.9)]),
+    (&[NoMetrics], &[Needed], &[(Requests, 0.95), (Containers, 0.6), (OtherTemplate, 0.9), (ScaledToZero, 0.8), (Limits, 0.5)]),
+    (&[NoMetrics], &[Ruler, Controller], &[(ApiService, 0.95), (ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85), (RoleRules, 0.6), (Binding, 0.6)]),
+    (&[NotScheduled], &[Own], &[(Schedule, 1.0), (OtherTemplate, 0.3)]),
+    (&[Forbidden], &[Ruler], &[(RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7)]),
+    (&[Forbidden], &[Own, Controller], &[(PodIdentity, 0.8), (RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7), (OtherTemplate, 0.5)]),
+    (&[Stuck, SyncFailed, Terminating], &[Controller], &[(ScaledToZero, 1.0), (RoleRules, 0.9), (Binding, 0.9), (Identity, 0.8), (OtherTemplate, 0.9), (Image, 0.75), (Env, 0.7), (Command, 0.75), (PodIdentity, 0.7), (Limits, 0.4), (Definition, 0.7), (ConfigData, 0.5), (SecretData, 0.5), (NetworkPolicy, 0.6)]),
+    (&[Stuck], &[Own], &[(Custom, 0.95), (Engine, 0.95)]),
+    (&[Stuck], &[Needed], &[(SecretData, 0.75), (ConfigData, 0.75), (Custom, 0.6), (Definition, 0.7), (ServiceSelector, 0.6), (ServicePorts, 0.6), (Identity, 0.5)]),
+    (&[Stuck, SyncFailed], &[Ruler], &[(WebhookConfig, 0.6), (Quota, 0.5), (NetworkPolicy, 0.5), (Definition, 0.7), (AdmissionPolicy, 0.6)]),
+    (&[SyncFailed], &[Own], &[(Engine, 0.95)]),
+    (&[SyncFailed], &[Needed], &[(Engine, 0.9), (SecretData, 0.85), (ConfigData, 0.7), (Definition, 0.6)]),
+    (&[FaultKind::Certificate], &[Own], &[(CertificateSpec, 0.95)]),
+    (&[FaultKind::Certificate], &[Needed], &[(CertificateSpec, 0.95), (SecretData, 0.9)]),
+    (&[ScaledDown], &[Own], &[(ScaledToZero, 1.0)]),
+    (&[ScaledDown], &[Ruler], &[(Autoscaler, 0.8)]),
+    (&[RolloutHeld], &[Own], &[(Rollout, 1.0)]),
+    (&[Terminating], &[Own, Ruler], &[(ApiService, 0.9), (Custom, 0.3), (WebhookConfig, 0.7)]),
+    (&[Unavailable], &[Own], &[(Rollout, 0.6), (WorkloadSelector, 0.5), (OtherTemplate, 0.45), (Image, 0.4), (Replicas, 0.3)]),
+    (&[Unavailable], &[OnNode], &[(NodeStatus, 0.7), (NodeTaint, 0.6), (NodeCordon, 0.4)]),
+];
+
+/// Tells how well a change fits a fault: 0 where no way leads from one to the other.
+pub fn fit(fault: FaultKind, place: Place, class: Class) -> f64 {
+    let rows = EFFECTS.iter().filter(|(f, p, _)| f.contains(&fault) && p.contains(&place));
+    let values = rows.flat_map(|(_, _, classes)| *classes).filter(|(c, _)| *c == class);
+    values.map(|(_, v)| *v).fold(0.0, f64::max)
+}
+
+/// Returns how many seconds it takes until changes of a class show, in general.
+pub fn delay(class: Class) -> f64 {
+    match class {
+        // They wait for the next start of a container or the next pod.
+        ConfigData | SecretData | Quota | LimitRangeSpec | NamespaceAdmission | WebhookConfig | AdmissionPolicy
+        | Identity | StorageClass | PriorityClass | NodeCordon | NodeLabels | Binding | RoleRules => 3600.0,
+        ServicePorts | ServiceSelector | NetworkPolicy | NodeStatus | NodeTaint | ScaledToZero => 60.0,
+        _ => 120.0,
+    }
+}

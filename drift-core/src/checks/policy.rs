@@ -1,0 +1,82 @@
+//! Webhooks, bindings, policies, budgets and volumes.
+
+use crate::graph::Relation;
+use crate::key::ResourceKey;
+use crate::object::{Node, Object};
+use crate::replay::Until;
+
+use super::Scene;
+
+type Found = Vec<(String, String)>;
+
+/// Tells whether a Service has a ready endpoint, as far as slices tell; one without slices counts as empty.
+fn has_endpoints(scene: &Scene<'_, '_>, service: &ResourceKey) -> bool {
+    scene.of_kind("discovery.k8s.io", "EndpointSlice").any(|(k, o)| {
+        let mut endpoints = o.root().get("endpoints").into_iter().flat_map(Node::children);
+        k.namespace == service.namespace
+            && o.label("kubernetes.io/service-name") == Some(&service.name)
+            && endpoints.any(|e| e.at(&["conditions", "ready"]).and_then(Node::as_bool) != Some(false))
+    })
+}
+
+pub(super) fn webhook_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+    if &*key.group != "admissionregistration.k8s.io" {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for hook in object.root().get("webhooks").into_iter().flat_map(Node::children) {
+        let service = hook.at(&["clientConfig", "service"]);
+        let named = service.and_then(|s| Some((s.str_at(&["namespace"])?, s.str_at(&["name"])?)));
+        let Some((namespace, name)) = named else { continue };
+        if hook.str_at(&["failurePolicy"]) == Some("Ignore") {
+            continue;
+        }
+        let hook_name = hook.str_at(&["name"]).unwrap_or_default();
+        let service = ResourceKey::new("", "Service", namespace, name);
+        if scene.case.history().now(&service).is_none() {
+            out.push((format!("Service {namespace}/{name} is not there"), format!("webhook {hook_name} fails closed")));
+        } else if !has_endpoints(scene, &service) {
+            out.push((format!("Service {namespace}/{name} has no endpoints"), format!("webhook {hook_name} fails closed")));
+        }
+    }
+    out
+}
+
+pub(super) fn binding_to_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, _: &Object) -> Found {
+    if !matches!(&*key.kind, "RoleBinding" | "ClusterRoleBinding") {
+        return Vec::new();
+    }
+    let edges = scene.case.graph().edges_from(key, Until::End);
+    let gone = edges.iter().filter(|e| e.relation == Relation::Grants && e.is_dangling);
+    gone.map(|e| (format!("{} is not there", e.to), e.evidence.to_string())).collect()
+}
+
+pub(super) fn policy_selects_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+    let selector = object.root().at(&["spec", "podSelector"]).is_some_and(|s| !s.is_empty());
+    if (&*key.group, &*key.kind) != ("networking.k8s.io", "NetworkPolicy") || !selector {
+        return Vec::new();
+    }
+    let edges = scene.case.graph().edges_from(key, Until::End);
+    if edges.iter().any(|e| e.relation == Relation::Selects) {
+        return Vec::new();
+    }
+    vec![("it selects no pod".into(), "podSelector".into())]
+}
+
+pub(super) fn budget_blocks(_: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+    let number = |f: &str| object.root().at(&["status", f]).and_then(Node::as_i64);
+    if &*key.kind != "PodDisruptionBudget" || number("expectedPods").unwrap_or(0) == 0 || number("disruptionsAllowed") != Some(0) {
+        return Vec::new();
+    }
+    let evidence = format!("healthy {} of {} expected", number("currentHealthy").unwrap_or(0), number("expectedPods").unwrap_or(0));
+    vec![("no pod may be disrupted".into(), evidence)]
+}
+
+pub(super) fn volume_released(_: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+    let phase = object.root().str_at(&["status", "phase"]).unwrap_or_default();
+    if (&*key.group, &*key.kind) != ("", "PersistentVolume") || !matches!(phase, "Released" | "Failed") {
+        return Vec::new();
+    }
+    let message = object.root().str_at(&["status", "message"]).unwrap_or("status.phase");
+    vec![(format!("the volume is {phase}"), message.to_owned())]
+}

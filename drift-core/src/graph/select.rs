@@ -1,0 +1,352 @@
+//! Label selectors, and an index by which an object finds the selectors that match it and the other way round.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::key::ResourceKey;
+use crate::object::{Kind, Node, Object};
+
+/// A label selector: all requirements must hold; without any it matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector {
+    requirements: Vec<Requirement>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Requirement {
+    label: String,
+    test: Test,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Test {
+    In(Vec<String>),
+    /// Holds also where there is no such label.
+    NotIn(Vec<String>),
+    Exists,
+    Absent,
+    /// An operator nobody knows: matches nothing.
+    Never,
+}
+
+impl Selector {
+    /// Reads a map of labels (Services) or a `LabelSelector`; `None` for anything else.
+    pub fn read(node: Node<'_>) -> Option<Self> {
+        if node.kind() != Kind::Map {
+            return None;
+        }
+        if node.get("matchLabels").is_none() && node.get("matchExpressions").is_none() {
+            return Some(Self::of_labels(node));
+        }
+        let mut all = node.get("matchLabels").map(Self::of_labels).unwrap_or_default();
+        for expression in node.get("matchExpressions").into_iter().flat_map(Node::children) {
+            all.requirements.push(requirement(expression));
+        }
+        Some(all)
+    }
+
+    fn of_labels(node: Node<'_>) -> Self {
+        let one = |n: Node<'_>| Requirement {
+            label: n.key().to_owned(),
+            test: Test::In(vec![n.as_str().unwrap_or_default().to_owned()]),
+        };
+        Self { requirements: node.children().map(one).collect() }
+    }
+
+    /// Tells whether there is no requirement.
+    pub fn is_empty(&self) -> bool {
+        self.requirements.is_empty()
+    }
+
+    /// Tells whether labels match.
+    pub fn matches(&self, labels: Option<Node<'_>>) -> bool {
+        self.requirements.iter().all(|r| {
+            let value = labels.and_then(|l| l.get(&r.label)).and_then(Node::as_str);
+            match &r.test {
+                Test::In(values) => value.is_some_and(|v| values.iter().any(|x| x == v)),
+                Test::NotIn(values) => value.is_none_or(|v| values.iter().all(|x| x != v)),
+                Test::Exists => value.is_some(),
+                Test::Absent => value.is_none(),
+                Test::Never => false,
+            }
+        })
+    }
+
+    /// Returns a label and value that everything it matches must have.
+    fn anchor(&self) -> Option<(&str, &str)> {
+        self.requirements.iter().find_map(|r| match &r.test {
+            Test::In(values) if values.len() == 1 => Some((r.label.as_str(), values[0].as_str())),
+            _ => None,
+        })
+    }
+}
+
+fn requirement(expression: Node<'_>) -> Requirement {
+    let values = || {
+        let values = expression.get("values").into_iter().flat_map(Node::children);
+        values.filter_map(Node::as_str).map(str::to_owned).collect()
+    };
+    let test = match expression.str_at(&["operator"]) {
+        Some("In") => Test::In(values()),
+        Some("NotIn") => Test::NotIn(values()),
+        Some("Exists") => Test::Exists,
+        Some("DoesNotExist") => Test::Absent,
+        _ => Test::Never,
+    };
+    Requirement { label: expression.str_at(&["key"]).unwrap_or_default().to_owned(), test }
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, r) in self.requirements.iter().enumerate() {
+            f.write_str(if i > 0 { "," } else { "" })?;
+            match &r.test {
+                Test::In(v) if v.len() == 1 => write!(f, "{}={}", r.label, v[0])?,
+                Test::In(v) => write!(f, "{} in ({})", r.label, v.join(","))?,
+                Test::NotIn(v) => write!(f, "{} notin ({})", r.label, v.join(","))?,
+                Test::Exists => write!(f, "{}", r.label)?,
+                Test::Absent => write!(f, "!{}", r.label)?,
+                Test::Never => write!(f, "{}?", r.label)?,
+            }
+        }
+        if self.requirements.is_empty() { f.write_str("everything") } else { Ok(()) }
+    }
+}
+
+/// What an object selects, by its kind: the kind of the targets and the selector.
+pub(super) fn selector_of(key: &ResourceKey, object: &Object) -> Option<(&'static str, Selector)> {
+    let root = object.root();
+    let (target, path): (_, &[&str]) = match (&*key.group, &*key.kind) {
+        ("", "Service") => ("Pod", &["spec", "selector"]),
+        ("policy", "PodDisruptionBudget") => ("Pod", &["spec", "selector"]),
+        ("networking.k8s.io", "NetworkPolicy") => ("Pod", &["spec", "podSelector"]),
+        ("monitoring.coreos.com", "PodMonitor") => ("Pod", &["spec", "selector"]),
+        ("monitoring.coreos.com", "ServiceMonitor") => ("Service", &["spec", "selector"]),
+        ("security.istio.io", "AuthorizationPolicy" | "PeerAuthentication" | "RequestAuthentication") => {
+            ("Pod", &["spec", "selector"])
+        }
+        _ => return None,
+    };
+    let selector = Selector::read(root.at(path)?)?;
+    // A Service without a selector picks nothing; an empty policy picks everything.
+    (!(selector.is_empty() && &*key.kind == "Service")).then_some((target, selector))
+}
+
+#[derive(Clone, Debug)]
+struct Holder {
+    namespace: Arc<str>,
+    target: &'static str,
+    selector: Selector,
+    text: Arc<str>,
+    matched: BTreeSet<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    namespace: Arc<str>,
+    kind: &'static str,
+    labels: Vec<(String, String)>,
+    object: crate::object::Doc,
+    holders: BTreeSet<u32>,
+}
+
+type Place = (Arc<str>, &'static str, String, String);
+
+/// Selectors and what they can select, each found by the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    holders: HashMap<u32, Holder>,
+    targets: HashMap<u32, Target>,
+    /// Selectors by a label that all they match must have.
+    anchored: BTreeMap<Place, BTreeSet<u32>>,
+    /// Selectors without such a label, by namespace and kind.
+    loose: BTreeMap<(Arc<str>, &'static str), BTreeSet<u32>>,
+    /// Targets by each of their labels.
+    labelled: BTreeMap<Place, BTreeSet<u32>>,
+    /// Targets by namespace and kind.
+    all: BTreeMap<(Arc<str>, &'static str), BTreeSet<u32>>,
+}
+
+/// Pairs of one that selects and one that is selected.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub(super) won: Vec<(u32, u32)>,
+    pub(super) lost: Vec<(u32, u32)>,
+}
+
+fn target_kind(key: &ResourceKey) -> Option<&'static str> {
+    match (&*key.group, &*key.kind) {
+        ("", "Pod") => Some("Pod"),
+        ("", "Service") => Some("Service"),
+        _ => None,
+    }
+}
+
+impl Index {
+    pub(super) fn text_of(&self, holder: u32) -> Arc<str> {
+        self.holders.get(&holder).map_or_else(|| "".into(), |h| Arc::clone(&h.text))
+    }
+
+    /// Brings an object in and returns which pairs came and went.
+    pub(super) fn put(&mut self, id: u32, key: &ResourceKey, object: &Object) -> Change {
+        let mut change = Change::default();
+        self.put_target(id, key, object, &mut change);
+        self.put_holder(id, key, object, &mut change);
+        change
+    }
+
+    fn put_target(&mut self, id: u32, key: &ResourceKey, object: &Object, change: &mut Change) {
+        let Some(kind) = target_kind(key) else { return };
+        let labels_node = object.root().at(&["metadata", "labels"]);
+        let labels: Vec<_> = labels_node
+            .into_iter()
+            .flat_map(Node::children)
+            .map(|n| (n.key().to_owned(), n.as_str().unwrap_or_default().to_owned()))
+            .collect();
+        if self.targets.get(&id).is_some_and(|t| t.labels == labels) {
+            return;
+        }
+        let old = self.take_target(id);
+        let namespace = Arc::clone(&key.namespace);
+        let doc = labels_node.map_or_else(empty, Node::to_doc);
+        let mut target = Target { namespace, kind, labels, object: doc, holders: BTreeSet::new() };
+        for holder in self.holders_for(&target) {
+            if self.holders[&holder].selector.matches(Some(target.object.root())) {
+                target.holders.insert(holder);
+            }
+        }
+        for holder in target.holders.difference(&old) {
+            change.won.push((*holder, id));
+        }
+        for holder in old.difference(&target.holders) {
+            change.lost.push((*holder, id));
+        }
+        for holder in &target.holders {
+            if let Some(h) = self.holders.get_mut(holder) {
+                h.matched.insert(id);
+            }
+        }
+        for (k, v) in &target.labels {
+            let place = (Arc::clone(&target.namespace), kind, k.clone(), v.clone());
+            self.labelled.entry(place).or_default().insert(id);
+        }
+        self.all.entry((Arc::clone(&target.namespace), kind)).or_default().insert(id);
+        self.targets.insert(id, target);
+    }
+
+    fn holders_for(&self, target: &Target) -> BTreeSet<u32> {
+        let mut out = BTreeSet::new();
+        for (k, v) in &target.labels {
+            let place = (Arc::clone(&target.namespace), target.kind, k.clone(), v.clone());
+            out.extend(self.anchored.get(&place).into_iter().flatten());
+        }
+        out.extend(self.loose.get(&(Arc::clone(&target.namespace), target.kind)).into_iter().flatten());
+        out
+    }
+
+    fn put_holder(&mut self, id: u32, key: &ResourceKey, object: &Object, change: &mut Change) {
+        let new = selector_of(key, object);
+        let same = match (&new, self.holders.get(&id)) {
+            (None, None) => true,
+            (Some((_, s)), Some(h)) => *s == h.selector,
+            _ => false,
+        };
+        if same {
+            return;
+        }
+        let old = self.take_holder(id);
+        let mut matched = BTreeSet::new();
+        if let Some((target, selector)) = new {
+            matched = self.matching(&key.namespace, target, &selector);
+            self.keep_holder(id, &key.namespace, target, selector, matched.clone());
+        }
+        change.won.extend(matched.difference(&old).map(|t| (id, *t)));
+        change.lost.extend(old.difference(&matched).map(|t| (id, *t)));
+    }
+
+    fn keep_holder(
+        &mut self,
+        id: u32,
+        namespace: &Arc<str>,
+        target: &'static str,
+        selector: Selector,
+        matched: BTreeSet<u32>,
+    ) {
+        for t in &matched {
+            if let Some(t) = self.targets.get_mut(t) {
+                t.holders.insert(id);
+            }
+        }
+        match selector.anchor() {
+            Some((k, v)) => {
+                let place = (Arc::clone(namespace), target, k.to_owned(), v.to_owned());
+                self.anchored.entry(place).or_default().insert(id);
+            }
+            None => {
+                self.loose.entry((Arc::clone(namespace), target)).or_default().insert(id);
+            }
+        }
+        let text = selector.to_string().into();
+        let namespace = Arc::clone(namespace);
+        self.holders.insert(id, Holder { namespace, target, selector, text, matched });
+    }
+
+    fn matching(&self, namespace: &Arc<str>, kind: &'static str, selector: &Selector) -> BTreeSet<u32> {
+        let candidates = match selector.anchor() {
+            Some((k, v)) => self.labelled.get(&(Arc::clone(namespace), kind, k.to_owned(), v.to_owned())),
+            None => self.all.get(&(Arc::clone(namespace), kind)),
+        };
+        let fits = |id: &&u32| selector.matches(Some(self.targets[*id].object.root()));
+        candidates.into_iter().flatten().filter(fits).copied().collect()
+    }
+
+    fn take_holder(&mut self, id: u32) -> BTreeSet<u32> {
+        let Some(old) = self.holders.remove(&id) else { return BTreeSet::new() };
+        for t in &old.matched {
+            if let Some(t) = self.targets.get_mut(t) {
+                t.holders.remove(&id);
+            }
+        }
+        match old.selector.anchor() {
+            Some((k, v)) => {
+                let place = (old.namespace, old.target, k.to_owned(), v.to_owned());
+                take(&mut self.anchored, &place, id);
+            }
+            None => take(&mut self.loose, &(old.namespace, old.target), id),
+        }
+        old.matched
+    }
+
+    fn take_target(&mut self, id: u32) -> BTreeSet<u32> {
+        let Some(old) = self.targets.remove(&id) else { return BTreeSet::new() };
+        for h in &old.holders {
+            if let Some(h) = self.holders.get_mut(h) {
+                h.matched.remove(&id);
+            }
+        }
+        for (k, v) in old.labels {
+            take(&mut self.labelled, &(Arc::clone(&old.namespace), old.kind, k, v), id);
+        }
+        take(&mut self.all, &(old.namespace, old.kind), id);
+        old.holders
+    }
+
+    /// Takes an object out; returns what it selected and what selected it.
+    pub(super) fn remove(&mut self, id: u32) -> (BTreeSet<u32>, BTreeSet<u32>) {
+        (self.take_holder(id), self.take_target(id))
+    }
+}
+
+fn take<K: Ord>(map: &mut BTreeMap<K, BTreeSet<u32>>, place: &K, id: u32) {
+    if let Some(set) = map.get_mut(place) {
+        set.remove(&id);
+        if set.is_empty() {
+            map.remove(place);
+        }
+    }
+}
+
+fn empty() -> crate::object::Doc {
+    crate::object::Doc::from_value(&serde_json::Value::Object(serde_json::Map::new()))
+        .expect("an empty map is a document")
+}

@@ -1,0 +1,129 @@
+//! The commit behind what a GitOps engine wrote.
+
+use drift_core::ResourceKey;
+use drift_core::cause::Cause;
+use drift_sources::git::{ChangedFile, Commit, GitFile, GitOptions, GitRepo, GitSpec, HistoryOptions};
+use serde::Serialize;
+
+use crate::failure::{Failure, one_line};
+use crate::inputs::Notes;
+
+/// A commit, as programs read it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CommitV1 {
+    pub(crate) id: String,
+    pub(crate) author: String,
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+}
+
+/// Repositories in which commits are looked up.
+#[derive(Debug)]
+pub(crate) struct Repositories(Vec<GitRepo>);
+
+/// Commits that one revision brought at most, as far as they are looked at.
+const MAX_COMMITS: usize = 200;
+
+impl Repositories {
+    /// Opens what `--git` names; the URL that engines know it by may stand before it.
+    pub(crate) fn open(places: &[String], notes: &mut Notes) -> Result<Self, Failure> {
+        let mut all = Vec::new();
+        for place in places {
+            let local = place
+                .split_once('=')
+                .filter(|(url, _)| url.contains(['/', ':']))
+                .map_or(&**place, |(_, p)| p);
+            let failed = |e: &dyn std::error::Error| {
+                Failure::new(format!("cannot read the repository `{local}`")).because(e)
+            };
+            let spec = GitSpec::parse(local).map_err(|e| failed(&e))?;
+            all.push(GitRepo::open(&spec, &GitOptions::default()).map_err(|e| failed(&e))?);
+        }
+        if all.iter().any(GitRepo::is_shallow) {
+            notes.add("a repository is a shallow clone: older commits are not in it");
+        }
+        Ok(Self(all))
+    }
+
+    /// Finds the commit behind a cause; without a repository the revision that the engine names.
+    pub(crate) fn commit(&self, cause: &Cause) -> Option<CommitV1> {
+        let revision = cause.revision.as_ref()?;
+        for repo in &self.0 {
+            let Ok(newest) = repo.resolve(&revision.after) else { continue };
+            let before = revision.before.as_deref().and_then(|b| repo.resolve(b).ok());
+            return Some(find(repo, &newest, before.as_ref(), cause).unwrap_or_else(|e| CommitV1 {
+                message: format!("cannot be read: {e}"),
+                ..bare(&revision.after)
+            }));
+        }
+        Some(bare(&revision.after))
+    }
+}
+
+fn bare(id: &str) -> CommitV1 {
+    CommitV1 { id: id.to_owned(), author: String::new(), message: String::new(), file: None }
+}
+
+/// One revision can bring several commits: the one that counts touched a file that declares the object, and best the value.
+fn find(repo: &GitRepo, newest: &Commit, before: Option<&Commit>, cause: &Cause) -> Result<CommitV1, String> {
+    let options = HistoryOptions { limit: MAX_COMMITS, ..HistoryOptions::default() };
+    let history = repo.history("", newest.id, options).map_err(|e| one_line(&e))?;
+    let mut declared: Option<CommitV1> = None;
+    for commit in &history.commits {
+        if before.is_some_and(|b| b.id == commit.id) {
+            break;
+        }
+        let parent = commit.parents.first().map(|p| repo.commit(*p)).transpose().map_err(|e| one_line(&e))?;
+        let files = repo.changed_files(parent.as_ref(), commit, None).map_err(|e| one_line(&e))?;
+        for file in &files {
+            match touches(repo, file, cause) {
+                Touch::Value => return Ok(told(commit, Some(&file.path))),
+                Touch::Object => {
+                    declared.get_or_insert_with(|| told(commit, Some(&file.path)));
+                }
+                Touch::Nothing => {}
+            }
+        }
+    }
+    Ok(declared.unwrap_or_else(|| told(newest, None)))
+}
+
+fn told(commit: &Commit, file: Option<&str>) -> CommitV1 {
+    CommitV1 {
+        id: commit.id.to_string(),
+        author: format!("{} <{}>", commit.author.name, commit.author.email),
+        message: commit.summary.clone(),
+        file: file.map(str::to_owned),
+    }
+}
+
+enum Touch {
+    /// The file declares the object, and the value came or went.
+    Value,
+    /// The file declares the object.
+    Object,
+    Nothing,
+}
+
+fn touches(repo: &GitRepo, file: &ChangedFile, cause: &Cause) -> Touch {
+    let read = |blob: Option<drift_sources::git::BlobId>| {
+        let blob = blob?;
+        let file = GitFile { path: file.path.clone(), blob, bytes: 0 };
+        repo.read(&file).ok().map(|b| String::from_utf8_lossy(&b).into_owned())
+    };
+    let (old, new) = (read(file.before), read(file.after));
+    let key: &ResourceKey = &cause.candidate.change.key;
+    let declares = |text: &Option<String>| {
+        text.as_ref().is_some_and(|t| t.contains(&*key.name) && t.contains(&*key.kind))
+    };
+    if !declares(&old) && !declares(&new) {
+        return Touch::Nothing;
+    }
+    let mut values = cause.candidate.change.fields.iter().filter_map(|f| f.after.as_ref());
+    let came = values.any(|v| {
+        let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+        new.as_ref().is_some_and(|t| t.contains(&text)) && !old.as_ref().is_some_and(|t| t.contains(&text))
+    });
+    if came { Touch::Value } else { Touch::Object }
+}
