@@ -53,6 +53,8 @@ pub struct StoredRelease {
     pub objects: Vec<Arc<Object>>,
     /// Names of hooks.
     pub hooks: Vec<String>,
+    /// Whether the record has no manifest at all, which is not the same as one that declares nothing.
+    pub is_incomplete: bool,
     /// Parts of the manifest that cannot be read.
     pub problems: Vec<ManifestProblem>,
 }
@@ -95,7 +97,7 @@ struct Wire {
     #[serde(default)]
     config: Option<serde_json::Value>,
     #[serde(default)]
-    manifest: String,
+    manifest: Option<String>,
     #[serde(default)]
     hooks: Option<Vec<Hook>>,
 }
@@ -164,7 +166,7 @@ impl StoredRelease {
         let wire: Wire = serde_json::from_slice(&json)
             .map_err(|e| ReleaseError::NotRelease(format!("line {}, column {}", e.line(), e.column())))?;
         let mut reader = ManifestReader::new();
-        reader.add_file("manifest.yaml", wire.manifest.as_bytes());
+        reader.add_file("manifest.yaml", wire.manifest.as_deref().unwrap_or_default().as_bytes());
         let manifests = reader.finish();
         let values = wire.config.as_ref().map(ToString::to_string).unwrap_or_default();
         let own = object.namespace();
@@ -182,6 +184,7 @@ impl StoredRelease {
             values_digest: blake3::hash(values.as_bytes()).to_hex().to_string(),
             objects: manifests.declared.into_iter().map(|d| Arc::new(d.object)).collect(),
             hooks,
+            is_incomplete: wire.manifest.is_none(),
             problems: manifests.problems,
         })
     }

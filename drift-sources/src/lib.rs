@@ -27,10 +27,10 @@ pub mod kubernetes;
 mod lines;
 #[cfg(feature = "manifests")]
 pub mod manifests;
-#[cfg(feature = "render")]
-pub mod render;
 #[cfg(feature = "receiver")]
 pub mod receiver;
+#[cfg(feature = "render")]
+pub mod render;
 #[cfg(feature = "tape")]
 pub mod tape;
 #[cfg(feature = "manifests")]

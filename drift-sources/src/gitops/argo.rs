@@ -32,7 +32,8 @@ impl GitOps<'_> {
             Err(Undeclared::NotGiven(why)) => match self.application_remembered(app) {
                 Some(objects) => {
                     notes.push(format!("compared with what was applied last: {why}"));
-                    let pruned = |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
+                    let pruned =
+                        |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
                     tracked.retain(|o| pruned(&o.key()));
                     let wanted = objects.iter().map(plain).chain(self.announced(app, &objects));
                     (Ok(wanted.collect()), Some(vec![objects.clone()]))
@@ -87,10 +88,7 @@ impl GitOps<'_> {
                 )));
             }
             let Some(repo) = self.repositories.find(&source.repo_url) else {
-                return Err(Undeclared::NotGiven(format!(
-                    "no repository is given for {}",
-                    source.repo_url
-                )));
+                return Err(Undeclared::NotGiven(format!("no repository is given for {}", source.repo_url)));
             };
             let text = source.target_revision.as_deref().unwrap_or("HEAD");
             repositories::revision(repo, text, self.git_moment()).map(Some).map_err(Undeclared::Broken)

@@ -62,6 +62,9 @@ impl GitOps<'_> {
         let default: Arc<str> = deployed.map_or_else(|| namespace.into(), |r| Arc::clone(&r.namespace));
         let wanted = |o: &Arc<Object>| DesiredObject { object: marked(o, &default, name), declared: None };
         let desired = match deployed {
+            Some(r) if r.is_incomplete => {
+                Err(Undeclared::Broken(format!("revision {} is stored without its manifest", r.version)))
+            }
             Some(r) if r.problems.iter().any(|p| p.kind.is_error()) => {
                 Err(Undeclared::Broken(format!("the manifest of revision {} cannot be read", r.version)))
             }

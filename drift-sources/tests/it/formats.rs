@@ -21,7 +21,10 @@ fn tracking_ids() {
         ("web:apps/Deployment:shop/web", Some("web|apps|Deployment|shop|web")),
         ("my-app:/Namespace:/ns", Some("my-app||Namespace||ns")),
         ("team-a_web:/Service:shop/web", Some("team-a_web||Service|shop|web")),
-        ("web:rbac.authorization.k8s.io/ClusterRole:shop/system:view", Some("web|rbac.authorization.k8s.io|ClusterRole|shop|system:view")),
+        (
+            "web:rbac.authorization.k8s.io/ClusterRole:shop/system:view",
+            Some("web|rbac.authorization.k8s.io|ClusterRole|shop|system:view"),
+        ),
         ("web:apps/Deployment", None),
         ("web:Deployment:shop/web", None),
         ("web:apps/Deployment:web", None),
@@ -62,11 +65,17 @@ fn an_object_is_tracked_by_the_method_that_is_set() {
         ("broken", "web", "", settings(Annotation, None), false),
     ] {
         let object = with(annotation, label, installation);
-        assert_eq!(tracks(&object, "web", &settings), expect, "{annotation} {label} {installation} {settings:?}");
+        assert_eq!(
+            tracks(&object, "web", &settings),
+            expect,
+            "{annotation} {label} {installation} {settings:?}"
+        );
     }
     // A cluster-scoped resource carries the namespace of the app's destination.
-    let role = object(&json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"r",
-        "annotations":{"argocd.argoproj.io/tracking-id":"web:rbac.authorization.k8s.io/ClusterRole:shop/r"}}}));
+    let role = object(
+        &json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"r",
+        "annotations":{"argocd.argoproj.io/tracking-id":"web:rbac.authorization.k8s.io/ClusterRole:shop/r"}}}),
+    );
     assert!(tracks(&role, "web", &Settings::default()));
 }
 
@@ -76,7 +85,10 @@ fn inventory_ids() {
         ("default_podinfo__Service", Some("Service/default/podinfo")),
         ("shop_web_apps_Deployment", Some("Deployment.apps/shop/web")),
         ("_shop__Namespace", Some("Namespace//shop")),
-        ("_system__view_rbac.authorization.k8s.io_ClusterRole", Some("ClusterRole.rbac.authorization.k8s.io//system:view")),
+        (
+            "_system__view_rbac.authorization.k8s.io_ClusterRole",
+            Some("ClusterRole.rbac.authorization.k8s.io//system:view"),
+        ),
         ("web_apps_Deployment", None),
         ("shop__apps_Deployment", None),
         ("shop_web_apps_", None),
@@ -118,7 +130,10 @@ fn revisions() {
         let got = got.as_ref().map(|r| (&*r.name, r.hex(), r.commit().is_some()));
         assert_eq!(got, expect, "{text}");
     }
-    assert_eq!(FluxRevision::parse(&format!("main@sha1:{sha1}")).unwrap().to_string(), format!("main@sha1:{sha1}"));
+    assert_eq!(
+        FluxRevision::parse(&format!("main@sha1:{sha1}")).unwrap().to_string(),
+        format!("main@sha1:{sha1}")
+    );
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -128,8 +143,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn stored(kind: &str, data: &str, status: &str) -> Object {
-    object(&json!({"apiVersion":"v1","kind":kind,"type":"helm.sh/release.v1","metadata":{"name":"sh.helm.release.v1.web.v2",
-        "namespace":"shop","labels":{"owner":"helm","name":"web","status":status,"version":"2"}},"data":{"release":data}}))
+    object(
+        &json!({"apiVersion":"v1","kind":kind,"type":"helm.sh/release.v1","metadata":{"name":"sh.helm.release.v1.web.v2",
+        "namespace":"shop","labels":{"owner":"helm","name":"web","status":status,"version":"2"}},"data":{"release":data}}),
+    )
 }
 
 #[test]
@@ -150,7 +167,11 @@ fn releases_in_all_encodings() {
         ("ConfigMap", String::from_utf8(json.clone()).unwrap()),
     ] {
         let got = StoredRelease::of(&stored(kind, &data, "deployed")).unwrap().unwrap();
-        assert_eq!((&*got.name, got.version, &*got.status, got.objects.len()), ("web", 2, "deployed", 2), "{kind}");
+        assert_eq!(
+            (&*got.name, got.version, &*got.status, got.objects.len()),
+            ("web", 2, "deployed", 2),
+            "{kind}"
+        );
         assert_eq!((got.hooks, got.chart.1), (vec!["migrate".to_owned()], "1.2.3".to_owned()));
         assert!(!got.values_digest.contains("geheim"));
     }
@@ -168,10 +189,13 @@ fn releases_in_all_encodings() {
         let got = StoredRelease::of(&stored("Secret", &data, "deployed")).unwrap().unwrap_err().to_string();
         assert!(got.contains(expect), "{got} for {expect}");
     }
+    let bare = STANDARD.encode(STANDARD.encode(gzip(br#"{"name":"web","version":2}"#)));
+    assert!(StoredRelease::of(&stored("Secret", &bare, "deployed")).unwrap().unwrap().is_incomplete);
     let empty = object(&json!({"apiVersion":"v1","kind":"Secret","type":"helm.sh/release.v1",
         "metadata":{"name":"sh.helm.release.v1.web.v2","namespace":"shop"}}));
     assert!(StoredRelease::of(&empty).unwrap().is_err());
-    let plain = object(&json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"web","namespace":"shop"}}));
+    let plain =
+        object(&json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"web","namespace":"shop"}}));
     assert!(StoredRelease::of(&plain).is_none());
 }
 
@@ -199,7 +223,9 @@ fn hooks() {
         ("helm.sh/hook", "crd-install", false),
         ("other", "PreSync", false),
     ] {
-        let job = object(&json!({"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a","annotations":{name:value}}}));
+        let job = object(
+            &json!({"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a","annotations":{name:value}}}),
+        );
         assert_eq!(is_hook(&job), expect, "{name} {value}");
     }
 }
@@ -208,15 +234,22 @@ fn hooks() {
 fn an_application_with_one_and_with_several_sources() {
     let app = |spec: Value, status: Value| {
         Application::of(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
-            "metadata":{"name":"web","namespace":"team"},"spec":spec,"status":status}))).unwrap()
+            "metadata":{"name":"web","namespace":"team"},"spec":spec,"status":status})))
+        .unwrap()
     };
     let one = app(
         json!({"source":{"repoURL":"r","path":"p"},"destination":{"namespace":"shop","name":"in-cluster"}}),
         json!({"sync":{"status":"OutOfSync","revision":"a"},"history":[{"id":3,"revision":"a","source":{"repoURL":"r"},
             "initiatedBy":{"username":"dana"},"deployedAt":"2026-01-01T00:00:00Z"}]}),
     );
-    assert_eq!((one.sources.len(), &*one.compared_revisions[0], one.instance_name("argocd")), (1, "a", "team_web".into()));
-    assert_eq!((one.history[0].initiated_by.clone(), one.applied().len()), (Initiator::User("dana".into()), 1));
+    assert_eq!(
+        (one.sources.len(), &*one.compared_revisions[0], one.instance_name("argocd")),
+        (1, "a", "team_web".into())
+    );
+    assert_eq!(
+        (one.history[0].initiated_by.clone(), one.applied().len()),
+        (Initiator::User("dana".into()), 1)
+    );
     assert!(one.destination.is_in_cluster());
     // A failed sync may have gone half through: both revisions count.
     let several = app(
@@ -229,7 +262,8 @@ fn an_application_with_one_and_with_several_sources() {
     assert_eq!(several.applied()[0].0, ["b", "c"]);
     assert!(!several.destination.is_in_cluster());
     // Odd shapes are nothing, and no panic.
-    let odd = app(json!({"source":[],"sources":"x","ignoreDifferences":3}), json!({"resources":{},"history":"x"}));
+    let odd =
+        app(json!({"source":[],"sources":"x","ignoreDifferences":3}), json!({"resources":{},"history":"x"}));
     assert!(odd.sources.is_empty() && odd.resources.is_empty() && odd.history.is_empty());
 }
 
@@ -241,7 +275,10 @@ fn objects_of_flux() {
             "ignore":[{"paths":["/data/a"],"target":{"kind":"Config.*"}},{"paths":[]},{"paths":["/x"],"target":{"name":"("}}]},
         "status":{"observedGeneration":1,"inventory":{"entries":[{"id":"x_y__ConfigMap","v":"v1"},{"id":"broken","v":"v1"}]}}}))).unwrap();
     assert!(ks.is_suspended && ks.prunes && !ks.is_settled());
-    assert_eq!((ks.source.namespace, ks.depends_on[0].namespace.clone()), ("flux-system".into(), "flux-system".into()));
+    assert_eq!(
+        (ks.source.namespace, ks.depends_on[0].namespace.clone()),
+        ("flux-system".into(), "flux-system".into())
+    );
     assert_eq!((ks.inventory.len(), ks.unreadable.len(), ks.rules.problems.len()), (1, 1, 2));
     assert!(ks.inventory.contains(&ResourceKey::new("", "ConfigMap", "x", "y")));
     for (spec, expect) in [
@@ -251,8 +288,11 @@ fn objects_of_flux() {
         (json!({"url":"u","ref":{"semver":">1","name":"refs/x"}}), GitReference::Name("refs/x".into())),
         (json!({"url":"u","ref":{"commit":"c","branch":"b"}}), GitReference::Commit("c".into())),
     ] {
-        let source = FluxSource::of(&object(&json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"GitRepository",
-            "metadata":{"name":"r","namespace":"f"},"spec":spec}))).unwrap();
+        let source = FluxSource::of(&object(
+            &json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"GitRepository",
+            "metadata":{"name":"r","namespace":"f"},"spec":spec}),
+        ))
+        .unwrap();
         assert_eq!((source.kind, source.git), (SourceKind::GitRepository, Some(expect)));
     }
     let oci = FluxSource::of(&object(&json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"OCIRepository",
@@ -269,20 +309,28 @@ fn objects_of_flux() {
 
 #[test]
 fn settings_of_argo_cd() {
-    let settings = Settings::of(&object(&json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"argocd-cm","namespace":"argocd"},"data":{
+    let settings = Settings::of(&object(
+        &json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"argocd-cm","namespace":"argocd"},"data":{
         "application.resourceTrackingMethod":"annotation+label","application.instanceLabelKey":"example.com/app","installationID":"blue",
         "resource.customizations.ignoreDifferences.apps_Deployment":"jsonPointers: [/spec/replicas]",
         "resource.customizations.ignoreDifferences.all":"managedFieldsManagers: [x]",
         "resource.customizations.ignoreDifferences.ConfigMap":"jsonPointers: [",
         "resource.customizations":"apps/StatefulSet:\n  ignoreDifferences: |\n    jsonPointers: [/spec/replicas]\n",
-        "resource.exclusions":"- apiGroups: ['*.example.com']\n  kinds: [Lease]\n- kinds: [Event]\n  clusters: ['https://x']\n"}})));
-    assert_eq!((settings.tracking, &*settings.instance_label), (TrackingMethod::AnnotationAndLabel, "example.com/app"));
+        "resource.exclusions":"- apiGroups: ['*.example.com']\n  kinds: [Lease]\n- kinds: [Event]\n  clusters: ['https://x']\n"}}),
+    ));
+    assert_eq!(
+        (settings.tracking, &*settings.instance_label),
+        (TrackingMethod::AnnotationAndLabel, "example.com/app")
+    );
     let names: Vec<&str> = settings.rules.rules.iter().map(|r| &*r.name).collect();
-    assert_eq!(names, [
-        "argocd-cm: resource.customizations",
-        "argocd-cm: resource.customizations.ignoreDifferences.all",
-        "argocd-cm: resource.customizations.ignoreDifferences.apps_Deployment",
-    ]);
+    assert_eq!(
+        names,
+        [
+            "argocd-cm: resource.customizations",
+            "argocd-cm: resource.customizations.ignoreDifferences.all",
+            "argocd-cm: resource.customizations.ignoreDifferences.apps_Deployment",
+        ]
+    );
     assert_eq!(settings.rules.problems.len(), 1);
     assert!(settings.excludes("a.example.com", "Lease") && !settings.excludes("", "Event"));
 }

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use crate::git::repository::Repository;
 
 const URL: &str = "https://git.example.com/shop.git";
-const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: '1'}\n";
+const CONFIG: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: '1'}\n";
 
 fn object(value: &Value) -> Arc<Object> {
     Arc::new(Object::new(Doc::from_value(value).unwrap()).unwrap())
@@ -74,7 +75,8 @@ fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) ->
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let schemas = SchemaSet::bundled();
     let index = LiveIndex::new(cluster.live());
-    let mut report = compare_apps(&gitops.declarations(&index, &schemas), &index, &schemas, &JqSandbox::default());
+    let mut report =
+        compare_apps(&gitops.declarations(&index, &schemas), &index, &schemas, &JqSandbox::default());
     gitops.look_back(&mut report);
     let mut out = Vec::new();
     for r in &report.resources {
@@ -126,11 +128,15 @@ fn a_manual_change_with_auto_sync_off_is_changed_by_hand() {
 #[test]
 fn what_git_moved_is_pending_and_what_it_took_away_too() {
     let (mut repository, commit) = repository(&[
-        ("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: '1', old: x}\n"),
+        (
+            "app/a.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: '1', old: x}\n",
+        ),
         ("app/gone.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: gone, namespace: shop}\n"),
     ]);
     repository.write("app/a.yaml", &CONFIG.replace("'1'", "'2'"));
-    repository.write("app/new.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new, namespace: shop}\n");
+    repository
+        .write("app/new.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new, namespace: shop}\n");
     std::fs::remove_file(repository.path().join("app/gone.yaml")).unwrap();
     repository.commit("second");
     let own = entry("argocd-controller", "Update", json!({"f:data":{"f:k":{},"f:old":{}}}));
@@ -155,9 +161,14 @@ fn what_git_moved_is_pending_and_what_it_took_away_too() {
 #[test]
 fn a_compare_that_fails_lists_nothing_and_says_so() {
     let (mut repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
-    repository.write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a\n  namespace: [shop\n");
+    repository
+        .write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a\n  namespace: [shop\n");
     repository.commit("broken");
-    let found = lines(&[argo("web", &commit, json!({})), config(json!({"k":"9"}), json!([]))], &[], Some(&repository));
+    let found = lines(
+        &[argo("web", &commit, json!({})), config(json!({"k":"9"}), json!([]))],
+        &[],
+        Some(&repository),
+    );
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("nothing is known of its resources"), "{found:?}");
 }
@@ -170,7 +181,8 @@ fn a_rule_whose_jq_fails_hides_nothing_and_is_told() {
         {"kind":"ConfigMap","jqPathExpressions":[".data.k[]"]},
         {"kind":"ConfigMap","jqPathExpressions":["def f: f; f"]},
         {"kind":"ConfigMap"}]});
-    let found = lines(&[argo("web", &commit, spec), config(json!({"k":"2"}), json!([edit]))], &[], Some(&repository));
+    let found =
+        lines(&[argo("web", &commit, spec), config(json!({"k":"2"}), json!([edit]))], &[], Some(&repository));
     assert_eq!(found[1], ".data.k Replace Changed by kubectl-edit");
     let text = found.join("\n");
     assert!(text.contains("rule `ignoreDifferences[0]`: jq `.data.k[]` fails"), "{text}");
@@ -206,10 +218,18 @@ fn rules_hide_what_they_name_and_no_more() {
 fn a_hand_added_container_under_server_side_apply_is_added() {
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: 'web:1'}]}\n";
     let (repository, commit) = repository(&[("app/web.yaml", deployment)]);
-    let own = entry("argocd-controller", "Apply", json!({"f:spec":{"f:selector":{},"f:template":{"f:spec":{"f:containers":{
-        "k:{\"name\":\"web\"}":{".":{},"f:name":{},"f:image":{}}}}}}}));
-    let by_hand = entry("kubectl-edit", "Update", json!({"f:spec":{"f:template":{"f:spec":{"f:containers":{
-        "k:{\"name\":\"debug\"}":{".":{},"f:name":{},"f:image":{}}}}}}}));
+    let own = entry(
+        "argocd-controller",
+        "Apply",
+        json!({"f:spec":{"f:selector":{},"f:template":{"f:spec":{"f:containers":{
+        "k:{\"name\":\"web\"}":{".":{},"f:name":{},"f:image":{}}}}}}}),
+    );
+    let by_hand = entry(
+        "kubectl-edit",
+        "Update",
+        json!({"f:spec":{"f:template":{"f:spec":{"f:containers":{
+        "k:{\"name\":\"debug\"}":{".":{},"f:name":{},"f:image":{}}}}}}}),
+    );
     let live = json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","managedFields":[own,by_hand]},
         "spec":{"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[
             {"name":"web","image":"web:1"},{"name":"debug","image":"busybox"}]}}}});
@@ -220,8 +240,14 @@ fn a_hand_added_container_under_server_side_apply_is_added() {
 #[test]
 fn an_autoscaler_and_a_ca_injector_hold_what_is_theirs() {
     let files = [
-        ("app/web.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: 'web:1'}]}}}\n"),
-        ("app/hook.yaml", "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: check}\nwebhooks: [{name: check.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {url: 'https://a.example.com'}}]\n"),
+        (
+            "app/web.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: 'web:1'}]}}}\n",
+        ),
+        (
+            "app/hook.yaml",
+            "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: check}\nwebhooks: [{name: check.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {url: 'https://a.example.com'}}]\n",
+        ),
     ];
     let (repository, commit) = repository(&files);
     let scale = json!({"manager":"kube-controller-manager","operation":"Update","subresource":"scale","fieldsV1":{"f:spec":{"f:replicas":{}}}});
@@ -230,7 +256,11 @@ fn an_autoscaler_and_a_ca_injector_hold_what_is_theirs() {
         "spec":{"replicas":5,"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":"web:1"}]}}}});
     let hpa = json!({"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"web","namespace":"shop"},
         "spec":{"maxReplicas":9,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}});
-    let injected = entry("cainjector", "Update", json!({"f:webhooks":{"k:{\"name\":\"check.example.com\"}":{"f:clientConfig":{"f:caBundle":{}}}}}));
+    let injected = entry(
+        "cainjector",
+        "Update",
+        json!({"f:webhooks":{"k:{\"name\":\"check.example.com\"}":{"f:clientConfig":{"f:caBundle":{}}}}}),
+    );
     let hook = json!({"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"check","managedFields":[injected]},
         "webhooks":[{"name":"check.example.com","sideEffects":"None","admissionReviewVersions":["v1"],"clientConfig":{"url":"https://a.example.com","caBundle":"QQ=="}}]});
     let live = [flux(&commit, json!({})), vec![web, hpa, hook]].concat();
@@ -242,7 +272,8 @@ fn an_autoscaler_and_a_ca_injector_hold_what_is_theirs() {
 
 #[test]
 fn two_applications_on_one_resource_are_both_told() {
-    let (repository, commit) = repository(&[("app/a.yaml", CONFIG), ("other/a.yaml", &CONFIG.replace("'1'", "'7'"))]);
+    let (repository, commit) =
+        repository(&[("app/a.yaml", CONFIG), ("other/a.yaml", &CONFIG.replace("'1'", "'7'"))]);
     let mut other = argo("other", &commit, json!({}));
     for at in ["/spec/source/path", "/status/history/0/source/path"] {
         *other.pointer_mut(at).unwrap() = json!("other");
@@ -258,7 +289,8 @@ fn two_applications_on_one_resource_are_both_told() {
 fn a_suspended_kustomization_still_drifts() {
     let (repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
     let patch = entry("kubectl-patch", "Update", json!({"f:data":{"f:k":{}}}));
-    let live = [flux(&commit, json!({"suspend":true})), vec![config(json!({"k":"2"}), json!([patch]))]].concat();
+    let live =
+        [flux(&commit, json!({"suspend":true})), vec![config(json!({"k":"2"}), json!([patch]))]].concat();
     assert_eq!(
         lines(&live, &[], Some(&repository)),
         ["ConfigMap/shop/a Drifted of shop", ".data.k Replace Changed by kubectl-patch"]
@@ -269,10 +301,7 @@ fn a_suspended_kustomization_still_drifts() {
 fn an_edit_that_flux_takes_over_is_still_a_change_of_somebody() {
     let (repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
     let edit = entry("kubectl-edit", "Update", json!({"f:data":{"f:k":{}}}));
-    let before = [
-        config(json!({"k":"1"}), json!([applied()])),
-        config(json!({"k":"2"}), json!([edit])),
-    ];
+    let before = [config(json!({"k":"1"}), json!([applied()])), config(json!({"k":"2"}), json!([edit]))];
     let taken = config(json!({"k":"2"}), json!([applied()]));
     let live = [flux(&commit, json!({})), vec![taken.clone()]].concat();
     let found = lines(&live, &[&before[..], &[taken]].concat(), Some(&repository));
@@ -304,12 +333,17 @@ fn options_of_flux_opt_out() {
     };
     for (name, value) in [("ssa", "Ignore"), ("ssa", "IfNotPresent"), ("reconcile", "disabled")] {
         let found = with(name, value);
-        assert!(found.contains(&format!("Ignored by kubectl-patch (kustomize.toolkit.fluxcd.io/{name}: {value})")), "{found}");
+        assert!(
+            found
+                .contains(&format!("Ignored by kubectl-patch (kustomize.toolkit.fluxcd.io/{name}: {value})")),
+            "{found}"
+        );
         assert!(found.contains("InSync"), "{found}");
     }
     assert!(with("ssa", "Merge").contains("Changed by kubectl-patch"));
     let extra = |spec: Value, annotation: &str| {
-        let mut left = config(json!({}), json!([entry("kustomize-controller", "Apply", json!({"f:data":{"f:k":{}}}))]));
+        let mut left =
+            config(json!({}), json!([entry("kustomize-controller", "Apply", json!({"f:data":{"f:k":{}}}))]));
         left["metadata"]["name"] = json!("left");
         left["metadata"]["labels"] = json!({"kustomize.toolkit.fluxcd.io/name":"shop","kustomize.toolkit.fluxcd.io/namespace":"flux-system"});
         left["metadata"]["annotations"] = json!({annotation: "disabled"});
@@ -317,7 +351,10 @@ fn options_of_flux_opt_out() {
         lines(&live, &[], Some(&repository)).join("\n")
     };
     assert_eq!(extra(json!({}), "x"), "ConfigMap/shop/left Extra PendingRemoval of shop");
-    assert_eq!(extra(json!({"prune":false}), "x"), "ConfigMap/shop/left Extra PendingRemoval (spec.prune: false) of shop");
+    assert_eq!(
+        extra(json!({"prune":false}), "x"),
+        "ConfigMap/shop/left Extra PendingRemoval (spec.prune: false) of shop"
+    );
     assert_eq!(
         extra(json!({}), "kustomize.toolkit.fluxcd.io/prune"),
         "ConfigMap/shop/left Extra PendingRemoval (kustomize.toolkit.fluxcd.io/prune: disabled) of shop"

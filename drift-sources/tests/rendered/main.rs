@@ -106,15 +106,28 @@ fn application(source: Value) -> Value {
 fn overlay() {
     let repository = repository(&[
         ("base/web.yaml", WEB),
-        ("base/kustomization.yaml", "resources: [web.yaml]\nconfigMapGenerator: [{name: conf, literals: [a=b]}]\n"),
-        ("prod/kustomization.yaml", "resources: [../base]\nnamePrefix: prod-\nimages: [{name: web, newTag: '2'}]\npatches: [{path: scale.yaml}]\n"),
-        ("prod/scale.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n"),
+        (
+            "base/kustomization.yaml",
+            "resources: [web.yaml]\nconfigMapGenerator: [{name: conf, literals: [a=b]}]\n",
+        ),
+        (
+            "prod/kustomization.yaml",
+            "resources: [../base]\nnamePrefix: prod-\nimages: [{name: web, newTag: '2'}]\npatches: [{path: scale.yaml}]\n",
+        ),
+        (
+            "prod/scale.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n",
+        ),
     ]);
-    assert_eq!(declared(&[application(json!({"path":"prod"}))], &repository), run(&repository, "prod", "kustomize", &["build", "."]));
+    assert_eq!(
+        declared(&[application(json!({"path":"prod"}))], &repository),
+        run(&repository, "prod", "kustomize", &["build", "."])
+    );
 }
 
 fn application_options() {
-    let repository = repository(&[("app/web.yaml", WEB), ("app/kustomization.yaml", "resources: [web.yaml]\n")]);
+    let repository =
+        repository(&[("app/web.yaml", WEB), ("app/kustomization.yaml", "resources: [web.yaml]\n")]);
     let options = json!({"namePrefix":"x-","images":["web=registry.example.com/web:9"],"commonLabels":{"team":"a"},
         "replicas":[{"name":"web","count":4}],"commonAnnotations":{"note":"b"}});
     let ours = declared(&[application(json!({"path":"app","kustomize":options}))], &repository);
@@ -127,7 +140,13 @@ fn application_options() {
 }
 
 fn flux() {
-    let repository = repository(&[("app/web.yaml", WEB), ("app/more/b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, annotations: {kustomize.toolkit.fluxcd.io/substitute: disabled}}\ndata: {k: '${region}'}\n")]);
+    let repository = repository(&[
+        ("app/web.yaml", WEB),
+        (
+            "app/more/b.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, annotations: {kustomize.toolkit.fluxcd.io/substitute: disabled}}\ndata: {k: '${region}'}\n",
+        ),
+    ]);
     let source = json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"GitRepository","metadata":{"name":"r","namespace":"f"},
         "spec":{"url":URL,"ref":{"branch":"main"}}});
     let ks = json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization","metadata":{"name":"k","namespace":"f"},
@@ -137,12 +156,23 @@ fn flux() {
         "postBuild":{"substitute":{"region":"eu"},"substituteFrom":[{"kind":"ConfigMap","name":"vars"},{"kind":"ConfigMap","name":"none","optional":true}]}}});
     let vars = json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"vars","namespace":"f"},"data":{"region":"us"}});
     let all = declared(&[ks, source, vars], &repository);
-    let web: Value = all.iter().map(|t| serde_json::from_str::<Value>(t).unwrap()).find(|v| v["kind"] == "Deployment").unwrap();
-    assert_eq!((&web["metadata"]["name"], &web["metadata"]["namespace"], &web["spec"]["replicas"]), (&json!("web-x"), &json!("shop"), &json!(5)));
+    let web: Value = all
+        .iter()
+        .map(|t| serde_json::from_str::<Value>(t).unwrap())
+        .find(|v| v["kind"] == "Deployment")
+        .unwrap();
+    assert_eq!(
+        (&web["metadata"]["name"], &web["metadata"]["namespace"], &web["spec"]["replicas"]),
+        (&json!("web-x"), &json!("shop"), &json!(5))
+    );
     let container = &web["spec"]["template"]["spec"]["containers"][0];
     assert_eq!((&container["image"], &container["env"][0]["value"]), (&json!("web:7"), &json!("eu")));
     assert_eq!(web["metadata"]["labels"]["team"], "a");
-    let other: Value = all.iter().map(|t| serde_json::from_str::<Value>(t).unwrap()).find(|v| v["kind"] == "ConfigMap").unwrap();
+    let other: Value = all
+        .iter()
+        .map(|t| serde_json::from_str::<Value>(t).unwrap())
+        .find(|v| v["kind"] == "ConfigMap")
+        .unwrap();
     assert_eq!((&other["data"]["k"], &other["metadata"]["name"]), (&json!("${region}"), &json!("b-x")));
 }
 
@@ -150,20 +180,43 @@ fn chart() {
     let repository = repository(&[
         ("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
         ("chart/values.yaml", "replicas: 1\nenv: dev\n"),
-        ("chart/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-a}\ndata: {env: {{ .Values.env | quote }}, count: '{{ .Values.replicas }}', ns: {{ .Release.Namespace }}}\n"),
-        ("chart/templates/hook.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: h, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}\n"),
+        (
+            "chart/templates/a.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-a}\ndata: {env: {{ .Values.env | quote }}, count: '{{ .Values.replicas }}', ns: {{ .Release.Namespace }}}\n",
+        ),
+        (
+            "chart/templates/hook.yaml",
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {name: h, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}\n",
+        ),
         ("values/prod.yaml", "env: prod\n"),
     ]);
     let helm = json!({"releaseName":"rel","valueFiles":["../values/prod.yaml"],"parameters":[{"name":"replicas","value":"3"}]});
     let ours = declared(&[application(json!({"path":"chart","helm":helm}))], &repository);
-    let all = run(&repository, "chart", "helm", &["template", ".", "--name-template", "rel", "--namespace", "shop", "--values", "../values/prod.yaml", "--set", "replicas=3"]);
+    let all = run(
+        &repository,
+        "chart",
+        "helm",
+        &[
+            "template",
+            ".",
+            "--name-template",
+            "rel",
+            "--namespace",
+            "shop",
+            "--values",
+            "../values/prod.yaml",
+            "--set",
+            "replicas=3",
+        ],
+    );
     let kept: BTreeSet<String> = all.into_iter().filter(|t| !t.contains("helm.sh/hook")).collect();
     assert_eq!(ours, kept);
     assert!(ours.iter().any(|t| t.contains(r#""count":"3","env":"prod","ns":"shop""#)), "{ours:?}");
 }
 
 fn limits() {
-    let mut repository = repository(&[("app/web.yaml", WEB), ("app/kustomization.yaml", "resources: [web.yaml]\n")]);
+    let mut repository =
+        repository(&[("app/web.yaml", WEB), ("app/kustomization.yaml", "resources: [web.yaml]\n")]);
     std::os::unix::fs::symlink("/etc/hostname", repository.path().join("app/link.yaml")).unwrap();
     repository.commit("link");
     let repo = open(&repository);
@@ -175,10 +228,19 @@ fn limits() {
         Renderer::new(options).run(Program::Kustomize, &tree, "app", &arguments, &[])
     };
     let options = || RenderOptions::in_folders(folders());
-    assert!(matches!(render(RenderOptions { max_output: 10, ..options() }, &["build", "."]), Err(RenderError::Limit { .. })));
-    assert!(matches!(render(RenderOptions { timeout: Duration::ZERO, ..options() }, &["build", "."]), Err(RenderError::Limit { .. })));
+    assert!(matches!(
+        render(RenderOptions { max_output: 10, ..options() }, &["build", "."]),
+        Err(RenderError::Limit { .. })
+    ));
+    assert!(matches!(
+        render(RenderOptions { timeout: Duration::ZERO, ..options() }, &["build", "."]),
+        Err(RenderError::Limit { .. })
+    ));
     assert!(matches!(render(options(), &["build", "nowhere"]), Err(RenderError::Failed { .. })));
-    assert!(matches!(render(RenderOptions::in_folders(Vec::new()), &["build", "."]), Err(RenderError::NoProgram(_))));
+    assert!(matches!(
+        render(RenderOptions::in_folders(Vec::new()), &["build", "."]),
+        Err(RenderError::NoProgram(_))
+    ));
     assert!(Renderer::new(options()).version(Program::Kustomize).unwrap().starts_with('v'));
     assert_eq!(Renderer::new(RenderOptions::in_folders(Vec::new())).version(Program::Helm), None);
 }
