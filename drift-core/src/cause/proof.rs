@@ -5,6 +5,8 @@
 
 mod access;
 mod admit;
+#[cfg(test)]
+mod laws;
 mod network;
 mod room;
 
