@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::blame::{Claim, Version, changes, remover, same_but_status, units, writer};
 use crate::drift::Owner;
+use crate::finding::{Finding, FindingBody, FindingId};
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::path::FieldPath;
@@ -58,6 +59,36 @@ impl Fight {
     pub fn managers(&self) -> Vec<Arc<str>> {
         let all: BTreeSet<_> = self.sides.iter().filter_map(|s| s.manager.clone()).collect();
         all.into_iter().collect()
+    }
+
+    /// Returns the fight as a finding: the same sides over the same field are the same one, however long it lasts.
+    pub fn finding(&self) -> Finding {
+        let sides: Vec<String> =
+            self.sides.iter().map(|s| format!("{:?} {:?}", s.manager, s.claim)).collect();
+        let id = FindingId::derive(&[
+            "fight",
+            &self.key.cluster,
+            &self.key.to_string(),
+            &self.path.to_string(),
+            &sides.join(", "),
+        ]);
+        let body = FindingBody::Fight(Box::new(self.clone()));
+        Finding { id, key: Some(self.key.clone()), at: self.last, body }
+    }
+}
+
+impl Revert {
+    /// Returns the revert as a finding.
+    pub fn finding(&self) -> Finding {
+        let id = FindingId::derive(&[
+            "reverted",
+            &self.key.cluster,
+            &self.key.to_string(),
+            &self.path.to_string(),
+            &self.reverted.0.to_string(),
+        ]);
+        let body = FindingBody::Reverted(Box::new(self.clone()));
+        Finding { id, key: Some(self.key.clone()), at: self.reverted.0, body }
     }
 }
 

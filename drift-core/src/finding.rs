@@ -78,6 +78,10 @@ pub enum FindingBody {
     Missing,
     /// A resource is there that nobody declares.
     Unmanaged,
+    /// Two or more writers overwrite one field in turn.
+    Fight(Box<crate::fights::Fight>),
+    /// An engine put back what somebody changed by hand.
+    Reverted(Box<crate::fights::Revert>),
     /// History is not known for a while.
     GapSeen(Gap),
 }

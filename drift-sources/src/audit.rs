@@ -19,3 +19,5 @@ pub use entry::{AuditEntry, AuditTarget, AuditVerb};
 pub use index::{AuditIndex, Change, Join, JoinBasis, LiveValue};
 pub use reader::{AuditDamage, AuditError, AuditOptions, AuditReader};
 pub use source::AuditSource;
+#[cfg(feature = "receiver")]
+pub use source::posts;

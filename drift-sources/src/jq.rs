@@ -172,20 +172,17 @@ fn refuse(expression: &str) -> Result<(), String> {
         if depth > MAX_NESTING {
             return Err(format!("is nested deeper than {MAX_NESTING} levels"));
         }
-        if c.is_alphanumeric()
-            || c == '_'
-            || c == '$'
-            || c == '.' && !word.is_empty() && word.starts_with('.')
-        {
+        if c.is_alphanumeric() || c == '_' || c == '$' {
             word.push(c);
-        } else if c == '.' {
-            word.clear();
-            word.push('.');
-        } else {
-            if REFUSED.contains(&&*word) {
-                return Err(format!("uses `{word}`, which is not evaluated here"));
-            }
-            word.clear();
+            continue;
+        }
+        // The name of a field begins with a dot, and may be any word.
+        if REFUSED.contains(&&*word) {
+            return Err(format!("uses `{word}`, which is not evaluated here"));
+        }
+        word.clear();
+        if c == '.' {
+            word.push(c);
         }
     }
     Ok(())

@@ -4,6 +4,8 @@
 pub mod argo;
 #[cfg(feature = "audit")]
 pub mod audit;
+#[cfg(feature = "cdevents")]
+pub mod cdevents;
 #[cfg(feature = "dump")]
 pub mod dump;
 #[cfg(feature = "flux")]
@@ -15,18 +17,20 @@ pub mod gitops;
 #[cfg(feature = "helm")]
 pub mod helm;
 #[cfg(any(feature = "dump", feature = "tape"))]
-#[cfg(any(feature = "audit", feature = "dump", feature = "tape"))]
+#[cfg(any(feature = "audit", feature = "cdevents", feature = "dump", feature = "tape"))]
 mod input;
 #[cfg(feature = "jq")]
 pub mod jq;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
-#[cfg(feature = "audit")]
+#[cfg(any(feature = "audit", feature = "cdevents"))]
 mod lines;
 #[cfg(feature = "manifests")]
 pub mod manifests;
 #[cfg(feature = "render")]
 pub mod render;
+#[cfg(feature = "receiver")]
+pub mod receiver;
 #[cfg(feature = "tape")]
 pub mod tape;
 #[cfg(feature = "manifests")]

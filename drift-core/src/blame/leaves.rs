@@ -19,8 +19,10 @@ pub(super) fn leaves<'a>(object: &'a Object, ty: Option<TypeRef<'a>>, path: &Fie
             is_written(p) && !["apiVersion", "kind", "status"].iter().any(|f| p.starts_with_fields(&[f]))
         });
     } else if out.first().is_none_or(|(p, _)| p != path) {
-        out.insert(0, (path.clone(), node));
+        out.push((path.clone(), node));
     }
+    // A path sorts before what is below it.
+    out.sort_by(|(a, _), (b, _)| a.cmp(b));
     out
 }
 

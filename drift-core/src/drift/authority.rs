@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
@@ -10,7 +12,7 @@ use crate::rules::{JqPaths, Problems, RuleSet, Sides};
 use crate::schema::{SchemaSet, Scope};
 
 use super::estate::{self, DesiredObject};
-use super::report::{Class, DriftReport, ResourceDrift, Status};
+use super::report::{Class, DriftChange, DriftReport, Op, ResourceDrift, Status};
 use super::resource::{Context, compare_known, creator};
 use super::verdict::Knowledge;
 
@@ -202,7 +204,7 @@ impl App<'_> {
             }
             None => self.missing(key, wanted),
         };
-        resource.changes.retain(|c| !c.is_bookkeeping());
+        resource.changes.retain(|c| !c.is_bookkeeping() && !is_of_engine(key, c));
         if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
             resource.status = Status::InSync;
         }
@@ -271,4 +273,13 @@ impl App<'_> {
         };
         undeclared.filter_map(extra).collect()
     }
+}
+
+/// Tells whether a change in an engine's own object is none of its declaration: a sync that was asked for, or a value
+/// that Go leaves out when the engine writes the object back.
+fn is_of_engine(key: &ResourceKey, change: &DriftChange) -> bool {
+    let own = &*key.group == "argoproj.io" || key.group.ends_with(".toolkit.fluxcd.io");
+    let empty = |v: &Value| v.is_null() || *v == Value::Bool(false) || v.as_str() == Some("");
+    own && (change.path.starts_with_fields(&["operation"])
+        || change.op == Op::Remove && change.desired.as_ref().is_some_and(empty))
 }

@@ -24,6 +24,8 @@ const PLATFORM: &[&str] = &[
     "cluster-autoscaler",
     "karpenter",
     "node-problem-detector",
+    // What Flux's controllers write of their own objects: finalizers.
+    "gotk-*",
 ];
 
 /// Managers that put certificates into `caBundle` fields.
@@ -68,6 +70,9 @@ const BOOKKEEPING: &[&str] = &[
     "reconcile.fluxcd.io/*",
     "argocd.argoproj.io/tracking-id",
     "argocd.argoproj.io/installation-id",
+    "argocd.argoproj.io/refresh",
+    "argocd.argoproj.io/hydrate",
+    "notified.notifications.argoproj.io",
     "meta.helm.sh/*",
     "deployment.kubernetes.io/revision*",
     "autoscaling.alpha.kubernetes.io/*",

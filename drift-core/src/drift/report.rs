@@ -213,7 +213,13 @@ impl DriftChange {
 
     /// Tells whether the field is one in which an engine or controller keeps its books.
     pub(crate) fn is_bookkeeping(&self) -> bool {
-        super::controllers::is_bookkeeping(&self.path)
+        use super::controllers::is_bookkeeping;
+        // All labels or annotations at once, and nothing but bookkeeping in them.
+        let all = |v: &Value| {
+            let map = v.as_object().filter(|m| self.path.len() == 2 && !m.is_empty());
+            map.is_some_and(|m| m.keys().all(|k| is_bookkeeping(&self.path.child(k.as_str()))))
+        };
+        is_bookkeeping(&self.path) || self.desired.iter().chain(&self.live).all(all)
     }
 }
 

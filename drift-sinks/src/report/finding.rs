@@ -1,6 +1,7 @@
 //! A finding as one line: text for people, or JSON for programs.
 
 use drift_core::drift::DriftChange;
+use drift_core::fights::{Fight, Revert};
 use drift_core::{Finding, FindingBody, FindingId, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,20 +18,20 @@ pub struct FindingV1 {
     pub kind: &'static str,
     /// The same finding has the same id whenever it is seen.
     pub id: FindingId,
-    /// What: `Drifted`, `Resolved`, `Missing`, `Unmanaged`, `GapSeen`.
+    /// What: `Drifted`, `Resolved`, `Missing`, `Unmanaged`, `Fight`, `Reverted`, `GapSeen`.
     pub what: &'static str,
     /// When, by the log's time.
     pub time: Timestamp,
     /// Which resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyV1>,
-    /// Field that is resolved, as text.
+    /// Field that is resolved, fought over or put back, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_text: Option<String>,
     /// Field that differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeV1>,
-    /// What is not known, and why.
+    /// What is not known and why, or who did what to the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
@@ -53,6 +54,14 @@ impl From<&Finding> for FindingV1 {
             FindingBody::GapSeen(gap) => {
                 message = Some(format!("{}: {}", gap.scope, gap.message));
                 "GapSeen"
+            }
+            FindingBody::Fight(fight) => {
+                (path_text, message) = (Some(fight.path.to_string()), Some(fought(fight)));
+                "Fight"
+            }
+            FindingBody::Reverted(revert) => {
+                (path_text, message) = (Some(revert.path.to_string()), Some(reverted(&key, revert)));
+                "Reverted"
             }
             _ => "Other",
         };
@@ -90,9 +99,35 @@ pub fn finding_line(finding: &Finding, painter: Painter) -> String {
             let text = format!("{}: {}", gap.scope, gap.message);
             format!("{} {}", painter.alarm("gap"), value::printable(&text))
         }
+        (FindingBody::Fight(fight), _) => {
+            let text = format!("{} {}", fight.path, fought(fight));
+            format!("{} {subject} {}", painter.alarm("fight"), value::printable(&text))
+        }
+        (FindingBody::Reverted(revert), Some(key)) => {
+            let text = format!("{} {}", revert.path, reverted(key, revert));
+            format!("{} {subject} {}", painter.alarm("put back"), value::printable(&text))
+        }
         _ => subject,
     };
     format!("{}  {rest}", painter.dim(&words::moment(finding.at)))
+}
+
+fn fought(fight: &Fight) -> String {
+    let managers = fight.managers();
+    let managers: Vec<&str> = managers.iter().map(|m| &**m).collect();
+    let since = words::moment(fight.since);
+    format!("{} changes by {} since {since}", fight.flips, managers.join(" and "))
+}
+
+fn reverted(key: &ResourceKey, revert: &Revert) -> String {
+    let side = |v: &Option<serde_json::Value>| match v.as_ref().map(|v| redacted(key, &revert.path, v)) {
+        None => "(absent)".to_owned(),
+        Some(v) => inline(&v).unwrap_or_else(|| "(…)".to_owned()),
+    };
+    let by = revert.by.as_ref().map_or("somebody", |o| &*o.manager);
+    let (hotfix, restored) = (side(&revert.hotfix), side(&revert.restored));
+    let made = words::moment(revert.made.0);
+    format!("{hotfix}, set by {by} at {made}, put back to {restored} by {}", revert.claim)
 }
 
 fn drifted(key: &ResourceKey, change: &DriftChange) -> String {

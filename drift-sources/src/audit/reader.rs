@@ -115,7 +115,12 @@ impl Iterator for AuditReader {
 }
 
 /// Reads one line: an Event or a list of them.
-fn body(text: &[u8], line: u64, redactor: &Redactor, out: &mut VecDeque<Result<AuditEntry, AuditDamage>>) {
+pub(super) fn body(
+    text: &[u8],
+    line: u64,
+    redactor: &Redactor,
+    out: &mut VecDeque<Result<AuditEntry, AuditDamage>>,
+) {
     let damage = |problem: String| AuditDamage { line, problem, is_end: false };
     // What the parser says may show a value of the line, so only the place is told.
     let Ok(doc) = Doc::from_json(text) else {

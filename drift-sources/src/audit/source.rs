@@ -170,6 +170,45 @@ impl Iterator for Telling<'_> {
     }
 }
 
+/// Returns what a [`crate::receiver::Receiver`] decodes the webhook backend's posts with: an `EventList` or an Event.
+#[cfg(feature = "receiver")]
+pub fn posts(cluster: &str, redactor: Redactor) -> crate::receiver::Decode {
+    let cluster: Arc<str> = cluster.into();
+    Arc::new(move |posted: crate::receiver::Posted<'_>| {
+        let mut entries = std::collections::VecDeque::new();
+        super::reader::body(posted.body, 1, &redactor, &mut entries);
+        let mut kinds = Kinds::default();
+        let (mut out, mut damages): (Vec<Observation>, Vec<AuditDamage>) = (Vec::new(), Vec::new());
+        let mut last = None;
+        for entry in entries {
+            match entry {
+                Ok(mut entry) => {
+                    kinds.learn(&entry.target);
+                    kinds.name(&mut entry.target);
+                    last = Some(entry.at);
+                    out.push(Observation::Happened(occurrence(&entry, &cluster)));
+                }
+                Err(damage) => damages.push(damage),
+            }
+        }
+        match (last, damages.first()) {
+            (None, Some(damage)) => return Err(damage.problem.clone()),
+            (Some(to), Some(damage)) => out.push(Observation::Gap(Gap {
+                scope: Scope { cluster: Arc::clone(&cluster), ..Scope::default() },
+                from: None,
+                to,
+                from_version: None,
+                to_version: None,
+                reason: GapReason::Corrupt,
+                message: format!("{} audit entries of a post, the first: {}", damages.len(), damage.problem)
+                    .into(),
+            })),
+            _ => {}
+        }
+        Ok(out)
+    })
+}
+
 /// Returns what an entry tells, as an occurrence about its resource.
 fn occurrence(entry: &AuditEntry, cluster: &str) -> Occurrence {
     let target = &entry.target;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use drift_core::drift::{Undeclared, value_at};
+use drift_core::drift::{CauseClass, Class, DriftReport, Row, Undeclared, value_at};
 use drift_core::{FieldPath, ManagedFields, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -96,6 +96,28 @@ impl GitOps<'_> {
                 Walk { repo, url: &url, key, path, default, until }.back(start, &render)
             }
             App::HelmRelease(_) | App::Release(..) => Ok(None),
+        }
+    }
+
+    /// Puts right what only the versions before tell: a value that the engine owns now and somebody else wrote.
+    ///
+    /// Flux gives the fields of kubectl to itself, with the values still in place, before it applies its own.
+    pub fn look_back(&self, report: &mut DriftReport) {
+        for resource in &mut report.resources {
+            let versions = self.cluster.versions(&resource.key);
+            for change in resource.changes.iter_mut().filter(|c| c.class == Class::Mutated) {
+                let Some(own) = change.owner.as_ref().map(|o| &o.manager) else { continue };
+                let wrote = |object: &Arc<Object>| {
+                    let same = value_at(object.root(), &change.path).map(|n| n.to_value()) == change.live;
+                    let managed = ManagedFields::of(object);
+                    same && managed.owners(&change.path).any(|e| e.manager != *own)
+                };
+                if versions.iter().filter_map(|v| v.object.as_ref()).any(wrote) {
+                    change.class = Class::Changed;
+                    change.row = Row::DifferentByOther;
+                    change.cause = CauseClass::ManualChange;
+                }
+            }
         }
     }
 

@@ -5,5 +5,5 @@ mod blame;
 mod history;
 mod hostile;
 mod open;
-mod repository;
+pub(crate) mod repository;
 mod source;

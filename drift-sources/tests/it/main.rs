@@ -4,12 +4,20 @@
 
 #[cfg(feature = "audit")]
 mod audit;
+#[cfg(feature = "cdevents")]
+mod cdevents;
 #[cfg(feature = "dump")]
 mod dump;
+#[cfg(feature = "gitops")]
+mod formats;
 #[cfg(feature = "git")]
 mod git;
+#[cfg(feature = "gitops")]
+mod gitops;
 #[cfg(feature = "manifests")]
 mod manifests;
+#[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]
+mod receiver;
 #[cfg(feature = "tape")]
 mod tape;
 #[cfg(feature = "manifests")]

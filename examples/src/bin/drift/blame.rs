@@ -84,7 +84,7 @@ pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Fai
         inquiry.commits(&found, &mut fields, &commits, &mut notes);
     }
     if fields.is_empty() {
-        return Err(nothing(&key, &path, &versions));
+        return Err(nothing(&key, &path, &versions, log.as_ref()));
     }
     let report = BlameV1 {
         api_version: API_VERSION,
@@ -119,13 +119,18 @@ fn histories(
     Ok(estate.versions.iter().map(|(k, v)| (k.clone(), v.iter().map(plain).collect())).collect())
 }
 
-fn nothing(key: &ResourceKey, path: &FieldPath, versions: &[Version]) -> Failure {
+fn nothing(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Option<&UserLog>) -> Failure {
+    let plain = ResourceKey { cluster: "".into(), ..key.clone() };
+    let deleter = |at| log.and_then(|l| l.index.deleter(&plain, None, Some(at)));
     match versions.last() {
         Some(Version { object: Some(_), .. }) => Failure::new(format!("`{key}` has no field {path}")).hint(
             "`drift show` prints the object; elements of lists are named by their keys: containers[name=web]",
         ),
-        Some(v) => Failure::new(format!("`{key}` was deleted at {}", short(v.at)))
-            .hint("--at with an earlier time blames it as it was"),
+        Some(v) => Failure::new(match deleter(v.at) {
+            Some(entry) => format!("`{key}` was deleted by {} at {}", entry.user, short(entry.at)),
+            None => format!("`{key}` was deleted at {}", short(v.at)),
+        })
+        .hint("--at with an earlier time blames it as it was"),
         None => Failure::new(format!("`{key}` was not there yet at that time")),
     }
 }

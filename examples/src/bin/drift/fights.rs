@@ -34,6 +34,7 @@ struct FightsV1 {
 struct FightV1 {
     key: KeyV1,
     path: FieldPath,
+    #[serde(rename = "pathText")]
     path_text: String,
     managers: Vec<String>,
     /// Through what engines wrote.
@@ -50,6 +51,7 @@ struct FightV1 {
 struct RevertV1 {
     key: KeyV1,
     path: FieldPath,
+    #[serde(rename = "pathText")]
     path_text: String,
     value: Value,
     restored: Value,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use drift_core::drift::{CommitRef, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps};
+use drift_core::drift::{CommitRef, DriftChange, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps};
 use drift_core::rules::{Rule, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
@@ -106,6 +106,7 @@ impl Estate {
             report.notes.push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
         }
         report.notes.extend(gitops.notes().iter().cloned());
+        gitops.look_back(&mut report);
         self.commits(gitops, &mut report);
         (report, stated)
     }
@@ -116,9 +117,14 @@ impl Estate {
             return;
         }
         let mut problems: BTreeMap<ResourceKey, HistoryError> = BTreeMap::new();
-        for resource in &mut report.resources {
+        let mut applied: BTreeMap<ResourceKey, Vec<String>> = BTreeMap::new();
+        let pending = |r: &&mut ResourceDrift| r.changes.iter().any(DriftChange::is_pending);
+        for resource in report.resources.iter_mut().filter(pending) {
             let Some(app) = resource.app.clone() else { continue };
-            let until = gitops.app(&app).map(|a| gitops.state(a).applied).unwrap_or_default();
+            let until = applied
+                .entry(app.clone())
+                .or_insert_with_key(|key| gitops.app(key).map(|a| gitops.state(a).applied).unwrap_or_default())
+                .clone();
             let key = resource.key.clone();
             for change in resource.changes.iter_mut().filter(|c| c.is_pending()) {
                 let found = commit(gitops, &app, &key, &change.path, &until);
@@ -287,7 +293,7 @@ async fn recorded_cluster(
     for event in recorded.all().await?.iter().filter(|e| at.is_none_or(|m| m.includes(e))) {
         let StreamId::Resource(Facet::Live, key) = &event.stream else { continue };
         let object: Option<Arc<Object>> = match &event.body {
-            EventBody::Applied(object) => Some(object.clone().into()),
+            EventBody::Applied(object) => Some(Arc::clone(object)),
             EventBody::Deleted(_) => None,
             _ => continue,
         };

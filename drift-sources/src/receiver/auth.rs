@@ -1,0 +1,103 @@
+//! Who may post.
+
+use std::fmt;
+
+use http::HeaderMap;
+use ring::hmac;
+
+/// How a sender shows that it knows the secret.
+#[derive(Clone)]
+pub enum Auth {
+    /// `Authorization: Bearer SECRET`, as the API server's webhook backend sends it.
+    Token(Box<str>),
+    /// HMAC-SHA256 of the body, in hexadecimal, in `X-Hub-Signature-256` or `X-Signature-256`, with or without `sha256=`.
+    Signature(Box<[u8]>),
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "Token",
+            Self::Signature(_) => "Signature",
+        })
+    }
+}
+
+impl Auth {
+    /// Tells whether a request may be read at all: a token can be checked before the body, a signature must be there.
+    pub(super) fn may_read(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Token(secret) => {
+                let given = headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+                let given =
+                    given.and_then(|v| v.split_once(' ')).filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
+                given.is_some_and(|(_, token)| same(secret.as_bytes(), token.trim().as_bytes()))
+            }
+            Self::Signature(_) => signature(headers).is_some(),
+        }
+    }
+
+    /// Tells whether a body is its sender's.
+    pub(super) fn is_valid(&self, headers: &HeaderMap, body: &[u8]) -> bool {
+        match self {
+            Self::Token(_) => self.may_read(headers),
+            Self::Signature(secret) => signature(headers).is_some_and(|given| {
+                hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), body, &given).is_ok()
+            }),
+        }
+    }
+}
+
+fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let value =
+        ["x-hub-signature-256", "x-signature-256"].iter().find_map(|n| headers.get(*n))?.to_str().ok()?;
+    let hex = value.trim();
+    let hex = hex.strip_prefix("sha256=").unwrap_or(hex).as_bytes();
+    let digit = |b: u8| (b as char).to_digit(16);
+    let byte = |pair: &[u8]| Some((digit(pair[0])? * 16 + digit(*pair.get(1)?)?) as u8);
+    (hex.len() == 64).then(|| hex.chunks(2).map(byte).collect::<Option<Vec<u8>>>())?
+}
+
+/// Compares in a time that does not depend on where two secrets differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let tag = |key: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"drift");
+    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, a), b"drift", tag(b).as_ref()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn only_who_knows_the_secret_is_let_in() {
+        let token = Auth::Token("yeast".into());
+        for (value, expect) in [
+            ("Bearer yeast", true),
+            ("bearer yeast", true),
+            ("Bearer yeas", false),
+            ("yeast", false),
+            ("Basic yeast", false),
+        ] {
+            assert_eq!(token.may_read(&headers("authorization", value)), expect, "{value}");
+        }
+        assert!(!token.may_read(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_signature_is_of_the_very_body() {
+        // RFC 4231, test case 2.
+        let auth = Auth::Signature(b"Jefe".as_slice().into());
+        let body = b"what do ya want for nothing?";
+        let good = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert!(auth.is_valid(&headers("x-hub-signature-256", &format!("sha256={good}")), body));
+        assert!(auth.is_valid(&headers("x-signature-256", good), body));
+        assert!(!auth.is_valid(&headers("x-signature-256", good), b"what do ya want for something?"));
+        assert!(!auth.is_valid(&headers("x-signature-256", &good[2..]), body));
+        assert!(!auth.is_valid(&headers("x-signature-256", &"zz".repeat(32)), body));
+        assert!(!auth.may_read(&HeaderMap::new()));
+    }
+}
