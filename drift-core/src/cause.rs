@@ -109,9 +109,10 @@ impl<'s> Case<'s> {
 
     /// Tells whether history is not known for a while between two marks, for the resource or altogether.
     fn gap_between(&self, from: &Mark, to: &Mark, key: &ResourceKey) -> bool {
-        self.history.gaps().iter().any(|g| {
-            g.scope.contains(key) && g.to >= from.at.time && g.from.is_none_or(|f| f <= to.at.time)
-        })
+        self.history
+            .gaps()
+            .iter()
+            .any(|g| g.scope.contains(key) && g.to >= from.at.time && g.from.is_none_or(|f| f <= to.at.time))
     }
 
     /// Answers why a resource is as it is.
@@ -207,7 +208,9 @@ pub struct Answer {
 impl Answer {
     fn new(case: &Case<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
         let abstains = match causes.first() {
-            _ if case.history.versions(key).is_empty() => Some(format!("{key} is not in the recorded history")),
+            _ if case.history.versions(key).is_empty() => {
+                Some(format!("{key} is not in the recorded history"))
+            }
             _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
             Some(best) if best.score >= THRESHOLD => None,
             best => Some(abstention(case, &symptoms, best)),
@@ -223,7 +226,11 @@ impl Answer {
 
 fn abstention(case: &Case<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
     let onset = symptoms.first().map(|s| &s.fault.onset);
-    let gap = case.history.gaps().iter().find(|g| onset.is_some_and(|o| g.to <= o.at.time || g.from.is_none_or(|f| f <= o.at.time)));
+    let gap = case
+        .history
+        .gaps()
+        .iter()
+        .find(|g| onset.is_some_and(|o| g.to <= o.at.time || g.from.is_none_or(|f| f <= o.at.time)));
     if let Some(gap) = gap {
         let from = gap.from.map_or("the beginning".to_owned(), |f| f.to_string());
         return format!("history is not known from {from} to {}: {}", gap.to, gap.message);
@@ -231,7 +238,8 @@ fn abstention(case: &Case<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> St
     match best {
         None => "no recorded change on anything it depends on could have this effect".to_owned(),
         Some(c) => {
-            let why = c.candidate.notes.first().cloned().unwrap_or_else(|| "it hardly fits the fault".to_owned());
+            let why =
+                c.candidate.notes.first().cloned().unwrap_or_else(|| "it hardly fits the fault".to_owned());
             format!("the nearest change, of {}, does not explain it: {why}", c.root.key)
         }
     }

@@ -74,7 +74,11 @@ impl Scene<'_, '_> {
         self.case.history().now(&ResourceKey::new(group, kind, namespace, name)).map(|o| &**o)
     }
 
-    pub(crate) fn of_kind<'a>(&'a self, group: &'a str, kind: &'a str) -> impl Iterator<Item = (&'a ResourceKey, &'a Object)> {
+    pub(crate) fn of_kind<'a>(
+        &'a self,
+        group: &'a str,
+        kind: &'a str,
+    ) -> impl Iterator<Item = (&'a ResourceKey, &'a Object)> {
         let there = move |k: &'a ResourceKey| self.case.history().now(k).map(|o| (k, &**o));
         self.case.history().of_kind(group, kind).filter_map(there)
     }
@@ -90,6 +94,7 @@ struct Check {
 }
 
 /// All checks that look for more than present faults.
+#[rustfmt::skip]
 const CHECKS: &[Check] = &[
     Check { name: "missing-config", severity: Severity::Warning, run: latent::missing_config,
         trigger: "a workload refers to a ConfigMap, a Secret or a key of one that is not there, and it is not optional",
@@ -196,7 +201,6 @@ pub fn list() -> Vec<(&'static str, &'static str)> {
     all.sort_unstable();
     all
 }
-
 
 #[cfg(test)]
 mod tests;

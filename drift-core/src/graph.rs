@@ -13,6 +13,8 @@ mod host;
 mod pod;
 mod rules;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;

@@ -73,8 +73,11 @@ pub fn impact(events: &[Event], proposal: &Proposal, schemas: &SchemaSet) -> Imp
     let after = Case::of(events.iter().chain([&next]), Until::End, schemas);
     let (now, then) = (check(&before), check(&after));
     // Since when something is so stands in the message; the same trouble may have another time afterwards.
-    let id = |t: &Trouble| (t.key.clone(), t.check, t.message.split(" since ").next().unwrap_or_default().to_owned());
-    let (old, new): (BTreeSet<_>, BTreeSet<_>) = (now.iter().map(id).collect(), then.iter().map(id).collect());
+    let id = |t: &Trouble| {
+        (t.key.clone(), t.check, t.message.split(" since ").next().unwrap_or_default().to_owned())
+    };
+    let (old, new): (BTreeSet<_>, BTreeSet<_>) =
+        (now.iter().map(id).collect(), then.iter().map(id).collect());
     Impact {
         affected: affected(&before, &proposal.key(), proposal),
         breaks: then.into_iter().filter(|t| !old.contains(&id(t))).collect(),
@@ -107,7 +110,8 @@ fn affected(case: &Case<'_>, key: &ResourceKey, proposal: &Proposal) -> Vec<Affe
     while let Some((at, distance)) = queue.pop_front() {
         for edge in case.graph().edges_to(&at, Until::End) {
             // Endpoints only tell of the Service; a namespace would bring in everything.
-            let is_noise = matches!(edge.relation, Relation::Reports) || (&*at.kind == "Namespace" && distance > 0);
+            let is_noise =
+                matches!(edge.relation, Relation::Reports) || (&*at.kind == "Namespace" && distance > 0);
             if is_noise || edge.from == key || found.contains_key(edge.from) || found.len() >= MAX_AFFECTED {
                 continue;
             }
@@ -139,7 +143,13 @@ fn template_changes(case: &Case<'_>, proposal: &Proposal) -> bool {
     now.is_none_or(|n| spec(n) != spec(object))
 }
 
-fn effect(case: &Case<'_>, relation: Relation, from: &ResourceKey, to: &ResourceKey, restarts: bool) -> &'static str {
+fn effect(
+    case: &Case<'_>,
+    relation: Relation,
+    from: &ResourceKey,
+    to: &ResourceKey,
+    restarts: bool,
+) -> &'static str {
     let is_pod = &*from.kind == "Pod";
     match (relation, &*to.kind) {
         (Relation::OwnedBy, _) if is_pod && restarts => "is made anew",

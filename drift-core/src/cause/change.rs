@@ -86,19 +86,32 @@ impl Change {
     fn is_rename(&self, added: &FieldChange, after: &serde_json::Map<String, Value>) -> bool {
         let name = after.get("name").filter(|n| n.is_string());
         let list = added.path.parent();
-        let is_it = |f: &FieldChange| f.after.is_none() && f.path.parent() == list && f.before.as_ref().and_then(|b| b.get("name")) == name;
+        let is_it = |f: &FieldChange| {
+            f.after.is_none()
+                && f.path.parent() == list
+                && f.before.as_ref().and_then(|b| b.get("name")) == name
+        };
         name.is_some() && list.is_some() && self.fields.iter().any(is_it)
     }
 
     /// Names the fields in which a removed list element differs from the one that took its place, by its name.
-    fn renamed(&self, removed: &FieldChange, before: &serde_json::Map<String, Value>, out: &mut Vec<FieldPath>) -> bool {
-        let (Some(Value::String(name)), Some(list)) = (before.get("name"), removed.path.parent()) else { return false };
+    fn renamed(
+        &self,
+        removed: &FieldChange,
+        before: &serde_json::Map<String, Value>,
+        out: &mut Vec<FieldPath>,
+    ) -> bool {
+        let (Some(Value::String(name)), Some(list)) = (before.get("name"), removed.path.parent()) else {
+            return false;
+        };
         let is_it = |f: &&FieldChange| {
             f.before.is_none()
                 && f.path.parent().as_ref() == Some(&list)
                 && f.after.as_ref().and_then(|a| a.get("name")).and_then(Value::as_str) == Some(name)
         };
-        let Some(Value::Object(after)) = self.fields.iter().find(is_it).and_then(|f| f.after.as_ref()) else { return false };
+        let Some(Value::Object(after)) = self.fields.iter().find(is_it).and_then(|f| f.after.as_ref()) else {
+            return false;
+        };
         let mut at = list;
         at.push(PathElement::key([("name", crate::path::Scalar::Str(name.as_str().into()))]));
         inner(&at, before, after, out);
@@ -211,11 +224,15 @@ fn node_state(node: &Object) -> Vec<(String, String)> {
     out
 }
 
-fn desired_changes(key: &ResourceKey, before: &Object, after: &Object, schemas: &SchemaSet) -> Vec<FieldChange> {
+fn desired_changes(
+    key: &ResourceKey,
+    before: &Object,
+    after: &Object,
+    schemas: &SchemaSet,
+) -> Vec<FieldChange> {
     let schema = schemas.kind(after.group(), after.version(), after.kind());
     let found = diff(before.doc(), after.doc(), schema.map(|s| s.root()));
-    let mut fields: Vec<_> =
-        found.changes().iter().filter(|c| !is_own_business(&c.path)).cloned().collect();
+    let mut fields: Vec<_> = found.changes().iter().filter(|c| !is_own_business(&c.path)).cloned().collect();
     if &*key.kind == "Node" && node_state(before) != node_state(after) {
         fields.push(FieldChange {
             path: FieldPath::of(&["status"]),
@@ -271,7 +288,12 @@ fn writer(before: &Object, after: &Object, fields: &[FieldChange]) -> Option<Arc
 }
 
 /// Puts in the paths of the keys in which two maps differ.
-fn inner(path: &FieldPath, before: &serde_json::Map<String, Value>, after: &serde_json::Map<String, Value>, out: &mut Vec<FieldPath>) {
+fn inner(
+    path: &FieldPath,
+    before: &serde_json::Map<String, Value>,
+    after: &serde_json::Map<String, Value>,
+    out: &mut Vec<FieldPath>,
+) {
     let keys: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
     for key in keys {
         let at = path.child(key.as_str());

@@ -153,7 +153,9 @@ pub(super) fn class_of_kind(key: &ResourceKey) -> Class {
         ("", "ServiceAccount") => Class::Identity,
         ("storage.k8s.io", "StorageClass") => Class::StorageClass,
         ("scheduling.k8s.io", "PriorityClass") => Class::PriorityClass,
-        ("networking.k8s.io", "NetworkPolicy") | ("cilium.io", _) | ("crd.projectcalico.org", _) => Class::NetworkPolicy,
+        ("networking.k8s.io", "NetworkPolicy") | ("cilium.io", _) | ("crd.projectcalico.org", _) => {
+            Class::NetworkPolicy
+        }
         ("networking.k8s.io", _) | ("gateway.networking.k8s.io", _) => Class::Ingress,
         ("security.istio.io" | "networking.istio.io" | "policy.linkerd.io", _) => Class::MeshPolicy,
         ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => Class::RoleRules,
@@ -168,7 +170,9 @@ pub(super) fn class_of_kind(key: &ResourceKey) -> Class {
         ("cert-manager.io", _) => Class::CertificateSpec,
         ("argoproj.io", "Application" | "ApplicationSet" | "AppProject") => Class::Engine,
         (g, _) if g.ends_with(".fluxcd.io") => Class::Engine,
-        ("apps" | "batch", _) | ("", "Pod" | "ReplicationController") | ("argoproj.io", "Rollout") => Class::OtherTemplate,
+        ("apps" | "batch", _) | ("", "Pod" | "ReplicationController") | ("argoproj.io", "Rollout") => {
+            Class::OtherTemplate
+        }
         (g, _) if g.contains('.') && !g.ends_with(".k8s.io") => Class::Custom,
         _ => Class::Other,
     }
@@ -198,7 +202,9 @@ fn class_of_field(change: &Change, field: &FieldChange) -> Class {
 fn metadata(key: &ResourceKey, path: &str) -> Class {
     let is_labels = path.starts_with("metadata.labels");
     match (&*key.group, &*key.kind) {
-        ("", "Namespace") if path.starts_with("metadata.labels.pod-security.kubernetes.io/") => Class::NamespaceAdmission,
+        ("", "Namespace") if path.starts_with("metadata.labels.pod-security.kubernetes.io/") => {
+            Class::NamespaceAdmission
+        }
         ("", "Namespace") if is_labels => Class::NamespaceLabels,
         ("", "Node") if is_labels => Class::NodeLabels,
         ("", "Pod") if is_labels => Class::PodLabels,
@@ -207,16 +213,25 @@ fn metadata(key: &ResourceKey, path: &str) -> Class {
 }
 
 fn workload(path: &str, field: &FieldChange) -> Class {
-    let template = path.strip_prefix("spec.jobTemplate.spec.template.").or_else(|| path.strip_prefix("spec.template."));
+    let template =
+        path.strip_prefix("spec.jobTemplate.spec.template.").or_else(|| path.strip_prefix("spec.template."));
     let Some(rest) = template else {
         return match path {
-            "spec.replicas" if field.after.as_ref().and_then(serde_json::Value::as_i64) == Some(0) => Class::ScaledToZero,
+            "spec.replicas" if field.after.as_ref().and_then(serde_json::Value::as_i64) == Some(0) => {
+                Class::ScaledToZero
+            }
             "spec.replicas" => Class::Replicas,
             p if p.starts_with("spec.selector") => Class::WorkloadSelector,
             p if p.starts_with("spec.strategy") || p.starts_with("spec.updateStrategy") => Class::Rollout,
             "spec.paused" | "spec.progressDeadlineSeconds" | "spec.minReadySeconds" => Class::Rollout,
-            "spec.schedule" | "spec.suspend" | "spec.concurrencyPolicy" | "spec.startingDeadlineSeconds"
-            | "spec.timeZone" | "spec.activeDeadlineSeconds" | "spec.backoffLimit" | "spec.parallelism"
+            "spec.schedule"
+            | "spec.suspend"
+            | "spec.concurrencyPolicy"
+            | "spec.startingDeadlineSeconds"
+            | "spec.timeZone"
+            | "spec.activeDeadlineSeconds"
+            | "spec.backoffLimit"
+            | "spec.parallelism"
             | "spec.completions" => Class::Schedule,
             p if p.starts_with("spec.volumeClaimTemplates") => Class::Claim,
             "spec.template" | "spec.jobTemplate" => Class::OtherTemplate,
@@ -242,9 +257,16 @@ fn workload(path: &str, field: &FieldChange) -> Class {
         r if r.starts_with("dns") || r.starts_with("hostAliases") => Class::PodDns,
         "hostNetwork" => Class::ContainerPorts,
         "hostPID" | "hostIPC" => Class::Security,
-        r if ["nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "nodeName", "schedulerName"]
-            .iter()
-            .any(|p| r.starts_with(p)) =>
+        r if [
+            "nodeSelector",
+            "affinity",
+            "tolerations",
+            "topologySpreadConstraints",
+            "nodeName",
+            "schedulerName",
+        ]
+        .iter()
+        .any(|p| r.starts_with(p)) =>
         {
             Class::Placement
         }

@@ -24,7 +24,10 @@ pub(super) fn effect(
     class: Class,
     field: Option<&FieldChange>,
 ) -> f64 {
-    if change.op == Op::Create && matches!(reached.place, Place::Needed | Place::Peer | Place::Behind) && !breaks_by_being_there(class) {
+    if change.op == Op::Create
+        && matches!(reached.place, Place::Needed | Place::Peer | Place::Behind)
+        && !breaks_by_being_there(class)
+    {
         return if fault.kind == FaultKind::ClaimPending || class == Class::Claim { 1.0 } else { 0.3 };
     }
     if change.op == Op::Delete && matches!(reached.place, Place::Ruler) && !helps_by_being_there(class) {
@@ -38,9 +41,11 @@ pub(super) fn effect(
         (Place::Rival, _) if fault.kind == FaultKind::Preempted => preemptor(case, fault, change),
         (Place::Rival, _) => rival(change, field),
         // Rules that decide about everything are blamed where the text names them.
-        (Place::Ruler, Class::Quota | Class::WebhookConfig | Class::AdmissionPolicy | Class::LimitRangeSpec)
-            if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
-                && !super::way::names(&fault.message, &change.key.name) =>
+        (
+            Place::Ruler,
+            Class::Quota | Class::WebhookConfig | Class::AdmissionPolicy | Class::LimitRangeSpec,
+        ) if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
+            && !super::way::names(&fault.message, &change.key.name) =>
         {
             0.4
         }
@@ -50,7 +55,15 @@ pub(super) fn effect(
 
 /// Tells whether an object of a class can break others by coming into being.
 fn breaks_by_being_there(class: Class) -> bool {
-    matches!(class, Class::NetworkPolicy | Class::MeshPolicy | Class::Quota | Class::LimitRangeSpec | Class::WebhookConfig | Class::AdmissionPolicy)
+    matches!(
+        class,
+        Class::NetworkPolicy
+            | Class::MeshPolicy
+            | Class::Quota
+            | Class::LimitRangeSpec
+            | Class::WebhookConfig
+            | Class::AdmissionPolicy
+    )
 }
 
 /// Tells whether others need an object of a class, so that they break when it goes.
@@ -59,7 +72,13 @@ fn helps_by_being_there(class: Class) -> bool {
 }
 
 /// Configuration reaches a container by the keys that it reads, when it starts or as a file.
-fn config(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, field: Option<&FieldChange>) -> f64 {
+fn config(
+    case: &Case<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    change: &Change,
+    field: Option<&FieldChange>,
+) -> f64 {
     let consumer = reached.way.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
     let mut uses = uses_of(case, consumer, &change.key);
     if uses.is_empty() {
@@ -78,7 +97,8 @@ fn config(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, fi
         Some(PathElement::Field(name)) => Some(&**name),
         _ => None,
     };
-    let reads = |u: &&super::super::graph::ConfigUse| u.key.as_deref().is_none_or(|k| key.is_none_or(|key| key == k));
+    let reads =
+        |u: &&super::super::graph::ConfigUse| u.key.as_deref().is_none_or(|k| key.is_none_or(|key| key == k));
     let read: Vec<_> = uses.iter().filter(reads).collect();
     if read.is_empty() {
         return 0.0;
@@ -98,7 +118,11 @@ fn config(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, fi
 fn own(case: &Case<'_>, fault: &Fault, change: &Change, class: Class, field: Option<&FieldChange>) -> f64 {
     let Some(field) = field else {
         // Made just so: everything about it is new, and nothing of it ever ran.
-        return if change.op == Op::Delete && !matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::Gone) { 0.0 } else { 1.0 };
+        return if change.op == Op::Delete && !matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::Gone) {
+            0.0
+        } else {
+            1.0
+        };
     };
     if class == Class::Claim || class == Class::Custom || class == Class::Engine {
         return 1.0;
@@ -121,8 +145,12 @@ fn own(case: &Case<'_>, fault: &Fault, change: &Change, class: Class, field: Opt
 fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Value) -> bool {
     use serde_json::Value as V;
     match (want, have) {
-        (V::Object(w), V::Object(h)) => w.iter().all(|(k, v)| h.get(k).is_some_and(|x| same_or_defaulted(v, x))),
-        (V::Array(w), V::Array(h)) => w.len() == h.len() && w.iter().zip(h).all(|(a, b)| same_or_defaulted(a, b)),
+        (V::Object(w), V::Object(h)) => {
+            w.iter().all(|(k, v)| h.get(k).is_some_and(|x| same_or_defaulted(v, x)))
+        }
+        (V::Array(w), V::Array(h)) => {
+            w.len() == h.len() && w.iter().zip(h).all(|(a, b)| same_or_defaulted(a, b))
+        }
         _ => want == have,
     }
 }
@@ -181,8 +209,17 @@ fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
 }
 
 /// Finds a container that ran well with the change for long enough to clear it, and says so.
-pub(super) fn cleared(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, class: Class) -> Option<String> {
-    if !fault.kind.shows_at_start() || matches!(reached.place, Place::Peer | Place::Ruler) || change.op == Op::Delete {
+pub(super) fn cleared(
+    case: &Case<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    change: &Change,
+    class: Class,
+) -> Option<String> {
+    if !fault.kind.shows_at_start()
+        || matches!(reached.place, Place::Peer | Place::Ruler)
+        || change.op == Op::Delete
+    {
         return None;
     }
     let mut witnesses: Vec<ResourceKey> = match class {
@@ -194,7 +231,8 @@ pub(super) fn cleared(case: &Case<'_>, fault: &Fault, reached: &Reached, change:
     };
     witnesses.sort();
     witnesses.dedup();
-    let time_to_fail = fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
+    let time_to_fail =
+        fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
     let needed = table::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
         let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
@@ -217,7 +255,11 @@ fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
         }
         for edge in case.graph.ever_to(&key) {
             if edge.relation == crate::graph::Relation::OwnedBy {
-                if &*edge.from.kind == "Pod" { out.push(edge.from.clone()) } else { next.push(edge.from.clone()) }
+                if &*edge.from.kind == "Pod" {
+                    out.push(edge.from.clone())
+                } else {
+                    next.push(edge.from.clone())
+                }
             }
         }
     }

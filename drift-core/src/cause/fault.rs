@@ -1,7 +1,7 @@
 //! Faults: what is wrong with a resource at a time, by its own status and by what Kubernetes Events say of it.
 
-mod pods;
 mod others;
+mod pods;
 
 use crate::event::EventId;
 use crate::key::{ResourceKey, ResourceVersion};
@@ -179,7 +179,7 @@ pub fn faults_of(history: &History, key: &ResourceKey) -> Vec<Fault> {
         ("", "Pod") => pods::faults(history, key),
         _ => others::faults(history, key),
     };
-    out.sort_by(|a, b| (a.onset.at, a.kind).cmp(&(b.onset.at, b.kind)));
+    out.sort_by_key(|f| (f.onset.at, f.kind));
     out
 }
 
@@ -194,9 +194,17 @@ pub(super) fn refusal(message: &str) -> FaultKind {
         FaultKind::Webhook
     } else if has("serviceaccount") && has("not found") {
         FaultKind::NoIdentity
-    } else if ["usage per", "limit to request ratio", "must specify", "minimum cpu", "maximum cpu", "minimum memory", "maximum memory"]
-        .iter()
-        .any(|t| has(t))
+    } else if [
+        "usage per",
+        "limit to request ratio",
+        "must specify",
+        "minimum cpu",
+        "maximum cpu",
+        "minimum memory",
+        "maximum memory",
+    ]
+    .iter()
+    .any(|t| has(t))
     {
         FaultKind::LimitRange
     } else {

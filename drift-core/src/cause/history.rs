@@ -132,8 +132,9 @@ impl History {
         let text = |n: Node<'_>, f: &str| n.str_at(&[f]).unwrap_or_default().to_owned();
         let api = text(about, "apiVersion");
         let group = api.rsplit_once('/').map_or("", |(g, _)| g);
-        let target = ResourceKey::new(group, &text(about, "kind"), &text(about, "namespace"), &text(about, "name"))
-            .in_cluster(&key.cluster);
+        let target =
+            ResourceKey::new(group, &text(about, "kind"), &text(about, "namespace"), &text(about, "name"))
+                .in_cluster(&key.cluster);
         let message = root.str_at(&["message"]).or_else(|| root.str_at(&["note"])).unwrap_or_default();
         let note = Note {
             id: event.id,

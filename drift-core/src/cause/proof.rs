@@ -5,6 +5,8 @@
 
 mod access;
 mod admit;
+#[cfg(test)]
+mod laws;
 mod network;
 mod room;
 
@@ -70,26 +72,43 @@ impl Proof {
 }
 
 /// Checks one change against one fault.
-pub(super) fn prove(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change, class: Class, ports: &[u16]) -> Proof {
+pub(super) fn prove(
+    case: &Case<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    change: &Change,
+    class: Class,
+    ports: &[u16],
+) -> Proof {
     use Class as C;
     use FaultKind as F;
     match (fault.kind, class) {
-        (F::ConfigMissing | F::Mount | F::Crash | F::NotReady, C::ConfigData | C::SecretData) => config(case, fault, change),
-        (F::ConfigMissing | F::Mount, C::Env | C::Volumes | C::Containers | C::InitContainers | C::OtherTemplate) => reference(case, fault, change),
+        (F::ConfigMissing | F::Mount | F::Crash | F::NotReady, C::ConfigData | C::SecretData) => {
+            config(case, fault, change)
+        }
+        (
+            F::ConfigMissing | F::Mount,
+            C::Env | C::Volumes | C::Containers | C::InitContainers | C::OtherTemplate,
+        ) => reference(case, fault, change),
         (F::ImagePull, C::Image) => image(case, fault, change),
         (F::OutOfMemory, C::Limits) => memory(case, change),
         (F::Unschedulable, _) => room::prove(case, fault, change, class),
         (F::OverQuota, _) => admit::quota(case, fault, change, class),
         (F::PodSecurity, C::NamespaceAdmission) => admit::pod_security(fault, change),
         (F::LimitRange, C::LimitRangeSpec) => admit::limit_range(fault, change),
-        (F::Webhook | F::Refused, C::WebhookConfig | C::AdmissionPolicy) => admit::webhook(case, fault, change),
+        (F::Webhook | F::Refused, C::WebhookConfig | C::AdmissionPolicy) => {
+            admit::webhook(case, fault, change)
+        }
         (F::NoIdentity, C::Identity | C::PodIdentity) => identity(case, fault, change),
         (F::NoEndpoints, C::ServiceSelector) => selector(case, fault, change),
-        (F::NoEndpoints, C::PodLabels | C::ScaledToZero | C::OtherTemplate) => backing(case, fault, change, class),
-        (F::PortMismatch, _) => network::target_port(case, fault, change),
-        (F::NotReady | F::Crash | F::LivenessKill | F::Webhook | F::Refused | F::BrokenRoute, C::ServicePorts) => {
-            network::port(change, ports)
+        (F::NoEndpoints, C::PodLabels | C::ScaledToZero | C::OtherTemplate) => {
+            backing(case, fault, change, class)
         }
+        (F::PortMismatch, _) => network::target_port(case, fault, change),
+        (
+            F::NotReady | F::Crash | F::LivenessKill | F::Webhook | F::Refused | F::BrokenRoute,
+            C::ServicePorts,
+        ) => network::port(change, ports),
         (_, C::ServiceSelector) if change.op == Op::Update => selector(case, fault, change),
         (_, C::NetworkPolicy) => network::policy(case, fault, reached, change),
         (F::NodeDown, C::NodeStatus) => node(case, change),
@@ -158,7 +177,8 @@ fn config(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
             let what = u.key.as_deref().map_or("the object".to_owned(), |k| format!("key {k}"));
             // Somebody may have put it back since.
             let now = case.history.at(&change.key, &fault.onset);
-            let back = now.is_some_and(|o| u.key.as_ref().is_none_or(|k| keys_of(Some(o)).contains(&k.as_str())));
+            let back =
+                now.is_some_and(|o| u.key.as_ref().is_none_or(|k| keys_of(Some(o)).contains(&k.as_str())));
             let verdict = if back { Verdict::Fails } else { Verdict::Holds };
             return Proof::new(verdict, format!("{what} is read at {} and was there before", u.path));
         }
@@ -187,7 +207,12 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
             let key = ResourceKey::new("", group_kind, namespace, &u.name);
             let there = case.history.at(&key, &fault.onset);
             if there.is_none_or(|o| u.key.as_ref().is_some_and(|k| !keys_of(Some(o)).contains(&k.as_str()))) {
-                out.push(format!("{}/{}{}", group_kind, u.name, u.key.map(|k| format!("[{k}]")).unwrap_or_default()));
+                out.push(format!(
+                    "{}/{}{}",
+                    group_kind,
+                    u.name,
+                    u.key.map(|k| format!("[{k}]")).unwrap_or_default()
+                ));
             }
         }
         for volume in spec.get("volumes").into_iter().flat_map(Node::children) {
@@ -200,9 +225,12 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
         }
         Some(out)
     };
-    let known = |name: &String| !name.contains("kube-root-ca.crt") && !name.contains("openshift-service-ca.crt");
-    let after: Vec<_> = missing(change.after.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
-    let before: Vec<_> = missing(change.before.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
+    let known =
+        |name: &String| !name.contains("kube-root-ca.crt") && !name.contains("openshift-service-ca.crt");
+    let after: Vec<_> =
+        missing(change.after.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
+    let before: Vec<_> =
+        missing(change.before.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
     match after.iter().find(|m| !before.contains(m)) {
         Some(new) => Proof::new(Verdict::Holds, format!("it refers to {new}, which is not there")),
         None if after.is_empty() => Proof::undecided(),
@@ -223,7 +251,10 @@ fn image(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     let new: Vec<_> = after.iter().filter(|i| !before.contains(i)).collect();
     let failing: Vec<_> = new.iter().filter(|i| names(&fault.message, i)).collect();
     if let Some(image) = failing.first() {
-        return Proof::new(Verdict::Holds, format!("{image} came with it; what was there before had been pulled"));
+        return Proof::new(
+            Verdict::Holds,
+            format!("{image} came with it; what was there before had been pulled"),
+        );
     }
     let pod = images(pod_of(case, &fault.on));
     if new.iter().any(|i| pod.contains(i)) && !fault.message.contains("image \"") {
@@ -297,9 +328,14 @@ fn matched(case: &Case<'_>, namespace: &str, selector: &Selector, at: &Mark) -> 
 /// Does the selector before match pods, and the one after not?
 fn selector(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     let read = |o: &Option<std::sync::Arc<Object>>| {
-        o.as_ref().and_then(|o| o.root().at(&["spec", "selector"])).and_then(Selector::read).filter(|s| !s.is_empty())
+        o.as_ref()
+            .and_then(|o| o.root().at(&["spec", "selector"]))
+            .and_then(Selector::read)
+            .filter(|s| !s.is_empty())
     };
-    let count = |s: &Option<Selector>| s.as_ref().map_or(0, |s| matched(case, &change.key.namespace, s, &fault.onset));
+    let count = |s: &Option<Selector>| {
+        s.as_ref().map_or(0, |s| matched(case, &change.key.namespace, s, &fault.onset))
+    };
     let (before, after) = (read(&change.before), read(&change.after));
     let (was, is) = (count(&before), count(&after));
     let show = |s: &Option<Selector>| s.as_ref().map_or("nothing".to_owned(), Selector::to_string);
@@ -309,7 +345,11 @@ fn selector(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
 
 /// Would the workload give the Service endpoints without the change?
 fn backing(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Proof {
-    let service = case.history.last(&fault.on).and_then(|o| o.root().at(&["spec", "selector"])).and_then(Selector::read);
+    let service = case
+        .history
+        .last(&fault.on)
+        .and_then(|o| o.root().at(&["spec", "selector"]))
+        .and_then(Selector::read);
     let Some(selector) = service else { return Proof::undecided() };
     let gives = |o: Option<&Object>| {
         o.is_some_and(|o| {
@@ -368,9 +408,10 @@ fn requests(_case: &Case<'_>, change: &Change) -> Proof {
 
 /// Is something that the faulty one refers to gone?
 fn existence(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let back = case.history.at(&change.key, &fault.onset).is_some_and(|o| {
-        o.root().at(&["metadata", "deletionTimestamp"]).is_none()
-    });
+    let back = case
+        .history
+        .at(&change.key, &fault.onset)
+        .is_some_and(|o| o.root().at(&["metadata", "deletionTimestamp"]).is_none());
     if back {
         return Proof::new(Verdict::Fails, "it is there again");
     }

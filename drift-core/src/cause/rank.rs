@@ -45,7 +45,12 @@ pub struct Candidate {
 const MAX_DEPTH: usize = 3;
 
 /// Finds and scores all candidates for a fault.
-pub(super) fn candidates(case: &Case<'_>, fault: &Fault, depth: usize, seen: &mut BTreeSet<ResourceKey>) -> Vec<Candidate> {
+pub(super) fn candidates(
+    case: &Case<'_>,
+    fault: &Fault,
+    depth: usize,
+    seen: &mut BTreeSet<ResourceKey>,
+) -> Vec<Candidate> {
     let mut out = Vec::new();
     for reached in reach(case, fault) {
         all_changes(case, fault, &reached, &[], &mut out);
@@ -82,7 +87,10 @@ fn would_back(case: &Case<'_>, fault: &Fault, service: &Reached) -> Vec<Reached>
         .filter_map(|o| o.root().at(&["spec", "selector"]).and_then(Selector::read))
         .filter(|s| !s.is_empty())
         .collect();
-    let keys = case.history.keys().filter(|k| k.namespace == fault.on.namespace && &*k.group == "apps" && &*k.kind != "ReplicaSet");
+    let keys = case
+        .history
+        .keys()
+        .filter(|k| k.namespace == fault.on.namespace && &*k.group == "apps" && &*k.kind != "ReplicaSet");
     let fits = |k: &&ResourceKey| {
         let mut versions = case.history.versions(k).iter().filter_map(|v| v.object.as_ref());
         versions.any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
@@ -91,7 +99,11 @@ fn would_back(case: &Case<'_>, fault: &Fault, service: &Reached) -> Vec<Reached>
         key: k.clone(),
         place: Place::Behind,
         cost: service.cost + 0.5,
-        way: vec![Step { key: k.clone(), edge: "selects pods of".into(), evidence: "labels of its template".into() }],
+        way: vec![Step {
+            key: k.clone(),
+            edge: "selects pods of".into(),
+            evidence: "labels of its template".into(),
+        }],
     };
     keys.filter(fits).map(one).collect()
 }
@@ -151,7 +163,8 @@ fn elsewhere(
 fn over_workload(case: &Case<'_>, pod: &Reached) -> Vec<Step> {
     let mut way = pod.way.clone();
     if let Some(top) = case.owners_of(&pod.key).pop() {
-        let step = Step { key: top, edge: "selects pods of".into(), evidence: "labels of its template".into() };
+        let step =
+            Step { key: top, edge: "selects pods of".into(), evidence: "labels of its template".into() };
         way.insert(way.len().saturating_sub(1), step);
     }
     way
@@ -182,7 +195,13 @@ fn service_down(case: &Case<'_>, fault: &Fault, peer: &PeerService, out: &mut Ve
 }
 
 /// Scores one change against one fault; `None` when no way leads from one to the other.
-fn judge(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>, ports: &[u16]) -> Option<Candidate> {
+fn judge(
+    case: &Case<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    change: &Rc<Change>,
+    ports: &[u16],
+) -> Option<Candidate> {
     if is_derived(case, change) {
         return None;
     }
@@ -205,7 +224,15 @@ fn judge(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>,
     best
 }
 
-fn score(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>, class: Class, fit: f64, proof: Proof) -> Candidate {
+fn score(
+    case: &Case<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    change: &Rc<Change>,
+    class: Class,
+    fit: f64,
+    proof: Proof,
+) -> Candidate {
     let mut notes = Vec::new();
     let parts = [
         fit,
@@ -230,10 +257,9 @@ fn score(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>,
         notes.push(format!("counterfactual fails: {}", proof.text));
     }
     // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
-    let may_clear = proof.verdict != Verdict::Holds || (fault.kind == FaultKind::Unschedulable && reached.place == Place::Own);
-    if may_clear
-        && let Some(note) = cleared(case, fault, reached, change, class)
-    {
+    let may_clear = proof.verdict != Verdict::Holds
+        || (fault.kind == FaultKind::Unschedulable && reached.place == Place::Own);
+    if may_clear && let Some(note) = cleared(case, fault, reached, change, class) {
         score *= table::CLEARED;
         notes.push(note);
     }
@@ -257,13 +283,23 @@ fn score(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Rc<Change>,
 /// Tells whether a controller made the change on the way from another one: a link, and no root.
 pub(super) fn is_derived(case: &Case<'_>, change: &Change) -> bool {
     let Some(object) = change.object() else { return false };
-    let owners = object.root().at(&["metadata", "ownerReferences"]).into_iter().flat_map(crate::object::Node::children);
+    let owners = object
+        .root()
+        .at(&["metadata", "ownerReferences"])
+        .into_iter()
+        .flat_map(crate::object::Node::children);
     let controlled = owners.into_iter().any(|o| {
         o.get("controller").and_then(crate::object::Node::as_bool) == Some(true)
-            && matches!(o.str_at(&["kind"]), Some("ReplicaSet" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Node"))
+            && matches!(
+                o.str_at(&["kind"]),
+                Some("ReplicaSet" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Node")
+            )
     });
     let platform = change.manager.as_deref().is_some_and(is_platform);
-    let told = matches!((&*change.key.group, &*change.key.kind), ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision"));
+    let told = matches!(
+        (&*change.key.group, &*change.key.kind),
+        ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision")
+    );
     let _ = case;
     told || (controlled && (platform || change.op != Op::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
         || (&*change.key.kind == "ReplicaSet" && controlled)
@@ -273,7 +309,14 @@ pub(super) fn is_derived(case: &Case<'_>, change: &Change) -> bool {
 
 /// Tells whether a manager is a part of the control plane or a kubelet.
 pub(super) fn is_platform(manager: &str) -> bool {
-    matches!(manager, "kube-controller-manager" | "kube-scheduler" | "kube-apiserver" | "kubelet" | "cloud-controller-manager")
+    matches!(
+        manager,
+        "kube-controller-manager"
+            | "kube-scheduler"
+            | "kube-apiserver"
+            | "kubelet"
+            | "cloud-controller-manager"
+    )
 }
 
 /// Collects the scalars of a value as texts.
@@ -327,7 +370,8 @@ fn soon(fault: &Fault, change: &Change, class: Class) -> f64 {
 
 fn actor(change: &Change) -> f64 {
     let Some(manager) = change.manager.as_deref() else { return 0.8 };
-    let is_controller = |m: &str| m.ends_with("-controller") || m.ends_with("-operator") || m.contains("external");
+    let is_controller =
+        |m: &str| m.ends_with("-controller") || m.ends_with("-operator") || m.contains("external");
     match manager {
         m if is_platform(m) => 0.3,
         m if m.starts_with("argocd") || m.contains("kustomize") || m.contains("helm") => 0.9,

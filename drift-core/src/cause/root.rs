@@ -48,7 +48,10 @@ pub(super) fn root_of(case: &Case<'_>, change: &Rc<Change>) -> Root {
 }
 
 fn is_engine_manager(manager: &str) -> bool {
-    manager.contains("kustomize") || manager.starts_with("argocd") || manager.contains("helm") || manager.contains("flux")
+    manager.contains("kustomize")
+        || manager.starts_with("argocd")
+        || manager.contains("helm")
+        || manager.contains("flux")
 }
 
 /// What declares or owns a resource.
@@ -115,7 +118,10 @@ fn is_by_hand(manager: &str) -> bool {
 
 fn has_spec(change: &Change) -> bool {
     change.op != Op::Update
-        || change.fields.iter().any(|f| !f.path.starts_with_fields(&["metadata"]) && !f.path.starts_with_fields(&["status"]))
+        || change
+            .fields
+            .iter()
+            .any(|f| !f.path.starts_with_fields(&["metadata"]) && !f.path.starts_with_fields(&["status"]))
 }
 
 /// Tells whether a value that came with one change came with the other: learned from the values, not from the fields' names.
@@ -134,14 +140,32 @@ fn flows(up: &Change, down: &Change) -> bool {
         return false;
     }
     to.iter().any(|t| {
-        from.iter().any(|f| f == t || (f.len() >= 3 && t.len() >= 3 && !is_common(f) && (t.contains(f.as_str()) || f.contains(t.as_str()))))
+        from.iter().any(|f| {
+            f == t
+                || (f.len() >= 3
+                    && t.len() >= 3
+                    && !is_common(f)
+                    && (t.contains(f.as_str()) || f.contains(t.as_str())))
+        })
     })
 }
 
 /// Tells whether a value is so common that finding it twice says nothing.
 fn is_common(value: &str) -> bool {
-    matches!(value, "true" | "false" | "http" | "https" | "tcp" | "TCP" | "None" | "Always" | "IfNotPresent" | "info" | "debug")
-        || value.len() < 3
+    matches!(
+        value,
+        "true"
+            | "false"
+            | "http"
+            | "https"
+            | "tcp"
+            | "TCP"
+            | "None"
+            | "Always"
+            | "IfNotPresent"
+            | "info"
+            | "debug"
+    ) || value.len() < 3
 }
 
 /// Finds the engines behind a change, and the revision that they brought.

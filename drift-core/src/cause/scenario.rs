@@ -27,19 +27,21 @@ const START: &str = "2026-03-01T10:00:00Z";
 impl Tape {
     /// A shop that has been running for a while.
     pub(super) fn shop() -> Self {
-        let mut tape = Self {
-            events: Vec::new(),
-            objects: Vec::new(),
-            time: START.parse().unwrap(),
-            version: 1000,
-        };
+        let mut tape =
+            Self { events: Vec::new(), objects: Vec::new(), time: START.parse().unwrap(), version: 1000 };
         for node in ["n1", "n2"] {
             tape.put(node_object(node));
         }
-        tape.put(json!({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","labels":{"team":"a"}}}));
-        tape.put(json!({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"web","namespace":"shop"}}));
-        tape.put(json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web-conf","namespace":"shop"},
-            "data":{"MODE":"fast","COLOR":"red"}}));
+        tape.put(
+            json!({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","labels":{"team":"a"}}}),
+        );
+        tape.put(
+            json!({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"web","namespace":"shop"}}),
+        );
+        tape.put(
+            json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web-conf","namespace":"shop"},
+            "data":{"MODE":"fast","COLOR":"red"}}),
+        );
         tape.put(json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"web-key","namespace":"shop"},
             "data":{"token":"aGVsbG8="}}));
         for (name, port) in [("web", 8080), ("db", 5432)] {
@@ -66,7 +68,12 @@ impl Tape {
         let n = self.events.len() as u64 + 1;
         let new = NewEvent {
             uid: None,
-            origin: Origin { source: "tape".into(), cursor: None, actor: Actor::default(), source_revision: None },
+            origin: Origin {
+                source: "tape".into(),
+                cursor: None,
+                actor: Actor::default(),
+                source_revision: None,
+            },
             observed_at: self.time,
             occurred_at: None,
             body,
@@ -87,13 +94,21 @@ impl Tape {
         };
         let old = self.objects.iter().find(|(k, _)| *k == key).map(|(_, o)| o.clone());
         let given = object["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
-        let created = given.or_else(|| old.as_ref().and_then(|o| o["metadata"]["creationTimestamp"].as_str().map(str::to_owned))).unwrap_or(created);
-        let uid = old.as_ref().and_then(|o| o["metadata"]["uid"].as_str().map(str::to_owned)).unwrap_or(format!("u{}", self.version));
+        let created = given
+            .or_else(|| {
+                old.as_ref().and_then(|o| o["metadata"]["creationTimestamp"].as_str().map(str::to_owned))
+            })
+            .unwrap_or(created);
+        let uid = old
+            .as_ref()
+            .and_then(|o| o["metadata"]["uid"].as_str().map(str::to_owned))
+            .unwrap_or(format!("u{}", self.version));
         let meta = object["metadata"].as_object_mut().unwrap();
         meta.insert("uid".into(), uid.into());
         meta.insert("creationTimestamp".into(), created.into());
         meta.insert("resourceVersion".into(), self.version.to_string().into());
-        let mut managed = old.as_ref().and_then(|o| o["metadata"]["managedFields"].as_array().cloned()).unwrap_or_default();
+        let mut managed =
+            old.as_ref().and_then(|o| o["metadata"]["managedFields"].as_array().cloned()).unwrap_or_default();
         managed.retain(|e| e["manager"] != by);
         managed.push(json!({"manager": by, "operation": "Update", "apiVersion": "v1",
             "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}, "f:data": {}}}));
@@ -118,7 +133,8 @@ impl Tape {
 
     pub(super) fn edit_by(&mut self, key: &str, by: &str, change: impl FnOnce(&mut Value)) {
         let parsed = ResourceKey::parse(key).unwrap();
-        let (_, object) = self.objects.iter().find(|(k, _)| *k == parsed).unwrap_or_else(|| panic!("{key} is not there"));
+        let (_, object) =
+            self.objects.iter().find(|(k, _)| *k == parsed).unwrap_or_else(|| panic!("{key} is not there"));
         let mut object = object.clone();
         change(&mut object);
         self.put_by(object, by);
@@ -127,7 +143,11 @@ impl Tape {
     pub(super) fn delete(&mut self, key: &str) {
         self.version += 1;
         let parsed = ResourceKey::parse(key).unwrap();
-        let place = self.objects.iter().position(|(k, _)| *k == parsed).unwrap_or_else(|| panic!("{key} is not there"));
+        let place = self
+            .objects
+            .iter()
+            .position(|(k, _)| *k == parsed)
+            .unwrap_or_else(|| panic!("{key} is not there"));
         let (key, mut object) = self.objects.remove(place);
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         let object = Object::new(Doc::from_value(&object).unwrap()).unwrap();
@@ -212,7 +232,9 @@ impl Tape {
             "spec":{"podSelector":{},"policyTypes":["Ingress","Egress"],"ingress":[{}],"egress":[{}]}}), "kubectl-create");
         self.put_by(json!({"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":format!("wide-{n}"),"namespace":"shop"},
             "spec":{"hard":{"pods":"500"}}}), "kubectl-create");
-        self.edit_by("Deployment.apps/shop/db", "kube-controller-manager", |o| o["spec"]["replicas"] = (n + 1).into());
+        self.edit_by("Deployment.apps/shop/db", "kube-controller-manager", |o| {
+            o["spec"]["replicas"] = (n + 1).into()
+        });
         self.wait(2);
     }
 
@@ -231,9 +253,28 @@ impl Tape {
     pub(super) fn check(&self, asked: &str, cause: &str, op: Op, path: &str) {
         let answer = self.ask(asked);
         let show = |a: &Answer| {
-            let one = |c: &super::Cause| format!("{:.3} {} {:?} {:?} {:?} {:?}", c.score, c.root.key, c.root.op, c.root.paths().iter().map(ToString::to_string).collect::<Vec<_>>(), c.candidate.proof, c.candidate.parts);
+            let one = |c: &super::Cause| {
+                format!(
+                    "{:.3} {} {:?} {:?} {:?} {:?}",
+                    c.score,
+                    c.root.key,
+                    c.root.op,
+                    c.root.paths().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    c.candidate.proof,
+                    c.candidate.parts
+                )
+            };
             let all: Vec<_> = a.causes.iter().map(one).collect();
-            let faults: Vec<_> = a.symptoms.iter().map(|s| format!("{:?} on {} since {}: {}", s.fault.kind, s.fault.on, s.fault.onset.at.time, s.fault.message)).collect();
+            let faults: Vec<_> = a
+                .symptoms
+                .iter()
+                .map(|s| {
+                    format!(
+                        "{:?} on {} since {}: {}",
+                        s.fault.kind, s.fault.on, s.fault.onset.at.time, s.fault.message
+                    )
+                })
+                .collect();
             format!("{}\nfaults\n{}\n{:?}", all.join("\n"), faults.join("\n"), a.abstains)
         };
         let Some(first) = answer.causes.first() else { panic!("no cause\n{}", show(&answer)) };
@@ -243,13 +284,20 @@ impl Tape {
             && (path.is_empty() || paths.iter().any(|p| p.contains(path)))
             && first.score >= THRESHOLD;
         assert!(right, "{cause} {op:?} {path} expected\n{}", show(&answer));
-        assert!(first.root.mark.is_before(&answer.symptoms[0].fault.onset) || first.root.mark == answer.symptoms[0].fault.onset);
+        assert!(
+            first.root.mark.is_before(&answer.symptoms[0].fault.onset)
+                || first.root.mark == answer.symptoms[0].fault.onset
+        );
     }
 
     #[track_caller]
     pub(super) fn check_none(&self, asked: &str) {
         let answer = self.ask(asked);
-        let all: Vec<_> = answer.causes.iter().map(|c| format!("{:.3} {} {:?}", c.score, c.root.key, c.candidate.parts)).collect();
+        let all: Vec<_> = answer
+            .causes
+            .iter()
+            .map(|c| format!("{:.3} {} {:?}", c.score, c.root.key, c.candidate.parts))
+            .collect();
         assert!(answer.abstains.is_some(), "{all:#?}");
     }
 }

@@ -54,23 +54,36 @@ pub fn symptoms(case: &Case<'_>, key: &ResourceKey) -> Vec<Symptom> {
 fn below(case: &Case<'_>, key: &ResourceKey) -> Vec<(ResourceKey, String, String, f64)> {
     let mut out = Vec::new();
     let there = |k: &ResourceKey| case.history.now(k).is_some();
-    let mut put = |k: &ResourceKey, r: Relation, e: String, f: f64| out.push((k.clone(), r.word().to_owned(), e, f));
+    let mut put =
+        |k: &ResourceKey, r: Relation, e: String, f: f64| out.push((k.clone(), r.word().to_owned(), e, f));
     for e in case.graph.ever_to(key) {
         match e.relation {
             Relation::OwnedBy if there(e.from) => put(e.from, e.relation, e.evidence.to_string(), 1.0),
-            Relation::ManagedBy if is_engine(key) && there(e.from) => put(e.from, e.relation, e.evidence.to_string(), 0.97),
+            Relation::ManagedBy if is_engine(key) && there(e.from) => {
+                put(e.from, e.relation, e.evidence.to_string(), 0.97)
+            }
             _ => {}
         }
     }
     for e in case.graph.ever_from(key) {
         match e.relation {
-            Relation::Selects if &*key.kind == "Service" && there(e.to) => put(e.to, e.relation, e.evidence.to_string(), 0.97),
-            Relation::Routes if &*key.kind != "StatefulSet" => put(e.to, e.relation, e.evidence.to_string(), 0.97),
+            Relation::Selects if &*key.kind == "Service" && there(e.to) => {
+                put(e.to, e.relation, e.evidence.to_string(), 0.97)
+            }
+            Relation::Routes if &*key.kind != "StatefulSet" => {
+                put(e.to, e.relation, e.evidence.to_string(), 0.97)
+            }
             Relation::Writes if is_engine(key) => put(e.to, e.relation, e.evidence.to_string(), 0.97),
             Relation::Scales => put(e.to, e.relation, e.evidence.to_string(), 0.9),
-            Relation::SourcedFrom | Relation::DependsOn if is_engine(key) => put(e.to, e.relation, e.evidence.to_string(), 0.97),
-            Relation::Uses if &*e.to.kind == "PersistentVolumeClaim" => put(e.to, e.relation, e.evidence.to_string(), 0.97),
-            Relation::Uses if &*key.group == "cert-manager.io" => put(e.to, e.relation, e.evidence.to_string(), 0.95),
+            Relation::SourcedFrom | Relation::DependsOn if is_engine(key) => {
+                put(e.to, e.relation, e.evidence.to_string(), 0.97)
+            }
+            Relation::Uses if &*e.to.kind == "PersistentVolumeClaim" => {
+                put(e.to, e.relation, e.evidence.to_string(), 0.97)
+            }
+            Relation::Uses if &*key.group == "cert-manager.io" => {
+                put(e.to, e.relation, e.evidence.to_string(), 0.95)
+            }
             _ => {}
         }
     }
@@ -106,7 +119,10 @@ fn telling(all: &mut Vec<Symptom>) {
         }
     }
     // A reconcile that waits for what it applied is no fault of its own while that has one.
-    if all.iter().any(|s| !matches!(s.fault.kind, FaultKind::SyncFailed | FaultKind::Stuck | FaultKind::Unavailable)) {
+    if all
+        .iter()
+        .any(|s| !matches!(s.fault.kind, FaultKind::SyncFailed | FaultKind::Stuck | FaultKind::Unavailable))
+    {
         for s in all.iter_mut().filter(|s| s.fault.kind == FaultKind::SyncFailed) {
             s.weight *= 0.85;
         }

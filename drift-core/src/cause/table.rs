@@ -107,6 +107,7 @@ use Place::{Behind, Controller, Needed, Node as OnNode, Own, Peer, Rival, Ruler}
 type Row = (&'static [FaultKind], &'static [Place], &'static [(Class, f64)]);
 
 /// Which change leads to which fault: faults, places, classes with how well they fit.
+#[rustfmt::skip]
 const EFFECTS: &[Row] = &[
     (&[ImagePull], &[Own], &[(Image, 1.0), (Containers, 0.85), (InitContainers, 0.85), (Pull, 0.8), (OtherTemplate, 0.7), (PodIdentity, 0.4), (Placement, 0.2)]),
     (&[ImagePull], &[Needed], &[(SecretData, 0.85), (Identity, 0.6)]),
@@ -193,8 +194,9 @@ pub fn fit(fault: FaultKind, place: Place, class: Class) -> f64 {
 pub fn delay(class: Class) -> f64 {
     match class {
         // They wait for the next start of a container or the next pod.
-        ConfigData | SecretData | Quota | LimitRangeSpec | NamespaceAdmission | WebhookConfig | AdmissionPolicy
-        | Identity | StorageClass | PriorityClass | NodeCordon | NodeLabels | Binding | RoleRules => 3600.0,
+        ConfigData | SecretData | Quota | LimitRangeSpec | NamespaceAdmission | WebhookConfig
+        | AdmissionPolicy | Identity | StorageClass | PriorityClass | NodeCordon | NodeLabels | Binding
+        | RoleRules => 3600.0,
         ServicePorts | ServiceSelector | NetworkPolicy | NodeStatus | NodeTaint | ScaledToZero => 60.0,
         _ => 120.0,
     }

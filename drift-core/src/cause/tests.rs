@@ -28,7 +28,9 @@ fn restart(change: impl FnOnce(&mut Tape), status: Value) -> Tape {
     change(&mut tape);
     tape.decoys(2);
     tape.wait(20);
-    tape.edit(WEB, |o| o["spec"]["template"]["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt":"now"}));
+    tape.edit(WEB, |o| {
+        o["spec"]["template"]["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt":"now"})
+    });
     tape.replica_set("web", "2");
     tape.pod("web", "2", "b", json!({"phase":"Pending"}));
     tape.pod("web", "2", "b", status);
@@ -52,12 +54,19 @@ fn image_that_does_not_exist() {
 
 #[test]
 fn registry_that_is_down_has_no_cause() {
-    restart(|_| {}, waiting("ErrImagePull", "failed to pull image \"registry.example.com/web:1.0\": i/o timeout")).check_none(POD);
+    restart(
+        |_| {},
+        waiting("ErrImagePull", "failed to pull image \"registry.example.com/web:1.0\": i/o timeout"),
+    )
+    .check_none(POD);
 }
 
 #[test]
 fn command_that_ends_at_once() {
-    let tape = rollout(|s| container(s)["command"] = json!(["/app", "--prot=1"]), crashed("Error", 2, "unknown flag --prot"));
+    let tape = rollout(
+        |s| container(s)["command"] = json!(["/app", "--prot=1"]),
+        crashed("Error", 2, "unknown flag --prot"),
+    );
     tape.check(POD, WEB, Op::Update, "command");
 }
 
@@ -81,7 +90,10 @@ fn variable_with_a_wrong_value() {
 
 #[test]
 fn memory_limit_lowered() {
-    let tape = rollout(|s| container(s)["resources"]["limits"]["memory"] = "8Mi".into(), crashed("OOMKilled", 137, ""));
+    let tape = rollout(
+        |s| container(s)["resources"]["limits"]["memory"] = "8Mi".into(),
+        crashed("OOMKilled", 137, ""),
+    );
     tape.check(POD, WEB, Op::Update, "memory");
     tape.check(WEB, WEB, Op::Update, "memory");
 }
@@ -115,11 +127,21 @@ fn label_taken_from_the_nodes() {
     tape.edit("Node//n1", |o| o["metadata"]["labels"] = json!({"kubernetes.io/hostname":"n1"}));
     tape.edit("Node//n2", |o| o["metadata"]["labels"] = json!({"kubernetes.io/hostname":"n2"}));
     tape.decoys(2);
-    tape.pod("web", "2", "b", unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."));
+    tape.pod(
+        "web",
+        "2",
+        "b",
+        unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
+    );
     // Either node's label would do.
     tape.check(POD, "Node//n1", Op::Update, "disk");
     let answer = tape.ask(POD);
-    assert_eq!(answer.explaining().count(), 2, "{:?}", answer.causes.iter().map(|c| c.root.key.to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        answer.explaining().count(),
+        2,
+        "{:?}",
+        answer.causes.iter().map(|c| c.root.key.to_string()).collect::<Vec<_>>()
+    );
     assert_eq!(answer.causes[1].root.key.to_string(), "Node//n2");
 }
 
@@ -128,7 +150,9 @@ fn taint_that_nobody_tolerates() {
     let tape = restart(
         |t| {
             for n in ["n1", "n2"] {
-                t.edit(&format!("Node//{n}"), |o| o["spec"]["taints"] = json!([{"key":"only","value":"batch","effect":"NoSchedule"}]));
+                t.edit(&format!("Node//{n}"), |o| {
+                    o["spec"]["taints"] = json!([{"key":"only","value":"batch","effect":"NoSchedule"}])
+                });
             }
         },
         unschedulable("0/2 nodes are available: 2 node(s) had untolerated taint {only: batch}."),
@@ -139,7 +163,11 @@ fn taint_that_nobody_tolerates() {
 #[test]
 fn all_nodes_cordoned() {
     let tape = restart(
-        |t| ["n1", "n2"].iter().for_each(|n| t.edit(&format!("Node//{n}"), |o| o["spec"]["unschedulable"] = true.into())),
+        |t| {
+            ["n1", "n2"]
+                .iter()
+                .for_each(|n| t.edit(&format!("Node//{n}"), |o| o["spec"]["unschedulable"] = true.into()))
+        },
         unschedulable("0/2 nodes are available: 2 node(s) were unschedulable."),
     );
     tape.check(POD, "Node//n2", Op::Update, "unschedulable");
@@ -147,14 +175,16 @@ fn all_nodes_cordoned() {
 
 #[test]
 fn readiness_probe_on_a_wrong_path() {
-    let mut tape = rollout(|s| container(s)["readinessProbe"]["httpGet"]["path"] = "/raedy".into(), running(false));
+    let mut tape =
+        rollout(|s| container(s)["readinessProbe"]["httpGet"]["path"] = "/raedy".into(), running(false));
     tape.told(POD, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404");
     tape.check(POD, WEB, Op::Update, "readinessProbe");
 }
 
 #[test]
 fn liveness_probe_that_kills() {
-    let mut tape = rollout(|s| container(s)["livenessProbe"]["httpGet"]["port"] = 9.into(), crashed("Error", 137, ""));
+    let mut tape =
+        rollout(|s| container(s)["livenessProbe"]["httpGet"]["port"] = 9.into(), crashed("Error", 137, ""));
     tape.told(POD, "Unhealthy", "Liveness probe failed: dial tcp 10.0.0.1:9: connect: connection refused");
     tape.check(POD, WEB, Op::Update, "livenessProbe");
 }
@@ -180,7 +210,10 @@ fn config_map_deleted_before_a_restart() {
 
 #[test]
 fn secret_deleted_before_a_restart() {
-    let tape = restart(|t| t.delete("Secret/shop/web-key"), waiting("CreateContainerConfigError", "secret \"web-key\" not found"));
+    let tape = restart(
+        |t| t.delete("Secret/shop/web-key"),
+        waiting("CreateContainerConfigError", "secret \"web-key\" not found"),
+    );
     tape.check(POD, "Secret/shop/web-key", Op::Delete, "");
 }
 
@@ -204,8 +237,15 @@ fn reference_to_a_key_that_never_was() {
 
 #[test]
 fn volume_of_a_secret_that_never_was() {
-    let mut tape = rollout(|s| s["volumes"] = json!([{"name":"tls","secret":{"secretName":"no-such"}}]), waiting("ContainerCreating", ""));
-    tape.told(POD, "FailedMount", "MountVolume.SetUp failed for volume \"tls\" : secret \"no-such\" not found");
+    let mut tape = rollout(
+        |s| s["volumes"] = json!([{"name":"tls","secret":{"secretName":"no-such"}}]),
+        waiting("ContainerCreating", ""),
+    );
+    tape.told(
+        POD,
+        "FailedMount",
+        "MountVolume.SetUp failed for volume \"tls\" : secret \"no-such\" not found",
+    );
     tape.check(POD, WEB, Op::Update, "volumes");
 }
 
@@ -232,7 +272,9 @@ fn a_config_change_that_a_running_container_cannot_see_is_no_cause() {
 #[test]
 fn a_healthy_deploy_long_before_is_no_cause() {
     let mut tape = Tape::shop();
-    tape.edit(WEB, |o| container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into());
+    tape.edit(WEB, |o| {
+        container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
+    });
     tape.replica_set("web", "2");
     tape.run("web", "2", "b");
     tape.wait(120);
@@ -295,20 +337,30 @@ fn unreachable(change: impl FnOnce(&mut Tape), text: &str) -> Tape {
     change(&mut tape);
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told("Pod/shop/web-1-a", "Unhealthy", &format!("Readiness probe failed: HTTP probe failed with statuscode: 500 ({text})"));
+    tape.told(
+        "Pod/shop/web-1-a",
+        "Unhealthy",
+        &format!("Readiness probe failed: HTTP probe failed with statuscode: 500 ({text})"),
+    );
     tape
 }
 
 #[test]
 fn port_of_a_service_that_is_asked_for_changed() {
-    let tape = unreachable(|t| t.edit("Service/shop/db", |o| o["spec"]["ports"][0]["port"] = 5433.into()), "db:5432: connection refused");
+    let tape = unreachable(
+        |t| t.edit("Service/shop/db", |o| o["spec"]["ports"][0]["port"] = 5433.into()),
+        "db:5432: connection refused",
+    );
     tape.check("Pod/shop/web-1-a", "Service/shop/db", Op::Update, "port");
     tape.check(WEB, "Service/shop/db", Op::Update, "port");
 }
 
 #[test]
 fn target_port_of_a_service_changed() {
-    let tape = unreachable(|t| t.edit("Service/shop/db", |o| o["spec"]["ports"][0]["targetPort"] = 99.into()), "db:5432: connection refused");
+    let tape = unreachable(
+        |t| t.edit("Service/shop/db", |o| o["spec"]["ports"][0]["targetPort"] = 99.into()),
+        "db:5432: connection refused",
+    );
     tape.check(WEB, "Service/shop/db", Op::Update, "targetPort");
 }
 
@@ -356,7 +408,9 @@ fn refused(change: impl FnOnce(&mut Tape), text: &str) -> Tape {
     tape.decoys(1);
     change(&mut tape);
     tape.decoys(2);
-    tape.edit_by(WEB, "kubectl-set", |o| container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into());
+    tape.edit_by(WEB, "kubectl-set", |o| {
+        container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
+    });
     tape.replica_set("web", "2");
     tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", text);
     tape.edit_by(WEB, "kube-controller-manager", |o| {
@@ -381,7 +435,9 @@ fn quota_set_below_what_is_used() {
 #[test]
 fn quota_that_came_into_being() {
     let tape = refused(
-        |t| t.put_by(json!({"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"cpu","namespace":"shop"},"spec":{"hard":{"limits.cpu":"4"}}}), "kubectl-create"),
+        |t| {
+            t.put_by(json!({"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"cpu","namespace":"shop"},"spec":{"hard":{"limits.cpu":"4"}}}), "kubectl-create")
+        },
         "Error creating: pods \"web-2-b\" is forbidden: failed quota: cpu: must specify limits.cpu for: app",
     );
     tape.check(WEB, "ResourceQuota/shop/cpu", Op::Create, "");
@@ -391,8 +447,11 @@ fn quota_that_came_into_being() {
 fn limit_range_that_came_into_being() {
     let tape = refused(
         |t| {
-            t.put_by(json!({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"caps","namespace":"shop"},
-                "spec":{"limits":[{"type":"Container","max":{"memory":"32Mi"}}]}}), "kubectl-create");
+            t.put_by(
+                json!({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"caps","namespace":"shop"},
+                "spec":{"limits":[{"type":"Container","max":{"memory":"32Mi"}}]}}),
+                "kubectl-create",
+            );
         },
         "Error creating: pods \"web-2-b\" is forbidden: maximum memory usage per Container is 32Mi, but limit is 128Mi",
     );
@@ -402,7 +461,12 @@ fn limit_range_that_came_into_being() {
 #[test]
 fn pod_security_level_raised() {
     let tape = refused(
-        |t| t.edit("Namespace//shop", |o| o["metadata"]["labels"] = json!({"team":"a","pod-security.kubernetes.io/enforce":"restricted"})),
+        |t| {
+            t.edit("Namespace//shop", |o| {
+                o["metadata"]["labels"] =
+                    json!({"team":"a","pod-security.kubernetes.io/enforce":"restricted"})
+            })
+        },
         "Error creating: pods \"web-2-b\" is forbidden: violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false",
     );
     tape.check(WEB, "Namespace//shop", Op::Update, "pod-security");
@@ -429,7 +493,9 @@ fn service_of_a_webhook_deleted() {
     tape.decoys(1);
     tape.delete("Service/shop/db");
     let text = "Error creating: Internal error occurred: failed calling webhook \"gate.example.com\": service \"db\" not found";
-    tape.edit_by(WEB, "kubectl-set", |o| container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into());
+    tape.edit_by(WEB, "kubectl-set", |o| {
+        container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
+    });
     tape.replica_set("web", "2");
     tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", text);
     tape.check(WEB, "Service/shop/db", Op::Delete, "");
@@ -459,7 +525,9 @@ fn service_account_that_never_was() {
 fn node_that_stops_reporting() {
     let mut tape = Tape::shop();
     tape.decoys(1);
-    tape.edit_by("Node//n1", "kube-controller-manager", |o| o["status"]["conditions"] = json!([{"type":"Ready","status":"Unknown"}]));
+    tape.edit_by("Node//n1", "kube-controller-manager", |o| {
+        o["status"]["conditions"] = json!([{"type":"Ready","status":"Unknown"}])
+    });
     tape.pod("web", "1", "a", running(false));
     tape.told("Pod/shop/web-1-a", "NodeNotReady", "Node is not ready");
     tape.check("Pod/shop/web-1-a", "Node//n1", Op::Update, "status");
@@ -471,8 +539,11 @@ fn claim_of_a_class_that_never_was() {
     let mut tape = Tape::shop();
     tape.decoys(1);
     let claim = "PersistentVolumeClaim/shop/data";
-    tape.put_by(json!({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data","namespace":"shop"},
-        "spec":{"storageClassName":"golden"},"status":{"phase":"Pending"}}), "kubectl-create");
+    tape.put_by(
+        json!({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data","namespace":"shop"},
+        "spec":{"storageClassName":"golden"},"status":{"phase":"Pending"}}),
+        "kubectl-create",
+    );
     tape.decoys(2);
     tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"golden\" not found");
     tape.check(claim, claim, Op::Create, "");
@@ -482,14 +553,22 @@ fn claim_of_a_class_that_never_was() {
 fn claim_deleted_before_a_restart() {
     let mut tape = Tape::shop();
     tape.put(json!({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data","namespace":"shop"},"spec":{},"status":{"phase":"Bound"}}));
-    tape.edit(WEB, |o| o["spec"]["template"]["spec"]["volumes"] = json!([{"name":"d","persistentVolumeClaim":{"claimName":"data"}}]));
+    tape.edit(WEB, |o| {
+        o["spec"]["template"]["spec"]["volumes"] =
+            json!([{"name":"d","persistentVolumeClaim":{"claimName":"data"}}])
+    });
     tape.replica_set("web", "2");
     tape.run("web", "2", "a");
     tape.wait(60);
     tape.decoys(1);
     tape.delete("PersistentVolumeClaim/shop/data");
     tape.decoys(2);
-    tape.pod("web", "2", "b", unschedulable("0/2 nodes are available: persistentvolumeclaim \"data\" not found."));
+    tape.pod(
+        "web",
+        "2",
+        "b",
+        unschedulable("0/2 nodes are available: persistentvolumeclaim \"data\" not found."),
+    );
     tape.check(POD, "PersistentVolumeClaim/shop/data", Op::Delete, "");
 }
 
@@ -514,7 +593,9 @@ fn ingress_that_points_to_nothing() {
         "spec":{"ingressClassName":"nginx","rules":[{"http":{"paths":[{"backend":{"service":{"name":"web","port":{"number":8080}}}}]}}]}}));
     tape.wait(60);
     tape.decoys(1);
-    tape.edit(edge, |o| o["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = "wbe".into());
+    tape.edit(edge, |o| {
+        o["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = "wbe".into()
+    });
     tape.told(edge, "Rejected", "service \"shop/wbe\" not found");
     tape.decoys(2);
     tape.check(edge, edge, Op::Update, "rules");
@@ -530,7 +611,11 @@ fn autoscaler_without_requests_to_measure_by() {
     tape.edit(WEB, |o| container(&mut o["spec"]["template"]["spec"])["resources"] = json!({}));
     tape.replica_set("web", "2");
     tape.run("web", "2", "b");
-    tape.told(hpa, "FailedGetResourceMetric", "failed to get cpu utilization: missing request for cpu in container app of Pod web-2-b");
+    tape.told(
+        hpa,
+        "FailedGetResourceMetric",
+        "failed to get cpu utilization: missing request for cpu in container app of Pod web-2-b",
+    );
     tape.decoys(2);
     tape.check(hpa, WEB, Op::Update, "resources");
 }
@@ -554,8 +639,10 @@ fn operator() -> Tape {
         "spec":{"replicas":1,"selector":{"matchLabels":{"app":"op"}},"template":{"metadata":{"labels":{"app":"op"}},
             "spec":{"serviceAccountName":"op","containers":[{"name":"a","image":"op:1"}]}}},"status":{"readyReplicas":1,"availableReplicas":1,"updatedReplicas":1}}));
     tape.put(json!({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"op","namespace":"shop"}}));
-    tape.put(json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"op"},
-        "rules":[{"apiGroups":["apps"],"resources":["daemonsets"],"verbs":["get","update"]}]}));
+    tape.put(
+        json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"op"},
+        "rules":[{"apiGroups":["apps"],"resources":["daemonsets"],"verbs":["get","update"]}]}),
+    );
     tape.put(json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"op"},
         "roleRef":{"kind":"ClusterRole","name":"op","apiGroup":"rbac.authorization.k8s.io"},
         "subjects":[{"kind":"ServiceAccount","name":"op","namespace":"shop"}]}));
@@ -575,7 +662,9 @@ const WIDGET: &str = "Widget.example.com/shop/w";
 fn operator_that_is_stuck() {
     let mut tape = operator();
     tape.edit(WIDGET, |o| o["spec"]["image"] = "widget:2".into());
-    tape.edit_by(WIDGET, "widget-operator", |o| o["status"] = json!({"phase":"Pending","message":"Updating"}));
+    tape.edit_by(WIDGET, "widget-operator", |o| {
+        o["status"] = json!({"phase":"Pending","message":"Updating"})
+    });
     tape.decoys(2);
     tape.check(WIDGET, WIDGET, Op::Update, "image");
     // The child shows no fault of its own: it only stays as it was.
@@ -635,13 +724,19 @@ fn pod_preempted_by_a_more_important_one() {
 
 #[test]
 fn the_same_log_gives_the_same_answer() {
-    let tape = rollout(|s| container(s)["image"] = "registry.example.com/web:2.0".into(), waiting("ErrImagePull", "no such image \"registry.example.com/web:2.0\""));
+    let tape = rollout(
+        |s| container(s)["image"] = "registry.example.com/web:2.0".into(),
+        waiting("ErrImagePull", "no such image \"registry.example.com/web:2.0\""),
+    );
     assert_eq!(format!("{:?}", tape.ask(WEB)), format!("{:?}", tape.ask(WEB)));
 }
 
 #[test]
 fn no_weight_alone_decides() {
-    let tape = restart(|t| t.edit("ConfigMap/shop/web-conf", |o| o["data"]["MODE"] = "warp".into()), crashed("Error", 1, "fatal: unknown mode"));
+    let tape = restart(
+        |t| t.edit("ConfigMap/shop/web-conf", |o| o["data"]["MODE"] = "warp".into()),
+        crashed("Error", 1, "fatal: unknown mode"),
+    );
     for part in 0..Weights::NAMES.len() {
         for factor in [0.5, 1.5] {
             let answer = tape.ask_with(POD, Weights::default().scaled(part, factor));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::{Edge, Relation, hosts_in, IsAddress, pod_spec};
+use crate::graph::{Edge, IsAddress, Relation, hosts_in, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::Node;
 use crate::ownership::ManagedFields;
@@ -56,7 +56,11 @@ impl Field {
 
 fn go(from: &Reached, edge: &Edge<'_>, to: &ResourceKey, place: Place, cost: f64) -> Reached {
     let mut way = from.way.clone();
-    way.push(Step { key: to.clone(), edge: edge.relation.word().into(), evidence: edge.evidence.to_string() });
+    way.push(Step {
+        key: to.clone(),
+        edge: edge.relation.word().into(),
+        evidence: edge.evidence.to_string(),
+    });
     Reached { key: to.clone(), place, cost: from.cost + cost, way }
 }
 
@@ -104,8 +108,14 @@ fn owners(case: &Case<'_>, start: Reached, field: &mut Field) -> Vec<Reached> {
 /// Goes to what the faulty one refers to, and on to what stands behind that.
 fn needed(case: &Case<'_>, from: &Reached, depth: usize, field: &mut Field) {
     let follows = |r: Relation| {
-        matches!(r, Relation::Uses | Relation::BackedBy | Relation::DependsOn | Relation::SourcedFrom | Relation::DefinedBy)
-            || (depth == 0 && matches!(r, Relation::Scales))
+        matches!(
+            r,
+            Relation::Uses
+                | Relation::BackedBy
+                | Relation::DependsOn
+                | Relation::SourcedFrom
+                | Relation::DefinedBy
+        ) || (depth == 0 && matches!(r, Relation::Scales))
             || (depth == 0 && r == Relation::Routes && &*from.key.kind != "StatefulSet")
     };
     for edge in case.graph.ever_from(&from.key) {
@@ -178,7 +188,12 @@ fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
     }
     if matches!(
         fault.kind,
-        FaultKind::Webhook | FaultKind::Refused | FaultKind::PodSecurity | FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating
+        FaultKind::Webhook
+            | FaultKind::Refused
+            | FaultKind::PodSecurity
+            | FaultKind::Stuck
+            | FaultKind::SyncFailed
+            | FaultKind::Terminating
     ) {
         admission(case, fault, start, field);
     }
@@ -273,8 +288,10 @@ fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
         _ => false,
     };
     let is_workload = |k: &&ResourceKey| {
-        matches!((&*k.group, &*k.kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
-            || (matches!((&*k.group, &*k.kind), ("", "Pod")) && fault.kind == FaultKind::Preempted)
+        matches!(
+            (&*k.group, &*k.kind),
+            ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job")
+        ) || (matches!((&*k.group, &*k.kind), ("", "Pod")) && fault.kind == FaultKind::Preempted)
     };
     let keys = case.history.keys().filter(is_workload).filter(in_scope).filter(|k| !mine.contains(k));
     for key in keys.cloned().collect::<Vec<_>>() {
@@ -285,7 +302,10 @@ fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
 /// Goes to the workload that should bring a resource forward, found by the name it writes under.
 fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
     use FaultKind as F;
-    if !matches!(fault.kind, F::Stuck | F::SyncFailed | F::Terminating | F::NoMetrics | F::Forbidden | F::Certificate) {
+    if !matches!(
+        fault.kind,
+        F::Stuck | F::SyncFailed | F::Terminating | F::NoMetrics | F::Forbidden | F::Certificate
+    ) {
         return;
     }
     let start = &own[0];
@@ -303,15 +323,20 @@ fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Fiel
     }
     let group: Vec<&str> = start.key.group.split('.').filter(|g| g.len() > 4 && *g != "operator").collect();
     let is_its_operator = |k: &ResourceKey| {
-        ["operator", "controller", "manager"].iter().any(|w| k.name.contains(w)) && group.iter().any(|g| k.name.contains(g))
+        ["operator", "controller", "manager"].iter().any(|w| k.name.contains(w))
+            && group.iter().any(|g| k.name.contains(g))
     };
     let fits = |k: &&ResourceKey| {
         matches!((&*k.group, &*k.kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet"))
-            && (is_its_operator(k) || names.iter().any(|n| n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name))))
+            && (is_its_operator(k)
+                || names.iter().any(|n| {
+                    n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name))
+                }))
     };
     let keys: Vec<_> = case.history.keys().filter(fits).cloned().collect();
     for key in keys {
-        let found = jump(start, &key, Place::Controller, 0.75, "reconciled by", "field manager of its status");
+        let found =
+            jump(start, &key, Place::Controller, 0.75, "reconciled by", "field manager of its status");
         field.put(found.clone());
         permissions(case, &found, Place::Controller, field);
         for edge in case.graph.ever_from(&key) {

@@ -3,6 +3,7 @@
 use crate::cause::FaultKind as F;
 
 /// Faults by the name of their check, what makes it fire, and what to do next.
+#[rustfmt::skip]
 const ADVICE: &[(F, &str, &str, &str)] = &[
     (F::ImagePull, "image-pull", "a container waits because its image cannot be pulled", "compare the image with what the registry has; look at pull secrets and at the last change of the image"),
     (F::ConfigMissing, "config-missing", "a container waits for a ConfigMap, a Secret or a key of one", "create what the message names, or change the reference"),

@@ -13,11 +13,15 @@ type Found = Vec<(String, String)>;
 /// Tells whether an object makes pods and is not itself made by one that does.
 fn makes_pods(key: &ResourceKey, object: &Object) -> bool {
     let owned = object.root().at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
-    &*key.kind != "Pod" && pod_spec(object).is_some() && !(owned && matches!(&*key.kind, "ReplicaSet" | "Job"))
+    &*key.kind != "Pod"
+        && pod_spec(object).is_some()
+        && !(owned && matches!(&*key.kind, "ReplicaSet" | "Job"))
 }
 
 fn has_key(object: &Object, key: &str) -> bool {
-    ["data", "binaryData", "stringData"].iter().any(|f| object.root().get(f).and_then(|d| d.get(key)).is_some())
+    ["data", "binaryData", "stringData"]
+        .iter()
+        .any(|f| object.root().get(f).and_then(|d| d.get(key)).is_some())
 }
 
 /// ConfigMaps that every namespace gets by itself, and may not have on a tape of a part.
@@ -51,7 +55,9 @@ pub(super) fn missing_account(scene: &Scene<'_, '_>, key: &ResourceKey, object: 
     }
     let name = pod_spec(object).and_then(|(_, s)| s.str_at(&["serviceAccountName"]));
     match name {
-        Some(name) if name != "default" && scene.get("", "ServiceAccount", &key.namespace, name).is_none() => {
+        Some(name)
+            if name != "default" && scene.get("", "ServiceAccount", &key.namespace, name).is_none() =>
+        {
             vec![(format!("ServiceAccount {name} is not there"), "serviceAccountName of the template".into())]
         }
         _ => Vec::new(),
@@ -66,7 +72,8 @@ pub(super) fn missing_claim(scene: &Scene<'_, '_>, key: &ResourceKey, object: &O
     let volumes = spec.get("volumes").into_iter().flat_map(Node::children);
     let claims = volumes.filter_map(|v| v.str_at(&["persistentVolumeClaim", "claimName"]));
     let gone = claims.filter(|c| scene.get("", "PersistentVolumeClaim", &key.namespace, c).is_none());
-    gone.map(|c| (format!("PersistentVolumeClaim {c} is not there"), "volumes of the template".into())).collect()
+    gone.map(|c| (format!("PersistentVolumeClaim {c} is not there"), "volumes of the template".into()))
+        .collect()
 }
 
 pub(super) fn missing_class(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
@@ -84,20 +91,24 @@ pub(super) fn missing_class(scene: &Scene<'_, '_>, key: &ResourceKey, object: &O
             named.extend(text(&["spec", "storageClassName"]).map(|n| ("storage.k8s.io", "StorageClass", n)));
         }
         ("apps", "StatefulSet") => {
-            let templates = object.root().at(&["spec", "volumeClaimTemplates"]).into_iter().flat_map(Node::children);
+            let templates =
+                object.root().at(&["spec", "volumeClaimTemplates"]).into_iter().flat_map(Node::children);
             let classes = templates.filter_map(|t| t.str_at(&["spec", "storageClassName"]));
             named.extend(classes.map(|n| ("storage.k8s.io", "StorageClass", n.to_owned())));
         }
         ("networking.k8s.io", "Ingress") => {
-            named.extend(text(&["spec", "ingressClassName"]).map(|n| ("networking.k8s.io", "IngressClass", n)));
+            named.extend(
+                text(&["spec", "ingressClassName"]).map(|n| ("networking.k8s.io", "IngressClass", n)),
+            );
         }
         _ => {}
     }
     // The two priority classes of the system are there without being listed.
-    let gone = named.into_iter().filter(|(g, k, n)| {
-        !n.is_empty() && !n.starts_with("system-") && scene.get(g, k, "", n).is_none()
-    });
-    gone.map(|(_, kind, name)| (format!("{kind} {name} is not there"), "named by its specification".into())).collect()
+    let gone = named
+        .into_iter()
+        .filter(|(g, k, n)| !n.is_empty() && !n.starts_with("system-") && scene.get(g, k, "", n).is_none());
+    gone.map(|(_, kind, name)| (format!("{kind} {name} is not there"), "named by its specification".into()))
+        .collect()
 }
 
 pub(super) fn missing_pull_secret(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
@@ -105,14 +116,17 @@ pub(super) fn missing_pull_secret(scene: &Scene<'_, '_>, key: &ResourceKey, obje
         return Vec::new();
     }
     let Some((_, spec)) = pod_spec(object) else { return Vec::new() };
-    let names = spec.get("imagePullSecrets").into_iter().flat_map(Node::children).filter_map(|s| s.str_at(&["name"]));
+    let names =
+        spec.get("imagePullSecrets").into_iter().flat_map(Node::children).filter_map(|s| s.str_at(&["name"]));
     let gone = names.filter(|n| scene.get("", "Secret", &key.namespace, n).is_none());
     gone.map(|n| (format!("Secret {n} is not there"), "imagePullSecrets of the template".into())).collect()
 }
 
 /// A variable is read once, when the container starts.
 pub(super) fn stale_variable(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
-    if (&*key.group, &*key.kind) != ("", "Pod") || object.root().str_at(&["status", "phase"]) != Some("Running") {
+    if (&*key.group, &*key.kind) != ("", "Pod")
+        || object.root().str_at(&["status", "phase"]) != Some("Running")
+    {
         return Vec::new();
     }
     let Some((path, spec)) = pod_spec(object) else { return Vec::new() };
@@ -184,7 +198,9 @@ pub(super) fn admission_level(scene: &Scene<'_, '_>, key: &ResourceKey, object: 
     let namespace = scene.get("", "Namespace", "", &key.namespace);
     let level = namespace.and_then(|n| n.label("pod-security.kubernetes.io/enforce")).unwrap_or("privileged");
     let broken = violation(spec, level);
-    let show = |what: &str| (format!("violates the Pod Security level {level}: {what}"), "label of the namespace".to_owned());
+    let show = |what: &str| {
+        (format!("violates the Pod Security level {level}: {what}"), "label of the namespace".to_owned())
+    };
     broken.map(show).into_iter().collect()
 }
 
@@ -200,9 +216,8 @@ fn violation(spec: Node<'_>, level: &str) -> Option<&'static str> {
     if spec.get("volumes").into_iter().flat_map(Node::children).any(|v| v.get("hostPath").is_some()) {
         return Some("it mounts a path of the host");
     }
-    let containers = || {
-        ["initContainers", "containers"].into_iter().flat_map(|l| spec.get(l)).flat_map(Node::children)
-    };
+    let containers =
+        || ["initContainers", "containers"].into_iter().flat_map(|l| spec.get(l)).flat_map(Node::children);
     if containers().any(|c| is(c, &["securityContext", "privileged"])) {
         return Some("a container is privileged");
     }

@@ -12,8 +12,13 @@ const MIN_LENGTH: usize = 6;
 
 /// Learned from history by value equality: a field of the resource once had a value that others in its namespace have, its
 /// value is another now, and they still have the old one.
-pub(super) fn value_does_not_arrive(scene: &Scene<'_, '_>, key: &ResourceKey, _: &Object) -> Vec<(String, String)> {
-    let is_custom = key.group.contains('.') && !key.group.ends_with(".k8s.io") && &*key.group != "argoproj.io";
+pub(super) fn value_does_not_arrive(
+    scene: &Scene<'_, '_>,
+    key: &ResourceKey,
+    _: &Object,
+) -> Vec<(String, String)> {
+    let is_custom =
+        key.group.contains('.') && !key.group.ends_with(".k8s.io") && &*key.group != "argoproj.io";
     if !is_custom || key.group.ends_with(".fluxcd.io") {
         return Vec::new();
     }
@@ -21,14 +26,19 @@ pub(super) fn value_does_not_arrive(scene: &Scene<'_, '_>, key: &ResourceKey, _:
     let changes = scene.case.changes_of(key);
     for change in changes.iter().rev().take(1) {
         for field in change.fields.iter().filter(|f| f.path.starts_with_fields(&["spec"])) {
-            let (Some(Value::String(old)), Some(Value::String(new))) = (&field.before, &field.after) else { continue };
+            let (Some(Value::String(old)), Some(Value::String(new))) = (&field.before, &field.after) else {
+                continue;
+            };
             if old.len() < MIN_LENGTH {
                 continue;
             }
             for child in holders(scene, key, old) {
                 if !holds(scene, &child, new) {
                     let message = format!("{} is {new}, but {child} still has {old}", field.path);
-                    out.push((message, format!("changed at {}; before, both had the same value", change.mark.at.time)));
+                    out.push((
+                        message,
+                        format!("changed at {}; before, both had the same value", change.mark.at.time),
+                    ));
                 }
             }
         }
@@ -41,16 +51,21 @@ fn holders(scene: &Scene<'_, '_>, key: &ResourceKey, value: &str) -> Vec<Resourc
     let is_maker = |k: &&ResourceKey| {
         k.namespace == key.namespace
             && *k != key
-            && matches!((&*k.group, &*k.kind), ("apps", "Deployment" | "DaemonSet" | "StatefulSet") | ("", "ConfigMap" | "Service"))
+            && matches!(
+                (&*k.group, &*k.kind),
+                ("apps", "Deployment" | "DaemonSet" | "StatefulSet") | ("", "ConfigMap" | "Service")
+            )
     };
     let keys = scene.case.history().keys().filter(is_maker);
     keys.filter(|k| holds(scene, k, value)).cloned().collect()
 }
 
 fn holds(scene: &Scene<'_, '_>, key: &ResourceKey, value: &str) -> bool {
-    scene.case.history().now(key).is_some_and(|o| {
-        ["spec", "data"].iter().filter_map(|f| o.root().get(f)).any(|n| contains(n, value))
-    })
+    scene
+        .case
+        .history()
+        .now(key)
+        .is_some_and(|o| ["spec", "data"].iter().filter_map(|f| o.root().get(f)).any(|n| contains(n, value)))
 }
 
 fn contains(node: crate::object::Node<'_>, value: &str) -> bool {

@@ -34,16 +34,23 @@ pub(super) fn webhook_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: 
         let hook_name = hook.str_at(&["name"]).unwrap_or_default();
         let service = ResourceKey::new("", "Service", namespace, name);
         if scene.case.history().now(&service).is_none() {
-            out.push((format!("Service {namespace}/{name} is not there"), format!("webhook {hook_name} fails closed")));
+            out.push((
+                format!("Service {namespace}/{name} is not there"),
+                format!("webhook {hook_name} fails closed"),
+            ));
         } else if !has_endpoints(scene, &service) {
-            out.push((format!("Service {namespace}/{name} has no endpoints"), format!("webhook {hook_name} fails closed")));
+            out.push((
+                format!("Service {namespace}/{name} has no endpoints"),
+                format!("webhook {hook_name} fails closed"),
+            ));
         }
     }
     out
 }
 
 pub(super) fn binding_to_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, _: &Object) -> Found {
-    if !matches!(&*key.kind, "RoleBinding" | "ClusterRoleBinding") {
+    // Those of the system come with every cluster, for controllers that this one may not run.
+    if !matches!(&*key.kind, "RoleBinding" | "ClusterRoleBinding") || key.name.starts_with("system:") {
         return Vec::new();
     }
     let edges = scene.case.graph().edges_from(key, Until::End);
@@ -65,10 +72,17 @@ pub(super) fn policy_selects_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, o
 
 pub(super) fn budget_blocks(_: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     let number = |f: &str| object.root().at(&["status", f]).and_then(Node::as_i64);
-    if &*key.kind != "PodDisruptionBudget" || number("expectedPods").unwrap_or(0) == 0 || number("disruptionsAllowed") != Some(0) {
+    if &*key.kind != "PodDisruptionBudget"
+        || number("expectedPods").unwrap_or(0) == 0
+        || number("disruptionsAllowed") != Some(0)
+    {
         return Vec::new();
     }
-    let evidence = format!("healthy {} of {} expected", number("currentHealthy").unwrap_or(0), number("expectedPods").unwrap_or(0));
+    let evidence = format!(
+        "healthy {} of {} expected",
+        number("currentHealthy").unwrap_or(0),
+        number("expectedPods").unwrap_or(0)
+    );
     vec![("no pod may be disrupted".into(), evidence)]
 }
 

@@ -49,15 +49,23 @@ fn object(api: &str, kind: &str, name: &str, rest: Value) -> Value {
             o[k] = v.clone();
         }
     }
-    if matches!(kind, "Namespace" | "Node" | "PersistentVolume") || kind.starts_with("Cluster") || kind.contains("Webhook") {
+    if matches!(kind, "Namespace" | "Node" | "PersistentVolume")
+        || kind.starts_with("Cluster")
+        || kind.contains("Webhook")
+    {
         o["metadata"].as_object_mut().unwrap().remove("namespace");
     }
     o
 }
 
 fn deployment(spec: Value) -> Value {
-    object("apps/v1", "Deployment", "web", json!({"spec":{"replicas":1,"template":{"metadata":{"labels":{"app":"web"}},"spec":spec}},
-        "status":{"availableReplicas":1,"updatedReplicas":1}}))
+    object(
+        "apps/v1",
+        "Deployment",
+        "web",
+        json!({"spec":{"replicas":1,"template":{"metadata":{"labels":{"app":"web"}},"spec":spec}},
+        "status":{"availableReplicas":1,"updatedReplicas":1}}),
+    )
 }
 
 #[test]
@@ -78,8 +86,10 @@ fn optional_references_may_be_missing() {
 
 #[test]
 fn accounts_claims_classes_and_pull_secrets_are_looked_for() {
-    let web = deployment(json!({"serviceAccountName":"op","priorityClassName":"high","imagePullSecrets":[{"name":"reg"}],
-        "volumes":[{"name":"d","persistentVolumeClaim":{"claimName":"data"}}],"containers":[{"name":"c","image":"x"}]}));
+    let web = deployment(
+        json!({"serviceAccountName":"op","priorityClassName":"high","imagePullSecrets":[{"name":"reg"}],
+        "volumes":[{"name":"d","persistentVolumeClaim":{"claimName":"data"}}],"containers":[{"name":"c","image":"x"}]}),
+    );
     let all = std::slice::from_ref(&web);
     fires(all, "missing-account", "op");
     fires(all, "missing-class", "high");
@@ -91,22 +101,43 @@ fn accounts_claims_classes_and_pull_secrets_are_looked_for() {
 
 #[test]
 fn a_node_selector_that_fits_no_node_is_told() {
-    let node = object("v1", "Node", "n1", json!({"metadata":{"labels":{"disk":"ssd"}},"status":{"allocatable":{"cpu":"2","memory":"4Gi"}}}));
-    let web = |disk: &str| deployment(json!({"nodeSelector":{"disk":disk},"containers":[{"name":"c","image":"x"}]}));
+    let node = object(
+        "v1",
+        "Node",
+        "n1",
+        json!({"metadata":{"labels":{"disk":"ssd"}},"status":{"allocatable":{"cpu":"2","memory":"4Gi"}}}),
+    );
+    let web = |disk: &str| {
+        deployment(json!({"nodeSelector":{"disk":disk},"containers":[{"name":"c","image":"x"}]}))
+    };
     fires(&[node.clone(), web("tape")], "no-node-fits", "no node");
     silent(&[node, web("ssd")], "no-node-fits");
 }
 
 #[test]
 fn a_quota_that_is_used_up_is_told() {
-    let quota = |used: &str| object("v1", "ResourceQuota", "q", json!({"spec":{"hard":{"pods":"3"}},"status":{"used":{"pods":used}}}));
+    let quota = |used: &str| {
+        object(
+            "v1",
+            "ResourceQuota",
+            "q",
+            json!({"spec":{"hard":{"pods":"3"}},"status":{"used":{"pods":used}}}),
+        )
+    };
     fires(&[quota("3")], "quota-exhausted", "pods");
     silent(&[quota("2")], "quota-exhausted");
 }
 
 #[test]
 fn a_level_that_running_pods_violate_is_told() {
-    let ns = |level: &str| object("v1", "Namespace", "shop", json!({"metadata":{"labels":{"pod-security.kubernetes.io/enforce":level}}}));
+    let ns = |level: &str| {
+        object(
+            "v1",
+            "Namespace",
+            "shop",
+            json!({"metadata":{"labels":{"pod-security.kubernetes.io/enforce":level}}}),
+        )
+    };
     let web = deployment(json!({"containers":[{"name":"c","image":"x"}]}));
     fires(&[ns("restricted"), web.clone()], "admission-level", "runAsNonRoot");
     silent(&[ns("baseline"), web], "admission-level");
@@ -115,51 +146,104 @@ fn a_level_that_running_pods_violate_is_told() {
 #[test]
 fn a_webhook_that_fails_closed_needs_its_backend() {
     let hook = |policy: &str| {
-        object("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "gate", json!({"webhooks":[
-            {"name":"g.example.com","failurePolicy":policy,"clientConfig":{"service":{"name":"gate","namespace":"shop"}}}]}))
+        object(
+            "admissionregistration.k8s.io/v1",
+            "ValidatingWebhookConfiguration",
+            "gate",
+            json!({"webhooks":[
+            {"name":"g.example.com","failurePolicy":policy,"clientConfig":{"service":{"name":"gate","namespace":"shop"}}}]}),
+        )
     };
     fires(&[hook("Fail")], "webhook-backend", "not there");
     silent(&[hook("Ignore")], "webhook-backend");
-    fires(&[hook("Fail"), object("v1", "Service", "gate", json!({"spec":{}}))], "webhook-backend", "no endpoints");
+    fires(
+        &[hook("Fail"), object("v1", "Service", "gate", json!({"spec":{}}))],
+        "webhook-backend",
+        "no endpoints",
+    );
 }
 
 #[test]
 fn variables_older_than_their_source_are_told() {
     let secret = |token: &str| object("v1", "Secret", "key", json!({"data":{"token":token}}));
-    let pod = object("v1", "Pod", "web-1", json!({"spec":{"containers":[{"name":"c","image":"x","env":[
-        {"name":"T","valueFrom":{"secretKeyRef":{"name":"key","key":"token"}}}]}]},"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}));
+    let pod = object(
+        "v1",
+        "Pod",
+        "web-1",
+        json!({"spec":{"containers":[{"name":"c","image":"x","env":[
+        {"name":"T","valueFrom":{"secretKeyRef":{"name":"key","key":"token"}}}]}]},"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}),
+    );
     fires(&[secret("YQ=="), pod.clone(), secret("Yg==")], "stale-variable", "Secret key");
     silent(&[secret("YQ=="), secret("Yg=="), pod], "stale-variable");
 }
 
 #[test]
 fn bindings_routes_and_autoscalers_need_what_they_name() {
-    let binding = object("rbac.authorization.k8s.io/v1", "RoleBinding", "b", json!({"roleRef":{"kind":"Role","name":"r"},"subjects":[]}));
+    let binding = object(
+        "rbac.authorization.k8s.io/v1",
+        "RoleBinding",
+        "b",
+        json!({"roleRef":{"kind":"Role","name":"r"},"subjects":[]}),
+    );
     fires(&[binding], "binding-to-nothing", "Role");
-    let ingress = object("networking.k8s.io/v1", "Ingress", "edge", json!({"spec":{"rules":[{"http":{"paths":[
-        {"backend":{"service":{"name":"web","port":{"number":81}}}}]}}]}}));
+    let ingress = object(
+        "networking.k8s.io/v1",
+        "Ingress",
+        "edge",
+        json!({"spec":{"rules":[{"http":{"paths":[
+        {"backend":{"service":{"name":"web","port":{"number":81}}}}]}}]}}),
+    );
     fires(std::slice::from_ref(&ingress), "route-backend", "Service/shop/web is not there");
     let service = object("v1", "Service", "web", json!({"spec":{"ports":[{"port":80}]}}));
     fires(&[ingress, service], "route-backend", "no port 81");
-    let hpa = object("autoscaling/v2", "HorizontalPodAutoscaler", "h", json!({"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},
-        "metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization"}}}]}}));
+    let hpa = object(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "h",
+        json!({"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},
+        "metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization"}}}]}}),
+    );
     fires(std::slice::from_ref(&hpa), "autoscaler-target", "not there");
-    fires(&[hpa, deployment(json!({"containers":[{"name":"c","image":"x"}]}))], "autoscaler-target", "requests no cpu");
+    fires(
+        &[hpa, deployment(json!({"containers":[{"name":"c","image":"x"}]}))],
+        "autoscaler-target",
+        "requests no cpu",
+    );
 }
 
 #[test]
 fn a_value_that_no_longer_arrives_is_told() {
     let cr = |image: &str| object("example.com/v1", "Widget", "w", json!({"spec":{"agent":{"image":image}}}));
-    let child = |image: &str| object("apps/v1", "DaemonSet", "agent", json!({"spec":{"template":{"spec":{"containers":[{"name":"a","image":image}]}}}}));
+    let child = |image: &str| {
+        object(
+            "apps/v1",
+            "DaemonSet",
+            "agent",
+            json!({"spec":{"template":{"spec":{"containers":[{"name":"a","image":image}]}}}}),
+        )
+    };
     fires(&[cr("agent:1.0"), child("agent:1.0"), cr("agent:2.0")], "value-does-not-arrive", "agent:2.0");
-    silent(&[cr("agent:1.0"), child("agent:1.0"), cr("agent:2.0"), child("agent:2.0")], "value-does-not-arrive");
+    silent(
+        &[cr("agent:1.0"), child("agent:1.0"), cr("agent:2.0"), child("agent:2.0")],
+        "value-does-not-arrive",
+    );
 }
 
 #[test]
 fn services_need_pods_and_their_ports() {
-    let service = object("v1", "Service", "web", json!({"spec":{"selector":{"app":"web"},"ports":[{"port":80,"targetPort":"http"}]}}));
-    let pod = object("v1", "Pod", "p", json!({"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"c","image":"x","ports":[{"name":"web","containerPort":80}]}]},
-        "status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}));
+    let service = object(
+        "v1",
+        "Service",
+        "web",
+        json!({"spec":{"selector":{"app":"web"},"ports":[{"port":80,"targetPort":"http"}]}}),
+    );
+    let pod = object(
+        "v1",
+        "Pod",
+        "p",
+        json!({"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"c","image":"x","ports":[{"name":"web","containerPort":80}]}]},
+        "status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}),
+    );
     fires(std::slice::from_ref(&service), "service-without-pods", "no pod");
     fires(&[service, pod], "target-port", "named http");
 }

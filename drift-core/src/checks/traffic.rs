@@ -38,7 +38,10 @@ pub(super) fn target_port(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Obj
         .collect();
     let ports = object.root().at(&["spec", "ports"]).into_iter().flat_map(Node::children);
     let lost = ports.filter_map(|p| p.str_at(&["targetPort"])).filter(|t| !names.contains(t));
-    lost.map(|t| (format!("no container port is named {t}"), format!("container ports: {}", names.join(", ")))).collect()
+    lost.map(|t| {
+        (format!("no container port is named {t}"), format!("container ports: {}", names.join(", ")))
+    })
+    .collect()
 }
 
 pub(super) fn route_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
@@ -47,7 +50,8 @@ pub(super) fn route_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: &O
     }
     let mut out: Found = Vec::new();
     for e in scene.case.graph().edges_from(key, Until::End) {
-        let counts = e.relation == Relation::Routes || (e.relation == Relation::Uses && &*e.to.kind == "Secret");
+        let counts =
+            e.relation == Relation::Routes || (e.relation == Relation::Uses && &*e.to.kind == "Secret");
         if counts && e.is_dangling {
             out.push((format!("{} is not there", e.to), e.evidence.to_string()));
         }
@@ -92,7 +96,10 @@ pub(super) fn autoscaler_target(scene: &Scene<'_, '_>, key: &ResourceKey, object
         let bare = containers.into_iter().find(|c| c.at(&["resources", "requests", resource]).is_none());
         if let Some(container) = bare {
             let name = container.str_at(&["name"]).unwrap_or_default();
-            out.push((format!("container {name} of {} requests no {resource}", edge.to), "spec.metrics".into()));
+            out.push((
+                format!("container {name} of {} requests no {resource}", edge.to),
+                "spec.metrics".into(),
+            ));
         }
     }
     out

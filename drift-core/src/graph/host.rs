@@ -63,7 +63,7 @@ fn service(name: &str, port: Option<u16>, is_address: bool) -> Option<HostPort> 
             && l.as_bytes()[0].is_ascii_alphabetic()
             && !l.ends_with('-')
     };
-    if !labels.iter().all(|l| is_label(&l)) || name == "localhost" {
+    if !labels.iter().all(is_label) || name == "localhost" {
         return None;
     }
     let namespace = match labels.as_slice() {

@@ -77,13 +77,15 @@ fn number(object: &Object, path: &[&str]) -> Option<i64> {
 }
 
 fn workload(o: &Object) -> Sight {
-    let is = |name: &str, status: &str| condition(o, name).and_then(|c| c.str_at(&["status"])) == Some(status);
+    let is =
+        |name: &str, status: &str| condition(o, name).and_then(|c| c.str_at(&["status"])) == Some(status);
     if is("ReplicaFailure", "True") {
         let message = condition_text(o, "ReplicaFailure");
         return Some((refusal(&message), "FailedCreate".into(), message));
     }
     if o.root().at(&["spec", "paused"]).and_then(Node::as_bool) == Some(true)
-        && number(o, &["status", "updatedReplicas"]).unwrap_or(0) < number(o, &["spec", "replicas"]).unwrap_or(1)
+        && number(o, &["status", "updatedReplicas"]).unwrap_or(0)
+            < number(o, &["spec", "replicas"]).unwrap_or(1)
     {
         return Some((FaultKind::RolloutHeld, "Paused".into(), "the rollout is paused".into()));
     }
@@ -95,14 +97,19 @@ fn workload(o: &Object) -> Sight {
         return Some((FaultKind::Unavailable, "ProgressDeadlineExceeded".into(), message));
     }
     if is("Available", "False") {
-        return Some((FaultKind::Unavailable, "MinimumReplicasUnavailable".into(), condition_text(o, "Available")));
+        return Some((
+            FaultKind::Unavailable,
+            "MinimumReplicasUnavailable".into(),
+            condition_text(o, "Available"),
+        ));
     }
     let wanted = number(o, &["spec", "replicas"]).or(number(o, &["status", "desiredNumberScheduled"]));
     let ready = ["availableReplicas", "numberAvailable", "readyReplicas"]
         .iter()
         .find_map(|f| number(o, &["status", f]))
         .unwrap_or(0);
-    let updated = number(o, &["status", "updatedReplicas"]).or(number(o, &["status", "updatedNumberScheduled"]));
+    let updated =
+        number(o, &["status", "updatedReplicas"]).or(number(o, &["status", "updatedNumberScheduled"]));
     let behind = wanted.unwrap_or(0) > ready || updated.is_some_and(|u| u < wanted.unwrap_or(0));
     behind.then(|| (FaultKind::Unavailable, "ReplicasUnavailable".into(), String::new()))
 }
@@ -156,7 +163,8 @@ fn terminating(o: &Object) -> Sight {
 
 /// Judges by the conventions of conditions, generations and phases.
 fn custom(key: &ResourceKey, o: &Object) -> Sight {
-    let is_engine = key.group.ends_with(".fluxcd.io") || (&*key.group == "argoproj.io" && &*key.kind == "Application");
+    let is_engine =
+        key.group.ends_with(".fluxcd.io") || (&*key.group == "argoproj.io" && &*key.kind == "Application");
     let bad = |reason: &str, message: &str| {
         let kind = if is_forbidden(message) {
             FaultKind::Forbidden
@@ -174,8 +182,27 @@ fn custom(key: &ResourceKey, o: &Object) -> Sight {
     for c in o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children) {
         let get = |f: &str| c.str_at(&[f]).unwrap_or_default();
         let (name, status) = (get("type"), get("status"));
-        let good = ["Ready", "Available", "Healthy", "Synced", "Accepted", "Programmed", "ResolvedRefs", "Reconciled", "Succeeded"];
-        let evil = ["Degraded", "Failed", "Stalled", "Error", "ErrorOccurred", "ComparisonError", "SyncError", "InvalidSpecError"];
+        let good = [
+            "Ready",
+            "Available",
+            "Healthy",
+            "Synced",
+            "Accepted",
+            "Programmed",
+            "ResolvedRefs",
+            "Reconciled",
+            "Succeeded",
+        ];
+        let evil = [
+            "Degraded",
+            "Failed",
+            "Stalled",
+            "Error",
+            "ErrorOccurred",
+            "ComparisonError",
+            "SyncError",
+            "InvalidSpecError",
+        ];
         if (good.contains(&name) && status == "False") || (evil.contains(&name) && status == "True") {
             return bad(get("reason"), get("message"));
         }
@@ -195,9 +222,22 @@ fn custom(key: &ResourceKey, o: &Object) -> Sight {
     let status = o.root().get("status")?;
     let phase = ["phase", "state", "health", "status"].iter().find_map(|f| status.str_at(&[f]))?;
     let lower = phase.to_ascii_lowercase();
-    let is_bad = ["pending", "updating", "fail", "error", "degraded", "unhealthy", "progressing", "creating", "stuck", "unknown", "invalid", "rejected"]
-        .iter()
-        .any(|w| lower.contains(w));
+    let is_bad = [
+        "pending",
+        "updating",
+        "fail",
+        "error",
+        "degraded",
+        "unhealthy",
+        "progressing",
+        "creating",
+        "stuck",
+        "unknown",
+        "invalid",
+        "rejected",
+    ]
+    .iter()
+    .any(|w| lower.contains(w));
     let message = ["message", "reason", "error"].iter().find_map(|f| status.str_at(&[f])).unwrap_or_default();
     if is_bad { bad(phase, message) } else { None }
 }
@@ -267,7 +307,8 @@ fn endpoints(history: &History, key: &ResourceKey) -> Option<Fault> {
 
 fn ready_in(slice: &Object) -> (usize, usize) {
     let endpoints = slice.root().get("endpoints").into_iter().flat_map(Node::children);
-    let ready = endpoints.filter(|e| e.at(&["conditions", "ready"]).and_then(Node::as_bool) != Some(false)).count();
+    let ready =
+        endpoints.filter(|e| e.at(&["conditions", "ready"]).and_then(Node::as_bool) != Some(false)).count();
     (ready, slice.root().get("ports").filter(|p| p.kind() == Kind::List).map_or(0, Node::len))
 }
 
@@ -315,13 +356,21 @@ fn kind_of(key: &ResourceKey, note: &Note, is_workload: bool) -> Option<FaultKin
     Some(match note.reason.as_str() {
         "FailedCreate" => refusal(message),
         "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch" => FaultKind::ClaimPending,
-        "FailedGetResourceMetric" | "FailedGetScale" | "FailedComputeMetricsReplicas" | "FailedGetContainerResourceMetric"
-        | "FailedGetExternalMetric" | "FailedGetObjectMetric" => FaultKind::NoMetrics,
+        "FailedGetResourceMetric"
+        | "FailedGetScale"
+        | "FailedComputeMetricsReplicas"
+        | "FailedGetContainerResourceMetric"
+        | "FailedGetExternalMetric"
+        | "FailedGetObjectMetric" => FaultKind::NoMetrics,
         "BackoffLimitExceeded" | "DeadlineExceeded" => FaultKind::JobFailed,
-        "MissSchedule" | "FailedNeedsStart" | "TooManyMissedTimes" | "UnparseableSchedule" => FaultKind::NotScheduled,
+        "MissSchedule" | "FailedNeedsStart" | "TooManyMissedTimes" | "UnparseableSchedule" => {
+            FaultKind::NotScheduled
+        }
         "NodeNotReady" if &*key.kind == "Node" => return None,
         _ if is_forbidden(message) => FaultKind::Forbidden,
-        _ if matches!(&*key.kind, "Ingress" | "Gateway" | "HTTPRoute" | "GRPCRoute" | "IngressClass") => FaultKind::BrokenRoute,
+        _ if matches!(&*key.kind, "Ingress" | "Gateway" | "HTTPRoute" | "GRPCRoute" | "IngressClass") => {
+            FaultKind::BrokenRoute
+        }
         _ if &*key.kind == "Service" || is_workload => return None,
         _ if &*key.group == "cert-manager.io" => FaultKind::Certificate,
         _ if key.group.ends_with(".fluxcd.io") || &*key.kind == "Application" => FaultKind::SyncFailed,

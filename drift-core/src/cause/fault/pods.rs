@@ -42,15 +42,18 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
     // A fault seen in passing that is over by the end (an image pulled at last) explains nothing any more.
     let now: Vec<_> = sights(last, begins).into_iter().map(|s| s.kind).collect();
     let over = |f: &Fault| {
-        matches!(f.kind, FaultKind::ImagePull | FaultKind::ConfigMissing | FaultKind::Unschedulable | FaultKind::Mount)
-            && !now.contains(&f.kind)
+        matches!(
+            f.kind,
+            FaultKind::ImagePull | FaultKind::ConfigMissing | FaultKind::Unschedulable | FaultKind::Mount
+        ) && !now.contains(&f.kind)
             && has_started(last)
     };
     out.retain(|f| !over(f));
     if out.is_empty() && !is_ready(last) && has_started(last) && history.now(key).is_some() {
         let first = episode.first().or(versions.last());
         if let Some(v) = first {
-            let sight = Sight { kind: FaultKind::NotReady, reason: "NotReady".into(), message: String::new() };
+            let sight =
+                Sight { kind: FaultKind::NotReady, reason: "NotReady".into(), message: String::new() };
             put(&mut out, &mut seen, key, sight, v);
         }
     }
@@ -81,7 +84,13 @@ fn episode_start(versions: &[Version]) -> usize {
     start.unwrap_or_else(|| last_ready.map_or(0, |i| i + 1).min(versions.len().saturating_sub(1)))
 }
 
-fn put(out: &mut Vec<Fault>, seen: &mut Vec<(FaultKind, usize)>, key: &ResourceKey, sight: Sight, version: &Version) {
+fn put(
+    out: &mut Vec<Fault>,
+    seen: &mut Vec<(FaultKind, usize)>,
+    key: &ResourceKey,
+    sight: Sight,
+    version: &Version,
+) {
     if let Some((_, n)) = seen.iter().find(|(k, _)| *k == sight.kind) {
         let fault = &mut out[*n];
         add_text(&mut fault.message, &sight.message);
@@ -133,7 +142,8 @@ fn statuses(pod: &Object) -> impl Iterator<Item = Node<'_>> {
 fn ended_badly(pod: &Object) -> bool {
     statuses(pod).any(|c| {
         let restarts = c.get("restartCount").and_then(Node::as_i64).unwrap_or(0);
-        restarts > 1 && c.at(&["lastState", "terminated", "exitCode"]).and_then(Node::as_i64).is_some_and(|e| e != 0)
+        restarts > 1
+            && c.at(&["lastState", "terminated", "exitCode"]).and_then(Node::as_i64).is_some_and(|e| e != 0)
     })
 }
 
@@ -195,7 +205,11 @@ fn container(status: Node<'_>, since: Option<Timestamp>, out: &mut Vec<Sight>) {
         let reason = w.str_at(&["reason"]).unwrap_or_default();
         let message = w.str_at(&["message"]).unwrap_or_default();
         let kind = match reason {
-            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
+            "ErrImagePull"
+            | "ImagePullBackOff"
+            | "InvalidImageName"
+            | "ErrImageNeverPull"
+            | "ImageInspectError"
             | "RegistryUnavailable" => Some(FaultKind::ImagePull),
             "CreateContainerConfigError" => Some(FaultKind::ConfigMissing),
             "CreateContainerError" | "RunContainerError" | "PostStartHookError" | "PreStartHookError" => {
@@ -219,7 +233,8 @@ fn container(status: Node<'_>, since: Option<Timestamp>, out: &mut Vec<Sight>) {
             continue;
         }
         let kind = if reason == "OOMKilled" { FaultKind::OutOfMemory } else { FaultKind::Crash };
-        let kind = if matches!(reason, "StartError" | "ContainerCannotRun") { FaultKind::StartFailed } else { kind };
+        let kind =
+            if matches!(reason, "StartError" | "ContainerCannotRun") { FaultKind::StartFailed } else { kind };
         let text = t.str_at(&["message"]).unwrap_or_default();
         let message = if text.is_empty() { format!("exit code {code}") } else { text.to_owned() };
         out.push(Sight { kind, reason: reason.into(), message });

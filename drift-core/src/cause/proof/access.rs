@@ -40,11 +40,16 @@ fn request(message: &str) -> Option<Request> {
 pub fn allows(rules: Node<'_>, verb: &str, group: &str, resource: &str, name: Option<&str>) -> bool {
     let has = |rule: Node<'_>, field: &str, want: &str| {
         rule.get(field).into_iter().flat_map(Node::children).filter_map(Node::as_str).any(|v| {
-            v == "*" || v == want || (field == "resources" && v.strip_prefix("*/").is_some_and(|s| want.split_once('/').is_some_and(|(_, w)| w == s)))
+            v == "*"
+                || v == want
+                || (field == "resources"
+                    && v.strip_prefix("*/")
+                        .is_some_and(|s| want.split_once('/').is_some_and(|(_, w)| w == s)))
         })
     };
     rules.children().any(|rule| {
-        let names: Vec<_> = rule.get("resourceNames").into_iter().flat_map(Node::children).filter_map(Node::as_str).collect();
+        let names: Vec<_> =
+            rule.get("resourceNames").into_iter().flat_map(Node::children).filter_map(Node::as_str).collect();
         has(rule, "verbs", verb)
             && has(rule, "apiGroups", group)
             && has(rule, "resources", resource)
@@ -78,10 +83,8 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     };
     let text = format!("whether {} may {} {}", request.user, request.verb, request.resource);
     if change.key.kind.ends_with("Role") {
-        let (was, is) = (
-            rules_allow(change.before.as_deref(), &request),
-            rules_allow(change.after.as_deref(), &request),
-        );
+        let (was, is) =
+            (rules_allow(change.before.as_deref(), &request), rules_allow(change.after.as_deref(), &request));
         return Proof::new(Verdict::of(was, is), text);
     }
     let role_allows = |o: Option<&Object>| {
@@ -101,11 +104,21 @@ fn lost(change: &Change) -> Proof {
     let count = |o: Option<&Object>| -> usize {
         let Some(o) = o else { return 0 };
         let rules = o.root().get("rules").into_iter().flat_map(Node::children);
-        let size = |r: Node<'_>| ["verbs", "resources", "apiGroups"].iter().map(|f| r.get(f).map_or(0, Node::len)).product::<usize>();
+        let size = |r: Node<'_>| {
+            ["verbs", "resources", "apiGroups"]
+                .iter()
+                .map(|f| r.get(f).map_or(0, Node::len))
+                .product::<usize>()
+        };
         rules.map(size).sum::<usize>() + o.root().get("subjects").map_or(0, Node::len)
     };
-    if count(change.after.as_deref()) >= count(change.before.as_deref()) && change.before.is_some() && change.after.is_some() {
-        let rules = |o: Option<&Object>| o.and_then(|o| o.root().get("rules").or_else(|| o.root().get("subjects"))).map(Node::to_doc);
+    if count(change.after.as_deref()) >= count(change.before.as_deref())
+        && change.before.is_some()
+        && change.after.is_some()
+    {
+        let rules = |o: Option<&Object>| {
+            o.and_then(|o| o.root().get("rules").or_else(|| o.root().get("subjects"))).map(Node::to_doc)
+        };
         if rules(change.before.as_deref()) == rules(change.after.as_deref()) {
             return Proof::new(Verdict::Fails, "it takes no permission away");
         }
@@ -126,7 +139,10 @@ mod tests {
     fn a_refused_request_is_read() {
         let text = r#"widgets.example.com "a" is forbidden: User "system:serviceaccount:ops:op" cannot update resource "widgets/status" in API group "example.com" in the namespace "x""#;
         let got = request(text).unwrap();
-        assert_eq!((got.verb.as_str(), got.resource.as_str(), got.group.as_str()), ("update", "widgets/status", "example.com"));
+        assert_eq!(
+            (got.verb.as_str(), got.resource.as_str(), got.group.as_str()),
+            ("update", "widgets/status", "example.com")
+        );
         assert_eq!(got.name.as_deref(), Some("a"));
     }
 
@@ -139,7 +155,11 @@ mod tests {
         ]))
         .unwrap();
         let check = |verb: &str, group: &str, resource: &str, name: Option<&str>, expect: bool| {
-            assert_eq!(allows(rules.root(), verb, group, resource, name), expect, "{verb} {group} {resource}");
+            assert_eq!(
+                allows(rules.root(), verb, group, resource, name),
+                expect,
+                "{verb} {group} {resource}"
+            );
         };
         check("get", "", "pods", None, true);
         check("delete", "", "pods", None, false);

@@ -34,7 +34,12 @@ fn refusal(message: &str) -> Option<Refusal> {
         let pairs = text.split(',').filter_map(|p| p.trim().split_once('='));
         pairs.filter_map(|(k, v)| Some((k.to_owned(), v.trim().parse::<Quantity>().ok()?.nanos()))).collect()
     };
-    Some(Refusal { quota: quota.to_owned(), requested: table(requested), used: table(used), limited: table(limited) })
+    Some(Refusal {
+        quota: quota.to_owned(),
+        requested: table(requested),
+        used: table(used),
+        limited: table(limited),
+    })
 }
 
 fn hard(object: Option<&Object>) -> BTreeMap<String, i128> {
@@ -56,7 +61,9 @@ pub(super) fn quota(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
         };
     };
     match class {
-        Class::Quota if *change.key.name != *refusal.quota => Proof::new(Verdict::Fails, "another quota refuses"),
+        Class::Quota if *change.key.name != *refusal.quota => {
+            Proof::new(Verdict::Fails, "another quota refuses")
+        }
         Class::Quota => {
             let adds_up = |hard: &BTreeMap<String, i128>| {
                 refusal.requested.iter().all(|(k, want)| {
@@ -66,9 +73,14 @@ pub(super) fn quota(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
             };
             let before = change.before.as_deref().map(|o| hard(Some(o))).unwrap_or_default();
             let (was, is) = (adds_up(&before), adds_up(&hard(change.after.as_deref())));
-            Proof::new(Verdict::of(was, is), "used and requested together against the hard limits before and after")
+            Proof::new(
+                Verdict::of(was, is),
+                "used and requested together against the hard limits before and after",
+            )
         }
-        Class::Requests | Class::Limits | Class::OtherTemplate | Class::Containers => requests(case, change, &refusal),
+        Class::Requests | Class::Limits | Class::OtherTemplate | Class::Containers => {
+            requests(case, change, &refusal)
+        }
         Class::Replicas => replicas(change, &refusal),
         _ => Proof::undecided(),
     }
@@ -132,7 +144,10 @@ fn level(namespace: Option<&Object>) -> u8 {
 pub(super) fn pod_security(fault: &Fault, change: &Change) -> Proof {
     let (before, after) = (level(change.before.as_deref()), level(change.after.as_deref()));
     let said = if fault.message.contains("\"restricted") { 2 } else { 1 };
-    Proof::new(Verdict::of(before < said, after < said), "whether the namespace enforced the level that refuses")
+    Proof::new(
+        Verdict::of(before < said, after < said),
+        "whether the namespace enforced the level that refuses",
+    )
 }
 
 pub(super) fn limit_range(fault: &Fault, change: &Change) -> Proof {
@@ -164,8 +179,16 @@ pub(super) fn webhook(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof 
     if change.op == Op::Create {
         // A webhook that was answered after it came, and is not any more, lost its backend.
         let was_answered = fault.message.contains("failed calling webhook")
-            && case.graph.ever_from(&change.key).iter().any(|e| case.history.at(e.to, &change.mark).is_some());
-        return if was_answered { Proof::undecided() } else { Proof::new(Verdict::Holds, "what refuses came with it") };
+            && case
+                .graph
+                .ever_from(&change.key)
+                .iter()
+                .any(|e| case.history.at(e.to, &change.mark).is_some());
+        return if was_answered {
+            Proof::undecided()
+        } else {
+            Proof::new(Verdict::Holds, "what refuses came with it")
+        };
     }
     Proof::undecided()
 }

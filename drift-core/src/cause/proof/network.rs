@@ -59,7 +59,8 @@ pub(super) fn target_port(case: &Case<'_>, fault: &Fault, change: &Change) -> Pr
         ports.into_iter().all(|p| listens(pod, p))
     };
     let pods = case.history.of_kind("", "Pod").filter(|k| k.namespace == fault.on.namespace);
-    let pod = pods.filter_map(|k| case.history.at(k, &fault.onset)).find(|p| selector.matches(template_labels(p)));
+    let pod =
+        pods.filter_map(|k| case.history.at(k, &fault.onset)).find(|p| selector.matches(template_labels(p)));
     let verdict = if change.key == fault.on {
         let Some(pod) = pod else { return Proof::undecided() };
         let side = |o: Option<&Object>| o.is_some_and(|s| line_up(s, pod));
@@ -82,14 +83,16 @@ pub fn admits_everything(policy: &Object) -> bool {
         .collect();
     let open = |field: &str, peer: &str| {
         let rules = spec.and_then(|s| s.get(field)).into_iter().flat_map(Node::children);
-        rules.into_iter().any(|r| {
-            r.get(peer).is_none_or(Node::is_empty) && r.get("ports").is_none_or(Node::is_empty)
-        })
+        rules
+            .into_iter()
+            .any(|r| r.get(peer).is_none_or(Node::is_empty) && r.get("ports").is_none_or(Node::is_empty))
     };
     let decides = |t: &str, field: &str| {
-        types.contains(&t) || (types.is_empty() && (t == "Ingress" || spec.is_some_and(|s| s.get(field).is_some())))
+        types.contains(&t)
+            || (types.is_empty() && (t == "Ingress" || spec.is_some_and(|s| s.get(field).is_some())))
     };
-    (!decides("Ingress", "ingress") || open("ingress", "from")) && (!decides("Egress", "egress") || open("egress", "to"))
+    (!decides("Ingress", "ingress") || open("ingress", "from"))
+        && (!decides("Egress", "egress") || open("egress", "to"))
 }
 
 /// Does the policy let everything through before, and not after?
@@ -115,7 +118,10 @@ pub(super) fn policy(case: &Case<'_>, fault: &Fault, reached: &Reached, change: 
         ["ingress", "egress"].iter().all(|f| o.root().at(&["spec", f]).is_none_or(Node::is_empty))
     });
     if was && shuts {
-        Proof::new(Verdict::Holds, "it selects the pods and lets nothing through; before there was no such policy")
+        Proof::new(
+            Verdict::Holds,
+            "it selects the pods and lets nothing through; before there was no such policy",
+        )
     } else {
         Proof::undecided()
     }

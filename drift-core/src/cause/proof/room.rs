@@ -62,8 +62,13 @@ fn is_open(spec: Node<'_>, node: Node<'_>) -> bool {
 fn has_room(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
     let free = |resource: &str| {
         let all = room.node.root().at(&["status", "allocatable", resource]).and_then(amount);
-        let taken: i128 =
-            room.pods.iter().filter(|p| !is_over(p)).filter_map(|p| pod_spec(p)).map(|(_, s)| asked(s, resource)).sum();
+        let taken: i128 = room
+            .pods
+            .iter()
+            .filter(|p| !is_over(p))
+            .filter_map(|p| pod_spec(p))
+            .map(|(_, s)| asked(s, resource))
+            .sum();
         all.map(|a| a - taken)
     };
     let mut names: Vec<&str> = Vec::new();
@@ -79,18 +84,21 @@ fn has_room(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
 
 /// Tells whether node selector and required node affinity match.
 fn wants(spec: Node<'_>, node: Node<'_>) -> bool {
-    let label = |name: &str| node.at(&["metadata", "labels"]).and_then(|l| l.get(name)).and_then(Node::as_str);
+    let label =
+        |name: &str| node.at(&["metadata", "labels"]).and_then(|l| l.get(name)).and_then(Node::as_str);
     let simple = spec.get("nodeSelector").into_iter().flat_map(Node::children);
     if !simple.into_iter().all(|s| label(s.key()) == s.as_str()) {
         return false;
     }
-    let path = ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
+    let path =
+        ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
     let Some(terms) = spec.at(&path) else { return true };
     let name = node.str_at(&["metadata", "name"]);
     terms.children().any(|term| {
         let expressions = term.get("matchExpressions").into_iter().flat_map(Node::children);
         let fields = term.get("matchFields").into_iter().flat_map(Node::children);
-        let empty = term.get("matchExpressions").is_none_or(Node::is_empty) && term.get("matchFields").is_none_or(Node::is_empty);
+        let empty = term.get("matchExpressions").is_none_or(Node::is_empty)
+            && term.get("matchFields").is_none_or(Node::is_empty);
         !empty
             && expressions.into_iter().all(|e| expression(e, label(e.str_at(&["key"]).unwrap_or_default())))
             && fields.into_iter().all(|e| expression(e, name))
@@ -98,7 +106,8 @@ fn wants(spec: Node<'_>, node: Node<'_>) -> bool {
 }
 
 fn expression(e: Node<'_>, value: Option<&str>) -> bool {
-    let values: Vec<&str> = e.get("values").into_iter().flat_map(Node::children).filter_map(Node::as_str).collect();
+    let values: Vec<&str> =
+        e.get("values").into_iter().flat_map(Node::children).filter_map(Node::as_str).collect();
     let number = |t: Option<&str>| t.and_then(|t| t.parse::<i64>().ok());
     let bound = || number(values.first().copied());
     match e.str_at(&["operator"]) {
@@ -137,7 +146,8 @@ fn host_ports(spec: Node<'_>) -> Vec<(i64, String)> {
     let ports = containers.flat_map(|c| c.get("ports").into_iter().flat_map(Node::children));
     let one = |p: Node<'_>| {
         let port = p.get("hostPort").and_then(Node::as_i64).filter(|p| *p > 0);
-        let port = port.or_else(|| if on_host { p.get("containerPort").and_then(Node::as_i64) } else { None });
+        let port =
+            port.or_else(|| if on_host { p.get("containerPort").and_then(Node::as_i64) } else { None });
         port.map(|n| (n, p.str_at(&["protocol"]).unwrap_or("TCP").to_owned()))
     };
     ports.filter_map(one).collect()
@@ -146,13 +156,20 @@ fn host_ports(spec: Node<'_>) -> Vec<(i64, String)> {
 fn ports_are_free(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
     let wanted = host_ports(spec);
     wanted.is_empty()
-        || !room.pods.iter().filter(|p| !is_over(p)).filter_map(|p| pod_spec(p)).any(|(_, s)| {
-            host_ports(s).iter().any(|taken| wanted.contains(taken))
-        })
+        || !room
+            .pods
+            .iter()
+            .filter(|p| !is_over(p))
+            .filter_map(|p| pod_spec(p))
+            .any(|(_, s)| host_ports(s).iter().any(|taken| wanted.contains(taken)))
 }
 
 /// The nodes at a time with their pods; one object can be taken for another version of itself.
-fn rooms<'c>(case: &'c Case<'_>, at: &Mark, other: Option<(&crate::key::ResourceKey, Option<&'c Object>)>) -> Vec<NodeRoom<'c>> {
+fn rooms<'c>(
+    case: &'c Case<'_>,
+    at: &Mark,
+    other: Option<(&crate::key::ResourceKey, Option<&'c Object>)>,
+) -> Vec<NodeRoom<'c>> {
     let mut out = Vec::new();
     for key in case.history.of_kind("", "Node") {
         let node = match other {
@@ -183,7 +200,10 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
             let undone = undone(case, change, at);
             let before = rooms(case, at, Some((&change.key, undone.as_ref())));
             let was = fits(spec, &before);
-            Proof::new(Verdict::of(was > 0, is > 0), format!("without it the pod fits on {was} nodes, with it on {is}"))
+            Proof::new(
+                Verdict::of(was > 0, is > 0),
+                format!("without it the pod fits on {was} nodes, with it on {is}"),
+            )
         }
         Class::Claim | Class::StorageClass | Class::Volume | Class::Volumes => volumes(case, fault, change),
         Class::Replicas | Class::Limits if is > 0 => Proof::undecided(),
@@ -200,7 +220,11 @@ fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
     let fields = change.fields.iter().filter(|f| !f.path.starts_with_fields(&["status"]));
     let diff: crate::diff::Diff = fields.cloned().collect();
     let patched = diff.invert().patch(now.doc(), ty).ok().and_then(|doc| Object::new(doc).ok());
-    if change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])) { before() } else { patched.or_else(before) }
+    if change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])) {
+        before()
+    } else {
+        patched.or_else(before)
+    }
 }
 
 /// Would pods of the template before the change fit somewhere?
@@ -215,7 +239,10 @@ fn template(case: &Case<'_>, fault: &Fault, change: &Change, is: usize, now: &[N
     };
     let was = now.iter().filter(|r| fits_node(before, r)).count();
     let verdict = if is > 0 && was > 0 { Verdict::Undecided } else { Verdict::of(was > 0, is > 0) };
-    Proof::new(verdict, format!("pods of the template before fit on {was} nodes, those of the one after on {is}"))
+    Proof::new(
+        verdict,
+        format!("pods of the template before fit on {was} nodes, those of the one after on {is}"),
+    )
 }
 
 /// Does another workload ask for more of what is short than before?

@@ -63,7 +63,8 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     let mut found = check(&case);
     let in_scope = |t: &Trouble| {
         args.namespace.as_ref().is_none_or(|n| **n == *t.key.namespace)
-            && (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(&t.key, args.namespace.as_deref())))
+            && (args.keys.is_empty()
+                || args.keys.iter().any(|k| k.matches(&t.key, args.namespace.as_deref())))
     };
     found.retain(in_scope);
     let report = CheckReportV1 {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use drift_core::ResourceKey;
 use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid};
 use drift_core::replay::Until;
-use drift_core::ResourceKey;
 use drift_sinks::report::API_VERSION;
 use serde_json::json;
 
@@ -71,7 +71,8 @@ fn branch<'a>(
     out: &mut String,
 ) {
     for edge in edges {
-        let (near, far) = if direction == Direction::Dependencies { (edge.from, edge.to) } else { (edge.to, edge.from) };
+        let (near, far) =
+            if direction == Direction::Dependencies { (edge.from, edge.to) } else { (edge.to, edge.from) };
         if near != at {
             continue;
         }

@@ -94,7 +94,10 @@ fn read(path: &Path) -> Result<Object, Failure> {
     let manifests = Manifests::read(path).map_err(|e| failed(&e))?;
     match &manifests.declared[..] {
         [one] => Ok(Object::clone(&one.object)),
-        all => Err(Failure::new(format!("`{name}` holds {} objects", all.len())).hint("one changed object expected")),
+        all => {
+            Err(Failure::new(format!("`{name}` holds {} objects", all.len()))
+                .hint("one changed object expected"))
+        }
     }
 }
 
@@ -107,7 +110,8 @@ fn text(proposal: &Proposal, found: &Impact, screen: Screen) -> String {
     };
     let _ = writeln!(out, "\n{} resources depend on it:", found.affected.len());
     for a in &found.affected {
-        let line = format!("{} {}: {} ({} {})", "  ".repeat(a.distance), a.key, a.effect, a.relation, a.through);
+        let line =
+            format!("{} {}: {} ({} {})", "  ".repeat(a.distance), a.key, a.effect, a.relation, a.through);
         let _ = writeln!(out, "{}", plain(&line));
     }
     if found.breaks.is_empty() {

@@ -1,0 +1,220 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{DependencyGraph, EdgeRules, Instant, Relation, Selector, references};
+use crate::key::ResourceKey;
+use crate::object::{Doc, Object};
+use crate::replay::Until;
+use crate::stream::Position;
+
+fn object(value: &Value) -> Object {
+    Object::new(Doc::from_value(value).unwrap()).unwrap()
+}
+
+fn at(n: u64) -> Instant {
+    Instant { position: Position::new(n), time: jiff::Timestamp::from_second(n as i64).unwrap() }
+}
+
+#[track_caller]
+fn refers(value: Value, expect: &[&str]) {
+    let o = object(&value);
+    let found = references(&o.key(), &o, &EdgeRules::bundled());
+    let text: BTreeSet<_> = found.iter().map(|r| format!("{} {}", r.relation.word(), r.to)).collect();
+    for e in expect {
+        assert!(text.contains(*e), "{e} expected: {text:#?}");
+    }
+}
+
+#[test]
+fn each_family_of_edges_is_found() {
+    let pod = json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"a",
+            "ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"r"}]},
+        "spec":{"nodeName":"n1","serviceAccountName":"sa","priorityClassName":"high","runtimeClassName":"gv",
+            "imagePullSecrets":[{"name":"reg"}],
+            "volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"data"}},
+                {"name":"w","projected":{"sources":[{"configMap":{"name":"pcm"}},{"secret":{"name":"psec"}}]}}],
+            "containers":[{"name":"c","image":"x","args":["--db=http://db.data.svc:80/x"],"env":[
+                {"name":"CACHE_ADDR","value":"cache:6379"},
+                {"name":"A","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}}],"envFrom":[{"configMapRef":{"name":"all"}}]}]}});
+    refers(
+        pod,
+        &[
+            "owned by ReplicaSet.apps/a/r",
+            "runs on Node//n1",
+            "uses ServiceAccount/a/sa",
+            "uses PriorityClass.scheduling.k8s.io//high",
+            "uses RuntimeClass.node.k8s.io//gv",
+            "uses Secret/a/reg",
+            "uses PersistentVolumeClaim/a/data",
+            "uses ConfigMap/a/pcm",
+            "uses Secret/a/psec",
+            "uses Secret/a/s",
+            "uses ConfigMap/a/all",
+            "talks to Service/a/cache",
+            "talks to Service/data/db",
+            "within Namespace//a",
+        ],
+    );
+    let one = |api: &str, kind: &str, rest: Value| {
+        let mut o = json!({"apiVersion":api,"kind":kind,"metadata":{"name":"x","namespace":"a"}});
+        rest.as_object().unwrap().iter().for_each(|(k, v)| o[k] = v.clone());
+        o
+    };
+    refers(
+        one("v1", "PersistentVolumeClaim", json!({"spec":{"volumeName":"pv","storageClassName":"fast"}})),
+        &["backed by PersistentVolume//pv", "backed by StorageClass.storage.k8s.io//fast"],
+    );
+    refers(
+        one(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            json!({"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"d"}}}),
+        ),
+        &["scales Deployment.apps/a/d"],
+    );
+    refers(
+        one(
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            json!({"roleRef":{"kind":"ClusterRole","name":"r"},"subjects":[{"kind":"ServiceAccount","name":"s"}]}),
+        ),
+        &["grants ClusterRole.rbac.authorization.k8s.io//r", "grants ServiceAccount/a/s"],
+    );
+    refers(
+        one(
+            "cert-manager.io/v1",
+            "Certificate",
+            json!({"spec":{"secretName":"tls","issuerRef":{"kind":"ClusterIssuer","name":"ca"}}}),
+        ),
+        &["writes Secret/a/tls", "uses ClusterIssuer.cert-manager.io//ca"],
+    );
+    refers(
+        one(
+            "gateway.networking.k8s.io/v1",
+            "HTTPRoute",
+            json!({"spec":{"parentRefs":[{"name":"gw","namespace":"infra"}],"rules":[{"backendRefs":[{"name":"svc","port":80}]}]}}),
+        ),
+        &["routes to Gateway.gateway.networking.k8s.io/infra/gw", "routes to Service/a/svc"],
+    );
+    refers(
+        one(
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            json!({"spec":{"sourceRef":{"kind":"GitRepository","name":"g"}},
+            "status":{"inventory":{"entries":[{"id":"a_web_apps_Deployment","v":"v1"},{"id":"_system__x_rbac.authorization.k8s.io_ClusterRole","v":"v1"}]}}}),
+        ),
+        &[
+            "sourced from GitRepository.source.toolkit.fluxcd.io/a/g",
+            "writes Deployment.apps/a/web",
+            "writes ClusterRole.rbac.authorization.k8s.io//system:x",
+        ],
+    );
+    refers(
+        one("keda.sh/v1alpha1", "ScaledObject", json!({"spec":{"scaleTargetRef":{"name":"d"}}})),
+        &["scales Deployment.apps/a/d"],
+    );
+}
+
+/// Small estates of pods, services and config maps whose labels and references change.
+fn steps() -> impl Strategy<Value = Vec<(u8, u8, u8, bool)>> {
+    prop::collection::vec((0..3_u8, 0..4_u8, 0..3_u8, any::<bool>()), 1..40)
+}
+
+fn version(kind: u8, name: u8, value: u8) -> Value {
+    match kind {
+        0 => {
+            json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":format!("p{name}"),"namespace":"a","labels":{"app":format!("l{value}"),"x":"y"}},
+            "spec":{"containers":[{"name":"c","envFrom":[{"configMapRef":{"name":format!("m{value}")}}]}]}})
+        }
+        1 => {
+            json!({"apiVersion":"v1","kind":"Service","metadata":{"name":format!("s{name}"),"namespace":"a"},
+            "spec":{"selector":{"app":format!("l{value}")}}})
+        }
+        _ => {
+            json!({"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":format!("n{name}"),"namespace":"a"},
+            "spec":{"podSelector":{"matchExpressions":[{"key":"app","operator":"NotIn","values":[format!("l{value}")]}]}}})
+        }
+    }
+}
+
+type Plain = BTreeSet<(ResourceKey, Relation, ResourceKey)>;
+
+fn plain(graph: &DependencyGraph, until: Until) -> Plain {
+    graph.edges(until).iter().map(|e| (e.from.clone(), e.relation, e.to.clone())).collect()
+}
+
+/// What edges there should be, found by comparing everything with everything.
+fn naive(objects: &std::collections::BTreeMap<ResourceKey, Value>) -> Plain {
+    let mut out = Plain::new();
+    for (key, value) in objects {
+        let o = object(value);
+        for r in references(key, &o, &EdgeRules::bundled()) {
+            out.insert((key.clone(), r.relation, r.to));
+        }
+        for (target, pod) in objects.iter().filter(|(k, _)| &*k.kind == "Pod") {
+            let label = &pod["metadata"]["labels"]["app"];
+            let matches = match &*key.kind {
+                "Service" => &value["spec"]["selector"]["app"] == label,
+                "NetworkPolicy" => &value["spec"]["podSelector"]["matchExpressions"][0]["values"][0] != label,
+                _ => false,
+            };
+            if matches {
+                out.insert((key.clone(), Relation::Selects, target.clone()));
+            }
+        }
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn folding_versions_gives_what_comparing_everything_gives_at_every_position(steps in steps()) {
+        let mut graph = DependencyGraph::default();
+        let mut objects = std::collections::BTreeMap::new();
+        let mut states = Vec::new();
+        for (i, (kind, name, value, deletes)) in steps.into_iter().enumerate() {
+            let v = version(kind, name, value);
+            let o = object(&v);
+            let n = i as u64 + 1;
+            if deletes && objects.contains_key(&o.key()) {
+                graph.remove(&o.key(), at(n));
+                objects.remove(&o.key());
+            } else {
+                graph.put(&o.key(), &o, at(n));
+                objects.insert(o.key(), v);
+            }
+            states.push(naive(&objects));
+        }
+        for (i, expect) in states.iter().enumerate() {
+            let until = Until::Position(Position::new(i as u64 + 1));
+            prop_assert_eq!(&plain(&graph, until), expect);
+        }
+    }
+
+    #[test]
+    fn selectors_match_as_a_naive_reading_does(
+        labels in prop::collection::btree_map("[a-c]", "[x-z]", 0..4),
+        wanted in prop::collection::vec(("[a-c]", 0..4_usize, prop::collection::vec("[x-z]", 1..3)), 0..4),
+    ) {
+        let operators = ["In", "NotIn", "Exists", "DoesNotExist"];
+        let expressions: Vec<_> = wanted
+            .iter()
+            .map(|(k, op, values)| json!({"key":k,"operator":operators[*op],"values": if *op < 2 { json!(values) } else { json!([]) }}))
+            .collect();
+        let doc = Doc::from_value(&json!({"matchExpressions": expressions})).unwrap();
+        let labels_doc = Doc::from_value(&json!(labels)).unwrap();
+        let got = Selector::read(doc.root()).unwrap().matches(Some(labels_doc.root()));
+        let expect = wanted.iter().all(|(k, op, values)| {
+            let have = labels.get(k);
+            match op {
+                0 => have.is_some_and(|h| values.contains(h)),
+                1 => !have.is_some_and(|h| values.contains(h)),
+                2 => have.is_some(),
+                _ => have.is_none(),
+            }
+        });
+        prop_assert_eq!(got, expect);
+    }
+}
