@@ -25,7 +25,11 @@ pub(crate) fn run(cases: &[Case]) -> Result<(), Failure> {
                 occurred_at: None,
                 body: EventBody::Applied(std::sync::Arc::clone(object)),
             };
-            state.apply(&event.at(StreamId::live(object.key()), Revision::FIRST, Position::new(n as u64 + 1)));
+            state.apply(&event.at(
+                StreamId::live(object.key()),
+                Revision::FIRST,
+                Position::new(n as u64 + 1),
+            ));
         }
         state.settle();
         held += state.heap_size();
@@ -34,7 +38,10 @@ pub(crate) fn run(cases: &[Case]) -> Result<(), Failure> {
     }
     println!("{count} live resources of {} bytes of JSON in {} estates", json / count.max(1), cases.len());
     println!("decoded: {:.2} of the JSON", decoded as f64 / json as f64);
-    println!("held by a settled state, its dictionaries included: {:.3} of the JSON (budget 0.200)", held as f64 / json as f64);
+    println!(
+        "held by a settled state, its dictionaries included: {:.3} of the JSON (budget 0.200)",
+        held as f64 / json as f64
+    );
     let time = best(|| {
         for (_, resource) in states.iter().flat_map(State::live) {
             black_box(resource.object().ok());

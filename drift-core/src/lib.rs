@@ -4,9 +4,9 @@
 //! bytes. Sources of observations live in `drift-sources`, stores and reports in `drift-sinks`.
 
 pub mod blame;
-mod diff;
 pub mod cause;
 pub mod checks;
+mod diff;
 pub mod drift;
 mod event;
 pub mod fights;

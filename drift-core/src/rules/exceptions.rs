@@ -10,8 +10,7 @@ use crate::path::FieldPath;
 use super::{Because, Effect, FieldRule, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector};
 
 const KEYS: &[&str] = &["name", "resources", "paths", "jq", "managers", "reason", "owner", "expires"];
-const RESOURCE_KEYS: &[&str] =
-    &["group", "version", "kind", "namespace", "name", "labels", "annotations"];
+const RESOURCE_KEYS: &[&str] = &["group", "version", "kind", "namespace", "name", "labels", "annotations"];
 
 /// Reads a document `{"kind": "Exceptions", "exceptions": [...]}`.
 ///
@@ -28,7 +27,10 @@ pub fn exceptions(document: &Value) -> RuleSet {
     let list = document.get("exceptions").and_then(Value::as_array);
     let mut names = BTreeSet::new();
     for (i, entry) in list.into_iter().flatten().enumerate() {
-        let name = entry.get("name").and_then(Value::as_str).map_or_else(|| format!("exceptions[{i}]"), str::to_owned);
+        let name = entry
+            .get("name")
+            .and_then(Value::as_str)
+            .map_or_else(|| format!("exceptions[{i}]"), str::to_owned);
         if !names.insert(name.clone()) {
             set.problems.push(problem(&name, "the name is there twice".to_owned()));
         }
@@ -70,7 +72,8 @@ fn texts(map: &Map<String, Value>, key: &str) -> Result<Vec<String>, String> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(list)) => {
-            let text = |v: &Value| v.as_str().map(str::to_owned).ok_or_else(|| format!("`{key}` holds no text"));
+            let text =
+                |v: &Value| v.as_str().map(str::to_owned).ok_or_else(|| format!("`{key}` holds no text"));
             list.iter().map(text).collect()
         }
         Some(_) => Err(format!("`{key}` is no list")),
@@ -78,7 +81,8 @@ fn texts(map: &Map<String, Value>, key: &str) -> Result<Vec<String>, String> {
 }
 
 fn fields(map: &Map<String, Value>) -> Result<FieldRule, String> {
-    let mut rule = FieldRule { jq: texts(map, "jq")?, managers: texts(map, "managers")?, ..FieldRule::default() };
+    let mut rule =
+        FieldRule { jq: texts(map, "jq")?, managers: texts(map, "managers")?, ..FieldRule::default() };
     for text in texts(map, "paths")? {
         if text.starts_with('/') {
             rule.pointers.push(text);
@@ -125,9 +129,11 @@ mod tests {
 
     #[test]
     fn an_exception_is_read_whole() {
-        let set = exceptions(&json!({"kind":"Exceptions","exceptions":[{"name":"scaled","reason":"sale","owner":"dana",
+        let set = exceptions(
+            &json!({"kind":"Exceptions","exceptions":[{"name":"scaled","reason":"sale","owner":"dana",
             "expires":"2026-12-01T00:00:00Z","resources":{"kind":"Deployment","name":"web-*","labels":"a=b"},
-            "paths":["spec.replicas","/spec/paused"]}]}));
+            "paths":["spec.replicas","/spec/paused"]}]}),
+        );
         assert!(set.problems.is_empty(), "{:?}", set.problems);
         let Effect::Fields(fields) = &set.rules[0].effect else { panic!("fields") };
         assert_eq!((fields.paths.len(), fields.pointers.len()), (1, 1));
@@ -139,9 +145,16 @@ mod tests {
     fn a_broken_exception_says_what_is_wrong_with_it() {
         assert!(problem(json!({"name":"a","resources":{},"owner":"b"})).contains("`reason`"));
         assert!(problem(json!({"name":"a","resources":{},"reason":"r"})).contains("`owner`"));
-        assert!(problem(json!({"resources":{},"reason":"r","owner":"o","path":["x"]})).contains("`path` is not known"));
-        assert!(problem(json!({"resources":{},"reason":"r","owner":"o","paths":["a[" ]})).contains("is no path"));
-        assert!(problem(json!({"resources":{},"reason":"r","owner":"o","expires":"soon"})).contains("no time"));
+        assert!(
+            problem(json!({"resources":{},"reason":"r","owner":"o","path":["x"]}))
+                .contains("`path` is not known")
+        );
+        assert!(
+            problem(json!({"resources":{},"reason":"r","owner":"o","paths":["a[" ]})).contains("is no path")
+        );
+        assert!(
+            problem(json!({"resources":{},"reason":"r","owner":"o","expires":"soon"})).contains("no time")
+        );
         assert!(problem(json!({"resources":{"labels":"a b"},"reason":"r","owner":"o"})).contains("selector"));
         assert!(exceptions(&json!([])).problems[0].why.contains("kind"));
     }

@@ -1,7 +1,9 @@
 //! The words in which reports speak of verdicts.
 
 use drift_core::Operation;
-use drift_core::drift::{CauseClass, Class, CommitRef, Declaration, DriftChange, Owner, ResourceDrift, Status, Summary};
+use drift_core::drift::{
+    CauseClass, Class, CommitRef, Declaration, DriftChange, Owner, ResourceDrift, Status, Summary,
+};
 use jiff::Timestamp;
 
 pub(super) fn status(status: Status) -> &'static str {

@@ -75,7 +75,13 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
         let mut notes = compared.notes;
         notes.extend(estate.notes.texts().iter().cloned());
         let apps = gitops.apps().iter().map(app).collect();
-        AppsReportV1 { api_version: API_VERSION, kind: "AppsReport", apps, renderers: estate.versions(), notes }
+        AppsReportV1 {
+            api_version: API_VERSION,
+            kind: "AppsReport",
+            apps,
+            renderers: estate.versions(),
+            notes,
+        }
     };
     output::document(args.output, &report, || text(&report))?;
     let found = report.apps.iter().any(|a| a.drifted + a.pending > 0 || a.error.is_some());

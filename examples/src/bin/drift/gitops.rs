@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use drift_core::drift::{CommitRef, DriftChange, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps};
+use drift_core::drift::{
+    CommitRef, DriftChange, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps,
+};
 use drift_core::rules::{Rule, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
@@ -90,7 +92,10 @@ impl Estate {
     }
 
     /// Compares what the apps declare with what is live, and returns the rules that were asked, by app.
-    pub(crate) fn compare_with_rules(&self, gitops: &GitOps<'_>) -> (DriftReport, Vec<(Option<String>, Rule)>) {
+    pub(crate) fn compare_with_rules(
+        &self,
+        gitops: &GitOps<'_>,
+    ) -> (DriftReport, Vec<(Option<String>, Rule)>) {
         let live = LiveIndex::new(self.cluster.live());
         let mut declarations = gitops.declarations(&live, &self.schemas);
         let mut stated: Vec<(Option<String>, Rule)> = Vec::new();
@@ -103,7 +108,9 @@ impl Estate {
         stated.extend(self.exceptions.rules.iter().cloned().map(|r| (None, r)));
         let mut report = compare_apps(&declarations, &live, &self.schemas, &JqSandbox::default());
         if gitops.apps().is_empty() {
-            report.notes.push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
+            report
+                .notes
+                .push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
         }
         report.notes.extend(gitops.notes().iter().cloned());
         gitops.look_back(&mut report);
@@ -123,7 +130,9 @@ impl Estate {
             let Some(app) = resource.app.clone() else { continue };
             let until = applied
                 .entry(app.clone())
-                .or_insert_with_key(|key| gitops.app(key).map(|a| gitops.state(a).applied).unwrap_or_default())
+                .or_insert_with_key(|key| {
+                    gitops.app(key).map(|a| gitops.state(a).applied).unwrap_or_default()
+                })
                 .clone();
             let key = resource.key.clone();
             for change in resource.changes.iter_mut().filter(|c| c.is_pending()) {
@@ -140,7 +149,10 @@ impl Estate {
     /// Returns what the programs say of their versions, for a report that rests on them.
     pub(crate) fn versions(&self) -> Vec<String> {
         let version = |p: Program, name: &str| self.renderer.version(p).map(|v| format!("{name} {v}"));
-        [version(Program::Kustomize, "kustomize"), version(Program::Helm, "helm")].into_iter().flatten().collect()
+        [version(Program::Kustomize, "kustomize"), version(Program::Helm, "helm")]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -153,9 +165,8 @@ fn commit(
 ) -> Result<Option<Arc<CommitRef>>, HistoryError> {
     let until = until.first().filter(|_| until.len() == 1).map(|u| &**u);
     let found = gitops.declared_history(app, key, path, None, until)?;
-    Ok(found.map(|c| {
-        Arc::new(CommitRef { id: c.id.into(), author: c.author.into(), message: c.message.into() })
-    }))
+    Ok(found
+        .map(|c| Arc::new(CommitRef { id: c.id.into(), author: c.author.into(), message: c.message.into() })))
 }
 
 /// What one comparison came to.
@@ -183,7 +194,8 @@ pub(crate) async fn compare(
         users::attribute(&mut report, estate.cluster.live(), &log);
     }
     report.notes.extend(estate.notes.texts().iter().cloned());
-    let is_partial = estate.notes.is_partial() || report.resources.iter().any(|r| r.status == Status::Unknown);
+    let is_partial =
+        estate.notes.is_partial() || report.resources.iter().any(|r| r.status == Status::Unknown);
     Ok(Found { report, is_partial })
 }
 
@@ -206,7 +218,9 @@ pub(crate) fn repositories(places: &[String]) -> Result<Repositories, Failure> {
     let mut repositories = Repositories::default();
     for text in places {
         let (url, place) = split(text);
-        let failed = |e: &dyn std::error::Error| Failure::new(format!("cannot read the repository `{place}`")).because(e);
+        let failed = |e: &dyn std::error::Error| {
+            Failure::new(format!("cannot read the repository `{place}`")).because(e)
+        };
         let spec = GitSpec::parse(place).map_err(|e| failed(&e))?;
         repositories.add(url, GitRepo::open(&spec, &GitOptions::default()).map_err(|e| failed(&e))?);
     }
@@ -249,7 +263,8 @@ pub(crate) fn tape_versions(
     at: Option<jiff::Timestamp>,
     notes: &mut Notes,
 ) -> Result<BTreeMap<ResourceKey, Vec<Version>>, Failure> {
-    let failed = |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
+    let failed =
+        |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
     let reader = TapeReader::open(path, TapeOptions::default()).map_err(|e| failed(&e))?;
     let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
     for line in reader {
@@ -277,7 +292,10 @@ pub(crate) fn tape_versions(
 }
 
 /// What is live is the newest version of everything that is not gone.
-pub(crate) fn settle(mut versions: BTreeMap<ResourceKey, Vec<Version>>, at: Option<jiff::Timestamp>) -> Cluster {
+pub(crate) fn settle(
+    mut versions: BTreeMap<ResourceKey, Vec<Version>>,
+    at: Option<jiff::Timestamp>,
+) -> Cluster {
     versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
     let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
     Cluster::at(live, versions, at)

@@ -12,8 +12,8 @@ use drift_core::{
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
-use futures::{StreamExt, TryStreamExt};
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::args::RecordedArgs;
 use crate::failure::Failure;

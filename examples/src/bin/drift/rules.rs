@@ -80,8 +80,10 @@ pub(crate) async fn run(args: &RulesArgs) -> Result<Outcome, Failure> {
     let hidden = hidden(&report);
     let own = |r: &(Option<String>, Rule)| r.0.is_none();
     let tried = matches!(args.command, RulesCommand::Try(_));
-    let mut listed: Vec<RuleV1> = rules.iter().filter(|r| !tried || own(r)).map(|r| rule(r, &hidden)).collect();
-    let mut problems: Vec<String> = report.notes.iter().filter(|n| n.starts_with("rule `")).cloned().collect();
+    let mut listed: Vec<RuleV1> =
+        rules.iter().filter(|r| !tried || own(r)).map(|r| rule(r, &hidden)).collect();
+    let mut problems: Vec<String> =
+        report.notes.iter().filter(|n| n.starts_with("rule `")).cloned().collect();
     if matches!(args.command, RulesCommand::Check(_)) {
         // A rule that is about fields and meets none may be a typing error; one to opt out by waits to be used.
         let idle = |r: &&RuleV1| r.hides.is_empty() && !r.name.contains(": ");
