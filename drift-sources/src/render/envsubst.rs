@@ -163,7 +163,7 @@ fn trim_start(text: &str, pattern: &str, reach: Reach) -> String {
     let hit = |i: &usize| drift_core::rules::Pattern::glob(pattern).matches(&text[..*i]);
     let end = match reach {
         Reach::Shortest => ends.find(hit),
-        Reach::Longest => ends.filter(hit).last(),
+        Reach::Longest => ends.rev().find(hit),
     };
     text[end.unwrap_or(0)..].to_owned()
 }
@@ -172,7 +172,7 @@ fn trim_end(text: &str, pattern: &str, reach: Reach) -> String {
     let starts = text.char_indices().map(|(i, _)| i).chain([text.len()]);
     let hit = |i: &usize| drift_core::rules::Pattern::glob(pattern).matches(&text[*i..]);
     let start = match reach {
-        Reach::Shortest => starts.filter(hit).last(),
+        Reach::Shortest => starts.rev().find(hit),
         Reach::Longest => starts.into_iter().find(hit),
     };
     text[..start.unwrap_or(text.len())].to_owned()
