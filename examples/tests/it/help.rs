@@ -3,9 +3,10 @@ use crate::run::{drift, folder};
 #[test]
 fn help_is_part_of_the_product() {
     let dir = folder();
-    for command in
-        ["", "diff", "record", "watch", "timeline", "show", "history", "blame", "fights", "health", "verify", "repair", "demo"]
-    {
+    for command in [
+        "", "diff", "record", "watch", "timeline", "show", "history", "blame", "fights", "health", "why",
+        "check", "impact", "graph", "verify", "repair", "demo",
+    ] {
         let ran = drift(&format!("{command} --help"), dir.path());
         assert_eq!(ran.code, 0);
         insta::assert_snapshot!(format!("help_{command}"), ran.out);
