@@ -16,7 +16,6 @@ pub mod git;
 pub mod gitops;
 #[cfg(feature = "helm")]
 pub mod helm;
-#[cfg(any(feature = "dump", feature = "tape"))]
 #[cfg(any(feature = "audit", feature = "cdevents", feature = "dump", feature = "tape"))]
 mod input;
 #[cfg(feature = "jq")]

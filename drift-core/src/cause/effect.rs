@@ -244,7 +244,7 @@ pub(super) fn cleared(
 }
 
 /// Pods that a workload ever made.
-fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
+pub(super) fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
     let mut out = Vec::new();
     let mut next = vec![workload.clone()];
     let mut depth = 0;

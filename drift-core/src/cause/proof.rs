@@ -113,11 +113,21 @@ pub(super) fn prove(
         (_, C::NetworkPolicy) => network::policy(case, fault, reached, change),
         (F::NodeDown, C::NodeStatus) => node(case, change),
         (F::Evicted, C::NodeTaint) => room::eviction(case, fault, change),
-        (F::Forbidden | F::Stuck | F::SyncFailed | F::Crash | F::NotReady, C::RoleRules | C::Binding) => {
-            access::prove(case, fault, change)
-        }
+        (
+            F::Forbidden | F::Stuck | F::SyncFailed | F::Terminating | F::Crash | F::NotReady,
+            C::RoleRules | C::Binding,
+        ) => access::prove(case, fault, change),
         (F::NotScheduled, C::Schedule) => schedule(change),
-        (F::ScaledDown | F::Stuck | F::SyncFailed | F::Terminating, C::ScaledToZero) => still(case, change),
+        (
+            F::ScaledDown
+            | F::Stuck
+            | F::SyncFailed
+            | F::Terminating
+            | F::Webhook
+            | F::Refused
+            | F::NoMetrics,
+            C::ScaledToZero,
+        ) => still(case, change),
         (F::RolloutHeld, C::Rollout) => Proof::new(Verdict::Holds, "the rollout is paused by it"),
         (F::NoMetrics, C::Requests | C::OtherTemplate | C::Containers) => requests(case, change),
         _ if change.op == Op::Delete => existence(case, fault, change),

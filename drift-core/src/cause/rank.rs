@@ -63,6 +63,9 @@ pub(super) fn candidates(
             all_changes(case, fault, &reached, &[], &mut out);
         }
     }
+    if depth < MAX_DEPTH {
+        broken_controllers(case, fault, depth, seen, &mut out);
+    }
     if fault.kind.may_come_from_elsewhere() && depth < MAX_DEPTH {
         let peers = peers(case, fault);
         if peers.iter().any(|p| p.is_named) {
@@ -77,6 +80,39 @@ pub(super) fn candidates(
         }
     }
     out
+}
+
+/// What a controller that is itself broken should have brought forward waits for it.
+fn broken_controllers(
+    case: &Case<'_>,
+    fault: &Fault,
+    depth: usize,
+    seen: &mut BTreeSet<ResourceKey>,
+    out: &mut Vec<Candidate>,
+) {
+    let controllers =
+        reach(case, fault).into_iter().filter(|r| r.place == Place::Controller && &*r.key.group == "apps");
+    for reached in controllers {
+        for pod in super::effect::pods_of(case, &reached.key) {
+            if case.history.now(&pod).is_none() || !seen.insert(pod.clone()) {
+                continue;
+            }
+            for inner in faults_of(&case.history, &pod).iter().filter(|f| f.onset.is_before(&fault.onset)) {
+                for mut c in candidates(case, inner, depth + 1, seen) {
+                    c.score *= 0.97;
+                    let mut way = reached.way.clone();
+                    way.push(Step {
+                        key: pod.clone(),
+                        edge: "makes".into(),
+                        evidence: "owner reference".into(),
+                    });
+                    way.append(&mut c.way);
+                    c.way = way;
+                    out.push(c);
+                }
+            }
+        }
+    }
 }
 
 /// Workloads whose pods a Service would select, seen or not.

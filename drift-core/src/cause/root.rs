@@ -97,13 +97,40 @@ fn lift(case: &Case<'_>, change: &Rc<Change>) -> Option<(Rc<Change>, Step)> {
         let earlier = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
         let Some(up) = earlier else { continue };
         let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
-        let carried = flows(up, change) || (up.op == Op::Create && change.op == Op::Create && age < 120.0);
+        let carried = flows(up, change)
+            || engine_carries(case, up, change)
+            || (up.op == Op::Create && change.op == Op::Create && age < 120.0);
         let removed = change.op == Op::Delete && up.op == Op::Delete;
         if (carried || removed) && best.as_ref().is_none_or(|(b, _)| b.mark.is_before(&up.mark)) {
             best = Some((Rc::clone(up), step));
         }
     }
     best
+}
+
+/// Tells whether a change is the first thing that an engine wrote after its own specification was changed.
+///
+/// A chart's new version or another path brings values that stand nowhere in the specification.
+fn engine_carries(case: &Case<'_>, up: &Change, change: &Change) -> bool {
+    const DECIDES: &[&str] = &[
+        "spec.values",
+        "spec.chart",
+        "spec.path",
+        "spec.sourceRef",
+        "spec.source",
+        "spec.ref",
+        "spec.postBuild",
+        "spec.patches",
+        "spec.images",
+    ];
+    let decides = up.fields.iter().any(|f| {
+        let path = super::change::plain_path(&f.path);
+        DECIDES.iter().any(|d| path.starts_with(d))
+    });
+    let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
+    let between = case.changes_of(&change.key);
+    let mut between = between.iter().filter(|c| up.mark.is_before(&c.mark) && c.mark.is_before(&change.mark));
+    is_engine(&up.key) && decides && age < 300.0 && !between.any(|c| c.manager == change.manager)
 }
 
 /// Tells whether the end of a parent takes its children along.

@@ -122,7 +122,7 @@ const EFFECTS: &[Row] = &[
     (&[Crash, JobFailed], &[Needed], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.4), (Identity, 0.5), (Custom, 0.5), (CertificateSpec, 0.6)]),
     (&[Crash, JobFailed], &[Peer], &[(ServicePorts, 0.85), (ServiceSelector, 0.85), (ServiceTraffic, 0.5)]),
     (&[Crash, JobFailed, NotReady, LivenessKill], &[Behind], &[(Image, 0.5), (Env, 0.5), (Command, 0.5), (ConfigData, 0.55), (SecretData, 0.55), (ScaledToZero, 0.9), (NetworkPolicy, 0.85), (MeshPolicy, 0.75), (PodLabels, 0.8), (ContainerPorts, 0.7), (Security, 0.4), (OtherTemplate, 0.6)]),
-    (&[Crash, JobFailed, NotReady, LivenessKill], &[Ruler], &[(NetworkPolicy, 0.85), (MeshPolicy, 0.75), (RoleRules, 0.6), (Binding, 0.6), (WebhookConfig, 0.3), (NamespaceLabels, 0.4), (AdmissionPolicy, 0.3)]),
+    (&[Crash, JobFailed, NotReady, LivenessKill], &[Ruler], &[(NetworkPolicy, 0.85), (MeshPolicy, 0.75), (RoleRules, 0.6), (Binding, 0.6), (WebhookConfig, 0.3), (NamespaceLabels, 0.4), (AdmissionPolicy, 0.3), (ConfigData, 0.75), (ScaledToZero, 0.8)]),
     (&[OutOfMemory], &[Own], &[(Limits, 1.0), (Image, 0.6), (Env, 0.55), (Command, 0.55), (Containers, 0.5), (OtherTemplate, 0.75), (Requests, 0.3)]),
     (&[OutOfMemory], &[Needed], &[(ConfigData, 0.6), (SecretData, 0.35)]),
     (&[OutOfMemory], &[Ruler], &[(LimitRangeSpec, 0.85), (Autoscaler, 0.7)]),

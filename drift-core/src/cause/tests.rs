@@ -709,6 +709,74 @@ fn operator_that_lost_its_binding() {
 }
 
 #[test]
+fn operator_that_crashes_and_one_that_may_not() {
+    let mut tape = operator();
+    tape.edit("ClusterRole.rbac.authorization.k8s.io//op", |o| o["rules"] = json!([]));
+    tape.decoys(2);
+    tape.edit(WIDGET, |o| o["spec"]["image"] = "widget:2".into());
+    tape.edit_by(WIDGET, "widget-operator", |o| o["status"] = json!({"phase":"Pending"}));
+    tape.check(WIDGET, "ClusterRole.rbac.authorization.k8s.io//op", Op::Update, "rules");
+
+    let mut tape = operator();
+    let op = "Deployment.apps/shop/widget-operator";
+    tape.edit(op, |o| container(&mut o["spec"]["template"]["spec"])["image"] = "op:2".into());
+    tape.replica_set("widget-operator", "2");
+    tape.pod("widget-operator", "2", "a", json!({"phase":"Pending"}));
+    tape.pod(
+        "widget-operator",
+        "2",
+        "a",
+        waiting("ErrImagePull", "failed to pull image \"op:2\": not found"),
+    );
+    tape.decoys(2);
+    tape.edit(WIDGET, |o| o["spec"]["image"] = "widget:2".into());
+    tape.edit_by(WIDGET, "widget-operator", |o| o["status"] = json!({"phase":"Pending"}));
+    tape.check(WIDGET, op, Op::Update, "image");
+}
+
+#[test]
+fn name_service_misconfigured() {
+    let mut tape = Tape::shop();
+    tape.put(json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"coredns","namespace":"kube-system","creationTimestamp":"2026-03-01T09:00:00Z"},
+        "data":{"Corefile":".:53 { kubernetes cluster.local }"}}));
+    tape.decoys(1);
+    tape.edit("ConfigMap/kube-system/coredns", |o| {
+        o["data"]["Corefile"] = ".:53 { kubernetes cluster.lcoal }".into()
+    });
+    tape.decoys(2);
+    tape.pod("web", "1", "a", running(false));
+    tape.told(
+        "Pod/shop/web-1-a",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 500 (lookup db: no such host)",
+    );
+    tape.check(WEB, "ConfigMap/kube-system/coredns", Op::Update, "Corefile");
+}
+
+#[test]
+fn chart_version_raised_in_a_release() {
+    let mut tape = Tape::shop();
+    let release = "HelmRelease.helm.toolkit.fluxcd.io/shop/web";
+    tape.put(json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"web","namespace":"shop","creationTimestamp":"2026-03-01T09:00:00Z"},
+        "spec":{"chart":{"spec":{"chart":"web","version":"1.0.0"}}},"status":{}}));
+    tape.edit_by(WEB, "helm-controller", |o| {
+        o["metadata"]["labels"] =
+            json!({"helm.toolkit.fluxcd.io/name":"web","helm.toolkit.fluxcd.io/namespace":"shop"});
+    });
+    tape.wait(60);
+    tape.decoys(1);
+    tape.edit(release, |o| o["spec"]["chart"]["spec"]["version"] = "9.1.3".into());
+    tape.edit_by(WEB, "helm-controller", |o| {
+        container(&mut o["spec"]["template"]["spec"])["command"] = json!(["/gone"])
+    });
+    tape.replica_set("web", "2");
+    tape.pod("web", "2", "b", json!({"phase":"Pending"}));
+    tape.pod("web", "2", "b", crashed("Error", 127, "exec: not found"));
+    tape.decoys(2);
+    tape.check(POD, release, Op::Update, "version");
+}
+
+#[test]
 fn pod_preempted_by_a_more_important_one() {
     let mut tape = Tape::shop();
     tape.decoys(1);

@@ -186,6 +186,12 @@ fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
         }
         permissions(case, o, Place::Ruler, field);
     }
+    if ["no such host", "server misbehaving", "Temporary failure in name resolution", ":53:"]
+        .iter()
+        .any(|t| fault.message.contains(t))
+    {
+        name_service(case, start, field);
+    }
     if matches!(
         fault.kind,
         FaultKind::Webhook
@@ -196,6 +202,22 @@ fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
             | FaultKind::Terminating
     ) {
         admission(case, fault, start, field);
+    }
+}
+
+/// Goes to what answers names for the whole cluster: found by its label and by the key of its configuration.
+fn name_service(case: &Case<'_>, start: &Reached, field: &mut Field) {
+    let is_part = |k: &&ResourceKey| {
+        &*k.namespace == "kube-system"
+            && case.history.last(k).is_some_and(|o| match &*k.kind {
+                "ConfigMap" => o.root().at(&["data", "Corefile"]).is_some(),
+                "Deployment" => o.label("k8s-app") == Some("kube-dns"),
+                _ => false,
+            })
+    };
+    let keys: Vec<_> = case.history.keys().filter(is_part).cloned().collect();
+    for key in keys {
+        field.put(jump(start, &key, Place::Ruler, 1.0, "asks for names", "names cannot be resolved"));
     }
 }
 

@@ -4,8 +4,8 @@ use crate::run::{drift, folder};
 fn help_is_part_of_the_product() {
     let dir = folder();
     for command in [
-        "", "diff", "record", "watch", "timeline", "show", "history", "blame", "fights", "health", "verify",
-        "repair", "demo",
+        "", "diff", "record", "watch", "timeline", "show", "history", "apps", "rules", "blame", "fights",
+        "health", "why", "check", "impact", "graph", "verify", "repair", "demo",
     ] {
         let ran = drift(&format!("{command} --help"), dir.path());
         assert_eq!(ran.code, 0);

@@ -4,7 +4,7 @@ use crate::object::{Node, Object};
 
 use super::super::Case;
 use super::super::change::Change;
-use super::super::fault::Fault;
+use super::super::fault::{Fault, FaultKind};
 use super::{Proof, Verdict};
 
 /// A request that was refused.
@@ -79,7 +79,7 @@ fn binds(object: Option<&Object>, user: &str) -> bool {
 
 pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     let Some(request) = request(&fault.message) else {
-        return lost(change);
+        return lost(fault, change);
     };
     let text = format!("whether {} may {} {}", request.user, request.verb, request.resource);
     if change.key.kind.ends_with("Role") {
@@ -100,7 +100,7 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
 }
 
 /// Without a refused request there is only this: a change that takes no permission away breaks nothing.
-fn lost(change: &Change) -> Proof {
+fn lost(fault: &Fault, change: &Change) -> Proof {
     let count = |o: Option<&Object>| -> usize {
         let Some(o) = o else { return 0 };
         let rules = o.root().get("rules").into_iter().flat_map(Node::children);
@@ -112,19 +112,19 @@ fn lost(change: &Change) -> Proof {
         };
         rules.map(size).sum::<usize>() + o.root().get("subjects").map_or(0, Node::len)
     };
-    if count(change.after.as_deref()) >= count(change.before.as_deref())
-        && change.before.is_some()
-        && change.after.is_some()
-    {
-        let rules = |o: Option<&Object>| {
-            o.and_then(|o| o.root().get("rules").or_else(|| o.root().get("subjects"))).map(Node::to_doc)
-        };
-        if rules(change.before.as_deref()) == rules(change.after.as_deref()) {
-            return Proof::new(Verdict::Fails, "it takes no permission away");
-        }
-    }
     if change.before.is_none() {
         return Proof::new(Verdict::Fails, "a new role or binding takes no permission away");
+    }
+    let parts = |o: Option<&Object>| {
+        o.and_then(|o| o.root().get("rules").or_else(|| o.root().get("subjects"))).map(Node::to_doc)
+    };
+    if parts(change.before.as_deref()) == parts(change.after.as_deref()) {
+        return Proof::new(Verdict::Fails, "it takes no permission away");
+    }
+    let stands_still =
+        matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating);
+    if stands_still && count(change.after.as_deref()) < count(change.before.as_deref()) {
+        return Proof::new(Verdict::Holds, "it takes permissions away from the controller that stands still");
     }
     Proof::undecided()
 }

@@ -198,7 +198,7 @@ pub(crate) enum DiffFormat {
   drift diff --desired k8s/ --store /var/lib/drift    what `drift watch` has recorded
   drift diff --desired k8s/ -o json | jq '.resources[] | select(.status != \"InSync\")'")]
 pub(crate) struct DiffArgs {
-    /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV[:FOLDER], read
+    /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV\[:FOLDER\], read
     /// without a checkout. Repeatable.
     /// Without it, what Argo CD, Flux and Helm in what is looked at declare.
     #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
