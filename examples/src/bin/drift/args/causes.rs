@@ -1,0 +1,152 @@
+//! Arguments of the commands about causes and dependencies.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::{DataFormat, RecordedArgs};
+use crate::kinds::KeyName;
+use crate::moment::Moment;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift why deploy/web -n shop --store /var/lib/drift
+  drift why Pod/shop/web-0 --tape shop.tape.gz --audit audit.jsonl.gz --git shop.bundle
+  drift why svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json")]
+pub(crate) struct WhyArgs {
+    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<KeyName>,
+
+    /// The same, as an option.
+    #[arg(long, value_name = "KEY", conflicts_with = "key")]
+    pub(crate) resource: Option<KeyName>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// The moment of the question: a time (RFC 3339) or a position (@N); nothing later is looked at.
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// The API server's audit log, plain, gzip or zstd: names the users.
+    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    pub(crate) audit: Option<PathBuf>,
+
+    /// A repository that engines read: a folder, a bundle or a URL, with the URL that they know it by before it. Repeatable.
+    #[arg(long, value_name = "[URL=]PLACE", action = ArgAction::Append, help_heading = "What to look at")]
+    pub(crate) git: Vec<String>,
+
+    /// Namespace of a name given without one.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// How to print it; json and yaml are one CauseReport, see cause-report.v1.schema.json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+
+    /// Multiplies the weight of a part of the score, such as proof=0.5: to measure what it is worth.
+    #[arg(long, value_name = "PART=FACTOR", action = ArgAction::Append, hide = true)]
+    pub(crate) weight: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift check --store /var/lib/drift -n shop
+  drift check --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json
+  drift check --list                                  all checks, and what makes them fire")]
+pub(crate) struct CheckArgs {
+    /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY")]
+    pub(crate) keys: Vec<KeyName>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// How it was then: a time (RFC 3339) or a position (@N).
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// Only this namespace.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// List the checks.
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// How to print it; json and yaml are one CheckReport, see check-report.v1.schema.json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift impact cm/web-config -n shop --store /var/lib/drift      if it went away
+  drift impact --change web-config.yaml --tape shop.tape.gz      if it became as the file says")]
+pub(crate) struct ImpactArgs {
+    /// The resource, such as deploy/web or Deployment.apps/shop/web: what if it went away.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<KeyName>,
+
+    /// A manifest of one object: what if it became so.
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub(crate) change: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// As things were then: a time (RFC 3339) or a position (@N).
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// Namespace of a name given without one.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// How to print it; json and yaml are one ImpactReport, see impact-report.v1.schema.json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: DataFormat,
+}
+
+/// How a graph is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// A tree for people.
+    Text,
+    /// For Graphviz: `| dot -Tsvg`.
+    Dot,
+    /// For Markdown.
+    Mermaid,
+    /// One DependencyGraph.
+    Json,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift graph deploy/web -n shop --store /var/lib/drift
+  drift graph svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o dot | dot -Tsvg > web.svg")]
+pub(crate) struct GraphArgs {
+    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: KeyName,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    /// How it was then: a time (RFC 3339) or a position (@N).
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    /// Namespace of a name given without one.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// How many steps away.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) depth: usize,
+
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) output: GraphFormat,
+}
