@@ -86,19 +86,7 @@ pub(super) fn compare_known(
     context: &Context<'_>,
     knowledge: Option<&Knowledge<'_>>,
 ) -> ResourceDrift {
-    let mut result = ResourceDrift {
-        key: key.clone(),
-        status: Status::InSync,
-        changes: Vec::new(),
-        basis: Basis::Structure,
-        applier: None,
-        declared: None,
-        creator: None,
-        notes: Vec::new(),
-        app: None,
-        class: None,
-        rule: None,
-    };
+    let mut result = super::estate::plain(key);
     let schema = match context.schema(desired, live) {
         Ok(schema) => schema.map(KindSchema::root),
         Err(why) => {
