@@ -22,6 +22,7 @@ mod applier;
 mod authority;
 mod controllers;
 mod estate;
+mod kept;
 mod report;
 mod resource;
 mod secret;
@@ -31,6 +32,7 @@ mod verdict;
 
 pub use authority::{AppDeclaration, LiveIndex, Tracked, Undeclared, compare_apps};
 pub use estate::{DesiredObject, DriftOptions, Extras, compare};
+pub use kept::{KeptApps, KeptEstate};
 pub use report::{
     Basis, CauseClass, Class, CommitRef, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift,
     Row, Status, Summary,

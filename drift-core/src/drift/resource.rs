@@ -6,6 +6,7 @@ use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::OwnerView;
 use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
@@ -25,7 +26,7 @@ pub struct Context<'a> {
     /// The field manager that applies the estate, if one stands out; it is preferred where it owns anything.
     pub applier: Option<Applier>,
     /// Targets of live autoscalers.
-    pub autoscaled: BTreeSet<ResourceKey>,
+    pub autoscaled: Arc<BTreeSet<ResourceKey>>,
     /// Type of `metadata`, for kinds whose schema does not spell it out.
     pub(super) object_meta: Option<TypeRef<'a>>,
 }
@@ -34,7 +35,7 @@ impl<'a> Context<'a> {
     /// Makes a context without an estate: the applier is found in each object alone.
     pub fn new(schemas: &'a SchemaSet) -> Self {
         let object_meta = schemas.kind("", "v1", "ConfigMap").and_then(|k| k.root().child("metadata"));
-        Self { schemas, applier: None, autoscaled: BTreeSet::new(), object_meta }
+        Self { schemas, applier: None, autoscaled: Arc::default(), object_meta }
     }
 
     /// Returns the schema by which two objects of one kind are compared, or why they cannot be.
