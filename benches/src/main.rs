@@ -1,12 +1,13 @@
 //! The benchmark harness: ratios, each against a named peer in the same run.
 //!
-//! `cargo run --release -p drift-benches -- [--corpus DIR] [--argo-diff PROGRAM] [--events N] [pairs|memory|store]...`
+//! `cargo run --release -p drift-benches -- [--corpus DIR] [--argo-diff PROGRAM] [--events N] [--apps N] [pairs|memory|store|gitops]...`
 //!
 //! Without `--corpus` the recorded demo cluster of this repository is measured. `--argo-diff` names a program that runs
 //! Argo CD's diff engine on the same cases and prints one JSON line for each.
 #![expect(clippy::print_stdout, reason = "a harness prints what it measures")]
 
 mod estate;
+mod gitops;
 mod measure;
 mod memory;
 mod pairs;
@@ -22,11 +23,13 @@ pub(crate) struct Settings {
     corpus: Option<PathBuf>,
     argo_diff: Option<PathBuf>,
     events: usize,
+    apps: usize,
     chapters: Vec<String>,
 }
 
 fn settings() -> Result<Settings, Failure> {
-    let mut settings = Settings { corpus: None, argo_diff: None, events: 1_000_000, chapters: Vec::new() };
+    let mut settings =
+        Settings { corpus: None, argo_diff: None, events: 1_000_000, apps: 1_000, chapters: Vec::new() };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
@@ -34,29 +37,32 @@ fn settings() -> Result<Settings, Failure> {
             "--corpus" => settings.corpus = Some(value()?.into()),
             "--argo-diff" => settings.argo_diff = Some(value()?.into()),
             "--events" => settings.events = value()?.parse()?,
-            "pairs" | "memory" | "store" => settings.chapters.push(arg),
+            "--apps" => settings.apps = value()?.parse()?,
+            "pairs" | "memory" | "store" | "gitops" => settings.chapters.push(arg),
             other => {
                 return Err(format!(
-                    "`{other}` is none of --corpus, --argo-diff, --events, pairs, memory, store"
+                    "`{other}` is none of --corpus, --argo-diff, --events, --apps, pairs, memory, store, gitops"
                 )
                 .into());
             }
         }
     }
     if settings.chapters.is_empty() {
-        settings.chapters = ["pairs", "memory", "store"].map(String::from).into();
+        settings.chapters = ["pairs", "memory", "store", "gitops"].map(String::from).into();
     }
     Ok(settings)
 }
 
 fn run() -> Result<(), Failure> {
     let settings = settings()?;
-    let cases = estate::load(settings.corpus.as_deref())?;
+    let gitops_only = settings.chapters.iter().all(|c| c == "gitops");
+    let cases = if gitops_only { Vec::new() } else { estate::load(settings.corpus.as_deref())? };
     for chapter in &settings.chapters {
         println!("\n== {chapter}");
         match chapter.as_str() {
             "pairs" => pairs::run(&cases, settings.argo_diff.as_deref())?,
             "memory" => memory::run(&cases)?,
+            "gitops" => gitops::run(settings.apps)?,
             _ => store::run(&cases, settings.events)?,
         }
     }

@@ -30,7 +30,7 @@ mod secret;
 mod tests;
 mod verdict;
 
-pub use authority::{AppDeclaration, LiveIndex, Tracked, Undeclared, compare_apps};
+pub use authority::{AppDeclaration, Tracked, Undeclared, compare_apps};
 pub use estate::{DesiredObject, DriftOptions, Extras, compare};
 pub use kept::{KeptApps, KeptEstate};
 pub use report::{

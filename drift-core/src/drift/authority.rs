@@ -1,6 +1,6 @@
 //! What engines declare, app by app, against what is live.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -68,31 +68,6 @@ pub struct Tracked {
     pub kept_by: Option<Arc<str>>,
 }
 
-/// Live objects by key.
-#[derive(Debug)]
-pub struct LiveIndex<'a> {
-    objects: &'a [Arc<Object>],
-    by_id: HashMap<estate::Id<'a>, &'a Arc<Object>>,
-}
-
-impl<'a> LiveIndex<'a> {
-    /// Indexes live objects.
-    pub fn new(objects: &'a [Arc<Object>]) -> Self {
-        let by_id = objects.iter().map(|o| (estate::id(o), o)).collect();
-        Self { objects, by_id }
-    }
-
-    /// Finds the live object of a key.
-    pub fn get(&self, key: &ResourceKey) -> Option<&'a Arc<Object>> {
-        self.by_id.get(&(&*key.group, &*key.kind, &*key.namespace, &*key.name)).copied()
-    }
-
-    /// Returns all live objects.
-    pub fn objects(&self) -> &'a [Arc<Object>] {
-        self.objects
-    }
-}
-
 type Keyed = BTreeMap<ResourceKey, Arc<Object>>;
 
 /// One app with its objects by key.
@@ -110,12 +85,12 @@ pub(super) struct App {
 /// What is asked again after each change is better kept: see [`super::KeptApps`], of which this is the first judgement.
 pub fn compare_apps(
     apps: &[AppDeclaration],
-    live: &LiveIndex<'_>,
+    live: &[Arc<Object>],
     schemas: &SchemaSet,
     jq: &dyn JqPaths,
 ) -> DriftReport {
     let mut kept = super::KeptApps::new(schemas.clone());
-    live.objects().iter().for_each(|object| kept.set_live(Arc::clone(object)));
+    live.iter().for_each(|object| kept.set_live(Arc::clone(object)));
     apps.iter().for_each(|app| kept.set_app(app.clone()));
     kept.judge(jq);
     kept.into_report()

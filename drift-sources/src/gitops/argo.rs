@@ -216,7 +216,7 @@ impl GitOps<'_> {
             return None;
         }
         let listed = app.resources.iter().filter(|r| !r.hook && !r.requires_pruning);
-        let remembered = listed.filter_map(|r| super::history::remembered(self.cluster, &r.key, MANAGERS));
+        let remembered = listed.filter_map(|r| self.remembered(&r.key, MANAGERS));
         let all: Vec<_> = remembered.collect();
         (!all.is_empty()).then_some(all)
     }

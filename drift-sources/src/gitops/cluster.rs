@@ -15,6 +15,9 @@ pub struct Version {
     pub object: Option<Arc<Object>>,
 }
 
+/// Most versions of one object that are held while a cluster is kept; the store has them all.
+const MAX_KEPT: usize = 64;
+
 /// The objects of a moment, and what is known of them before.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
@@ -38,6 +41,30 @@ impl Cluster {
     ) -> Self {
         let by_key = live.iter().enumerate().map(|(i, o)| (o.key(), i)).collect();
         Self { live, versions, at, by_key }
+    }
+
+    /// Takes the next version of an object.
+    pub(super) fn apply(&mut self, key: &ResourceKey, version: Version) {
+        match (&version.object, self.by_key.get(key).copied()) {
+            (Some(object), Some(i)) => self.live[i] = Arc::clone(object),
+            (Some(object), None) => {
+                self.by_key.insert(key.clone(), self.live.len());
+                self.live.push(Arc::clone(object));
+            }
+            (None, Some(i)) => {
+                self.by_key.remove(key);
+                self.live.swap_remove(i);
+                if let Some(moved) = self.live.get(i) {
+                    self.by_key.insert(moved.key(), i);
+                }
+            }
+            (None, None) => {}
+        }
+        let versions = self.versions.entry(key.clone()).or_default();
+        versions.push(version);
+        if versions.len() > MAX_KEPT {
+            versions.drain(..versions.len() - MAX_KEPT);
+        }
     }
 
     /// Returns the live objects.

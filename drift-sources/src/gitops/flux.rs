@@ -250,7 +250,7 @@ impl GitOps<'_> {
         if app.is_remote {
             return None;
         }
-        let remembered = |key: &ResourceKey| super::history::remembered(self.cluster, key, MANAGERS);
+        let remembered = |key: &ResourceKey| self.remembered(key, MANAGERS);
         let all: Vec<_> = app.inventory.iter().filter_map(remembered).collect();
         (!all.is_empty()).then_some(all)
     }

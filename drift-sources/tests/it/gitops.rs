@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drift_core::drift::{LiveIndex, Status, compare_apps};
+use drift_core::drift::{Status, compare_apps};
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
@@ -74,9 +74,8 @@ fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) ->
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let schemas = SchemaSet::bundled();
-    let index = LiveIndex::new(cluster.live());
-    let mut report =
-        compare_apps(&gitops.declarations(&index, &schemas), &index, &schemas, &JqSandbox::default());
+    let index = cluster.live();
+    let mut report = compare_apps(&gitops.declarations(), index, &schemas, &JqSandbox::default());
     gitops.look_back(&mut report);
     let mut out = Vec::new();
     for r in &report.resources {
@@ -397,7 +396,7 @@ fn the_commit_behind_a_field_is_found_and_not_the_head() {
     let cluster = Cluster::now(vec![object(&argo("web", &first, json!({})))]);
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
-    let app = gitops.apps()[0].key();
+    let app = gitops.apps().next().unwrap().key();
     let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
     let ask = |path: &str, until: Option<&str>| {
         let path = drift_core::FieldPath::parse(path).unwrap();

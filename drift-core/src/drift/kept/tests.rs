@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::drift::{
-    AppDeclaration, DesiredObject, DriftOptions, KeptApps, KeptEstate, LiveIndex, Tracked, Undeclared,
-    compare, compare_apps,
+    AppDeclaration, DesiredObject, DriftOptions, KeptApps, KeptEstate, Tracked, Undeclared, compare,
+    compare_apps,
 };
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
@@ -142,7 +142,7 @@ proptest! {
                     let changed = kept.judge(&NoJq);
                     let now: Vec<_> = live.values().cloned().collect();
                     let all: Vec<_> = apps.values().cloned().collect();
-                    let anew = compare_apps(&all, &LiveIndex::new(&now), &schemas, &NoJq);
+                    let anew = compare_apps(&all, &now, &schemas, &NoJq);
                     let after: Vec<_> = kept.verdicts().cloned().collect();
                     prop_assert_eq!(&after, &anew.resources);
                     prop_assert_eq!(changed.is_empty(), before == after);
@@ -151,7 +151,7 @@ proptest! {
         }
         let now: Vec<_> = live.into_values().collect();
         let all: Vec<_> = apps.into_values().collect();
-        let anew = compare_apps(&all, &LiveIndex::new(&now), &schemas, &NoJq);
+        let anew = compare_apps(&all, &now, &schemas, &NoJq);
         prop_assert_eq!(kept.into_report(), anew);
     }
 

@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
         };
         let mut notes = compared.notes;
         notes.extend(estate.notes.texts().iter().cloned());
-        let apps = gitops.apps().iter().map(app).collect();
+        let apps = gitops.apps().map(app).collect();
         AppsReportV1 {
             api_version: API_VERSION,
             kind: "AppsReport",

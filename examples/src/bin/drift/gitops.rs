@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use drift_core::drift::{
-    CommitRef, DriftChange, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps,
-};
+use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, Status, compare_apps};
 use drift_core::rules::{Rule, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
@@ -96,8 +94,8 @@ impl Estate {
         &self,
         gitops: &GitOps<'_>,
     ) -> (DriftReport, Vec<(Option<String>, Rule)>) {
-        let live = LiveIndex::new(self.cluster.live());
-        let mut declarations = gitops.declarations(&live, &self.schemas);
+        let live = self.cluster.live();
+        let mut declarations = gitops.declarations();
         let mut stated: Vec<(Option<String>, Rule)> = Vec::new();
         for declaration in &mut declarations {
             let app = declaration.app.to_string();
@@ -106,13 +104,13 @@ impl Estate {
             declaration.rules.append(self.exceptions.clone());
         }
         stated.extend(self.exceptions.rules.iter().cloned().map(|r| (None, r)));
-        let mut report = compare_apps(&declarations, &live, &self.schemas, &JqSandbox::default());
-        if gitops.apps().is_empty() {
+        let mut report = compare_apps(&declarations, live, &self.schemas, &JqSandbox::default());
+        if gitops.apps().len() == 0 {
             report
                 .notes
                 .push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
         }
-        report.notes.extend(gitops.notes().iter().cloned());
+        report.notes.extend(gitops.notes().cloned());
         gitops.look_back(&mut report);
         self.commits(gitops, &mut report);
         (report, stated)
