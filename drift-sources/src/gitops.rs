@@ -34,7 +34,7 @@ pub use repositories::Repositories;
 
 use marks::{Mark, Marks};
 
-use crate::argo::{Application, Settings};
+use crate::argo::{AppProject, Application, Settings};
 use crate::flux::{FluxRevision, FluxSource, HelmRelease, Kustomization};
 use crate::helm::StoredRelease;
 use crate::manifests::{ManifestReader, ProblemKind};
@@ -80,6 +80,8 @@ pub struct AppState {
     pub head: Vec<String>,
     /// Whether its engine leaves it alone.
     pub suspended: bool,
+    /// What holds its engine back from applying, such as a sync window.
+    pub held_back: Option<String>,
     /// Why it is not known what is declared.
     pub error: Option<String>,
 }
@@ -97,6 +99,7 @@ pub struct GitOps<'a> {
     apps: BTreeMap<ResourceKey, App>,
     marks: Marks,
     settings: Settings,
+    projects: BTreeMap<Arc<str>, AppProject>,
     sources: BTreeMap<ResourceKey, FluxSource>,
     releases: BTreeMap<(Arc<str>, Arc<str>), Vec<StoredRelease>>,
     /// What could not be read, by the object that it stands in.
@@ -121,6 +124,7 @@ impl<'a> GitOps<'a> {
             apps: BTreeMap::new(),
             marks: Marks::default(),
             settings: Settings::default(),
+            projects: BTreeMap::new(),
             sources: BTreeMap::new(),
             releases: BTreeMap::new(),
             notes: BTreeMap::new(),
@@ -152,6 +156,8 @@ impl<'a> GitOps<'a> {
             self.apps.insert(key, App::Kustomization(Box::new(app)));
         } else if let Some(app) = HelmRelease::of(object) {
             self.apps.insert(key, App::HelmRelease(Box::new(app)));
+        } else if let Some(project) = AppProject::of(object) {
+            self.projects.insert(Arc::clone(&project.name), project);
         } else if let Some(source) = FluxSource::of(object) {
             self.sources.insert(key, source);
         } else if Settings::is_settings(object) {

@@ -39,6 +39,8 @@ pub struct AppDeclaration {
     pub rules: RuleSet,
     /// What the engine itself says of resources, such as `Synced`.
     pub verdicts: BTreeMap<ResourceKey, Arc<str>>,
+    /// What holds its engine back from applying what is pending, in words.
+    pub held_back: Option<Arc<str>>,
     /// What a reader should know of the verdicts on this app.
     pub notes: Vec<String>,
 }
@@ -158,6 +160,7 @@ impl App {
         let (a, b) = (&self.declaration, &other.declaration);
         a.appliers == b.appliers
             && a.rules == b.rules
+            && a.held_back == b.held_back
             && a.desired.as_ref().err() == b.desired.as_ref().err()
             && self.applied.is_some() == other.applied.is_some()
     }
@@ -222,7 +225,16 @@ impl App {
         let sides = Sides { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
         self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
         self.contradict(&mut resource);
+        self.hold_back(&mut resource);
         resource
+    }
+
+    /// Notes what keeps the engine from doing what is pending.
+    fn hold_back(&self, resource: &mut ResourceDrift) {
+        let waits = |c: Class| matches!(c, Class::PendingSync | Class::PendingRemoval);
+        if resource.class.is_some_and(waits) || resource.changes.iter().any(DriftChange::is_pending) {
+            resource.notes.extend(self.declaration.held_back.as_ref().map(ToString::to_string));
+        }
     }
 
     /// Notes where the engine says otherwise.
@@ -276,6 +288,7 @@ impl App {
         };
         let sides = Sides { key: &t.key, desired: None, live: Some(found) };
         self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
+        self.hold_back(&mut resource);
         Some(resource)
     }
 }

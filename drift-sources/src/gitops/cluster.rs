@@ -24,6 +24,7 @@ pub struct Cluster {
     live: Vec<Arc<Object>>,
     versions: BTreeMap<ResourceKey, Vec<Version>>,
     at: Option<Timestamp>,
+    now: Option<Timestamp>,
     by_key: HashMap<ResourceKey, usize>,
 }
 
@@ -40,7 +41,7 @@ impl Cluster {
         at: Option<Timestamp>,
     ) -> Self {
         let by_key = live.iter().enumerate().map(|(i, o)| (o.key(), i)).collect();
-        Self { live, versions, at, by_key }
+        Self { live, versions, at, now: None, by_key }
     }
 
     /// Takes the next version of an object.
@@ -60,6 +61,7 @@ impl Cluster {
             }
             (None, None) => {}
         }
+        self.now = self.now.max(Some(version.at));
         let versions = self.versions.entry(key.clone()).or_default();
         versions.push(version);
         if versions.len() > MAX_KEPT {
@@ -75,6 +77,18 @@ impl Cluster {
     /// Returns the moment; now, without one.
     pub fn moment(&self) -> Option<Timestamp> {
         self.at
+    }
+
+    /// Says what time it is, for judgements that need one where no moment is asked for.
+    #[must_use]
+    pub fn with_now(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// Returns the time of the report: the moment, else the time that was said.
+    pub fn report_time(&self) -> Option<Timestamp> {
+        self.at.or(self.now)
     }
 
     /// Finds a live object.

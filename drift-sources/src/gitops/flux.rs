@@ -53,6 +53,7 @@ impl GitOps<'_> {
             tracked: tracked.collect(),
             rules: app.rules.clone(),
             verdicts: BTreeMap::new(),
+            held_back: None,
             notes,
         }
     }
@@ -276,6 +277,7 @@ impl GitOps<'_> {
                 .collect(),
             head: head.ok().map(|(_, c)| c.id.to_string()).into_iter().collect(),
             suspended: app.is_suspended,
+            held_back: None,
             error: desired.err().map(|e| e.to_string()),
         }
     }

@@ -107,6 +107,7 @@ impl GitOps<'_> {
             tracked: tracked.collect(),
             rules,
             verdicts: Default::default(),
+            held_back: None,
             notes: Vec::new(),
             app,
         }
@@ -122,6 +123,7 @@ impl GitOps<'_> {
             applied: deployed.map(|r| r.version.to_string()).into_iter().collect(),
             head: newest.map(|r| r.version.to_string()).into_iter().collect(),
             suspended: false,
+            held_back: None,
             error: deployed.is_none().then(|| "no revision is deployed".to_owned()),
         }
     }

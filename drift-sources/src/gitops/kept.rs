@@ -11,7 +11,7 @@ use drift_core::{Object, ResourceKey};
 
 use super::marks::{Mark, Marks};
 use super::{App, Cluster, GitOps, Repositories, Version};
-use crate::argo::{Application, Settings};
+use crate::argo::{AppProject, Application, Settings};
 use crate::flux::{FluxSource, HelmRelease, Kustomization};
 use crate::jq::JqSandbox;
 use crate::render::Renderer;
@@ -144,6 +144,12 @@ impl<'a> KeptGitOps<'a> {
         if HelmRelease::of(either).is_some() {
             self.retake_app(key, now);
             return self.retake_releases(&[]).into_iter().chain([key.clone()]).collect();
+        }
+        if let Some(project) = AppProject::of(either) {
+            self.gitops.projects.remove(&project.name);
+            now.into_iter().for_each(|object| self.gitops.take(object));
+            let of_it = |app: &App| matches!(app, App::Application(app) if app.project == project.name);
+            return self.gitops.apps.iter().filter(|(_, app)| of_it(app)).map(|(k, _)| k.clone()).collect();
         }
         if FluxSource::of(either).is_some() {
             self.gitops.sources.remove(key);

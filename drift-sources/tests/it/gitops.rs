@@ -70,7 +70,7 @@ fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) ->
         let at = jiff::Timestamp::from_second(1_700_000_000 + i as i64).unwrap();
         history.entry(version.key()).or_default().push(Version { at, object: Some(version) });
     }
-    let cluster = Cluster::at(live, history, None);
+    let cluster = Cluster::at(live, history, None).with_now("2026-01-01T23:00:00Z".parse().unwrap());
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let schemas = SchemaSet::bundled();
@@ -90,6 +90,8 @@ fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) ->
             out.push(format!("{} {:?} {:?} by {by}{rule}", c.path, c.op, c.class));
         }
     }
+    let held = report.resources.iter().flat_map(|r| &r.notes).filter(|n| n.contains("held back"));
+    out.extend(held.cloned());
     out.extend(report.notes.iter().map(|n| format!("note: {n}")));
     out
 }
@@ -370,6 +372,30 @@ fn without_the_program_what_it_would_render_is_unknown() {
     let found = lines(&live, &[], Some(&repository));
     assert_eq!(found[0], "ConfigMap/shop/a Unknown of shop");
     assert!(found[1].contains("`kustomize` is not installed"), "{found:?}");
+}
+
+#[test]
+fn a_pending_sync_that_a_window_holds_back_says_which_and_until_when() {
+    let (mut repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
+    repository.write("app/a.yaml", &CONFIG.replace('1', "2"));
+    repository.commit("second");
+    let live = config(json!({"k":"1"}), json!([synced()]));
+    let project = |kind: &str| {
+        json!({"apiVersion":"argoproj.io/v1alpha1","kind":"AppProject","metadata":{"name":"default","namespace":"argocd"},
+            "spec":{"syncWindows":[{"kind":kind,"schedule":"0 22 * * *","duration":"8h","applications":["w*"],"manualSync":true}]}})
+    };
+    let app = argo("web", &commit, json!({}));
+    let pending = ["ConfigMap/shop/a Drifted of web", ".data.k Replace PendingSync by argocd-controller"];
+    let denied = lines(&[app.clone(), live.clone(), project("deny")], &[], Some(&repository));
+    assert_eq!(denied[..2], pending);
+    assert_eq!(
+        denied[2..],
+        [
+            "syncs are held back until 2026-01-02T06:00:00Z by `deny 0 22 * * * for 8h UTC` of project default; \
+          a sync by hand goes through"
+        ]
+    );
+    assert_eq!(lines(&[app, live, project("allow")], &[], Some(&repository)), pending);
 }
 
 #[test]

@@ -12,7 +12,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
 use drift_sources::gitops::{Cluster, GitOps, Repositories};
@@ -77,7 +76,6 @@ fn declared(objects: &[Value], repository: &Repository) -> BTreeSet<String> {
     let cluster = Cluster::now(objects.iter().map(object).collect());
     let renderer = Renderer::new(RenderOptions::in_folders(folders()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
-    let live = cluster.live();
     let declaration = gitops.declarations().remove(0);
     declaration.desired.unwrap().iter().map(|d| d.object.root().to_value().to_string()).collect()
 }

@@ -105,6 +105,7 @@ fn declaration(app: u8, all: &[(u8, u8)], how: u8) -> AppDeclaration {
         tracked: (0..how % 4).map(tracked).collect(),
         rules: RuleSet::default(),
         verdicts: BTreeMap::from([(thing(0, 0, 0).key(), "Synced".into())]),
+        held_back: None,
         notes: vec![format!("how {how}")],
     }
 }

@@ -40,6 +40,9 @@ struct AppV1 {
     applied: Vec<String>,
     head: Vec<String>,
     suspended: bool,
+    /// What holds its engine back from applying.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_back: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     resources: usize,
@@ -122,6 +125,7 @@ impl AppV1 {
             applied: state.applied,
             head: state.head,
             suspended: state.suspended,
+            held_back: state.held_back,
             error: state.error,
             resources: counts.resources,
             drifted: counts.drifted,
@@ -150,7 +154,7 @@ impl AppV1 {
         if let Some(time) = self.last_change {
             line.push_str(&format!("  changed {}", short(time)));
         }
-        for more in self.reason.iter().chain(&self.error) {
+        for more in self.reason.iter().chain(&self.held_back).chain(&self.error) {
             line.push_str(&format!("\n    {}", words::plain(more)));
         }
         line + "\n"

@@ -74,7 +74,8 @@ impl Estate {
         let schemas = schemas::gather(request.schemas, std::iter::empty(), live, &mut notes)?;
         let exceptions = request.rules.map(rules::read).transpose()?.unwrap_or_default();
         // What has expired is judged by the moment that is looked at.
-        let now = cluster.moment().unwrap_or_else(Timestamp::now);
+        let now = cluster.report_time().unwrap_or_else(Timestamp::now);
+        let cluster = cluster.with_now(now);
         let exceptions = exceptions.at(now);
         Ok(Self { cluster, repositories, renderer, schemas, exceptions, notes })
     }
@@ -296,7 +297,13 @@ pub(crate) fn settle(
 ) -> Cluster {
     versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
     let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
-    Cluster::at(live, versions, at)
+    // A record is of its own time, and not of the day on which it is read.
+    let last = versions.values().flatten().map(|v| v.at).max();
+    let cluster = Cluster::at(live, versions, at);
+    match last {
+        Some(last) => cluster.with_now(last),
+        None => cluster,
+    }
 }
 
 async fn recorded_cluster(
