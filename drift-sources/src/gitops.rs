@@ -17,6 +17,7 @@ mod kept;
 mod marks;
 mod repositories;
 mod semver;
+mod transition;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -29,8 +30,9 @@ use drift_core::{Object, ResourceKey};
 
 pub use cluster::{Cluster, Version};
 pub use history::{DeclaredCommit, HistoryError};
-pub use kept::KeptGitOps;
+pub use kept::{KeptGitOps, Standing};
 pub use repositories::Repositories;
+pub use transition::{Transition, transitions};
 
 use marks::{Mark, Marks};
 

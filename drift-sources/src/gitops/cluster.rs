@@ -62,6 +62,7 @@ impl Cluster {
             (None, None) => {}
         }
         self.now = self.now.max(Some(version.at));
+        self.at = self.at.map(|at| at.max(version.at));
         let versions = self.versions.entry(key.clone()).or_default();
         versions.push(version);
         if versions.len() > MAX_KEPT {
@@ -99,6 +100,11 @@ impl Cluster {
     /// Returns the versions of an object, oldest first; empty where only the moment is known.
     pub fn versions(&self, key: &ResourceKey) -> &[Version] {
         self.versions.get(key).map_or(&[], |v| v)
+    }
+
+    /// Returns all versions, by object and time.
+    pub fn all_versions(&self) -> impl Iterator<Item = (&ResourceKey, &Version)> {
+        self.versions.iter().flat_map(|(key, versions)| versions.iter().map(move |v| (key, v)))
     }
 
     /// Finds an object as it was at a time, as far as that is known.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use drift_core::drift::{DriftReport, KeptApps, ResourceDrift};
-use drift_core::rules::RuleSet;
+use drift_core::rules::{Problems, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{Object, ResourceKey};
 
@@ -30,6 +30,17 @@ pub struct KeptGitOps<'a> {
     kept: KeptApps,
     exceptions: RuleSet,
     jq: JqSandbox,
+}
+
+/// How a resource stands by one app.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Which resource.
+    pub key: ResourceKey,
+    /// By which app.
+    pub app: ResourceKey,
+    /// How; `None` where the app says nothing of it any more.
+    pub drift: Option<ResourceDrift>,
 }
 
 impl<'a> KeptGitOps<'a> {
@@ -58,13 +69,36 @@ impl<'a> KeptGitOps<'a> {
         this
     }
 
-    /// Takes the next version of a resource, and returns how what it touched stands now, where that is not as before:
-    /// the resource, the app, and `None` where the app says nothing of it any more.
-    pub fn apply(
-        &mut self,
-        key: &ResourceKey,
-        version: Version,
-    ) -> Vec<(ResourceKey, ResourceKey, Option<ResourceDrift>)> {
+    /// Takes the next version of a resource, and returns how what it touched stands now; see [`Self::apply_all`].
+    pub fn apply(&mut self, key: &ResourceKey, version: Version) -> Vec<Standing> {
+        self.apply_all([(key.clone(), version)])
+    }
+
+    /// Takes the next versions of resources, and returns how what they touched stands now, where that is not as before.
+    ///
+    /// Where the cluster was given as of a moment, that moment moves on to the newest version: Git is looked at as it
+    /// was then. Otherwise it is looked at as it is.
+    pub fn apply_all(&mut self, versions: impl IntoIterator<Item = (ResourceKey, Version)>) -> Vec<Standing> {
+        let mut touched = BTreeSet::new();
+        for (key, version) in versions {
+            touched.append(&mut self.take(&key, version));
+        }
+        if self.gitops.cluster.moment().is_some() && !self.gitops.repositories.is_empty() {
+            // Any commit may have come by now.
+            self.gitops.named = self.gitops.named_commits();
+            touched = self.gitops.apps.keys().cloned().chain(touched).collect();
+        }
+        self.declare(&touched);
+        let changed = self.kept.judge(&self.jq);
+        let told = |(key, app): (ResourceKey, ResourceKey)| {
+            let mut drift = self.kept.get(&key, &app).cloned();
+            drift.iter_mut().for_each(|d| self.gitops.look_back_at(d));
+            Standing { key, app, drift }
+        };
+        changed.into_iter().map(told).collect()
+    }
+
+    fn take(&mut self, key: &ResourceKey, version: Version) -> BTreeSet<ResourceKey> {
         let before = self.gitops.cluster.get(key).cloned();
         let now = version.object.clone();
         self.gitops.cluster.to_mut().apply(key, version);
@@ -86,14 +120,12 @@ impl<'a> KeptGitOps<'a> {
             None => self.kept.remove_live(key),
         }
         touched.append(&mut self.retake(key, before.as_ref(), now.as_ref()));
-        self.declare(&touched);
-        let changed = self.kept.judge(&self.jq);
-        let told = |(key, app): (ResourceKey, ResourceKey)| {
-            let mut drift = self.kept.get(&key, &app).cloned();
-            drift.iter_mut().for_each(|d| self.gitops.look_back_at(d));
-            (key, app, drift)
-        };
-        changed.into_iter().map(told).collect()
+        touched
+    }
+
+    /// Returns what is the matter with rules, each said once.
+    pub fn problems(&self) -> Problems {
+        self.kept.problems()
     }
 
     /// Returns how everything stands.

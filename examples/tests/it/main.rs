@@ -6,6 +6,7 @@ mod bad_input;
 mod blame;
 mod commands;
 mod demo;
+mod gitops;
 mod health;
 mod help;
 mod run;

@@ -159,19 +159,19 @@ impl KeptApps {
         self.verdicts.values().map(|v| &v.drift)
     }
 
+    /// Returns what is the matter with rules, each said once.
+    pub fn problems(&self) -> Problems {
+        let known = self.apps.values().filter(|a| a.declaration.desired.is_ok());
+        let unread = known.flat_map(|a| &a.declaration.rules.problems).map(|p| (p.clone(), ()));
+        let met = self.verdicts.values().flat_map(|v| v.problems.keys()).map(|p| (p.clone(), ()));
+        unread.chain(met).collect()
+    }
+
     /// Returns what [`compare_apps`](crate::drift::compare_apps) would say, without keeping any of it.
     pub fn into_report(self) -> DriftReport {
         let mut notes: Vec<String> = self.apps.values().flat_map(App::notes).collect();
-        let mut problems = Problems::new();
-        for app in self.apps.values().filter(|a| a.declaration.desired.is_ok()) {
-            problems.extend(app.declaration.rules.problems.iter().cloned().map(|p| (p, ())));
-        }
-        let mut resources = Vec::with_capacity(self.verdicts.len());
-        for verdict in self.verdicts.into_values() {
-            problems.extend(verdict.problems);
-            resources.push(verdict.drift);
-        }
-        notes.extend(problems.into_keys().map(|p| p.to_string()));
+        notes.extend(self.problems().into_keys().map(|p| p.to_string()));
+        let resources = self.verdicts.into_values().map(|v| v.drift).collect();
         DriftReport { resources, notes }
     }
 

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::gitops::Estate;
 use crate::moment::short;
 use crate::output::{self, Outcome};
+use crate::transitions::{self, TransitionV1};
 use crate::words;
 
 /// All apps, as programs read them.
@@ -50,6 +51,9 @@ struct AppV1 {
     pending: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_change: Option<Timestamp>,
+    /// How it came to stand so, oldest first, as far as that was recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transitions: Vec<TransitionV1>,
     /// The key for people.
     #[serde(skip)]
     subject: String,
@@ -73,7 +77,9 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
         let counts = counts(&compared, &estate.cluster);
         let app = |a| {
             let key = drift_sources::gitops::App::key(a);
-            AppV1::new(&key, gitops.state(a), counts.get(&key).copied().unwrap_or_default())
+            let transitions = transitions::over(estate.cluster.versions(&key));
+            let counts = counts.get(&key).copied().unwrap_or_default();
+            AppV1 { transitions, ..AppV1::new(&key, gitops.state(a), counts) }
         };
         let mut notes = compared.notes;
         notes.extend(estate.notes.texts().iter().cloned());
@@ -131,6 +137,7 @@ impl AppV1 {
             drifted: counts.drifted,
             pending: counts.pending,
             last_change: counts.last_change,
+            transitions: Vec::new(),
             subject: key.to_string(),
         }
     }
