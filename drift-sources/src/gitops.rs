@@ -18,6 +18,7 @@ mod marks;
 mod repositories;
 mod semver;
 mod transition;
+mod unstable;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -84,6 +85,8 @@ pub struct AppState {
     pub suspended: bool,
     /// What holds its engine back from applying, such as a sync window.
     pub held_back: Option<String>,
+    /// What it has not taken up yet, where nothing of that can be compared.
+    pub waiting: Option<String>,
     /// Why it is not known what is declared.
     pub error: Option<String>,
 }
@@ -108,6 +111,8 @@ pub struct GitOps<'a> {
     notes: BTreeMap<ResourceKey, Vec<String>>,
     named: BTreeSet<String>,
     rendered: RefCell<HashMap<String, Rendered>>,
+    /// What no two renders of an app agree on.
+    unstable: RefCell<BTreeMap<ResourceKey, unstable::Unstable>>,
     /// What was applied last, as objects remember it, by object and engine.
     remembered: RefCell<HashMap<Remembered, Option<Arc<Object>>>>,
 }
@@ -132,6 +137,7 @@ impl<'a> GitOps<'a> {
             notes: BTreeMap::new(),
             named: BTreeSet::new(),
             rendered: RefCell::default(),
+            unstable: RefCell::default(),
             remembered: RefCell::default(),
         };
         for object in this.cluster.live().to_vec() {

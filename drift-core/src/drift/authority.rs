@@ -218,7 +218,8 @@ impl App {
         };
         resource.changes.retain(|c| !c.is_bookkeeping() && !is_of_engine(key, c));
         if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
-            resource.status = Status::InSync;
+            let is_sealed = super::secret::is_sealed(&wanted.object);
+            resource.status = if is_sealed { Status::Unknown } else { Status::InSync };
         }
         resource.app = Some(self.declaration.app.clone());
         resource.declared.clone_from(&wanted.declared);

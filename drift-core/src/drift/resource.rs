@@ -102,12 +102,25 @@ pub(super) fn compare_known(
     let (folded_desired, folded_live) = (secret::fold(desired), secret::fold(live));
     let d = folded_desired.as_ref().map_or(desired.root(), Doc::root);
     let l = folded_live.as_ref().map_or(live.root(), Doc::root);
-    let differences = differences(d, l, schema, context);
+    let mut differences = differences(d, l, schema, context);
+    let is_sealed = secret::is_sealed(desired);
+    if is_sealed {
+        let sealed = |x: &Difference<'_>| {
+            x.path.starts_with_fields(&["sops"]) || x.desired.is_some_and(secret::holds_sealed)
+        };
+        differences.retain(|x| !sealed(x));
+    }
     // A decoded object without difference never has its managedFields read: that is most objects, most of the time.
     let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
     result.basis = basis(schema.is_some(), has_owners);
     if !differences.is_empty() {
         judge(desired, live, differences, (context, knowledge), &mut result);
+    }
+    if is_sealed {
+        result.notes.push("is encrypted where it is declared (SOPS): its values are not known here".into());
+        if result.status == Status::InSync {
+            result.status = Status::Unknown;
+        }
     }
     result
 }

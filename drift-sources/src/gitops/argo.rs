@@ -53,6 +53,11 @@ impl GitOps<'_> {
         let mut rules = crate::argo::ignore_differences(&app.ignore_differences);
         rules.append(self.settings.rules.clone());
         rules.rules.push(ignore_extraneous());
+        if let Some(unstable) = self.unstable.borrow().get(&app.key()) {
+            let (more, told) = super::unstable::rules(unstable);
+            rules.rules.extend(more);
+            notes.extend(told);
+        }
         AppDeclaration {
             app: app.key(),
             appliers: MANAGERS.iter().map(|m| (*m).into()).collect(),
@@ -271,6 +276,7 @@ impl GitOps<'_> {
             head: head.into_iter().flatten().flatten().map(|c| c.id.to_string()).collect(),
             suspended: app.is_skipped,
             held_back: self.held_back(app),
+            waiting: None,
             error: desired.err().map(|e| e.to_string()),
         }
     }

@@ -278,6 +278,7 @@ impl GitOps<'_> {
             head: head.ok().map(|(_, c)| c.id.to_string()).into_iter().collect(),
             suspended: app.is_suspended,
             held_back: None,
+            waiting: None,
             error: desired.err().map(|e| e.to_string()),
         }
     }

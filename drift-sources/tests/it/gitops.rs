@@ -375,6 +375,18 @@ fn without_the_program_what_it_would_render_is_unknown() {
 }
 
 #[test]
+fn a_helm_release_that_was_changed_and_not_reconciled_is_pending() {
+    let release = |generation: i64| {
+        json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease",
+            "metadata":{"name":"web","namespace":"shop","generation":generation},
+            "spec":{"chart":{"spec":{"chart":"web"}}},"status":{"observedGeneration":2}})
+    };
+    let told = |generation| lines(&[release(generation)], &[], None).join("\n");
+    assert!(told(3).contains("pending: the spec was changed (generation 3, reconciled 2)"), "{}", told(3));
+    assert!(!told(2).contains("pending"), "{}", told(2));
+}
+
+#[test]
 fn a_pending_sync_that_a_window_holds_back_says_which_and_until_when() {
     let (mut repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
     repository.write("app/a.yaml", &CONFIG.replace('1', "2"));

@@ -41,6 +41,9 @@ struct AppV1 {
     applied: Vec<String>,
     head: Vec<String>,
     suspended: bool,
+    /// What it has not taken up yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<String>,
     /// What holds its engine back from applying.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_back: Option<String>,
@@ -93,7 +96,8 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
         }
     };
     output::document(args.output, &report, || text(&report))?;
-    let found = report.apps.iter().any(|a| a.drifted + a.pending > 0 || a.error.is_some());
+    let found =
+        report.apps.iter().any(|a| a.drifted + a.pending > 0 || a.waiting.is_some() || a.error.is_some());
     Ok(if estate.notes.is_partial() {
         Outcome::Failed
     } else if found {
@@ -131,6 +135,7 @@ impl AppV1 {
             applied: state.applied,
             head: state.head,
             suspended: state.suspended,
+            waiting: state.waiting,
             held_back: state.held_back,
             error: state.error,
             resources: counts.resources,
@@ -161,7 +166,7 @@ impl AppV1 {
         if let Some(time) = self.last_change {
             line.push_str(&format!("  changed {}", short(time)));
         }
-        for more in self.reason.iter().chain(&self.held_back).chain(&self.error) {
+        for more in self.reason.iter().chain(&self.waiting).chain(&self.held_back).chain(&self.error) {
             line.push_str(&format!("\n    {}", words::plain(more)));
         }
         line + "\n"
