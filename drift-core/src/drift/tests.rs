@@ -340,7 +340,7 @@ fn what_sops_encrypted_is_not_known_and_not_compared_as_text() {
     // What is not encrypted is compared all the same, and what only looks so is a text like any other.
     let mut declared = config(json!({"open":"1","closed":sealed}));
     let live = config(json!({"open":"2","closed":"geheim"}));
-    let both = report(&[declared.clone()], &[live.clone()]);
+    let both = report(std::slice::from_ref(&declared), std::slice::from_ref(&live));
     assert_eq!(
         both[1..],
         [
