@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use drift_core::{Doc, Object, ResourceKey};
-use drift_sources::argo::{Application, Initiator, Settings, TrackingId, TrackingMethod, is_hook, tracks};
+use drift_sources::argo::{
+    AppProject, Application, Initiator, Settings, TrackingId, TrackingMethod, WindowKind, is_hook, tracks,
+};
 use drift_sources::flux::{
     FluxRevision, FluxSource, GitReference, HelmRelease, InventoryId, Kustomization, SourceKind,
 };
@@ -333,4 +335,121 @@ fn settings_of_argo_cd() {
     );
     assert_eq!(settings.rules.problems.len(), 1);
     assert!(settings.excludes("a.example.com", "Lease") && !settings.excludes("", "Event"));
+}
+
+#[test]
+fn an_application_says_what_it_did() {
+    let app = Application::of(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
+        "metadata":{"name":"web","namespace":"argocd","annotations":{"argocd.argoproj.io/skip-reconcile":"true"}},
+        "spec":{"syncPolicy":{"automated":{"selfHeal":true,"enabled":false},"syncOptions":["CreateNamespace=true"]}},
+        "status":{"reconciledAt":"2026-01-01T00:00:00Z","health":{"status":"Degraded"},
+            "resources":[{"version":"v1","kind":"ConfigMap","namespace":"shop","name":"a","status":"Synced"},
+                {"group":"batch","version":"v1","kind":"Job","name":"j","hook":true},
+                {"group":"apps","version":"v1","kind":"Deployment","namespace":"shop","name":"d","status":"OutOfSync",
+                    "requiresPruning":true,"health":{"status":"Healthy"}},
+                {"kind":"Nameless"}, "text"],
+            "conditions":[{"type":"ComparisonError","message":"m","lastTransitionTime":"2026-01-01T00:00:00Z"},{"message":"?"}],
+            "operationState":{"phase":"Running","startedAt":"2026-01-01T00:00:00Z","message":"m",
+                "operation":{"initiatedBy":{"automated":true},"sync":{"revision":"abc","autoHealAttemptsCount":3,
+                    "resources":[{"kind":"ConfigMap","name":"a"}]}},
+                "syncResult":{"resources":[{"version":"v1","kind":"ConfigMap","namespace":"shop","name":"a","status":"SyncFailed","message":"no"}]}}}})))
+    .unwrap();
+    // What stands beside `enabled: false` is switched off with it.
+    assert!(
+        app.is_skipped && !app.is_automated && !app.heals_itself && app.has_option("CreateNamespace=true")
+    );
+    let listed: Vec<_> =
+        app.resources.iter().map(|r| (r.key.to_string(), r.hook, r.requires_pruning)).collect();
+    let expect = [
+        ("ConfigMap/shop/a", false, false),
+        ("Job.batch//j", true, false),
+        ("Deployment.apps/shop/d", false, true),
+    ];
+    assert_eq!(listed, expect.map(|(k, h, p)| (k.to_owned(), h, p)));
+    assert_eq!(
+        (app.resources[0].health.as_deref(), app.resources[2].health.as_deref()),
+        (None, Some("Healthy"))
+    );
+    assert_eq!(app.conditions.iter().map(|c| &*c.kind).collect::<Vec<_>>(), ["ComparisonError"]);
+    let operation = app.operation.unwrap();
+    assert!(operation.is_partial && operation.initiated_by == Initiator::Automated);
+    assert_eq!((operation.heal_attempts, &*operation.revisions[0], &*operation.phase), (3, "abc", "Running"));
+    assert_eq!(operation.resources[0].status.as_deref(), Some("SyncFailed"));
+}
+
+#[test]
+fn windows_of_a_project() {
+    let project = AppProject::of(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"AppProject",
+        "metadata":{"name":"team"},"spec":{"syncWindows":[
+            {"kind":"deny","schedule":"0 22 * * *","duration":"1h","timeZone":"Europe/Berlin","applications":["a*"],
+                "namespaces":["b"],"clusters":["c"],"manualSync":true,"andOperator":true,"syncOverrun":true},
+            {"kind":"allow","schedule":"* * * * *","duration":"1h"},
+            {"kind":"sometimes","schedule":"* * * * *"}, 3]}})))
+    .unwrap();
+    assert_eq!(project.sync_windows.len(), 2);
+    let first = &project.sync_windows[0];
+    assert_eq!((first.kind, first.time_zone.as_deref()), (WindowKind::Deny, Some("Europe/Berlin")));
+    assert!(first.manual_sync && first.needs_all && !project.sync_windows[1].needs_all);
+    assert_eq!([&first.applications, &first.namespaces, &first.clusters], [&["a*"], &["b"], &["c"]]);
+}
+
+#[test]
+fn words_of_a_stored_release() {
+    for status in [
+        "unknown",
+        "deployed",
+        "uninstalled",
+        "superseded",
+        "failed",
+        "uninstalling",
+        "pending-install",
+        "pending-upgrade",
+        "pending-rollback",
+    ] {
+        let release =
+            json!({"name":"web","namespace":"shop","version":2,"info":{"status":status},"manifest":""});
+        let data = STANDARD.encode(STANDARD.encode(gzip(release.to_string().as_bytes())));
+        let stored = StoredRelease::of(&stored("Secret", &data, status)).unwrap().unwrap();
+        assert_eq!((&*stored.status, stored.version, stored.is_incomplete), (status, 2, false));
+    }
+}
+
+#[test]
+fn marks_and_states_of_flux() {
+    let ks = |status: Value| {
+        Kustomization::of(&object(&json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization",
+            "metadata":{"name":"a","namespace":"f","generation":1},"spec":{"sourceRef":{"kind":"OCIRepository","name":"r"}},"status":status})))
+        .unwrap()
+    };
+    let origin = ks(
+        json!({"observedGeneration":1,"lastAppliedRevision":"latest@sha256:00","lastAppliedOriginRevision":"main@sha1:00",
+        "history":[{"digest":"x","lastReconciled":"2026-01-01T00:00:00Z","totalReconciliations":4}]}),
+    );
+    assert_eq!(origin.last_applied_origin.as_deref(), Some("main@sha1:00"));
+    assert_eq!(origin.last_reconciled, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+    // Odd shapes are nothing, and no panic.
+    let odd = ks(json!({"inventory":3,"conditions":"x","history":{},"lastAppliedRevision":[]}));
+    assert!(odd.inventory.is_empty() && odd.conditions.is_empty() && odd.last_applied.is_none());
+    let with = |prefix: &str, name: &str, namespace: &str| {
+        object(
+            &json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","namespace":"shop","labels":{
+            format!("{prefix}/name"):name,format!("{prefix}/namespace"):namespace}}}),
+        )
+    };
+    let hr = HelmRelease::of(&object(&json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease",
+        "metadata":{"name":"a","namespace":"f"},"spec":{}})))
+    .unwrap();
+    for (prefix, name, namespace, by_ks, by_hr) in [
+        ("kustomize.toolkit.fluxcd.io", "a", "f", true, false),
+        ("helm.toolkit.fluxcd.io", "a", "f", false, true),
+        ("kustomize.toolkit.fluxcd.io", "a", "other", false, false),
+        ("helm.toolkit.fluxcd.io", "b", "f", false, false),
+    ] {
+        let object = with(prefix, name, namespace);
+        assert_eq!(
+            (origin.tracks(&object), hr.tracks(&object)),
+            (by_ks, by_hr),
+            "{prefix} {name} {namespace}"
+        );
+    }
 }
