@@ -8,6 +8,7 @@ mod parse;
 mod path;
 mod test;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::HealthStatus;
@@ -19,6 +20,16 @@ use test::{Template, Test};
 #[derive(Clone, Debug, Default)]
 pub struct HealthRules {
     sections: Vec<Arc<Section>>,
+    index: Arc<Index>,
+}
+
+/// Which sections may be about a kind, so that an object is not held against every glob.
+#[derive(Debug, Default)]
+struct Index {
+    /// Sections by the kinds that they name without a `*`.
+    named: BTreeMap<String, Vec<usize>>,
+    /// Sections that name kinds by a `*`.
+    globs: Vec<usize>,
 }
 
 /// A line of a rule table that cannot be read.
@@ -90,9 +101,27 @@ impl HealthRules {
 
     /// Returns a table that tries these rules first and then those of another.
     #[must_use]
-    pub fn before(mut self, other: &Self) -> Self {
-        self.sections.extend(other.sections.iter().cloned());
-        self
+    pub fn before(self, other: &Self) -> Self {
+        let mut sections = self.sections;
+        sections.extend(other.sections.iter().cloned());
+        Self::of(sections)
+    }
+
+    /// Makes a table of sections in the order in which they are to be tried.
+    fn of(sections: Vec<Arc<Section>>) -> Self {
+        let mut index = Index::default();
+        for (n, section) in sections.iter().enumerate() {
+            for kind in &section.kinds {
+                let list = match kind.kind.literal() {
+                    Some(name) => index.named.entry(name.to_owned()).or_default(),
+                    None => &mut index.globs,
+                };
+                if list.last() != Some(&n) {
+                    list.push(n);
+                }
+            }
+        }
+        Self { sections, index: Arc::new(index) }
     }
 
     /// Returns the number of rules.
@@ -126,7 +155,12 @@ impl HealthRules {
     fn sections_of(&self, subject: &Subject<'_>) -> impl Iterator<Item = (&Section, &str)> {
         let version = subject.str(&["apiVersion"]).unwrap_or_default().rsplit('/').next().unwrap_or_default();
         let (group, kind) = (subject.group, subject.kind);
-        self.sections.iter().filter_map(move |section| {
+        let named = self.index.named.get(kind).map_or(&[][..], Vec::as_slice);
+        let mut numbers: Vec<usize> = named.iter().chain(&self.index.globs).copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().filter_map(move |n| {
+            let section = &self.sections[n];
             let glob = section.kinds.iter().find(|k| k.matches(group, version, kind))?;
             Some((&**section, glob.text.as_str()))
         })

@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod health;
 mod help;
+mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;

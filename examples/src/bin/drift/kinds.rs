@@ -170,6 +170,11 @@ impl std::str::FromStr for KeyName {
 }
 
 impl KeyName {
+    /// Returns the name as it was given.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Tells whether a key is the named one; without a namespace in the name the given one counts, or any.
     pub(crate) fn matches(&self, key: &ResourceKey, namespace: Option<&str>) -> bool {
         let wanted = self.namespace.as_deref().or(namespace);

@@ -8,7 +8,7 @@ use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::{State, Until};
 use drift_core::{
     Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, Position,
-    StoreError, StreamId,
+    ResourceKey, StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
@@ -104,12 +104,18 @@ impl Recorded {
 
     /// Finds the stream of the one live resource that is named.
     pub(crate) async fn find(&self, name: &KeyName, namespace: Option<&str>) -> Result<StreamId, Failure> {
+        let keys = self.keys().await?;
+        name.find(&keys, namespace).map(|key| StreamId::live(key.clone()))
+    }
+
+    /// Returns the keys of all live resources that were ever seen.
+    pub(crate) async fn keys(&self) -> Result<Vec<ResourceKey>, Failure> {
         let streams = self.store.streams().await.map_err(|e| self.failed(&e))?;
-        let keys = streams.iter().filter_map(|s| match s {
+        let key = |stream: StreamId| match stream {
             StreamId::Resource(Facet::Live, key) => Some(key),
             _ => None,
-        });
-        name.find(keys, namespace).map(|key| StreamId::live(key.clone()))
+        };
+        Ok(streams.into_iter().filter_map(key).collect())
     }
 
     /// Reads one stream.
