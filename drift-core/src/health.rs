@@ -132,14 +132,14 @@ fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (Verdict, HealthBasis) {
     if let Some(verdict) = builtin::deletion(subject) {
         return (verdict, HealthBasis::BuiltIn);
     }
+    let rules = rules.about(subject);
     if let Some((verdict, rule)) = rules.judge(subject) {
         return (verdict, HealthBasis::Rule(rule));
     }
     if let Some(verdict) = builtin::judge(subject) {
         return (verdict, HealthBasis::BuiltIn);
     }
-    let options = rules.options(subject);
-    match conventions::judge(subject, &options) {
+    match conventions::judge(subject, &rules.options()) {
         Some(verdict) => (verdict, HealthBasis::Conventions),
         None if builtin::is_of_kubernetes(subject.group) => {
             (Verdict::healthy("Exists", ""), HealthBasis::BuiltIn)

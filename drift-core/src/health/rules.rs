@@ -8,7 +8,7 @@ mod parse;
 mod path;
 mod test;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use super::HealthStatus;
@@ -27,8 +27,10 @@ pub struct HealthRules {
 #[derive(Debug, Default)]
 struct Index {
     /// Sections by the kinds that they name without a `*`.
-    named: BTreeMap<String, Vec<usize>>,
-    /// Sections that name kinds by a `*`.
+    kinds: HashMap<String, Vec<usize>>,
+    /// Sections that name kinds by a `*`, by the group that they name without one.
+    groups: HashMap<String, Vec<usize>>,
+    /// Sections that name both by a `*`.
     globs: Vec<usize>,
 }
 
@@ -51,8 +53,9 @@ pub(super) struct Options {
     pub(super) ignored: Vec<String>,
 }
 
+/// Kinds, and the rules for them.
 #[derive(Debug)]
-struct Section {
+pub(super) struct Section {
     kinds: Vec<KindGlob>,
     rules: Vec<Rule>,
     options: Options,
@@ -112,9 +115,10 @@ impl HealthRules {
         let mut index = Index::default();
         for (n, section) in sections.iter().enumerate() {
             for kind in &section.kinds {
-                let list = match kind.kind.literal() {
-                    Some(name) => index.named.entry(name.to_owned()).or_default(),
-                    None => &mut index.globs,
+                let list = match (kind.kind.literal(), kind.group.literal()) {
+                    (Some(name), _) => index.kinds.entry(name.to_owned()).or_default(),
+                    (None, Some(group)) => index.groups.entry(group.to_owned()).or_default(),
+                    (None, None) => &mut index.globs,
                 };
                 if list.last() != Some(&n) {
                     list.push(n);
@@ -134,35 +138,43 @@ impl HealthRules {
         self.len() == 0
     }
 
+    /// Returns the sections that are about the subject's kind, in the order in which they are to be tried.
+    pub(super) fn about(&self, subject: &Subject<'_>) -> Sections<'_> {
+        let version = subject.str(&["apiVersion"]).unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let (group, kind) = (subject.group, subject.kind);
+        let named = [self.index.kinds.get(kind), self.index.groups.get(group), Some(&self.index.globs)];
+        let mut numbers: Vec<usize> = named.into_iter().flatten().flatten().copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let about = |n: usize| {
+            let section = &*self.sections[n];
+            let glob = section.kinds.iter().find(|k| k.matches(group, version, kind))?;
+            Some((section, glob.text.as_str()))
+        };
+        Sections(numbers.into_iter().filter_map(about).collect())
+    }
+}
+
+/// The sections about one kind, each with the name by which it is meant.
+#[derive(Debug)]
+pub(super) struct Sections<'a>(Vec<(&'a Section, &'a str)>);
+
+impl Sections<'_> {
     /// Returns what the first rule that holds says, and its name.
     pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<(Verdict, String)> {
-        self.sections_of(subject).find_map(|(section, kinds)| {
+        self.0.iter().find_map(|(section, kinds)| {
             let (n, verdict) =
                 section.rules.iter().enumerate().find_map(|(n, r)| Some((n, r.judge(subject)?)))?;
             Some((verdict, format!("{kinds}#{}", n + 1)))
         })
     }
 
-    /// Returns how the conventions are to be read for the subject's kind.
-    pub(super) fn options(&self, subject: &Subject<'_>) -> Options {
-        self.sections_of(subject).fold(Options::default(), |mut all, (section, _)| {
+    /// Returns how the conventions are to be read for the kind.
+    pub(super) fn options(&self) -> Options {
+        self.0.iter().fold(Options::default(), |mut all, (section, _)| {
             all.ignores_generation |= section.options.ignores_generation;
             all.ignored.extend(section.options.ignored.iter().cloned());
             all
-        })
-    }
-
-    fn sections_of(&self, subject: &Subject<'_>) -> impl Iterator<Item = (&Section, &str)> {
-        let version = subject.str(&["apiVersion"]).unwrap_or_default().rsplit('/').next().unwrap_or_default();
-        let (group, kind) = (subject.group, subject.kind);
-        let named = self.index.named.get(kind).map_or(&[][..], Vec::as_slice);
-        let mut numbers: Vec<usize> = named.iter().chain(&self.index.globs).copied().collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.into_iter().filter_map(move |n| {
-            let section = &self.sections[n];
-            let glob = section.kinds.iter().find(|k| k.matches(group, version, kind))?;
-            Some((&**section, glob.text.as_str()))
         })
     }
 }

@@ -8,8 +8,6 @@ mod polarity;
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
 use super::HealthStatus::{self, Degraded, Healthy, Missing, Progressing, Suspended, Unknown};
 use lexicon::{Sense, senses};
 pub(super) use polarity::{Polarity, polarity};
@@ -181,38 +179,47 @@ pub(super) fn is_past(key: &str) -> bool {
         || words.last() == Some("history")
 }
 
-static TROUBLE: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(
-        "fail|error|cannot|could not|can't|unable|denied|not found|invalid|timed out|timeout|exceeded|refused|\
-         forbidden|unhealthy|terminated|back-off|backoff|does not exist|doesn't exist|unauthorized|unreachable|\
-         conflict|not allowed|unknown|missing|unsupported|no such|rejected|misconfigured|is required|must be",
-    )
-});
+const TROUBLE: &str = "fail|error|cannot|could not|can't|unable|denied|not found|invalid|timed out|timeout|exceeded|\
+    refused|forbidden|unhealthy|terminated|back-off|backoff|does not exist|doesn't exist|unauthorized|unreachable|\
+    conflict|not allowed|unknown|missing|unsupported|no such|rejected|misconfigured|is required|must be";
+const WAITING: &str = "waiting|wait for|pending|in progress|progressing|creating|starting|initializ|provisioning|\
+    not yet|yet to|installing|updating|being |scheduled|will be|restoring|deploying|reconciling";
+const ASKED: &str = "wait|pending|requir|need";
 
-static WAITING: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(
-        "waiting|wait for|pending|in progress|progressing|creating|starting|initializ|provisioning|not yet|yet to|\
-         installing|updating|being |scheduled|will be|restoring|deploying|reconciling",
-    )
-});
+static PHRASES: LazyLock<[Phrases; 3]> = LazyLock::new(|| [TROUBLE, WAITING, ASKED].map(Phrases::new));
 
-static APPROVAL: LazyLock<Regex> =
-    LazyLock::new(|| phrases(r"(wait|pending|requir|need)\w*( \w+){0,3} (approval|to be approved)"));
+/// Phrases by their first letter, so that a message is read once, however many there are.
+#[derive(Debug)]
+struct Phrases([Vec<&'static [u8]>; 26]);
 
-/// Compiles phrases into one automaton: a message is read once, however many there are.
-fn phrases(list: &str) -> Regex {
-    Regex::new(&format!("(?i){list}")).expect("the phrases are constants, and a test compiles them")
+impl Phrases {
+    fn new(list: &'static str) -> Self {
+        let mut by_letter: [Vec<&'static [u8]>; 26] = Default::default();
+        for phrase in list.split('|') {
+            by_letter[usize::from(phrase.as_bytes()[0] - b'a')].push(phrase.as_bytes());
+        }
+        Self(by_letter)
+    }
+
+    /// Tells whether one of them is in a text, in whatever case.
+    fn are_in(&self, text: &[u8]) -> bool {
+        (0..text.len()).any(|at| {
+            let letter = text[at].to_ascii_lowercase().wrapping_sub(b'a');
+            let begins = |p: &&[u8]| text[at..].get(..p.len()).is_some_and(|t| t.eq_ignore_ascii_case(p));
+            self.0.get(usize::from(letter)).is_some_and(|phrases| phrases.iter().any(begins))
+        })
+    }
 }
 
 /// Says what a message hints at, for reasons that do not tell: trouble, or waiting.
 pub(super) fn hint(message: &str) -> Option<HealthStatus> {
-    let end = (0..=MAX_MESSAGE.min(message.len())).rev().find(|end| message.is_char_boundary(*end));
-    let text = &message[..end.unwrap_or(0)];
-    if APPROVAL.is_match(text) {
+    let text = &message.as_bytes()[..MAX_MESSAGE.min(message.len())];
+    let [trouble, waiting, asked] = &*PHRASES;
+    if asked.are_in(text) && text.windows(8).any(|t| t.eq_ignore_ascii_case(b"approval")) {
         Some(Suspended)
-    } else if TROUBLE.is_match(text) {
+    } else if trouble.are_in(text) {
         Some(Degraded)
-    } else if WAITING.is_match(text) {
+    } else if waiting.are_in(text) {
         Some(Progressing)
     } else {
         None
