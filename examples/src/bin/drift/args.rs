@@ -11,6 +11,11 @@ mod health;
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
 pub(crate) use estate::{AppsArgs, RulesArgs, RulesCommand};
 pub(crate) use health::HealthArgs;
+mod lookback;
+
+pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
+pub(crate) use estate::{AppsArgs, RulesArgs, RulesCommand};
+pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
 use crate::kinds::{KeyName, KindName};
 use crate::moment::Moment;
@@ -335,6 +340,11 @@ pub(crate) enum LineFormat {
   drift timeline --tape shop.tape.gz deploy/web cm/web-config
   drift timeline --tape shop.tape.gz --manager 'kubectl*' -o json")]
 pub(crate) struct TimelineArgs {
+  drift health -n shop                                what is not healthy in a namespace of the cluster
+  drift health deploy/web -n shop --store /var/lib/drift --at 2026-11-21T10:50:00Z
+  kubectl get all -A -o json | drift health --live - --all
+  drift health --live crs.yaml --rules mine.txt       with rules of your own before those that come along")]
+pub(crate) struct HealthArgs {
     /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) keys: Vec<KeyName>,
@@ -378,6 +388,9 @@ pub(crate) struct ShowArgs {
     /// The resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) key: KeyName,
+    /// What is live: a dump (`kubectl get -o json`), manifests with status, or a tape; plain, gzip or zstd.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
+    pub(crate) live: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
@@ -439,6 +452,29 @@ pub(crate) struct HistoryArgs {
     pub(crate) side_by_side: bool,
 
     /// How to print it; json and yaml are one History, see history.v1.schema.json.
+    /// How it was then: a time (RFC 3339) or a position (@N); for tapes and stores.
+    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    pub(crate) at: Option<Moment>,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+
+    /// File of rules for kinds of your own, tried before those that come along; repeatable.
+    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Without the rules that come along: what the conventions of the API say alone.
+    #[arg(long, hide = true)]
+    pub(crate) no_health_rules: bool,
+
+    /// Also print what is healthy; json and yaml always hold all.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) all: bool,
+
+    /// How to print it; json and yaml are one HealthReport, see health-report.v1.schema.json.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
@@ -466,81 +502,6 @@ pub(crate) struct RepairArgs {
 
     /// How to print it; json and yaml are one StoreReport, see store-report.v1.schema.json.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) output: DataFormat,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  drift blame deploy/web -n shop --store /var/lib/drift
-  drift blame deploy/web spec.replicas --tape shop.tape.gz --audit audit.jsonl.gz
-  drift blame Deployment.apps/shop/web --tape shop.tape.gz --git https://git.example.com/shop.git=shop.bundle")]
-pub(crate) struct BlameArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
-    #[arg(value_name = "KEY")]
-    pub(crate) key: Option<KeyName>,
-
-    /// Only this field and what is below it, such as spec.template.spec.containers[name=web].image.
-    #[arg(value_name = "PATH", requires = "key")]
-    pub(crate) field: Option<String>,
-
-    /// The resource, as an option.
-    #[arg(long, value_name = "KEY", conflicts_with = "key")]
-    pub(crate) resource: Option<KeyName>,
-
-    /// The field, as an option.
-    #[arg(long, value_name = "PATH", conflicts_with = "field")]
-    pub(crate) path: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
-
-    /// How it was then: a time (RFC 3339) or a position (@N); the newest without it.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
-    pub(crate) at: Option<Moment>,
-
-    /// The API server's audit log, plain, gzip or zstd: names the users.
-    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
-    pub(crate) audit: Option<PathBuf>,
-
-    /// A repository that engines read, by the URL that they know it by: a folder, a bundle or another URL. Repeatable.
-    #[arg(long, value_name = "URL=PLACE", action = ArgAction::Append, help_heading = "What to look at")]
-    pub(crate) git: Vec<String>,
-
-    /// Namespace of a name given without one.
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-
-    /// How to print it; json and yaml are one BlameReport, see blame-report.v1.schema.json.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) output: DataFormat,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  drift fights --store /var/lib/drift
-  drift fights deploy/web --tape shop.tape.gz --audit audit.jsonl.gz -o json")]
-pub(crate) struct FightsArgs {
-    /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
-    #[arg(value_name = "KEY")]
-    pub(crate) keys: Vec<KeyName>,
-
-    #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
-
-    /// Only up to then: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
-    pub(crate) at: Option<Moment>,
-
-    /// The API server's audit log, plain, gzip or zstd: names the users.
-    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
-    pub(crate) audit: Option<PathBuf>,
-
-    /// Only this namespace.
-    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
-    pub(crate) namespace: Option<String>,
-
-    /// How to print it; json and yaml are one FightReport, see fight-report.v1.schema.json.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
 
