@@ -67,7 +67,7 @@ impl Reader<'_> {
         let ended = has(|c, p| p == Polarity::Whole && c.is_true() && is_end(c.name));
         let ready = ended || has(|c, _| c.name.eq_ignore_ascii_case("ready") && c.is_true());
         let halted = !ended && has(|c, p| p == Polarity::Halt && c.is_true());
-        let busy = self.busy || has(|c, p| is_busy(c, p));
+        let busy = self.busy || has(is_busy);
         let verdicts = known.iter().filter_map(|(condition, polarity)| match polarity {
             // A condition that sums up outweighs the parts it sums up, but not its peers: `Ready` and `Synced`.
             Polarity::Part if summed_up && is_component(condition) => None,

@@ -7,17 +7,14 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 mod causes;
 mod estate;
 mod health;
-
-pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
-pub(crate) use estate::{AppsArgs, RulesArgs, RulesCommand};
-pub(crate) use health::HealthArgs;
 mod lookback;
 
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
 pub(crate) use estate::{AppsArgs, RulesArgs, RulesCommand};
+pub(crate) use health::HealthArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
-use crate::kinds::{KeyName, KindName};
+use crate::kinds::KindName;
 use crate::moment::Moment;
 use crate::output::ExitCodes;
 use crate::selector::Selector;
@@ -332,151 +329,6 @@ pub(crate) struct WatchArgs {
 pub(crate) enum LineFormat {
     Text,
     Json,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  drift timeline --store /var/lib/drift -n shop --since 2026-11-21T10:00:00Z
-  drift timeline --tape shop.tape.gz deploy/web cm/web-config
-  drift timeline --tape shop.tape.gz --manager 'kubectl*' -o json")]
-pub(crate) struct TimelineArgs {
-  drift health -n shop                                what is not healthy in a namespace of the cluster
-  drift health deploy/web -n shop --store /var/lib/drift --at 2026-11-21T10:50:00Z
-  kubectl get all -A -o json | drift health --live - --all
-  drift health --live crs.yaml --rules mine.txt       with rules of your own before those that come along")]
-pub(crate) struct HealthArgs {
-    /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
-    #[arg(value_name = "KEY")]
-    pub(crate) keys: Vec<KeyName>,
-
-    #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
-
-    #[command(flatten)]
-    pub(crate) scope: FilterArgs,
-
-    /// Only these kinds, as kubectl names them: deploy, configmaps, Widget.example.com; several with commas.
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind, help_heading = "Resources")]
-    pub(crate) kind: Vec<KindName>,
-
-    /// Only changes by these field managers; `*` stands for any text; several with commas.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) manager: Vec<String>,
-
-    /// From then on: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) since: Option<Moment>,
-
-    /// Up to then: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN", visible_alias = "at")]
-    pub(crate) until: Option<Moment>,
-
-    /// Also changes of nothing but status, and of Events, Leases and the like.
-    #[arg(long)]
-    pub(crate) all: bool,
-
-    /// How to print it; json and yaml are one Timeline, see timeline.v1.schema.json.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) output: DataFormat,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  drift show deploy/web -n shop --store /var/lib/drift --at 2026-11-21T10:50:00Z
-  drift show Deployment.apps/shop/web --tape shop.tape.gz --at @120 -o json")]
-pub(crate) struct ShowArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
-    #[arg(value_name = "KEY")]
-    pub(crate) key: KeyName,
-    /// What is live: a dump (`kubectl get -o json`), manifests with status, or a tape; plain, gzip or zstd.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
-    pub(crate) live: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
-
-    /// Namespace of a name given without one.
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-
-    /// How it was then: a time (RFC 3339) or a position (@N); the newest without it.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
-    pub(crate) at: Option<Moment>,
-
-    /// How to print it.
-    #[arg(short, long, value_name = "FORMAT", default_value = "yaml", help_heading = "Output")]
-    pub(crate) output: ObjectFormat,
-
-    /// Also metadata.managedFields.
-    #[arg(long, help_heading = "Output")]
-    pub(crate) show_managed_fields: bool,
-}
-
-/// How an object is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ObjectFormat {
-    Yaml,
-    Json,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  drift history deploy/web -n shop --store /var/lib/drift
-  drift history cm/web-config -n shop --tape shop.tape.gz --side-by-side")]
-pub(crate) struct HistoryArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
-    #[arg(value_name = "KEY")]
-    pub(crate) key: KeyName,
-
-    #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
-
-    /// Namespace of a name given without one.
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-
-    /// From then on: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) since: Option<Moment>,
-
-    /// Up to then: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN", visible_alias = "at")]
-    pub(crate) until: Option<Moment>,
-
-    /// Also versions in which nothing but status changed.
-    #[arg(long)]
-    pub(crate) all: bool,
-
-    /// Each version beside the one before it.
-    #[arg(long, help_heading = "Output")]
-    pub(crate) side_by_side: bool,
-
-    /// How to print it; json and yaml are one History, see history.v1.schema.json.
-    /// How it was then: a time (RFC 3339) or a position (@N); for tapes and stores.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
-    pub(crate) at: Option<Moment>,
-
-    #[command(flatten)]
-    pub(crate) cluster: ClusterArgs,
-
-    #[command(flatten)]
-    pub(crate) scope: ScopeArgs,
-
-    /// File of rules for kinds of your own, tried before those that come along; repeatable.
-    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
-    pub(crate) rules: Vec<PathBuf>,
-
-    /// Without the rules that come along: what the conventions of the API say alone.
-    #[arg(long, hide = true)]
-    pub(crate) no_health_rules: bool,
-
-    /// Also print what is healthy; json and yaml always hold all.
-    #[arg(long, help_heading = "Output")]
-    pub(crate) all: bool,
-
-    /// How to print it; json and yaml are one HealthReport, see health-report.v1.schema.json.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) output: DataFormat,
 }
 
 #[derive(Args, Debug)]
