@@ -6,6 +6,7 @@ use drift_core::ResourceKey;
 use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid};
 use drift_core::replay::Until;
 use drift_sinks::report::API_VERSION;
+use futures::TryStreamExt;
 use serde_json::json;
 
 use crate::args::{GraphArgs, GraphFormat};
@@ -20,7 +21,11 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
     let recorded = Recorded::open(&args.recorded).await?;
     let stream = recorded.find(&args.key, args.namespace.as_deref()).await?;
     let key = stream.key().cloned().unwrap_or_default();
-    let graph = DependencyGraph::of(&recorded.all().await?);
+    let mut graph = DependencyGraph::new(args.edges.rules()?);
+    let mut events = recorded.events();
+    while let Some(event) = events.try_next().await? {
+        graph.apply(&event);
+    }
     let until = until(args.at);
     let edges = graph.around(&key, until, args.depth, Direction::Both);
     let written = match args.output {
@@ -39,7 +44,7 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
 }
 
 /// Returns up to where events count.
-pub(crate) fn until(at: Option<Moment>) -> Until {
+fn until(at: Option<Moment>) -> Until {
     match at {
         None => Until::End,
         Some(Moment::Time(time)) => Until::Time(time),

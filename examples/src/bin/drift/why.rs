@@ -5,7 +5,7 @@ mod text;
 
 use std::sync::Arc;
 
-use drift_core::cause::{Answer, Case, Cause, Change, Op, Step, Symptom, Weights};
+use drift_core::cause::{Answer, Cause, Change, Op, Step, Symptom, Weights};
 use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey, ResourceVersion};
@@ -16,7 +16,6 @@ use serde::Serialize;
 use crate::args::WhyArgs;
 use crate::failure::Failure;
 use crate::inputs::Notes;
-use crate::moment::Moment;
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
 use crate::users::{self, UserLog};
@@ -116,19 +115,14 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     let mut notes = recorded.notes().clone();
     let stream = recorded.find(name, args.namespace.as_deref()).await?;
     let key = stream.key().cloned().unwrap_or_default();
-    let events = recorded.all().await?;
+    let index = recorded.index(args.at, args.edges.rules()?).await?;
     let log = match &args.audit {
         Some(file) => Some(users::read(file, Some(recorded.redactor().clone()), &mut notes)?),
         None => None,
     };
     let repositories = Repositories::open(&args.git, &mut notes)?;
     let schemas = SchemaSet::bundled();
-    let until = match args.at {
-        None => Until::End,
-        Some(Moment::Time(time)) => Until::Time(time),
-        Some(Moment::Position(position)) => Until::Position(position),
-    };
-    let case = Case::of(&events, until, &schemas).with_weights(weights(args)?);
+    let case = index.case(Until::End, &schemas).with_weights(weights(args)?);
     let answer = case.why(&key);
     let report = Reporter { log: log.as_ref(), repositories: &repositories }.report(&answer, &notes);
     output::document(args.output, &report, || text::text(&report, &answer, screen))?;

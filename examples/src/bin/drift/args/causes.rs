@@ -1,12 +1,52 @@
 //! Arguments of the commands about causes and dependencies.
 
+use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueEnum};
+use drift_core::graph::EdgeRules;
 
 use super::{DataFormat, RecordedArgs};
+use crate::failure::Failure;
 use crate::kinds::KeyName;
 use crate::moment::Moment;
+
+/// Edges of the dependency graph that the user knows of.
+#[derive(Args, Debug)]
+pub(crate) struct EdgeArgs {
+    /// Rules for what custom resources refer to, beside those that come along; one `KIND.GROUP RELATION PATH -> TARGET` a line,
+    /// such as `Widget.example.com uses spec.configRef -> ref:ConfigMap`; see docs/edges.md. Repeatable.
+    #[arg(long = "edges", value_name = "FILE", action = ArgAction::Append, help_heading = "What to look at")]
+    files: Vec<PathBuf>,
+}
+
+/// Largest file of edge rules that is read.
+const MAX_RULES: u64 = 1 << 20;
+
+impl EdgeArgs {
+    /// Reads the rules.
+    pub(crate) fn rules(&self) -> Result<Arc<EdgeRules>, Failure> {
+        let mut rules = EdgeRules::bundled();
+        for path in &self.files {
+            let name = path.display().to_string();
+            let failed = |e: &dyn std::error::Error| {
+                Failure::new(format!("cannot read edge rules `{name}`")).because(e)
+            };
+            let mut bytes = Vec::new();
+            let file = std::fs::File::open(path).map_err(|e| failed(&e))?;
+            file.take(MAX_RULES + 1).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
+            if bytes.len() as u64 > MAX_RULES {
+                return Err(Failure::new(format!("edge rules `{name}` are larger than {MAX_RULES} bytes")));
+            }
+            let text = String::from_utf8(bytes).map_err(|e| failed(&e))?;
+            rules = rules.with(&text).map_err(|e| {
+                failed(&e).hint("KIND.GROUP RELATION PATH -> TARGET, one a line; see docs/edges.md")
+            })?;
+        }
+        Ok(Arc::new(rules))
+    }
+}
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -24,6 +64,9 @@ pub(crate) struct WhyArgs {
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
+
+    #[command(flatten)]
+    pub(crate) edges: EdgeArgs,
 
     /// The moment of the question: a time (RFC 3339) or a position (@N); nothing later is looked at.
     #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
@@ -63,6 +106,9 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
+    #[command(flatten)]
+    pub(crate) edges: EdgeArgs,
+
     /// How it was then: a time (RFC 3339) or a position (@N).
     #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
     pub(crate) at: Option<Moment>,
@@ -95,6 +141,9 @@ pub(crate) struct ImpactArgs {
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
+
+    #[command(flatten)]
+    pub(crate) edges: EdgeArgs,
 
     /// As things were then: a time (RFC 3339) or a position (@N).
     #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
@@ -133,6 +182,9 @@ pub(crate) struct GraphArgs {
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
+
+    #[command(flatten)]
+    pub(crate) edges: EdgeArgs,
 
     /// How it was then: a time (RFC 3339) or a position (@N).
     #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
