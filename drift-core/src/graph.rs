@@ -11,9 +11,11 @@ mod as_of;
 mod export;
 mod extract;
 mod host;
+mod layers;
 mod pod;
 mod rules;
 mod select;
+mod svg;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,7 @@ pub use host::{HostPort, IsAddress, hosts_in};
 pub use pod::{ConfigSource, ConfigUse, config_uses, pod_spec, template_labels};
 pub use rules::{EdgeRules, RuleError};
 pub use select::Selector;
+pub use svg::to_svg;
 
 use crate::event::{Event, EventBody};
 use crate::key::ResourceKey;

@@ -12,7 +12,7 @@ use crate::replay::Until;
 use crate::schema::SchemaSet;
 use crate::stream::{Position, Revision, StreamId};
 
-use super::{Answer, Case, Op, THRESHOLD, Weights};
+use super::{Answer, Case, Incidents, Op, THRESHOLD, Timeline, Weights, incidents};
 
 /// A tape in the making.
 pub(super) struct Tape {
@@ -241,7 +241,31 @@ impl Tape {
     pub(super) fn ask_with(&self, key: &str, weights: Weights) -> Answer {
         let schemas = SchemaSet::bundled();
         let case = Case::of(&self.events, Until::End, &schemas).with_weights(weights);
-        case.why(&ResourceKey::parse(key).unwrap())
+        let key = ResourceKey::parse(key).unwrap();
+        self.check_warm(&key, weights);
+        case.why(&key)
+    }
+
+    pub(super) fn incidents(&self) -> Incidents {
+        let schemas = SchemaSet::bundled();
+        incidents(&Case::of(&self.events, Until::End, &schemas), |_| true)
+    }
+
+    /// Checks that an index of the whole log says of any moment what one of that beginning of the log says.
+    fn check_warm(&self, key: &ResourceKey, weights: Weights) {
+        let schemas = SchemaSet::bundled();
+        let mut timeline = Timeline::default();
+        self.events.iter().for_each(|e| timeline.apply(e));
+        timeline.settle();
+        let all = self.events.len();
+        for n in [all / 3, all * 2 / 3, all - 1, all] {
+            let last = &self.events[n.max(1) - 1];
+            for until in [Until::Position(last.position), Until::Time(last.observed_at), Until::End] {
+                let warm = timeline.case(until, &schemas).with_weights(weights).why(key);
+                let cold = Case::of(&self.events, until, &schemas).with_weights(weights).why(key);
+                assert_eq!(format!("{warm:#?}"), format!("{cold:#?}"), "{until:?}");
+            }
+        }
     }
 
     pub(super) fn ask(&self, key: &str) -> Answer {

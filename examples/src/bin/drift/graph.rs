@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use drift_core::ResourceKey;
-use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid};
+use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid, to_svg};
 use drift_core::replay::Until;
 use drift_sinks::report::API_VERSION;
 use futures::TryStreamExt;
@@ -32,6 +32,7 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
         GraphFormat::Text => text(&key, &graph, until, args.depth),
         GraphFormat::Dot => to_dot(&edges),
         GraphFormat::Mermaid => to_mermaid(&edges),
+        GraphFormat::Svg => to_svg(&edges),
         GraphFormat::Json => output::json(&json!({
             "apiVersion": API_VERSION,
             "kind": "DependencyGraph",

@@ -50,11 +50,12 @@ impl EdgeArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
+  drift why --store /var/lib/drift                    what is broken now, and what are the roots
   drift why deploy/web -n shop --store /var/lib/drift
   drift why Pod/shop/web-0 --tape shop.tape.gz --audit audit.jsonl.gz --git shop.bundle
   drift why svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json")]
 pub(crate) struct WhyArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    /// The resource, such as deploy/web or Deployment.apps/shop/web; without one, everything that is broken, by root.
     #[arg(value_name = "KEY")]
     pub(crate) key: Option<KeyName>,
 
@@ -80,11 +81,11 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "[URL=]PLACE", action = ArgAction::Append, help_heading = "What to look at")]
     pub(crate) git: Vec<String>,
 
-    /// Namespace of a name given without one.
+    /// Namespace of a name given without one; without a name, only what is broken in it.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// How to print it; json and yaml are one CauseReport, see cause-report.v1.schema.json.
+    /// How to print it; json and yaml are one CauseReport, see cause-report.v1.schema.json, without KEY one IncidentReport.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 
@@ -163,10 +164,12 @@ pub(crate) struct ImpactArgs {
 pub(crate) enum GraphFormat {
     /// A tree for people.
     Text,
-    /// For Graphviz: `| dot -Tsvg`.
+    /// For Graphviz.
     Dot,
     /// For Markdown.
     Mermaid,
+    /// A picture: who depends stands left of what it depends on, and what is missing is red.
+    Svg,
     /// One DependencyGraph.
     Json,
 }
@@ -174,7 +177,8 @@ pub(crate) enum GraphFormat {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift graph deploy/web -n shop --store /var/lib/drift
-  drift graph svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o dot | dot -Tsvg > web.svg")]
+  drift graph svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o svg > web.svg
+  drift graph widget/one -n shop --tape shop.tape.gz --edges our.edges")]
 pub(crate) struct GraphArgs {
     /// The resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
