@@ -370,7 +370,8 @@ impl DependencyGraph {
             relation: r.relation,
             evidence: &r.evidence,
             since: r.since,
-            until: r.until,
+            // What holds then is not over then.
+            until: None,
             is_dangling: !self.lives(r.to, until),
         })
     }

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::layers::Layers;
-use super::{DependencyGraph, Edge, EdgeRules, Evidence, Instant, Relation, Selector, references, to_svg};
+use super::{
+    AsOf, DependencyGraph, Edge, EdgeRules, Evidence, Instant, Relation, Selector, references, to_svg,
+};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
 use crate::replay::Until;
@@ -200,6 +202,36 @@ fn a_picture_is_text_whatever_names_say_and_shows_what_is_missing() {
 }
 
 proptest! {
+    #[test]
+    fn a_graph_as_of_a_moment_is_the_graph_of_what_came_until_then(
+        steps in prop::collection::vec((0..3_usize, prop::option::of(prop::collection::vec(0..3_usize, 0..3))), 1..12), cut in 0..12_u64,
+    ) {
+        // Each step gives one of three objects its references, or ends it.
+        let keys = numbered(3);
+        let (mut all, mut beginning) = (DependencyGraph::default(), DependencyGraph::default());
+        for (n, (which, refers)) in steps.iter().enumerate() {
+            let n = n as u64 + 1;
+            let owners = |r: &Vec<usize>| r.iter().map(|r| json!({"apiVersion":"v1","kind":"ConfigMap","name":format!("c{r}")})).collect::<Value>();
+            let value = refers.as_ref().map(|r| object(&json!({"apiVersion":"v1","kind":"ConfigMap",
+                "metadata":{"name":format!("c{which}"),"namespace":"a","ownerReferences":owners(r)}})));
+            let fold = |graph: &mut DependencyGraph| match &value {
+                Some(object) => graph.put(&keys[*which], object, at(n)),
+                None => graph.remove(&keys[*which], at(n)),
+            };
+            fold(&mut all);
+            if n <= cut {
+                fold(&mut beginning);
+            }
+        }
+        let seen = AsOf::new(std::sync::Arc::new(all), Until::Position(Position::new(cut)));
+        for key in &keys {
+            prop_assert_eq!(format!("{:?}", seen.ever_from(key)), format!("{:?}", beginning.ever_from(key, Until::End)));
+            prop_assert_eq!(format!("{:?}", seen.ever_to(key)), format!("{:?}", beginning.ever_to(key, Until::End)));
+            prop_assert_eq!(format!("{:?}", seen.edges_from(key)), format!("{:?}", beginning.edges_from(key, Until::End)));
+            prop_assert_eq!(format!("{:?}", seen.edges_to(key)), format!("{:?}", beginning.edges_to(key, Until::End)));
+        }
+    }
+
     #[test]
     fn whoever_depends_stands_left_of_what_it_depends_on_unless_both_stand_in_a_cycle(
         pairs in prop::collection::vec((0..8_usize, 0..8_usize), 0..20),
