@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod blame;
+mod causes;
 mod commands;
 mod demo;
 mod health;

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use drift_core::cause::Timeline as CauseIndex;
+use drift_core::graph::EdgeRules;
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::{State, Until};
@@ -81,6 +83,24 @@ impl Recorded {
     /// Reads all events in order, for what looks back and forth between them.
     pub(crate) async fn all(&self) -> Result<Vec<Event>, Failure> {
         self.events().try_collect().await
+    }
+
+    /// Reads the history up to a moment into an index that answers questions about causes.
+    pub(crate) async fn index(
+        &self,
+        at: Option<Moment>,
+        rules: Arc<EdgeRules>,
+    ) -> Result<CauseIndex, Failure> {
+        let mut index = CauseIndex::new(rules);
+        let mut events = self.events();
+        while let Some(event) = events.try_next().await? {
+            match at {
+                Some(Moment::Position(last)) if event.position > last => break,
+                Some(moment) if !moment.includes(&event) => {}
+                _ => index.apply(&event),
+            }
+        }
+        Ok(index)
     }
 
     fn failed(&self, error: &StoreError) -> Failure {
