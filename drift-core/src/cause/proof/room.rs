@@ -1,5 +1,7 @@
 //! Does a pod fit on a node: resources, selectors, affinity, taints, ports.
 
+use std::collections::BTreeMap;
+
 use crate::graph::pod_spec;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
@@ -170,16 +172,21 @@ fn rooms<'c>(
     at: &Mark,
     other: Option<(&crate::key::ResourceKey, Option<&'c Object>)>,
 ) -> Vec<NodeRoom<'c>> {
+    let mut pods: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
+    for pod in case.history.of_kind("", "Pod").filter_map(|p| case.history.at(p, at)) {
+        if let Some(node) = pod.root().str_at(&["spec", "nodeName"]) {
+            pods.entry(node).or_default().push(pod);
+        }
+    }
     let mut out = Vec::new();
     for key in case.history.of_kind("", "Node") {
         let node = match other {
             Some((k, o)) if k == key => o,
             _ => case.history.at(key, at).map(|o| &**o),
         };
-        let Some(node) = node else { continue };
-        let pods = case.history.of_kind("", "Pod").filter_map(|p| case.history.at(p, at)).map(|o| &**o);
-        let pods = pods.filter(|p| p.root().str_at(&["spec", "nodeName"]) == Some(&*key.name)).collect();
-        out.push(NodeRoom { node, pods });
+        if let Some(node) = node {
+            out.push(NodeRoom { node, pods: pods.get(&*key.name).cloned().unwrap_or_default() });
+        }
     }
     out
 }
