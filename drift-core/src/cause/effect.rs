@@ -13,7 +13,7 @@ use super::history::Mark;
 use super::proof::{lookup, uses_of};
 use super::rank::in_pod_spec;
 use super::table::{self, Place};
-use super::way::Reached;
+use super::way::{Reached, injected};
 
 /// How much of a change's effect reached the faulty resource: 0 for none.
 pub(super) fn effect(
@@ -34,10 +34,11 @@ pub(super) fn effect(
         return 0.0;
     }
     match (reached.place, class) {
-        (Place::Needed, Class::ConfigData | Class::SecretData) => config(case, fault, reached, change, field),
-        (Place::Behind, Class::ConfigData | Class::SecretData) => 1.0,
+        (Place::Needed | Place::Behind, Class::ConfigData | Class::SecretData) => {
+            config(case, fault, reached, change, field)
+        }
         (Place::Own, Class::Replicas | Class::ScaledToZero | Class::Rollout) => 1.0,
-        (Place::Own, _) => own(case, fault, change, class, field),
+        (Place::Own, _) => own(case, fault, change, class, field) * concerns(case, fault, field),
         (Place::Rival, _) if fault.kind == FaultKind::Preempted => preemptor(case, fault, change),
         (Place::Rival, _) => rival(change, field),
         // Rules that decide about everything are blamed where the text names them.
@@ -109,9 +110,46 @@ fn config(
     let asked = if is_new && !by_name { 0.35 } else { 1.0 };
     // A running container keeps the variables that it started with.
     let is_live = read.iter().any(|u| u.is_live);
-    let came_late = fault.started.as_ref().is_some_and(|s| s.is_before(&change.mark));
+    let started = match reached.place {
+        // Of a peer its own start counts, and of its workload that of its newest pod.
+        Place::Behind => newest_start(case, consumer),
+        _ => fault.started.clone(),
+    };
+    let came_late = started.is_some_and(|s| s.is_before(&change.mark));
     let late = if came_late && !is_live { 0.3 } else { 1.0 };
     asked * late
+}
+
+/// Returns when a pod, or the newest pod of a workload, was first seen.
+fn newest_start(case: &Case<'_>, key: &ResourceKey) -> Option<Mark> {
+    let pods = if &*key.kind == "Pod" { vec![key.clone()] } else { pods_of(case, key) };
+    let starts = pods.iter().filter_map(|p| case.history.versions(p).first()).map(|v| v.mark());
+    starts.max_by_key(|m| m.at)
+}
+
+/// A change of one container hardly breaks another one, and none of a template what admission put into the pod.
+fn concerns(case: &Case<'_>, fault: &Fault, field: Option<&FieldChange>) -> f64 {
+    if fault.containers.is_empty() {
+        return 1.0;
+    }
+    let foreign = injected(case, &fault.on);
+    if fault.containers.iter().all(|c| foreign.contains(c)) {
+        return 0.45;
+    }
+    let of_container = field.and_then(|f| {
+        let mut elements = f.path.elements().iter();
+        elements.find(|e| matches!(e, PathElement::Field(n) if &**n == "containers"))?;
+        match elements.next() {
+            Some(PathElement::Key(keys)) => {
+                keys.iter().find(|(n, _)| &**n == "name").map(|(_, v)| v.to_string())
+            }
+            _ => None,
+        }
+    });
+    match of_container {
+        Some(name) if !fault.containers.contains(name.trim_matches('"')) => 0.7,
+        _ => 1.0,
+    }
 }
 
 /// A field of a template reaches a pod when the pod has the value.
@@ -236,7 +274,9 @@ pub(super) fn cleared(
     let needed = table::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
         let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
-        if ran >= needed {
+        // What was ready and is not any more, without a new start, did start well.
+        let stayed = pod == fault.on && fault.kind == FaultKind::NotReady;
+        if ran >= if stayed { table::STAYED_READY_SECONDS } else { needed } {
             return Some(format!("{} ran well with it for {ran:.0} s", pod));
         }
     }
@@ -264,6 +304,13 @@ pub(super) fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKe
         }
     }
     out
+}
+
+/// Tells whether a pod of the same workload came up after a change and was ready with it for long enough.
+pub(super) fn came_up_since(case: &Case<'_>, fault: &Fault, change: &Change) -> bool {
+    let workload = case.owners_of(&fault.on).pop().unwrap_or_else(|| fault.on.clone());
+    let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, Class::ConfigData);
+    pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= table::RAN_WELL_SECONDS)
 }
 
 /// Returns for how long a pod that started with a change was ready before a fault, in seconds.

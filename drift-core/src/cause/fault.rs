@@ -3,6 +3,8 @@
 mod others;
 mod pods;
 
+use std::collections::BTreeSet;
+
 use crate::event::EventId;
 use crate::key::{ResourceKey, ResourceVersion};
 
@@ -171,6 +173,8 @@ pub struct Fault {
     pub shown_by: (ResourceKey, Option<ResourceVersion>),
     /// When what fails was started, if it is a container: what was changed later did not reach it.
     pub started: Option<Mark>,
+    /// Containers that show it, if it is a pod's and known.
+    pub containers: BTreeSet<String>,
 }
 
 /// Returns the faults of one resource at the end of the history.

@@ -73,6 +73,8 @@ pub struct Note {
     pub message: String,
     /// Whether it is a warning.
     pub is_warning: bool,
+    /// The container that it is about, where it says so.
+    pub container: Option<String>,
 }
 
 /// The history of an estate up to a moment.
@@ -143,6 +145,7 @@ impl History {
             reason: text(root, "reason"),
             message: message.to_owned(),
             is_warning: root.str_at(&["type"]) == Some("Warning"),
+            container: about.str_at(&["fieldPath"]).and_then(container_in).map(str::to_owned),
         };
         self.notes.entry(target).or_default().push(note);
     }
@@ -197,4 +200,9 @@ impl History {
         let versions = self.versions(key);
         versions.iter().rev().find_map(|v| v.object.as_ref().or(v.last.as_ref()))
     }
+}
+
+/// Reads the name out of a path such as `spec.containers{web}`.
+fn container_in(path: &str) -> Option<&str> {
+    path.split_once("ontainers{").and_then(|(_, rest)| rest.strip_suffix('}'))
 }
