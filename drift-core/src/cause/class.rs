@@ -118,6 +118,8 @@ pub enum Class {
     NodeStatus,
     /// Specification of a GitOps engine's object.
     Engine,
+    /// Revision that a source of declared state brings.
+    Revision,
     /// Specification of a custom resource.
     Custom,
     /// A custom resource definition.
@@ -193,6 +195,7 @@ fn class_of_field(change: &Change, field: &FieldChange) -> Class {
         ("", "Service") if path.starts_with("spec.selector") => Class::ServiceSelector,
         ("", "Service") if path.starts_with("spec.ports") => Class::ServicePorts,
         ("", "Service") => Class::ServiceTraffic,
+        ("source.toolkit.fluxcd.io", _) if path == "status.artifact.revision" => Class::Revision,
         ("", "Node") if path == "spec.unschedulable" => Class::NodeCordon,
         ("", "Node") if path.starts_with("spec.taints") => Class::NodeTaint,
         ("", "Node") if path.starts_with("status") => Class::NodeStatus,

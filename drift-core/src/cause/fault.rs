@@ -62,6 +62,8 @@ pub enum FaultKind {
     BrokenRoute,
     /// An autoscaler has no metrics or no target.
     NoMetrics,
+    /// An autoscaler wants more than its bound.
+    AtBound,
     /// A job failed.
     JobFailed,
     /// A CronJob does not run.
@@ -113,6 +115,7 @@ impl FaultKind {
             Self::PortMismatch => "nothing listens on the target port",
             Self::BrokenRoute => "route is broken",
             Self::NoMetrics => "no metrics",
+            Self::AtBound => "held at a bound",
             Self::JobFailed => "job failed",
             Self::NotScheduled => "does not run on schedule",
             Self::Forbidden => "forbidden",

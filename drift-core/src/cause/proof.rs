@@ -117,6 +117,9 @@ pub(super) fn prove(
         (_, C::WebhookConfig | C::AdmissionPolicy) if reached.place == Place::Mutator => {
             admit::mutation(case, fault, change)
         }
+        (F::SyncFailed, C::Revision) => revision(case, fault, change),
+        (F::AtBound, C::Autoscaler) => bound(change),
+        (F::ConfigMissing, C::Security) => root_user(fault),
         (F::Mount, C::Replicas | C::Rollout) => shared_volume(fault, change),
         (F::Crash | F::NotReady | F::LivenessKill, C::PodLabels) if reached.place == Place::Own => {
             network::labels(case, fault, change)
@@ -225,7 +228,7 @@ fn config(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
 
 /// Does the template refer to something that is not there, and did it not before?
 fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let missing = |object: Option<&Object>| {
+    let missing = |object: Option<&Object>, at: &Mark| {
         let object = object?;
         let (path, spec) = pod_spec(object)?;
         let namespace = &change.key.namespace;
@@ -236,7 +239,7 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
                 ConfigSource::Secret => "Secret",
             };
             let key = ResourceKey::new("", group_kind, namespace, &u.name);
-            let there = case.history.at(&key, &fault.onset);
+            let there = case.history.at(&key, at);
             if there.is_none_or(|o| u.key.as_ref().is_some_and(|k| !keys_of(Some(o)).contains(&k.as_str()))) {
                 out.push(format!(
                     "{}/{}{}",
@@ -249,7 +252,7 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
         for volume in spec.get("volumes").into_iter().flat_map(Node::children) {
             if let Some(claim) = volume.str_at(&["persistentVolumeClaim", "claimName"]) {
                 let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
-                if case.history.at(&key, &fault.onset).is_none() {
+                if case.history.at(&key, at).is_none() {
                     out.push(format!("PersistentVolumeClaim/{claim}"));
                 }
             }
@@ -258,10 +261,15 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     };
     let known =
         |name: &String| !name.contains("kube-root-ca.crt") && !name.contains("openshift-service-ca.crt");
-    let after: Vec<_> =
-        missing(change.after.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
-    let before: Vec<_> =
-        missing(change.before.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
+    let side = |o: Option<&Object>, at: &Mark| -> Vec<String> {
+        missing(o, at).unwrap_or_default().into_iter().filter(known).collect()
+    };
+    let at = &fault.onset;
+    let (before, after) = (side(change.before.as_deref(), at), side(change.after.as_deref(), at));
+    let then = side(change.after.as_deref(), &change.mark);
+    if !after.is_empty() && after.iter().all(|m| !then.contains(m)) {
+        return Proof::new(Verdict::Fails, "what it refers to was there when it was made");
+    }
     match after.iter().find(|m| !before.contains(m)) {
         Some(new) => Proof::new(Verdict::Holds, format!("it refers to {new}, which is not there")),
         None if after.is_empty() => Proof::undecided(),
@@ -318,6 +326,46 @@ fn memory(_case: &Case<'_>, change: &Change) -> Proof {
         Proof::new(Verdict::Holds, "a memory limit was lowered; the process ran within the one before")
     } else {
         Proof::new(Verdict::Fails, "no memory limit was lowered")
+    }
+}
+
+/// Did the engine apply the revision before, and fail with this one?
+fn revision(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let read = |o: Option<&Object>| {
+        o.and_then(|o| o.root().str_at(&["status", "artifact", "revision"])).map(str::to_owned)
+    };
+    let (before, after) = (read(change.before.as_deref()), read(change.after.as_deref()));
+    let Some(engine) = case.history.last(&fault.on) else { return Proof::undecided() };
+    let at = |f: &str| engine.root().str_at(&["status", f]).map(str::to_owned);
+    if before.is_some() && at("lastAppliedRevision") == before && at("lastAttemptedRevision") == after {
+        return Proof::new(Verdict::Holds, "the revision before was applied, and this one is not");
+    }
+    match at("lastAttemptedRevision") {
+        Some(tried) if Some(&tried) != after.as_ref() => {
+            Proof::new(Verdict::Fails, "another revision is what fails")
+        }
+        _ => Proof::undecided(),
+    }
+}
+
+/// Was the upper bound lowered, or the lower one raised?
+fn bound(change: &Change) -> Proof {
+    let bounds = |o: Option<&Object>| {
+        let at = |f: &str| o.and_then(|o| o.root().at(&["spec", f])).and_then(Node::as_i64);
+        (at("minReplicas").unwrap_or(1), at("maxReplicas").unwrap_or(i64::MAX))
+    };
+    let (before, after) = (bounds(change.before.as_deref()), bounds(change.after.as_deref()));
+    let verdict = if after.1 < before.1 || after.0 > before.0 { Verdict::Holds } else { Verdict::Fails };
+    Proof::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
+}
+
+/// Does the text say that the user of the container is what is refused?
+fn root_user(fault: &Fault) -> Proof {
+    let says = ["runAsNonRoot", "run as root", "runAsUser", "non-numeric user"];
+    if says.iter().any(|t| fault.message.contains(t)) {
+        Proof::new(Verdict::Holds, "the user of the container is what is refused")
+    } else {
+        Proof::new(Verdict::Fails, "something else than the user is refused")
     }
 }
 

@@ -52,11 +52,20 @@ pub(super) fn root_of(case: &Case<'_>, change: &Rc<Change>, class: Class) -> Roo
         root.via.extend(up.steps);
         root.change = up.change;
     }
+    root.revision = brought(&root.change);
     let by_engine = |c: &Change| c.manager.as_deref().is_some_and(is_engine_manager) || c.manager.is_none();
     if by_engine(&root.change) && !is_engine(&root.change.key) {
         engines(case, &mut root);
     }
     root
+}
+
+/// Reads the revisions out of the change of a source.
+fn brought(change: &Change) -> Option<Revision> {
+    let path = crate::path::FieldPath::of(&["status", "artifact", "revision"]);
+    let field = change.fields.iter().find(|f| f.path == path)?;
+    let commit = |v: &Option<serde_json::Value>| v.as_ref().and_then(|v| v.as_str()).and_then(commit_in);
+    Some(Revision { before: commit(&field.before), after: commit(&field.after)? })
 }
 
 fn is_engine_manager(manager: &str) -> bool {

@@ -11,6 +11,7 @@ mod policy;
 mod scheduling;
 mod services;
 mod storage;
+mod table;
 
 use serde_json::{Value, json};
 

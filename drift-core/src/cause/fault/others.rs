@@ -169,7 +169,9 @@ fn autoscaler(o: &Object) -> Sight {
             return Some((FaultKind::NoMetrics, reason.into(), condition_text(o, name)));
         }
     }
-    None
+    let limited = condition(o, "ScalingLimited").filter(|c| c.str_at(&["status"]) == Some("True"))?;
+    let is_upper = limited.str_at(&["reason"]) == Some("TooManyReplicas");
+    is_upper.then(|| (FaultKind::AtBound, "TooManyReplicas".into(), condition_text(o, "ScalingLimited")))
 }
 
 fn terminating(o: &Object) -> Sight {

@@ -339,8 +339,11 @@ fn rival(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>) -> Pro
     let (was, is) = (total(change.before.as_deref(), resource), total(change.after.as_deref(), resource));
     if is > was && change.op != Op::Delete {
         let end = case.history.end().map(|at| Mark { version: None, at });
-        let helps = |at: &Mark| fits_without(case, change, fault, spec, at);
-        return if helps(&fault.onset) || end.as_ref().is_some_and(helps) {
+        let marks = || [Some(&fault.onset), end.as_ref()].into_iter().flatten();
+        if marks().all(|at| came_with(case, change, at).is_empty()) {
+            return Proof::new(Verdict::Fails, "no pod of it came since");
+        }
+        return if marks().any(|at| fits_without(case, change, fault, spec, at)) {
             Proof::new(Verdict::Holds, "without the pods that came with it this one fits")
         } else {
             Proof::undecided()
@@ -349,13 +352,18 @@ fn rival(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>) -> Pro
     Proof::new(Verdict::Fails, format!("it asks for no more {resource} than before"))
 }
 
-/// Tells whether the pod fits once the pods that another workload made since a change are gone.
-fn fits_without(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>, at: &Mark) -> bool {
-    let came: Vec<_> = super::super::effect::pods_of(case, &change.key)
+/// Returns the pods that another workload made since a change, by uid.
+fn came_with(case: &Case<'_>, change: &Change, at: &Mark) -> Vec<crate::key::Uid> {
+    super::super::effect::pods_of(case, &change.key)
         .into_iter()
         .filter(|k| case.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
         .filter_map(|k| case.history.at(&k, at).and_then(|o| o.uid()))
-        .collect();
+        .collect()
+}
+
+/// Tells whether the pod fits once the pods that another workload made since a change are gone.
+fn fits_without(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>, at: &Mark) -> bool {
+    let came = came_with(case, change, at);
     let now = rooms(case, at, None);
     let mut without = rooms(case, at, None);
     for room in &mut without {
