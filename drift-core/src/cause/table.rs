@@ -193,6 +193,7 @@ const EFFECTS: &[Row] = &[
     (&[ScaledDown], &[Own], &[(ScaledToZero, 1.0)]),
     (&[ScaledDown], &[Ruler], &[(Autoscaler, 0.8)]),
     (&[RolloutHeld], &[Own], &[(Rollout, 1.0)]),
+    (&[Terminating], &[Ruler], &[(ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85)]),
     (&[Terminating], &[Own, Ruler], &[(ApiService, 0.9), (Custom, 0.3), (WebhookConfig, 0.7)]),
     (&[Unavailable], &[Own], &[(Rollout, 0.6), (WorkloadSelector, 0.5), (OtherTemplate, 0.45), (Image, 0.4), (Replicas, 0.3)]),
     (&[Unavailable], &[OnNode], &[(NodeStatus, 0.7), (NodeTaint, 0.6), (NodeCordon, 0.4)]),

@@ -178,7 +178,14 @@ fn terminating(o: &Object) -> Sight {
     let since = o.root().str_at(&["metadata", "deletionTimestamp"])?;
     let held = o.root().at(&["metadata", "finalizers"]).is_some_and(|f| !f.is_empty())
         || o.root().str_at(&["status", "phase"]) == Some("Terminating");
-    held.then(|| (FaultKind::Terminating, "Terminating".into(), format!("deletion was asked for at {since}")))
+    let mut message = format!("deletion was asked for at {since}");
+    for c in o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children) {
+        // Of a namespace the conditions say what holds it.
+        if o.kind() == "Namespace" && c.str_at(&["status"]) == Some("True") {
+            add_text(&mut message, c.str_at(&["message"]).unwrap_or_default());
+        }
+    }
+    held.then(|| (FaultKind::Terminating, "Terminating".into(), message))
 }
 
 /// Judges by the conventions of conditions, generations and phases.

@@ -370,3 +370,127 @@ fn commit_that_cannot_be_built() {
     });
     tape.check(app, source, Op::Update, "revision");
 }
+
+#[test]
+fn certificate_secret_of_an_ingress_deleted() {
+    let mut tape = Tape::shop();
+    let edge = "Ingress.networking.k8s.io/shop/edge";
+    tape.put(json!({"apiVersion":"v1","kind":"Secret","type":"kubernetes.io/tls","metadata":{"name":"edge-tls","namespace":"shop","creationTimestamp":"2026-03-01T09:00:00Z"},"data":{"tls.crt":"b2xk"}}));
+    tape.put(json!({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"edge","namespace":"shop","creationTimestamp":"2026-03-01T09:00:00Z"},
+        "spec":{"ingressClassName":"nginx","tls":[{"secretName":"edge-tls"}],"rules":[{"http":{"paths":[{"backend":{"service":{"name":"web","port":{"number":8080}}}}]}}]}}));
+    tape.wait(60);
+    tape.decoys(1);
+    tape.delete("Secret/shop/edge-tls");
+    tape.decoys(2);
+    tape.told(
+        edge,
+        "BadConfig",
+        "Error getting SSL certificate \"shop/edge-tls\": local SSL certificate shop/edge-tls was not found",
+    );
+    tape.check(edge, "Secret/shop/edge-tls", Op::Delete, "");
+}
+
+#[test]
+fn class_of_an_ingress_changed() {
+    let mut tape = Tape::shop();
+    let edge = "Ingress.networking.k8s.io/shop/edge";
+    tape.put(json!({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"edge","namespace":"shop","creationTimestamp":"2026-03-01T09:00:00Z"},
+        "spec":{"ingressClassName":"nginx","rules":[{"http":{"paths":[{"backend":{"service":{"name":"web","port":{"number":8080}}}}]}}]}}));
+    tape.wait(60);
+    tape.decoys(1);
+    tape.edit(edge, |o| o["spec"]["ingressClassName"] = "nignx".into());
+    tape.told(edge, "ClassNotFound", "ingress class \"nignx\" not found");
+    tape.decoys(2);
+    tape.check(edge, edge, Op::Update, "ingressClassName");
+}
+
+#[test]
+fn selector_changed_and_put_back_before_the_pods_went() {
+    let mut tape = Tape::shop();
+    tape.decoys(1);
+    tape.edit("Service/shop/web", |o| o["spec"]["selector"] = json!({"app":"wbe"}));
+    tape.slice("web", 0);
+    tape.edit("Service/shop/web", |o| o["spec"]["selector"] = json!({"app":"web"}));
+    tape.slice("web", 1);
+    tape.wait(30);
+    tape.decoys(2);
+    tape.edit(WEB, |o| o["spec"]["replicas"] = 0.into());
+    tape.delete("Pod/shop/web-1-a");
+    tape.slice("web", 0);
+    tape.check("Service/shop/web", WEB, Op::Update, "replicas");
+}
+
+#[test]
+fn priority_class_deleted_before_a_restart() {
+    let mut tape = Tape::shop();
+    tape.put(json!({"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass","metadata":{"name":"gold","creationTimestamp":"2026-03-01T09:00:00Z"},"value":1000}));
+    tape.edit(WEB, |o| o["spec"]["template"]["spec"]["priorityClassName"] = "gold".into());
+    tape.replica_set("web", "1b");
+    tape.run("web", "1b", "a");
+    tape.wait(60);
+    tape.decoys(1);
+    tape.delete("PriorityClass.scheduling.k8s.io//gold");
+    tape.decoys(2);
+    tape.edit_by(WEB, "kubectl-set", |o| {
+        container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
+    });
+    tape.replica_set("web", "2");
+    tape.told(
+        "ReplicaSet.apps/shop/web-2",
+        "FailedCreate",
+        "Error creating: pods \"web-2-\" is forbidden: no PriorityClass with name gold was found",
+    );
+    tape.check(WEB, "PriorityClass.scheduling.k8s.io//gold", Op::Delete, "");
+}
+
+#[test]
+fn runtime_class_that_no_node_has() {
+    let mut tape = rollout(|s| s["runtimeClassName"] = "gvisor".into(), waiting("ContainerCreating", ""));
+    tape.told(
+        POD,
+        "FailedCreatePodSandBox",
+        "Failed to create pod sandbox: no runtime for \"runsc\" is configured",
+    );
+    tape.check(POD, WEB, Op::Update, "runtimeClassName");
+}
+
+#[test]
+fn namespace_that_waits_for_an_api_that_is_gone() {
+    let mut tape = Tape::shop();
+    tape.put(json!({"apiVersion":"apiregistration.k8s.io/v1","kind":"APIService","metadata":{"name":"v1beta1.metrics.k8s.io","creationTimestamp":"2026-03-01T09:00:00Z"},"spec":{"service":{"name":"db","namespace":"shop"}}}));
+    tape.put(json!({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"old","creationTimestamp":"2026-03-01T09:00:00Z"},"spec":{"finalizers":["kubernetes"]},"status":{"phase":"Active"}}));
+    tape.wait(60);
+    tape.decoys(1);
+    tape.edit("APIService.apiregistration.k8s.io//v1beta1.metrics.k8s.io", |o| {
+        o["spec"]["service"]["name"] = "gone".into()
+    });
+    tape.decoys(2);
+    tape.edit("Namespace//old", |o| {
+        o["metadata"]["deletionTimestamp"] = "2026-03-01T10:10:00Z".into();
+        o["status"] = json!({"phase":"Terminating","conditions":[{"type":"NamespaceDeletionDiscoveryFailure","status":"True","reason":"DiscoveryFailed","message":"Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: metrics.k8s.io/v1beta1: stale GroupVersion discovery"}]});
+    });
+    tape.check(
+        "Namespace//old",
+        "APIService.apiregistration.k8s.io//v1beta1.metrics.k8s.io",
+        Op::Update,
+        "service",
+    );
+}
+
+#[test]
+fn memory_cap_that_a_limit_range_gives() {
+    let mut tape = Tape::shop();
+    tape.edit(WEB, |o| container(&mut o["spec"]["template"]["spec"])["resources"] = json!({}));
+    tape.replica_set("web", "1b");
+    tape.run("web", "1b", "a");
+    tape.wait(60);
+    tape.decoys(1);
+    tape.put_by(json!({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"small","namespace":"shop"},"spec":{"limits":[{"type":"Container","default":{"memory":"16Mi"}}]}}), "kubectl-create");
+    tape.wait(5);
+    tape.edit(WEB, |o| o["spec"]["template"]["metadata"]["annotations"] = json!({"restartedAt":"now"}));
+    tape.replica_set("web", "2");
+    tape.pod("web", "2", "b", json!({"phase":"Pending"}));
+    tape.decoys(2);
+    tape.pod("web", "2", "b", crashed("OOMKilled", 137, ""));
+    tape.check(POD, "LimitRange/shop/small", Op::Create, "");
+}

@@ -291,16 +291,29 @@ pub(super) fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field
             }
         }
     }
-    if fault.kind == F::NoMetrics {
-        let apis = case.history.of_kind("apiregistration.k8s.io", "APIService");
-        for key in apis.filter(|k| k.name.contains("metrics.k8s.io")).cloned().collect::<Vec<_>>() {
-            let api = jump(start, &key, Place::Ruler, 0.75, "asks", "metrics come from this API");
-            field.put(api.clone());
-            for edge in case.graph.ever_from(&key) {
-                let service = go(&api, &edge, edge.to, Place::Ruler, 0.5);
-                field.put(service.clone());
-                workloads_behind(case, &service, Place::Ruler, field);
+    apis(case, fault, start, field);
+}
+
+/// Goes to the APIs that other servers serve and the fault is about, and to what serves them.
+fn apis(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+    let is_asked = |k: &&ResourceKey| {
+        let group = k.name.split_once('.').map_or("", |(_, group)| group);
+        match fault.kind {
+            FaultKind::NoMetrics => k.name.contains("metrics.k8s.io"),
+            _ => group.contains('.') && fault.message.contains(group),
+        }
+    };
+    let all = case.history.of_kind("apiregistration.k8s.io", "APIService");
+    for key in all.filter(is_asked).cloned().collect::<Vec<_>>() {
+        let api = jump(start, &key, Place::Ruler, 0.75, "asks", "the API that the fault is about");
+        field.put(api.clone());
+        for edge in case.graph.ever_from(&key) {
+            if edge.relation != Relation::Calls {
+                continue;
             }
+            let service = go(&api, &edge, edge.to, Place::Ruler, 0.5);
+            field.put(service.clone());
+            workloads_behind(case, &service, Place::Ruler, field);
         }
     }
 }
