@@ -3,6 +3,7 @@
 mod admission;
 mod config;
 mod gitops;
+mod incidents;
 mod jobs;
 mod network;
 mod operators;
