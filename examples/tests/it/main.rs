@@ -4,11 +4,13 @@
 
 mod bad_input;
 mod blame;
+mod causes;
 mod commands;
 mod demo;
 mod gitops;
 mod health;
 mod help;
+mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;
