@@ -279,7 +279,14 @@ impl App<'_> {
 /// that Go leaves out when the engine writes the object back.
 fn is_of_engine(key: &ResourceKey, change: &DriftChange) -> bool {
     let own = &*key.group == "argoproj.io" || key.group.ends_with(".toolkit.fluxcd.io");
-    let empty = |v: &Value| v.is_null() || *v == Value::Bool(false) || v.as_str() == Some("");
+    let empty = |v: &Value| match v {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(n) => n.as_f64() == Some(0.0),
+        Value::String(s) => s.is_empty(),
+        Value::Array(a) => a.is_empty(),
+        Value::Object(o) => o.is_empty(),
+    };
     own && (change.path.starts_with_fields(&["operation"])
         || change.op == Op::Remove && change.desired.as_ref().is_some_and(empty))
 }

@@ -401,7 +401,7 @@ fn the_commit_behind_a_field_is_found_and_not_the_head() {
     let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
     let ask = |path: &str, until: Option<&str>| {
         let path = drift_core::FieldPath::parse(path).unwrap();
-        gitops.declared_history(&app, &key, &path, None, until).unwrap().map(|c| (c.id, c.message))
+        gitops.declared_history(&app, &key, &path, &[], until).unwrap().map(|c| (c.id, c.message))
     };
     assert_eq!(ask("data.k", None), Some((second, "raise k".to_owned())));
     assert_eq!(ask("metadata.name", None), Some((first.clone(), "first".to_owned())));
