@@ -19,12 +19,16 @@ mod scalar;
 mod text;
 mod tree;
 
+use std::borrow::Cow;
+
 use drift_core::Doc;
 
 pub use positions::{Position, Positions};
 
 /// Deepest nesting that is read, aliases expanded: what JSON is read to.
 const MAX_DEPTH: usize = 127;
+/// Most quoted scalars of a document that may go on too far to the left: each makes it be read once more.
+const MAX_INDENTED: usize = 32;
 
 /// One document of a file, or one item of a list in it.
 #[derive(Clone, Debug)]
@@ -149,14 +153,31 @@ fn read_yaml(part: text::Part<'_>, text: &str, out: &mut Vec<Result<Document, Ya
     if let Err(e) = part.check_characters(text) {
         return out.push(Err(e));
     }
+    let (first, limit) = (out.len(), text.len() / 8 + 4096);
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..MAX_INDENTED {
+        let Some(line) = read_trees(part, &text, out) else { return };
+        out.truncate(first);
+        text = Cow::Owned(text::indent_quoted(&text, line, limit));
+    }
+    read_trees(part, &text, out);
+}
+
+/// Reads the documents of a text; returns the line that has to stand deeper for it to be read, if there is one.
+fn read_trees(part: text::Part<'_>, text: &str, out: &mut Vec<Result<Document, YamlError>>) -> Option<usize> {
+    let mut trees = tree::Trees::new(text, part.line);
     let mut is_first = true;
-    for tree in tree::Trees::new(text, part.line) {
+    while let Some(tree) = trees.next() {
         match tree {
             Ok(tree) if tree.is_empty() => {}
             Ok(tree) if !is_first => out.push(Err(YamlError::at(tree.position(0), ErrorKind::Unseparated))),
             Ok(tree) => expand::Expander::new(&tree, text.len()).documents(out),
             Err(e) => out.push(Err(e)),
         }
+        if trees.shallow_line().is_some() {
+            return trees.shallow_line();
+        }
         is_first = false;
     }
+    None
 }

@@ -79,6 +79,27 @@ impl Content {
     }
 }
 
+/// Moves the lines of a quoted scalar, from `line` (from 1) to the next one with a quote, deeper than any other.
+///
+/// go-yaml takes such a scalar however its lines are indented, YAML 1.2 does not. Blanks at the beginning of its lines
+/// are no part of its value, so that nothing but the columns changes. The result is at most `limit` bytes longer.
+pub(super) fn indent_quoted(text: &str, line: usize, limit: usize) -> String {
+    let blanks = |l: &str| l.len() - l.trim_start_matches(' ').len();
+    let depth = text.lines().map(blanks).max().unwrap_or(0) + 1;
+    let mut out = String::with_capacity(text.len());
+    let (mut inside, mut left) = (false, limit);
+    for (n, l) in text.split_inclusive('\n').enumerate() {
+        inside |= n + 1 == line;
+        if inside && left >= depth {
+            left -= depth;
+            out.extend(std::iter::repeat_n(' ', depth));
+            inside = !l.contains(['\'', '"']);
+        }
+        out.push_str(l);
+    }
+    out
+}
+
 fn is_separator(line: &[u8]) -> bool {
     line.strip_prefix(b"---")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b' ' | b'\t' | b'\r' | b'\n')))

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, options};
+use granit_parser::{
+    ErrorKind as ScanErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, options,
+};
 
 use super::scalar::{self, Value};
 use super::{ErrorKind, MAX_DEPTH, Position, YamlError};
@@ -40,6 +42,8 @@ pub(super) struct Trees<'a> {
     parser: Parser<'a, StrInput<'a>>,
     /// Lines of the file before the part.
     skipped: u32,
+    /// Line of the part that goes on with a quoted scalar too far to the left for YAML 1.2.
+    shallow: Option<usize>,
     done: bool,
 }
 
@@ -50,7 +54,12 @@ impl<'a> Trees<'a> {
             flow_nesting_limit: MAX_DEPTH,
             block_nesting_limit: MAX_DEPTH,
         };
-        Self { parser: Parser::new_from_str_with_options(text, options), skipped: line - 1, done: false }
+        Self {
+            parser: Parser::new_from_str_with_options(text, options),
+            skipped: line - 1,
+            shallow: None,
+            done: false,
+        }
     }
 
     fn place(&self, span: &Span) -> Position {
@@ -58,7 +67,15 @@ impl<'a> Trees<'a> {
         Position { line: self.skipped + line, column: column + 1 }
     }
 
-    fn scan_error(&self, error: &ScanError) -> YamlError {
+    /// Returns the line of the part, from 1, at which a quoted scalar stopped the parser by its indentation alone.
+    pub(super) fn shallow_line(&self) -> Option<usize> {
+        self.shallow
+    }
+
+    fn scan_error(&mut self, error: &ScanError) -> YamlError {
+        if matches!(error.kind(), ScanErrorKind::InvalidQuotedScalarIndent) {
+            self.shallow = Some(error.marker().line());
+        }
         let (line, column) = (error.marker().line() as u32, error.marker().col() as u32);
         YamlError { line: self.skipped + line, column: column + 1, kind: ErrorKind::Syntax(error.info()) }
     }
