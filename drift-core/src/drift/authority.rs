@@ -8,12 +8,14 @@ use serde_json::Value;
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
+use crate::path::{FieldPath, PathElement};
 use crate::rules::{JqPaths, Problems, RuleSet, Sides};
 use crate::schema::{SchemaSet, Scope};
 
 use super::estate::{self, DesiredObject};
 use super::report::{Class, DriftChange, DriftReport, Op, ResourceDrift, Status};
 use super::resource::{Context, compare_known, creator};
+use super::secret;
 use super::verdict::Knowledge;
 
 /// What one Application, Kustomization or release declares, and what is known of it besides.
@@ -39,6 +41,8 @@ pub struct AppDeclaration {
     pub rules: RuleSet,
     /// What the engine itself says of resources, such as `Synced`.
     pub verdicts: BTreeMap<ResourceKey, Arc<str>>,
+    /// Fields in which the engine keeps its own books: no change of them counts.
+    pub own: Vec<FieldPath>,
     /// What a reader should know of the verdicts on this app.
     pub notes: Vec<String>,
 }
@@ -194,17 +198,30 @@ impl App<'_> {
         let found = live.get(key);
         let mut resource = match found {
             Some(found) => {
-                let applied = self.applied.as_ref();
+                let applied: Option<Vec<Option<&Object>>> =
+                    self.applied.as_ref().map(|all| all.iter().map(|o| o.get(key).map(|o| &***o)).collect());
+                // The API server knows no `stringData`, and neither do the paths of differences.
+                let applied_secrets: Vec<_> =
+                    applied.iter().flatten().map(|o| o.and_then(secret::folded_object)).collect();
+                let other_secrets: Vec<_> = others.iter().map(|o| secret::folded_object(o)).collect();
+                let as_folded = applied_secrets.iter().map(Option::as_ref);
                 let knowledge = Knowledge {
                     appliers: &self.declaration.appliers,
-                    applied: applied.map(|all| all.iter().map(|o| o.get(key).map(|o| &***o)).collect()),
-                    others,
+                    applied: applied
+                        .map(|all| all.into_iter().zip(as_folded).map(|(o, f)| f.or(o)).collect()),
+                    others: others
+                        .into_iter()
+                        .zip(&other_secrets)
+                        .map(|(o, f)| f.as_ref().unwrap_or(o))
+                        .collect(),
                 };
                 compare_known(key, &wanted.object, found, context, Some(&knowledge))
             }
             None => self.missing(key, wanted),
         };
-        resource.changes.retain(|c| !c.is_bookkeeping() && !is_of_engine(key, c));
+        resource.changes.retain_mut(|c| {
+            !c.is_bookkeeping() && !is_of_engine(key, c) && leave_out(c, &self.declaration.own)
+        });
         if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
             resource.status = Status::InSync;
         }
@@ -273,6 +290,27 @@ impl App<'_> {
         };
         undeclared.filter_map(extra).collect()
     }
+}
+
+/// Takes out of a change what lies in some fields; false where nothing is left of it.
+fn leave_out(change: &mut DriftChange, own: &[FieldPath]) -> bool {
+    for path in own {
+        if change.path.starts_with(path) {
+            return false;
+        }
+        let Some([PathElement::Field(name)]) = path.elements().strip_prefix(change.path.elements()) else {
+            continue;
+        };
+        // Only of a part that is there on one side alone: a part that both have is told field by field.
+        let side = match (&mut change.desired, &mut change.live) {
+            (Some(side), None) | (None, Some(side)) => side.as_object_mut(),
+            _ => None,
+        };
+        if side.is_some_and(|map| map.remove(&**name).is_some() && map.is_empty()) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Tells whether a change in an engine's own object is none of its declaration: a sync that was asked for, or a value

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use drift_core::drift::{AppDeclaration, DesiredObject, Tracked, Undeclared};
 use drift_core::rules::{Effect, Mark, Rule, RuleTarget};
-use drift_core::{Object, ResourceKey};
+use drift_core::{FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
 use self::directory::directory;
@@ -73,6 +73,7 @@ impl GitOps<'_> {
                 .collect(),
             rules,
             verdicts: app.resources.iter().filter_map(|r| Some((r.key.clone(), r.status.clone()?))).collect(),
+            own: self.own_fields(),
             notes,
         }
     }
@@ -213,6 +214,13 @@ impl GitOps<'_> {
             }
         }
         Ok(trees)
+    }
+
+    /// The label by which Argo CD finds what is its own; the annotation is bookkeeping in any comparison.
+    fn own_fields(&self) -> Vec<FieldPath> {
+        let label = self.settings.tracking != TrackingMethod::Annotation;
+        let path = FieldPath::of(&["metadata", "labels", &self.settings.instance_label]);
+        label.then_some(path).into_iter().collect()
     }
 
     /// Puts on an object what Argo CD puts on it.

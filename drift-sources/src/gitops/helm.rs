@@ -107,6 +107,7 @@ impl GitOps<'_> {
             tracked: tracked.collect(),
             rules,
             verdicts: Default::default(),
+            own: Vec::new(),
             notes: Vec::new(),
             app,
         }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use drift_core::drift::{CauseClass, Class, DriftReport, Row, Undeclared, value_at};
-use drift_core::{FieldPath, ManagedFields, Object, Operation, ResourceKey};
+use drift_core::drift::{CauseClass, Class, DriftReport, Row, Undeclared, folded, value_at};
+use drift_core::{Doc, FieldPath, ManagedFields, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -198,7 +198,10 @@ impl Walk<'_> {
         };
         // Of two declarations the last one counts.
         let object = objects.iter().rev().find(is)?;
-        value_at(object.root(), self.path).map(|n| n.to_value())
+        // The API server knows no `stringData`: what a path of `data` asks for may stand there.
+        let folded = folded(object);
+        let root = folded.as_ref().map_or(object.root(), Doc::root);
+        value_at(root, self.path).map(|n| n.to_value())
     }
 
     fn declared(&self, commit: &Commit, value: Option<Value>) -> DeclaredCommit {
