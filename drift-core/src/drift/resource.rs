@@ -226,10 +226,12 @@ fn judge(
     }
     result.changes.sort_by(|a, b| a.path.cmp(&b.path));
     result.applier = applier.map(|a| a.manager);
-    if result.changes.iter().any(|c| c.class.counts()) {
-        result.status = Status::Drifted;
-    } else if unknown {
+    let mut counting = result.changes.iter().filter(|c| c.class.counts()).peekable();
+    // An engine's books are no drift of what it declares.
+    if unknown && counting.clone().all(DriftChange::is_bookkeeping) {
         result.status = Status::Unknown;
+    } else if counting.peek().is_some() {
+        result.status = Status::Drifted;
     }
 }
 
