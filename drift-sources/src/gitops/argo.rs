@@ -184,6 +184,9 @@ impl GitOps<'_> {
             return Err(broken(format!("there is no path `{path}` in commit {}", commit.id.short())));
         }
         let source = &overridden(app, source, &tree, &path).map_err(broken)?;
+        if let Some(link) = not_followed(&tree, &path, source) {
+            return Err(Undeclared::Unavailable(format!("`{link}` is a link, which is not followed here")));
+        }
         let environment =
             Environment::of(app, app.instance_name(&self.settings.namespace), source, commit.id);
         let set =
@@ -286,6 +289,21 @@ impl GitOps<'_> {
             error: desired.err().map(|e| e.to_string()),
         }
     }
+}
+
+/// A link among the files of a source that Argo CD would follow, to a file or to a folder.
+fn not_followed<'t>(tree: &'t Tree, path: &str, source: &Source) -> Option<&'t str> {
+    let within = if path.is_empty() { String::new() } else { format!("{path}/") };
+    let recurse = source.raw.pointer("/directory/recurse").and_then(Value::as_bool) == Some(true);
+    let plain = source.raw.get("directory").is_some() || edit::kustomization_file(tree, path).is_none();
+    let is_meant = |rest: &str| {
+        let name = rest.rsplit('/').next().unwrap_or(rest);
+        let manifest = [".yaml", ".yml", ".json", ".jsonnet"].iter().any(|end| name.ends_with(end));
+        // A chart is a folder of its own, and what a kustomization leads to is named in it.
+        manifest && (recurse || !plain || !rest.contains('/')) || !plain && !name.contains('.')
+    };
+    let links = tree.skipped().iter().map(|l| &**l);
+    links.into_iter().find(|l| l.strip_prefix(&*within).is_some_and(is_meant))
 }
 
 /// A source with what `.argocd-source.yaml` and `.argocd-source-APP.yaml` beside its files put into it.

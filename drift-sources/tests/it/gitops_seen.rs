@@ -138,6 +138,19 @@ fn files_beside_the_manifests_change_what_a_folder_declares() {
 }
 
 #[test]
+fn a_link_among_the_files_makes_an_application_unknown_and_not_extra() {
+    let (mut repository, _) = repository(&[("app/a.yaml", CONFIG), ("common/b.yaml", &named("b", "1"))]);
+    std::os::unix::fs::symlink("../common/b.yaml", repository.path().join("app/b.yaml")).unwrap();
+    let commit = repository.commit("link");
+    let mut app = argo("web", &commit, json!({}));
+    app["status"]["resources"] =
+        json!([{"version":"v1","kind":"ConfigMap","namespace":"shop","name":"b","status":"Synced"}]);
+    let found = lines(&[app, live("b", "1", json!([synced()]))], &[], Some(&repository));
+    assert_eq!(found[0], "ConfigMap/shop/b Unknown of web");
+    assert!(found[1].contains("`app/b.yaml` is a link"), "{found:?}");
+}
+
+#[test]
 fn a_suspended_kustomization_with_another_spec_has_not_applied_it() {
     let (repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
     let spec = |team: &str| json!({"commonMetadata":{"labels":{"team":team}}});
