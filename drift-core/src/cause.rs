@@ -12,8 +12,10 @@ mod class;
 mod effect;
 mod fault;
 mod history;
+mod incident;
 mod proof;
 mod rank;
+mod records;
 mod root;
 #[cfg(test)]
 mod scenario;
@@ -21,6 +23,7 @@ mod symptom;
 mod table;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod way;
 
 use std::cell::RefCell;
@@ -31,15 +34,17 @@ pub use change::{Change, Op, changes_of, plain_path};
 pub use class::{Class, classes_of};
 pub use fault::{Fault, FaultKind, faults_of};
 pub use history::{History, Mark, Note, Version};
+pub use incident::{Incident, Incidents, Unexplained, incidents};
 pub use proof::{NodeRoom, Proof, Verdict, admits_everything, allows, fits_node};
 pub use rank::Candidate;
 pub use root::Revision;
 pub use symptom::{Symptom, symptoms};
 pub use table::{Place, THRESHOLD, Weights, delay, fit};
+pub use timeline::Timeline;
 pub use way::Step;
 
 use crate::event::Event;
-use crate::graph::{DependencyGraph, Relation};
+use crate::graph::{AsOf, Relation};
 use crate::key::ResourceKey;
 use crate::replay::Until;
 use crate::schema::SchemaSet;
@@ -48,18 +53,21 @@ use crate::schema::SchemaSet;
 #[derive(Debug)]
 pub struct Case<'s> {
     pub(crate) history: History,
-    pub(crate) graph: DependencyGraph,
+    pub(crate) graph: AsOf,
     schemas: &'s SchemaSet,
     weights: Weights,
     changes: RefCell<BTreeMap<ResourceKey, Rc<[Rc<Change>]>>>,
 }
 
 impl<'s> Case<'s> {
-    /// Takes the events up to a moment.
+    /// Takes the events up to a moment, for one who asks once; a [`Timeline`] answers often.
     pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until, schemas: &'s SchemaSet) -> Self {
-        let mut graph = DependencyGraph::default();
-        let events = events.into_iter().filter(|e| until.includes(e)).inspect(|e| graph.apply(e));
-        let history = History::of(events, Until::End);
+        let mut timeline = Timeline::default();
+        events.into_iter().filter(|e| until.includes(e)).for_each(|e| timeline.take(e));
+        timeline.into_case(schemas)
+    }
+
+    fn new(history: History, graph: AsOf, schemas: &'s SchemaSet) -> Self {
         Self { history, graph, schemas, weights: Weights::default(), changes: RefCell::default() }
     }
 
@@ -75,8 +83,8 @@ impl<'s> Case<'s> {
         &self.history
     }
 
-    /// Returns the graph.
-    pub fn graph(&self) -> &DependencyGraph {
+    /// Returns the graph as it was.
+    pub fn graph(&self) -> &AsOf {
         &self.graph
     }
 

@@ -7,12 +7,15 @@
 //! **Invariant:** knows no diff and no judgement. One event costs work in proportion to that object's own references
 //! (and to what its selector or labels match), not to the graph.
 
+mod as_of;
 mod export;
 mod extract;
 mod host;
+mod layers;
 mod pod;
 mod rules;
 mod select;
+mod svg;
 #[cfg(test)]
 mod tests;
 
@@ -22,12 +25,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use as_of::AsOf;
 pub use export::{to_dot, to_json, to_mermaid};
 pub use extract::{Reference, references};
 pub use host::{HostPort, IsAddress, hosts_in};
 pub use pod::{ConfigSource, ConfigUse, config_uses, pod_spec, template_labels};
 pub use rules::{EdgeRules, RuleError};
 pub use select::Selector;
+pub use svg::to_svg;
 
 use crate::event::{Event, EventBody};
 use crate::key::ResourceKey;
@@ -146,12 +151,8 @@ pub struct Instant {
 }
 
 impl Instant {
-    fn is_within(self, until: Until) -> bool {
-        match until {
-            Until::End => true,
-            Until::Position(p) => self.position <= p,
-            Until::Time(t) => self.time <= t,
-        }
+    pub(crate) fn is_within(self, until: Until) -> bool {
+        until.covers(self.position, self.time)
     }
 }
 
@@ -369,7 +370,8 @@ impl DependencyGraph {
             relation: r.relation,
             evidence: &r.evidence,
             since: r.since,
-            until: r.until,
+            // What holds then is not over then.
+            until: None,
             is_dangling: !self.lives(r.to, until),
         })
     }
@@ -390,28 +392,28 @@ impl DependencyGraph {
         edges
     }
 
-    /// Returns every edge that ever led from a resource, sorted; of equal ones the newest.
-    pub fn ever_from(&self, key: &ResourceKey) -> Vec<Edge<'_>> {
-        self.ever(self.ids.get(key).map(|id| &self.vertices[*id as usize].out))
+    /// Returns every edge that ever led from a resource up to a moment, sorted; of equal ones the newest.
+    pub fn ever_from(&self, key: &ResourceKey, until: Until) -> Vec<Edge<'_>> {
+        self.ever(self.ids.get(key).map(|id| &self.vertices[*id as usize].out), until)
     }
 
-    /// Returns every edge that ever led to a resource, sorted; of equal ones the newest.
-    pub fn ever_to(&self, key: &ResourceKey) -> Vec<Edge<'_>> {
-        self.ever(self.ids.get(key).map(|id| &self.vertices[*id as usize].into))
+    /// Returns every edge that ever led to a resource up to a moment, sorted; of equal ones the newest.
+    pub fn ever_to(&self, key: &ResourceKey, until: Until) -> Vec<Edge<'_>> {
+        self.ever(self.ids.get(key).map(|id| &self.vertices[*id as usize].into), until)
     }
 
-    fn ever(&self, records: Option<&Vec<u32>>) -> Vec<Edge<'_>> {
+    fn ever(&self, records: Option<&Vec<u32>>, until: Until) -> Vec<Edge<'_>> {
+        let records = records.into_iter().flatten().map(|n| &self.records[*n as usize]);
         let mut found = BTreeMap::new();
-        for n in records.into_iter().flatten() {
-            let r = &self.records[*n as usize];
+        for r in records.filter(|r| r.since.is_within(until)) {
             let edge = Edge {
                 from: &self.keys[r.from as usize],
                 to: &self.keys[r.to as usize],
                 relation: r.relation,
                 evidence: &r.evidence,
                 since: r.since,
-                until: r.until,
-                is_dangling: !self.lives(r.to, Until::End),
+                until: r.until.filter(|end| end.is_within(until)),
+                is_dangling: !self.lives(r.to, until),
             };
             found.insert((edge.relation, edge.from, edge.to, edge.evidence), edge);
         }

@@ -92,16 +92,17 @@ pub fn assess(object: &Object, context: &HealthContext<'_>) -> Health {
 pub fn assess_manifest(root: Node<'_>, context: &HealthContext<'_>) -> Health {
     let subject = Subject::new(root, context.now);
     let (verdict, basis) = judge(&subject, context.rules);
-    let carried = context.previous.filter(|p| p.status == verdict.status).and_then(|p| p.since);
-    // Without a time of its own a status that was not there before began with this version.
-    let began = context.previous.is_some_and(|p| p.status != verdict.status).then_some(context.now);
-    Health {
-        status: verdict.status,
-        reason: verdict.reason,
-        message: verdict.message,
-        since: verdict.since.or(carried).or(began),
-        basis,
-    }
+    let since = match context.previous {
+        None => verdict.since,
+        Some(before) if before.status == verdict.status => before.since.or(verdict.since),
+        // A condition that is False for another reason than before keeps its time, though the status is new. Without a
+        // time of its own a status that was not there before began with this version.
+        Some(before) => {
+            let newer = verdict.since.filter(|t| before.since.is_none_or(|b| *t > b) && *t <= context.now);
+            newer.or(Some(context.now))
+        }
+    };
+    Health { status: verdict.status, reason: verdict.reason, message: verdict.message, since, basis }
 }
 
 /// Returns the newest time that an object tells of what happened to it.
@@ -131,14 +132,14 @@ fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (Verdict, HealthBasis) {
     if let Some(verdict) = builtin::deletion(subject) {
         return (verdict, HealthBasis::BuiltIn);
     }
+    let rules = rules.about(subject);
     if let Some((verdict, rule)) = rules.judge(subject) {
         return (verdict, HealthBasis::Rule(rule));
     }
     if let Some(verdict) = builtin::judge(subject) {
         return (verdict, HealthBasis::BuiltIn);
     }
-    let options = rules.options(subject);
-    match conventions::judge(subject, &options) {
+    match conventions::judge(subject, &rules.options()) {
         Some(verdict) => (verdict, HealthBasis::Conventions),
         None if builtin::is_of_kubernetes(subject.group) => {
             (Verdict::healthy("Exists", ""), HealthBasis::BuiltIn)

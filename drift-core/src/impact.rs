@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::cause::Case;
+use crate::cause::{Case, Timeline};
 use crate::checks::{Trouble, check};
 use crate::event::{Event, EventBody, NewEvent, Origin};
-use crate::graph::{Relation, pod_spec};
+use crate::graph::{Instant, Relation, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::replay::Until;
@@ -66,11 +66,13 @@ pub struct Impact {
 /// Most resources that are listed.
 const MAX_AFFECTED: usize = 1000;
 
-/// Tells what a change of the state at the end of some events would touch.
-pub fn impact(events: &[Event], proposal: &Proposal, schemas: &SchemaSet) -> Impact {
-    let before = Case::of(events, Until::End, schemas);
-    let next = event(events, proposal);
-    let after = Case::of(events.iter().chain([&next]), Until::End, schemas);
+/// Tells what a change of the state at the end of a history would touch; the change stays in the timeline it is given.
+pub fn impact(mut timeline: Timeline, proposal: &Proposal, schemas: &SchemaSet) -> Impact {
+    let end = timeline.end();
+    let position = end.map_or(Position::START, |end| end.position);
+    timeline.apply(&event(end, proposal));
+    let before = timeline.case(Until::Position(position), schemas);
+    let after = timeline.case(Until::End, schemas);
     let (now, then) = (check(&before), check(&after));
     // Since when something is so stands in the message; the same trouble may have another time afterwards.
     let id = |t: &Trouble| {
@@ -85,22 +87,21 @@ pub fn impact(events: &[Event], proposal: &Proposal, schemas: &SchemaSet) -> Imp
     }
 }
 
-fn event(events: &[Event], proposal: &Proposal) -> Event {
-    let stream = StreamId::Resource(Facet::Live, proposal.key());
-    let revisions = events.iter().filter(|e| e.stream == stream).map(|e| e.revision.get()).max();
-    let position = events.last().map_or(0, |e| e.position.get());
+fn event(end: Option<Instant>, proposal: &Proposal) -> Event {
     let new = NewEvent {
         uid: None,
         origin: Origin { source: "proposal".into(), ..Origin::default() },
-        observed_at: events.last().map(|e| e.observed_at).unwrap_or_default(),
+        observed_at: end.map(|end| end.time).unwrap_or_default(),
         occurred_at: None,
         body: match proposal {
             Proposal::Delete(_) => EventBody::Deleted(None),
             Proposal::Apply(object) => EventBody::Applied(Arc::clone(object)),
         },
     };
-    let revision = Revision::new(revisions.unwrap_or(0) + 1).expect("one more than a number is not zero");
-    new.at(stream, revision, Position::new(position + 1))
+    let position = end.map_or(0, |end| end.position.get());
+    let stream = StreamId::Resource(Facet::Live, proposal.key());
+    // Nothing reads the revision of what nobody has made.
+    new.at(stream, Revision::FIRST, Position::new(position + 1))
 }
 
 fn affected(case: &Case<'_>, key: &ResourceKey, proposal: &Proposal) -> Vec<Affected> {
@@ -108,7 +109,7 @@ fn affected(case: &Case<'_>, key: &ResourceKey, proposal: &Proposal) -> Vec<Affe
     let mut queue = VecDeque::from([(key.clone(), 0_usize)]);
     let restarts = template_changes(case, proposal);
     while let Some((at, distance)) = queue.pop_front() {
-        for edge in case.graph().edges_to(&at, Until::End) {
+        for edge in case.graph().edges_to(&at) {
             // Endpoints only tell of the Service; a namespace would bring in everything.
             let is_noise =
                 matches!(edge.relation, Relation::Reports) || (&*at.kind == "Namespace" && distance > 0);
@@ -205,12 +206,14 @@ mod tests {
         ]);
         let schemas = SchemaSet::bundled();
         let key = ResourceKey::new("", "ConfigMap", "shop", "conf");
-        let found = impact(&all, &Proposal::Delete(key), &schemas);
+        let mut timeline = Timeline::default();
+        all.iter().for_each(|e| timeline.apply(e));
+        let found = impact(timeline.clone(), &Proposal::Delete(key), &schemas);
         assert_eq!(found.affected[0].key.to_string(), "Deployment.apps/shop/web");
         assert_eq!(found.breaks.iter().map(|b| b.check).collect::<Vec<_>>(), ["missing-config"]);
         let renamed = json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"conf","namespace":"shop"},"data":{"b":"1"}});
         let renamed = Object::new(Doc::from_value(&renamed).unwrap()).unwrap();
-        let found = impact(&all, &Proposal::Apply(renamed.into()), &schemas);
+        let found = impact(timeline, &Proposal::Apply(renamed.into()), &schemas);
         assert!(found.breaks[0].message.contains("no key a"), "{:?}", found.breaks);
     }
 }

@@ -15,16 +15,12 @@ pub use at::event_at;
 
 use crate::event::{Event, EventBody, Gap};
 use crate::key::{ResourceKey, Uid};
-use crate::object::{Object, PackError, Packed, Packer};
+use crate::object::{Doc, Object, PackError, Packed, Packer};
 use crate::store::{EventStore, StoreError};
 use crate::stream::{Facet, Position, Revision, StreamId};
 
 /// Objects that are held as they are: what changes often is not compressed every time.
 const MAX_FRESH: usize = 1024;
-/// Bytes of the dictionary that the first objects give for all others.
-const DICTIONARY: usize = 64 << 10;
-/// Fewer objects make no dictionary.
-const MIN_SAMPLES: usize = 64;
 
 /// Up to where events count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +36,15 @@ pub enum Until {
 impl Until {
     /// Tells whether an event counts.
     pub fn includes(self, event: &Event) -> bool {
+        self.covers(event.position, event.observed_at)
+    }
+
+    /// Tells whether what happened at a place in the log counts.
+    pub fn covers(self, position: Position, observed_at: Timestamp) -> bool {
         match self {
             Self::End => true,
-            Self::Position(position) => event.position <= position,
-            Self::Time(time) => event.observed_at <= time,
+            Self::Position(last) => position <= last,
+            Self::Time(time) => observed_at <= time,
         }
     }
 }
@@ -176,7 +177,7 @@ impl State {
     }
 
     fn pack_oldest(&mut self) {
-        let packer = self.packer.get_or_insert_with(|| trained(&self.resources)).clone();
+        let packer = self.packer.get_or_insert_with(|| Packer::trained(fresh(&self.resources))).clone();
         let Some(stream) = self.fresh.pop_front() else { return };
         if let Some(resource) = self.resources.get_mut(&stream)
             && let Held::Fresh(object) = &resource.held
@@ -224,20 +225,10 @@ impl State {
     }
 }
 
-/// Makes a packer that knows what the objects at hand have in common.
-fn trained(resources: &BTreeMap<StreamId, Resource>) -> Packer {
-    let samples: Vec<_> = resources
-        .values()
-        .filter_map(|r| match &r.held {
-            Held::Fresh(object) => Some(object.doc().to_json()),
-            _ => None,
-        })
-        .collect();
-    let dictionary = if samples.len() < MIN_SAMPLES {
-        Vec::new()
-    } else {
-        // Too little in common makes no dictionary, and none is needed then.
-        zstd::dict::from_samples(&samples, DICTIONARY).unwrap_or_default()
-    };
-    Packer::new(&dictionary)
+/// Returns the documents that are held as they are.
+fn fresh(resources: &BTreeMap<StreamId, Resource>) -> impl Iterator<Item = &Doc> {
+    resources.values().filter_map(|r| match &r.held {
+        Held::Fresh(object) => Some(object.doc()),
+        _ => None,
+    })
 }

@@ -11,8 +11,8 @@ pub(crate) fn violations(schema: &Value, value: &Value) -> Vec<String> {
 }
 
 fn check(root: &Value, schema: &Value, value: &Value, at: &str, out: &mut Vec<String>) {
-    let mut fail = |what: String| out.push(format!("{at}: {what}"));
     for (keyword, rule) in schema.as_object().expect("a schema is an object") {
+        let mut fail = |what: String| out.push(format!("{at}: {what}"));
         match keyword.as_str() {
             "$schema" | "$id" | "$defs" | "title" | "description" | "properties" | "items" | "$ref" => {}
             "const" if value != rule => fail(format!("{value} is not {rule}")),
@@ -20,6 +20,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, out: &mut Vec<St
                 fail(format!("{value} is not one of {rule}"))
             }
             "type" if !types(rule).any(|t| is(value, t)) => fail(format!("{value} is not {rule}")),
+            "maximum" if value.as_f64() > rule.as_f64() => fail(format!("{value} is more than {rule}")),
             "minimum" if value.as_f64() < rule.as_f64() => fail(format!("{value} is less than {rule}")),
             "minLength" if (value.as_str().unwrap().len() as u64) < rule.as_u64().unwrap() => {
                 fail(format!("{value} is too short"));
@@ -28,13 +29,27 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, out: &mut Vec<St
                 let missing = |n: &&Value| value.get(n.as_str().unwrap()).is_none();
                 rule.as_array().unwrap().iter().filter(missing).for_each(|n| fail(format!("{n} is missing")));
             }
+            "additionalProperties" if rule.is_object() => {
+                let map = value.as_object().unwrap();
+                map.iter().for_each(|(k, v)| check(root, rule, v, &format!("{at}/{k}"), out));
+            }
+            "anyOf" => {
+                let fits = |one: &Value| {
+                    let mut found = Vec::new();
+                    check(root, one, value, at, &mut found);
+                    found.is_empty()
+                };
+                if !rule.as_array().unwrap().iter().any(fits) {
+                    fail(format!("{value} is as none of the alternatives say"));
+                }
+            }
             "additionalProperties" => {
                 assert_eq!(rule, &Value::Bool(false));
                 let known = |k: &&String| schema["properties"].get(k.as_str()).is_none();
                 let keys = value.as_object().unwrap().keys();
                 keys.filter(known).for_each(|k| fail(format!("`{k}` is not in the schema")));
             }
-            "const" | "enum" | "type" | "minimum" | "minLength" => {}
+            "const" | "enum" | "type" | "minimum" | "maximum" | "minLength" => {}
             other => panic!("the checker does not know `{other}`"),
         }
     }

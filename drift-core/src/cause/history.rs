@@ -1,16 +1,17 @@
 //! The versions of every resource, what Kubernetes Events told of it, and the gaps, up to a moment.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::event::{Event, EventBody, EventId, Gap};
+use crate::event::{Event, EventId, Gap};
 use crate::graph::Instant;
 use crate::key::{ResourceKey, ResourceVersion};
-use crate::object::{Node, Object};
+use crate::object::Object;
 use crate::replay::Until;
-use crate::stream::{Facet, StreamId};
+
+use super::records::{Kept, Records};
 
 /// One version of a resource, or its end.
 #[derive(Clone, Debug)]
@@ -76,125 +77,130 @@ pub struct Note {
 }
 
 /// The history of an estate up to a moment.
-#[derive(Clone, Debug, Default)]
+///
+/// What is looked at is unpacked once and stays so for as long as this lives, which is one question.
+#[derive(Clone, Debug)]
 pub struct History {
-    versions: BTreeMap<ResourceKey, Vec<Version>>,
-    notes: BTreeMap<ResourceKey, Vec<Note>>,
-    gaps: Vec<Gap>,
-    start: Option<Timestamp>,
-    end: Option<Instant>,
+    records: Arc<Records>,
+    until: Until,
+    /// What was unpacked, by lane.
+    opened: Vec<Opened>,
+}
+
+type Unpacked = OnceCell<Option<Arc<Object>>>;
+
+/// What was unpacked of one resource.
+#[derive(Clone, Debug, Default)]
+struct Opened {
+    /// Objects by version; a deleted one's is its last state.
+    objects: OnceCell<Box<[Unpacked]>>,
+    versions: OnceCell<Box<[Version]>>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new(Arc::default(), Until::End)
+    }
 }
 
 impl History {
     /// Takes the events up to a moment.
     pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until) -> Self {
-        let mut all = Self::default();
+        let mut records = Records::default();
         for event in events.into_iter().filter(|e| until.includes(e)) {
-            all.apply(event);
+            records.apply(event);
         }
-        all
+        Self::new(Arc::new(records), Until::End)
     }
 
-    fn apply(&mut self, event: &Event) {
-        let at = Instant { position: event.position, time: event.observed_at };
-        self.start.get_or_insert(event.observed_at);
-        self.end = Some(at);
-        if let EventBody::Gap(gap) = &event.body {
-            self.gaps.push(gap.clone());
-        }
-        let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
-        let (object, last) = match &event.body {
-            EventBody::Applied(object) => (Some(Arc::clone(object)), None),
-            EventBody::Deleted(last) => (None, last.clone()),
-            _ => return,
-        };
-        if let Some(object) = &object
-            && &*key.kind == "Event"
-        {
-            self.note(event, key, object, at);
-            return;
-        }
-        let shown = object.as_ref().or(last.as_ref());
-        let version = Version {
-            id: event.id,
-            at,
-            version: shown.and_then(|o| o.resource_version()),
-            object,
-            last,
-            user: event.origin.actor.user.clone(),
-        };
-        self.versions.entry(key.clone()).or_default().push(version);
+    /// Looks at records up to a moment; a time only where times do not go back.
+    pub(super) fn new(records: Arc<Records>, until: Until) -> Self {
+        let mut opened = Vec::new();
+        opened.resize_with(records.len(), Opened::default);
+        Self { records, until, opened }
     }
 
-    fn note(&mut self, event: &Event, key: &ResourceKey, object: &Object, at: Instant) {
-        let root = object.root();
-        let Some(about) = root.get("involvedObject").or_else(|| root.get("regarding")) else { return };
-        let text = |n: Node<'_>, f: &str| n.str_at(&[f]).unwrap_or_default().to_owned();
-        let api = text(about, "apiVersion");
-        let group = api.rsplit_once('/').map_or("", |(g, _)| g);
-        let target =
-            ResourceKey::new(group, &text(about, "kind"), &text(about, "namespace"), &text(about, "name"))
-                .in_cluster(&key.cluster);
-        let message = root.str_at(&["message"]).or_else(|| root.str_at(&["note"])).unwrap_or_default();
-        let note = Note {
-            id: event.id,
-            key: key.clone(),
-            mark: Mark { version: object.resource_version(), at },
-            reason: text(root, "reason"),
-            message: message.to_owned(),
-            is_warning: root.str_at(&["type"]) == Some("Warning"),
+    fn has(&self, at: Instant) -> bool {
+        at.is_within(self.until)
+    }
+
+    /// Returns the number of a resource's lane and what is known of it until then.
+    fn kept(&self, key: &ResourceKey) -> Option<(usize, &[Kept])> {
+        let (lane, kept) = self.records.lane(key)?;
+        let count = match self.until {
+            Until::End => kept.len(),
+            _ => kept.partition_point(|k| self.has(k.at)),
         };
-        self.notes.entry(target).or_default().push(note);
+        (count > 0).then(|| (lane, &kept[..count]))
+    }
+
+    fn object<'a>(&'a self, lane: usize, kept: &'a [Kept], n: usize) -> Option<&'a Arc<Object>> {
+        let all = self.opened[lane].objects.get_or_init(|| kept.iter().map(|_| OnceCell::new()).collect());
+        all[n].get_or_init(|| kept[n].object()).as_ref()
     }
 
     /// Returns all resources that were ever there.
     pub fn keys(&self) -> impl Iterator<Item = &ResourceKey> {
-        self.versions.keys()
+        self.records.keys().filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
     }
 
     /// Returns the resources of a kind that were ever there.
     pub fn of_kind<'a>(&'a self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a ResourceKey> {
-        self.versions.keys().filter(move |k| &*k.group == group && &*k.kind == kind)
+        self.records.of_kind(group, kind).filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
+    }
+
+    /// Returns the resources of an API group that were ever there.
+    pub fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a ResourceKey> {
+        self.records.of_group(group).filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
     }
 
     /// Returns the versions of a resource in the order of the log.
     pub fn versions(&self, key: &ResourceKey) -> &[Version] {
-        self.versions.get(key).map_or(&[], Vec::as_slice)
+        let Some((lane, kept)) = self.kept(key) else { return &[] };
+        self.opened[lane].versions.get_or_init(|| {
+            let one = |n: usize| kept[n].version(self.object(lane, kept, n).cloned());
+            (0..kept.len()).map(one).collect()
+        })
     }
 
     /// Returns the Kubernetes Events about a resource.
     pub fn notes(&self, key: &ResourceKey) -> &[Note] {
-        self.notes.get(key).map_or(&[], Vec::as_slice)
+        let all = self.records.notes(key);
+        &all[..all.partition_point(|n| self.has(n.mark.at))]
     }
 
     /// Returns what is not known.
     pub fn gaps(&self) -> &[Gap] {
-        &self.gaps
+        self.records.gaps(self.until)
     }
 
     /// Returns when the log begins.
     pub fn start(&self) -> Option<Timestamp> {
-        self.start
+        self.records.start().filter(|first| self.has(*first)).map(|first| first.time)
     }
 
     /// Returns the last place in the log.
     pub fn end(&self) -> Option<Instant> {
-        self.end
+        self.records.last(self.until)
     }
 
     /// Returns the object as it is at the end, `None` if it is not there.
     pub fn now(&self, key: &ResourceKey) -> Option<&Arc<Object>> {
-        self.versions(key).last()?.object.as_ref()
+        let (lane, kept) = self.kept(key)?;
+        let n = kept.len() - 1;
+        if kept[n].is_end { None } else { self.object(lane, kept, n) }
     }
 
     /// Returns the object as it was at or before a mark, `None` if it was not there.
     pub fn at(&self, key: &ResourceKey, mark: &Mark) -> Option<&Arc<Object>> {
-        self.versions(key).iter().rev().find(|v| !mark.is_before(&v.mark()))?.object.as_ref()
+        let (lane, kept) = self.kept(key)?;
+        let n = kept.iter().rposition(|k| !mark.is_before(&k.mark()))?;
+        if kept[n].is_end { None } else { self.object(lane, kept, n) }
     }
 
     /// Returns the last state of the object, there or gone.
     pub fn last(&self, key: &ResourceKey) -> Option<&Arc<Object>> {
-        let versions = self.versions(key);
-        versions.iter().rev().find_map(|v| v.object.as_ref().or(v.last.as_ref()))
+        let (lane, kept) = self.kept(key)?;
+        (0..kept.len()).rev().find_map(|n| self.object(lane, kept, n))
     }
 }

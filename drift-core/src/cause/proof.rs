@@ -8,6 +8,8 @@ mod admit;
 #[cfg(test)]
 mod laws;
 mod network;
+#[cfg(test)]
+mod oracles;
 mod room;
 
 pub use access::allows;

@@ -12,7 +12,7 @@ use crate::replay::Until;
 use crate::schema::SchemaSet;
 use crate::stream::{Position, Revision, StreamId};
 
-use super::{Answer, Case, Op, THRESHOLD, Weights};
+use super::{Answer, Case, Incidents, Op, THRESHOLD, Timeline, Weights, incidents};
 
 /// A tape in the making.
 pub(super) struct Tape {
@@ -241,7 +241,29 @@ impl Tape {
     pub(super) fn ask_with(&self, key: &str, weights: Weights) -> Answer {
         let schemas = SchemaSet::bundled();
         let case = Case::of(&self.events, Until::End, &schemas).with_weights(weights);
-        case.why(&ResourceKey::parse(key).unwrap())
+        let key = ResourceKey::parse(key).unwrap();
+        self.check_warm(&key, weights);
+        case.why(&key)
+    }
+
+    pub(super) fn incidents(&self) -> Incidents {
+        let schemas = SchemaSet::bundled();
+        // The ReplicaSets here tell no status, which reads as none of their pods being there.
+        incidents(&Case::of(&self.events, Until::End, &schemas), |k| &*k.kind != "ReplicaSet")
+    }
+
+    /// Checks that an index of the whole log says of any moment what one of that beginning of the log says.
+    fn check_warm(&self, key: &ResourceKey, weights: Weights) {
+        let schemas = SchemaSet::bundled();
+        let mut timeline = Timeline::default();
+        self.events.iter().for_each(|e| timeline.apply(e));
+        timeline.settle();
+        let middle = &self.events[self.events.len() * 2 / 3];
+        for until in [Until::Position(middle.position), Until::Time(middle.observed_at), Until::End] {
+            let warm = timeline.case(until, &schemas).with_weights(weights).why(key);
+            let cold = Case::of(&self.events, until, &schemas).with_weights(weights).why(key);
+            assert_eq!(format!("{warm:?}"), format!("{cold:?}"), "{until:?}");
+        }
     }
 
     pub(super) fn ask(&self, key: &str) -> Answer {

@@ -3,7 +3,6 @@
 use crate::graph::Relation;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
-use crate::replay::Until;
 
 use super::Scene;
 
@@ -53,7 +52,7 @@ pub(super) fn binding_to_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, _: &O
     if !matches!(&*key.kind, "RoleBinding" | "ClusterRoleBinding") || key.name.starts_with("system:") {
         return Vec::new();
     }
-    let edges = scene.case.graph().edges_from(key, Until::End);
+    let edges = scene.case.graph().edges_from(key);
     let gone = edges.iter().filter(|e| e.relation == Relation::Grants && e.is_dangling);
     gone.map(|e| (format!("{} is not there", e.to), e.evidence.to_string())).collect()
 }
@@ -63,7 +62,7 @@ pub(super) fn policy_selects_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, o
     if (&*key.group, &*key.kind) != ("networking.k8s.io", "NetworkPolicy") || !selector {
         return Vec::new();
     }
-    let edges = scene.case.graph().edges_from(key, Until::End);
+    let edges = scene.case.graph().edges_from(key);
     if edges.iter().any(|e| e.relation == Relation::Selects) {
         return Vec::new();
     }

@@ -3,14 +3,13 @@
 use crate::graph::{Relation, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
-use crate::replay::Until;
 
 use super::Scene;
 
 type Found = Vec<(String, String)>;
 
 fn selected<'a>(scene: &'a Scene<'_, '_>, service: &ResourceKey) -> Vec<&'a Object> {
-    let edges = scene.case.graph().edges_from(service, Until::End);
+    let edges = scene.case.graph().edges_from(service);
     let pods = edges.into_iter().filter(|e| e.relation == Relation::Selects);
     pods.filter_map(|e| scene.case.history().now(e.to)).map(|o| &**o).collect()
 }
@@ -49,7 +48,7 @@ pub(super) fn route_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: &O
         return Vec::new();
     }
     let mut out: Found = Vec::new();
-    for e in scene.case.graph().edges_from(key, Until::End) {
+    for e in scene.case.graph().edges_from(key) {
         let counts =
             e.relation == Relation::Routes || (e.relation == Relation::Uses && &*e.to.kind == "Secret");
         if counts && e.is_dangling {
@@ -81,7 +80,7 @@ pub(super) fn autoscaler_target(scene: &Scene<'_, '_>, key: &ResourceKey, object
     if !matches!(&*key.group, "autoscaling" | "keda.sh") {
         return Vec::new();
     }
-    let edges = scene.case.graph().edges_from(key, Until::End);
+    let edges = scene.case.graph().edges_from(key);
     let Some(edge) = edges.iter().find(|e| e.relation == Relation::Scales) else { return Vec::new() };
     if edge.is_dangling {
         return vec![(format!("{} is not there", edge.to), edge.evidence.to_string())];

@@ -44,13 +44,23 @@ enum Target {
 
 /// A line that is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {expected} expected")]
+#[error("line {line}, {field}: {expected} expected, not `{found}`")]
 pub struct RuleError {
     /// Number of the line, from 1.
     pub line: usize,
+    /// Which part of it: `rule`, `kind`, `relation`, `path` or `target`.
+    pub field: &'static str,
     /// What would have made sense.
     pub expected: &'static str,
+    /// What stands there, shortened.
+    pub found: String,
 }
+
+/// A part of a line that makes no sense: which one, what was expected, what stands there.
+type Odd<'l> = (&'static str, &'static str, &'l str);
+
+/// Longest path of a rule, in steps; no schema of the API is nested deeper.
+const MAX_STEPS: usize = 64;
 
 impl EdgeRules {
     /// Returns the rules that come along.
@@ -68,7 +78,12 @@ impl EdgeRules {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (kind, rule) = parse(line).map_err(|expected| RuleError { line: i + 1, expected })?;
+            let (kind, rule) = parse(line).map_err(|(field, expected, found)| RuleError {
+                line: i + 1,
+                field,
+                expected,
+                found: found.chars().filter(|c| !c.is_control()).take(80).collect(),
+            })?;
             self.by_kind.entry(kind).or_default().push(rule);
         }
         Ok(self)
@@ -138,47 +153,61 @@ impl Rule {
     }
 }
 
-fn split_kind(text: &str) -> (String, String) {
+/// Reads `KIND` or `KIND.GROUP`.
+fn split_kind<'l>(field: &'static str, text: &'l str) -> Result<(String, String), Odd<'l>> {
     let (kind, group) = text.split_once('.').unwrap_or((text, ""));
-    (group.to_owned(), kind.to_owned())
+    let is_kind = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_group = group.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+    if !is_kind || !is_group || text.ends_with('.') {
+        return Err((field, "KIND or KIND.GROUP", text));
+    }
+    Ok((group.to_owned(), kind.to_owned()))
 }
 
-fn parse(line: &str) -> Result<((String, String), Rule), &'static str> {
-    let (left, target) = line.split_once("->").ok_or("`->` and a target")?;
-    let mut words = left.split_whitespace();
-    let (Some(kind), Some(relation), Some(path), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err("KIND.GROUP RELATION PATH");
+fn parse(line: &str) -> Result<((String, String), Rule), Odd<'_>> {
+    let Some((left, target)) = line.split_once("->") else {
+        return Err(("rule", "KIND.GROUP RELATION PATH -> TARGET", line));
     };
-    let target = target.trim();
-    let target = match target {
-        "" => return Err("a target"),
+    let words: Vec<_> = left.split_whitespace().collect();
+    let [kind, relation, path] = words[..] else {
+        return Err(("rule", "KIND.GROUP RELATION PATH before `->`", left));
+    };
+    let kind = split_kind("kind", kind)?;
+    let rule =
+        Rule { relation: relation_of(relation)?, path: steps(path)?, target: target_of(target.trim())? };
+    Ok((kind, rule))
+}
+
+fn target_of(target: &str) -> Result<Target, Odd<'_>> {
+    Ok(match target {
+        "" => return Err(("target", "KIND.GROUP, //KIND.GROUP, ref, ref:KIND.GROUP or hosts", target)),
         "hosts" => Target::Hosts,
         "ref" => Target::Ref(None),
         _ => match (target.strip_prefix("ref:"), target.strip_prefix("//")) {
-            (Some(kind), _) => Target::Ref(Some(split_kind(kind))),
+            (Some(kind), _) => Target::Ref(Some(split_kind("target", kind)?)),
             (None, global) => {
-                let (group, kind) = split_kind(global.unwrap_or(target));
+                let (group, kind) = split_kind("target", global.unwrap_or(target))?;
                 Target::Named { group, kind, is_global: global.is_some() }
             }
         },
-    };
-    let rule = Rule { relation: relation_of(relation)?, path: steps(path), target };
-    Ok((split_kind(kind), rule))
+    })
 }
 
-fn steps(path: &str) -> Vec<Step> {
+fn steps(path: &str) -> Result<Vec<Step>, Odd<'_>> {
+    let odd = Err(("path", "field names with dots between them, and [] after lists,", path));
     let mut out = Vec::new();
     for part in path.split('.') {
         let name = part.trim_end_matches("[]");
+        if name.is_empty() || name.contains(['[', ']']) || out.len() > MAX_STEPS {
+            return odd;
+        }
         out.push(Step::Field(name.to_owned()));
         out.extend((0..(part.len() - name.len()) / 2).map(|_| Step::Each));
     }
-    out
+    if out.len() > MAX_STEPS { odd } else { Ok(out) }
 }
 
-fn relation_of(word: &str) -> Result<Relation, &'static str> {
+fn relation_of(word: &str) -> Result<Relation, Odd<'_>> {
     Ok(match word {
         "uses" => Relation::Uses,
         "routes" => Relation::Routes,
@@ -192,7 +221,10 @@ fn relation_of(word: &str) -> Result<Relation, &'static str> {
         "backed-by" => Relation::BackedBy,
         "writes" => Relation::Writes,
         "talks-to" => Relation::TalksTo,
-        _ => return Err("one of the relations that the head of the bundled file lists"),
+        _ => {
+            let all = "uses, routes, scales, selects, grants, calls, managed-by, sourced-from, depends-on, backed-by, writes or talks-to";
+            return Err(("relation", all, word));
+        }
     })
 }
 
@@ -207,12 +239,24 @@ mod tests {
 
     #[test]
     fn a_broken_rule_names_its_line() {
-        let check = |text: &str, line: usize| {
-            assert_eq!(EdgeRules::default().with(text).unwrap_err().line, line, "{text}");
+        let check = |text: &str, line: usize, field: &str| {
+            let error = EdgeRules::default().with(text).unwrap_err();
+            assert_eq!((error.line, error.field), (line, field), "{text}: {error}");
         };
-        check("# fine\n\nWidget.example.com uses spec.a", 3);
-        check("Widget.example.com eats spec.a -> Secret", 1);
-        check("Widget.example.com uses -> Secret", 1);
-        check("Widget.example.com uses spec.a ->", 1);
+        check("# fine\n\nWidget.example.com uses spec.a", 3, "rule");
+        check("Widget.example.com uses -> Secret", 1, "rule");
+        check("Widget.example.com eats spec.a -> Secret", 1, "relation");
+        check("Widget.example.com uses spec.a ->", 1, "target");
+        check("Widget.example.com uses spec.a -> Sec/ret", 1, "target");
+        check("Widget.example.com uses spec.a -> ref:", 1, "target");
+        check(".example.com uses spec.a -> Secret", 1, "kind");
+        check("Widget.example.com uses spec..a -> Secret", 1, "path");
+        check("Widget.example.com uses [] -> Secret", 1, "path");
+        check("Widget.example.com uses spec[0].a -> Secret", 1, "path");
+        check(
+            &format!("Widget.example.com uses {} -> Secret", "a".to_owned() + &"[]".repeat(99)),
+            1,
+            "path",
+        );
     }
 }

@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{DependencyGraph, EdgeRules, Instant, Relation, Selector, references};
+use super::layers::Layers;
+use super::{
+    AsOf, DependencyGraph, Edge, EdgeRules, Evidence, Instant, Relation, Selector, references, to_svg,
+};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
 use crate::replay::Until;
@@ -166,6 +169,96 @@ fn naive(objects: &std::collections::BTreeMap<ResourceKey, Value>) -> Plain {
         }
     }
     out
+}
+
+/// Makes edges between numbered resources; what is named and not there is missing.
+fn edges<'a>(keys: &'a [ResourceKey], pairs: &[(usize, usize)], evidence: &'a Evidence) -> Vec<Edge<'a>> {
+    let one = |(from, to): &(usize, usize)| Edge {
+        from: &keys[*from],
+        to: &keys[*to],
+        relation: Relation::Uses,
+        evidence,
+        since: at(1),
+        until: None,
+        is_dangling: *to == 0,
+    };
+    pairs.iter().map(one).collect()
+}
+
+fn numbered(count: usize) -> Vec<ResourceKey> {
+    (0..count).map(|n| ResourceKey::new("", "ConfigMap", "a", &format!("c{n}"))).collect()
+}
+
+#[test]
+fn a_picture_is_text_whatever_names_say_and_shows_what_is_missing() {
+    let mut keys = numbered(3);
+    keys[1] = ResourceKey::new("x<y", "A&\"B'", "n\u{1}s", "<script>alert(1)</script>");
+    let evidence = Evidence::Annotation("a<b>\"&".into());
+    let picture = to_svg(&edges(&keys, &[(1, 0), (2, 1)], &evidence));
+    assert!(!picture.contains("<script") && !picture.contains('\u{1}'), "{picture}");
+    assert!(picture.contains("&lt;script&gt;") && picture.contains("a&lt;b&gt;&quot;&amp;"), "{picture}");
+    assert_eq!(picture.matches("stroke-dasharray").count(), 1, "{picture}");
+    assert!(to_svg(&[]).ends_with("</svg>\n"));
+}
+
+proptest! {
+    #[test]
+    fn a_graph_as_of_a_moment_is_the_graph_of_what_came_until_then(
+        steps in prop::collection::vec((0..3_usize, prop::option::of(prop::collection::vec(0..3_usize, 0..3))), 1..12), cut in 0..12_u64,
+    ) {
+        // Each step gives one of three objects its references, or ends it.
+        let keys = numbered(3);
+        let (mut all, mut beginning) = (DependencyGraph::default(), DependencyGraph::default());
+        for (n, (which, refers)) in steps.iter().enumerate() {
+            let n = n as u64 + 1;
+            let owners = |r: &Vec<usize>| r.iter().map(|r| json!({"apiVersion":"v1","kind":"ConfigMap","name":format!("c{r}")})).collect::<Value>();
+            let value = refers.as_ref().map(|r| object(&json!({"apiVersion":"v1","kind":"ConfigMap",
+                "metadata":{"name":format!("c{which}"),"namespace":"a","ownerReferences":owners(r)}})));
+            let fold = |graph: &mut DependencyGraph| match &value {
+                Some(object) => graph.put(&keys[*which], object, at(n)),
+                None => graph.remove(&keys[*which], at(n)),
+            };
+            fold(&mut all);
+            if n <= cut {
+                fold(&mut beginning);
+            }
+        }
+        let seen = AsOf::new(std::sync::Arc::new(all), Until::Position(Position::new(cut)));
+        for key in &keys {
+            prop_assert_eq!(format!("{:?}", seen.ever_from(key)), format!("{:?}", beginning.ever_from(key, Until::End)));
+            prop_assert_eq!(format!("{:?}", seen.ever_to(key)), format!("{:?}", beginning.ever_to(key, Until::End)));
+            prop_assert_eq!(format!("{:?}", seen.edges_from(key)), format!("{:?}", beginning.edges_from(key, Until::End)));
+            prop_assert_eq!(format!("{:?}", seen.edges_to(key)), format!("{:?}", beginning.edges_to(key, Until::End)));
+        }
+    }
+
+    #[test]
+    fn whoever_depends_stands_left_of_what_it_depends_on_unless_both_stand_in_a_cycle(
+        pairs in prop::collection::vec((0..8_usize, 0..8_usize), 0..20),
+    ) {
+        let pairs: Vec<_> = pairs.into_iter().filter(|(a, b)| a != b).collect();
+        let (keys, evidence) = (numbered(8), Evidence::Inventory);
+        let all = edges(&keys, &pairs, &evidence);
+        let layers = Layers::of(&all);
+        let column = |k: usize| layers.columns.iter().position(|c| c.contains(&&keys[k])).unwrap();
+        let mut reach = [[false; 8]; 8];
+        pairs.iter().for_each(|(a, b)| reach[*a][*b] = true);
+        for k in 0..8 {
+            for a in 0..8 {
+                for b in 0..8 {
+                    reach[a][b] |= reach[a][k] && reach[k][b];
+                }
+            }
+        }
+        for (a, b) in &pairs {
+            let expect = if reach[*b][*a] { column(*a) == column(*b) } else { column(*a) < column(*b) };
+            prop_assert!(expect, "{a} -> {b}: {:?}", layers);
+        }
+        let (mut turned, once) = (all.clone(), to_svg(&all));
+        turned.reverse();
+        prop_assert_eq!(Layers::of(&turned).columns, layers.columns);
+        prop_assert_eq!(to_svg(&all), once);
+    }
 }
 
 proptest! {

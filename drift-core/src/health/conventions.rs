@@ -5,6 +5,7 @@
 
 mod condition;
 mod fields;
+mod halt;
 
 use jiff::SignedDuration;
 
@@ -18,14 +19,15 @@ const FIRST_STATUS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Judges by conventions; `None` when nothing in the object follows one.
 pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<Verdict> {
-    if let Some(verdict) = halted(subject) {
+    if let Some(verdict) = halt::halted(subject) {
         return Some(verdict);
     }
-    if subject.lags() && !options.ignores_generation && !condition::is_newer(subject) {
-        return Some(Verdict::progressing(
-            "NotObserved",
-            "the newest spec has not been seen by its controller yet",
-        ));
+    if lags(subject) && !options.ignores_generation && !condition::is_newer(subject) {
+        // Many controllers raise it only after a success; then it is the failure that keeps it behind.
+        let failed = condition::failure(subject);
+        return Some(failed.unwrap_or_else(|| {
+            Verdict::progressing("NotObserved", "the newest spec has not been seen by its controller yet")
+        }));
     }
     let Some(status) = subject.status() else { return no_status(subject) };
     let words = fields::words(status, subject.kind);
@@ -35,7 +37,10 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<Verdict>
     if let Some(found) = &conditions
         && found.speaks_for_all
     {
-        let verdict = found.verdict.clone();
+        let verdict = match fields::rollout(subject) {
+            Some(rollout) => found.verdict.clone().worse(rollout),
+            None => found.verdict.clone(),
+        };
         return Some(match words.phase {
             Some(phase) if phase.status != HealthStatus::Unknown => verdict.worse(phase),
             _ => verdict,
@@ -47,25 +52,55 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<Verdict>
         words.phase,
         words.part,
         fields::flags(status),
+        fields::failures(status),
+        fields::replicas(subject),
     ];
     let told = signals.into_iter().flatten().reduce(Verdict::worse);
-    match (told, fields::replicas(subject)) {
-        (Some(told), Some(counted)) => Some(told.worse(counted)),
-        (told, counted) => told.or(counted),
-    }
-    .or_else(|| schedule(subject))
-    .or_else(|| if is_blank(status) { no_status(subject) } else { None })
+    told.or_else(|| fields::steps(status))
+        .or_else(|| fields::any_word(status, subject.kind))
+        .or_else(|| schedule(subject))
+        .or_else(|| observed(subject, status))
+        .or_else(|| if is_blank(status) { no_status(subject) } else { None })
 }
 
-/// Something that is started on a schedule, as CronJobs are.
+/// Tells whether the controller has not seen the newest spec yet, by whatever name it keeps the generation it saw.
+fn lags(subject: &Subject<'_>) -> bool {
+    let Some(generation) = subject.int(&["metadata", "generation"]) else { return false };
+    let status = subject.at(&["status"]);
+    if status.is_some_and(|s| s.get("observedGeneration").is_some()) {
+        return subject.lags();
+    }
+    let seen = |field: Node<'_>| {
+        let words = words::split(field.key());
+        let names = words.len() > 1
+            && words.last() == Some("generation")
+            && matches!(words.first(), Some("last" | "observed" | "reconciled" | "processed" | "applied"));
+        field.as_i64().filter(|_| names)
+    };
+    status.into_iter().flat_map(Node::children).filter_map(seen).any(|seen| seen < generation)
+}
+
+/// A controller that reports nothing but which spec it has seen has seen the newest one, as kstatus has it.
+fn observed(subject: &Subject<'_>, status: Node<'_>) -> Option<Verdict> {
+    let seen = subject.int(&["status", "observedGeneration"])?;
+    let waits = status.get("conditions").is_some();
+    let newest = subject.int(&["metadata", "generation"]).is_some_and(|generation| seen >= generation);
+    (newest && !waits).then(|| Verdict::healthy("Observed", "its controller has seen the newest spec"))
+}
+
+/// Something that starts others on a schedule, as CronJobs do.
 fn schedule(subject: &Subject<'_>) -> Option<Verdict> {
-    subject.str(&["spec", "schedule"])?;
+    let scheduled = ["schedule", "schedules"].iter().any(|f| subject.at(&["spec", f]).is_some());
+    (scheduled || words::is_schedule(subject.kind)).then_some(())?;
     let last = subject.time(&["status", "lastScheduleTime"]);
     let active = subject.at(&["status", "active"]).map_or(0, Node::len);
     if active > 0 {
         return Some(Verdict::progressing("Active", format!("{active} runs are active")).since(last));
     }
-    last.map(|t| Verdict::healthy("Scheduled", "it was started on schedule").since(Some(t)))
+    Some(match last {
+        Some(_) => Verdict::healthy("Scheduled", "it was started on schedule").since(last),
+        None => Verdict::healthy("NeverScheduled", "no run was due yet"),
+    })
 }
 
 /// Tells whether a status holds nothing but empty values, or a list of conditions that is still empty.
@@ -83,33 +118,21 @@ fn is_blank(status: Node<'_>) -> bool {
     waits || status.children().filter(|f| f.key() != "observedGeneration").all(empty)
 }
 
-/// Halted by its spec or an annotation.
-fn halted(subject: &Subject<'_>) -> Option<Verdict> {
-    for field in ["suspend", "suspended", "paused", "pause"] {
-        if subject.is_true(&["spec", field]) {
-            return Some(Verdict::suspended("Suspended", format!("spec.{field} is true")));
-        }
-    }
-    let annotations = subject.at(&["metadata", "annotations"])?;
-    let paused = annotations.children().find(|a| {
-        let name = a.key().rsplit('/').next().unwrap_or_default();
-        let halts = words::split(name)
-            .iter()
-            .any(|w| ["pause", "paused", "suspend", "suspended"].contains(&w.as_str()));
-        halts && a.as_str() == Some("true")
-    })?;
-    Some(Verdict::suspended("Suspended", format!("annotation {} is true", paused.key())))
-}
-
 /// An object without status is new, or has no controller, or needs none.
 fn no_status(subject: &Subject<'_>) -> Option<Verdict> {
     if super::builtin::is_of_kubernetes(subject.group) {
         return None;
     }
     let created = subject.time(&["metadata", "creationTimestamp"]);
+    if let Some(verdict) = schedule(subject) {
+        return Some(verdict);
+    }
     if subject.age().is_none_or(|age| age <= FIRST_STATUS) {
         let message = "no controller has reported a status yet";
         return Some(Verdict::progressing("NoStatus", message).since(created));
+    }
+    if words::is_configuration(subject.kind) {
+        return Some(Verdict::healthy("NoStatusExpected", "this kind is read by others").since(created));
     }
     let message =
         "no status since it was created: either its controller does not run, or this kind reports none";

@@ -8,6 +8,7 @@ mod parse;
 mod path;
 mod test;
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use super::HealthStatus;
@@ -19,6 +20,18 @@ use test::{Template, Test};
 #[derive(Clone, Debug, Default)]
 pub struct HealthRules {
     sections: Vec<Arc<Section>>,
+    index: Arc<Index>,
+}
+
+/// Which sections may be about a kind, so that an object is not held against every glob.
+#[derive(Debug, Default)]
+struct Index {
+    /// Sections by the kinds that they name without a `*`.
+    kinds: HashMap<String, Vec<usize>>,
+    /// Sections that name kinds by a `*`, by the group that they name without one.
+    groups: HashMap<String, Vec<usize>>,
+    /// Sections that name both by a `*`.
+    globs: Vec<usize>,
 }
 
 /// A line of a rule table that cannot be read.
@@ -40,8 +53,9 @@ pub(super) struct Options {
     pub(super) ignored: Vec<String>,
 }
 
+/// Kinds, and the rules for them.
 #[derive(Debug)]
-struct Section {
+pub(super) struct Section {
     kinds: Vec<KindGlob>,
     rules: Vec<Rule>,
     options: Options,
@@ -90,9 +104,28 @@ impl HealthRules {
 
     /// Returns a table that tries these rules first and then those of another.
     #[must_use]
-    pub fn before(mut self, other: &Self) -> Self {
-        self.sections.extend(other.sections.iter().cloned());
-        self
+    pub fn before(self, other: &Self) -> Self {
+        let mut sections = self.sections;
+        sections.extend(other.sections.iter().cloned());
+        Self::of(sections)
+    }
+
+    /// Makes a table of sections in the order in which they are to be tried.
+    fn of(sections: Vec<Arc<Section>>) -> Self {
+        let mut index = Index::default();
+        for (n, section) in sections.iter().enumerate() {
+            for kind in &section.kinds {
+                let list = match (kind.kind.literal(), kind.group.literal()) {
+                    (Some(name), _) => index.kinds.entry(name.to_owned()).or_default(),
+                    (None, Some(group)) => index.groups.entry(group.to_owned()).or_default(),
+                    (None, None) => &mut index.globs,
+                };
+                if list.last() != Some(&n) {
+                    list.push(n);
+                }
+            }
+        }
+        Self { sections, index: Arc::new(index) }
     }
 
     /// Returns the number of rules.
@@ -105,30 +138,43 @@ impl HealthRules {
         self.len() == 0
     }
 
+    /// Returns the sections that are about the subject's kind, in the order in which they are to be tried.
+    pub(super) fn about(&self, subject: &Subject<'_>) -> Sections<'_> {
+        let version = subject.str(&["apiVersion"]).unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let (group, kind) = (subject.group, subject.kind);
+        let named = [self.index.kinds.get(kind), self.index.groups.get(group), Some(&self.index.globs)];
+        let mut numbers: Vec<usize> = named.into_iter().flatten().flatten().copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let about = |n: usize| {
+            let section = &*self.sections[n];
+            let glob = section.kinds.iter().find(|k| k.matches(group, version, kind))?;
+            Some((section, glob.text.as_str()))
+        };
+        Sections(numbers.into_iter().filter_map(about).collect())
+    }
+}
+
+/// The sections about one kind, each with the name by which it is meant.
+#[derive(Debug)]
+pub(super) struct Sections<'a>(Vec<(&'a Section, &'a str)>);
+
+impl Sections<'_> {
     /// Returns what the first rule that holds says, and its name.
     pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<(Verdict, String)> {
-        self.sections_of(subject).find_map(|(section, kinds)| {
+        self.0.iter().find_map(|(section, kinds)| {
             let (n, verdict) =
                 section.rules.iter().enumerate().find_map(|(n, r)| Some((n, r.judge(subject)?)))?;
             Some((verdict, format!("{kinds}#{}", n + 1)))
         })
     }
 
-    /// Returns how the conventions are to be read for the subject's kind.
-    pub(super) fn options(&self, subject: &Subject<'_>) -> Options {
-        self.sections_of(subject).fold(Options::default(), |mut all, (section, _)| {
+    /// Returns how the conventions are to be read for the kind.
+    pub(super) fn options(&self) -> Options {
+        self.0.iter().fold(Options::default(), |mut all, (section, _)| {
             all.ignores_generation |= section.options.ignores_generation;
             all.ignored.extend(section.options.ignored.iter().cloned());
             all
-        })
-    }
-
-    fn sections_of(&self, subject: &Subject<'_>) -> impl Iterator<Item = (&Section, &str)> {
-        let version = subject.str(&["apiVersion"]).unwrap_or_default().rsplit('/').next().unwrap_or_default();
-        let (group, kind) = (subject.group, subject.kind);
-        self.sections.iter().filter_map(move |section| {
-            let glob = section.kinds.iter().find(|k| k.matches(group, version, kind))?;
-            Some((&**section, glob.text.as_str()))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod conventions;
+mod kinds;
 
 use serde_json::Value;
 

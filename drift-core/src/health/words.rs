@@ -3,72 +3,92 @@
 //! Names are split into words (`ImportInProgress`, `HEALTH_OK`, `not-ready`) and looked up; no name of a kind or of
 //! an operator is in here.
 
+mod lexicon;
+mod polarity;
+
+use std::sync::LazyLock;
+
 use super::HealthStatus::{self, Degraded, Healthy, Missing, Progressing, Suspended, Unknown};
+use lexicon::{Sense, senses};
+pub(super) use polarity::{Polarity, polarity};
+
+/// How much of a text is looked at: a name is short.
+const MAX_NAME: usize = 200;
+/// How much of a message is looked at.
+const MAX_MESSAGE: usize = 4096;
+
+/// The lower-case words of a name or a phrase.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    text: String,
+    /// Where each word ends in the text.
+    ends: Vec<usize>,
+}
+
+impl Words {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &str> {
+        (0..self.len()).map(|i| {
+            let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+            &self.text[start..self.ends[i]]
+        })
+    }
+
+    pub(super) fn first(&self) -> Option<&str> {
+        self.iter().next()
+    }
+
+    pub(super) fn last(&self) -> Option<&str> {
+        self.iter().next_back()
+    }
+
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.iter().any(|w| w == word)
+    }
+
+    fn any(&self, sense: Sense) -> bool {
+        self.iter().any(|w| senses(w).has(sense))
+    }
+}
 
 /// Splits an identifier or a phrase into lower-case words.
-pub(super) fn split(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
+pub(super) fn split(text: &str) -> Words {
+    let mut words = Words::default();
     let mut fresh = true;
-    let chars: Vec<char> = text.chars().take(200).collect();
-    for (i, &c) in chars.iter().enumerate() {
+    let mut before = None;
+    let mut chars = text.chars().take(MAX_NAME).peekable();
+    while let Some(c) = chars.next() {
         if !c.is_alphanumeric() {
-            fresh = true;
+            (fresh, before) = (true, Some(c));
             continue;
         }
         // `ReadyToUse` breaks before a capital; `ACMEAccount` before the last capital of a run.
-        let after_lower = i > 0 && chars[i - 1].is_lowercase();
-        let before_lower = i > 0 && chars.get(i + 1).is_some_and(|n| n.is_lowercase());
+        let after_lower = before.is_some_and(char::is_lowercase);
+        let before_lower = chars.peek().is_some_and(|n| n.is_lowercase());
         if fresh || (c.is_uppercase() && (after_lower || before_lower)) {
-            words.push(String::new());
+            words.ends.push(words.text.len());
             fresh = false;
         }
-        if let Some(word) = words.last_mut() {
-            word.extend(c.to_lowercase());
+        words.text.extend(c.to_lowercase());
+        before = Some(c);
+        if let Some(end) = words.ends.last_mut() {
+            *end = words.text.len();
         }
     }
     words
 }
 
-const DEGRADED: &str = "\
-    abort aborted abnormal backoff bad blocked broken cancelled canceled cannot conflict conflicts \
-    conflicting crash crashed critical dead degraded denied disconnected err erroneous error errored \
-    errors evicted exceeded expired fail failed failing fails failure failures fatal faulty \
-    forbidden impaired incompatible inconsistent insufficient invalid killed lost misconfigured \
-    mismatch mismatched noncompliant offline oom orphan orphaned red refused rejected stalled stale \
-    stuck timeout timedout unable unauthorized unhealthy unreachable unrecoverable unresolvable \
-    unresponsive unschedulable unsupported violation violations warn warning";
-
-/// Words for work under way besides those in `-ing`.
-const PROGRESSING: &str = "await awaits being init pend progress yellow";
-
-/// Words for work under way when they stand alone: `NewReplicaSetAvailable` is no beginning.
-const BEGINNING: &str = "new queued requested retry scheduled submitted unavailable incomplete unbound";
-
-const SUSPENDED: &str = "\
-    cordoned disabled halted hibernate hibernated hibernation inactive paused standby stopped \
-    suspended";
-
-const HEALTHY: &str = "\
-    accepted active admitted applied approved attached available bound complete completed compliant \
-    configured connected created current deployed done enabled enrolled established existing exists \
-    finished functional green healthy initialised initialized installed issued joined live loaded \
-    listening mounted normal ok okay online open operational passed permitted present programmed \
-    promoted provisioned published ready reconciled registered released resolved running serving \
-    stable started succeeded success successful successfully synced synchronized up updated uploaded \
-    valid validated verified working";
-
-/// Words in `-ing` that name no activity under way.
-const NO_ACTIVITY: &str = "\
-    binding conflicting during existing failing listening missing nothing ping ring routing running \
-    serving string thing working";
-
-fn is_one_of(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|w| w == word)
-}
-
 /// Tells whether a word names something under way: `creating`.
 fn is_activity(word: &str) -> bool {
-    is_one_of(PROGRESSING, word) || (word.len() > 5 && word.ends_with("ing") && !is_one_of(NO_ACTIVITY, word))
+    let known = senses(word);
+    known.has(Sense::UnderWay) || (word.len() > 5 && word.ends_with("ing") && !known.has(Sense::NoActivity))
 }
 
 /// Says what a phase, state or reason stands for, if its words tell.
@@ -76,7 +96,7 @@ fn is_activity(word: &str) -> bool {
 /// Trouble is looked for first, then work under way: `CreateFailed` is trouble, `ImportInProgress` is under way.
 pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
     let words = split(text);
-    match words.join("").as_str() {
+    match words.text.as_str() {
         "unknown" => return Some(Unknown),
         "notfound" | "missing" | "absent" | "doesnotexist" => return Some(Missing),
         "timedout" | "deadlineexceeded" | "backoff" | "rolledback" => return Some(Degraded),
@@ -86,17 +106,24 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
     if words.len() > 8 {
         return None;
     }
-    if let Some(at) = words.iter().position(|w| is_one_of("not no non", w)) {
-        return words[at + 1..].iter().find_map(|w| denied(w));
+    let mut rest = words.iter();
+    let mut failed = false;
+    // `FailedNotVisible` failed; `NotFailed` did not.
+    if rest.any(|w| {
+        failed |= senses(w).has(Sense::Trouble);
+        senses(w).has(Sense::Denial)
+    }) && !failed
+    {
+        return rest.find_map(denied);
     }
-    let has = |test: fn(&str) -> bool| words.iter().any(|w| test(w));
-    if has(|w| is_one_of(DEGRADED, w)) {
+    if failed || words.any(Sense::Trouble) {
         Some(Degraded)
-    } else if has(|w| is_one_of(SUSPENDED, w)) {
+    } else if words.any(Sense::Halted) || words.has("approval") {
+        // What waits for somebody's approval does not go on by itself.
         Some(Suspended)
-    } else if has(is_activity) || words.iter().any(|w| words.len() == 1 && is_one_of(BEGINNING, w)) {
+    } else if words.iter().any(is_activity) || (words.len() == 1 && words.any(Sense::Beginning)) {
         Some(Progressing)
-    } else if has(|w| is_one_of(HEALTHY, w)) {
+    } else if words.any(Sense::Good) {
         Some(Healthy)
     } else {
         None
@@ -105,187 +132,119 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
 
 /// Says what the absence of something stands for: no errors is good, not ready is not there yet.
 fn denied(word: &str) -> Option<HealthStatus> {
-    if is_one_of(DECISIONS, word) || is_one_of("allowed supported permitted", word) {
+    let known = senses(word);
+    if known.has(Sense::Decision) || matches!(word, "allowed" | "supported" | "permitted") {
         Some(Degraded)
-    } else if is_one_of(DEGRADED, word) {
+    } else if known.has(Sense::Trouble) {
         Some(Healthy)
-    } else if is_one_of(HEALTHY, word) {
+    } else if known.has(Sense::Good) {
         Some(Progressing)
     } else {
         None
     }
 }
 
-/// Things that somebody decides, so that their opposite is an answer and no delay.
-const DECISIONS: &str = "accepted admitted compliant healthy resolved valid validated verified";
-
 /// Tells whether a condition states a decision: `Accepted` that is false was refused.
 pub(super) fn is_decision(name: &str) -> bool {
-    split(name).iter().any(|w| is_one_of(DECISIONS, w) || w == "succeeded")
+    split(name).iter().any(|w| senses(w).has(Sense::Decision) || w == "succeeded")
+}
+
+/// Tells whether a reason names work in so many words: `CreateInProgress`, and not `NotReady`.
+pub(super) fn names_activity(reason: &str) -> bool {
+    meaning(reason) == Some(Progressing) && split(reason).iter().any(is_activity)
 }
 
 /// Tells whether the reason of an activity says that it is over: `NewReplicaSetAvailable`.
 pub(super) fn is_arrival(reason: &str) -> bool {
-    const OVER: &str = "available complete completed done expected finished ready succeeded";
     let words = split(reason);
-    let denied = words.iter().any(|w| w == "not" || w == "no");
-    !denied && words.iter().any(|w| is_one_of(OVER, w))
+    words.any(Sense::Over) && !words.has("not") && !words.has("no")
 }
 
 /// Tells whether the reason of an activity says that it failed before and is tried again.
 pub(super) fn is_retry(reason: &str) -> bool {
-    split(reason).iter().any(|w| is_one_of("retry retrying", w))
+    let words = split(reason);
+    words.has("retry") || words.has("retrying")
+}
+
+/// Tells whether a word says that something began and not that it ended.
+pub(super) fn is_start(text: &str) -> bool {
+    split(text).any(Sense::Start)
+}
+
+/// Tells whether a field is about what was or what is wanted, and not about what is.
+pub(super) fn is_past(key: &str) -> bool {
+    let words = split(key);
+    let first = words.first().unwrap_or_default();
+    ["previous", "prev", "old", "desired", "target", "wanted", "history"].contains(&first)
+        || words.last() == Some("history")
+}
+
+const TROUBLE: &str = "fail|error|cannot|could not|can't|unable|denied|not found|invalid|timed out|timeout|exceeded|\
+    refused|forbidden|unhealthy|terminated|back-off|backoff|does not exist|doesn't exist|unauthorized|unreachable|\
+    conflict|not allowed|unknown|missing|unsupported|no such|rejected|misconfigured|is required|must be";
+const WAITING: &str = "waiting|wait for|pending|in progress|progressing|creating|starting|initializ|provisioning|\
+    not yet|yet to|installing|updating|being |scheduled|will be|restoring|deploying|reconciling";
+const ASKED: &str = "wait|pending|requir|need";
+
+static PHRASES: LazyLock<[Phrases; 3]> = LazyLock::new(|| [TROUBLE, WAITING, ASKED].map(Phrases::new));
+
+/// Phrases by their first letter, so that a message is read once, however many there are.
+#[derive(Debug)]
+struct Phrases([Vec<&'static [u8]>; 26]);
+
+impl Phrases {
+    fn new(list: &'static str) -> Self {
+        let mut by_letter: [Vec<&'static [u8]>; 26] = Default::default();
+        for phrase in list.split('|') {
+            by_letter[usize::from(phrase.as_bytes()[0] - b'a')].push(phrase.as_bytes());
+        }
+        Self(by_letter)
+    }
+
+    /// Tells whether one of them is in a text, in whatever case.
+    fn are_in(&self, text: &[u8]) -> bool {
+        (0..text.len()).any(|at| {
+            let letter = text[at].to_ascii_lowercase().wrapping_sub(b'a');
+            let begins = |p: &&[u8]| text[at..].get(..p.len()).is_some_and(|t| t.eq_ignore_ascii_case(p));
+            self.0.get(usize::from(letter)).is_some_and(|phrases| phrases.iter().any(begins))
+        })
+    }
 }
 
 /// Says what a message hints at, for reasons that do not tell: trouble, or waiting.
 pub(super) fn hint(message: &str) -> Option<HealthStatus> {
-    const TROUBLE: &str = "fail|error|cannot|could not|can't|unable|denied|not found|invalid|timed out|timeout|\
-        exceeded|refused|forbidden|unhealthy|terminated|back-off|backoff|does not exist|doesn't exist|unauthorized|\
-        unreachable|conflict|not allowed|unknown|missing|unsupported|no such|rejected|misconfigured|is required|must be";
-    const WAITING: &str = "waiting|wait for|pending|in progress|progressing|creating|starting|initializ|provisioning|\
-        not yet|yet to|installing|updating|being |scheduled|will be|restoring|deploying|reconciling";
-    let text = message.to_lowercase();
-    let has = |list: &str| list.split('|').any(|phrase| text.contains(phrase));
-    if has(TROUBLE) {
+    let text = &message.as_bytes()[..MAX_MESSAGE.min(message.len())];
+    let [trouble, waiting, asked] = &*PHRASES;
+    if asked.are_in(text) && text.windows(8).any(|t| t.eq_ignore_ascii_case(b"approval")) {
+        Some(Suspended)
+    } else if trouble.are_in(text) {
         Some(Degraded)
-    } else if has(WAITING) {
+    } else if waiting.are_in(text) {
         Some(Progressing)
     } else {
         None
     }
 }
 
-/// What a condition of a type means when it is true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Polarity {
-    /// The object as a whole is there: `Ready`, `Available`.
-    Whole,
-    /// One thing it needs is there: `Synced`, `DatabaseReady`.
-    Part,
-    /// Trouble: `Failed`, `Stalled`.
-    Trouble,
-    /// Trouble of some part, which a true `Ready` outweighs: `PartiallyFailed`, `DiskPressure`.
-    PartTrouble,
-    /// Work under way: `Reconciling`.
-    Activity,
-    /// Halted on purpose: `Paused`.
-    Halt,
-    /// Says nothing about health: `ScalingLimited`.
-    Neutral,
-}
-
-/// Reads the type of a condition.
-pub(super) fn polarity(name: &str) -> Polarity {
-    const WHOLE: &str = "ready available healthy succeeded complete completed finished";
-    const PART: &str = "accepted admitted applied available bootstrapped bound built complete completed configured \
-        connected created deployed established healthy initialised initialized installed issued launched loaded \
-        programmed promoted provided provisioned published ready reachable reconciled registered resolved success \
-        succeeded successful synced synchronized updated valid validated verified";
-    const TROUBLE: &str = "conflict conflicts conflicted degraded denied error errors errored failed failing failure \
-        invalid orphan orphaned rejected stalled unavailable unhealthy unreachable";
-    const PART_TROUBLE: &str = "pressure mismatch violation violations misconfigured";
-    const HALT: &str = "paused suspended hibernated hibernation ignored";
-    let words = split(name);
-    let (Some(first), Some(last)) = (words.first(), words.last()) else { return Polarity::Neutral };
-    let alone = words.len() == 1;
-    let pair = (words.len() == 2).then_some((first.as_str(), last.as_str()));
-    match first.as_str() {
-        "not" | "non" | "invalid" => return Polarity::Trouble,
-        "no" => return Polarity::Neutral,
-        "partially" | "partial" => return Polarity::PartTrouble,
-        _ => {}
-    }
-    if is_one_of(TROUBLE, last) {
-        return if alone || first == "has" { Polarity::Trouble } else { Polarity::PartTrouble };
-    }
-    if is_one_of(PART_TROUBLE, last) {
-        return Polarity::PartTrouble;
-    }
-    if is_one_of(HALT, last) {
-        return Polarity::Halt;
-    }
-    if is_one_of(WHOLE, last) && alone {
-        return Polarity::Whole;
-    }
-    // `ResolvedRefs` has its participle in front.
-    if is_one_of(PART, last) || pair.is_some_and(|(first, _)| first == "resolved") {
-        return Polarity::Part;
-    }
-    if pair.is_some_and(is_rolling) || last == "progress" || is_activity(last) {
-        return Polarity::Activity;
-    }
-    Polarity::Neutral
-}
-
-fn is_rolling((first, last): (&str, &str)) -> bool {
-    first == "rolling" && (last == "update" || last == "upgrade")
-}
-
 /// Tells whether objects of a kind run to an end, so that "running" is not the goal.
 pub(super) fn runs_to_an_end(kind: &str) -> bool {
-    const ONCE: &str = "\
-        analysis backup build clone execution export import job migration operation request restore \
-        experiment run scan snapshot task test workflow";
     let words = split(kind);
-    let last = words.last().map_or("", String::as_str);
     // `CronJob` and `BackupSchedule` start such things and live on.
-    is_one_of(ONCE, last) && !is_one_of("cron scheduled", words.first().map_or("", String::as_str))
+    words.last().is_some_and(|w| senses(w).has(Sense::RunsOnce))
+        && !matches!(words.first(), Some("cron" | "scheduled"))
+}
+
+/// Tells whether objects of a kind start others at set times: `CronWorkflow`, `Schedule`.
+pub(super) fn is_schedule(kind: &str) -> bool {
+    let words = split(kind);
+    matches!(words.first(), Some("cron" | "scheduled")) || words.last() == Some("schedule")
+}
+
+/// Tells whether objects of a kind are read by others and seldom have a status: `WorkflowTemplate`.
+pub(super) fn is_configuration(kind: &str) -> bool {
+    let words = split(kind);
+    matches!(words.last(), Some("class" | "template" | "config" | "parameters" | "preset" | "usage"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_split_as_people_read_them() {
-        for (text, words) in [
-            ("ImportInProgress", "import in progress"),
-            ("HEALTH_OK", "health ok"),
-            ("ACMEAccountRegistered", "acme account registered"),
-            ("in-progress", "in progress"),
-            ("RUNNING", "running"),
-            ("", ""),
-        ] {
-            assert_eq!(split(text).join(" "), words, "{text}");
-        }
-    }
-
-    #[test]
-    fn trouble_is_seen_before_work_and_work_before_success() {
-        for (text, want) in [
-            ("CreateFailed", Some(Degraded)),
-            ("ImportInProgress", Some(Progressing)),
-            ("Running", Some(Healthy)),
-            ("PROVISIONING", Some(Progressing)),
-            ("NotReady", Some(Progressing)),
-            ("NoErrors", Some(Healthy)),
-            ("Hibernated", Some(Suspended)),
-            ("NotFound", Some(Missing)),
-            ("Unknown", Some(Unknown)),
-            ("Blue", None),
-        ] {
-            assert_eq!(meaning(text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn condition_types_have_a_polarity() {
-        for (name, want) in [
-            ("Ready", Polarity::Whole),
-            ("DatabaseReady", Polarity::Part),
-            ("Synced", Polarity::Part),
-            ("ResolvedRefs", Polarity::Part),
-            ("Failed", Polarity::Trouble),
-            ("HasErrors", Polarity::Trouble),
-            ("NotReady", Polarity::Trouble),
-            ("DiskPressure", Polarity::PartTrouble),
-            ("Reconciling", Polarity::Activity),
-            ("RollingUpdate", Polarity::Activity),
-            ("Paused", Polarity::Halt),
-            ("ScalingLimited", Polarity::Neutral),
-            ("NoWarnings", Polarity::Neutral),
-        ] {
-            assert_eq!(polarity(name), want, "{name}");
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,10 @@ use super::{DecodeError, Doc};
 /// Largest document that is unpacked; etcd takes 1.5 MiB by default, so this is far above anything real.
 const MAX_UNPACKED: usize = 64 << 20;
 const LEVEL: i32 = 3;
+/// Bytes of the dictionary that some documents give for all others.
+const DICTIONARY: usize = 64 << 10;
+/// Fewer documents make no dictionary.
+const MIN_SAMPLES: usize = 64;
 
 /// Compresses documents against a dictionary of what Kubernetes objects have in common.
 #[derive(Clone)]
@@ -45,6 +49,15 @@ impl Packer {
         let encoder = zstd::dict::EncoderDictionary::copy(dictionary, LEVEL);
         let decoder = zstd::dict::DecoderDictionary::copy(dictionary);
         Self { dictionary: Arc::new(Dictionary { encoder, decoder }) }
+    }
+
+    /// Makes a packer that knows what some documents have in common; too few or too different ones make no dictionary.
+    pub fn trained<'d>(samples: impl IntoIterator<Item = &'d Doc>) -> Self {
+        let samples: Vec<_> = samples.into_iter().map(Doc::to_json).collect();
+        if samples.len() < MIN_SAMPLES {
+            return Self::default();
+        }
+        Self::new(&zstd::dict::from_samples(&samples, DICTIONARY).unwrap_or_default())
     }
 
     /// Packs a document.

@@ -4,10 +4,12 @@
 
 mod bad_input;
 mod blame;
+mod causes;
 mod commands;
 mod demo;
 mod health;
 mod help;
+mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;

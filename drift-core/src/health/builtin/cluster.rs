@@ -1,4 +1,5 @@
-//! Node, Namespace, APIService, CustomResourceDefinition, CertificateSigningRequest.
+//! Node, Namespace, APIService, CustomResourceDefinition, CertificateSigningRequest, and other kinds of the control
+//! plane.
 
 use jiff::SignedDuration;
 
@@ -88,4 +89,36 @@ pub(super) fn signing_request(subject: &Subject<'_>) -> Verdict {
         return Verdict::progressing("Approved", "waiting for the signer");
     }
     Verdict::progressing("Pending", "waiting for approval")
+}
+
+pub(super) fn flow_schema(subject: &Subject<'_>) -> Verdict {
+    let conditions = subject.conditions();
+    match conditions.get("Dangling") {
+        // It names a priority level that does not exist, and takes no request.
+        Some(c) if c.is_true() => degraded(c),
+        Some(c) => Verdict::healthy(c.reason_or_name(), c.message).since(c.since),
+        None => Verdict::healthy("Exists", ""),
+    }
+}
+
+pub(super) fn admission_policy(subject: &Subject<'_>) -> Verdict {
+    if subject.lags() {
+        return Verdict::progressing("NotObserved", "waiting for the newest spec to be observed");
+    }
+    let warnings = subject.at(&["status", "typeChecking", "expressionWarnings"]);
+    match warnings.and_then(|list| list.children().next()) {
+        Some(first) => {
+            let text = |key| first.str_at(&[key]).unwrap_or_default();
+            Verdict::degraded("ExpressionWarnings", format!("{}: {}", text("fieldRef"), text("warning")))
+        }
+        None => Verdict::healthy("TypesChecked", ""),
+    }
+}
+
+pub(super) fn resource_claim(subject: &Subject<'_>) -> Verdict {
+    if subject.at(&["status", "allocation"]).is_some() {
+        return Verdict::healthy("Allocated", "");
+    }
+    let since = subject.time(&["metadata", "creationTimestamp"]);
+    Verdict::progressing("NotAllocated", "no device is allocated yet").since(since)
 }

@@ -21,7 +21,7 @@ pub(super) fn pod(subject: &Subject<'_>) -> Verdict {
     }
     let message = subject.str(&["status", "message"]).unwrap_or_default();
     match phase {
-        "Pending" => pending(subject, &conditions),
+        "Pending" => pending(subject, &conditions, restarts_always),
         "Running" => running(subject, &conditions, restarts_always),
         "Succeeded" => Verdict::healthy("Succeeded", message).since(ended(subject)),
         "Failed" => failed(subject, message),
@@ -80,7 +80,7 @@ fn last_exit(container: Node<'_>) -> Option<String> {
     Some(format!("{reason}, exit code {code}, {restarts} restarts"))
 }
 
-fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>) -> Verdict {
+fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: bool) -> Verdict {
     if let Some(c) = conditions.get("PodScheduled").filter(|c| c.is_false()) {
         let long = c.since.is_some_and(|t| subject.now.duration_since(t) > SCHEDULE_WINDOW);
         let status = match c.reason {
@@ -88,6 +88,17 @@ fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>) -> Verdict {
             _ => HealthStatus::Progressing,
         };
         return Verdict::new(status, c.reason_or_name(), c.message).since(c.since);
+    }
+    // An init container that ended badly is started again, and nothing after it before it ends well.
+    let ended_badly = containers(subject)
+        .find(|c| c.at(&["state", "terminated", "exitCode"]).and_then(int).is_some_and(|code| code != 0));
+    if let Some(container) = ended_badly.filter(|_| restarts_always) {
+        let name = container.str_at(&["name"]).unwrap_or_default();
+        let reason = container.str_at(&["state", "terminated", "reason"]).unwrap_or("Error");
+        return Verdict::degraded(
+            reason,
+            format!("container {name}: {}", last_exit(container).unwrap_or_default()),
+        );
     }
     let waiting = containers(subject).find_map(|c| c.str_at(&["state", "waiting", "reason"]));
     let message = subject.str(&["status", "message"]).unwrap_or_default();

@@ -22,6 +22,9 @@ pub(super) fn job(subject: &Subject<'_>) -> Verdict {
     if let Some(c) = is("FailureTarget") {
         return Verdict::degraded(c.reason_or_name(), c.message).since(c.since);
     }
+    if let Some(c) = is("SuccessCriteriaMet") {
+        return Verdict::healthy("SuccessCriteriaMet", c.message).since(c.since);
+    }
     let count = |field| subject.int(&["status", field]).unwrap_or(0);
     let message =
         format!("{} active, {} succeeded, {} failed", count("active"), count("succeeded"), count("failed"));

@@ -1,6 +1,7 @@
 //! PersistentVolumeClaim, PersistentVolume, VolumeAttachment.
 
 use crate::health::verdict::{Subject, Verdict};
+use crate::object::Node;
 
 pub(super) fn claim(subject: &Subject<'_>) -> Verdict {
     match subject.str(&["status", "phase"]).unwrap_or_default() {
@@ -16,9 +17,13 @@ pub(super) fn claim(subject: &Subject<'_>) -> Verdict {
 /// A volume that could not be made larger.
 fn resize(subject: &Subject<'_>) -> Option<Verdict> {
     let conditions = subject.conditions();
-    let wrong = ["ControllerResizeError", "NodeResizeError"];
-    let c = wrong.iter().find_map(|name| conditions.get(name)).filter(|c| c.is_true())?;
-    Some(Verdict::degraded(c.reason_or_name(), c.message).since(c.since))
+    let wrong = ["ControllerResizeError", "NodeResizeError", "ModifyVolumeError"];
+    if let Some(c) = wrong.iter().find_map(|name| conditions.get(name).filter(|c| c.is_true())) {
+        return Some(Verdict::degraded(c.reason_or_name(), c.message).since(c.since));
+    }
+    let statuses = subject.at(&["status", "allocatedResourceStatuses"])?;
+    let status = statuses.children().filter_map(Node::as_str).find(|s| s.ends_with("Infeasible"))?;
+    Some(Verdict::degraded(status, "the volume cannot be made as large as it is asked to be"))
 }
 
 pub(super) fn volume(subject: &Subject<'_>) -> Verdict {

@@ -77,6 +77,13 @@ fn lost_availability(subject: &Subject<'_>, conditions: &Conditions<'_>, message
     Verdict::progressing(reason, message).since(since)
 }
 
+/// Pods that are too many and have not gone yet.
+fn terminating(subject: &Subject<'_>, wanted: i64) -> Option<Verdict> {
+    let extra = status(subject, "replicas") - wanted;
+    (extra > 0)
+        .then(|| Verdict::progressing("PodsTerminating", format!("{extra} pods are pending termination")))
+}
+
 pub(super) fn replica_set(subject: &Subject<'_>) -> Verdict {
     if let Some(verdict) = not_observed(subject) {
         return verdict;
@@ -90,6 +97,9 @@ pub(super) fn replica_set(subject: &Subject<'_>) -> Verdict {
     if available < wanted {
         return Verdict::progressing("ReplicasUnavailable", message);
     }
+    if let Some(verdict) = terminating(subject, wanted) {
+        return verdict;
+    }
     Verdict::healthy("ReplicasAvailable", message)
 }
 
@@ -101,6 +111,9 @@ pub(super) fn stateful_set(subject: &Subject<'_>) -> Verdict {
     let (ready, updated) = (status(subject, "readyReplicas"), status(subject, "updatedReplicas"));
     if ready < wanted {
         return Verdict::progressing("PodsNotReady", format!("{ready} of {wanted} pods are ready"));
+    }
+    if let Some(verdict) = terminating(subject, wanted) {
+        return verdict;
     }
     let strategy = subject.str(&["spec", "updateStrategy", "type"]).unwrap_or("RollingUpdate");
     if strategy == "OnDelete" {
@@ -140,7 +153,7 @@ pub(super) fn daemon_set(subject: &Subject<'_>) -> Verdict {
         );
     }
     let message = format!("{available} of {desired} pods are available");
-    if !on_delete && available < desired {
+    if available < desired {
         return Verdict::progressing("PodsUnavailable", message);
     }
     Verdict::healthy(if on_delete { "OnDelete" } else { "PodsAvailable" }, message)

@@ -25,6 +25,9 @@ pub(super) fn judge(
     let reader = Reader {
         generation: subject.int(&["metadata", "generation"]).filter(|_| !options.ignores_generation),
         busy: phase.is_some_and(|p| p.status == HealthStatus::Progressing),
+        runs_to_an_end: words::runs_to_an_end(subject.kind),
+        scaled_to_zero: subject.int(&["spec", "replicas"]) == Some(0)
+            && subject.int(&["status", "replicas"]).unwrap_or(0) == 0,
         ignored: &options.ignored,
     };
     let own = reader.read(&Conditions::of(status.get("conditions")));
@@ -45,6 +48,10 @@ struct Reader<'a> {
     generation: Option<i64>,
     /// Whether the phase says that work is under way.
     busy: bool,
+    /// Whether objects of this kind run to an end.
+    runs_to_an_end: bool,
+    /// Whether none is wanted and none is there, so that nothing can be available.
+    scaled_to_zero: bool,
     ignored: &'a [String],
 }
 
@@ -53,26 +60,83 @@ impl Reader<'_> {
         let known: Vec<_> = conditions
             .iter()
             .filter(|c| !self.ignored.iter().any(|name| name == c.name))
-            .map(|c| (c, words::polarity(c.name)))
+            .map(|c| (c, self.polarity(c)))
             .collect();
-        let is = |wanted| move |(_, polarity): &&(&Condition<'_>, Polarity)| *polarity == wanted;
-        let summed_up = known.iter().any(|k| is(Polarity::Whole)(&k));
-        let ready = known.iter().any(|(c, _)| c.name == "Ready" && c.is_true());
-        let busy = self.busy || known.iter().filter(is(Polarity::Activity)).any(|(c, _)| is_busy(c));
+        let has = |test: fn(&Condition<'_>, Polarity) -> bool| known.iter().any(|(c, p)| test(c, *p));
+        let summed_up = has(|_, p| p == Polarity::Whole);
+        let ended = has(|c, p| p == Polarity::Whole && c.is_true() && is_end(c.name));
+        let ready = ended || has(|c, _| c.name.eq_ignore_ascii_case("ready") && c.is_true());
+        let halted = !ended && has(|c, p| p == Polarity::Halt && c.is_true());
+        let busy = self.busy || has(is_busy);
         let verdicts = known.iter().filter_map(|(condition, polarity)| match polarity {
             // A condition that sums up outweighs the parts it sums up, but not its peers: `Ready` and `Synced`.
             Polarity::Part if summed_up && is_component(condition) => None,
-            Polarity::Whole | Polarity::Part => Some(positive(condition, busy, self.generation)),
+            // What is halted need not be there.
+            Polarity::Whole | Polarity::Part if halted && !condition.is_true() => None,
+            Polarity::Whole | Polarity::Part => Some(self.positive(condition, busy)),
             Polarity::Trouble => trouble(condition),
             Polarity::PartTrouble if !ready => trouble(condition),
             Polarity::Activity => activity(condition, ready),
-            Polarity::Halt => condition.is_true().then(|| said(HealthStatus::Suspended, condition)),
-            Polarity::PartTrouble | Polarity::Neutral => None,
+            Polarity::Halt if halted => condition.is_true().then(|| said(HealthStatus::Suspended, condition)),
+            Polarity::Weak | Polarity::Neutral if !ready => plain_failure(condition),
+            Polarity::PartTrouble | Polarity::Halt | Polarity::Weak | Polarity::Neutral => None,
         });
         match verdicts.reduce(Verdict::worse) {
             Some(verdict) => Some(Found { verdict, speaks_for_all: summed_up }),
-            None => untroubled(&known),
+            None => self.weak(&known, busy).or_else(|| self.unknown(&known)).or_else(|| untroubled(&known)),
         }
+    }
+
+    fn polarity(&self, condition: &Condition<'_>) -> Polarity {
+        match words::polarity(condition.name) {
+            // To run is the goal of a server, and the work of a job.
+            Polarity::Weak if self.runs_to_an_end && condition.name == "Running" => Polarity::Activity,
+            polarity => polarity,
+        }
+    }
+
+    /// Reads what counts only where nothing else tells.
+    fn weak(&self, known: &[(&Condition<'_>, Polarity)], busy: bool) -> Option<Found> {
+        let weak = known.iter().filter(|(_, p)| *p == Polarity::Weak);
+        let judge = |c: &Condition<'_>| match words::hint(c.message) {
+            Some(HealthStatus::Progressing) if c.is_true() => said(HealthStatus::Progressing, c),
+            _ => self.positive(c, busy),
+        };
+        let verdict = weak.map(|(c, _)| judge(c)).reduce(Verdict::worse)?;
+        Some(Found { verdict, speaks_for_all: false })
+    }
+
+    /// Reads conditions whose types tell nothing, by the reasons they give for not being true.
+    fn unknown(&self, known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
+        let untrue = known.iter().filter(|(c, p)| *p == Polarity::Neutral && c.is_false());
+        let failed = untrue.filter(|(c, _)| words::meaning(c.reason) == Some(HealthStatus::Degraded));
+        let verdict = failed.map(|(c, _)| said(HealthStatus::Degraded, c)).reduce(Verdict::worse)?;
+        Some(Found { verdict, speaks_for_all: false })
+    }
+
+    /// Judges a condition that ought to be true.
+    fn positive(&self, condition: &Condition<'_>, busy: bool) -> Verdict {
+        if let (Some(seen), Some(generation)) = (condition.observed_generation, self.generation)
+            && seen < generation
+        {
+            let message = format!("condition {} is about an older spec", condition.name);
+            return Verdict::progressing("NotObserved", message);
+        }
+        let reason = words::meaning(condition.reason);
+        let status = match condition.truth {
+            // That it is over does not say how it ended.
+            Truth::True if reason == Some(HealthStatus::Degraded) && is_end(condition.name) => {
+                HealthStatus::Degraded
+            }
+            Truth::True => HealthStatus::Healthy,
+            Truth::Unknown if reason == Some(HealthStatus::Suspended) => HealthStatus::Suspended,
+            Truth::Unknown => HealthStatus::Progressing,
+            Truth::False if self.scaled_to_zero && reason != Some(HealthStatus::Degraded) => {
+                HealthStatus::Healthy
+            }
+            Truth::False => why_false(condition, busy),
+        };
+        said(status, condition)
     }
 }
 
@@ -81,10 +145,21 @@ fn is_component(condition: &Condition<'_>) -> bool {
     !condition.name.starts_with("Resolved") && words::split(condition.name).len() > 1
 }
 
-/// A kind that only reports trouble, and reports none.
+/// Tells whether a condition says that something is over: `Completed`.
+fn is_end(name: &str) -> bool {
+    name.starts_with("Complete") || name == "Finished" || name == "Done"
+}
+
+/// A condition of any type that gives nothing but failure as its reason, as Rancher's summary of objects reads it.
+fn plain_failure(condition: &Condition<'_>) -> Option<Verdict> {
+    let failed = matches!(condition.reason, "Error" | "Failed" | "Failure");
+    (failed && !condition.is_true()).then(|| said(HealthStatus::Degraded, condition))
+}
+
+/// A kind that only reports trouble or work, and reports none.
 fn untroubled(known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
     let clear = |(c, p): &&(&Condition<'_>, Polarity)| {
-        c.is_false() && matches!(p, Polarity::Trouble | Polarity::PartTrouble)
+        c.is_false() && matches!(p, Polarity::Trouble | Polarity::PartTrouble | Polarity::Activity)
     };
     let (condition, _) = known.iter().find(clear)?;
     let verdict =
@@ -100,6 +175,16 @@ pub(super) fn is_newer(subject: &Subject<'_>) -> bool {
     seen.is_some_and(|seen| Some(seen) >= subject.int(&["metadata", "generation"]))
 }
 
+/// Returns the condition that says in so many words that the whole failed.
+pub(super) fn failure(subject: &Subject<'_>) -> Option<Verdict> {
+    let conditions = subject.conditions();
+    let failed = conditions.iter().find(|c| {
+        let whole = words::polarity(c.name) == Polarity::Whole && c.is_false();
+        whole && words::meaning(c.reason) == Some(HealthStatus::Degraded)
+    });
+    failed.map(|c| said(HealthStatus::Degraded, c))
+}
+
 fn said(status: HealthStatus, condition: &Condition<'_>) -> Verdict {
     Verdict::new(status, condition.reason_or_name(), condition.message).since(condition.since)
 }
@@ -108,44 +193,47 @@ fn trouble(condition: &Condition<'_>) -> Option<Verdict> {
     condition.is_true().then(|| said(HealthStatus::Degraded, condition))
 }
 
+/// Tells whether a condition says that work is under way.
+fn is_busy(condition: &Condition<'_>, polarity: Polarity) -> bool {
+    match polarity {
+        Polarity::Activity => is_under_way(condition),
+        Polarity::Whole => !condition.is_true() && words::names_activity(condition.reason),
+        _ => false,
+    }
+}
+
 /// Tells whether an activity is under way; `Progressing` stays true in Deployments that have arrived.
-fn is_busy(condition: &Condition<'_>) -> bool {
+fn is_under_way(condition: &Condition<'_>) -> bool {
     condition.is_true() && !words::is_arrival(condition.reason) && !words::is_retry(condition.reason)
 }
 
 fn activity(condition: &Condition<'_>, ready: bool) -> Option<Verdict> {
     match condition.truth {
         // `Reconciling` is abnormal-true by kstatus; other activities may go on in something that is ready.
-        Truth::True if is_busy(condition) && (!ready || condition.name == "Reconciling") => {
-            Some(said(HealthStatus::Progressing, condition))
+        Truth::True if is_under_way(condition) && (!ready || is_rollout(condition.name)) => {
+            // What waits for somebody does not go on by itself.
+            let waits = words::hint(condition.message) == Some(HealthStatus::Suspended);
+            let status = if waits { HealthStatus::Suspended } else { HealthStatus::Progressing };
+            Some(said(status, condition))
         }
         Truth::True => None,
         Truth::False | Truth::Unknown => match words::meaning(condition.reason) {
             Some(status @ (HealthStatus::Degraded | HealthStatus::Suspended)) => {
                 Some(said(status, condition))
             }
-            _ => None,
+            _ if condition.is_false() => None,
+            _ => (words::hint(condition.message) == Some(HealthStatus::Progressing))
+                .then(|| said(HealthStatus::Progressing, condition)),
         },
     }
 }
 
-/// Judges a condition that ought to be true.
-fn positive(condition: &Condition<'_>, busy: bool, generation: Option<i64>) -> Verdict {
-    if let (Some(seen), Some(generation)) = (condition.observed_generation, generation)
-        && seen < generation
-    {
-        let message = format!("condition {} is about an older spec", condition.name);
-        return Verdict::progressing("NotObserved", message);
-    }
-    let status = match condition.truth {
-        Truth::True => HealthStatus::Healthy,
-        Truth::Unknown => match words::meaning(condition.reason) {
-            Some(HealthStatus::Suspended) => HealthStatus::Suspended,
-            _ => HealthStatus::Progressing,
-        },
-        Truth::False => why_false(condition, busy),
-    };
-    said(status, condition)
+/// Tells whether an activity brings the object to a newer spec, however ready the older one is.
+fn is_rollout(name: &str) -> bool {
+    matches!(
+        name,
+        "Reconciling" | "Updating" | "Upgrading" | "RollingOut" | "ScalingUp" | "ScalingDown" | "Issuing"
+    )
 }
 
 /// Says whether something that is not there is on its way or in trouble.
@@ -156,24 +244,36 @@ fn why_false(condition: &Condition<'_>, busy: bool) -> HealthStatus {
         _ => {}
     }
     let reason = words::split(condition.reason);
-    let waits_for = reason.len() > 2 && reason.iter().any(|w| w == "not" || w == "no");
-    // "NotReady" only says the condition again.
-    let says_nothing = reason.first().is_some_and(|w| w == "not") && reason.len() <= 2;
+    let waits_for = reason.len() > 2 && (reason.has("not") || reason.has("no"));
+    // "NotReady" and "Unavailable" only say the condition again.
+    let unavailable = reason.last() == Some("unavailable");
+    let says_nothing = reason.first() == Some("not") && reason.len() <= 2;
     match words::meaning(condition.reason) {
+        _ if unavailable => {
+            return words::hint(condition.message).unwrap_or(HealthStatus::Progressing);
+        }
         Some(status @ (HealthStatus::Degraded | HealthStatus::Suspended)) => return status,
+        Some(HealthStatus::Missing) if busy => return HealthStatus::Progressing,
         Some(HealthStatus::Missing) => return HealthStatus::Degraded,
         // What it waits for may be in trouble, and the message says so.
         Some(HealthStatus::Progressing) if waits_for && !busy => {
             return words::hint(condition.message).unwrap_or(HealthStatus::Progressing);
         }
-        Some(HealthStatus::Progressing) if !says_nothing || busy => return HealthStatus::Progressing,
+        // "Initializing", since a parameter is not known: the message is nearer to the point.
+        Some(HealthStatus::Progressing) if !says_nothing && !busy => {
+            return match words::hint(condition.message) {
+                Some(HealthStatus::Degraded) => HealthStatus::Degraded,
+                _ => HealthStatus::Progressing,
+            };
+        }
+        Some(HealthStatus::Progressing) if busy => return HealthStatus::Progressing,
         _ if busy => return HealthStatus::Progressing,
         _ => {}
     }
     match words::hint(condition.message) {
         Some(status) => status,
         None if words::is_decision(condition.name) => HealthStatus::Degraded,
-        None if condition.name.starts_with("Complete") => HealthStatus::Progressing,
+        None if is_end(condition.name) => HealthStatus::Progressing,
         None if reason.is_empty() && condition.message.is_empty() => HealthStatus::Progressing,
         None => HealthStatus::Degraded,
     }

@@ -1,12 +1,16 @@
 //! What status fields besides conditions say: phase and state words, error fields, flags, replica counts.
 
+mod counts;
+
 use crate::health::HealthStatus;
-use crate::health::verdict::{Subject, Verdict, int};
+use crate::health::verdict::Verdict;
 use crate::health::words;
 use crate::object::{Kind, Node};
 
+pub(super) use counts::{replicas, rollout};
+
 /// Fields that hold the state of the object as a whole.
-const PHASE: &[&str] = &["phase", "state", "status", "health", "stage"];
+const PHASE: &[&str] = &["phase", "state", "status", "health", "stage", "compliant"];
 const ERROR: &[&str] =
     &["error", "errors", "errorMessage", "errMsg", "errorDescription", "failureMessage", "lastError"];
 const MESSAGE: &[&str] = &["message", "phaseReason", "reason", "statusMessage", "info"];
@@ -31,62 +35,76 @@ pub(super) fn words(status: Node<'_>, kind: &str) -> Words {
     let part = aspects.filter_map(|t| verdict(t, message, kind)).reduce(Verdict::worse);
     let mut words = Words { phase: phase.reduce(Verdict::worse), part };
     let spoken = words.phase.is_some() || words.part.is_some();
-    if let Some(nested) = nested(status, kind, if spoken { &["health"] } else { PHASE }) {
-        words.part = Some(match words.part {
-            Some(part) => part.worse(nested),
-            None => nested,
-        });
-    }
+    let nested = nested(status, kind, if spoken { &["health"] } else { PHASE });
+    let under_way = words.phase.iter().chain(&words.part).any(|v| v.status == HealthStatus::Progressing);
+    let failed = if under_way { failed_part(status, kind) } else { None };
+    words.part = words.part.into_iter().chain(nested).chain(failed).reduce(Verdict::worse);
     words
 }
 
 /// Reads the words of maps further down: `status.result.state`.
 fn nested(status: Node<'_>, kind: &str, names: &[&str]) -> Option<Verdict> {
-    let maps = status.children().filter(|f| f.kind() == Kind::Map && !is_past(f.key()));
-    let maps = maps.flat_map(|m| std::iter::once(m).chain(m.children().filter(|f| f.kind() == Kind::Map)));
-    maps.flat_map(|m| names.iter().filter_map(move |f| Some((m.str_at(&[f])?, message(m)))))
+    maps(status)
+        .flat_map(|m| names.iter().filter_map(move |f| Some((m.str_at(&[f])?, message(m)))))
         .filter_map(|(text, message)| verdict(text, message, kind))
         .reduce(Verdict::worse)
 }
 
-/// Tells whether a field is about what was or what is wanted, and not about what is.
-fn is_past(key: &str) -> bool {
-    let first = words::split(key).into_iter().next().unwrap_or_default();
-    ["previous", "prev", "old", "desired", "target", "wanted", "history"].contains(&first.as_str())
+/// Returns the maps in a status and those in them, but for what was and what is wanted.
+fn maps<'a>(status: Node<'a>) -> impl Iterator<Item = Node<'a>> {
+    let is_map = |f: &Node<'_>| f.kind() == Kind::Map && !words::is_past(f.key());
+    let maps = status.children().filter(is_map);
+    maps.flat_map(move |m| std::iter::once(m).chain(m.children().filter(is_map)))
+}
+
+/// Returns the parts that a status lists: its nodes, domains, instances.
+fn listed<'a>(status: Node<'a>) -> impl Iterator<Item = Node<'a>> {
+    let lists = status.children().filter(|f| f.kind() == Kind::List && f.key() != "conditions");
+    lists.filter(|f| !words::is_past(f.key())).flat_map(Node::children).filter(|e| e.kind() == Kind::Map)
+}
+
+/// Looks for a listed part that failed while the whole is on its way; in what runs to an end parts may be tried again.
+fn failed_part(status: Node<'_>, kind: &str) -> Option<Verdict> {
+    if words::runs_to_an_end(kind) {
+        return None;
+    }
+    let told = |part: Node<'_>| {
+        let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
+        Some(Verdict::new(words::meaning(&text)?, text, message(part)))
+    };
+    listed(status).filter_map(told).find(|v| v.status == HealthStatus::Degraded)
 }
 
 fn is_aspect(key: &str) -> bool {
     let words = words::split(key);
-    let last = words.last().map_or("", String::as_str);
-    words.len() > 1 && ["phase", "state", "status", "health"].contains(&last) && !is_past(key)
+    let last = words.last().unwrap_or_default();
+    words.len() > 1
+        && ["phase", "state", "status", "health", "progress"].contains(&last)
+        && !words::is_past(key)
 }
 
 fn verdict(text: &str, message: &str, kind: &str) -> Option<Verdict> {
     let mut status = words::meaning(text)?;
-    if status == HealthStatus::Healthy && words::runs_to_an_end(kind) && is_start(text) {
+    if status == HealthStatus::Healthy && words::runs_to_an_end(kind) && words::is_start(text) {
         status = HealthStatus::Progressing;
     }
     Some(Verdict::new(status, text, message))
-}
-
-/// Tells whether a word says that something began and not that it ended.
-fn is_start(text: &str) -> bool {
-    words::split(text).iter().any(|w| {
-        ["running", "started", "active", "created", "accepted", "initialized", "scheduled", "provisioned"]
-            .contains(&w.as_str())
-    })
 }
 
 fn message(status: Node<'_>) -> &str {
     MESSAGE.iter().find_map(|f| status.str_at(&[f]).filter(|t| !t.is_empty())).unwrap_or_default().trim()
 }
 
-/// Reads error fields.
+/// Reads error fields of the status and of the parts it lists.
 pub(super) fn errors(status: Node<'_>) -> Option<Verdict> {
+    std::iter::once(status).chain(listed(status)).find_map(error)
+}
+
+fn error(status: Node<'_>) -> Option<Verdict> {
     ERROR.iter().find_map(|field| {
         let node = status.get(field)?;
         let text = match node.kind() {
-            Kind::Str => node.as_str().unwrap_or_default(),
+            Kind::Str => node.as_str().unwrap_or_default().trim(),
             Kind::Map if !node.is_empty() => node.str_at(&["message"]).unwrap_or("see the object"),
             Kind::List if !node.is_empty() => node
                 .children()
@@ -94,83 +112,100 @@ pub(super) fn errors(status: Node<'_>) -> Option<Verdict> {
                 .unwrap_or("see the object"),
             _ => "",
         };
-        (!text.is_empty()).then(|| Verdict::degraded("Error", text))
+        (!is_no_error(text)).then(|| Verdict::degraded("Error", text))
+    })
+}
+
+/// Tells whether an error field says that there is none.
+fn is_no_error(text: &str) -> bool {
+    ["", "none", "nil", "null", "ok", "no error", "no errors"]
+        .iter()
+        .any(|none| text.eq_ignore_ascii_case(none))
+}
+
+/// Reads counts of what failed: `status.failedTasksCount`, `status.degradedMachineCount`.
+///
+/// Pods and runs that failed are left out: their controllers start new ones.
+pub(super) fn failures(status: Node<'_>) -> Option<Verdict> {
+    const STANDING: &[&str] =
+        &["count", "tasks", "nodes", "machines", "members", "instances", "shards", "targets"];
+    status.children().find_map(|field| {
+        let count = field.as_i64().filter(|n| *n > 0)?;
+        let words = words::split(field.key());
+        let first = ["failed", "degraded", "unhealthy", "faulted", "misconfigured"].contains(&words.first()?);
+        let transient =
+            words.iter().any(|w| ["pod", "job", "run", "attempt", "retry", "restart"].contains(&w));
+        let standing = first && !transient && words.len() > 1 && STANDING.contains(&words.last()?);
+        standing.then(|| Verdict::degraded(field.key(), format!("status.{} is {count}", field.key())))
     })
 }
 
 /// Reads booleans that are named as a state: `status.ready`.
 pub(super) fn flags(status: Node<'_>) -> Option<Verdict> {
-    let flags = status.children().filter_map(|f| Some((f.key(), f.as_bool()?)));
-    flags
-        .filter_map(|(key, is)| {
-            let status = match (key, is) {
-                ("ready" | "isReady" | "readyToUse" | "available" | "healthy" | "synced" | "valid", true)
-                | (
-                    "succeeded" | "completed" | "complete" | "connected" | "bound" | "established" | "pass"
-                    | "passed",
-                    true,
-                ) => HealthStatus::Healthy,
-                ("ready" | "isReady" | "readyToUse" | "available" | "synced" | "completed", false)
-                | ("complete" | "bound" | "established", false) => HealthStatus::Progressing,
-                ("healthy" | "valid" | "connected" | "pass" | "passed", false)
-                | ("failed" | "degraded" | "error", true) => HealthStatus::Degraded,
-                ("paused" | "suspended", true) => HealthStatus::Suspended,
-                _ => return None,
-            };
-            Some(Verdict::new(status, key, message_of_flag(key, is)))
-        })
-        .reduce(Verdict::worse)
-}
-
-fn message_of_flag(key: &str, is: bool) -> String {
-    format!("status.{key} is {is}")
-}
-
-/// Compares counts of replicas and the like with how many there are to be.
-pub(super) fn replicas(subject: &Subject<'_>) -> Option<Verdict> {
-    let status = subject.at(&["status"])?;
-    let own = counts(status, subject.at(&["spec"]));
-    let maps = status.children().filter(|f| f.kind() == Kind::Map && !is_past(f.key()));
-    let parts = maps.flat_map(|m| std::iter::once(m).chain(m.children().filter(|f| f.kind() == Kind::Map)));
-    parts.filter_map(|part| counts(part, None)).chain(own).reduce(Verdict::worse)
-}
-
-/// What counts are about; the longer name before the one it begins with.
-const COUNTED: &[&str] = &["ready", "available", "updatedReady", "updatedAvailable", "updated"];
-
-/// Compares the counts of one map: `readyReplicas` with `replicas`, `availableNodes` with `expectedNodes`.
-fn counts(map: Node<'_>, spec: Option<Node<'_>>) -> Option<Verdict> {
-    let wanted = |noun: &str| {
-        let lower = lower_first(noun);
-        let declared = spec.and_then(|s| s.get(&lower)).and_then(int);
-        let names = ["desired", "expected", "total", "target"].map(|p| format!("{p}{noun}"));
-        declared
-            .or_else(|| map.get(&lower).and_then(int))
-            .or_else(|| names.iter().find_map(|name| map.get(name).and_then(int)))
+    let told = |(key, is): (&str, bool)| {
+        let status = match (key, is) {
+            ("ready" | "isReady" | "readyToUse" | "available" | "healthy" | "synced" | "valid", true)
+            | (
+                "succeeded" | "completed" | "complete" | "connected" | "bound" | "established" | "pass"
+                | "passed",
+                true,
+            ) => HealthStatus::Healthy,
+            ("ready" | "isReady" | "readyToUse" | "available" | "synced" | "completed", false)
+            | ("complete" | "bound" | "established", false) => HealthStatus::Progressing,
+            ("healthy" | "valid" | "connected" | "pass" | "passed", false)
+            | ("failed" | "degraded" | "error", true) => HealthStatus::Degraded,
+            ("paused" | "suspended", true) => HealthStatus::Suspended,
+            _ => return None,
+        };
+        Some(Verdict::new(status, key, format!("status.{key} is {is}")))
     };
-    let there = map.children().filter_map(|field| {
-        let (prefix, noun) = COUNTED.iter().find_map(|p| Some((p, field.key().strip_prefix(p)?)))?;
-        if let Some((ready, all)) = field.as_str().and_then(|t| t.split_once('/')) {
-            return Some((prefix, ready.trim().parse().ok()?, all.trim().parse().ok()?));
-        }
-        (noun.starts_with(char::is_uppercase)).then_some(())?;
-        Some((prefix, int(field)?, wanted(noun)?))
-    });
-    let there: Vec<(&&str, i64, i64)> = there.collect();
-    if let Some((what, n, wanted)) = there.iter().find(|(_, n, wanted)| n < wanted) {
-        return Some(Verdict::progressing("Replicas", format!("{n} of {wanted} are {what}")));
-    }
-    if let Some((what, _, wanted)) = there.first() {
-        return Some(Verdict::healthy("Replicas", format!("all of {wanted} are {what}")));
-    }
-    // A count of zero is left out when Go writes JSON, so that none being ready is told by none being counted.
-    let expected = ["Replicas", "Nodes", "Members"].iter().find_map(|noun| {
-        map.get(&format!("expected{noun}")).or_else(|| map.get(&format!("desired{noun}"))).and_then(int)
-    });
-    expected.filter(|n| *n > 0).map(|n| Verdict::progressing("Replicas", format!("0 of {n} are ready")))
+    status.children().filter_map(|f| Some((f.key(), truth(f)?))).filter_map(told).reduce(Verdict::worse)
 }
 
-fn lower_first(noun: &str) -> String {
-    let mut chars = noun.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+/// Reads flags that say that a step was done, for statuses in which nothing else tells: `status.created`.
+pub(super) fn steps(status: Node<'_>) -> Option<Verdict> {
+    const STEPS: &[&str] = &[
+        "applied",
+        "created",
+        "deployed",
+        "enforced",
+        "finished",
+        "initialized",
+        "installed",
+        "provisioned",
+        "registered",
+    ];
+    let told = |field: Node<'_>| {
+        let is = truth(field).filter(|_| STEPS.contains(&field.key()))?;
+        // A step that is not done and has a reason was tried.
+        let status_of_false = words::meaning(message(status)).or_else(|| words::hint(message(status)));
+        let verdict =
+            if is { HealthStatus::Healthy } else { status_of_false.unwrap_or(HealthStatus::Progressing) };
+        Some(Verdict::new(verdict, field.key(), format!("status.{} is {is}", field.key())))
+    };
+    let parts = listed(status).flat_map(Node::children).filter_map(told);
+    status.children().filter_map(told).chain(parts).reduce(Verdict::worse)
+}
+
+/// Reads single words in fields of any name, for statuses in which nothing else tells: `status.result`.
+pub(super) fn any_word(status: Node<'_>, kind: &str) -> Option<Verdict> {
+    let fields = status.children().filter(|f| !words::is_past(f.key()) && !MESSAGE.contains(&f.key()));
+    let single = fields.filter_map(Node::as_str).filter(|t| words::split(t).len() == 1);
+    let words = single.filter_map(|text| verdict(text, message(status), kind)).reduce(Verdict::worse);
+    let part = |part: Node<'_>| {
+        let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
+        verdict(&text, message(part), kind)
+    };
+    words
+        .or_else(|| verdict(status.str_at(&["reason"])?, message(status), kind))
+        .or_else(|| listed(status).filter_map(part).reduce(Verdict::worse))
+}
+
+/// Reads a boolean, also one that was written as text.
+fn truth(node: Node<'_>) -> Option<bool> {
+    node.as_bool().or_else(|| match node.as_str()? {
+        "true" | "True" => Some(true),
+        "false" | "False" => Some(false),
+        _ => None,
+    })
 }

@@ -9,6 +9,14 @@ impl Glob {
         Self(pattern.split('*').map(str::to_owned).collect())
     }
 
+    /// Returns the one text that fits, if there is but one.
+    pub(super) fn literal(&self) -> Option<&str> {
+        match &self.0[..] {
+            [text] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Tells whether the whole text fits. Takes time in proportion to text × pattern at most.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (Some(first), Some(last)) = (self.0.first(), self.0.last()) else { return false };

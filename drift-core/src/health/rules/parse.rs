@@ -34,7 +34,7 @@ pub(super) fn table(text: &str) -> Result<HealthRules, RuleError> {
             section.rules.push(rule(&tokens).map_err(error)?);
         }
     }
-    Ok(HealthRules { sections: sections.into_iter().map(Arc::new).collect() })
+    Ok(HealthRules::of(sections.into_iter().map(Arc::new).collect()))
 }
 
 /// A word, or a text in quotes.

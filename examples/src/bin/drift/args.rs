@@ -6,13 +6,15 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 mod causes;
 mod estate;
+mod health;
 mod lookback;
 
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
 pub(crate) use estate::{AppsArgs, RulesArgs, RulesCommand};
+pub(crate) use health::HealthArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
-use crate::kinds::{KeyName, KindName};
+use crate::kinds::KindName;
 use crate::moment::Moment;
 use crate::output::ExitCodes;
 use crate::selector::Selector;
@@ -327,51 +329,6 @@ pub(crate) struct WatchArgs {
 pub(crate) enum LineFormat {
     Text,
     Json,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  drift health -n shop                                what is not healthy in a namespace of the cluster
-  drift health deploy/web -n shop --store /var/lib/drift --at 2026-11-21T10:50:00Z
-  kubectl get all -A -o json | drift health --live - --all
-  drift health --live crs.yaml --rules mine.txt       with rules of your own before those that come along")]
-pub(crate) struct HealthArgs {
-    /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
-    #[arg(value_name = "KEY")]
-    pub(crate) keys: Vec<KeyName>,
-
-    /// What is live: a dump (`kubectl get -o json`), manifests with status, or a tape; plain, gzip or zstd.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
-    pub(crate) live: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
-
-    /// How it was then: a time (RFC 3339) or a position (@N); for tapes and stores.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
-    pub(crate) at: Option<Moment>,
-
-    #[command(flatten)]
-    pub(crate) cluster: ClusterArgs,
-
-    #[command(flatten)]
-    pub(crate) scope: ScopeArgs,
-
-    /// File of rules for kinds of your own, tried before those that come along; repeatable.
-    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
-    pub(crate) rules: Vec<PathBuf>,
-
-    /// Without the rules that come along: what the conventions of the API say alone.
-    #[arg(long, hide = true)]
-    pub(crate) no_health_rules: bool,
-
-    /// Also print what is healthy; json and yaml always hold all.
-    #[arg(long, help_heading = "Output")]
-    pub(crate) all: bool,
-
-    /// How to print it; json and yaml are one HealthReport, see health-report.v1.schema.json.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) output: DataFormat,
 }
 
 #[derive(Args, Debug)]

@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 
-use drift_core::cause::Case;
 use drift_core::checks::{Severity, Trouble, check, list};
+use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_sinks::report::{API_VERSION, KeyV1};
 use serde::Serialize;
 
 use crate::args::CheckArgs;
 use crate::failure::Failure;
-use crate::graph::until;
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
 use crate::words::plain;
@@ -59,8 +58,8 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     }
     let recorded = Recorded::open(&args.recorded).await?;
     let schemas = SchemaSet::bundled();
-    let case = Case::of(&recorded.all().await?, until(args.at), &schemas);
-    let mut found = check(&case);
+    let index = recorded.index(args.at, args.edges.rules()?).await?;
+    let mut found = check(&index.case(Until::End, &schemas));
     let in_scope = |t: &Trouble| {
         args.namespace.as_ref().is_none_or(|n| **n == *t.key.namespace)
             && (args.keys.is_empty()

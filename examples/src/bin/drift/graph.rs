@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use drift_core::ResourceKey;
-use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid};
+use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid, to_svg};
 use drift_core::replay::Until;
 use drift_sinks::report::API_VERSION;
+use futures::TryStreamExt;
 use serde_json::json;
 
 use crate::args::{GraphArgs, GraphFormat};
@@ -20,13 +21,18 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
     let recorded = Recorded::open(&args.recorded).await?;
     let stream = recorded.find(&args.key, args.namespace.as_deref()).await?;
     let key = stream.key().cloned().unwrap_or_default();
-    let graph = DependencyGraph::of(&recorded.all().await?);
+    let mut graph = DependencyGraph::new(args.edges.rules()?);
+    let mut events = recorded.events();
+    while let Some(event) = events.try_next().await? {
+        graph.apply(&event);
+    }
     let until = until(args.at);
     let edges = graph.around(&key, until, args.depth, Direction::Both);
     let written = match args.output {
         GraphFormat::Text => text(&key, &graph, until, args.depth),
         GraphFormat::Dot => to_dot(&edges),
         GraphFormat::Mermaid => to_mermaid(&edges),
+        GraphFormat::Svg => to_svg(&edges),
         GraphFormat::Json => output::json(&json!({
             "apiVersion": API_VERSION,
             "kind": "DependencyGraph",
@@ -39,7 +45,7 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
 }
 
 /// Returns up to where events count.
-pub(crate) fn until(at: Option<Moment>) -> Until {
+fn until(at: Option<Moment>) -> Until {
     match at {
         None => Until::End,
         Some(Moment::Time(time)) => Until::Time(time),

@@ -22,6 +22,11 @@ use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
 use crate::words;
 
+mod missing;
+mod rollouts;
+
+use rollouts::RolloutV1;
+
 /// Largest file of manifests without names that is read.
 const MAX_MANIFESTS: u64 = 64 << 20;
 
@@ -50,6 +55,9 @@ struct ResourceV1 {
     basis: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
+    /// Of a workload, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollouts: Option<Vec<RolloutV1>>,
     /// The key for people.
     #[serde(skip)]
     subject: String,
@@ -71,6 +79,7 @@ impl ResourceV1 {
             since: health.since,
             basis,
             rule,
+            rollouts: None,
             subject: key.to_string(),
         }
     }
@@ -138,10 +147,14 @@ async fn of_live(
     let mut resources = Vec::new();
     for object in live.objects.iter().filter(|o| is_wanted(args, o)) {
         let mut health = assess(object, &HealthContext { now, rules, previous: None });
-        if let (None, Some(history)) = (health.since, &live.history) {
-            health.since = since(history, object, args.at, rules).await?;
+        if let Some(history) = &live.history {
+            health.since = since(history, object, args.at, rules, health.since).await?;
         }
         resources.push(ResourceV1::new(&object.key(), health));
+    }
+    resources.extend(missing::asked_for(args, &live).await?);
+    if args.rollouts {
+        rollouts::add(args, &live, now, &mut resources).await?;
     }
     let notes = live.notes;
     let texts = notes.texts().to_vec();
@@ -156,12 +169,13 @@ fn is_wanted(args: &HealthArgs, object: &Arc<Object>) -> bool {
         && args.scope.selector.as_ref().is_none_or(|s| s.matches(object))
 }
 
-/// Asks the recorded versions since when a resource has been doing as it does.
+/// Asks the recorded versions since when a resource has been doing as it does; what they do not tell the object may.
 async fn since(
     history: &Recorded,
     object: &Object,
     at: Option<Moment>,
     rules: &HealthRules,
+    told: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Failure> {
     let events = history.read(&StreamId::live(object.key())).await?;
     let mut last: Option<Health> = None;
@@ -175,7 +189,7 @@ async fn since(
             _ => last,
         };
     }
-    Ok(last.and_then(|h| h.since))
+    Ok(last.and_then(|h| h.since).or(told))
 }
 
 /// Reads the documents of a file that name a kind; `None` when it is none of manifests.
@@ -238,6 +252,9 @@ fn text(report: &HealthReportV1, args: &HealthArgs, screen: Screen) -> String {
             words::plain(&resource.subject),
             painter.dim(&since)
         ));
+        for rollout in resource.rollouts.iter().flatten() {
+            out.push_str(&format!("  {}\n", words::plain(&rollout.line())));
+        }
     }
     let counts: Vec<_> =
         report.summary.iter().map(|(s, n)| format!("{n} {}", format!("{s:?}").to_lowercase())).collect();

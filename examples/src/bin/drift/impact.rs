@@ -57,8 +57,7 @@ impl<'a> From<&'a Affected> for AffectedV1<'a> {
 /// Runs the command.
 pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Failure> {
     let recorded = Recorded::open(&args.recorded).await?;
-    let mut events = recorded.all().await?;
-    events.retain(|e| args.at.is_none_or(|m| m.includes(e)));
+    let index = recorded.index(args.at, args.edges.rules()?).await?;
     let proposal = match (&args.change, &args.key) {
         (Some(file), _) => Proposal::Apply(Arc::new(recorded.redactor().redact(read(file)?))),
         (None, Some(name)) => {
@@ -70,7 +69,7 @@ pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Fa
         }
     };
     let schemas = SchemaSet::bundled();
-    let found = impact(&events, &proposal, &schemas);
+    let found = impact(index, &proposal, &schemas);
     let report = ImpactReportV1 {
         api_version: API_VERSION,
         kind: "ImpactReport",

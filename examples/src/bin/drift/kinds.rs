@@ -170,12 +170,29 @@ impl std::str::FromStr for KeyName {
 }
 
 impl KeyName {
+    /// Returns the name as it was given.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Tells whether a key is the named one; without a namespace in the name the given one counts, or any.
     pub(crate) fn matches(&self, key: &ResourceKey, namespace: Option<&str>) -> bool {
         let wanted = self.namespace.as_deref().or(namespace);
         let in_namespace = key.namespace.is_empty() && self.namespace.is_none()
             || wanted.is_none_or(|n| n == &*key.namespace);
         self.kind.matches(key) && self.name == *key.name && in_namespace
+    }
+
+    /// Names the few keys of that kind, or of that name, whose names are most like the one given.
+    fn nearest(&self, keys: &[&ResourceKey]) -> Vec<String> {
+        // No name in a cluster is longer than this; comparing takes the product of the lengths.
+        let near = keys.iter().filter(|k| k.name.len() <= 253 && self.name.len() <= 253);
+        let near = near.filter(|k| *k.name == *self.name || self.kind.matches(k));
+        let like = |k: &ResourceKey| strsim::normalized_damerau_levenshtein(&k.name, &self.name);
+        let mut near: Vec<_> = near.map(|k| ((-1000.0 * like(k)) as i64, k.to_string())).collect();
+        near.sort();
+        near.dedup();
+        near.into_iter().take(5).map(|(_, name)| name).collect()
     }
 
     /// Finds the one key that is named.
@@ -197,12 +214,12 @@ impl KeyName {
         match hits[..] {
             [key] => Ok(key),
             [] => {
-                let near: Vec<_> =
-                    keys.iter().copied().filter(|k| *k.name == *self.name || self.kind.matches(k)).collect();
                 let failure = Failure::new(format!("`{}` is not in the recorded history", self.text));
+                let near = self.nearest(&keys);
                 Err(match near.is_empty() {
                     true => failure.hint("`drift timeline` lists what is"),
-                    false => failure.hint(format!("there is {}", list(&near))),
+                    false => failure
+                        .hint(format!("nearest: {}; `drift timeline` lists all there is", near.join(", "))),
                 })
             }
             _ => Err(Failure::new(format!("`{}` names several resources", self.text))
@@ -256,7 +273,7 @@ mod tests {
         };
         assert_eq!(find("deploy/web", Some("a")), "Deployment.apps/a/web");
         assert!(find("deploy/web", None).contains("say which: Deployment.apps/a/web, Deployment.apps/b/web"));
-        assert!(find("deploy/wbe", None).contains("there is Deployment.apps/a/web"));
+        assert!(find("deploy/wbe", None).contains("nearest: Deployment.apps/a/web, "));
         assert!(find("cm/q", None).contains("drift timeline"));
         assert!("web".parse::<KeyName>().is_err() && "a/b/c/d".parse::<KeyName>().is_err());
     }

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use drift_core::cause::Timeline as CauseIndex;
+use drift_core::graph::EdgeRules;
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::{State, Until};
 use drift_core::{
     Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, Position,
-    StoreError, StreamId,
+    ResourceKey, StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
@@ -83,6 +85,24 @@ impl Recorded {
         self.events().try_collect().await
     }
 
+    /// Reads the history up to a moment into an index that answers questions about causes.
+    pub(crate) async fn index(
+        &self,
+        at: Option<Moment>,
+        rules: Arc<EdgeRules>,
+    ) -> Result<CauseIndex, Failure> {
+        let mut index = CauseIndex::new(rules);
+        let mut events = self.events();
+        while let Some(event) = events.try_next().await? {
+            match at {
+                Some(Moment::Position(last)) if event.position > last => break,
+                Some(moment) if !moment.includes(&event) => {}
+                _ => index.apply(&event),
+            }
+        }
+        Ok(index)
+    }
+
     fn failed(&self, error: &StoreError) -> Failure {
         store_failure(&self.name, error)
     }
@@ -104,12 +124,18 @@ impl Recorded {
 
     /// Finds the stream of the one live resource that is named.
     pub(crate) async fn find(&self, name: &KeyName, namespace: Option<&str>) -> Result<StreamId, Failure> {
+        let keys = self.keys().await?;
+        name.find(&keys, namespace).map(|key| StreamId::live(key.clone()))
+    }
+
+    /// Returns the keys of all live resources that were ever seen.
+    pub(crate) async fn keys(&self) -> Result<Vec<ResourceKey>, Failure> {
         let streams = self.store.streams().await.map_err(|e| self.failed(&e))?;
-        let keys = streams.iter().filter_map(|s| match s {
+        let key = |stream: StreamId| match stream {
             StreamId::Resource(Facet::Live, key) => Some(key),
             _ => None,
-        });
-        name.find(keys, namespace).map(|key| StreamId::live(key.clone()))
+        };
+        Ok(streams.into_iter().filter_map(key).collect())
     }
 
     /// Reads one stream.

@@ -1,11 +1,12 @@
 //! `drift why`: the recorded change behind an unhealthy resource, ranked, with the evidence for every hop.
 
 mod commit;
+mod open;
 mod text;
 
 use std::sync::Arc;
 
-use drift_core::cause::{Answer, Case, Cause, Change, Op, Step, Symptom, Weights};
+use drift_core::cause::{Answer, Cause, Change, Fault, Op, Step, Weights, incidents};
 use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey, ResourceVersion};
@@ -16,7 +17,6 @@ use serde::Serialize;
 use crate::args::WhyArgs;
 use crate::failure::Failure;
 use crate::inputs::Notes;
-use crate::moment::Moment;
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
 use crate::users::{self, UserLog};
@@ -109,28 +109,29 @@ struct LinkV1 {
 
 /// Runs the command.
 pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failure> {
-    let name = args.key.as_ref().or(args.resource.as_ref()).ok_or_else(|| {
-        Failure::new("no resource to ask about").hint("name one, such as deploy/web or Pod/shop/web-0")
-    })?;
     let recorded = Recorded::open(&args.recorded).await?;
     let mut notes = recorded.notes().clone();
-    let stream = recorded.find(name, args.namespace.as_deref()).await?;
-    let key = stream.key().cloned().unwrap_or_default();
-    let events = recorded.all().await?;
+    let key = match args.key.as_ref().or(args.resource.as_ref()) {
+        Some(name) => {
+            Some(recorded.find(name, args.namespace.as_deref()).await?.key().cloned().unwrap_or_default())
+        }
+        None => None,
+    };
+    let index = recorded.index(args.at, args.edges.rules()?).await?;
     let log = match &args.audit {
         Some(file) => Some(users::read(file, Some(recorded.redactor().clone()), &mut notes)?),
         None => None,
     };
     let repositories = Repositories::open(&args.git, &mut notes)?;
     let schemas = SchemaSet::bundled();
-    let until = match args.at {
-        None => Until::End,
-        Some(Moment::Time(time)) => Until::Time(time),
-        Some(Moment::Position(position)) => Until::Position(position),
+    let case = index.case(Until::End, &schemas).with_weights(weights(args)?);
+    let reporter = Reporter { log: log.as_ref(), repositories: &repositories };
+    let Some(key) = key else {
+        let in_scope = |k: &ResourceKey| args.namespace.as_ref().is_none_or(|n| **n == *k.namespace);
+        return open::print(&incidents(&case, in_scope), &reporter, &notes, args.output, screen);
     };
-    let case = Case::of(&events, until, &schemas).with_weights(weights(args)?);
     let answer = case.why(&key);
-    let report = Reporter { log: log.as_ref(), repositories: &repositories }.report(&answer, &notes);
+    let report = reporter.report(&answer, &notes);
     output::document(args.output, &report, || text::text(&report, &answer, screen))?;
     Ok(Outcome::Nothing)
 }
@@ -159,7 +160,7 @@ struct Reporter<'a> {
 
 impl Reporter<'_> {
     fn report(&self, answer: &Answer, notes: &Notes) -> CauseReportV1 {
-        let symptoms: Vec<_> = answer.symptoms.iter().map(|s| symptom_v1(&answer.key, s)).collect();
+        let symptoms: Vec<_> = answer.symptoms.iter().map(|s| symptom_v1(&answer.key, &s.fault)).collect();
         let causes: Vec<_> = answer.causes.iter().enumerate().map(|(i, c)| self.cause(i, c)).collect();
         let because = match (&answer.abstains, causes.first()) {
             (Some(reason), _) => reason.clone(),
@@ -172,7 +173,7 @@ impl Reporter<'_> {
             symptom: answer
                 .symptoms
                 .first()
-                .map_or_else(|| none(&answer.key), |s| symptom_v1(&answer.key, s)),
+                .map_or_else(|| none(&answer.key), |s| symptom_v1(&answer.key, &s.fault)),
             symptoms,
             verdict: if answer.abstains.is_none() { "explained" } else { "abstained" },
             because,
@@ -235,8 +236,7 @@ fn link_v1(step: &Step) -> LinkV1 {
     LinkV1 { key: (&step.key).into(), edge: step.edge.clone(), evidence: step.evidence.clone() }
 }
 
-fn symptom_v1(key: &ResourceKey, symptom: &Symptom) -> SymptomV1 {
-    let fault = &symptom.fault;
+fn symptom_v1(key: &ResourceKey, fault: &Fault) -> SymptomV1 {
     SymptomV1 {
         key: key.into(),
         on: (&fault.on).into(),

@@ -12,7 +12,7 @@ use crate::words::plain;
 use super::{CauseReportV1, CauseV1};
 
 /// Writes a key as it is written on the command line.
-fn named(key: &KeyV1) -> String {
+pub(super) fn named(key: &KeyV1) -> String {
     let group = if key.group.is_empty() { String::new() } else { format!(".{}", key.group) };
     plain(&format!("{}{group}/{}/{}", key.kind, key.namespace, key.name))
 }

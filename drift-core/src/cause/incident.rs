@@ -1,0 +1,116 @@
+//! What is broken at a moment, by the cause that was found for it.
+
+use std::collections::BTreeMap;
+
+use crate::event::EventId;
+use crate::key::ResourceKey;
+
+use super::{Answer, Case, Cause, Fault, FaultKind, THRESHOLD, faults_of};
+
+/// Symptoms with one root.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// The cause, as it was found for the symptom that it explains best.
+    pub cause: Cause,
+    /// What it explains, oldest first.
+    pub symptoms: Vec<Fault>,
+}
+
+/// A symptom that no recorded change explains.
+#[derive(Clone, Debug)]
+pub struct Unexplained {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Why no cause is named.
+    pub because: String,
+}
+
+/// Everything that is broken, with its roots.
+#[derive(Clone, Debug, Default)]
+pub struct Incidents {
+    /// By root; the one with most symptoms first.
+    pub explained: Vec<Incident>,
+    /// What has no root that is known, oldest first.
+    pub unexplained: Vec<Unexplained>,
+}
+
+/// Most resources that are asked about; of more than these the oldest symptoms.
+const MAX_ASKED: usize = 1000;
+
+/// Finds what is broken at the end of a history and puts together what has one root.
+///
+/// Only resources of which `in_scope` holds are asked about; their causes may lie anywhere. What somebody asked for, such as
+/// nothing running at a scale of zero, is no symptom.
+pub fn incidents(case: &Case<'_>, in_scope: impl Fn(&ResourceKey) -> bool) -> Incidents {
+    let mut open: Vec<(&ResourceKey, Vec<Fault>)> = Vec::new();
+    for key in case.history().keys().filter(|k| in_scope(k)) {
+        if case.history().now(key).is_some() {
+            let faults: Vec<_> = faults_of(case.history(), key).into_iter().filter(is_open).collect();
+            if !faults.is_empty() {
+                open.push((key, faults));
+            }
+        }
+    }
+    open.sort_by(|(a, f), (b, g)| (f[0].onset.at, *a).cmp(&(g[0].onset.at, *b)));
+    let mut by_root: BTreeMap<EventId, Incident> = BTreeMap::new();
+    let mut unexplained = Vec::new();
+    for (n, (key, faults)) in open.into_iter().enumerate() {
+        let answer = (n < MAX_ASKED).then(|| case.why(key));
+        for fault in faults {
+            match answer.as_ref().and_then(|a| behind(a, &fault)) {
+                Some(cause) => join(&mut by_root, cause, fault),
+                None => {
+                    let because = answer.as_ref().map_or_else(too_many, |a| silence(a, &fault));
+                    unexplained.push(Unexplained { fault, because });
+                }
+            }
+        }
+    }
+    let mut explained: Vec<_> = by_root.into_values().collect();
+    explained.sort_by_key(|i| {
+        let first = i.symptoms.iter().map(|f| f.onset.at).min();
+        (std::cmp::Reverse(i.symptoms.len()), first, i.cause.root.key.clone())
+    });
+    Incidents { explained, unexplained }
+}
+
+/// Tells whether a fault is one that nobody asked for.
+fn is_open(fault: &Fault) -> bool {
+    use FaultKind as F;
+    !matches!(fault.kind, F::ScaledDown | F::NotScheduled | F::RolloutHeld | F::Gone)
+}
+
+/// Returns the cause of one fault of an answer; of a fault that only repeats that something is wrong, the answer's first.
+fn behind<'a>(answer: &'a Answer, fault: &Fault) -> Option<&'a Cause> {
+    let is_it = |s: &super::Symptom| s.fault.on == fault.on && s.fault.kind == fault.kind;
+    let places: Vec<_> =
+        answer.symptoms.iter().enumerate().filter(|(_, s)| is_it(s)).map(|(i, _)| i).collect();
+    let own = answer.explaining().find(|c| places.iter().any(|p| c.explains.contains(p)));
+    let is_vague = matches!(fault.kind, FaultKind::Unavailable) || places.is_empty();
+    own.or_else(|| answer.explaining().next().filter(|_| is_vague))
+}
+
+fn join(by_root: &mut BTreeMap<EventId, Incident>, cause: &Cause, fault: Fault) {
+    let incident = by_root
+        .entry(cause.root.id)
+        .or_insert_with(|| Incident { cause: cause.clone(), symptoms: Vec::new() });
+    if cause.score > incident.cause.score {
+        incident.cause = cause.clone();
+    }
+    incident.symptoms.push(fault);
+}
+
+fn silence(answer: &Answer, fault: &Fault) -> String {
+    let elsewhere = answer.causes.first().filter(|c| c.score >= THRESHOLD);
+    answer.abstains.clone().unwrap_or_else(|| match elsewhere {
+        Some(cause) => format!(
+            "a change of {} explains something else that is wrong with {}, and not this",
+            cause.root.key, fault.on
+        ),
+        None => "no recorded change explains it".to_owned(),
+    })
+}
+
+fn too_many() -> String {
+    format!("not asked: more than {MAX_ASKED} resources are broken, and others are so for longer")
+}

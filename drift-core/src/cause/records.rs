@@ -1,0 +1,288 @@
+//! What an index keeps of a log: every version of every resource at rest, Kubernetes Events by what they are about, gaps.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::event::{Event, EventBody, EventId, Gap};
+use crate::graph::Instant;
+use crate::key::{ResourceKey, ResourceVersion};
+use crate::object::{Node, Object, Packed, Packer};
+use crate::replay::Until;
+use crate::stream::{Facet, StreamId};
+
+use super::history::{Mark, Note, Version};
+
+/// An object that is larger than this stays as it is: what is packed can be unpacked.
+const MAX_PACKED: usize = 16 << 20;
+
+/// One version of a resource at rest.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    id: EventId,
+    pub(super) at: Instant,
+    version: Option<ResourceVersion>,
+    user: Option<Arc<str>>,
+    /// Whether the resource went away; the object is its last state then.
+    pub(super) is_end: bool,
+    held: Held,
+}
+
+#[derive(Clone, Debug)]
+enum Held {
+    Fresh(Arc<Object>),
+    Packed(Packed),
+    Nothing,
+}
+
+impl Kept {
+    /// Returns the object, of an end the last state if it is known.
+    pub(super) fn object(&self) -> Option<Arc<Object>> {
+        match &self.held {
+            Held::Fresh(object) => Some(Arc::clone(object)),
+            Held::Packed(packed) => {
+                let doc = packed.unpack().expect("what was packed from an object in bounds can be unpacked");
+                Some(Arc::new(Object::new(doc).expect("it was an object")))
+            }
+            Held::Nothing => None,
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { version: self.version.clone(), at: self.at }
+    }
+
+    pub(super) fn version(&self, object: Option<Arc<Object>>) -> Version {
+        let (object, last) = if self.is_end { (None, object) } else { (object, None) };
+        let Self { id, at, version, user, .. } = self;
+        Version { id: *id, at: *at, version: version.clone(), object, last, user: user.clone() }
+    }
+}
+
+/// What is kept of a log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Records {
+    lanes: BTreeMap<ResourceKey, u32>,
+    versions: Vec<Vec<Kept>>,
+    clusters: BTreeSet<Arc<str>>,
+    notes: HashMap<ResourceKey, Vec<Note>>,
+    gaps: Vec<Gap>,
+    /// Where the gaps were told.
+    told: Vec<Instant>,
+    /// The place of every event.
+    places: Vec<Instant>,
+    /// Whether some time lies before that of the event before it.
+    goes_back: bool,
+    /// Versions that are not packed, in the order in which they came.
+    fresh: VecDeque<(u32, u32)>,
+    packer: Option<Packer>,
+}
+
+impl Records {
+    /// Takes the next event.
+    pub(super) fn apply(&mut self, event: &Event) {
+        let at = Instant { position: event.position, time: event.observed_at };
+        self.goes_back |= self.places.last().is_some_and(|before| at.time < before.time);
+        self.places.push(at);
+        if let EventBody::Gap(gap) = &event.body {
+            self.gaps.push(gap.clone());
+            self.told.push(at);
+        }
+        let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
+        let (object, is_end) = match &event.body {
+            EventBody::Applied(object) => (Some(object), false),
+            EventBody::Deleted(last) => (last.as_ref(), true),
+            _ => return,
+        };
+        match object {
+            Some(object) if !is_end && &*key.kind == "Event" => self.note(event, key, object, at),
+            _ => self.put(event, key, object, is_end),
+        }
+    }
+
+    fn put(&mut self, event: &Event, key: &ResourceKey, object: Option<&Arc<Object>>, is_end: bool) {
+        let lane = self.lane_of(key);
+        let versions = &mut self.versions[lane as usize];
+        if object.is_some() {
+            let n = u32::try_from(versions.len()).expect("fewer than 2³² versions fit in memory");
+            self.fresh.push_back((lane, n));
+        }
+        versions.push(Kept {
+            id: event.id,
+            at: Instant { position: event.position, time: event.observed_at },
+            version: object.and_then(|o| o.resource_version()),
+            user: event.origin.actor.user.clone(),
+            is_end,
+            held: object.map_or(Held::Nothing, |o| Held::Fresh(Arc::clone(o))),
+        });
+    }
+
+    fn lane_of(&mut self, key: &ResourceKey) -> u32 {
+        if let Some(lane) = self.lanes.get(key) {
+            return *lane;
+        }
+        let lane = u32::try_from(self.versions.len()).expect("fewer than 2³² resources fit in memory");
+        self.versions.push(Vec::new());
+        self.clusters.insert(Arc::clone(&key.cluster));
+        self.lanes.insert(key.clone(), lane);
+        lane
+    }
+
+    fn note(&mut self, event: &Event, key: &ResourceKey, object: &Object, at: Instant) {
+        let root = object.root();
+        let Some(about) = root.get("involvedObject").or_else(|| root.get("regarding")) else { return };
+        let text = |n: Node<'_>, f: &str| n.str_at(&[f]).unwrap_or_default().to_owned();
+        let api = text(about, "apiVersion");
+        let group = api.rsplit_once('/').map_or("", |(g, _)| g);
+        let target =
+            ResourceKey::new(group, &text(about, "kind"), &text(about, "namespace"), &text(about, "name"))
+                .in_cluster(&key.cluster);
+        let message = root.str_at(&["message"]).or_else(|| root.str_at(&["note"])).unwrap_or_default();
+        let note = Note {
+            id: event.id,
+            key: key.clone(),
+            mark: Mark { version: object.resource_version(), at },
+            reason: text(root, "reason"),
+            message: message.to_owned(),
+            is_warning: root.str_at(&["type"]) == Some("Warning"),
+        };
+        self.notes.entry(target).or_default().push(note);
+    }
+
+    /// Packs all but the newest versions.
+    pub(super) fn pack(&mut self, keep: usize) {
+        while self.fresh.len() > keep {
+            let packer = self.packer.get_or_insert_with(|| trained(&self.fresh, &self.versions)).clone();
+            let Some((lane, n)) = self.fresh.pop_front() else { return };
+            let held = &mut self.versions[lane as usize][n as usize].held;
+            if let Held::Fresh(object) = held
+                && object.doc().heap_size() <= MAX_PACKED
+            {
+                *held = Held::Packed(packer.pack(object.doc()));
+            }
+        }
+    }
+
+    /// Returns the records of what was known at a moment, whatever the order of times.
+    pub(super) fn cut(&self, until: Until) -> Self {
+        let mut cut = Self { packer: self.packer.clone(), ..Self::default() };
+        for (key, lane) in &self.lanes {
+            let kept: Vec<_> =
+                self.versions[*lane as usize].iter().filter(|k| k.at.is_within(until)).collect();
+            if !kept.is_empty() {
+                let lane = cut.lane_of(key);
+                cut.versions[lane as usize] = kept.into_iter().cloned().collect();
+            }
+        }
+        for (key, notes) in &self.notes {
+            let notes: Vec<_> = notes.iter().filter(|n| n.mark.at.is_within(until)).cloned().collect();
+            cut.notes.insert(key.clone(), notes);
+        }
+        for (gap, at) in self.gaps.iter().zip(&self.told).filter(|(_, at)| at.is_within(until)) {
+            cut.gaps.push(gap.clone());
+            cut.told.push(*at);
+        }
+        cut.places = self.places.iter().filter(|at| at.is_within(until)).copied().collect();
+        cut
+    }
+
+    /// Returns all versions in the order of the log, with their keys.
+    pub(super) fn in_order(&self) -> Vec<(&ResourceKey, &Kept)> {
+        let lanes = self.lanes.iter();
+        let mut all: Vec<_> =
+            lanes.flat_map(|(k, lane)| self.versions[*lane as usize].iter().map(move |v| (k, v))).collect();
+        all.sort_by_key(|(_, kept)| kept.at.position);
+        all
+    }
+
+    /// Tells whether times go back somewhere.
+    pub(super) fn goes_back(&self) -> bool {
+        self.goes_back
+    }
+
+    /// Returns the number of resources.
+    pub(super) fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Returns the number of events that were taken.
+    pub(super) fn events(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn lane(&self, key: &ResourceKey) -> Option<(usize, &[Kept])> {
+        let lane = *self.lanes.get(key)? as usize;
+        Some((lane, &self.versions[lane]))
+    }
+
+    fn first<'a>(&self, (key, lane): (&'a ResourceKey, &u32)) -> Option<(&'a ResourceKey, Instant)> {
+        Some((key, self.versions[*lane as usize].first()?.at))
+    }
+
+    /// Returns all keys, sorted, with where they were first seen.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (&ResourceKey, Instant)> {
+        self.lanes.iter().filter_map(|l| self.first(l))
+    }
+
+    /// Returns the keys of a kind, sorted, without looking at others.
+    pub(super) fn of_kind<'a>(
+        &'a self,
+        group: &'a str,
+        kind: &'a str,
+    ) -> impl Iterator<Item = (&'a ResourceKey, Instant)> {
+        let of_cluster = move |cluster: &'a Arc<str>| {
+            let low = ResourceKey::new(group, kind, "", "").in_cluster(cluster);
+            let is_it = move |k: &ResourceKey| k.cluster == *cluster && k.group_kind() == (group, kind);
+            self.lanes.range(low..).take_while(move |(k, _)| is_it(k))
+        };
+        self.clusters.iter().flat_map(of_cluster).filter_map(|l| self.first(l))
+    }
+
+    /// Returns the keys of an API group, sorted, without looking at others.
+    pub(super) fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (&'a ResourceKey, Instant)> {
+        let of_cluster = move |cluster: &'a Arc<str>| {
+            let low = ResourceKey::new(group, "", "", "").in_cluster(cluster);
+            let is_it = move |k: &ResourceKey| k.cluster == *cluster && &*k.group == group;
+            self.lanes.range(low..).take_while(move |(k, _)| is_it(k))
+        };
+        self.clusters.iter().flat_map(of_cluster).filter_map(|l| self.first(l))
+    }
+
+    pub(super) fn notes(&self, key: &ResourceKey) -> &[Note] {
+        self.notes.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn gaps(&self, until: Until) -> &[Gap] {
+        &self.gaps[..self.told.partition_point(|at| at.is_within(until))]
+    }
+
+    pub(super) fn start(&self) -> Option<Instant> {
+        self.places.first().copied()
+    }
+
+    pub(super) fn last(&self, until: Until) -> Option<Instant> {
+        self.places[..self.places.partition_point(|at| at.is_within(until))].last().copied()
+    }
+
+    /// Returns the bytes that objects and their places take in memory.
+    pub(super) fn heap_size(&self) -> usize {
+        let held = |k: &Kept| match &k.held {
+            Held::Fresh(object) => object.doc().heap_size(),
+            Held::Packed(packed) => packed.heap_size(),
+            Held::Nothing => 0,
+        };
+        let lane = |v: &Vec<Kept>| v.capacity() * size_of::<Kept>() + v.iter().map(held).sum::<usize>();
+        self.versions.iter().map(lane).sum::<usize>() + self.places.capacity() * size_of::<Instant>()
+    }
+}
+
+/// Makes a packer that knows what the objects at hand have in common.
+fn trained(fresh: &VecDeque<(u32, u32)>, versions: &[Vec<Kept>]) -> Packer {
+    // More samples than these make no better dictionary, and training takes long.
+    const SAMPLES: usize = 2048;
+    let step = (fresh.len() / SAMPLES).max(1);
+    let held = fresh.iter().step_by(step).map(|(lane, n)| &versions[*lane as usize][*n as usize].held);
+    Packer::trained(held.filter_map(|h| match h {
+        Held::Fresh(object) => Some(object.doc()),
+        _ => None,
+    }))
+}

@@ -1,0 +1,124 @@
+//! An index that is kept and fed: questions are answered from it without reading the log again.
+
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::graph::{AsOf, DependencyGraph, EdgeRules, Instant};
+use crate::replay::Until;
+use crate::schema::SchemaSet;
+
+use super::Case;
+use super::records::Records;
+
+/// Versions that are held as they are; older ones are packed.
+const MAX_FRESH: usize = 16 << 10;
+
+/// History and graph of an estate, fed event by event as [`crate::replay::State`] is.
+///
+/// Any number of questions as of any moment can be asked of it; each is a [`Case`] that borrows it. Nothing is thrown away:
+/// it holds every version of every resource, packed, in about a fifth of their JSON.
+///
+/// # Example
+/// ```
+/// use drift_core::cause::Timeline;
+/// use drift_core::replay::Until;
+/// use drift_core::schema::SchemaSet;
+/// use drift_core::{Event, ResourceKey};
+///
+/// # let events: Vec<Event> = Vec::new();
+/// let schemas = SchemaSet::bundled();
+/// let mut timeline = Timeline::default();
+/// for event in &events {
+///     timeline.apply(event);
+/// }
+/// let answer = timeline.case(Until::End, &schemas).why(&ResourceKey::new("", "Pod", "shop", "web-0"));
+/// assert!(answer.abstains.is_some());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    records: Arc<Records>,
+    graph: Arc<DependencyGraph>,
+    rules: Arc<EdgeRules>,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self::new(Arc::new(EdgeRules::bundled()))
+    }
+}
+
+impl Timeline {
+    /// Makes an empty index with rules for the edges of custom kinds.
+    pub fn new(rules: Arc<EdgeRules>) -> Self {
+        let graph = Arc::new(DependencyGraph::new(Arc::clone(&rules)));
+        Self { records: Arc::default(), graph, rules }
+    }
+
+    /// Takes the next event; events come in order of position.
+    pub fn apply(&mut self, event: &Event) {
+        self.take(event);
+        // No case is alive while this is borrowed for writing, so nothing is copied.
+        Arc::make_mut(&mut self.records).pack(MAX_FRESH);
+    }
+
+    /// Takes the next event and leaves its object as it is, which its giver holds as well.
+    pub(super) fn take(&mut self, event: &Event) {
+        Arc::make_mut(&mut self.graph).apply(event);
+        Arc::make_mut(&mut self.records).apply(event);
+    }
+
+    /// Packs all objects, for an index that waits for questions.
+    pub fn settle(&mut self) {
+        Arc::make_mut(&mut self.records).pack(0);
+    }
+
+    /// Returns the dependency graph over the whole history.
+    pub fn graph(&self) -> &DependencyGraph {
+        &self.graph
+    }
+
+    /// Returns the place of the last event.
+    pub fn end(&self) -> Option<Instant> {
+        self.records.last(Until::End)
+    }
+
+    /// Returns how many events were taken.
+    pub fn events(&self) -> usize {
+        self.records.events()
+    }
+
+    /// Returns the bytes that the versions of all resources take in memory; the graph comes on top.
+    pub fn heap_size(&self) -> usize {
+        self.records.heap_size()
+    }
+
+    /// Looks at everything as it was known at a moment, to ask about any number of resources.
+    ///
+    /// What the questions look at is unpacked once and held until the case is dropped.
+    pub fn case<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Case<'a> {
+        if matches!(until, Until::Time(_)) && self.records.goes_back() {
+            return self.cut(until).into_case(schemas);
+        }
+        let graph = AsOf::new(Arc::clone(&self.graph), until);
+        Case::new(super::History::new(Arc::clone(&self.records), until), graph, schemas)
+    }
+
+    /// Makes a case of everything, for one who asks once.
+    pub(super) fn into_case(self, schemas: &SchemaSet) -> Case<'_> {
+        let graph = AsOf::new(self.graph, Until::End);
+        Case::new(super::History::new(self.records, Until::End), graph, schemas)
+    }
+
+    /// Makes anew what was known at a time, for a log whose times go back: what counts is no beginning of it.
+    fn cut(&self, until: Until) -> Self {
+        let records = self.records.cut(until);
+        let mut graph = DependencyGraph::new(Arc::clone(&self.rules));
+        for (key, kept) in records.in_order() {
+            match kept.object() {
+                Some(object) if !kept.is_end => graph.put(key, &object, kept.at),
+                _ => graph.remove(key, kept.at),
+            }
+        }
+        Self { records: Arc::new(records), graph: Arc::new(graph), rules: Arc::clone(&self.rules) }
+    }
+}

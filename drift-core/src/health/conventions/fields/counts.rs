@@ -1,0 +1,97 @@
+//! Counts of replicas and the like against how many there are to be.
+
+use crate::health::verdict::{Subject, Verdict, int};
+use crate::health::words;
+use crate::object::Node;
+
+use super::{listed, maps};
+
+/// Compares counts of replicas and the like with how many there are to be.
+pub(in crate::health::conventions) fn replicas(subject: &Subject<'_>) -> Option<Verdict> {
+    let status = subject.at(&["status"])?;
+    let own = counts(status, subject.at(&["spec"]));
+    maps(status).chain(listed(status)).filter_map(|part| counts(part, None)).chain(own).reduce(Verdict::worse)
+}
+
+/// Replicas of an older spec that wait for their turn: a workload can be available and not be there yet.
+///
+/// Not where the spec holds some of them back on purpose.
+pub(in crate::health::conventions) fn rollout(subject: &Subject<'_>) -> Option<Verdict> {
+    let wanted = subject.int(&["spec", "replicas"])?;
+    let updated = subject.int(&["status", "updatedReplicas"]).filter(|n| *n < wanted)?;
+    let strategies = ["updateStrategy", "strategy"].iter().filter_map(|f| subject.at(&["spec", f]));
+    let mut fields =
+        strategies.flat_map(|s| s.children().flat_map(|f| std::iter::once(f).chain(f.children())));
+    if fields.any(|f| f.key() == "partition" || f.as_str() == Some("OnDelete")) {
+        return None;
+    }
+    Some(Verdict::progressing("RollingOut", format!("{updated} of {wanted} replicas are updated")))
+}
+
+/// What counts are about; the longer name before the one it begins with.
+const COUNTED: &[&str] =
+    &["ready", "available", "updatedReady", "updatedAvailable", "updated", "online", "healthy", "running"];
+/// Names of how many there are to be, where the count has no noun: `ready` of `size`.
+const WHOLES: &[&str] = &["desired", "size", "total", "expected", "replicas", "desiredReady", "count"];
+
+/// How many of what there are to be are there.
+struct Count<'a> {
+    what: &'a str,
+    there: i64,
+    wanted: i64,
+}
+
+/// Compares the counts of one map: `readyReplicas` with `replicas`, `availableNodes` with `expectedNodes`.
+fn counts(map: Node<'_>, spec: Option<Node<'_>>) -> Option<Verdict> {
+    let found: Vec<Count<'_>> = map.children().filter_map(|field| count(field, map, spec)).collect();
+    if let Some(c) = found.iter().find(|c| c.there < c.wanted) {
+        return Some(Verdict::progressing("Replicas", format!("{} of {} are {}", c.there, c.wanted, c.what)));
+    }
+    if let Some(c) = found.first() {
+        return Some(Verdict::healthy("Replicas", format!("all of {} are {}", c.wanted, c.what)));
+    }
+    // A count of zero is left out when Go writes JSON, so that none being ready is told by none being counted.
+    let expected = ["Replicas", "Nodes", "Members"].iter().find_map(|noun| {
+        map.get(&format!("expected{noun}")).or_else(|| map.get(&format!("desired{noun}"))).and_then(int)
+    });
+    expected.filter(|n| *n > 0).map(|n| Verdict::progressing("Replicas", format!("0 of {n} are ready")))
+}
+
+fn count<'a>(field: Node<'a>, map: Node<'_>, spec: Option<Node<'_>>) -> Option<Count<'a>> {
+    let key = field.key();
+    if let Some((ready, all)) = field.as_str().and_then(|t| t.split_once('/')) {
+        return is_count_name(key).then_some(Count {
+            what: "ready",
+            there: ready.trim().parse().ok()?,
+            wanted: all.trim().parse().ok()?,
+        });
+    }
+    if matches!(key, "ready" | "available" | "succeeded" | "completed") {
+        let wanted = WHOLES.iter().find_map(|name| map.get(name).and_then(int))?;
+        return Some(Count { what: key, there: field.as_i64()?, wanted });
+    }
+    let (what, noun) = COUNTED.iter().find_map(|p| Some((p, key.strip_prefix(p)?)))?;
+    noun.starts_with(char::is_uppercase).then_some(())?;
+    Some(Count { what, there: int(field)?, wanted: wanted(noun, map, spec)? })
+}
+
+/// Tells whether `1/2` in a field of this name says how many there are: `readyReplicas`, `replicas`, `tasksReady`.
+fn is_count_name(key: &str) -> bool {
+    let words = words::split(key);
+    words.iter().any(|w| ["ready", "available", "replicas", "nodes", "members", "instances"].contains(&w))
+}
+
+/// Returns how many there are to be of a noun.
+fn wanted(noun: &str, map: Node<'_>, spec: Option<Node<'_>>) -> Option<i64> {
+    let lower = lower_first(noun);
+    let names = ["desired", "expected", "total", "target", "matched"].map(|p| format!("{p}{noun}"));
+    let declared = spec.and_then(|s| s.get(&lower)).and_then(int);
+    declared
+        .or_else(|| map.get(&lower).and_then(int))
+        .or_else(|| names.iter().find_map(|name| map.get(name).and_then(int)))
+}
+
+fn lower_first(noun: &str) -> String {
+    let mut chars = noun.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}

@@ -1,0 +1,71 @@
+//! What a condition of a type means when it is true.
+
+use super::lexicon::{Sense, senses};
+use super::{Words, is_activity, split};
+
+/// What a condition of a type means when it is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::health) enum Polarity {
+    /// The object as a whole is there: `Ready`, `Available`.
+    Whole,
+    /// One thing it needs is there: `Synced`, `DatabaseReady`.
+    Part,
+    /// Something good that need not be, and counts only where no other condition tells: `Active`.
+    Weak,
+    /// Trouble: `Failed`, `Stalled`.
+    Trouble,
+    /// Trouble of some part, which a true `Ready` outweighs: `PartiallyFailed`, `DiskPressure`.
+    PartTrouble,
+    /// Work under way: `Reconciling`.
+    Activity,
+    /// Halted on purpose: `Paused`.
+    Halt,
+    /// Says nothing about health: `ScalingLimited`.
+    Neutral,
+}
+
+/// Reads the type of a condition.
+pub(in crate::health) fn polarity(name: &str) -> Polarity {
+    let words = split(name);
+    let (Some(first), Some(last)) = (words.first(), words.last()) else { return Polarity::Neutral };
+    let (alone, of_last) = (words.len() == 1, senses(last));
+    match first {
+        "not" | "non" | "invalid" => return Polarity::Trouble,
+        "no" => return Polarity::Neutral,
+        "partially" | "partial" => return Polarity::PartTrouble,
+        _ => {}
+    }
+    if of_last.has(Sense::TypeTrouble) {
+        // `HasErrors` and `ACK.Terminal` are about the whole as well.
+        let whole = alone || first == "has" || name.rsplit('.').next().is_some_and(|n| n.len() == last.len());
+        return if whole { Polarity::Trouble } else { Polarity::PartTrouble };
+    }
+    if of_last.has(Sense::TypePartTrouble) {
+        return Polarity::PartTrouble;
+    }
+    if of_last.has(Sense::TypeHalt) {
+        return Polarity::Halt;
+    }
+    if of_last.has(Sense::TypeWhole) && alone {
+        return Polarity::Whole;
+    }
+    if of_last.has(Sense::TypeWeak) && alone {
+        return Polarity::Weak;
+    }
+    // `ResolvedRefs` has its participle in front.
+    if of_last.has(Sense::TypePart) || (words.len() == 2 && matches!(first, "resolved" | "valid")) {
+        return Polarity::Part;
+    }
+    if is_under_way(&words) {
+        return Polarity::Activity;
+    }
+    Polarity::Neutral
+}
+
+/// Tells whether a type names work: `Reconciling`, `ScalingUp`, `RollingUpdate`, `UpgradeInProgress`.
+fn is_under_way(words: &Words) -> bool {
+    let (Some(first), Some(last)) = (words.first(), words.last()) else { return false };
+    let directed = words.len() == 2 && ["up", "down", "out", "in", "back"].contains(&last);
+    let rolling = words.len() == 2 && first == "rolling" && (last == "update" || last == "upgrade");
+    rolling || last == "progress" || is_activity(last) || (directed && is_activity(first))
+}
