@@ -253,10 +253,6 @@ mod tests {
         check("Widget.example.com uses spec..a -> Secret", 1, "path");
         check("Widget.example.com uses [] -> Secret", 1, "path");
         check("Widget.example.com uses spec[0].a -> Secret", 1, "path");
-        check(
-            &format!("Widget.example.com uses {} -> Secret", "a".to_owned() + &"[]".repeat(99)),
-            1,
-            "path",
-        );
+        check(&format!("Widget.example.com uses {} -> Secret", "a".to_owned() + &"[]".repeat(99)), 1, "path");
     }
 }

@@ -263,3 +263,31 @@ fn string_data_is_compared_with_what_was_applied_as_data() {
     let found = gitops.declared_history(&gitops.apps()[0].key(), &key, &path, &[], None).unwrap();
     assert_eq!(found.map(|c| c.id), Some(second));
 }
+
+#[test]
+fn the_chart_that_a_helm_release_asks_for_is_none_of_its_resources() {
+    let release = json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"web","namespace":"shop"},
+        "spec":{"chart":{"spec":{"chart":"web","sourceRef":{"kind":"GitRepository","name":"charts"}}}}});
+    let labels = json!({"helm.toolkit.fluxcd.io/name":"web","helm.toolkit.fluxcd.io/namespace":"shop"});
+    let chart = json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"HelmChart",
+        "metadata":{"name":"shop-web","namespace":"flux-system","labels":labels}});
+    let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: '1'}\n";
+    let stored = json!({"name":"web","namespace":"shop","version":1,"manifest":manifest,"hooks":[],
+        "info":{"status":"deployed"},"chart":{"metadata":{"name":"web","version":"1"}}});
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, stored.to_string().as_bytes()).unwrap();
+    let base64 = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+    let secret = json!({"apiVersion":"v1","kind":"Secret","type":"helm.sh/release.v1","data":{"release":base64(base64(&gzip.finish().unwrap()).as_bytes())},
+        "metadata":{"name":"sh.helm.release.v1.web.v1","namespace":"shop","labels":{"owner":"helm","name":"web","status":"deployed","version":"1"}}});
+    let fields = json!({"f:data":{"f:k":{}}});
+    let mut live = config(json!({"k":"1"}), json!([entry("helm-controller", "Apply", fields)]));
+    live["metadata"]["labels"] = labels.clone();
+    live["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "Helm".into();
+    live["metadata"]["annotations"] =
+        json!({"meta.helm.sh/release-name":"web","meta.helm.sh/release-namespace":"shop"});
+    let mut left = live.clone();
+    left["metadata"]["name"] = "left".into();
+    let found = lines(&[release, chart, secret, live, left], &[], None);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("ConfigMap/shop/left Extra"), "{found:?}");
+}
