@@ -251,7 +251,7 @@ fn an_initiator_that_was_merged_onto_the_one_before_is_told_by_what_was_asked() 
         if let Some(finished) = finished {
             value["status"]["operationState"]["finishedAt"] = at(finished).to_string().into();
         }
-        value
+        Arc::new(Object::new(Doc::from_value(&value).unwrap()).unwrap())
     };
     let app = ResourceKey::new("argoproj.io", "Application", "cd", "cakes");
     let (ann, auto) = (json!({"username":"ann"}), json!({"automated":true}));
