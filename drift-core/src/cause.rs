@@ -143,7 +143,7 @@ impl<'s> Case<'s> {
     fn causes(&self, symptoms: &[Symptom], candidates: Vec<Candidate>) -> Vec<Cause> {
         let mut by_root: BTreeMap<crate::event::EventId, Cause> = BTreeMap::new();
         for candidate in candidates {
-            let root = root::root_of(self, &candidate.change);
+            let root = root::root_of(self, &candidate.change, candidate.class);
             let chain = chain(symptoms, &candidate, &root);
             let id = root.change.id;
             let cause = Cause {

@@ -74,6 +74,8 @@ pub struct Note {
     pub message: String,
     /// Whether it is a warning.
     pub is_warning: bool,
+    /// The container that it is about, where it says so.
+    pub container: Option<String>,
 }
 
 /// The history of an estate up to a moment.

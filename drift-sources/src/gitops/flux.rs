@@ -57,6 +57,7 @@ impl GitOps<'_> {
             rules: app.rules.clone(),
             verdicts: BTreeMap::new(),
             own: Vec::new(),
+            held_back: None,
             notes,
         }
     }
@@ -282,7 +283,7 @@ impl GitOps<'_> {
         if app.is_remote {
             return None;
         }
-        let remembered = |key: &ResourceKey| super::history::remembered(self.cluster, key, MANAGERS);
+        let remembered = |key: &ResourceKey| self.remembered(key, MANAGERS);
         let all: Vec<_> = app.inventory.iter().filter_map(remembered).collect();
         (!all.is_empty()).then_some(all)
     }
@@ -308,6 +309,8 @@ impl GitOps<'_> {
                 .collect(),
             head: head.ok().map(|(_, c)| c.id.to_string()).into_iter().collect(),
             suspended: app.is_suspended,
+            held_back: None,
+            waiting: None,
             error: desired.err().map(|e| e.to_string()),
         }
     }

@@ -260,7 +260,8 @@ fn string_data_is_compared_with_what_was_applied_as_data() {
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let key = drift_core::ResourceKey::new("", "Secret", "shop", "s");
     let path = drift_core::FieldPath::parse("data.k").unwrap();
-    let found = gitops.declared_history(&gitops.apps()[0].key(), &key, &path, &[], None).unwrap();
+    let found =
+        gitops.declared_history(&gitops.apps().next().unwrap().key(), &key, &path, &[], None).unwrap();
     assert_eq!(found.map(|c| c.id), Some(second));
 }
 

@@ -16,6 +16,7 @@ mod git;
 mod gitops;
 #[cfg(feature = "gitops")]
 mod gitops_seen;
+mod kept;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]

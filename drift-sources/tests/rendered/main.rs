@@ -12,8 +12,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::drift::LiveIndex;
-use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
 use drift_sources::gitops::{Cluster, GitOps, Repositories};
@@ -54,6 +52,7 @@ fn main() {
         trial("the_commit_of_one_source_is_found_beside_the_other", "helm", several_sources),
         trial("a_folder_that_is_both_is_built_by_kustomize", "kustomize", both),
         trial("a_variable_that_is_not_set_breaks_the_build", "kustomize", unset_variable),
+        trial("a_chart_that_is_never_the_same_twice_is_told_and_is_no_drift", "helm", unstable),
         trial("limits_and_hostile_files_are_refused", "kustomize", limits),
     ];
     libtest_mimic::run(&arguments, trials).exit();
@@ -83,8 +82,7 @@ fn declared(objects: &[Value], repository: &Repository) -> BTreeSet<String> {
     let cluster = Cluster::now(objects.iter().map(object).collect());
     let renderer = Renderer::new(RenderOptions::in_folders(folders()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
-    let live = LiveIndex::new(cluster.live());
-    let declaration = gitops.declarations(&live, &SchemaSet::bundled()).remove(0);
+    let declaration = gitops.declarations().remove(0);
     declaration.desired.unwrap().iter().map(|d| d.object.root().to_value().to_string()).collect()
 }
 
@@ -280,8 +278,10 @@ fn several_sources() {
     let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
     let path = drift_core::FieldPath::parse("data.k").unwrap();
     let ask = |from: &[String]| {
-        let found =
-            gitops.declared_history(&gitops.apps()[0].key(), &key, &path, from, None).unwrap().unwrap();
+        let found = gitops
+            .declared_history(&gitops.apps().next().unwrap().key(), &key, &path, from, None)
+            .unwrap()
+            .unwrap();
         (found.id, found.value)
     };
     assert_eq!(ask(&[]), (second, Some(json!("2"))));
@@ -317,13 +317,7 @@ fn unset_variable() {
         let cluster = Cluster::now(vec![object(&ks), object(&source)]);
         let renderer = Renderer::new(RenderOptions::in_folders(folders()));
         let gitops = GitOps::new(&cluster, &repositories, &renderer);
-        let live = LiveIndex::new(cluster.live());
-        gitops
-            .declarations(&live, &SchemaSet::bundled())
-            .remove(0)
-            .desired
-            .map(|d| d.len())
-            .map_err(|e| e.to_string())
+        gitops.declarations().remove(0).desired.map(|d| d.len()).map_err(|e| e.to_string())
     };
     let refused = with(json!({}));
     assert!(refused.as_ref().is_err_and(|e| e.contains("`missing` is not set")), "{refused:?}");
@@ -331,6 +325,50 @@ fn unset_variable() {
     let applied = json!({"observedGeneration":1,"lastAppliedRevision":format!("main@sha1:{commit}"),
         "conditions":[{"type":"Ready","status":"True","reason":"ok","observedGeneration":1}]});
     assert_eq!(with(applied), Ok(2));
+}
+
+fn unstable() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {fixed: a, password: {{ randAlphaNum 12 | quote }}}\n";
+    let named = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: job-{{ randAlphaNum 8 | lower }}}\n";
+    let repository = repository(&[
+        ("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
+        ("chart/templates/secret.yaml", secret),
+        ("chart/templates/named.yaml", named),
+    ]);
+    let app = json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"shop","namespace":"argocd"},
+        "spec":{"destination":{"namespace":"shop"},"source":{"repoURL":URL,"path":"chart","targetRevision":"main"}}});
+    let live = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s","namespace":"shop"},
+        "data":{"fixed":"Yg==","password":"bGl2ZQ=="}});
+    let mut repositories = Repositories::default();
+    repositories.add(URL, open(&repository));
+    let cluster = Cluster::now([app, live].iter().map(object).collect());
+    let renderer = Renderer::new(RenderOptions::in_folders(folders()));
+    let gitops = GitOps::new(&cluster, &repositories, &renderer);
+    let schemas = drift_core::schema::SchemaSet::bundled();
+    let report = drift_core::drift::compare_apps(
+        &gitops.declarations(),
+        cluster.live(),
+        &schemas,
+        &drift_core::rules::NoJq,
+    );
+    let secret = report.resources.iter().find(|r| &*r.key.kind == "Secret").unwrap();
+    let counted: Vec<String> =
+        secret.changes.iter().filter(|c| c.class.counts()).map(|c| c.path.to_string()).collect();
+    assert_eq!(counted, [".data.fixed"]);
+    let hidden = secret.changes.iter().find(|c| c.path.to_string() == ".data.password").unwrap();
+    assert_eq!(hidden.rule.as_deref(), Some("RenderNondeterministic"));
+    let whole = report.resources.iter().filter(|r| &*r.key.kind == "ConfigMap");
+    assert!(
+        whole.clone().count() > 0
+            && whole.clone().all(|r| r.rule.as_deref() == Some("RenderNondeterministic"))
+    );
+    let notes = report.notes.join("\n");
+    assert!(
+        notes.contains("RenderNondeterministic: Secret//s .data.password, .stringData.password differs"),
+        "{notes}"
+    );
+    assert!(notes.contains("is named otherwise with each render"), "{notes}");
+    assert!(!notes.contains("fixed"), "{notes}");
 }
 
 fn limits() {

@@ -8,7 +8,7 @@ use drift_core::drift::Undeclared;
 use drift_core::{Node, Object};
 use serde_json::Value;
 
-use super::super::{GitOps, edit, objects_of};
+use super::super::{GitOps, edit, objects_of, unstable};
 use super::environment::Environment;
 use super::undeclared;
 use crate::argo::{Application, Source};
@@ -75,7 +75,18 @@ impl GitOps<'_> {
         }
         let output =
             self.renderer.run(Program::Helm, tree, path, &arguments, &edits).map_err(|e| undeclared(&e))?;
-        objects_of("helm template", &output).map_err(Undeclared::Broken)
+        let objects = objects_of("helm template", &output).map_err(Undeclared::Broken)?;
+        if let Some(wait) = unstable::may_vary(tree) {
+            std::thread::sleep(wait);
+            let again = self.renderer.run_anew(Program::Helm, tree, path, &arguments, &edits);
+            let again = again.map_err(|e| undeclared(&e))?;
+            let again = objects_of("helm template", &again).map_err(Undeclared::Broken)?;
+            let found = unstable::compare(&objects, &again);
+            let mut all = self.unstable.borrow_mut();
+            let known = all.entry(app.key()).or_default();
+            found.into_iter().for_each(|(key, paths)| known.entry(key).or_default().extend(paths));
+        }
+        Ok(objects)
     }
 
     /// The newest version of Kubernetes that a node runs: Argo CD tells Helm the API server's, which no object holds.
