@@ -38,4 +38,5 @@ pub use report::{
     Row, Status, Summary,
 };
 pub use resource::{Context, compare_object};
+pub use secret::fold as folded;
 pub use verdict::{Knowledge, lookup as value_at, owned_part};

@@ -280,7 +280,11 @@ impl<'a> GitOps<'a> {
                 crate::argo::tracks(object, &name, &self.settings) && !crate::argo::is_hook(object)
             }
             App::Kustomization(app) => app.tracks(object),
-            App::HelmRelease(app) => app.tracks(object) && object.annotation("helm.sh/hook").is_none(),
+            App::HelmRelease(app) => {
+                // The chart that the controller asks for carries its labels, too, and is in no release.
+                let chart = object.group() == crate::flux::SOURCE_GROUP;
+                app.tracks(object) && !chart && object.annotation("helm.sh/hook").is_none()
+            }
             App::Release(namespace, name) => {
                 crate::helm::tracks(object, namespace, name) && object.annotation("helm.sh/hook").is_none()
             }

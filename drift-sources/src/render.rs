@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub use envsubst::{EnvsubstError, envsubst};
+pub use envsubst::{EnvsubstError, Unset, envsubst};
 pub use tree::Tree;
 
 /// Which program renders.

@@ -78,9 +78,21 @@ impl Applications {
         for (seen, object) in states.clone() {
             let Some(state) = object.root().at(&["status", "operationState"]) else { continue };
             let Some(started) = time(state, "startedAt") else { continue };
-            let operation = operations.entry(started).or_insert(Operation { seen, finished: None, by: None });
+            let operation = operations.entry(started).or_insert(Operation {
+                seen,
+                finished: None,
+                asked: None,
+                by: None,
+            });
             operation.finished = time(state, "finishedAt");
-            operation.by = state.at(&["operation", "initiatedBy"]);
+            // The state is written as a merge onto the one before, whose initiator then stands beside the new one; what
+            // was asked for stands alone, until the operation is over.
+            let asked =
+                object.root().at(&["operation", "initiatedBy"]).filter(|_| operation.finished.is_none());
+            match asked {
+                Some(asked) => operation.asked = Some(asked),
+                None => operation.by = state.at(&["operation", "initiatedBy"]),
+            }
         }
         let ran = |started: Timestamp, o: &Operation<'_>| {
             started <= at + SLACK && o.finished.is_none_or(|f| at <= f + SLACK)
@@ -89,8 +101,10 @@ impl Applications {
         // Whole seconds overlap: of several the last one that was seen to run before it wrote.
         let first = running.clone().next();
         let operation = running.rfind(|o| o.seen <= at + SKEW).or(first);
-        let by = operation.and_then(|o| o.by).and_then(initiator);
-        by.or_else(|| states.clone().next_back().and_then(|(_, object)| deployed_by(object, at)))
+        let asked = operation.and_then(|o| o.asked).and_then(initiator);
+        asked
+            .or_else(|| states.clone().next_back().and_then(|(_, object)| deployed_by(object, at)))
+            .or_else(|| operation.and_then(|o| o.by).filter(|by| !is_mixed(*by)).and_then(initiator))
     }
 }
 
@@ -99,7 +113,16 @@ struct Operation<'a> {
     /// When it was first seen.
     seen: Timestamp,
     finished: Option<Timestamp>,
+    /// Who is named where the operation was asked for.
+    asked: Option<Node<'a>>,
+    /// Who is named in its state.
     by: Option<Node<'a>>,
+}
+
+/// Tells whether the initiators of two operations stand in one place.
+fn is_mixed(by: Node<'_>) -> bool {
+    let user = by.str_at(&["username"]).is_some_and(|n| !n.is_empty());
+    user && by.get("automated").and_then(Node::as_bool) == Some(true)
 }
 
 fn is(entry: Node<'_>, key: &ResourceKey) -> bool {

@@ -239,6 +239,39 @@ fn the_operation_that_ran_names_who_started_it() {
     }
 }
 
+#[test]
+fn an_initiator_that_was_merged_onto_the_one_before_is_told_by_what_was_asked() {
+    let application = |asked: Option<Value>, by: Value, started: i64, finished: Option<i64>| {
+        let mut value = json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
+            "metadata":{"name":"cakes","namespace":"cd"},
+            "status":{"operationState":{"operation":{"initiatedBy":by},"startedAt":at(started).to_string()}}});
+        if let Some(asked) = asked {
+            value["operation"] = json!({"initiatedBy":asked});
+        }
+        if let Some(finished) = finished {
+            value["status"]["operationState"]["finishedAt"] = at(finished).to_string().into();
+        }
+        Arc::new(Object::new(Doc::from_value(&value).unwrap()).unwrap())
+    };
+    let app = ResourceKey::new("argoproj.io", "Application", "cd", "cakes");
+    let (ann, auto) = (json!({"username":"ann"}), json!({"automated":true}));
+    let both = json!({"username":"ann","automated":true});
+    let versions = |asked: Option<Value>| {
+        vec![
+            version(10, application(None, auto.clone(), 5, Some(10))),
+            // Asked for, and not begun: the state is still the other one's.
+            version(29, application(asked.clone(), auto.clone(), 5, Some(10))),
+            version(30, application(asked, both.clone(), 30, None)),
+            version(33, application(None, both.clone(), 30, Some(33))),
+        ]
+    };
+    let by = |asked| Applications::new([(app.clone(), versions(asked))]).initiator(&app, at(32));
+    assert_eq!(by(Some(ann)), Some(Initiator::User("ann".into())));
+    assert_eq!(by(Some(auto.clone())), Some(Initiator::Automated));
+    // What was asked for was not recorded, and the state names two.
+    assert_eq!(by(None), None);
+}
+
 /// A small world: fields written by managers in turn, some taken over without a change.
 fn writes() -> impl Strategy<Value = Vec<(usize, usize, i64)>> {
     prop::collection::vec((0..3usize, 0..3usize, 0..3i64), 1..25)

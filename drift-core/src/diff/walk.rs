@@ -224,7 +224,15 @@ impl<'a> Walk<'a> {
             Some(field) if self.mode == Mode::Declared => stands_for_nothing(field, n),
             _ => n.is_null(),
         };
+        // Go writes no empty list or map of a type that it knows: it is as if none were there.
+        let empty = |n: &Node<'_>| {
+            field.is_some()
+                && self.mode == Mode::Declared
+                && matches!(n.kind(), Kind::List | Kind::Map)
+                && n.is_empty()
+        };
         let (dv, lv) = (d.filter(|n| !absent(*n)), l.filter(|n| !absent(*n)));
+        let (d, l) = (d.filter(|n| !absent(*n) || !empty(n)), l.filter(|n| !absent(*n) || !empty(n)));
         match (dv, lv) {
             (None, None) => {}
             (Some(dv), Some(lv)) => match field {

@@ -8,12 +8,14 @@ use serde_json::Value;
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
+use crate::path::{FieldPath, PathElement};
 use crate::rules::{JqPaths, Problems, RuleSet, Sides};
 use crate::schema::SchemaSet;
 
 use super::estate::{self, DesiredObject};
 use super::report::{Class, DriftChange, DriftReport, Op, ResourceDrift, Status};
 use super::resource::{Context, compare_known, creator};
+use super::secret;
 use super::verdict::Knowledge;
 
 /// What one Application, Kustomization or release declares, and what is known of it besides.
@@ -39,6 +41,8 @@ pub struct AppDeclaration {
     pub rules: RuleSet,
     /// What the engine itself says of resources, such as `Synced`.
     pub verdicts: BTreeMap<ResourceKey, Arc<str>>,
+    /// Fields in which the engine keeps its own books: no change of them counts.
+    pub own: Vec<FieldPath>,
     /// What holds its engine back from applying what is pending, in words.
     pub held_back: Option<Arc<str>>,
     /// What a reader should know of the verdicts on this app.
@@ -206,17 +210,30 @@ impl App {
         let found = around.live.get(key);
         let mut resource = match found {
             Some(found) => {
-                let applied = self.applied.as_ref();
+                let applied: Option<Vec<Option<&Object>>> =
+                    self.applied.as_ref().map(|all| all.iter().map(|o| o.get(key).map(|o| &**o)).collect());
+                // The API server knows no `stringData`, and neither do the paths of differences.
+                let applied_secrets: Vec<_> =
+                    applied.iter().flatten().map(|o| o.and_then(secret::folded_object)).collect();
+                let other_secrets: Vec<_> = others.iter().map(|o| secret::folded_object(o)).collect();
+                let as_folded = applied_secrets.iter().map(Option::as_ref);
                 let knowledge = Knowledge {
                     appliers: &self.declaration.appliers,
-                    applied: applied.map(|all| all.iter().map(|o| o.get(key).map(|o| &**o)).collect()),
-                    others,
+                    applied: applied
+                        .map(|all| all.into_iter().zip(as_folded).map(|(o, f)| f.or(o)).collect()),
+                    others: others
+                        .into_iter()
+                        .zip(&other_secrets)
+                        .map(|(o, f)| f.as_ref().unwrap_or(o))
+                        .collect(),
                 };
                 compare_known(key, &wanted.object, found, around.context, Some(&knowledge))
             }
             None => self.missing(key, wanted),
         };
-        resource.changes.retain(|c| !c.is_bookkeeping() && !is_of_engine(key, c));
+        resource.changes.retain_mut(|c| {
+            !c.is_bookkeeping() && !is_of_engine(key, c) && leave_out(c, &self.declaration.own)
+        });
         if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
             let is_sealed = super::secret::is_sealed(&wanted.object);
             resource.status = if is_sealed { Status::Unknown } else { Status::InSync };
@@ -294,11 +311,39 @@ impl App {
     }
 }
 
+/// Takes out of a change what lies in some fields; false where nothing is left of it.
+fn leave_out(change: &mut DriftChange, own: &[FieldPath]) -> bool {
+    for path in own {
+        if change.path.starts_with(path) {
+            return false;
+        }
+        let Some([PathElement::Field(name)]) = path.elements().strip_prefix(change.path.elements()) else {
+            continue;
+        };
+        // Only of a part that is there on one side alone: a part that both have is told field by field.
+        let side = match (&mut change.desired, &mut change.live) {
+            (Some(side), None) | (None, Some(side)) => side.as_object_mut(),
+            _ => None,
+        };
+        if side.is_some_and(|map| map.remove(&**name).is_some() && map.is_empty()) {
+            return false;
+        }
+    }
+    true
+}
+
 /// Tells whether a change in an engine's own object is none of its declaration: a sync that was asked for, or a value
 /// that Go leaves out when the engine writes the object back.
 fn is_of_engine(key: &ResourceKey, change: &DriftChange) -> bool {
     let own = &*key.group == "argoproj.io" || key.group.ends_with(".toolkit.fluxcd.io");
-    let empty = |v: &Value| v.is_null() || *v == Value::Bool(false) || v.as_str() == Some("");
+    let empty = |v: &Value| match v {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(n) => n.as_f64() == Some(0.0),
+        Value::String(s) => s.is_empty(),
+        Value::Array(a) => a.is_empty(),
+        Value::Object(o) => o.is_empty(),
+    };
     own && (change.path.starts_with_fields(&["operation"])
         || change.op == Op::Remove && change.desired.as_ref().is_some_and(empty))
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
-use super::verdict::{Evidence, Knowledge, Verdict};
+use super::verdict::{Evidence, Knowledge, Trust, Verdict};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -215,21 +215,36 @@ fn judge(
         knowledge,
     };
     let hides = secret::is_secret(live);
+    let mut unknown = false;
     for difference in differences {
         if difference.unknown_field {
             result.notes.push(format!(
                 "`{}` is declared, but the kind has no such field: the API server drops it",
                 difference.path
             ));
-        } else if hides && secret::incomparable(difference.desired, difference.live) {
+        } else if hides
+            && !difference.desired.is_some_and(secret::is_encrypted)
+            && secret::incomparable(difference.desired, difference.live)
+        {
             result.notes.push(format!("`{}` cannot be compared: one side is redacted", difference.path));
         } else if let Some(verdict) = evidence.judge(&difference) {
-            result.changes.push(change(difference, verdict, hides));
+            let encrypted = difference.desired.is_some_and(secret::is_encrypted) && difference.live.is_some();
+            match encrypted.then(|| evidence.encrypted(&verdict)).flatten() {
+                Some(trust) => {
+                    unknown |= trust == Trust::Unknown;
+                    result.notes.push(format!("`{}` is declared encrypted: {trust}", difference.path));
+                }
+                None => result.changes.push(change(difference, verdict, hides || encrypted)),
+            }
         }
     }
     result.changes.sort_by(|a, b| a.path.cmp(&b.path));
     result.applier = applier.map(|a| a.manager);
-    if result.changes.iter().any(|c| c.class.counts()) {
+    let mut counting = result.changes.iter().filter(|c| c.class.counts()).peekable();
+    // An engine's books are no drift of what it declares.
+    if unknown && counting.clone().all(DriftChange::is_bookkeeping) {
+        result.status = Status::Unknown;
+    } else if counting.peek().is_some() {
         result.status = Status::Drifted;
     }
 }
@@ -279,6 +294,9 @@ fn last_applied(live: &Object, managed: &OwnerView<'_>, applier: Option<&Applier
         return None;
     }
     let doc = Doc::from_json(text.as_bytes()).ok()?;
+    if let Some(folded) = Object::new(doc.clone()).ok().and_then(|o| secret::fold(&o)) {
+        return Some(folded);
+    }
     (doc.root().kind() == Kind::Map).then_some(doc)
 }
 

@@ -12,6 +12,11 @@ pub(super) fn is_secret(object: &Object) -> bool {
     object.kind() == "Secret" && object.group().is_empty()
 }
 
+/// Tells whether a declared value is encrypted by SOPS: what it says is not known, and not the same twice.
+pub(super) fn is_encrypted(node: Node<'_>) -> bool {
+    node.as_str().is_some_and(|s| s.starts_with("ENC[AES256_GCM,") && s.ends_with(']'))
+}
+
 /// Tells whether two values of Secrets cannot be compared because just one of them is redacted.
 pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
     let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(is_redacted);
@@ -36,7 +41,7 @@ fn is_sealed_text(text: &str) -> bool {
 }
 
 /// Folds `stringData` into `data`, as the API server does; `None` where there is nothing to fold.
-pub(super) fn fold(object: &Object) -> Option<Doc> {
+pub fn fold(object: &Object) -> Option<Doc> {
     let root = object.root();
     let text = root.get("stringData").filter(|n| is_secret(object) && !n.is_empty() && !n.is_null())?;
     let mut builder = DocBuilder::default();
@@ -63,6 +68,11 @@ pub(super) fn fold(object: &Object) -> Option<Doc> {
     builder.end();
     builder.end();
     builder.finish().ok()
+}
+
+/// Folds an object as a whole; `None` where there is nothing to fold.
+pub(super) fn folded_object(object: &Object) -> Option<Object> {
+    fold(object).and_then(|doc| Object::new(doc).ok())
 }
 
 /// Hides the values of a change below `data`; the keys are no secret.

@@ -47,7 +47,36 @@ pub(super) struct Verdict {
     pub(super) row: Row,
 }
 
+/// What is thought of a live value whose declaration is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// The engine holds the field, and the declaration is what it applied last.
+    Applied,
+    /// The engine holds the field; whether the declaration has moved since is not known.
+    Unknown,
+}
+
+impl std::fmt::Display for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Applied => "the engine holds the field, and has applied this declaration",
+            Self::Unknown => "whether it is what is live is not known",
+        })
+    }
+}
+
 impl Evidence<'_> {
+    /// Weighs a verdict on a value that is declared encrypted, where owners are all that tells; `None` where it stands.
+    pub(super) fn encrypted(&self, verdict: &Verdict) -> Option<Trust> {
+        let knows = self.knowledge.is_some_and(|k| k.applied.is_some());
+        match verdict.class {
+            // By the engine's own hand, with nothing moved.
+            Class::Mutated if knows => Some(Trust::Applied),
+            Class::PendingSync | Class::Mutated if !knows => Some(Trust::Unknown),
+            _ => None,
+        }
+    }
+
     /// Judges a difference; `None` where it is none that counts and nobody would want to see it.
     pub(super) fn judge(&self, d: &Difference<'_>) -> Option<Verdict> {
         let entry = self.owner(&d.path);

@@ -70,7 +70,7 @@ pub struct ManagedResource {
     pub status: Option<Arc<str>>,
     /// `Healthy`, `Degraded` and so on, where the object holds it.
     pub health: Option<Arc<str>>,
-    /// Whether it is not declared any more.
+    /// Whether it is not declared any more, as far as Argo CD knows what is declared.
     pub requires_pruning: bool,
     /// Whether it is a hook.
     pub hook: bool,
@@ -110,6 +110,24 @@ pub struct SyncOperation {
     pub heal_attempts: i64,
     /// What it did.
     pub resources: Vec<SyncedResource>,
+}
+
+impl SyncOperation {
+    /// Tells whether everything that its revision declared was applied.
+    pub fn is_whole(&self) -> bool {
+        &*self.phase == "Succeeded" && !self.is_partial
+    }
+
+    /// Tells whether it applied a resource; a manifest may leave the namespace open.
+    pub fn applied(&self, group: &str, kind: &str, namespace: &str, name: &str) -> bool {
+        self.resources.iter().filter(|r| r.status.as_deref() == Some("Synced")).any(|r| {
+            let key = &r.key;
+            *key.group == *group
+                && *key.kind == *kind
+                && *key.name == *name
+                && (namespace.is_empty() || key.namespace.is_empty() || *key.namespace == *namespace)
+        })
+    }
 }
 
 /// An entry of `status.history`.
@@ -247,9 +265,8 @@ impl Application {
     pub fn applied(&self) -> Vec<(&[String], &[Source])> {
         let operation = self.operation.as_ref().filter(|o| !o.revisions.is_empty());
         let last = self.history.last().map(|d| (&d.revisions[..], &d.sources[..]));
-        let whole = |o: &SyncOperation| &*o.phase == "Succeeded" && !o.is_partial;
         let mut all: Vec<_> = operation.map(|o| (&o.revisions[..], &o.sources[..])).into_iter().collect();
-        if !operation.is_some_and(whole) {
+        if !operation.is_some_and(SyncOperation::is_whole) {
             all.extend(last.filter(|l| all.first() != Some(l)));
         }
         all
@@ -325,12 +342,15 @@ fn key(node: Node<'_>) -> Option<ResourceKey> {
 
 fn resource(node: Node<'_>) -> Option<ManagedResource> {
     let flag = |name| node.get(name).and_then(Node::as_bool) == Some(true);
+    let status = text(Some(node), &["status"]);
+    // A comparison that failed knows of no declaration, and says of everything that it had to go.
+    let is_known = status.as_deref() != Some("Unknown");
     Some(ManagedResource {
         key: key(node)?,
         version: text(Some(node), &["version"]).unwrap_or_default(),
-        status: text(Some(node), &["status"]),
+        status,
         health: text(Some(node), &["health", "status"]),
-        requires_pruning: flag("requiresPruning"),
+        requires_pruning: is_known && flag("requiresPruning"),
         hook: flag("hook"),
     })
 }

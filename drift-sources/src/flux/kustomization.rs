@@ -133,10 +133,16 @@ impl Kustomization {
     }
 
     /// Tells whether the spec as it stands has been applied as a whole.
+    ///
+    /// The status of a suspended one follows its generation, too; what is ready says of which generation it is.
     pub fn is_settled(&self) -> bool {
+        let is_ready = |c: &Condition| {
+            &*c.status == "True"
+                && (c.observed_generation.is_none() || c.observed_generation == self.generation)
+        };
         self.generation == self.observed_generation
             && self.last_applied.is_some()
-            && self.condition("Ready").is_some_and(|c| &*c.status == "True")
+            && self.condition("Ready").is_some_and(is_ready)
     }
 
     /// Tells whether a live object carries the owner labels of this Kustomization.

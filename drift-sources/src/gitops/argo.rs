@@ -1,5 +1,7 @@
 //! What Applications declare.
 
+mod directory;
+mod environment;
 mod helm;
 mod kustomize;
 
@@ -8,14 +10,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use drift_core::drift::{AppDeclaration, DesiredObject, Tracked, Undeclared};
-use drift_core::rules::{Effect, Mark, Pattern, Rule, RuleTarget};
-use drift_core::{Object, ResourceKey};
+use drift_core::rules::{Effect, Mark, Rule, RuleTarget};
+use drift_core::{FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
-use super::{AppState, GitOps, Rendered, edit, objects_of, repositories};
+use self::directory::directory;
+use self::environment::Environment;
+use super::{AppState, GitOps, Rendered, edit, repositories};
 use crate::argo::{Application, MANAGERS, Source, TrackingMethod, held, is_hook};
 use crate::git::Commit;
 use crate::render::{RenderError, Tree};
+use crate::yaml;
 
 /// The commit of every source; `None` for one that has no Git.
 pub(super) type Commits = Vec<Option<Commit>>;
@@ -73,6 +78,7 @@ impl GitOps<'_> {
                 .collect(),
             rules,
             verdicts: app.resources.iter().filter_map(|r| Some((r.key.clone(), r.status.clone()?))).collect(),
+            own: self.own_fields(),
             held_back: self.held_back(app).map(Into::into),
             notes,
         }
@@ -132,6 +138,17 @@ impl GitOps<'_> {
                 _ => {}
             }
         }
+        // A sync of chosen resources, or one that failed on the way, leaves the others as they were applied before.
+        if let Some(operation) = app.operation.as_ref().filter(|o| !o.is_whole() && !o.revisions.is_empty())
+            && let Some(now) = all.first().cloned()
+            // Of the revision that was there before, it changes nothing.
+            && (all.len() > 1 || app.history.is_empty())
+        {
+            let taken = |o: &&Arc<Object>| operation.applied(o.group(), o.kind(), o.namespace(), o.name());
+            let before = all.get(1).cloned().unwrap_or_default();
+            let kept = before.iter().filter(|o| !taken(o));
+            all[0] = now.iter().filter(taken).chain(kept).cloned().collect();
+        }
         Some(all)
     }
 
@@ -145,7 +162,11 @@ impl GitOps<'_> {
         let ids: Vec<String> =
             commits.iter().map(|c| c.as_ref().map(Commit::tree_id).unwrap_or_default()).collect();
         let raw: Vec<&Value> = sources.iter().map(|s| &s.raw).collect();
-        let key = format!("argo {} {ids:?} {}", app.key(), Value::from_iter(raw.into_iter().cloned()));
+        let text = Value::from_iter(raw.into_iter().cloned()).to_string();
+        // Two commits of the same files differ where the commit itself is a parameter.
+        let named = text.contains("ARGOCD_APP_REVISION");
+        let names: Vec<_> = commits.iter().flatten().filter(|_| named).map(|c| c.id.to_string()).collect();
+        let key = format!("argo {} {ids:?} {names:?} {text}", app.key());
         self.kept(key, || {
             let mut all: Vec<Arc<Object>> = Vec::new();
             for (i, source) in sources.iter().enumerate() {
@@ -168,10 +189,10 @@ impl GitOps<'_> {
         sources: &[Source],
         commits: &Commits,
     ) -> Result<Vec<Arc<Object>>, Undeclared> {
-        let source = &sources[i];
         let Some(Some(commit)) = commits.get(i) else {
             return Err(Undeclared::Unavailable("has a source without a commit".to_owned()));
         };
+        let source = &sources[i];
         let broken = |why: String| Undeclared::Broken(why);
         let tree = self
             .repositories
@@ -182,22 +203,25 @@ impl GitOps<'_> {
         if !tree.has_folder(&path) {
             return Err(broken(format!("there is no path `{path}` in commit {}", commit.id.short())));
         }
+        let source = &overridden(app, source, &tree, &path).map_err(broken)?;
+        if let Some(link) = not_followed(&tree, &path, source) {
+            return Err(Undeclared::Unavailable(format!("`{link}` is a link, which is not followed here")));
+        }
+        let environment =
+            Environment::of(app, app.instance_name(&self.settings.namespace), source, commit.id);
         let set =
             |name: &str| source.raw.get(name).is_some_and(|v| v.as_object().is_some_and(|o| !o.is_empty()));
         if source.raw.get("plugin").is_some_and(|p| !p.is_null()) {
             return Err(Undeclared::Unavailable("is rendered by a plugin, which is not run here".to_owned()));
         }
         let has = |name: &str| edit::join(&path, name).is_some_and(|p| tree.has(&p));
-        if set("kustomize")
-            || !set("helm")
-                && !set("directory")
-                && edit::kustomization_file(&tree, &path).is_some()
-                && !has("Chart.yaml")
-        {
-            self.kustomized(app, source, &tree, &path)
-        } else if set("helm") || !set("directory") && has("Chart.yaml") {
+        // Of a folder that is both, kustomize has it.
+        let discovered = !set("helm") && !set("directory");
+        if set("kustomize") || discovered && edit::kustomization_file(&tree, &path).is_some() {
+            self.kustomized(source, (&tree, &path), &environment)
+        } else if set("helm") || discovered && has("Chart.yaml") {
             let trees = self.trees(sources, commits)?;
-            self.templated(app, source, (&tree, &path), &trees)
+            self.templated(app, source, (&tree, &path), &trees, &environment)
         } else {
             directory(source, &tree, &path)
         }
@@ -213,6 +237,13 @@ impl GitOps<'_> {
             }
         }
         Ok(trees)
+    }
+
+    /// The label by which Argo CD finds what is its own; the annotation is bookkeeping in any comparison.
+    fn own_fields(&self) -> Vec<FieldPath> {
+        let label = self.settings.tracking != TrackingMethod::Annotation;
+        let path = FieldPath::of(&["metadata", "labels", &self.settings.instance_label]);
+        label.then_some(path).into_iter().collect()
     }
 
     /// Puts on an object what Argo CD puts on it.
@@ -282,6 +313,36 @@ impl GitOps<'_> {
     }
 }
 
+/// A link among the files of a source that Argo CD would follow, to a file or to a folder.
+fn not_followed<'t>(tree: &'t Tree, path: &str, source: &Source) -> Option<&'t str> {
+    let within = if path.is_empty() { String::new() } else { format!("{path}/") };
+    let recurse = source.raw.pointer("/directory/recurse").and_then(Value::as_bool) == Some(true);
+    let plain = source.raw.get("directory").is_some() || edit::kustomization_file(tree, path).is_none();
+    let is_meant = |rest: &str| {
+        let name = rest.rsplit('/').next().unwrap_or(rest);
+        let manifest = [".yaml", ".yml", ".json", ".jsonnet"].iter().any(|end| name.ends_with(end));
+        // A chart is a folder of its own, and what a kustomization leads to is named in it.
+        manifest && (recurse || !plain || !rest.contains('/')) || !plain && !name.contains('.')
+    };
+    let links = tree.skipped().iter().map(|l| &**l);
+    links.into_iter().find(|l| l.strip_prefix(&*within).is_some_and(is_meant))
+}
+
+/// A source with what `.argocd-source.yaml` and `.argocd-source-APP.yaml` beside its files put into it.
+fn overridden(app: &Application, source: &Source, tree: &Tree, path: &str) -> Result<Source, String> {
+    let mut source = source.clone();
+    for name in [".argocd-source.yaml".to_owned(), format!(".argocd-source-{}.yaml", app.name)] {
+        let Some(file) = edit::join(path, &name).filter(|f| tree.has(f)) else { continue };
+        let bytes = tree.read(&file).ok_or_else(|| format!("{file} cannot be read"))?;
+        match yaml::read(&bytes).into_iter().next() {
+            Some(Ok(document)) => edit::merge_patch(&mut source.raw, document.doc.root().to_value()),
+            Some(Err(e)) => return Err(format!("{file}: {e}")),
+            None => {}
+        }
+    }
+    Ok(source)
+}
+
 fn ignore_extraneous() -> Rule {
     let mark =
         Some(Mark { key: "argocd.argoproj.io/compare-options".into(), value: "IgnoreExtraneous".into() });
@@ -302,6 +363,8 @@ fn made_namespace(app: &Application) -> Option<Arc<Object>> {
             value["metadata"][name] = texts.clone();
         }
     }
+    // It is applied on the server's side, so that what others put on it stays (`appendSSAAnnotation`).
+    value["metadata"]["annotations"]["argocd.argoproj.io/sync-options"] = "ServerSideApply=true".into();
     Object::new(drift_core::Doc::from_value(&value).ok()?).ok().map(Arc::new)
 }
 
@@ -314,55 +377,19 @@ fn is_made_namespace(app: &Application, object: &Object) -> bool {
 /// A program that is not here, or a file of another place, is no fault of the declaration.
 fn undeclared(error: &RenderError) -> Undeclared {
     let text = error.to_string();
-    let elsewhere =
-        ["://", "missing in charts", "'git'", "git cmd", "no such host", "dial tcp", "github.com/"];
+    let elsewhere = [
+        "://",
+        "missing in charts",
+        "'git'",
+        "git cmd",
+        "no such host",
+        "dial tcp",
+        "github.com/",
+        "kubeVersion",
+    ];
     if error.is_broken() && !elsewhere.iter().any(|e| text.contains(e)) {
         Undeclared::Broken(text)
     } else {
         Undeclared::Unavailable(text)
     }
-}
-
-/// All files of a folder that hold objects.
-fn directory(source: &Source, tree: &Tree, path: &str) -> Result<Vec<Arc<Object>>, Undeclared> {
-    let options = source.raw.get("directory");
-    let recurse = options.and_then(|o| o.get("recurse")).and_then(Value::as_bool) == Some(true);
-    let patterns = |name: &str| -> Vec<Pattern> {
-        let text = options.and_then(|o| o.get(name)).and_then(Value::as_str).unwrap_or_default();
-        let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
-        let parts: Vec<&str> = inner.map_or_else(|| vec![text], |t| t.split(',').collect());
-        parts.into_iter().map(str::trim).filter(|p| !p.is_empty()).map(Pattern::glob).collect()
-    };
-    let (include, exclude) = (patterns("include"), patterns("exclude"));
-    let within = if path.is_empty() { String::new() } else { format!("{path}/") };
-    let mut all = Vec::new();
-    for file in tree.files() {
-        let Some(rest) = file.strip_prefix(&within) else { continue };
-        let ends = |end: &str| rest.ends_with(end);
-        let wanted = (recurse || !rest.contains('/'))
-            && (include.is_empty() || include.iter().any(|p| p.matches(rest)))
-            && !exclude.iter().any(|p| p.matches(rest));
-        if wanted && ends(".jsonnet") {
-            return Err(Undeclared::Unavailable(format!("`{file}` is Jsonnet, which is not evaluated here")));
-        }
-        if !wanted || !(ends(".yaml") || ends(".yml") || ends(".json")) {
-            continue;
-        }
-        let bytes =
-            tree.read(file).ok_or_else(|| Undeclared::Unavailable(format!("{file} cannot be read")))?;
-        match objects_of(file, &bytes) {
-            Ok(objects) => all.extend(objects),
-            // A file that does not look like an object is none that anybody meant to be one.
-            Err(why) if looks_like_objects(&bytes) => return Err(Undeclared::Broken(why)),
-            Err(_) => {}
-        }
-    }
-    all.retain(|o| !o.group().ends_with("kustomize.config.k8s.io"));
-    Ok(all)
-}
-
-fn looks_like_objects(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    ["apiVersion:", "kind:", "metadata:"].iter().all(|w| text.contains(w))
-        || ["\"apiVersion\"", "\"kind\"", "\"metadata\""].iter().all(|w| text.contains(w))
 }

@@ -97,3 +97,21 @@ pub(super) fn append_some(map: &mut Map<String, Value>, key: &str, more: Vec<Val
         append(map, key, more);
     }
 }
+
+/// Applies a JSON merge patch (RFC 7386).
+pub(super) fn merge_patch(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Value::Object(map) = target else { return };
+    for (key, value) in patch {
+        match value {
+            Value::Null => drop(map.remove(&key)),
+            value => merge_patch(map.entry(key).or_insert(Value::Null), value),
+        }
+    }
+}

@@ -12,10 +12,13 @@ use super::ignore::Ignored;
 use super::{AppState, GitOps, Rendered, edit, objects_of, repositories};
 use crate::flux::{Condition, FluxRevision, FluxSource, Kustomization, SourceKind};
 use crate::git::Commit;
-use crate::render::{Program, RenderError, Tree, envsubst};
+use crate::render::{Program, RenderError, Tree, Unset, envsubst};
 
 /// Field managers under which kustomize-controller writes what it applies.
 pub(super) const MANAGERS: &[&str] = &["kustomize-controller"];
+
+/// What a value begins with that SOPS encrypted.
+const ENCRYPTED: &str = "ENC[AES256_GCM,";
 
 /// A commit of a repository by its URL.
 pub(super) type Place = (String, Commit);
@@ -53,6 +56,7 @@ impl GitOps<'_> {
             tracked: tracked.collect(),
             rules: app.rules.clone(),
             verdicts: BTreeMap::new(),
+            own: Vec::new(),
             held_back: None,
             notes,
         }
@@ -115,20 +119,33 @@ impl GitOps<'_> {
             origin.as_deref().or(revision.as_deref()).and_then(|r| self.place(&url, r))
         };
         let mut all: Vec<Vec<Arc<Object>>> = Vec::new();
-        let mut add = |spec: &Kustomization, place: Option<Place>, time: Option<Timestamp>| {
+        let default = app.target_namespace.as_deref().unwrap_or("default");
+        let add = |all: &mut Vec<Vec<Arc<Object>>>, spec: &Kustomization, place: Option<Place>, time| {
             let objects = place.and_then(|p| self.kustomization_at(spec, &p, time).ok());
             let objects = objects.map(|o| (*o).clone());
             all.extend(objects.filter(|o| all.last() != Some(o)));
         };
         if app.last_attempted != app.last_applied || app.last_applied.is_none() {
-            add(app, place(&app.last_attempted, &None), self.cluster.moment());
+            add(&mut all, app, place(&app.last_attempted, &None), self.cluster.moment());
+            // What was tried may have been refused before it came to this: what was never live was never applied.
+            if let Some(tried) = all.first_mut() {
+                tried.retain(|o| self.was_live(o, default));
+            }
         }
         let before = settled.last_applied.is_some();
-        add(&settled, place(&settled.last_applied, &settled.last_applied_origin), time);
+        add(&mut all, &settled, place(&settled.last_applied, &settled.last_applied_origin), time);
         match (all.is_empty(), before) {
             (true, true) => None,
             _ => Some(all),
         }
+    }
+
+    /// Tells whether an object is live or was, as far as that is recorded.
+    fn was_live(&self, object: &Object, default_namespace: &str) -> bool {
+        let key = object.key();
+        let other = ResourceKey::new(&key.group, &key.kind, default_namespace, &key.name);
+        let known = |k: &ResourceKey| self.cluster.get(k).is_some() || !self.cluster.versions(k).is_empty();
+        known(&key) || key.namespace.is_empty() && known(&other)
     }
 
     /// The newest version of a Kustomization that had applied its own spec, and when that was.
@@ -154,7 +171,9 @@ impl GitOps<'_> {
     ) -> Rendered {
         let vars = self.variables(app, time)?;
         let ignore = self.source_of(app).ok().and_then(|s| s.ignore.clone()).unwrap_or_default();
-        let key = format!("flux {} {url} {} {} {vars:?} {ignore:?}", app.key, commit.tree_id(), spec_of(app));
+        let unset = self.unset(app, commit);
+        let tree = commit.tree_id();
+        let key = format!("flux {} {url} {tree} {} {vars:?} {ignore:?} {unset:?}", app.key, spec_of(app));
         self.kept(key, || {
             let ignored = Ignored::of(Some(&ignore));
             let wanted = |path: &str| !ignored.leaves_out(path);
@@ -168,7 +187,9 @@ impl GitOps<'_> {
                     commit.id.short()
                 )));
             }
-            let objects = self.built(app, &tree, &folder, vars.as_ref())?;
+            let vars = vars.as_ref().map(|vars| (vars, unset));
+            let objects = self.built(app, &tree, &folder, vars)?;
+            let objects = objects.into_iter().map(|o| decrypted(app, o)).collect::<Result<Vec<_>, _>>()?;
             Ok(objects.into_iter().map(|o| marked(app, o)).collect())
         })
     }
@@ -178,7 +199,7 @@ impl GitOps<'_> {
         app: &Kustomization,
         tree: &Tree,
         folder: &str,
-        vars: Option<&BTreeMap<String, String>>,
+        vars: Option<(&BTreeMap<String, String>, Unset)>,
     ) -> Result<Vec<Arc<Object>>, Undeclared> {
         let file = edit::kustomization_file(tree, folder);
         let files = plain_files(tree, folder);
@@ -213,9 +234,20 @@ impl GitOps<'_> {
             .run(Program::Kustomize, tree, folder, &arguments, &edits)
             .map_err(|e| undeclared(&e))?;
         match vars {
-            Some(vars) => substituted(&output, vars),
+            Some((vars, unset)) => substituted(&output, vars, unset),
             None => objects_of("kustomize build", &output).map_err(Undeclared::Broken),
         }
+    }
+
+    /// Whether variables may be missing at a commit: newer controllers refuse that, unless told otherwise. One that says
+    /// of this very commit that it is applied does not.
+    fn unset(&self, app: &Kustomization, commit: &Commit) -> Unset {
+        let applied = app.last_applied_origin.as_ref().or(app.last_applied.as_ref());
+        let id = commit.id.to_string();
+        let is_it = applied.is_some_and(|text| {
+            FluxRevision::parse(text).is_ok_and(|r| r.commit().is_some_and(|c| *c == *id))
+        });
+        if is_it && app.is_settled() { Unset::Empty } else { Unset::Refused }
     }
 
     /// The variables of a Kustomization as they were at a time; `None` where it replaces none.
@@ -379,7 +411,11 @@ fn read_plain(tree: &Tree, files: &[String]) -> Result<(Vec<Arc<Object>>, bool),
 }
 
 /// Replaces variables in each document, but in those that opt out.
-fn substituted(output: &[u8], vars: &BTreeMap<String, String>) -> Result<Vec<Arc<Object>>, Undeclared> {
+fn substituted(
+    output: &[u8],
+    vars: &BTreeMap<String, String>,
+    unset: Unset,
+) -> Result<Vec<Arc<Object>>, Undeclared> {
     const OPT_OUT: &str = "kustomize.toolkit.fluxcd.io/substitute";
     let text = String::from_utf8_lossy(output);
     let mut all = Vec::new();
@@ -391,13 +427,31 @@ fn substituted(output: &[u8], vars: &BTreeMap<String, String>) -> Result<Vec<Arc
         match plain {
             Ok(objects) if objects.iter().any(off) || !document.contains('$') => all.extend(objects),
             _ => {
-                let text =
-                    envsubst(document, vars).map_err(|e| Undeclared::Broken(format!("substitution: {e}")))?;
+                let text = envsubst(document, vars, unset)
+                    .map_err(|e| Undeclared::Broken(format!("substitution: {e}")))?;
                 all.extend(objects_of("kustomize build", text.as_bytes()).map_err(Undeclared::Broken)?);
             }
         }
     }
     Ok(all)
+}
+
+/// Takes from an object what SOPS put into it; the values that it holds stay encrypted, and are compared as such.
+fn decrypted(app: &Kustomization, object: Arc<Object>) -> Result<Arc<Object>, Undeclared> {
+    let data = object.root().get("data").filter(|_| object.kind() == "Secret");
+    let mut values = data.into_iter().flat_map(drift_core::Node::children).filter_map(|n| n.as_str());
+    if values.any(|v| decoded(v).is_some_and(|text| text.contains(ENCRYPTED))) {
+        let text = format!("{} is made of an encrypted file, which is not decrypted here", object.key());
+        return Err(Undeclared::Unavailable(text));
+    }
+    if object.root().str_at(&["sops", "mac"]).is_none() {
+        return Ok(object);
+    }
+    if !app.decrypts {
+        let text = format!("{} is encrypted, and the Kustomization has no decryption", object.key());
+        return Err(Undeclared::Broken(text));
+    }
+    Ok(edit::object(&object, |map| drop(map.remove("sops"))).unwrap_or(object))
 }
 
 /// Puts on an object what Flux puts on it: the owner labels, and metadata that everything gets.

@@ -108,6 +108,7 @@ impl GitOps<'_> {
             tracked: tracked.collect(),
             rules,
             verdicts: Default::default(),
+            own: Vec::new(),
             held_back: None,
             notes: Vec::new(),
             app,

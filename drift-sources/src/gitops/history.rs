@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use drift_core::drift::{CauseClass, Class, DriftReport, ResourceDrift, Row, Undeclared, value_at};
-use drift_core::{FieldPath, ManagedFields, Object, Operation, ResourceKey};
+use drift_core::drift::{CauseClass, Class, DriftReport, ResourceDrift, Row, Undeclared, folded, value_at};
+use drift_core::{Doc, FieldPath, ManagedFields, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::argo::Commits;
 use super::cluster::{Cluster, Version};
 use super::{App, GitOps, Rendered};
 use crate::git::{Commit, GitRepo};
@@ -50,7 +51,7 @@ pub enum HistoryError {
 
 impl GitOps<'_> {
     /// Finds the commit that last changed what `app` declares at `path` of `key` (the root path is the whole resource),
-    /// looking back from commit `from`, else from where the app should be.
+    /// looking back from the commits `from`, one for each source, else from where the app should be.
     ///
     /// `Ok(None)` where nothing of Git explains it: the value comes from the app's own spec or a variable, or there is no
     /// such field in all of the history. `until`, where given, is a commit at which to stop: what was declared there
@@ -63,17 +64,21 @@ impl GitOps<'_> {
         app: &ResourceKey,
         key: &ResourceKey,
         path: &FieldPath,
-        from: Option<&str>,
+        from: &[String],
         until: Option<&str>,
     ) -> Result<Option<DeclaredCommit>, HistoryError> {
         let found = self.app(app).ok_or_else(|| HistoryError::NoApp(app.clone()))?;
         match found {
             App::Application(app) => {
-                let commits = self.application_head(app).map_err(|e| unavailable(&e))?;
+                let heads = self.application_head(app).map_err(|e| unavailable(&e))?;
+                // All sources at once: a commit of one beside the head of another was never declared together.
+                let starts = app.sources.iter().zip(heads).enumerate();
+                let commits: Commits =
+                    starts.map(|(i, (s, head))| Some(self.start(&s.repo_url, &head?, from, i))).collect();
                 let mut newest: Option<DeclaredCommit> = None;
                 for (i, source) in app.sources.iter().enumerate() {
-                    let Some(head) = &commits[i] else { continue };
-                    let (repo, start) = self.start(&source.repo_url, head, from)?;
+                    let Some(start) = &commits[i] else { continue };
+                    let repo = self.repository(&source.repo_url)?;
                     let render = |commit: &Commit| {
                         let mut commits = commits.clone();
                         commits[i] = Some(commit.clone());
@@ -81,14 +86,14 @@ impl GitOps<'_> {
                     };
                     let default = &app.destination.namespace;
                     let walk = Walk { repo, url: &source.repo_url, key, path, default, until };
-                    let found = walk.back(start, &render)?;
+                    let found = walk.back(start.clone(), &render)?;
                     newest = newest.into_iter().chain(found).max_by_key(|c| c.committed_at);
                 }
                 Ok(newest)
             }
             App::Kustomization(app) => {
                 let (url, head) = self.kustomization_head(app).map_err(|e| unavailable(&e))?;
-                let (repo, start) = self.start(&url, &head, from)?;
+                let (repo, start) = (self.repository(&url)?, self.start(&url, &head, from, 0));
                 let render = |commit: &Commit| {
                     self.kustomization_at(app, &(url.clone(), commit.clone()), self.cluster.moment())
                 };
@@ -123,17 +128,16 @@ impl GitOps<'_> {
         }
     }
 
-    fn start(
-        &self,
-        url: &str,
-        head: &Commit,
-        from: Option<&str>,
-    ) -> Result<(&GitRepo, Commit), HistoryError> {
+    fn repository(&self, url: &str) -> Result<&GitRepo, HistoryError> {
         let missing = || HistoryError::Unavailable(format!("no repository is given for {url}"));
-        let repo = self.repositories.find(url).ok_or_else(missing)?;
-        // A commit of another source of the app is no place to start in this one.
-        let start = from.and_then(|id| self.repositories.commit(url, id)).unwrap_or_else(|| head.clone());
-        Ok((repo, start))
+        self.repositories.find(url).ok_or_else(missing)
+    }
+
+    /// The commit of `from` that is one of this repository, else where the source should be. That in the source's own
+    /// place comes first, as two sources may be of one repository.
+    fn start(&self, url: &str, head: &Commit, from: &[String], place: usize) -> Commit {
+        let all = from.get(place).into_iter().chain(from);
+        all.filter_map(|id| self.repositories.commit(url, id)).next().unwrap_or_else(|| head.clone())
     }
 }
 
@@ -196,7 +200,10 @@ impl Walk<'_> {
         };
         // Of two declarations the last one counts.
         let object = objects.iter().rev().find(is)?;
-        value_at(object.root(), self.path).map(|n| n.to_value())
+        // The API server knows no `stringData`: what a path of `data` asks for may stand there.
+        let folded = folded(object);
+        let root = folded.as_ref().map_or(object.root(), Doc::root);
+        value_at(root, self.path).map(|n| n.to_value())
     }
 
     fn declared(&self, commit: &Commit, value: Option<Value>) -> DeclaredCommit {

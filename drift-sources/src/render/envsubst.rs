@@ -12,20 +12,34 @@ pub enum EnvsubstError {
     /// A name that no variable can have.
     #[error("`{0}` is no name of a variable")]
     Name(String),
+    /// A variable is not there, and the text has nothing to put in its place.
+    #[error("the variable `{0}` is not set")]
+    Unset(String),
     /// A function that is not known here.
     #[error("`${{{0}}}` is not understood")]
     Function(String),
 }
 
-/// Replaces `${...}` by variables; an unknown one without default becomes empty, `$${...}` stays as `${...}`.
-///
-/// # Errors
-/// When a `${` is not closed, or holds no name or an unknown function.
-pub fn envsubst(text: &str, vars: &BTreeMap<String, String>) -> Result<String, EnvsubstError> {
-    expand(text, vars, 0)
+/// What becomes of a variable that is not there, where the text gives no default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unset {
+    /// It is an error (`StrictPostBuildSubstitutions`, which newer controllers have on).
+    Refused,
+    /// It becomes empty.
+    Empty,
 }
 
-fn expand(text: &str, vars: &BTreeMap<String, String>, depth: usize) -> Result<String, EnvsubstError> {
+/// Replaces `${...}` by variables as Flux does; `$${...}` stays as `${...}`.
+///
+/// # Errors
+/// When a `${` is not closed, holds no name or an unknown function, or names a variable that is not there.
+pub fn envsubst(text: &str, vars: &BTreeMap<String, String>, unset: Unset) -> Result<String, EnvsubstError> {
+    expand(text, (vars, unset), 0)
+}
+
+type Variables<'a> = (&'a BTreeMap<String, String>, Unset);
+
+fn expand(text: &str, vars: Variables<'_>, depth: usize) -> Result<String, EnvsubstError> {
     // Defaults hold variables of their own; nobody means it deeper than this.
     if depth > 16 {
         return Err(EnvsubstError::Function("nested too deeply".to_owned()));
@@ -66,21 +80,30 @@ fn close(text: &str) -> Option<usize> {
     None
 }
 
-fn value(inner: &str, vars: &BTreeMap<String, String>, depth: usize) -> Result<String, EnvsubstError> {
+fn value(inner: &str, (all, unset): Variables<'_>, depth: usize) -> Result<String, EnvsubstError> {
+    let vars = (all, unset);
     let is_name = |name: &str| {
         let first = name.bytes().next();
         first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
     if let Some(name) = inner.strip_prefix('#').filter(|n| is_name(n)) {
-        return Ok(vars.get(name).map_or(0, |v| v.chars().count()).to_string());
+        return Ok(set(name, vars)?.len().to_string());
     }
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
     let (name, function) = inner.split_at(end);
     if !is_name(name) {
         return Err(EnvsubstError::Name(inner.chars().take(60).collect()));
     }
-    let current = vars.get(name).map_or("", |v| &**v);
+    // Whatever the operator, a default takes the place of a value that is empty or not there.
+    let default = [":-", ":=", ":+", ":?", "-", "=", "+", "?"].into_iter().find(|o| function.starts_with(o));
+    if let Some(operator) = default {
+        return match all.get(name).filter(|v| !v.is_empty()) {
+            Some(current) => Ok(current.clone()),
+            None => expand(&function[operator.len()..], vars, depth + 1),
+        };
+    }
+    let current = set(name, vars)?;
     let argument = |skip: usize| expand(&function[skip..], vars, depth + 1);
     let unknown = || EnvsubstError::Function(inner.chars().take(60).collect());
     Ok(match function {
@@ -89,32 +112,21 @@ fn value(inner: &str, vars: &BTreeMap<String, String>, depth: usize) -> Result<S
         "," => capital(current, char::to_lowercase),
         "^^" => current.to_uppercase(),
         ",," => current.to_lowercase(),
-        f if f.starts_with(":-") || f.starts_with(":=") => {
-            if current.is_empty() {
-                argument(2)?
-            } else {
-                current.to_owned()
-            }
-        }
-        f if f.starts_with('=') || f.starts_with('-') => {
-            if vars.contains_key(name) {
-                current.to_owned()
-            } else {
-                argument(1)?
-            }
-        }
-        f if f.starts_with(":+") => {
-            if current.is_empty() {
-                String::new()
-            } else {
-                argument(2)?
-            }
-        }
         f if f.starts_with(':') => slice(current, &argument(1)?).ok_or_else(unknown)?,
         f if f.starts_with("##") => trim_start(current, &argument(2)?, Reach::Longest),
         f if f.starts_with('#') => trim_start(current, &argument(1)?, Reach::Shortest),
         f if f.starts_with("%%") => trim_end(current, &argument(2)?, Reach::Longest),
         f if f.starts_with('%') => trim_end(current, &argument(1)?, Reach::Shortest),
+        f if f.starts_with("/#") => {
+            let (old, new) = split(&function[2..]);
+            let (old, new) = (expand(old, vars, depth + 1)?, expand(new, vars, depth + 1)?);
+            current.strip_prefix(&*old).map_or_else(|| current.to_owned(), |rest| new + rest)
+        }
+        f if f.starts_with("/%") => {
+            let (old, new) = split(&function[2..]);
+            let (old, new) = (expand(old, vars, depth + 1)?, expand(new, vars, depth + 1)?);
+            current.strip_suffix(&*old).map_or_else(|| current.to_owned(), |rest| rest.to_owned() + &new)
+        }
         f if f.starts_with("//") => {
             let (old, new) = split(&function[2..]);
             replaced(current, &expand(old, vars, depth + 1)?, &expand(new, vars, depth + 1)?, usize::MAX)
@@ -125,6 +137,14 @@ fn value(inner: &str, vars: &BTreeMap<String, String>, depth: usize) -> Result<S
         }
         _ => return Err(unknown()),
     })
+}
+
+fn set<'a>(name: &str, (all, unset): Variables<'a>) -> Result<&'a str, EnvsubstError> {
+    match (all.get(name), unset) {
+        (Some(value), _) => Ok(value),
+        (None, Unset::Empty) => Ok(""),
+        (None, Unset::Refused) => Err(EnvsubstError::Unset(name.to_owned())),
+    }
 }
 
 fn split(text: &str) -> (&str, &str) {
@@ -185,7 +205,7 @@ mod tests {
     fn check(text: &str, expect: Result<&str, &str>) {
         let vars = [("region", "eu-west"), ("empty", ""), ("Name", "oRders"), ("file", "a.tar.gz")];
         let vars = vars.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        let got = envsubst(text, &vars).map_err(|e| e.to_string());
+        let got = envsubst(text, &vars, Unset::Empty).map_err(|e| e.to_string());
         match expect {
             Ok(text) => assert_eq!(got.as_deref(), Ok(text)),
             Err(why) => assert!(got.as_ref().is_err_and(|e| e.contains(why)), "{text}: {got:?}"),
@@ -197,7 +217,10 @@ mod tests {
         check("a ${region} b", Ok("a eu-west b"));
         check("$region ${missing}|", Ok("$region |"));
         check("$${region}", Ok("${region}"));
-        check("${missing:-x} ${empty:-y} ${empty-z} ${missing:=${region}}", Ok("x y  eu-west"));
+        check("${missing:-x} ${empty:-y} ${empty-z} ${missing:=${region}}", Ok("x y z eu-west"));
+        // The library knows of one kind of default only.
+        check("${missing:+x} ${region:+x} ${empty+x} ${missing?x}", Ok("x eu-west x x"));
+        check("${region/#eu/us} ${region/%west/east} ${region/#west/us}", Ok("us-west eu-east eu-west"));
         check("${missing=d}", Ok("d"));
         check("${#region}", Ok("7"));
         check("${Name^} ${Name,,} ${Name^^}", Ok("ORders orders ORDERS"));
@@ -205,6 +228,11 @@ mod tests {
         check("${file%.*} ${file%%.*} ${file#*.} ${file##*.}", Ok("a.tar a tar.gz gz"));
         check("${region/-/_} ${file//./-}", Ok("eu_west a-tar-gz"));
         check("cost: 5$", Ok("cost: 5$"));
+        let refused =
+            |text: &str| envsubst(text, &BTreeMap::new(), Unset::Refused).map_err(|e| e.to_string());
+        assert_eq!(refused("${a}"), Err("the variable `a` is not set".to_owned()));
+        assert_eq!(refused("${#a}"), Err("the variable `a` is not set".to_owned()));
+        assert_eq!(refused("${a:=x} ${a-}"), Ok("x ".to_owned()));
         check("${region", Err("has no"));
         check("${1x}", Err("no name"));
         check("${a.b}", Err("not understood"));

@@ -14,24 +14,24 @@ use serde_json::{Value, json};
 
 use crate::git::repository::Repository;
 
-const URL: &str = "https://git.example.com/shop.git";
-const CONFIG: &str =
+pub(crate) const URL: &str = "https://git.example.com/shop.git";
+pub(crate) const CONFIG: &str =
     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: '1'}\n";
 
-fn object(value: &Value) -> Arc<Object> {
+pub(crate) fn object(value: &Value) -> Arc<Object> {
     Arc::new(Object::new(Doc::from_value(value).unwrap()).unwrap())
 }
 
-fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+pub(crate) fn entry(manager: &str, operation: &str, fields: Value) -> Value {
     json!({"manager":manager,"operation":operation,"time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":fields})
 }
 
 /// A ConfigMap `a` as an engine and others left it.
-fn config(data: Value, managers: Value) -> Value {
+pub(crate) fn config(data: Value, managers: Value) -> Value {
     json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop","managedFields":managers},"data":data})
 }
 
-fn argo(name: &str, revision: &str, spec: Value) -> Value {
+pub(crate) fn argo(name: &str, revision: &str, spec: Value) -> Value {
     let source = json!({"repoURL":URL,"path":"app","targetRevision":"main"});
     let mut app = json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":name,"namespace":"argocd"},
         "spec":{"source":source,"destination":{"namespace":"shop","server":"https://kubernetes.default.svc"}},
@@ -42,7 +42,7 @@ fn argo(name: &str, revision: &str, spec: Value) -> Value {
     app
 }
 
-fn flux(revision: &str, spec: Value) -> Vec<Value> {
+pub(crate) fn flux(revision: &str, spec: Value) -> Vec<Value> {
     let mut ks = json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization",
         "metadata":{"name":"shop","namespace":"flux-system","generation":1},
         "spec":{"path":"./app","prune":true,"sourceRef":{"kind":"GitRepository","name":"shop"}},
@@ -58,7 +58,7 @@ fn flux(revision: &str, spec: Value) -> Vec<Value> {
 }
 
 /// Compares, and says every resource and change in a line; what is in sync without changes is left out.
-fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) -> Vec<String> {
+pub(crate) fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) -> Vec<String> {
     let mut repositories = Repositories::default();
     if let Some(repository) = repository {
         let spec = GitSpec::parse(&repository.spec("")).unwrap();
@@ -96,18 +96,18 @@ fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) ->
     out
 }
 
-fn repository(files: &[(&str, &str)]) -> (Repository, String) {
+pub(crate) fn repository(files: &[(&str, &str)]) -> (Repository, String) {
     let mut repository = Repository::new();
     files.iter().for_each(|(name, text)| repository.write(name, text));
     let commit = repository.commit("first");
     (repository, commit)
 }
 
-fn applied() -> Value {
+pub(crate) fn applied() -> Value {
     entry("kustomize-controller", "Apply", json!({"f:data":{"f:k":{}}}))
 }
 
-fn synced() -> Value {
+pub(crate) fn synced() -> Value {
     entry("argocd-controller", "Update", json!({"f:data":{"f:k":{}}}))
 }
 
@@ -438,7 +438,7 @@ fn the_commit_behind_a_field_is_found_and_not_the_head() {
     let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
     let ask = |path: &str, until: Option<&str>| {
         let path = drift_core::FieldPath::parse(path).unwrap();
-        gitops.declared_history(&app, &key, &path, None, until).unwrap().map(|c| (c.id, c.message))
+        gitops.declared_history(&app, &key, &path, &[], until).unwrap().map(|c| (c.id, c.message))
     };
     assert_eq!(ask("data.k", None), Some((second, "raise k".to_owned())));
     assert_eq!(ask("metadata.name", None), Some((first.clone(), "first".to_owned())));

@@ -15,6 +15,7 @@ mod git;
 #[cfg(feature = "gitops")]
 mod gitops;
 #[cfg(feature = "gitops")]
+mod gitops_seen;
 mod kept;
 #[cfg(feature = "manifests")]
 mod manifests;

@@ -47,6 +47,11 @@ fn main() {
         trial("options_of_an_application_are_those_of_kustomize_edit", "kustomize", application_options),
         trial("a_kustomization_of_flux_is_overlaid_and_substituted", "kustomize", flux),
         trial("a_chart_is_what_helm_makes_of_it", "helm", chart),
+        trial("a_chart_is_told_what_the_cluster_serves", "helm", capabilities),
+        trial("variables_of_the_build_and_lists_stand_in_parameters", "helm", parameters),
+        trial("the_commit_of_one_source_is_found_beside_the_other", "helm", several_sources),
+        trial("a_folder_that_is_both_is_built_by_kustomize", "kustomize", both),
+        trial("a_variable_that_is_not_set_breaks_the_build", "kustomize", unset_variable),
         trial("a_chart_that_is_never_the_same_twice_is_told_and_is_no_drift", "helm", unstable),
         trial("limits_and_hostile_files_are_refused", "kustomize", limits),
     ];
@@ -210,6 +215,116 @@ fn chart() {
     let kept: BTreeSet<String> = all.into_iter().filter(|t| !t.contains("helm.sh/hook")).collect();
     assert_eq!(ours, kept);
     assert!(ours.iter().any(|t| t.contains(r#""count":"3","env":"prod","ns":"shop""#)), "{ours:?}");
+}
+
+fn data(objects: &BTreeSet<String>) -> Value {
+    serde_json::from_str::<Value>(objects.first().unwrap()).unwrap()["data"].clone()
+}
+
+const CHART: (&str, &str) = ("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
+
+fn capabilities() {
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  monitor: '{{ .Capabilities.APIVersions.Has \"shop.example.com/v1/Gadget\" }}'\n  old: '{{ .Capabilities.APIVersions.Has \"shop.example.com/v1beta1\" }}'\n  kube: '{{ .Capabilities.KubeVersion.Version }}'\n";
+    let repository = repository(&[CHART, ("chart/templates/a.yaml", template)]);
+    let definition = json!({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"gadgets.shop.example.com"},
+        "spec":{"group":"shop.example.com","names":{"kind":"Gadget","plural":"gadgets"},"scope":"Namespaced",
+            "versions":[{"name":"v1","served":true},{"name":"v1beta1","served":false}]}});
+    let node = |name: &str, version: &str| json!({"apiVersion":"v1","kind":"Node","metadata":{"name":name},"status":{"nodeInfo":{"kubeletVersion":version}}});
+    let objects = |source: Value| {
+        let nodes = [node("old", "v1.9.9"), node("new", "v1.33.2-vendor.1")];
+        [vec![application(source), definition.clone()], nodes.to_vec()].concat()
+    };
+    let found = data(&declared(&objects(json!({"path":"chart"})), &repository));
+    assert_eq!(found, json!({"monitor":"true","old":"false","kube":"v1.33.2"}));
+    let stated =
+        json!({"path":"chart","helm":{"kubeVersion":"1.30.0","apiVersions":["shop.example.com/v1beta1"]}});
+    let found = data(&declared(&objects(stated), &repository));
+    assert_eq!(found, json!({"monitor":"false","old":"true","kube":"v1.30.0"}));
+}
+
+fn parameters() {
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {list: {{ .Values.list | toJson | quote }}, text: {{ .Values.text | quote }}}\n";
+    let repository = repository(&[
+        CHART,
+        ("chart/templates/a.yaml", template),
+        ("chart/shop.yaml", "text: from the file\n"),
+    ]);
+    let helm = json!({"valueFiles":["$ARGOCD_APP_NAME.yaml"],"parameters":[{"name":"list","value":"{a,b}"}]});
+    let found = data(&declared(&[application(json!({"path":"chart","helm":helm}))], &repository));
+    assert_eq!(found, json!({"list":"[\"a\",\"b\"]","text":"from the file"}));
+    let helm = json!({"parameters":[{"name":"text","value":"$ARGOCD_APP_NAMESPACE, ${ARGOCD_APP_SOURCE_PATH}"},{"name":"list","value":"x"}]});
+    let found = data(&declared(&[application(json!({"path":"chart","helm":helm}))], &repository));
+    assert_eq!(found["text"], "shop, chart");
+}
+
+fn several_sources() {
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {k: {{ .Values.k | quote }}}\n";
+    let chart = repository(&[CHART, ("chart/templates/a.yaml", template)]);
+    let mut values = repository(&[("prod.yaml", "k: '1'\n")]);
+    let head = |r: &Repository| open(r).resolve("HEAD").unwrap().id.to_string();
+    let first = head(&values);
+    values.write("prod.yaml", "k: '2'\n");
+    let second = values.commit("second");
+    let mut app = application(json!({}));
+    app["spec"]["source"] = Value::Null;
+    app["spec"]["sources"] = json!([{"repoURL":"https://git.example.com/values.git","targetRevision":"main","ref":"values"},
+        {"repoURL":URL,"targetRevision":"main","path":"chart","helm":{"valueFiles":["$values/prod.yaml"]}}]);
+    let mut repositories = Repositories::default();
+    repositories.add(URL, open(&chart));
+    repositories.add("https://git.example.com/values.git", open(&values));
+    let cluster = Cluster::now(vec![object(&app)]);
+    let renderer = Renderer::new(RenderOptions::in_folders(folders()));
+    let gitops = GitOps::new(&cluster, &repositories, &renderer);
+    let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
+    let path = drift_core::FieldPath::parse("data.k").unwrap();
+    let ask = |from: &[String]| {
+        let found = gitops
+            .declared_history(&gitops.apps().next().unwrap().key(), &key, &path, from, None)
+            .unwrap()
+            .unwrap();
+        (found.id, found.value)
+    };
+    assert_eq!(ask(&[]), (second, Some(json!("2"))));
+    // What was declared when both stood there is no mixture of one's then and the other's now.
+    assert_eq!(ask(&[first.clone(), head(&chart)]).1, Some(json!("1")));
+}
+
+fn both() {
+    let repository = repository(&[
+        ("app/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+        ("app/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: of-helm}\n"),
+        ("app/kustomization.yaml", "namePrefix: k-\nresources: [web.yaml]\n"),
+        ("app/web.yaml", WEB),
+    ]);
+    let found = declared(&[application(json!({"path":"app"}))], &repository);
+    assert!(found.len() == 1 && found.first().unwrap().contains("\"name\":\"k-web\""), "{found:?}");
+}
+
+fn unset_variable() {
+    let files = [
+        ("app/web.yaml", WEB),
+        ("app/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {k: 'a${missing}'}\n"),
+    ];
+    let repository = repository(&files);
+    let commit = open(&repository).resolve("HEAD").unwrap().id.to_string();
+    let source = json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"GitRepository","metadata":{"name":"r","namespace":"f"},
+        "spec":{"url":URL,"ref":{"branch":"main"}}});
+    let with = |status: Value| {
+        let ks = json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization","metadata":{"name":"k","namespace":"f","generation":1},
+            "spec":{"path":"./app","sourceRef":{"kind":"GitRepository","name":"r"},"postBuild":{"substitute":{"region":"eu"}}},"status":status});
+        let mut repositories = Repositories::default();
+        repositories.add(URL, open(&repository));
+        let cluster = Cluster::now(vec![object(&ks), object(&source)]);
+        let renderer = Renderer::new(RenderOptions::in_folders(folders()));
+        let gitops = GitOps::new(&cluster, &repositories, &renderer);
+        gitops.declarations().remove(0).desired.map(|d| d.len()).map_err(|e| e.to_string())
+    };
+    let refused = with(json!({}));
+    assert!(refused.as_ref().is_err_and(|e| e.contains("`missing` is not set")), "{refused:?}");
+    // A controller that has applied this very commit is one that takes it.
+    let applied = json!({"observedGeneration":1,"lastAppliedRevision":format!("main@sha1:{commit}"),
+        "conditions":[{"type":"Ready","status":"True","reason":"ok","observedGeneration":1}]});
+    assert_eq!(with(applied), Ok(2));
 }
 
 fn unstable() {

@@ -1,13 +1,15 @@
 //! Applications that are templated by Helm.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use drift_core::Object;
 use drift_core::drift::Undeclared;
+use drift_core::{Node, Object};
 use serde_json::Value;
 
 use super::super::{GitOps, edit, objects_of, unstable};
+use super::environment::Environment;
 use super::undeclared;
 use crate::argo::{Application, Source};
 use crate::render::{Program, Tree};
@@ -19,6 +21,7 @@ impl GitOps<'_> {
         source: &Source,
         (tree, path): (&Tree, &str),
         references: &[(String, Rc<Tree>)],
+        environment: &Environment,
     ) -> Result<Vec<Arc<Object>>, Undeclared> {
         let none = Value::Null;
         let helm = source.raw.get("helm").unwrap_or(&none);
@@ -28,11 +31,13 @@ impl GitOps<'_> {
         let namespace = text("namespace").unwrap_or(&app.destination.namespace);
         let mut arguments: Vec<String> =
             ["template", ".", "--name-template", release, "--namespace", namespace].map(str::to_owned).into();
-        if let Some(version) = text("kubeVersion") {
-            arguments.extend(["--kube-version".to_owned(), version.to_owned()]);
+        if let Some(version) = text("kubeVersion").map(str::to_owned).or_else(|| self.cluster_version()) {
+            arguments.extend(["--kube-version".to_owned(), version]);
         }
-        for version in list(helm, "apiVersions").filter_map(Value::as_str) {
-            arguments.extend(["--api-versions".to_owned(), version.to_owned()]);
+        let stated: Vec<String> =
+            list(helm, "apiVersions").filter_map(Value::as_str).map(str::to_owned).collect();
+        for version in if stated.is_empty() { self.served_versions() } else { stated } {
+            arguments.extend(["--api-versions".to_owned(), version]);
         }
         if !flag("skipCrds") {
             arguments.push("--include-crds".to_owned());
@@ -44,7 +49,7 @@ impl GitOps<'_> {
                 arguments.push(name.to_owned());
             }
         }
-        let files = Files { tree, path, references };
+        let files = Files { tree, path, references, environment };
         let edits = files.values(helm, flag("ignoreMissingValueFiles"))?;
         for (name, _) in &edits {
             let name = name.rsplit('/').next().unwrap_or(name);
@@ -54,12 +59,15 @@ impl GitOps<'_> {
             let (name, value) = (word(parameter, "name"), word(parameter, "value"));
             let forced = parameter.get("forceString").and_then(Value::as_bool) == Some(true);
             let option = if forced { "--set-string" } else { "--set" };
-            // A comma begins another value unless it is escaped.
-            let value = value.replace(',', "\\,");
-            arguments.extend([option.to_owned(), format!("{name}={}", environment(&value, app))]);
+            arguments.extend([option.to_owned(), format!("{name}={}", plain(&environment.expand(&value)))]);
         }
         for parameter in list(helm, "fileParameters") {
             let (name, file) = (word(parameter, "name"), word(parameter, "path"));
+            if referenced(references, &file).is_some() {
+                let text = format!("`{file}` of another source is not put in as a file parameter here");
+                return Err(Undeclared::Unavailable(text));
+            }
+            let file = environment.expand(&file);
             let inside = edit::join(path, &file).filter(|f| tree.has(f));
             let file = inside.ok_or_else(|| Undeclared::Broken(format!("there is no file `{file}`")))?;
             let up = "../".repeat(path.split('/').filter(|p| !p.is_empty()).count());
@@ -80,11 +88,57 @@ impl GitOps<'_> {
         }
         Ok(objects)
     }
+
+    /// The newest version of Kubernetes that a node runs: Argo CD tells Helm the API server's, which no object holds.
+    fn cluster_version(&self) -> Option<String> {
+        let nodes = self.cluster.live().iter().filter(|o| o.kind() == "Node" && o.group().is_empty());
+        let versions = nodes.filter_map(|n| {
+            let text = n.root().str_at(&["status", "nodeInfo", "kubeletVersion"])?;
+            // What a vendor puts behind the numbers is left out, as Argo CD does.
+            let numbers = text.trim_start_matches('v').split(['-', '+']).next()?;
+            Some((super::super::semver::Version::parse(numbers)?, numbers.to_owned()))
+        });
+        versions.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, text)| text)
+    }
+
+    /// The versions of custom kinds that the cluster serves; those of built-in kinds Helm knows by itself.
+    fn served_versions(&self) -> Vec<String> {
+        let mut all = BTreeSet::new();
+        for object in self.cluster.live().iter().filter(|o| o.kind() == "CustomResourceDefinition") {
+            let spec = |path: &[&str]| object.root().at(&["spec"]).and_then(|s| s.str_at(path));
+            let (Some(group), Some(kind)) = (spec(&["group"]), spec(&["names", "kind"])) else { continue };
+            let versions = object.root().at(&["spec", "versions"]);
+            for version in versions.into_iter().flat_map(Node::children) {
+                let served = version.get("served").and_then(Node::as_bool) == Some(true);
+                if let Some(name) = version.str_at(&["name"]).filter(|_| served) {
+                    all.extend([format!("{group}/{name}"), format!("{group}/{name}/{kind}")]);
+                }
+            }
+        }
+        all.into_iter().collect()
+    }
 }
 
-/// What a build knows of its Application can stand in parameters.
-fn environment(text: &str, app: &Application) -> String {
-    text.replace("$ARGOCD_APP_NAMESPACE", &app.destination.namespace).replace("$ARGOCD_APP_NAME", &app.name)
+/// A comma begins another value, unless it is escaped or the value is a list as a whole (`cleanSetParameters`).
+fn plain(value: &str) -> String {
+    if value.starts_with('{') && value.ends_with('}') {
+        return value.to_owned();
+    }
+    let (mut out, mut before) = (String::with_capacity(value.len()), ' ');
+    for c in value.chars() {
+        if c == ',' && before != '\\' {
+            out.push('\\');
+        }
+        out.push(c);
+        before = c;
+    }
+    out
+}
+
+/// The files of the source that a name beginning with `$` refers to, and the rest of the name.
+fn referenced<'a, 'f>(references: &'a [(String, Rc<Tree>)], file: &'f str) -> Option<(&'a Tree, &'f str)> {
+    let (name, rest) = file.strip_prefix('$')?.split_once('/')?;
+    references.iter().find(|(n, _)| n == name).map(|(_, tree)| (&**tree, rest))
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
@@ -100,6 +154,7 @@ struct Files<'a> {
     tree: &'a Tree,
     path: &'a str,
     references: &'a [(String, Rc<Tree>)],
+    environment: &'a Environment,
 }
 
 impl Files<'_> {
@@ -126,12 +181,23 @@ impl Files<'_> {
         Ok(all.into_iter().enumerate().map(|(i, bytes)| (name(i), bytes)).collect())
     }
 
+    /// Variables are replaced in names of files, but not in the name of a source.
     fn read(&self, file: &str) -> Option<Vec<u8>> {
-        if let Some(rest) = file.strip_prefix('$') {
-            let (name, rest) = rest.split_once('/')?;
-            let tree = self.references.iter().find(|(n, _)| n == name).map(|(_, t)| t)?;
-            return tree.read(&edit::join("", rest)?);
+        match referenced(self.references, file) {
+            Some((tree, rest)) => tree.read(&edit::join("", &self.environment.expand(rest))?),
+            None => self.tree.read(&edit::join(self.path, &self.environment.expand(file))?),
         }
-        self.tree.read(&edit::join(self.path, file)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn commas_of_parameters_are_escaped_once() {
+        for (value, want) in
+            [("a,b", "a\\,b"), ("a\\,b", "a\\,b"), ("{a,b}", "{a,b}"), ("{a},b", "{a}\\,b"), ("", "")]
+        {
+            assert_eq!(super::plain(value), want, "{value}");
+        }
     }
 }

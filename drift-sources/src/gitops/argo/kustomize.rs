@@ -7,24 +7,26 @@ use drift_core::drift::Undeclared;
 use serde_json::{Map, Value, json};
 
 use super::super::{GitOps, edit, objects_of};
+use super::environment::Environment;
 use super::undeclared;
-use crate::argo::{Application, Source};
+use crate::argo::Source;
 use crate::render::{Program, Tree};
 
 impl GitOps<'_> {
     pub(super) fn kustomized(
         &self,
-        app: &Application,
         source: &Source,
-        tree: &Tree,
-        path: &str,
+        (tree, path): (&Tree, &str),
+        environment: &Environment,
     ) -> Result<Vec<Arc<Object>>, Undeclared> {
         let mut edits = Vec::new();
         if let Some(options) = source.raw.get("kustomize").and_then(Value::as_object) {
             let file = edit::kustomization_file(tree, path)
                 .ok_or_else(|| Undeclared::Broken(format!("there is no kustomization in `{path}`")))?;
             let mut map = edit::read(tree, &file).map_err(Undeclared::Broken)?;
-            change(&mut map, options, app);
+            change(&mut map, options, environment).map_err(Undeclared::Broken)?;
+            let components = components(tree, path, options);
+            edit::append_some(&mut map, "components", components);
             edits.push((file, Value::Object(map).to_string().into_bytes()));
         }
         let mut arguments = vec!["build".to_owned(), ".".to_owned()];
@@ -46,7 +48,11 @@ impl GitOps<'_> {
 }
 
 /// Puts the options of an Application into a kustomization, as `kustomize edit` would.
-fn change(map: &mut Map<String, Value>, options: &Map<String, Value>, app: &Application) {
+fn change(
+    map: &mut Map<String, Value>,
+    options: &Map<String, Value>,
+    environment: &Environment,
+) -> Result<(), String> {
     for name in ["namePrefix", "nameSuffix", "namespace"] {
         if let Some(Value::String(text)) =
             options.get(name).filter(|v| v.as_str().is_some_and(|t| !t.is_empty()))
@@ -54,7 +60,8 @@ fn change(map: &mut Map<String, Value>, options: &Map<String, Value>, app: &Appl
             map.insert(name.to_owned(), Value::from(&**text));
         }
     }
-    let images = list(options, "images").filter_map(|i| i.as_str().and_then(image));
+    let images =
+        list(options, "images").filter_map(|i| i.as_str().and_then(|i| image(&environment.expand(i))));
     let images: Vec<Value> = images.collect();
     if !images.is_empty() {
         edit::set_images(map, images);
@@ -71,7 +78,7 @@ fn change(map: &mut Map<String, Value>, options: &Map<String, Value>, app: &Appl
     let without = options.get("labelWithoutSelector").and_then(Value::as_bool) == Some(true);
     let templates = options.get("labelIncludeTemplates").and_then(Value::as_bool) == Some(true);
     if let Some(labels) = options.get("commonLabels").and_then(Value::as_object).filter(|l| !l.is_empty()) {
-        let labels = replaced(labels, app, true);
+        let labels = replaced(labels, Some(environment));
         if without {
             edit::append(
                 map,
@@ -79,16 +86,46 @@ fn change(map: &mut Map<String, Value>, options: &Map<String, Value>, app: &Appl
                 [json!({"pairs": labels, "includeSelectors": false, "includeTemplates": templates})],
             );
         } else {
+            refuse_taken(map, "commonLabels", &labels, options, "forceCommonLabels")?;
             merge(map, "commonLabels", labels);
         }
     }
     if let Some(texts) = options.get("commonAnnotations").and_then(Value::as_object).filter(|l| !l.is_empty())
     {
         let replaces = options.get("commonAnnotationsEnvsubst").and_then(Value::as_bool) == Some(true);
-        merge(map, "commonAnnotations", replaced(texts, app, replaces));
+        let texts = replaced(texts, replaces.then_some(environment));
+        refuse_taken(map, "commonAnnotations", &texts, options, "forceCommonAnnotations")?;
+        merge(map, "commonAnnotations", texts);
     }
-    edit::append_some(map, "patches", list(options, "patches").map(patch).collect());
-    edit::append_some(map, "components", list(options, "components").cloned().collect());
+    edit::append_some(map, "patches", list(options, "patches").cloned().collect());
+    Ok(())
+}
+
+/// The components that an Application adds; those that are not there are passed over if it says so.
+fn components(tree: &Tree, path: &str, options: &Map<String, Value>) -> Vec<Value> {
+    let may_miss = options.get("ignoreMissingComponents").and_then(Value::as_bool) == Some(true);
+    let there = |v: &&Value| {
+        let folder = v.as_str().and_then(|c| edit::join(path, c));
+        !may_miss || folder.is_some_and(|f| tree.has_folder(&f))
+    };
+    list(options, "components").filter(there).cloned().collect()
+}
+
+/// `kustomize edit add` does not overwrite what is there, unless it is told to.
+fn refuse_taken(
+    map: &Map<String, Value>,
+    field: &str,
+    texts: &Map<String, Value>,
+    options: &Map<String, Value>,
+    force: &str,
+) -> Result<(), String> {
+    if options.get(force).and_then(Value::as_bool) == Some(true) {
+        return Ok(());
+    }
+    let there = |key: &&String| map.get(field).is_some_and(|m| m.get(*key).is_some());
+    let taken = texts.keys().find(there);
+    taken
+        .map_or(Ok(()), |key| Err(format!("`{key}` is in the kustomization already, and {force} is not set")))
 }
 
 fn list<'a>(options: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Value> {
@@ -96,16 +133,10 @@ fn list<'a>(options: &'a Map<String, Value>, name: &str) -> impl Iterator<Item =
 }
 
 /// What a build knows of its Application can stand in labels and annotations.
-fn replaced(texts: &Map<String, Value>, app: &Application, replaces: bool) -> Map<String, Value> {
+fn replaced(texts: &Map<String, Value>, environment: Option<&Environment>) -> Map<String, Value> {
     let text = |v: &Value| {
         let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        if !replaces {
-            return Value::from(text);
-        }
-        Value::from(
-            text.replace("${ARGOCD_APP_NAME}", &app.name)
-                .replace("${ARGOCD_APP_NAMESPACE}", &app.destination.namespace),
-        )
+        Value::from(environment.map_or_else(|| text.clone(), |e| e.expand(&text)))
     };
     texts.iter().map(|(k, v)| (k.clone(), text(v))).collect()
 }
@@ -115,11 +146,6 @@ fn merge(map: &mut Map<String, Value>, name: &str, more: Map<String, Value>) {
         Some(Value::Object(there)) => there.extend(more),
         _ => drop(map.insert(name.to_owned(), Value::Object(more))),
     }
-}
-
-/// Options of a patch are named alike; its text stays as it is.
-fn patch(value: &Value) -> Value {
-    value.clone()
 }
 
 /// Reads `name=new:tag@digest`, `name:tag`, `name@digest`, `name=new`.

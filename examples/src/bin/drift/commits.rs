@@ -116,7 +116,7 @@ impl Commits {
         let revisions = self.revisions(question.app, cluster, self.time(question));
         let mut problem = None;
         // What the engine says that it applied comes first, and where its branch stood last.
-        for from in revisions.iter().map(|r| Some(&**r)).chain([None]) {
+        for from in revisions.iter().map(|r| &**r).chain([&[][..]]) {
             match engines.declared_history(question.app, question.key, path, from, None) {
                 Ok(Some(commit)) if self.is_live(&commit, question) => {
                     return Ok(Some(self.commit(commit, question)));
@@ -149,17 +149,19 @@ impl Commits {
         secret.root().at_path(path).map(Node::to_doc)
     }
 
-    /// Returns the revisions that an engine had at hand when it wrote, the likeliest first.
-    fn revisions(&self, app: &ResourceKey, cluster: &Cluster, at: Timestamp) -> Vec<String> {
+    /// Returns the revisions that an engine had at hand when it wrote, one for each source, the likeliest first.
+    fn revisions(&self, app: &ResourceKey, cluster: &Cluster, at: Timestamp) -> Vec<Vec<String>> {
         let then = cluster.get(app).map(|o| o.as_ref());
         let later = self.versions.get(app).into_iter().flatten().filter(|v| at < v.at && v.at <= at + SOON);
-        let later = later.filter_map(|v| v.object.as_deref()).find(|o| has_begun(o, at));
+        let mut later = later.filter_map(|v| v.object.as_deref()).filter(|o| has_begun(o, at));
+        // While it runs, what the operation before came to may still stand in its state.
+        let later = later.clone().find(|o| !is_running(o)).or_else(|| later.next());
         let source = then.and_then(source_of).and_then(|key| cluster.get(&key)).map(|o| o.as_ref());
-        let mut all: Vec<String> = Vec::new();
+        let mut all: Vec<Vec<String>> = Vec::new();
         for object in [later.filter(|o| is_argo(o)), then, source, later].into_iter().flatten() {
-            for revision in told(object) {
-                if !all.contains(&revision) {
-                    all.push(revision);
+            for revisions in told(object) {
+                if !all.contains(&revisions) {
+                    all.push(revisions);
                 }
             }
         }
@@ -228,8 +230,13 @@ fn source_of(object: &Object) -> Option<ResourceKey> {
     Some(ResourceKey::new("source.toolkit.fluxcd.io", kind, namespace, name))
 }
 
-/// Returns the commits that an engine's object names, as full ids.
-fn told(object: &Object) -> Vec<String> {
+/// Tells whether an operation of Argo CD is under way.
+fn is_running(object: &Object) -> bool {
+    object.root().str_at(&["status", "operationState", "phase"]).is_some_and(|p| p == "Running")
+}
+
+/// Returns the commits that an engine's object names, as full ids, one for each source where there are several.
+fn told(object: &Object) -> Vec<Vec<String>> {
     const PLACES: [&[&str]; 6] = [
         &["status", "operationState", "syncResult"],
         &["status", "operationState", "operation", "sync"],
@@ -238,15 +245,19 @@ fn told(object: &Object) -> Vec<String> {
         &["status", "lastAttemptedRevision"],
         &["status", "lastAppliedRevision"],
     ];
-    let nodes = PLACES.iter().filter_map(|p| object.root().at(p));
-    let texts = nodes.flat_map(|n| match n.as_str() {
-        Some(text) => vec![text],
+    let texts = |node: Node<'_>| match node.as_str() {
+        Some(text) => vec![text.to_owned()],
         None => {
-            let list = n.get("revisions").into_iter().flat_map(Node::children).filter_map(Node::as_str);
-            n.str_at(&["revision"]).into_iter().chain(list).collect()
+            let list = node.get("revisions").into_iter().flat_map(Node::children).filter_map(Node::as_str);
+            let several: Vec<String> = list.map(str::to_owned).collect();
+            let one = || node.str_at(&["revision"]).map(str::to_owned).into_iter().collect();
+            if several.is_empty() { one() } else { several }
         }
-    });
-    let id = |text: &str| text.rsplit([':', '/', '@']).next().unwrap_or_default().to_owned();
+    };
+    let id = |text: &String| text.rsplit([':', '/', '@']).next().unwrap_or_default().to_owned();
     let is_id = |id: &String| id.len() >= 40 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    texts.map(id).filter(is_id).collect()
+    let nodes = PLACES.iter().filter_map(|p| object.root().at(p));
+    // A version of a chart among them keeps its place.
+    let groups = nodes.map(|n| texts(n).iter().map(id).collect::<Vec<_>>());
+    groups.filter(|g| g.iter().any(is_id)).collect()
 }

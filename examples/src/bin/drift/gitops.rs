@@ -163,7 +163,7 @@ fn commit(
     until: &[String],
 ) -> Result<Option<Arc<CommitRef>>, HistoryError> {
     let until = until.first().filter(|_| until.len() == 1).map(|u| &**u);
-    let found = gitops.declared_history(app, key, path, None, until)?;
+    let found = gitops.declared_history(app, key, path, &[], until)?;
     Ok(found
         .map(|c| Arc::new(CommitRef { id: c.id.into(), author: c.author.into(), message: c.message.into() })))
 }
