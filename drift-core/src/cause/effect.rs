@@ -123,7 +123,14 @@ fn breaks_by_being_there(class: Class) -> bool {
 
 /// Tells whether others need an object of a class, so that they break when it goes.
 fn helps_by_being_there(class: Class) -> bool {
-    !matches!(class, Class::Quota | Class::LimitRangeSpec | Class::WebhookConfig | Class::AdmissionPolicy)
+    !matches!(
+        class,
+        Class::Quota
+            | Class::LimitRangeSpec
+            | Class::WebhookConfig
+            | Class::AdmissionPolicy
+            | Class::DisruptionBudget
+    )
 }
 
 /// Configuration reaches a container by the keys that it reads, when it starts or as a file.

@@ -305,7 +305,8 @@ fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
 
 /// Would pods of the template before the change fit somewhere?
 fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>, now: &[NodeRoom<'_>]) -> Proof {
-    let is_own = case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
+    let is_own = fault.on == change.key
+        || case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
         || case.owners_of(&fault.on).contains(&change.key);
     if !is_own {
         return rival(case, change, fault, spec);
@@ -317,7 +318,12 @@ fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>, now
     if open_to(spec, now) == 0 && open_to(spec, &rooms(case, &change.mark, None)) > 0 {
         return Proof::new(Verdict::Fails, "pods of it had a node when it was made; the nodes changed later");
     }
-    let (was, is) = (takers(case, namespace, before, now, at), takers(case, namespace, spec, now, at));
+    let fits = |spec: Node<'_>| match &*fault.on.kind {
+        // Daemons are given nodes by labels and taints, whatever room there is.
+        "DaemonSet" => open_to(spec, now),
+        _ => takers(case, namespace, spec, now, at),
+    };
+    let (was, is) = (fits(before), fits(spec));
     let verdict = if is > 0 && was > 0 { Verdict::Undecided } else { Verdict::of(was > 0, is > 0) };
     Proof::new(
         verdict,

@@ -203,3 +203,34 @@ fn name_service_misconfigured() {
     );
     tape.check(WEB, "ConfigMap/kube-system/coredns", Op::Update, "Corefile");
 }
+
+#[test]
+fn strategy_that_lets_a_rollout_take_all_pods() {
+    for (taken, is_cause) in [("100%", true), ("25%", false)] {
+        let mut tape = Tape::shop();
+        tape.decoys(1);
+        tape.edit(WEB, |o| {
+            o["spec"]["strategy"] =
+                json!({"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":taken,"maxSurge":1}})
+        });
+        tape.wait(30);
+        tape.edit(WEB, |o| {
+            container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
+        });
+        tape.delete("Pod/shop/web-1-a");
+        tape.replica_set("web", "2");
+        tape.slice("web", 0);
+        tape.pod("web", "2", "b", json!({"phase":"Pending"}));
+        tape.pod("web", "2", "b", running(false));
+        let answer = tape.ask("Service/shop/web");
+        let is_strategy = |c: &super::super::Cause| {
+            c.score >= super::super::THRESHOLD && c.candidate.class == super::super::Class::Rollout
+        };
+        assert_eq!(
+            answer.causes.first().is_some_and(is_strategy),
+            is_cause,
+            "{taken}: {:#?}",
+            answer.causes.first()
+        );
+    }
+}
