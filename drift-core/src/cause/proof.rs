@@ -17,6 +17,7 @@ mod scheduler;
 
 pub use access::allows;
 pub use network::admits_everything;
+pub(super) use rollout::keeps_apart;
 pub use room::{NodeRoom, fits_node};
 pub(super) use scheduler::Refusals;
 
@@ -99,6 +100,12 @@ pub(super) fn prove(
         ) => reference(case, fault, change),
         (F::ImagePull, C::Image) => image(case, fault, change),
         (F::OutOfMemory, C::Limits) => memory(case, change),
+        (F::BrokenRoute, C::ServicePorts) if network::port_name(fault, change) => {
+            Proof::new(Verdict::Holds, "a port of the name that the route asks for was there before")
+        }
+        (F::Unschedulable, C::Replicas) if rollout::keeps_apart(case, fault, change) => {
+            Proof::new(Verdict::Holds, "its pods may not share a node, and no more nodes take them")
+        }
         (F::Unschedulable | F::ClaimPending, C::OtherTemplate)
             if &*change.key.kind == "StatefulSet" && change.op == Op::Create =>
         {
@@ -128,6 +135,7 @@ pub(super) fn prove(
         (F::SyncFailed, C::Revision) => revision(case, fault, change),
         (F::NoEndpoints, C::Rollout) => rollout::strategy(case, fault, change),
         (F::NotDrained, C::DisruptionBudget) => rollout::budget(case, fault, change),
+        (F::NotReady | F::LivenessKill, C::Autoscaler) => held_at_bound(case, change),
         (F::AtBound, C::Autoscaler) => bound(change),
         (F::ConfigMissing, C::Security) => root_user(fault),
         (F::Mount, C::Replicas | C::Rollout) => shared_volume(fault, change),
@@ -367,6 +375,23 @@ fn bound(change: &Change) -> Proof {
     let (before, after) = (bounds(change.before.as_deref()), bounds(change.after.as_deref()));
     let verdict = if after.1 < before.1 || after.0 > before.0 { Verdict::Holds } else { Verdict::Fails };
     Proof::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
+}
+
+/// Does the autoscaler want more than its new upper bound, which was lowered?
+fn held_at_bound(case: &Case<'_>, change: &Change) -> Proof {
+    let most = |o: Option<&Object>| {
+        o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
+    };
+    let lowered = change.before.is_some() && most(change.after.as_deref()) < most(change.before.as_deref());
+    let now = case.history.now(&change.key);
+    let wants_more = now.is_some_and(|o| {
+        let mut conditions = o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
+        conditions.any(|c| {
+            c.str_at(&["reason"]) == Some("TooManyReplicas") && c.str_at(&["status"]) == Some("True")
+        })
+    });
+    let verdict = if lowered && wants_more { Verdict::Holds } else { Verdict::Fails };
+    Proof::new(verdict, "whether more replicas are wanted than it allows, and were allowed before")
 }
 
 /// Does the text say that the user of the container is what is refused?

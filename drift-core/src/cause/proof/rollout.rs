@@ -76,6 +76,32 @@ pub(super) fn strategy(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof
     Proof::new(Verdict::Holds, "since it a rollout may take all pods at once; before, some were left")
 }
 
+/// Tells whether pods that may not share a node were raised in number above the nodes that take them.
+pub(in super::super) fn keeps_apart(case: &Case<'_>, fault: &Fault, change: &Change) -> bool {
+    let replicas = |o: Option<&Object>| {
+        let set = o?.root().get("spec")?.get("replicas").and_then(Node::as_i64);
+        usize::try_from(set.unwrap_or(1)).ok()
+    };
+    let Some((was, is)) = replicas(change.before.as_deref()).zip(replicas(change.after.as_deref())) else {
+        return false;
+    };
+    let Some(pod) = case.history.last(&fault.on) else { return false };
+    let Some((_, spec)) = pod_spec(pod) else { return false };
+    let rules = spec.at(&["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
+    let is_of_itself = |rule: Node<'_>| {
+        rule.str_at(&["topologyKey"]) == Some("kubernetes.io/hostname")
+            && rule
+                .get("labelSelector")
+                .and_then(Selector::read)
+                .is_some_and(|s| s.matches(template_labels(pod)))
+    };
+    let nodes = super::room::nodes_open_to(case, spec, &fault.onset);
+    fault.message.contains("anti-affinity")
+        && rules.into_iter().flat_map(Node::children).any(is_of_itself)
+        && was <= nodes
+        && nodes < is
+}
+
 /// Does the budget forbid to evict any pod of the node, and did it not before?
 pub(super) fn budget(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     let spare = |o: Option<&Object>| -> Option<bool> {

@@ -235,6 +235,11 @@ fn takers(case: &Case<'_>, namespace: &str, spec: Node<'_>, rooms: &[NodeRoom<'_
     rooms.iter().filter(|r| fits_node(spec, r) && volumes_reach(case, namespace, spec, r.node, at)).count()
 }
 
+/// Counts the nodes at a time that would take pods of a spec if there was room.
+pub(super) fn nodes_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> usize {
+    open_to(spec, &rooms(case, at, None))
+}
+
 /// Counts the nodes that would take pods of a spec if there was room: by label, taint and cordon alone.
 fn open_to(spec: Node<'_>, rooms: &[NodeRoom<'_>]) -> usize {
     let is_open = |r: &&NodeRoom<'_>| {

@@ -195,3 +195,28 @@ fn budget_that_lets_no_pod_of_a_drained_node_go() {
         }
     }
 }
+
+#[test]
+fn more_pods_that_may_not_share_a_node_than_nodes() {
+    for (replicas, is_sure) in [(3, true), (2, false)] {
+        let mut tape = Tape::shop();
+        tape.edit(WEB, |o| {
+            o["spec"]["template"]["spec"]["affinity"] = json!({"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":
+                [{"topologyKey":"kubernetes.io/hostname","labelSelector":{"matchLabels":{"app":"web"}}}]}})
+        });
+        tape.replica_set("web", "2");
+        tape.run("web", "2", "a");
+        tape.wait(60);
+        tape.decoys(1);
+        tape.edit(WEB, |o| o["spec"]["replicas"] = replicas.into());
+        let text = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.";
+        tape.pod("web", "2", "b", unschedulable(text));
+        let answer = tape.ask(POD);
+        let is_raise = |c: &&super::super::Cause| {
+            c.root.key.to_string() == WEB && c.candidate.class == super::super::Class::Replicas
+        };
+        let raised = answer.causes.iter().find(is_raise);
+        let score = raised.map_or(0.0, |c| c.score);
+        assert_eq!(score >= super::super::THRESHOLD, is_sure, "{replicas} replicas: {score}");
+    }
+}
