@@ -14,6 +14,7 @@ mod policy;
 mod rollout;
 mod room;
 mod scheduler;
+mod storage;
 
 pub use access::allows;
 pub use network::admits_everything;
@@ -90,6 +91,9 @@ pub(super) fn prove(
 ) -> Proof {
     use Class as C;
     use FaultKind as F;
+    if let Some(proof) = of_numbers(case, fault, change, class) {
+        return proof;
+    }
     match (fault.kind, class) {
         (F::ConfigMissing | F::Mount | F::Crash | F::NotReady, C::ConfigData | C::SecretData) => {
             config(case, fault, change)
@@ -100,17 +104,6 @@ pub(super) fn prove(
         ) => reference(case, fault, change),
         (F::ImagePull, C::Image) => image(case, fault, change),
         (F::OutOfMemory, C::Limits) => memory(case, change),
-        (F::BrokenRoute, C::ServicePorts) if network::port_name(fault, change) => {
-            Proof::new(Verdict::Holds, "a port of the name that the route asks for was there before")
-        }
-        (F::Unschedulable, C::Replicas) if rollout::keeps_apart(case, fault, change) => {
-            Proof::new(Verdict::Holds, "its pods may not share a node, and no more nodes take them")
-        }
-        (F::Unschedulable | F::ClaimPending, C::OtherTemplate)
-            if &*change.key.kind == "StatefulSet" && change.op == Op::Create =>
-        {
-            claim_class(case, fault, change)
-        }
         (F::Unschedulable, _) => room::prove(case, fault, change, class),
         (F::OverQuota, _) => admit::quota(case, fault, change, class),
         (F::PodSecurity, C::NamespaceAdmission) => admit::pod_security(fault, change),
@@ -133,12 +126,8 @@ pub(super) fn prove(
             admit::mutation(case, fault, change)
         }
         (F::SyncFailed, C::Revision) => revision(case, fault, change),
-        (F::NoEndpoints, C::Rollout) => rollout::strategy(case, fault, change),
-        (F::NotDrained, C::DisruptionBudget) => rollout::budget(case, fault, change),
-        (F::NotReady | F::LivenessKill, C::Autoscaler) => held_at_bound(case, change),
-        (F::AtBound, C::Autoscaler) => bound(change),
         (F::ConfigMissing, C::Security) => root_user(fault),
-        (F::Mount, C::Replicas | C::Rollout) => shared_volume(fault, change),
+        (F::Mount, C::Replicas | C::Rollout) => storage::shared_volume(fault, change),
         (F::Crash | F::NotReady | F::LivenessKill, C::PodLabels) if reached.place == Place::Own => {
             network::labels(case, fault, change)
         }
@@ -175,6 +164,30 @@ pub(super) fn prove(
         _ if change.op == Op::Delete => existence(case, fault, change),
         _ => Proof::undecided(),
     }
+}
+
+/// Checks what is a matter of numbers and names alone; `None` where nothing of the kind decides.
+fn of_numbers(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Option<Proof> {
+    use Class as C;
+    use FaultKind as F;
+    Some(match (fault.kind, class) {
+        (F::NotReady | F::LivenessKill, C::Autoscaler) => rollout::held_at_bound(case, change),
+        (F::BrokenRoute, C::ServicePorts) if network::port_name(fault, change) => {
+            Proof::new(Verdict::Holds, "a port of the name that the route asks for was there before")
+        }
+        (F::Unschedulable, C::Replicas) if rollout::keeps_apart(case, fault, change) => {
+            Proof::new(Verdict::Holds, "its pods may not share a node, and no more nodes take them")
+        }
+        (F::Unschedulable | F::ClaimPending, C::OtherTemplate)
+            if &*change.key.kind == "StatefulSet" && change.op == Op::Create =>
+        {
+            storage::claim_class(case, fault, change)
+        }
+        (F::NoEndpoints, C::Rollout) => rollout::strategy(case, fault, change),
+        (F::NotDrained, C::DisruptionBudget) => rollout::budget(case, fault, change),
+        (F::AtBound, C::Autoscaler) => rollout::bound(change),
+        _ => return None,
+    })
 }
 
 /// Finds the value at a path of an object.
@@ -366,34 +379,6 @@ fn revision(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     }
 }
 
-/// Was the upper bound lowered, or the lower one raised?
-fn bound(change: &Change) -> Proof {
-    let bounds = |o: Option<&Object>| {
-        let at = |f: &str| o.and_then(|o| o.root().at(&["spec", f])).and_then(Node::as_i64);
-        (at("minReplicas").unwrap_or(1), at("maxReplicas").unwrap_or(i64::MAX))
-    };
-    let (before, after) = (bounds(change.before.as_deref()), bounds(change.after.as_deref()));
-    let verdict = if after.1 < before.1 || after.0 > before.0 { Verdict::Holds } else { Verdict::Fails };
-    Proof::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
-}
-
-/// Does the autoscaler want more than its new upper bound, which was lowered?
-fn held_at_bound(case: &Case<'_>, change: &Change) -> Proof {
-    let most = |o: Option<&Object>| {
-        o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
-    };
-    let lowered = change.before.is_some() && most(change.after.as_deref()) < most(change.before.as_deref());
-    let now = case.history.now(&change.key);
-    let wants_more = now.is_some_and(|o| {
-        let mut conditions = o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
-        conditions.any(|c| {
-            c.str_at(&["reason"]) == Some("TooManyReplicas") && c.str_at(&["status"]) == Some("True")
-        })
-    });
-    let verdict = if lowered && wants_more { Verdict::Holds } else { Verdict::Fails };
-    Proof::new(verdict, "whether more replicas are wanted than it allows, and were allowed before")
-}
-
 /// Does the text say that the user of the container is what is refused?
 fn root_user(fault: &Fault) -> Proof {
     let says = ["runAsNonRoot", "run as root", "runAsUser", "non-numeric user"];
@@ -402,25 +387,6 @@ fn root_user(fault: &Fault) -> Proof {
     } else {
         Proof::new(Verdict::Fails, "something else than the user is refused")
     }
-}
-
-/// Do more pods than before want a volume that only one node may have?
-fn shared_volume(fault: &Fault, change: &Change) -> Proof {
-    let says = ["Multi-Attach", "already used", "already exclusively attached"];
-    if !says.iter().any(|t| fault.message.contains(t)) {
-        return Proof::new(Verdict::Fails, "the volume is not held by another pod");
-    }
-    let root = |o: Option<&Object>| {
-        let at = |path: &[&str]| o.and_then(|o| o.root().at(path));
-        let replicas = at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
-        let replaces = at(&["spec", "strategy", "type"]).and_then(Node::as_str) == Some("Recreate");
-        (replicas, replaces)
-    };
-    let (before, after) = (root(change.before.as_deref()), root(change.after.as_deref()));
-    let grows = before.0 <= 1 && after.0 > 1;
-    let overlaps = before.1 && !after.1;
-    let verdict = if grows || overlaps { Verdict::Holds } else { Verdict::Fails };
-    Proof::new(verdict, "whether more than one pod wants the volume at a time")
 }
 
 /// Can names of the cluster be looked up before, and not after?
@@ -600,27 +566,6 @@ fn requests(_case: &Case<'_>, change: &Change) -> Proof {
     }
     let verdict = Verdict::of(has(change.before.as_deref()), has(change.after.as_deref()));
     Proof::new(verdict, "whether every container has a CPU request")
-}
-
-/// Do the claim templates of a new set name a class that never was?
-fn claim_class(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let templates = change.after.as_deref().and_then(|o| o.root().at(&["spec", "volumeClaimTemplates"]));
-    let templates = templates.into_iter().flat_map(Node::children);
-    let named: Vec<&str> = templates.filter_map(|t| t.str_at(&["spec", "storageClassName"])).collect();
-    let class = |name: &str| ResourceKey::new("storage.k8s.io", "StorageClass", "", name);
-    // Without any class on record nothing is known of which there are; volumes may also be bound by a name alone.
-    let is_known = case.history.of_kind("storage.k8s.io", "StorageClass").next().is_some();
-    let missing = named.iter().find(|n| !n.is_empty() && case.history.versions(&class(n)).is_empty());
-    match missing {
-        Some(name) if is_known => {
-            Proof::new(Verdict::Holds, format!("its claims ask for class {name}, which never was"))
-        }
-        _ if fault.kind == FaultKind::Unschedulable => room::prove(case, fault, change, Class::OtherTemplate),
-        None if !named.is_empty() => {
-            Proof::new(Verdict::Fails, "the classes that its claims ask for were there")
-        }
-        _ => Proof::undecided(),
-    }
 }
 
 /// Is something that the faulty one refers to gone?

@@ -37,6 +37,7 @@ const ADVICE: &[(F, &str, &str, &str)] = &[
     (F::Certificate, "certificate", "a certificate is not issued or not valid", "look at issuer, DNS and the Secret"),
     (F::ScaledDown, "scaled-down", "nothing runs because no replicas are asked for", "scale it up if that was not meant"),
     (F::RolloutHeld, "rollout-paused", "a rollout is paused with pods of the old template left", "resume it if that was not meant"),
+    (F::NotDrained, "not-drained", "pods of a node that is to be drained cannot be evicted", "look at the disruption budgets of its pods, and at how many of them are ready"),
     (F::Terminating, "terminating", "a deleted object waits for its finalizers", "look at the controller that owns the finalizer"),
     (F::Gone, "gone", "the resource was deleted", "see who deleted it"),
     (F::Unavailable, "unavailable", "less is available than asked for", "look at its pods"),

@@ -1,4 +1,4 @@
-//! How many pods may be gone at once: by a rollout's strategy and by a disruption budget.
+//! How many pods may be gone at once: by a rollout's strategy by a disruption budget and by an autoscaler.
 
 use crate::graph::{Selector, pod_spec, template_labels};
 use crate::object::{Node, Object};
@@ -130,4 +130,32 @@ pub(super) fn budget(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
         return Proof::undecided();
     };
     Proof::new(Verdict::of(was, is), "whether the budget lets a pod of the node be evicted")
+}
+
+/// Was the upper bound lowered, or the lower one raised?
+pub(super) fn bound(change: &Change) -> Proof {
+    let bounds = |o: Option<&Object>| {
+        let at = |f: &str| o.and_then(|o| o.root().at(&["spec", f])).and_then(Node::as_i64);
+        (at("minReplicas").unwrap_or(1), at("maxReplicas").unwrap_or(i64::MAX))
+    };
+    let (before, after) = (bounds(change.before.as_deref()), bounds(change.after.as_deref()));
+    let verdict = if after.1 < before.1 || after.0 > before.0 { Verdict::Holds } else { Verdict::Fails };
+    Proof::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
+}
+
+/// Does the autoscaler want more than its new upper bound, which was lowered?
+pub(super) fn held_at_bound(case: &Case<'_>, change: &Change) -> Proof {
+    let most = |o: Option<&Object>| {
+        o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
+    };
+    let lowered = change.before.is_some() && most(change.after.as_deref()) < most(change.before.as_deref());
+    let now = case.history.now(&change.key);
+    let wants_more = now.is_some_and(|o| {
+        let mut conditions = o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
+        conditions.any(|c| {
+            c.str_at(&["reason"]) == Some("TooManyReplicas") && c.str_at(&["status"]) == Some("True")
+        })
+    });
+    let verdict = if lowered && wants_more { Verdict::Holds } else { Verdict::Fails };
+    Proof::new(verdict, "whether more replicas are wanted than it allows, and were allowed before")
 }
