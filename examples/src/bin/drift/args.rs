@@ -10,7 +10,7 @@ mod health;
 mod lookback;
 
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
-pub(crate) use estate::{AppsArgs, RulesArgs, RulesCommand};
+pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
 pub(crate) use health::HealthArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
@@ -202,6 +202,7 @@ pub(crate) enum DiffFormat {
   drift diff --desired k8s/ --live live.json          a dump
   drift diff --desired k8s/ --live shop.tape.gz --at 2026-11-21T10:50:00Z
   drift diff --desired k8s/ --store /var/lib/drift    what `drift watch` has recorded
+  drift diff --argocd-server https://argocd.example.com --argocd-token-file token    what Argo CD renders
   drift diff --desired k8s/ -o json | jq '.resources[] | select(.status != \"InSync\")'")]
 pub(crate) struct DiffArgs {
     /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV\[:FOLDER\], read
@@ -214,6 +215,9 @@ pub(crate) struct DiffArgs {
     /// without a URL stands for any.
     #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "desired")]
     pub(crate) git: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) argocd: ArgoArgs,
 
     /// File of own exceptions: selector, paths, reason, owner, expiry.
     #[arg(long, value_name = "FILE", conflicts_with = "desired")]
