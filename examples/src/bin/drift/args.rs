@@ -208,7 +208,7 @@ pub(crate) struct DiffArgs {
     /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV\[:FOLDER\], read
     /// without a checkout. Repeatable.
     /// Without it, what Argo CD, Flux and Helm in what is looked at declare.
-    #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
+    #[arg(long, value_name = "WHAT", action = ArgAction::Append, conflicts_with = "argocd_server")]
     pub(crate) desired: Vec<String>,
 
     /// Git repository or bundle, with the URL that the engines know it by in front: URL=REPO. Repeatable; a repository
