@@ -12,6 +12,7 @@ mod class;
 mod effect;
 mod fault;
 mod history;
+mod imprint;
 mod incident;
 mod proof;
 mod rank;
@@ -216,9 +217,7 @@ pub struct Answer {
 impl Answer {
     fn new(case: &Case<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
         let abstains = match causes.first() {
-            _ if case.history.versions(key).is_empty() => {
-                Some(format!("{key} is not in the recorded history"))
-            }
+            _ if !case.history.knows(key) => Some(format!("{key} is not in the recorded history")),
             _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
             Some(best) if best.score >= THRESHOLD => None,
             best => Some(abstention(case, &symptoms, best)),

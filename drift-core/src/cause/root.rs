@@ -74,7 +74,7 @@ fn parents(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    out.retain(|s| !case.history.versions(&s.key).is_empty() && seen.insert(s.key.clone()));
+    out.retain(|s| case.history.knows(&s.key) && seen.insert(s.key.clone()));
     out
 }
 
@@ -233,7 +233,7 @@ fn sources(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
         edge: e.relation.word().into(),
         evidence: e.evidence.to_string(),
     };
-    sources.map(step).filter(|s| !case.history.versions(&s.key).is_empty()).collect()
+    sources.map(step).filter(|s| case.history.knows(&s.key)).collect()
 }
 
 /// Reads the revisions that an engine had applied before a change, and was applying at it.

@@ -58,7 +58,7 @@ pub(super) fn target_port(case: &Case<'_>, fault: &Fault, change: &Change) -> Pr
         let ports = service.root().at(&["spec", "ports"]).into_iter().flat_map(Node::children);
         ports.into_iter().all(|p| listens(pod, p))
     };
-    let pods = case.history.of_kind("", "Pod").filter(|k| k.namespace == fault.on.namespace);
+    let pods = case.history.of_kind_in("", "Pod", &fault.on.namespace);
     let pod =
         pods.filter_map(|k| case.history.at(k, &fault.onset)).find(|p| selector.matches(template_labels(p)));
     let verdict = if change.key == fault.on {

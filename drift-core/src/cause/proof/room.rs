@@ -1,6 +1,6 @@
 //! Does a pod fit on a node: resources, selectors, affinity, taints, ports.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
 
 use crate::graph::pod_spec;
 use crate::object::{Node, Object};
@@ -10,7 +10,7 @@ use super::super::Case;
 use super::super::change::{Change, Op};
 use super::super::class::Class;
 use super::super::fault::Fault;
-use super::super::history::Mark;
+use super::super::history::{Loads, Mark};
 use super::{Proof, Verdict};
 
 /// Reads a quantity, as a text or a number, in billionths.
@@ -169,15 +169,10 @@ fn ports_are_free(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
 /// The nodes at a time with their pods; one object can be taken for another version of itself.
 fn rooms<'c>(
     case: &'c Case<'_>,
+    loads: &'c Loads,
     at: &Mark,
     other: Option<(&crate::key::ResourceKey, Option<&'c Object>)>,
 ) -> Vec<NodeRoom<'c>> {
-    let mut pods: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
-    for pod in case.history.of_kind("", "Pod").filter_map(|p| case.history.at(p, at)) {
-        if let Some(node) = pod.root().str_at(&["spec", "nodeName"]) {
-            pods.entry(node).or_default().push(pod);
-        }
-    }
     let mut out = Vec::new();
     for key in case.history.of_kind("", "Node") {
         let node = match other {
@@ -185,7 +180,8 @@ fn rooms<'c>(
             _ => case.history.at(key, at).map(|o| &**o),
         };
         if let Some(node) = node {
-            out.push(NodeRoom { node, pods: pods.get(&*key.name).cloned().unwrap_or_default() });
+            let pods = loads.get(&*key.name).into_iter().flatten().map(|o| &**o).collect();
+            out.push(NodeRoom { node, pods });
         }
     }
     out
@@ -197,25 +193,26 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
     let Some((_, spec)) = pod_spec(pod) else { return Proof::undecided() };
     let at = &fault.onset;
     let fits = |spec: Node<'_>, rooms: &[NodeRoom<'_>]| rooms.iter().filter(|r| fits_node(spec, r)).count();
-    let now = rooms(case, at, None);
+    let loads = case.history.loads(at);
+    let now = rooms(case, &loads, at, None);
     if now.is_empty() {
         return Proof::undecided();
     }
-    let is = fits(spec, &now);
+    let is = LazyCell::new(|| fits(spec, &now));
     match class {
         Class::NodeCordon | Class::NodeTaint | Class::NodeLabels | Class::NodeStatus => {
             let undone = undone(case, change, at);
-            let before = rooms(case, at, Some((&change.key, undone.as_ref())));
+            let before = rooms(case, &loads, at, Some((&change.key, undone.as_ref())));
             let was = fits(spec, &before);
             Proof::new(
-                Verdict::of(was > 0, is > 0),
-                format!("without it the pod fits on {was} nodes, with it on {is}"),
+                Verdict::of(was > 0, *is > 0),
+                format!("without it the pod fits on {was} nodes, with it on {}", *is),
             )
         }
         Class::Claim | Class::StorageClass | Class::Volume | Class::Volumes => volumes(case, fault, change),
-        Class::Replicas | Class::Limits if is > 0 => Proof::undecided(),
+        Class::Replicas | Class::Limits if *is > 0 => Proof::undecided(),
         _ if &*change.key.kind == "LimitRange" => Proof::undecided(),
-        _ => template(case, fault, change, is, &now),
+        _ => template(case, fault, change, || *is, &now),
     }
 }
 
@@ -235,7 +232,13 @@ fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
 }
 
 /// Would pods of the template before the change fit somewhere?
-fn template(case: &Case<'_>, fault: &Fault, change: &Change, is: usize, now: &[NodeRoom<'_>]) -> Proof {
+fn template(
+    case: &Case<'_>,
+    fault: &Fault,
+    change: &Change,
+    is: impl Fn() -> usize,
+    now: &[NodeRoom<'_>],
+) -> Proof {
     let is_own = case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
         || case.owners_of(&fault.on).contains(&change.key);
     if !is_own {
@@ -244,7 +247,7 @@ fn template(case: &Case<'_>, fault: &Fault, change: &Change, is: usize, now: &[N
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
         return Proof::undecided();
     };
-    let was = now.iter().filter(|r| fits_node(before, r)).count();
+    let (was, is) = (now.iter().filter(|r| fits_node(before, r)).count(), is());
     let verdict = if is > 0 && was > 0 { Verdict::Undecided } else { Verdict::of(was > 0, is > 0) };
     Proof::new(
         verdict,
