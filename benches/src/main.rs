@@ -1,7 +1,7 @@
 //! The benchmark harness: ratios, each against a named peer in the same run.
 //!
-//! `cargo run --release -p drift-benches -- [--corpus DIR] [--argo-diff PROGRAM] [--tapes DIR] [--events N]
-//! [pairs|memory|store|graph|why]...`
+//! `cargo run --release -p drift-benches -- [--corpus DIR] [--argo-diff PROGRAM] [--tapes DIR] [--events N] [--apps N]
+//! [pairs|memory|store|graph|why|gitops]...`
 //!
 //! Without `--corpus` the recorded demo cluster of this repository is measured. `--argo-diff` names a program that runs
 //! Argo CD's diff engine on the same cases and prints one JSON line for each. `--tapes` is a folder of recordings
@@ -10,6 +10,7 @@
 
 mod estate;
 mod fleet;
+mod gitops;
 mod graph;
 mod measure;
 mod memory;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 type Failure = Box<dyn std::error::Error>;
 
 /// What can be measured.
-const CHAPTERS: [&str; 5] = ["pairs", "memory", "store", "graph", "why"];
+const CHAPTERS: [&str; 6] = ["pairs", "memory", "store", "graph", "why", "gitops"];
 
 /// What to measure, and on what.
 pub(crate) struct Settings {
@@ -31,12 +32,19 @@ pub(crate) struct Settings {
     argo_diff: Option<PathBuf>,
     tapes: Option<PathBuf>,
     events: usize,
+    apps: usize,
     chapters: Vec<String>,
 }
 
 fn settings() -> Result<Settings, Failure> {
-    let mut settings =
-        Settings { corpus: None, argo_diff: None, tapes: None, events: 1_000_000, chapters: Vec::new() };
+    let mut settings = Settings {
+        corpus: None,
+        argo_diff: None,
+        tapes: None,
+        events: 1_000_000,
+        apps: 1_000,
+        chapters: Vec::new(),
+    };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
@@ -45,12 +53,14 @@ fn settings() -> Result<Settings, Failure> {
             "--argo-diff" => settings.argo_diff = Some(value()?.into()),
             "--tapes" => settings.tapes = Some(value()?.into()),
             "--events" => settings.events = value()?.parse()?,
+            "--apps" => settings.apps = value()?.parse()?,
             chapter if CHAPTERS.contains(&chapter) => settings.chapters.push(arg),
             other => {
                 let all = CHAPTERS.join(", ");
-                return Err(
-                    format!("`{other}` is none of --corpus, --argo-diff, --tapes, --events, {all}").into()
-                );
+                return Err(format!(
+                    "`{other}` is none of --corpus, --argo-diff, --tapes, --events, --apps, {all}"
+                )
+                .into());
             }
         }
     }
@@ -62,7 +72,8 @@ fn settings() -> Result<Settings, Failure> {
 
 fn run() -> Result<(), Failure> {
     let settings = settings()?;
-    let cases = estate::load(settings.corpus.as_deref())?;
+    let gitops_only = settings.chapters.iter().all(|c| c == "gitops");
+    let cases = if gitops_only { Vec::new() } else { estate::load(settings.corpus.as_deref())? };
     for chapter in &settings.chapters {
         println!("\n== {chapter}");
         match chapter.as_str() {
@@ -70,6 +81,7 @@ fn run() -> Result<(), Failure> {
             "memory" => memory::run(&cases)?,
             "graph" => graph::run(settings.tapes.as_deref())?,
             "why" => why::run(settings.events)?,
+            "gitops" => gitops::run(settings.apps)?,
             _ => store::run(&cases, settings.events)?,
         }
     }

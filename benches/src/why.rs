@@ -150,6 +150,9 @@ fn play(events: usize, chains: usize, feed: &mut impl FnMut(&Event)) -> Vec<Ques
     }
     let mut questions = Vec::new();
     let broken: Vec<_> = (0..chains).step_by(BREAKS).collect();
+    // What runs on a node that goes down is not fine.
+    let is_node = |(i, _): &(usize, &usize)| FAULTS[i % FAULTS.len()] == "node";
+    let down: Vec<_> = broken.iter().enumerate().filter(is_node).map(|(_, n)| Chain(*n).node()).collect();
     let calm = events * 2 / 3;
     let pause = (events.saturating_sub(calm) / broken.len().max(1)).max(1);
     let mut moved = 0_usize;
@@ -168,6 +171,9 @@ fn play(events: usize, chains: usize, feed: &mut impl FnMut(&Event)) -> Vec<Ques
             }
         }
         let fine = Chain(n + 1);
+        if down.contains(&fine.node()) {
+            continue;
+        }
         let key = ResourceKey::new("apps", "Deployment", &fine.namespace(), &fine.name());
         questions.push(Question {
             about: "nothing wrong",
@@ -236,7 +242,7 @@ fn break_it(
         "config key" => {
             put(log, kept(chain.config(Wish { key: "Mode", ..Wish::FIRST }, "fast")));
             let text = format!("couldn't find key mode in ConfigMap {ns}/{}", chain.name());
-            restart(log, chain, ("CreateContainerConfigError", &text), &mut put);
+            restart(log, chain, ("CreateContainerConfigError", &text), feed);
             (pod_key(0), key("", "ConfigMap", &chain.name()))
         }
         "crash" => {
@@ -245,7 +251,7 @@ fn break_it(
                 log,
                 chain,
                 ("CrashLoopBackOff", "back-off restarting failed container: unknown mode turbo"),
-                &mut put,
+                feed,
             );
             (pod_key(0), key("", "ConfigMap", &chain.name()))
         }
@@ -275,15 +281,11 @@ fn break_it(
     }
 }
 
-/// The pod of a chain goes, and another one comes and waits.
-fn restart(
-    log: &mut Log,
-    chain: Chain,
-    waits: (&str, &str),
-    put: &mut impl FnMut(&mut Log, serde_json::Value),
-) {
+/// The pod of a chain goes, and another one of the same name comes and waits, as in a set.
+fn restart(log: &mut Log, chain: Chain, waits: (&str, &str), feed: &mut impl FnMut(&Event)) {
     let at = "2023-11-14T23:59:59Z";
+    feed(&log.deleted(chain.pod(Wish::FIRST, None, 2, "2023-01-01T00:00:00Z")));
     let mut pod = chain.pod(Wish::FIRST, Some(waits), 2, at);
     pod["metadata"]["uid"] = json!(format!("again-{}", chain.0));
-    put(log, pod);
+    feed(&log.applied(pod));
 }

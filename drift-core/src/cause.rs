@@ -58,6 +58,8 @@ pub struct Case<'s> {
     schemas: &'s SchemaSet,
     weights: Weights,
     changes: RefCell<BTreeMap<ResourceKey, Rc<[Rc<Change>]>>>,
+    /// How many nodes take a faulty pod at its onset.
+    takers: RefCell<Vec<(ResourceKey, Mark, usize)>>,
 }
 
 impl<'s> Case<'s> {
@@ -69,7 +71,8 @@ impl<'s> Case<'s> {
     }
 
     fn new(history: History, graph: AsOf, schemas: &'s SchemaSet) -> Self {
-        Self { history, graph, schemas, weights: Weights::default(), changes: RefCell::default() }
+        let (weights, changes, takers) = Default::default();
+        Self { history, graph, schemas, weights, changes, takers }
     }
 
     /// Takes other weights than the documented ones.
@@ -144,7 +147,7 @@ impl<'s> Case<'s> {
     fn causes(&self, symptoms: &[Symptom], candidates: Vec<Candidate>) -> Vec<Cause> {
         let mut by_root: BTreeMap<crate::event::EventId, Cause> = BTreeMap::new();
         for candidate in candidates {
-            let root = root::root_of(self, &candidate.change);
+            let root = root::root_of(self, &candidate.change, candidate.class);
             let chain = chain(symptoms, &candidate, &root);
             let id = root.change.id;
             let cause = Cause {

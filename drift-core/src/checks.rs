@@ -178,7 +178,9 @@ fn faults(case: &Case<'_>, key: &ResourceKey, out: &mut Vec<Trouble>) {
     for fault in faults_of(case.history(), key) {
         // What a person asked for is no trouble.
         let severity = match fault.kind {
-            FaultKind::ScaledDown | FaultKind::NotScheduled | FaultKind::RolloutHeld => Severity::Info,
+            FaultKind::ScaledDown | FaultKind::NotScheduled | FaultKind::RolloutHeld | FaultKind::AtBound => {
+                Severity::Info
+            }
             FaultKind::Gone => continue,
             _ => Severity::Error,
         };

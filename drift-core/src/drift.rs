@@ -22,6 +22,7 @@ mod applier;
 mod authority;
 mod controllers;
 mod estate;
+mod kept;
 mod report;
 mod resource;
 mod secret;
@@ -29,8 +30,9 @@ mod secret;
 mod tests;
 mod verdict;
 
-pub use authority::{AppDeclaration, LiveIndex, Tracked, Undeclared, compare_apps};
+pub use authority::{AppDeclaration, Tracked, Undeclared, compare_apps};
 pub use estate::{DesiredObject, DriftOptions, Extras, compare};
+pub use kept::{KeptApps, KeptEstate};
 pub use report::{
     Basis, CauseClass, Class, CommitRef, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift,
     Row, Status, Summary,

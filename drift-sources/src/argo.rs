@@ -3,17 +3,21 @@
 //! **Invariant:** reads objects that somebody hands in; asks neither a cluster nor Argo CD.
 
 mod application;
+mod cron;
 mod project;
 mod settings;
 mod tracking;
+mod window;
 
 pub use application::{
     Application, Condition, Deployment, Destination, Initiator, ManagedResource, Source, SyncOperation,
     SyncedResource,
 };
+pub use cron::{Schedule, ScheduleError};
 pub use project::{AppProject, SyncWindow, WindowKind};
 pub use settings::{Settings, TrackingMethod, ignore_differences};
 pub use tracking::{TrackingError, TrackingId, instance_label, tracks};
+pub use window::{Held, WindowError, held};
 
 /// API group of Argo CD's objects.
 pub const GROUP: &str = "argoproj.io";

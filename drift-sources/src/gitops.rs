@@ -13,23 +13,31 @@ mod flux;
 mod helm;
 mod history;
 mod ignore;
+mod kept;
+mod marks;
 mod repositories;
 mod semver;
+mod transition;
+mod unstable;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use drift_core::drift::{AppDeclaration, LiveIndex, Undeclared};
-use drift_core::schema::SchemaSet;
+use drift_core::drift::{AppDeclaration, Undeclared};
 use drift_core::{Object, ResourceKey};
 
 pub use cluster::{Cluster, Version};
 pub use history::{DeclaredCommit, HistoryError};
+pub use kept::{KeptGitOps, Standing};
 pub use repositories::Repositories;
+pub use transition::{Transition, transitions};
 
-use crate::argo::{Application, Settings};
+use marks::{Mark, Marks};
+
+use crate::argo::{AppProject, Application, Settings};
 use crate::flux::{FluxRevision, FluxSource, HelmRelease, Kustomization};
 use crate::helm::StoredRelease;
 use crate::manifests::{ManifestReader, ProblemKind};
@@ -75,64 +83,91 @@ pub struct AppState {
     pub head: Vec<String>,
     /// Whether its engine leaves it alone.
     pub suspended: bool,
+    /// What holds its engine back from applying, such as a sync window.
+    pub held_back: Option<String>,
+    /// What it has not taken up yet, where nothing of that can be compared.
+    pub waiting: Option<String>,
     /// Why it is not known what is declared.
     pub error: Option<String>,
 }
 
+/// An object, and the engine whose last application of it is meant.
+type Remembered = (ResourceKey, &'static str);
 type Rendered = Result<Rc<Vec<Arc<Object>>>, Undeclared>;
 
 /// The apps of a cluster.
 #[derive(Debug)]
 pub struct GitOps<'a> {
-    cluster: &'a Cluster,
+    cluster: Cow<'a, Cluster>,
     repositories: &'a Repositories,
     renderer: &'a Renderer,
-    apps: Vec<App>,
+    apps: BTreeMap<ResourceKey, App>,
+    marks: Marks,
     settings: Settings,
+    projects: BTreeMap<Arc<str>, AppProject>,
     sources: BTreeMap<ResourceKey, FluxSource>,
     releases: BTreeMap<(Arc<str>, Arc<str>), Vec<StoredRelease>>,
-    notes: Vec<String>,
+    /// What could not be read, by the object that it stands in.
+    notes: BTreeMap<ResourceKey, Vec<String>>,
     named: BTreeSet<String>,
     rendered: RefCell<HashMap<String, Rendered>>,
+    /// What no two renders of an app agree on.
+    unstable: RefCell<BTreeMap<ResourceKey, unstable::Unstable>>,
+    /// What was applied last, as objects remember it, by object and engine.
+    remembered: RefCell<HashMap<Remembered, Option<Arc<Object>>>>,
 }
 
 impl<'a> GitOps<'a> {
     /// Finds the apps.
     pub fn new(cluster: &'a Cluster, repositories: &'a Repositories, renderer: &'a Renderer) -> Self {
+        Self::of(Cow::Borrowed(cluster), repositories, renderer)
+    }
+
+    fn of(cluster: Cow<'a, Cluster>, repositories: &'a Repositories, renderer: &'a Renderer) -> Self {
         let mut this = Self {
             cluster,
             repositories,
             renderer,
-            apps: Vec::new(),
+            apps: BTreeMap::new(),
+            marks: Marks::default(),
             settings: Settings::default(),
+            projects: BTreeMap::new(),
             sources: BTreeMap::new(),
             releases: BTreeMap::new(),
-            notes: Vec::new(),
+            notes: BTreeMap::new(),
             named: BTreeSet::new(),
             rendered: RefCell::default(),
+            unstable: RefCell::default(),
+            remembered: RefCell::default(),
         };
-        for object in cluster.live() {
-            this.take(object);
+        for object in this.cluster.live().to_vec() {
+            this.take(&object);
         }
-        for releases in this.releases.values_mut() {
-            releases.sort_by_key(|r| std::cmp::Reverse(r.version));
+        for object in this.cluster.live() {
+            this.marks.add(object, &this.settings);
         }
+        this.sort_releases();
         this.named = this.named_commits();
         this.add_releases();
-        this.apps.sort_by_key(App::key);
         this
     }
 
     fn take(&mut self, object: &Arc<Object>) {
+        let key = object.key();
         if let Some(app) = Application::of(object) {
-            self.apps.push(App::Application(Box::new(app)));
+            self.apps.insert(key, App::Application(Box::new(app)));
         } else if let Some(app) = Kustomization::of(object) {
-            self.notes.extend(app.unreadable.iter().map(|why| format!("{}: {why}", app.key)));
-            self.apps.push(App::Kustomization(Box::new(app)));
+            let notes: Vec<_> = app.unreadable.iter().map(|why| format!("{}: {why}", app.key)).collect();
+            if !notes.is_empty() {
+                self.notes.insert(key.clone(), notes);
+            }
+            self.apps.insert(key, App::Kustomization(Box::new(app)));
         } else if let Some(app) = HelmRelease::of(object) {
-            self.apps.push(App::HelmRelease(Box::new(app)));
+            self.apps.insert(key, App::HelmRelease(Box::new(app)));
+        } else if let Some(project) = AppProject::of(object) {
+            self.projects.insert(Arc::clone(&project.name), project);
         } else if let Some(source) = FluxSource::of(object) {
-            self.sources.insert(source.key.clone(), source);
+            self.sources.insert(key, source);
         } else if Settings::is_settings(object) {
             self.settings = Settings::of(object);
         } else if let Some(stored) = StoredRelease::of(object) {
@@ -141,14 +176,20 @@ impl<'a> GitOps<'a> {
                     let key = (Arc::clone(&stored.storage_namespace), Arc::clone(&stored.name));
                     self.releases.entry(key).or_default().push(stored);
                 }
-                Err(why) => self.notes.push(format!("{} {why}", object.key())),
+                Err(why) => drop(self.notes.insert(key.clone(), vec![format!("{key} {why}")])),
             }
+        }
+    }
+
+    fn sort_releases(&mut self) {
+        for releases in self.releases.values_mut() {
+            releases.sort_by_key(|r| std::cmp::Reverse(r.version));
         }
     }
 
     fn named_commits(&self) -> BTreeSet<String> {
         let mut texts: Vec<&String> = Vec::new();
-        for app in &self.apps {
+        for app in self.apps.values() {
             match app {
                 App::Application(app) => {
                     texts.extend(&app.compared_revisions);
@@ -165,51 +206,54 @@ impl<'a> GitOps<'a> {
 
     /// Releases that no HelmRelease keeps are apps of their own.
     fn add_releases(&mut self) {
-        let kept = |namespace: &str, name: &str| {
-            self.apps.iter().any(|app| match app {
-                App::HelmRelease(app) => app.storage_namespace == *namespace && app.release_name == *name,
-                _ => false,
+        self.apps.retain(|_, app| !matches!(app, App::Release(..)));
+        let kept: BTreeSet<(&str, &str)> = self
+            .apps
+            .values()
+            .filter_map(|app| match app {
+                App::HelmRelease(app) => Some((&*app.storage_namespace, &*app.release_name)),
+                _ => None,
             })
-        };
+            .collect();
         let free: Vec<App> = self
             .releases
             .iter()
-            .filter(|((namespace, name), _)| !kept(namespace, name))
+            .filter(|((namespace, name), _)| !kept.contains(&(&**namespace, &**name)))
             .filter_map(|(_, revisions)| revisions.first())
             .map(|r| App::Release(Arc::clone(&r.namespace), Arc::clone(&r.name)))
             .collect();
-        self.apps.extend(free);
+        self.apps.extend(free.into_iter().map(|app| (app.key(), app)));
     }
 
     /// Returns the apps, by key.
-    pub fn apps(&self) -> &[App] {
-        &self.apps
+    pub fn apps(&self) -> impl ExactSizeIterator<Item = &App> {
+        self.apps.values()
     }
 
     /// Finds an app by its key.
     pub fn app(&self, key: &ResourceKey) -> Option<&App> {
-        self.apps.iter().find(|app| app.key() == *key)
+        self.apps.get(key)
     }
 
     /// Returns what could not be read of the engines' objects.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    pub fn notes(&self) -> impl Iterator<Item = &String> {
+        self.notes.values().flatten()
     }
 
     /// Says for every app what it declares and what is known besides.
-    pub fn declarations(&self, live: &LiveIndex<'_>, schemas: &SchemaSet) -> Vec<AppDeclaration> {
-        let tracked = self.tracked(live);
-        let declaration = |(i, app): (usize, &App)| {
-            let tracked = tracked.get(&i).map_or(&[][..], |t| t);
-            match app {
-                App::Application(app) => self.application(app, tracked),
-                App::Kustomization(app) => self.kustomization(app, tracked),
-                App::HelmRelease(app) => self.helm_release(app, tracked),
-                App::Release(namespace, name) => self.release(namespace, name, tracked),
-            }
-        };
-        let _ = schemas;
-        self.apps.iter().enumerate().map(declaration).collect()
+    pub fn declarations(&self) -> Vec<AppDeclaration> {
+        self.apps.values().map(|app| self.declaration(app)).collect()
+    }
+
+    /// Says what an app declares and what is known besides.
+    fn declaration(&self, app: &App) -> AppDeclaration {
+        let tracked = self.tracked(app);
+        match app {
+            App::Application(app) => self.application(app, &tracked),
+            App::Kustomization(app) => self.kustomization(app, &tracked),
+            App::HelmRelease(app) => self.helm_release(app, &tracked),
+            App::Release(namespace, name) => self.release(namespace, name, &tracked),
+        }
     }
 
     /// Says how an app stands by its engine's own account.
@@ -222,25 +266,11 @@ impl<'a> GitOps<'a> {
         }
     }
 
-    /// Finds what carries the mark of which app, in one pass over all that is live.
-    fn tracked<'l>(&self, live: &LiveIndex<'l>) -> HashMap<usize, Vec<&'l Arc<Object>>> {
-        let marks = Marks::of(&self.apps, &self.settings);
-        let mut tracked: HashMap<usize, Vec<&Arc<Object>>> = HashMap::new();
-        for object in live.objects() {
-            // What a controller makes of a declared object, it marks with a copy of its labels.
-            let owned = object.root().at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
-            if owned
-                || matches!(object.kind(), "Endpoints" | "EndpointSlice" | "Event" | "ControllerRevision")
-            {
-                continue;
-            }
-            for i in marks.find(object) {
-                if self.is_tracked(&self.apps[i], object) {
-                    tracked.entry(i).or_default().push(object);
-                }
-            }
-        }
-        tracked
+    /// Finds what carries the mark of an app.
+    fn tracked(&self, app: &App) -> Vec<&Arc<Object>> {
+        let marked = self.marks.of(&Mark::of(app, &self.settings));
+        let objects = marked.filter_map(|key| self.cluster.get(key));
+        objects.filter(|object| self.is_tracked(app, object)).collect()
     }
 
     fn is_tracked(&self, app: &App, object: &Object) -> bool {
@@ -262,6 +292,17 @@ impl<'a> GitOps<'a> {
         repositories::Moment { time: self.cluster.moment(), named: &self.named }
     }
 
+    /// What an engine applied last, as the object itself remembers it.
+    fn remembered(&self, key: &ResourceKey, managers: &[&'static str]) -> Option<Arc<Object>> {
+        let slot = (key.clone(), managers.first().copied().unwrap_or_default());
+        if let Some(known) = self.remembered.borrow().get(&slot) {
+            return known.clone();
+        }
+        let found = history::remembered(&self.cluster, key, managers);
+        self.remembered.borrow_mut().insert(slot, found.clone());
+        found
+    }
+
     /// Keeps what a rendering gave, by what it was of.
     fn kept(&self, key: String, render: impl FnOnce() -> Result<Vec<Arc<Object>>, Undeclared>) -> Rendered {
         if let Some(kept) = self.rendered.borrow().get(&key) {
@@ -270,44 +311,6 @@ impl<'a> GitOps<'a> {
         let rendered = render().map(Rc::new);
         self.rendered.borrow_mut().insert(key, rendered.clone());
         rendered
-    }
-}
-
-/// Apps by the texts that their marks hold, so that an object is asked about few of them.
-struct Marks {
-    by_text: HashMap<(&'static str, String), Vec<usize>>,
-    label: String,
-}
-
-impl Marks {
-    fn of(apps: &[App], settings: &Settings) -> Self {
-        let mut by_text: HashMap<(&'static str, String), Vec<usize>> = HashMap::new();
-        for (i, app) in apps.iter().enumerate() {
-            let mark = match app {
-                App::Application(app) => ("argo", app.instance_name(&settings.namespace)),
-                App::Kustomization(app) => ("flux", app.key.name.to_string()),
-                App::HelmRelease(app) => ("hr", app.key.name.to_string()),
-                App::Release(_, name) => ("helm", name.to_string()),
-            };
-            by_text.entry(mark).or_default().push(i);
-        }
-        Self { by_text, label: settings.instance_label.clone() }
-    }
-
-    fn find(&self, object: &Object) -> Vec<usize> {
-        let id = object.annotation(crate::argo::TRACKING_ANNOTATION).and_then(|t| t.split(':').next());
-        let texts = [
-            ("argo", id.or_else(|| object.label(&self.label))),
-            ("argo", object.label(&self.label)),
-            ("flux", object.label("kustomize.toolkit.fluxcd.io/name")),
-            ("hr", object.label("helm.toolkit.fluxcd.io/name")),
-            ("helm", object.annotation("meta.helm.sh/release-name")),
-        ];
-        let found = texts.into_iter().filter_map(|(kind, text)| self.by_text.get(&(kind, text?.to_owned())));
-        let mut found: Vec<usize> = found.flatten().copied().collect();
-        found.sort_unstable();
-        found.dedup();
-        found
     }
 }
 

@@ -143,18 +143,34 @@ impl Renderer {
         edits: &[(String, Vec<u8>)],
     ) -> Output {
         let name = program.name();
-        let path = self.find(program).ok_or(RenderError::NoProgram(name))?;
+        self.find(program).ok_or(RenderError::NoProgram(name))?;
         let key = digest(&(name, tree.id(), folder), arguments, edits);
         if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return kept.clone();
         }
-        let output = tree
-            .with_edits(edits, |root| process::run(name, &path, arguments, &root.join(folder), &self.options))
-            .map_err(|e| RenderError::Files(e.to_string()))
-            .and_then(|output| output)
-            .map(Arc::new);
+        let output = self.run_anew(program, tree, folder, arguments, edits);
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(key, output.clone());
         output
+    }
+
+    /// Runs a program as [`Self::run`] does, whatever is kept: the same input may not give the same output.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn run_anew(
+        &self,
+        program: Program,
+        tree: &Tree,
+        folder: &str,
+        arguments: &[String],
+        edits: &[(String, Vec<u8>)],
+    ) -> Output {
+        let name = program.name();
+        let path = self.find(program).ok_or(RenderError::NoProgram(name))?;
+        tree.with_edits(edits, |root| process::run(name, &path, arguments, &root.join(folder), &self.options))
+            .map_err(|e| RenderError::Files(e.to_string()))
+            .and_then(|output| output)
+            .map(Arc::new)
     }
 }
 

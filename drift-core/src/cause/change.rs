@@ -201,7 +201,15 @@ fn is_same_desire(key: &ResourceKey, before: &Object, after: &Object) -> bool {
     if &*key.kind == "Node" && node_state(before) != node_state(after) {
         return false;
     }
-    fields(before) == fields(after)
+    revision_of(key, before) == revision_of(key, after) && fields(before) == fields(after)
+}
+
+/// Returns what a source of declared state brings: a commit or a digest. It comes from outside, so no specification says it.
+fn revision_of<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
+    if &*key.group != "source.toolkit.fluxcd.io" {
+        return None;
+    }
+    object.root().str_at(&["status", "artifact", "revision"])
 }
 
 /// Returns of a Node what others feel: conditions by status, and what it has to give.
@@ -236,6 +244,12 @@ fn desired_changes(
             before: Some(Value::from(ready_of(before))),
             after: Some(Value::from(ready_of(after))),
         });
+    }
+    let (old, new) = (revision_of(key, before), revision_of(key, after));
+    if old != new {
+        let value = |r: Option<&str>| r.map(Value::from);
+        let path = FieldPath::of(&["status", "artifact", "revision"]);
+        fields.push(FieldChange { path, before: value(old), after: value(new) });
     }
     fields
 }

@@ -106,6 +106,8 @@ pub enum Class {
     DisruptionBudget,
     /// Schedule, suspension or concurrency of a CronJob or a Job.
     Schedule,
+    /// How long a Job may run, and how often its pods may fail.
+    JobLimits,
     /// A node closed to new pods.
     NodeCordon,
     /// A taint of a node.
@@ -116,6 +118,8 @@ pub enum Class {
     NodeStatus,
     /// Specification of a GitOps engine's object.
     Engine,
+    /// Revision that a source of declared state brings.
+    Revision,
     /// Specification of a custom resource.
     Custom,
     /// A custom resource definition.
@@ -191,6 +195,7 @@ fn class_of_field(change: &Change, field: &FieldChange) -> Class {
         ("", "Service") if path.starts_with("spec.selector") => Class::ServiceSelector,
         ("", "Service") if path.starts_with("spec.ports") => Class::ServicePorts,
         ("", "Service") => Class::ServiceTraffic,
+        ("source.toolkit.fluxcd.io", _) if path == "status.artifact.revision" => Class::Revision,
         ("", "Node") if path == "spec.unschedulable" => Class::NodeCordon,
         ("", "Node") if path.starts_with("spec.taints") => Class::NodeTaint,
         ("", "Node") if path.starts_with("status") => Class::NodeStatus,
@@ -224,13 +229,22 @@ fn workload(path: &str, field: &FieldChange) -> Class {
             p if p.starts_with("spec.selector") => Class::WorkloadSelector,
             p if p.starts_with("spec.strategy") || p.starts_with("spec.updateStrategy") => Class::Rollout,
             "spec.paused" | "spec.progressDeadlineSeconds" | "spec.minReadySeconds" => Class::Rollout,
+            "spec.activeDeadlineSeconds"
+            | "spec.backoffLimit"
+            | "spec.backoffLimitPerIndex"
+            | "spec.maxFailedIndexes"
+            | "spec.jobTemplate.spec.activeDeadlineSeconds"
+            | "spec.jobTemplate.spec.backoffLimit" => Class::JobLimits,
+            p if p.starts_with("spec.podFailurePolicy")
+                || p.starts_with("spec.jobTemplate.spec.podFailurePolicy") =>
+            {
+                Class::JobLimits
+            }
             "spec.schedule"
             | "spec.suspend"
             | "spec.concurrencyPolicy"
             | "spec.startingDeadlineSeconds"
             | "spec.timeZone"
-            | "spec.activeDeadlineSeconds"
-            | "spec.backoffLimit"
             | "spec.parallelism"
             | "spec.completions" => Class::Schedule,
             p if p.starts_with("spec.volumeClaimTemplates") => Class::Claim,

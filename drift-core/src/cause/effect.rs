@@ -3,6 +3,7 @@
 use crate::diff::FieldChange;
 use crate::graph::pod_spec;
 use crate::key::ResourceKey;
+use crate::object::{Node, Object};
 use crate::path::PathElement;
 
 use super::Case;
@@ -13,7 +14,7 @@ use super::history::Mark;
 use super::proof::{lookup, uses_of};
 use super::rank::in_pod_spec;
 use super::table::{self, Place};
-use super::way::Reached;
+use super::way::{Reached, injected};
 
 /// How much of a change's effect reached the faulty resource: 0 for none.
 pub(super) fn effect(
@@ -33,11 +34,15 @@ pub(super) fn effect(
     if change.op == Op::Delete && matches!(reached.place, Place::Ruler) && !helps_by_being_there(class) {
         return 0.0;
     }
+    if (class == Class::Revision && waits(fault)) || is_undone(case, fault, change, field) {
+        return 0.0;
+    }
     match (reached.place, class) {
-        (Place::Needed, Class::ConfigData | Class::SecretData) => config(case, fault, reached, change, field),
-        (Place::Behind, Class::ConfigData | Class::SecretData) => 1.0,
+        (Place::Needed | Place::Behind, Class::ConfigData | Class::SecretData) => {
+            config(case, fault, reached, change, field)
+        }
         (Place::Own, Class::Replicas | Class::ScaledToZero | Class::Rollout) => 1.0,
-        (Place::Own, _) => own(case, fault, change, class, field),
+        (Place::Own, _) => own(case, fault, change, class, field) * concerns(case, fault, field),
         (Place::Rival, _) if fault.kind == FaultKind::Preempted => preemptor(case, fault, change),
         (Place::Rival, _) => rival(change, field),
         // Rules that decide about everything are blamed where the text names them.
@@ -51,6 +56,56 @@ pub(super) fn effect(
         }
         _ => 1.0,
     }
+}
+
+/// Tells whether a change was taken back before the fault: the field had its old value again, what came was gone, what went
+/// was back. Templates are left out, since their pods tell what they were made of.
+fn is_undone(case: &Case<'_>, fault: &Fault, change: &Change, field: Option<&FieldChange>) -> bool {
+    let now = case.history.at(&change.key, &fault.onset);
+    match (change.op, field) {
+        (Op::Create, _) => now.is_none() && change.key != fault.on,
+        (Op::Delete, _) => false,
+        (Op::Update, Some(field)) if in_pod_spec(change, &field.path).is_none() => {
+            value_at(now, field) == field.before && field.before != field.after
+        }
+        _ => false,
+    }
+}
+
+fn value_at(object: Option<&std::sync::Arc<Object>>, field: &FieldChange) -> Option<serde_json::Value> {
+    lookup(object?.root(), &field.path).map(Node::to_value)
+}
+
+/// Tells whether a container started with a value that configuration had before, and with which readers were ready.
+///
+/// The value that it was changed to and back counts for nothing, nor does the change back.
+fn is_as_before(case: &Case<'_>, change: &Change, field: &FieldChange, at: &Mark) -> bool {
+    let read = value_at(case.history.at(&change.key, at), field);
+    if read == field.before && read != field.after {
+        return true;
+    }
+    if read != field.after {
+        return false;
+    }
+    let versions = case.history.versions(&change.key);
+    let earlier = versions.iter().filter(|v| v.is_before(&change.mark));
+    let mut same =
+        earlier.filter(|v| v.object.is_some() && value_at(v.object.as_ref(), field) == field.after);
+    let Some(then) = same.next() else { return false };
+    let readers = case.graph.ever_to(&change.key).into_iter().map(|e| e.from).filter(|k| &*k.kind == "Pod");
+    let was_ready = |k: &ResourceKey| {
+        let mut versions = case.history.versions(k).iter().filter(|v| v.is_before(&change.mark));
+        versions.any(|v| v.object.as_ref().is_some_and(|o| is_pod_ready(o)))
+    };
+    let until = versions.iter().find(|v| then.is_before(&v.mark()));
+    until.is_some() && readers.into_iter().any(was_ready)
+}
+
+/// Tells whether an engine waits for what it applied: then that says what is wrong, and not what brought it.
+fn waits(fault: &Fault) -> bool {
+    ["health check", "timeout waiting", "timed out", "not ready", "deadline exceeded"]
+        .iter()
+        .any(|t| fault.message.contains(t))
 }
 
 /// Tells whether an object of a class can break others by coming into being.
@@ -109,9 +164,51 @@ fn config(
     let asked = if is_new && !by_name { 0.35 } else { 1.0 };
     // A running container keeps the variables that it started with.
     let is_live = read.iter().any(|u| u.is_live);
-    let came_late = fault.started.as_ref().is_some_and(|s| s.is_before(&change.mark));
+    let started = match reached.place {
+        // Of a peer its own start counts, and of its workload that of its newest pod.
+        Place::Behind => newest_start(case, consumer),
+        _ => fault.started.clone(),
+    };
+    let came_late = started.as_ref().is_some_and(|s| s.is_before(&change.mark));
+    // What the container read is what it had read before, and ran with.
+    let read_at = started.as_ref().filter(|_| !came_late && !is_live && reached.place == Place::Needed);
+    if is_as_before(case, change, field, read_at.unwrap_or(&fault.onset)) {
+        return 0.0;
+    }
     let late = if came_late && !is_live { 0.3 } else { 1.0 };
     asked * late
+}
+
+/// Returns when a pod, or the newest pod of a workload, was first seen.
+fn newest_start(case: &Case<'_>, key: &ResourceKey) -> Option<Mark> {
+    let pods = if &*key.kind == "Pod" { vec![key.clone()] } else { pods_of(case, key) };
+    let starts = pods.iter().filter_map(|p| case.history.versions(p).first()).map(|v| v.mark());
+    starts.max_by_key(|m| m.at)
+}
+
+/// A change of one container hardly breaks another one, and none of a template what admission put into the pod.
+fn concerns(case: &Case<'_>, fault: &Fault, field: Option<&FieldChange>) -> f64 {
+    if fault.containers.is_empty() {
+        return 1.0;
+    }
+    let foreign = injected(case, &fault.on);
+    if fault.containers.iter().all(|c| foreign.contains(c)) {
+        return 0.45;
+    }
+    let of_container = field.and_then(|f| {
+        let mut elements = f.path.elements().iter();
+        elements.find(|e| matches!(e, PathElement::Field(n) if &**n == "containers"))?;
+        match elements.next() {
+            Some(PathElement::Key(keys)) => {
+                keys.iter().find(|(n, _)| &**n == "name").map(|(_, v)| v.to_string())
+            }
+            _ => None,
+        }
+    });
+    match of_container {
+        Some(name) if !fault.containers.contains(name.trim_matches('"')) => 0.7,
+        _ => 1.0,
+    }
 }
 
 /// A field of a template reaches a pod when the pod has the value.
@@ -131,7 +228,7 @@ fn own(case: &Case<'_>, fault: &Fault, change: &Change, class: Class, field: Opt
     let made = maker(case, fault, &change.key);
     let Some(object) = made.as_ref().and_then(|k| case.history.last(k)) else { return 1.0 };
     let Some((_, spec)) = pod_spec(object) else { return 1.0 };
-    let have = lookup(spec, &relative).map(crate::object::Node::to_value);
+    let have = lookup(spec, &relative).map(Node::to_value);
     match (&field.after, have) {
         (None, None) => 1.0,
         (Some(after), Some(have)) if *after == have || same_or_defaulted(after, &have) => 1.0,
@@ -170,11 +267,11 @@ fn maker(case: &Case<'_>, fault: &Fault, workload: &ResourceKey) -> Option<Resou
 fn preemptor(case: &Case<'_>, fault: &Fault, change: &Change) -> f64 {
     let class_value = |name: &str| {
         let key = ResourceKey::new("scheduling.k8s.io", "PriorityClass", "", name);
-        case.history.last(&key).and_then(|c| c.root().get("value").and_then(crate::object::Node::as_i64))
+        case.history.last(&key).and_then(|c| c.root().get("value").and_then(Node::as_i64))
     };
-    let priority = |o: &crate::object::Object| {
+    let priority = |o: &Object| {
         let (_, spec) = pod_spec(o)?;
-        let set = spec.get("priority").and_then(crate::object::Node::as_i64);
+        let set = spec.get("priority").and_then(Node::as_i64);
         set.or_else(|| spec.str_at(&["priorityClassName"]).map(|n| class_value(n).unwrap_or(1)))
     };
     let mine = case.history.last(&fault.on).and_then(|o| priority(o)).unwrap_or(0);
@@ -236,7 +333,9 @@ pub(super) fn cleared(
     let needed = table::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
         let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
-        if ran >= needed {
+        // What was ready and is not any more, without a new start, did start well.
+        let stayed = pod == fault.on && fault.kind == FaultKind::NotReady;
+        if ran >= if stayed { table::STAYED_READY_SECONDS } else { needed } {
             return Some(format!("{} ran well with it for {ran:.0} s", pod));
         }
     }
@@ -266,6 +365,13 @@ pub(super) fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKe
     out
 }
 
+/// Tells whether a pod of the same workload came up after a change and was ready with it for long enough.
+pub(super) fn came_up_since(case: &Case<'_>, fault: &Fault, change: &Change) -> bool {
+    let workload = case.owners_of(&fault.on).pop().unwrap_or_else(|| fault.on.clone());
+    let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, Class::ConfigData);
+    pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= table::RAN_WELL_SECONDS)
+}
+
 /// Returns for how long a pod that started with a change was ready before a fault, in seconds.
 fn ran_well(case: &Case<'_>, pod: &ResourceKey, change: &Change, onset: &Mark, class: Class) -> Option<f64> {
     let versions = case.history.versions(pod);
@@ -279,7 +385,7 @@ fn ran_well(case: &Case<'_>, pod: &ResourceKey, change: &Change, onset: &Mark, c
         let (_, spec) = pod_spec(object)?;
         for f in &change.fields {
             let Some(relative) = in_pod_spec(change, &f.path) else { continue };
-            let have = lookup(spec, &relative).map(crate::object::Node::to_value);
+            let have = lookup(spec, &relative).map(Node::to_value);
             let fits = match (&f.after, &have) {
                 (Some(a), Some(h)) => same_or_defaulted(a, h),
                 (None, _) => f.before != have,

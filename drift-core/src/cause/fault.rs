@@ -3,6 +3,8 @@
 mod others;
 mod pods;
 
+use std::collections::BTreeSet;
+
 use crate::event::EventId;
 use crate::key::{ResourceKey, ResourceVersion};
 
@@ -60,6 +62,8 @@ pub enum FaultKind {
     BrokenRoute,
     /// An autoscaler has no metrics or no target.
     NoMetrics,
+    /// An autoscaler wants more than its bound.
+    AtBound,
     /// A job failed.
     JobFailed,
     /// A CronJob does not run.
@@ -111,6 +115,7 @@ impl FaultKind {
             Self::PortMismatch => "nothing listens on the target port",
             Self::BrokenRoute => "route is broken",
             Self::NoMetrics => "no metrics",
+            Self::AtBound => "held at a bound",
             Self::JobFailed => "job failed",
             Self::NotScheduled => "does not run on schedule",
             Self::Forbidden => "forbidden",
@@ -171,6 +176,8 @@ pub struct Fault {
     pub shown_by: (ResourceKey, Option<ResourceVersion>),
     /// When what fails was started, if it is a container: what was changed later did not reach it.
     pub started: Option<Mark>,
+    /// Containers that show it, if it is a pod's and known.
+    pub containers: BTreeSet<String>,
 }
 
 /// Returns the faults of one resource at the end of the history.

@@ -1,8 +1,7 @@
 //! The versions of every resource, what Kubernetes Events told of it, and the gaps, up to a moment.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -76,6 +75,8 @@ pub struct Note {
     pub message: String,
     /// Whether it is a warning.
     pub is_warning: bool,
+    /// The container that it is about, where it says so.
+    pub container: Option<String>,
 }
 
 /// The history of an estate up to a moment.
@@ -87,12 +88,17 @@ pub struct History {
     until: Until,
     /// What was unpacked, by lane, in pages: one question looks at few of the lanes.
     opened: Vec<OnceCell<Box<[Opened]>>>,
-    /// What pods took from nodes, at the marks that were asked about.
-    loads: RefCell<Vec<(Mark, Loads)>>,
+    /// What pods took from nodes, at the first mark that was asked about; the others follow it.
+    loads: OnceCell<Box<Loads>>,
 }
 
-/// Pods by node.
-pub(super) type Loads = Rc<BTreeMap<Arc<str>, Vec<Arc<Object>>>>;
+/// What the pods on each node take there at a mark.
+#[derive(Clone, Debug)]
+struct Loads {
+    at: Mark,
+    by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>>,
+    next: OnceCell<Box<Loads>>,
+}
 
 /// Lanes of a page.
 const PAGE: usize = 64;
@@ -127,7 +133,7 @@ impl History {
     pub(super) fn new(records: Arc<Records>, until: Until) -> Self {
         let mut opened = Vec::new();
         opened.resize_with(records.len().div_ceil(PAGE), OnceCell::new);
-        Self { records, until, opened, loads: RefCell::default() }
+        Self { records, until, opened, loads: OnceCell::new() }
     }
 
     fn has(&self, at: Instant) -> bool {
@@ -218,24 +224,25 @@ impl History {
     }
 
     /// Returns what the pods on each node take there at a mark: the pods with nothing else in them.
-    pub(super) fn loads(&self, at: &Mark) -> Loads {
-        let known = self.loads.borrow();
-        if let Some((_, loads)) = known.iter().find(|(mark, _)| mark == at) {
-            return Rc::clone(loads);
+    pub(super) fn loads(&self, at: &Mark) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
+        let mut next = &self.loads;
+        loop {
+            let loads = next.get_or_init(|| Box::new(self.loads_at(at)));
+            if loads.at == *at {
+                return &loads.by_node;
+            }
+            next = &loads.next;
         }
-        drop(known);
-        let mut loads: BTreeMap<Arc<str>, Vec<Arc<Object>>> = BTreeMap::new();
+    }
+
+    fn loads_at(&self, at: &Mark) -> Loads {
+        let mut by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>> = BTreeMap::new();
         for key in self.of_kind("", "Pod") {
             let Some(load) = self.load(key, at) else { continue };
             let Some(node) = load.root().str_at(&["spec", "nodeName"]) else { continue };
-            match loads.get_mut(node) {
-                Some(pods) => pods.push(Arc::clone(load)),
-                None => drop(loads.insert(node.into(), vec![Arc::clone(load)])),
-            }
+            by_node.entry(node.into()).or_default().push(Arc::clone(load));
         }
-        let loads = Rc::new(loads);
-        self.loads.borrow_mut().push((at.clone(), Rc::clone(&loads)));
-        loads
+        Loads { at: at.clone(), by_node, next: OnceCell::new() }
     }
 
     fn load(&self, key: &ResourceKey, at: &Mark) -> Option<&Arc<Object>> {

@@ -10,11 +10,14 @@ mod laws;
 mod network;
 #[cfg(test)]
 mod oracles;
+mod policy;
 mod room;
+mod scheduler;
 
 pub use access::allows;
 pub use network::admits_everything;
 pub use room::{NodeRoom, fits_node};
+pub(super) use scheduler::Refusals;
 
 use crate::graph::{ConfigSource, ConfigUse, Selector, config_uses, pod_spec, template_labels};
 use crate::key::ResourceKey;
@@ -25,6 +28,7 @@ use super::change::{Change, Op};
 use super::class::Class;
 use super::fault::{Fault, FaultKind};
 use super::history::Mark;
+use super::table::Place;
 use super::way::{Reached, names};
 
 /// What a counterfactual check says.
@@ -112,7 +116,26 @@ pub(super) fn prove(
             C::ServicePorts,
         ) => network::port(change, ports),
         (_, C::ServiceSelector) if change.op == Op::Update => selector(case, fault, change),
-        (_, C::NetworkPolicy) => network::policy(case, fault, reached, change),
+        (_, C::WebhookConfig | C::AdmissionPolicy) if reached.place == Place::Mutator => {
+            admit::mutation(case, fault, change)
+        }
+        (F::SyncFailed, C::Revision) => revision(case, fault, change),
+        (F::AtBound, C::Autoscaler) => bound(change),
+        (F::ConfigMissing, C::Security) => root_user(fault),
+        (F::Mount, C::Replicas | C::Rollout) => shared_volume(fault, change),
+        (F::Crash | F::NotReady | F::LivenessKill, C::PodLabels) if reached.place == Place::Own => {
+            network::labels(case, fault, change)
+        }
+        (F::Crash | F::NotReady | F::LivenessKill, C::PodDns) => name_lookup(fault, change),
+        (_, C::ServiceSelector) if change.op == Op::Delete && reached.place == Place::Peer => {
+            let back = case.history.at(&change.key, &fault.onset).is_some();
+            let verdict = if back { Verdict::Fails } else { Verdict::Holds };
+            Proof::new(verdict, "whether the Service is there that the faulty one talks to")
+        }
+        (_, C::Definition) => definition(fault, change),
+        (_, C::NetworkPolicy) if &*change.key.group == "networking.k8s.io" => {
+            network::policy(case, fault, reached, change)
+        }
         (F::NodeDown, C::NodeStatus) => node(case, change),
         (F::Evicted, C::NodeTaint) => room::eviction(case, fault, change),
         (
@@ -120,6 +143,7 @@ pub(super) fn prove(
             C::RoleRules | C::Binding,
         ) => access::prove(case, fault, change),
         (F::NotScheduled, C::Schedule) => schedule(change),
+        (F::JobFailed | F::Crash, C::JobLimits) => job_limits(fault, change),
         (
             F::ScaledDown
             | F::Stuck
@@ -206,7 +230,7 @@ fn config(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
 
 /// Does the template refer to something that is not there, and did it not before?
 fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let missing = |object: Option<&Object>| {
+    let missing = |object: Option<&Object>, at: &Mark| {
         let object = object?;
         let (path, spec) = pod_spec(object)?;
         let namespace = &change.key.namespace;
@@ -217,7 +241,7 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
                 ConfigSource::Secret => "Secret",
             };
             let key = ResourceKey::new("", group_kind, namespace, &u.name);
-            let there = case.history.at(&key, &fault.onset);
+            let there = case.history.at(&key, at);
             if there.is_none_or(|o| u.key.as_ref().is_some_and(|k| !keys_of(Some(o)).contains(&k.as_str()))) {
                 out.push(format!(
                     "{}/{}{}",
@@ -230,7 +254,7 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
         for volume in spec.get("volumes").into_iter().flat_map(Node::children) {
             if let Some(claim) = volume.str_at(&["persistentVolumeClaim", "claimName"]) {
                 let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
-                if case.history.at(&key, &fault.onset).is_none() {
+                if case.history.at(&key, at).is_none() {
                     out.push(format!("PersistentVolumeClaim/{claim}"));
                 }
             }
@@ -239,10 +263,15 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     };
     let known =
         |name: &String| !name.contains("kube-root-ca.crt") && !name.contains("openshift-service-ca.crt");
-    let after: Vec<_> =
-        missing(change.after.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
-    let before: Vec<_> =
-        missing(change.before.as_deref()).unwrap_or_default().into_iter().filter(known).collect();
+    let side = |o: Option<&Object>, at: &Mark| -> Vec<String> {
+        missing(o, at).unwrap_or_default().into_iter().filter(known).collect()
+    };
+    let at = &fault.onset;
+    let (before, after) = (side(change.before.as_deref(), at), side(change.after.as_deref(), at));
+    let then = side(change.after.as_deref(), &change.mark);
+    if !after.is_empty() && after.iter().all(|m| !then.contains(m)) {
+        return Proof::new(Verdict::Fails, "what it refers to was there when it was made");
+    }
     match after.iter().find(|m| !before.contains(m)) {
         Some(new) => Proof::new(Verdict::Holds, format!("it refers to {new}, which is not there")),
         None if after.is_empty() => Proof::undecided(),
@@ -299,6 +328,105 @@ fn memory(_case: &Case<'_>, change: &Change) -> Proof {
         Proof::new(Verdict::Holds, "a memory limit was lowered; the process ran within the one before")
     } else {
         Proof::new(Verdict::Fails, "no memory limit was lowered")
+    }
+}
+
+/// Did the engine apply the revision before, and fail with this one?
+fn revision(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let read = |o: Option<&Object>| {
+        o.and_then(|o| o.root().str_at(&["status", "artifact", "revision"])).map(str::to_owned)
+    };
+    let (before, after) = (read(change.before.as_deref()), read(change.after.as_deref()));
+    let Some(engine) = case.history.last(&fault.on) else { return Proof::undecided() };
+    let at = |f: &str| engine.root().str_at(&["status", f]).map(str::to_owned);
+    if before.is_some() && at("lastAppliedRevision") == before && at("lastAttemptedRevision") == after {
+        return Proof::new(Verdict::Holds, "the revision before was applied, and this one is not");
+    }
+    match at("lastAttemptedRevision") {
+        Some(tried) if Some(&tried) != after.as_ref() => {
+            Proof::new(Verdict::Fails, "another revision is what fails")
+        }
+        _ => Proof::undecided(),
+    }
+}
+
+/// Was the upper bound lowered, or the lower one raised?
+fn bound(change: &Change) -> Proof {
+    let bounds = |o: Option<&Object>| {
+        let at = |f: &str| o.and_then(|o| o.root().at(&["spec", f])).and_then(Node::as_i64);
+        (at("minReplicas").unwrap_or(1), at("maxReplicas").unwrap_or(i64::MAX))
+    };
+    let (before, after) = (bounds(change.before.as_deref()), bounds(change.after.as_deref()));
+    let verdict = if after.1 < before.1 || after.0 > before.0 { Verdict::Holds } else { Verdict::Fails };
+    Proof::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
+}
+
+/// Does the text say that the user of the container is what is refused?
+fn root_user(fault: &Fault) -> Proof {
+    let says = ["runAsNonRoot", "run as root", "runAsUser", "non-numeric user"];
+    if says.iter().any(|t| fault.message.contains(t)) {
+        Proof::new(Verdict::Holds, "the user of the container is what is refused")
+    } else {
+        Proof::new(Verdict::Fails, "something else than the user is refused")
+    }
+}
+
+/// Do more pods than before want a volume that only one node may have?
+fn shared_volume(fault: &Fault, change: &Change) -> Proof {
+    let says = ["Multi-Attach", "already used", "already exclusively attached"];
+    if !says.iter().any(|t| fault.message.contains(t)) {
+        return Proof::new(Verdict::Fails, "the volume is not held by another pod");
+    }
+    let root = |o: Option<&Object>| {
+        let at = |path: &[&str]| o.and_then(|o| o.root().at(path));
+        let replicas = at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
+        let replaces = at(&["spec", "strategy", "type"]).and_then(Node::as_str) == Some("Recreate");
+        (replicas, replaces)
+    };
+    let (before, after) = (root(change.before.as_deref()), root(change.after.as_deref()));
+    let grows = before.0 <= 1 && after.0 > 1;
+    let overlaps = before.1 && !after.1;
+    let verdict = if grows || overlaps { Verdict::Holds } else { Verdict::Fails };
+    Proof::new(verdict, "whether more than one pod wants the volume at a time")
+}
+
+/// Can names of the cluster be looked up before, and not after?
+fn name_lookup(fault: &Fault, change: &Change) -> Proof {
+    if !["lookup", "no such host", "resolve", "resolution", ":53"].iter().any(|t| fault.message.contains(t)) {
+        return Proof::undecided();
+    }
+    let knows = |o: Option<&Object>| {
+        let policy = o.and_then(pod_spec).and_then(|(_, s)| s.str_at(&["dnsPolicy"]));
+        matches!(policy, None | Some("ClusterFirst" | "ClusterFirstWithHostNet"))
+    };
+    let (was, is) = (knows(change.before.as_deref()), knows(change.after.as_deref()));
+    if was && is {
+        return Proof::undecided();
+    }
+    Proof::new(Verdict::of(was, is), "whether its names are asked for in the cluster")
+}
+
+/// Is a version that the fault's text asks for served before, and not after?
+fn definition(fault: &Fault, change: &Change) -> Proof {
+    let served = |o: Option<&Object>| -> Vec<String> {
+        let versions =
+            o.and_then(|o| o.root().at(&["spec", "versions"])).into_iter().flat_map(Node::children);
+        let is_served = |v: &Node<'_>| v.get("served").and_then(Node::as_bool) == Some(true);
+        versions.filter(is_served).filter_map(|v| v.str_at(&["name"]).map(str::to_owned)).collect()
+    };
+    let (before, after) = (served(change.before.as_deref()), served(change.after.as_deref()));
+    if change.op == Op::Delete {
+        return Proof::new(Verdict::Holds, "the kind was defined before");
+    }
+    match before.iter().find(|v| !after.contains(v)) {
+        Some(version) if names(&fault.message, version) => {
+            Proof::new(Verdict::Holds, format!("version {version} was served before"))
+        }
+        Some(_) => Proof::undecided(),
+        None if change.op == Op::Update && !before.is_empty() => {
+            Proof::new(Verdict::Fails, "every version is served as before")
+        }
+        None => Proof::undecided(),
     }
 }
 
@@ -392,6 +520,29 @@ fn schedule(change: &Change) -> Proof {
         return Proof::undecided();
     }
     Proof::new(Verdict::of(was, is), "whether it is suspended")
+}
+
+/// Was the limit lowered that the Job ran into?
+fn job_limits(fault: &Fault, change: &Change) -> Proof {
+    let field = match fault.reason.as_str() {
+        "DeadlineExceeded" => "activeDeadlineSeconds",
+        "BackoffLimitExceeded" => "backoffLimit",
+        _ => return Proof::undecided(),
+    };
+    let number = |o: Option<&Object>| {
+        let root = o?.root();
+        let spec = root.at(&["spec", "jobTemplate", "spec"]).or_else(|| root.get("spec"))?;
+        spec.get(field).and_then(Node::as_i64)
+    };
+    let (before, after) = (number(change.before.as_deref()), number(change.after.as_deref()));
+    let verdict = match (before, after) {
+        (Some(b), Some(a)) if a >= b => Verdict::Fails,
+        (_, None) => Verdict::Fails,
+        // Attempts that were left might have failed as well.
+        _ if field == "backoffLimit" => Verdict::Undecided,
+        _ => Verdict::Holds,
+    };
+    Proof::new(verdict, format!("{field} was {before:?} and is {after:?}"))
 }
 
 /// Is nothing asked for since the change, still at the time of the fault?

@@ -14,9 +14,9 @@ use super::change::{Change, Op};
 use super::class::{Class, classes_of};
 use super::effect::{cleared, effect};
 use super::fault::{Fault, FaultKind, faults_of};
-use super::proof::{Proof, Verdict, prove};
+use super::proof::{Proof, Refusals, Verdict, prove};
 use super::table::{self, Place};
-use super::way::{PeerService, Reached, Step, behind, names, peers, reach};
+use super::way::{PeerService, Reached, Step, behind, blames_outside, names, peers, reach};
 
 /// A change that may have caused a fault, with its score.
 #[derive(Clone, Debug)]
@@ -70,9 +70,14 @@ pub(super) fn candidates(
         let peers = peers(case, fault);
         if peers.iter().any(|p| p.is_named) {
             // The text blames somebody else: a change of its own counts less, unless the text names that too.
-            for c in out.iter_mut().filter(|c| c.parts[2] < 0.7 && c.place != Place::Ruler) {
+            for c in out.iter_mut().filter(|c| is_own_fault(c)) {
                 c.score *= table::BLAMES_PEER;
                 c.notes.push("the fault's own text blames something else".into());
+            }
+        } else if blames_outside(&fault.message) {
+            for c in out.iter_mut().filter(|c| is_own_fault(c)) {
+                c.score *= table::BLAMES_PEER;
+                c.notes.push("the fault's own text blames something outside of the cluster".into());
             }
         }
         for peer in peers {
@@ -80,6 +85,11 @@ pub(super) fn candidates(
         }
     }
     out
+}
+
+/// Tells whether a candidate says that the faulty one is to blame itself, with nothing but its nearness for it.
+fn is_own_fault(c: &Candidate) -> bool {
+    c.parts[2] < 0.7 && c.place != Place::Ruler && c.proof.verdict != Verdict::Holds
 }
 
 /// What a controller that is itself broken should have brought forward waits for it.
@@ -159,16 +169,14 @@ fn elsewhere(
     seen: &mut BTreeSet<ResourceKey>,
     out: &mut Vec<Candidate>,
 ) {
-    let discount = if peer.is_named { 1.0 } else { 0.8 };
     let from = out.len();
     all_changes(case, fault, &peer.reached, &peer.ports, out);
     let all = behind(case, &peer.reached);
-    if peer.is_named {
-        for reached in &all {
-            all_changes(case, fault, reached, &peer.ports, out);
-        }
+    // What shuts traffic out leaves no mark on the peer; the rest counts where the text names the peer.
+    for reached in all.iter().filter(|r| peer.is_named || is_policy(&r.key)) {
+        all_changes(case, fault, reached, &peer.ports, out);
     }
-    out[from..].iter_mut().for_each(|c| c.score *= discount);
+    out[from..].iter_mut().for_each(|c| c.score *= discount(peer, &c.proof));
     if !seen.insert(peer.reached.key.clone()) {
         return;
     }
@@ -182,7 +190,7 @@ fn elsewhere(
                 continue;
             }
             for mut c in candidates(case, &inner, depth + 1, seen) {
-                c.score *= if peer.is_named { 0.97 } else { 0.85 };
+                c.score *= discount(peer, &c.proof).min(0.97);
                 let mut way = over_workload(case, reached);
                 way.append(&mut c.way);
                 c.way = way;
@@ -191,6 +199,26 @@ fn elsewhere(
         }
     }
     service_down(case, fault, peer, out);
+}
+
+/// What is left of a score where only configuration says that the faulty one talks to a peer: most of it, if the proof holds.
+fn discount(peer: &PeerService, proof: &Proof) -> f64 {
+    match (peer.is_named, proof.verdict) {
+        (true, _) => 1.0,
+        (false, Verdict::Holds) => 0.95,
+        (false, _) => 0.8,
+    }
+}
+
+fn is_policy(key: &ResourceKey) -> bool {
+    matches!(
+        &*key.group,
+        "networking.k8s.io"
+            | "cilium.io"
+            | "crd.projectcalico.org"
+            | "security.istio.io"
+            | "policy.linkerd.io"
+    )
 }
 
 /// Writes the way to a pod over the workload that makes it.
@@ -218,7 +246,7 @@ fn service_down(case: &Case<'_>, fault: &Fault, peer: &PeerService, out: &mut Ve
             let mut found = Vec::new();
             all_changes(case, &inner, &reached, &peer.ports, &mut found);
             for mut c in found {
-                c.score *= if peer.is_named { 0.97 } else { 0.85 };
+                c.score *= discount(peer, &c.proof).min(0.97);
                 let mut way = peer.reached.way.clone();
                 way.append(&mut c.way);
                 c.way = way;
@@ -275,7 +303,7 @@ fn score(
             Verdict::Undecided => 0.5,
             Verdict::Fails => 0.0,
         },
-        said(fault, change),
+        said(fault, change).max(blamed_by_scheduler(fault, class)),
         1.0 / (1.0 + 0.25 * reached.cost),
         soon(fault, change, class),
         actor(change),
@@ -395,6 +423,14 @@ fn said(fault: &Fault, change: &Change) -> f64 {
         return 0.7;
     }
     if names(text, &change.key.name) && change.key != fault.on { 0.6 } else { 0.0 }
+}
+
+/// The part of the nodes that refuse a pod for a reason that a change of this class brings.
+fn blamed_by_scheduler(fault: &Fault, class: Class) -> f64 {
+    if fault.kind != FaultKind::Unschedulable {
+        return 0.0;
+    }
+    Refusals::read(&fault.message).and_then(|r| r.share(class)).unwrap_or(0.0)
 }
 
 fn soon(fault: &Fault, change: &Change, class: Class) -> f64 {

@@ -178,6 +178,7 @@ impl Records {
             reason: text(root, "reason"),
             message: message.to_owned(),
             is_warning: root.str_at(&["type"]) == Some("Warning"),
+            container: about.str_at(&["fieldPath"]).and_then(container_in).map(str::to_owned),
         };
         self.notes.entry(target).or_default().push(note);
     }
@@ -349,4 +350,9 @@ fn trained(fresh: &VecDeque<(u32, u32)>, versions: &[Vec<Kept>]) -> Packer {
         Held::Fresh(object) => Some(object.doc()),
         _ => None,
     }))
+}
+
+/// Reads the name out of a path such as `spec.containers{web}`.
+fn container_in(path: &str) -> Option<&str> {
+    path.split_once("ontainers{").and_then(|(_, rest)| rest.strip_suffix('}'))
 }

@@ -7,8 +7,9 @@ use crate::key::ResourceKey;
 
 use super::Case;
 use super::change::{Change, Op};
+use super::class::{Class, classes_of};
 use super::rank::{is_platform, leaves};
-use super::way::{Step, is_engine};
+use super::way::{Step, is_engine, names};
 
 /// A change with what it was derived from.
 #[derive(Clone, Debug)]
@@ -33,18 +34,38 @@ pub struct Revision {
 }
 
 /// Finds the root behind a change.
-pub(super) fn root_of(case: &Case<'_>, change: &Rc<Change>) -> Root {
+pub(super) fn root_of(case: &Case<'_>, change: &Rc<Change>, class: Class) -> Root {
     let mut root = Root { change: Rc::clone(change), via: Vec::new(), engines: Vec::new(), revision: None };
-    for _ in 0..6 {
-        let Some((up, step)) = lift(case, &root.change) else { break };
-        root.via.push(step);
-        root.change = up;
+    // Of several fields that one write brought only those count that make the fault.
+    let mut narrow = Rc::clone(change);
+    if change.op == Op::Update {
+        let fields =
+            classes_of(change).into_iter().filter(|(c, _)| *c == class).filter_map(|(_, f)| f.cloned());
+        let fields: Vec<_> = fields.collect();
+        if !fields.is_empty() && fields.len() < change.fields.len() {
+            narrow = Rc::new(Change { fields, ..(**change).clone() });
+        }
     }
+    for _ in 0..6 {
+        let Some(up) = lift(case, &narrow) else { break };
+        narrow = Rc::clone(&up.change);
+        root.via.extend(up.steps);
+        root.change = up.change;
+    }
+    root.revision = brought(&root.change);
     let by_engine = |c: &Change| c.manager.as_deref().is_some_and(is_engine_manager) || c.manager.is_none();
     if by_engine(&root.change) && !is_engine(&root.change.key) {
         engines(case, &mut root);
     }
     root
+}
+
+/// Reads the revisions out of the change of a source.
+fn brought(change: &Change) -> Option<Revision> {
+    let path = crate::path::FieldPath::of(&["status", "artifact", "revision"]);
+    let field = change.fields.iter().find(|f| f.path == path)?;
+    let commit = |v: &Option<serde_json::Value>| v.as_ref().and_then(|v| v.as_str()).and_then(commit_in);
+    Some(Revision { before: commit(&field.before), after: commit(&field.after)? })
 }
 
 fn is_engine_manager(manager: &str) -> bool {
@@ -78,13 +99,20 @@ fn parents(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
     out
 }
 
-/// Finds the change of a parent that this change carries out.
-fn lift(case: &Case<'_>, change: &Rc<Change>) -> Option<(Rc<Change>, Step)> {
+/// A change from which another one was derived, with the way to it; stronger is surer.
+struct Lifted {
+    change: Rc<Change>,
+    steps: Vec<Step>,
+    strength: u8,
+}
+
+/// Finds the change that this change carries out: of a parent, or of what a parent takes its values from.
+fn lift(case: &Case<'_>, change: &Rc<Change>) -> Option<Lifted> {
     let manager = change.manager.as_deref().unwrap_or_default();
     if is_by_hand(manager) {
         return None;
     }
-    let mut best: Option<(Rc<Change>, Step)> = None;
+    let mut all = Vec::new();
     for step in parents(case, &change.key) {
         let scales = matches!(&*step.key.group, "autoscaling" | "keda.sh" | "autoscaling.k8s.io");
         if is_platform(manager) && !scales && &*step.key.group != "apps" {
@@ -93,19 +121,118 @@ fn lift(case: &Case<'_>, change: &Rc<Change>) -> Option<(Rc<Change>, Step)> {
         if change.op == Op::Delete && change.manager.is_none() && !deletes(case, &step.key, change) {
             continue;
         }
-        let changes = case.changes_of(&step.key);
-        let earlier = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
-        let Some(up) = earlier else { continue };
-        let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
-        let carried = flows(up, change)
-            || engine_carries(case, up, change)
-            || (up.op == Op::Create && change.op == Op::Create && age < 120.0);
+        let values = values_of(case, &step, change);
+        all.extend(of_parent(case, step, change));
+        all.extend(values);
+    }
+    if !is_platform(manager) && change.op != Op::Delete {
+        all.extend(of_operator(case, manager, change));
+    }
+    // A value that can be followed says more than what came last; of equals the last decides.
+    all.into_iter().reduce(|a, b| {
+        let is_later = a.strength == b.strength && a.change.mark.is_before(&b.change.mark);
+        if b.strength > a.strength || is_later { b } else { a }
+    })
+}
+
+/// Finds the last change of a parent's specification, if this one carries it out.
+fn of_parent(case: &Case<'_>, step: Step, change: &Change) -> Option<Lifted> {
+    let changes = case.changes_of(&step.key);
+    let up = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c))?;
+    let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
+    let strength = if brings(up, change) {
+        3
+    } else if flows(up, change) {
+        2
+    } else {
+        let made = up.op == Op::Create && change.op == Op::Create && age < 120.0;
         let removed = change.op == Op::Delete && up.op == Op::Delete;
-        if (carried || removed) && best.as_ref().is_none_or(|(b, _)| b.mark.is_before(&up.mark)) {
-            best = Some((Rc::clone(up), step));
+        u8::from(engine_carries(case, up, change) || made || removed)
+    };
+    (strength > 0).then(|| Lifted { change: Rc::clone(up), steps: vec![step], strength })
+}
+
+/// Finds the last change of what a parent takes its values from: a ConfigMap or Secret that an engine or operator reads.
+fn values_of(case: &Case<'_>, parent: &Step, change: &Change) -> Vec<Lifted> {
+    let mut out = Vec::new();
+    for edge in case.graph.ever_from(&parent.key) {
+        if edge.relation != Relation::Uses || !matches!(&*edge.to.kind, "ConfigMap" | "Secret") {
+            continue;
+        }
+        let changes = case.changes_of(edge.to);
+        let earlier = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
+        let Some(up) = earlier.filter(|c| c.op != Op::Delete) else { continue };
+        // Values of a Secret are not in the log: there the first write after it has to do.
+        let hidden = &*edge.to.kind == "Secret" && is_engine(&parent.key) && is_first_after(case, up, change);
+        let strength = if brings(up, change) { 3 } else { u8::from(hidden) };
+        if strength > 0 {
+            let step = Step {
+                key: edge.to.clone(),
+                edge: "takes values from".into(),
+                evidence: edge.evidence.to_string(),
+            };
+            out.push(Lifted { change: Rc::clone(up), steps: vec![parent.clone(), step], strength });
         }
     }
-    best
+    out
+}
+
+/// Finds the change of the workload that runs an operator after which the operator wrote this.
+fn of_operator(case: &Case<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
+    let kinds = |group: &str, kind: &str| group == "apps" && matches!(kind, "Deployment" | "StatefulSet");
+    // One that never changed wrote nothing new.
+    let all = case.history.moved_of_kinds(kinds, None).filter(|k| &*k.name == manager && **k != change.key);
+    let mut out = Vec::new();
+    for key in all.cloned().collect::<Vec<_>>() {
+        let step = Step {
+            key: key.clone(),
+            edge: "written by".into(),
+            evidence: "field manager of the change".into(),
+        };
+        let changes = case.changes_of(&key);
+        let up = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
+        let is_template = |c: &&Rc<Change>| {
+            c.op == Op::Update
+                && c.fields.iter().any(|f| f.path.starts_with_fields(&["spec", "template", "spec"]))
+        };
+        out.extend(values_of(case, &step, change));
+        if let Some(up) = up.filter(is_template).filter(|c| is_first_after(case, c, change)) {
+            out.push(Lifted { change: Rc::clone(up), steps: vec![step], strength: 1 });
+        }
+    }
+    out
+}
+
+/// Tells whether a change is the first write of its manager to the object since another change, soon after it.
+fn is_first_after(case: &Case<'_>, up: &Change, change: &Change) -> bool {
+    let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
+    let between = case.changes_of(&change.key);
+    let mut between = between.iter().filter(|c| up.mark.is_before(&c.mark) && c.mark.is_before(&change.mark));
+    age < 300.0 && !between.any(|c| c.manager == change.manager)
+}
+
+/// Tells whether a word that is new in one change is new in the other too.
+fn brings(up: &Change, down: &Change) -> bool {
+    let texts = |c: &Change, is_after: bool| {
+        let mut out = Vec::new();
+        for f in &c.fields {
+            let side = if is_after { &f.after } else { &f.before };
+            side.iter().for_each(|v| leaves(v, &mut out));
+        }
+        out
+    };
+    let (to, had) = (texts(down, true), texts(down, false));
+    let old = texts(up, false);
+    let breaks = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '=' | '{' | '}' | '[' | ']');
+    let words = texts(up, true);
+    let mut words = words.iter().flat_map(|t| t.split(breaks)).map(|w| w.trim_matches([':', '-', '.']));
+    words.any(|w| {
+        w.len() >= 3
+            && !is_common(w)
+            && !old.iter().any(|t| names(t, w))
+            && to.iter().any(|t| names(t, w))
+            && !had.iter().any(|t| names(t, w))
+    })
 }
 
 /// Tells whether a change is the first thing that an engine wrote after its own specification was changed.
@@ -127,10 +254,7 @@ fn engine_carries(case: &Case<'_>, up: &Change, change: &Change) -> bool {
         let path = super::change::plain_path(&f.path);
         DECIDES.iter().any(|d| path.starts_with(d))
     });
-    let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
-    let between = case.changes_of(&change.key);
-    let mut between = between.iter().filter(|c| up.mark.is_before(&c.mark) && c.mark.is_before(&change.mark));
-    is_engine(&up.key) && decides && age < 300.0 && !between.any(|c| c.manager == change.manager)
+    is_engine(&up.key) && decides && is_first_after(case, up, change)
 }
 
 /// Tells whether the end of a parent takes its children along.

@@ -229,7 +229,7 @@ impl Tape {
         }
         self.edit("Node//n2", |o| o["metadata"]["labels"]["note"] = mark.clone().into());
         self.put_by(json!({"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":format!("open-{n}"),"namespace":"shop"},
-            "spec":{"podSelector":{},"policyTypes":["Ingress","Egress"],"ingress":[{}],"egress":[{}]}}), "kubectl-create");
+            "spec":{"podSelector":{"matchLabels":{"app":"nobody"}},"policyTypes":["Ingress","Egress"],"ingress":[{}],"egress":[{}]}}), "kubectl-create");
         self.put_by(json!({"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":format!("wide-{n}"),"namespace":"shop"},
             "spec":{"hard":{"pods":"500"}}}), "kubectl-create");
         self.edit_by("Deployment.apps/shop/db", "kube-controller-manager", |o| {

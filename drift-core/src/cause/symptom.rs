@@ -110,7 +110,7 @@ fn above(case: &Case<'_>, key: &ResourceKey) -> Vec<Symptom> {
 
 /// Puts the faults that say most first, and leaves out what only repeats that something is wrong.
 fn telling(all: &mut Vec<Symptom>) {
-    let is_vague = |k: FaultKind| matches!(k, FaultKind::Unavailable);
+    let is_vague = |k: FaultKind| matches!(k, FaultKind::Unavailable | FaultKind::JobFailed);
     if all.iter().any(|s| !is_vague(s.fault.kind)) {
         // A deployment is unavailable because of its pods; they say why.
         all.retain(|s| !is_vague(s.fault.kind) || s.way.is_empty());

@@ -81,6 +81,9 @@ pub(super) const RECOVERED_SECONDS: f64 = 600.0;
 /// Seconds that a container has to run well to clear what was changed before it started.
 pub(super) const RAN_WELL_SECONDS: f64 = 4.0;
 
+/// Seconds of being ready after which a pod that is ready no more did not fail because of how it was started.
+pub(super) const STAYED_READY_SECONDS: f64 = 20.0;
+
 /// Where the changed object stands to the faulty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
@@ -100,9 +103,11 @@ pub enum Place {
     Rival,
     /// It is the controller that should bring the faulty one forward.
     Controller,
+    /// It changes what is made on admission, and did change the faulty one.
+    Mutator,
 }
 
-use Place::{Behind, Controller, Needed, Node as OnNode, Own, Peer, Rival, Ruler};
+use Place::{Behind, Controller, Mutator, Needed, Node as OnNode, Own, Peer, Rival, Ruler};
 
 type Row = (&'static [FaultKind], &'static [Place], &'static [(Class, f64)]);
 
@@ -111,9 +116,9 @@ type Row = (&'static [FaultKind], &'static [Place], &'static [(Class, f64)]);
 const EFFECTS: &[Row] = &[
     (&[ImagePull], &[Own], &[(Image, 1.0), (Containers, 0.85), (InitContainers, 0.85), (Pull, 0.8), (OtherTemplate, 0.7), (PodIdentity, 0.4), (Placement, 0.2)]),
     (&[ImagePull], &[Needed], &[(SecretData, 0.85), (Identity, 0.6)]),
-    (&[ConfigMissing], &[Own], &[(Env, 0.9), (Volumes, 0.7), (Containers, 0.8), (InitContainers, 0.8), (OtherTemplate, 0.7)]),
+    (&[ConfigMissing], &[Own], &[(Security, 0.9), (Env, 0.9), (Volumes, 0.7), (Containers, 0.8), (InitContainers, 0.8), (OtherTemplate, 0.7)]),
     (&[ConfigMissing], &[Needed], &[(ConfigData, 1.0), (SecretData, 1.0), (Custom, 0.6), (CertificateSpec, 0.6)]),
-    (&[Mount], &[Own], &[(Volumes, 0.95), (OtherTemplate, 0.7), (Replicas, 0.35), (Placement, 0.3), (Containers, 0.5), (Claim, 0.8)]),
+    (&[Mount], &[Own], &[(Volumes, 0.95), (OtherTemplate, 0.7), (Replicas, 0.85), (Rollout, 0.85), (Placement, 0.3), (Containers, 0.5), (Claim, 0.8)]),
     (&[Mount], &[Needed], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.95), (Volume, 0.85), (StorageClass, 0.6), (Custom, 0.5), (CertificateSpec, 0.6)]),
     (&[Mount, StartFailed], &[OnNode], &[(NodeStatus, 0.4)]),
     (&[StartFailed], &[Own], &[(Command, 1.0), (Security, 0.9), (Image, 0.7), (Volumes, 0.6), (PodClass, 0.8), (ContainerPorts, 0.6), (Containers, 0.7), (InitContainers, 0.7), (OtherTemplate, 0.7), (Limits, 0.4), (Env, 0.3)]),
@@ -123,6 +128,12 @@ const EFFECTS: &[Row] = &[
     (&[Crash, JobFailed], &[Peer], &[(ServicePorts, 0.85), (ServiceSelector, 0.85), (ServiceTraffic, 0.5)]),
     (&[Crash, JobFailed, NotReady, LivenessKill], &[Behind], &[(Image, 0.5), (Env, 0.5), (Command, 0.5), (ConfigData, 0.55), (SecretData, 0.55), (ScaledToZero, 0.9), (NetworkPolicy, 0.85), (MeshPolicy, 0.75), (PodLabels, 0.8), (ContainerPorts, 0.7), (Security, 0.4), (OtherTemplate, 0.6)]),
     (&[Crash, JobFailed, NotReady, LivenessKill], &[Ruler], &[(NetworkPolicy, 0.85), (MeshPolicy, 0.75), (RoleRules, 0.6), (Binding, 0.6), (WebhookConfig, 0.3), (NamespaceLabels, 0.4), (AdmissionPolicy, 0.3), (ConfigData, 0.75), (ScaledToZero, 0.8)]),
+    // Labels of its own decide which policies let its traffic through.
+    (&[Crash, NotReady, LivenessKill], &[Own], &[(PodLabels, 0.85)]),
+    // An operator waits for, and dies without, the kinds that it was built for.
+    (&[Crash, JobFailed, NotReady, LivenessKill, Forbidden], &[Needed], &[(Definition, 0.95)]),
+    // A container that no template has was put in by a webhook when the pod was made.
+    (&[Crash, OutOfMemory, ImagePull, ConfigMissing, StartFailed, Mount, NotReady, LivenessKill, Unschedulable], &[Mutator], &[(WebhookConfig, 0.95), (AdmissionPolicy, 0.95), (Image, 0.7), (Env, 0.6), (Command, 0.6), (OtherTemplate, 0.6), (ConfigData, 0.7), (SecretData, 0.4)]),
     (&[OutOfMemory], &[Own], &[(Limits, 1.0), (Image, 0.6), (Env, 0.55), (Command, 0.55), (Containers, 0.5), (OtherTemplate, 0.75), (Requests, 0.3)]),
     (&[OutOfMemory], &[Needed], &[(ConfigData, 0.6), (SecretData, 0.35)]),
     (&[OutOfMemory], &[Ruler], &[(LimitRangeSpec, 0.85), (Autoscaler, 0.7)]),
@@ -162,22 +173,27 @@ const EFFECTS: &[Row] = &[
     (&[BrokenRoute], &[Own], &[(Class::Ingress, 0.95), (Metadata, 0.35)]),
     (&[BrokenRoute], &[Needed, Peer], &[(ServiceSelector, 0.95), (ServicePorts, 0.9), (SecretData, 0.9), (Class::Ingress, 0.95), (CertificateSpec, 0.6), (Custom, 0.5)]),
     (&[NoMetrics], &[Own], &[(Autoscaler, 0.9)]),
+    (&[AtBound], &[Own], &[(Autoscaler, 1.0)]),
     (&[NoMetrics], &[Needed], &[(Requests, 0.95), (Containers, 0.6), (OtherTemplate, 0.9), (ScaledToZero, 0.8), (Limits, 0.5)]),
     (&[NoMetrics], &[Ruler, Controller], &[(ApiService, 0.95), (ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85), (RoleRules, 0.6), (Binding, 0.6)]),
+    (&[JobFailed], &[Own], &[(JobLimits, 1.0)]),
+    (&[Crash], &[Own], &[(JobLimits, 0.6)]),
     (&[NotScheduled], &[Own], &[(Schedule, 1.0), (OtherTemplate, 0.3)]),
     (&[Forbidden], &[Ruler], &[(RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7)]),
     (&[Forbidden], &[Own, Controller], &[(PodIdentity, 0.8), (RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7), (OtherTemplate, 0.5)]),
     (&[Stuck, SyncFailed, Terminating], &[Controller], &[(ScaledToZero, 1.0), (RoleRules, 0.9), (Binding, 0.9), (Identity, 0.8), (OtherTemplate, 0.9), (Image, 0.75), (Env, 0.7), (Command, 0.75), (PodIdentity, 0.7), (Limits, 0.4), (Definition, 0.7), (ConfigData, 0.5), (SecretData, 0.5), (NetworkPolicy, 0.6)]),
-    (&[Stuck], &[Own], &[(Custom, 0.95), (Engine, 0.95)]),
+    (&[Stuck], &[Own], &[(Custom, 0.95), (Engine, 0.95), (Autoscaler, 0.95), (Class::Ingress, 0.9), (MeshPolicy, 0.9), (CertificateSpec, 0.95), (NetworkPolicy, 0.9), (DisruptionBudget, 0.9), (Definition, 0.9), (ApiService, 0.95), (WebhookConfig, 0.7), (AdmissionPolicy, 0.9), (Volume, 0.8)]),
+    (&[Stuck, NoMetrics], &[Needed], &[(OtherTemplate, 0.9)]),
     (&[Stuck], &[Needed], &[(SecretData, 0.75), (ConfigData, 0.75), (Custom, 0.6), (Definition, 0.7), (ServiceSelector, 0.6), (ServicePorts, 0.6), (Identity, 0.5)]),
     (&[Stuck, SyncFailed], &[Ruler], &[(WebhookConfig, 0.6), (Quota, 0.5), (NetworkPolicy, 0.5), (Definition, 0.7), (AdmissionPolicy, 0.6)]),
     (&[SyncFailed], &[Own], &[(Engine, 0.95)]),
-    (&[SyncFailed], &[Needed], &[(Engine, 0.9), (SecretData, 0.85), (ConfigData, 0.7), (Definition, 0.6)]),
+    (&[SyncFailed], &[Needed], &[(Revision, 0.95), (Engine, 0.9), (SecretData, 0.85), (ConfigData, 0.7), (Definition, 0.6)]),
     (&[FaultKind::Certificate], &[Own], &[(CertificateSpec, 0.95)]),
     (&[FaultKind::Certificate], &[Needed], &[(CertificateSpec, 0.95), (SecretData, 0.9)]),
     (&[ScaledDown], &[Own], &[(ScaledToZero, 1.0)]),
     (&[ScaledDown], &[Ruler], &[(Autoscaler, 0.8)]),
     (&[RolloutHeld], &[Own], &[(Rollout, 1.0)]),
+    (&[Terminating], &[Ruler], &[(ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85)]),
     (&[Terminating], &[Own, Ruler], &[(ApiService, 0.9), (Custom, 0.3), (WebhookConfig, 0.7)]),
     (&[Unavailable], &[Own], &[(Rollout, 0.6), (WorkloadSelector, 0.5), (OtherTemplate, 0.45), (Image, 0.4), (Replicas, 0.3)]),
     (&[Unavailable], &[OnNode], &[(NodeStatus, 0.7), (NodeTaint, 0.6), (NodeCordon, 0.4)]),

@@ -1,15 +1,18 @@
 //! Which resources may stand behind a fault, and the way from the one to the other.
 
+mod rule;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{Edge, IsAddress, Relation, hosts_in, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::Node;
-use crate::ownership::ManagedFields;
 
 use super::Case;
 use super::fault::{Fault, FaultKind};
 use super::table::Place;
+
+pub(super) use rule::injected;
 
 /// One step of a way, towards the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,12 +79,14 @@ pub(super) fn reach(case: &Case<'_>, fault: &Fault) -> Vec<Reached> {
     let start = Reached { key: fault.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
     let own = owners(case, start, &mut field);
     for o in &own {
-        needed(case, o, 0, &mut field);
+        needed(case, fault, o, 0, &mut field);
     }
     nodes(case, fault, &own[0], &mut field);
-    rulers(case, fault, &own, &mut field);
-    rivals(case, fault, &own, &mut field);
-    controllers(case, fault, &own, &mut field);
+    rule::rulers(case, fault, &own, &mut field);
+    rule::mutators(case, fault, &own[0], &mut field);
+    rule::definitions(case, fault, &own[0], &mut field);
+    rule::rivals(case, fault, &own, &mut field);
+    rule::controllers(case, fault, &own, &mut field);
     field.found.into_values().collect()
 }
 
@@ -106,7 +111,7 @@ fn owners(case: &Case<'_>, start: Reached, field: &mut Field) -> Vec<Reached> {
 }
 
 /// Goes to what the faulty one refers to, and on to what stands behind that.
-fn needed(case: &Case<'_>, from: &Reached, depth: usize, field: &mut Field) {
+fn needed(case: &Case<'_>, fault: &Fault, from: &Reached, depth: usize, field: &mut Field) {
     let follows = |r: Relation| {
         matches!(
             r,
@@ -119,10 +124,10 @@ fn needed(case: &Case<'_>, from: &Reached, depth: usize, field: &mut Field) {
             || (depth == 0 && r == Relation::Routes && &*from.key.kind != "StatefulSet")
     };
     for edge in case.graph.ever_from(&from.key) {
-        if follows(edge.relation) {
+        if follows(edge.relation) && !is_over(case, &edge, fault) {
             let reached = go(from, &edge, edge.to, Place::Needed, 1.0);
             if field.put(reached.clone()) && depth < 2 {
-                needed(case, &reached, depth + 1, field);
+                needed(case, fault, &reached, depth + 1, field);
             }
         }
     }
@@ -131,11 +136,17 @@ fn needed(case: &Case<'_>, from: &Reached, depth: usize, field: &mut Field) {
             if edge.relation == Relation::Writes && !is_engine(edge.from) {
                 let reached = go(from, &edge, edge.from, Place::Needed, 1.0);
                 if field.put(reached.clone()) && depth < 2 {
-                    needed(case, &reached, depth + 1, field);
+                    needed(case, fault, &reached, depth + 1, field);
                 }
             }
         }
     }
+}
+
+/// Tells whether a reference was taken back before a fault, by an object that was still there: it says no more of it.
+fn is_over(case: &Case<'_>, edge: &Edge<'_>, fault: &Fault) -> bool {
+    edge.until.is_some_and(|end| end.position < fault.onset.at.position)
+        && case.history.at(edge.from, &fault.onset).is_some()
 }
 
 /// Tells whether a resource is one of a GitOps engine.
@@ -159,225 +170,6 @@ fn nodes(case: &Case<'_>, fault: &Fault, own: &Reached, field: &mut Field) {
             }
         }
         _ => {}
-    }
-}
-
-fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
-    let start = &own[0];
-    let namespace = &start.key.namespace;
-    if !namespace.is_empty() {
-        let ns = ResourceKey::new("", "Namespace", "", namespace);
-        field.put(jump(start, &ns, Place::Ruler, 0.5, "within", "metadata.namespace"));
-        let rules = case.history.of_kinds(is_rule, Some(namespace)).cloned();
-        for key in rules.collect::<Vec<_>>() {
-            field.put(jump(start, &key, Place::Ruler, 0.75, "ruled by", "same namespace"));
-        }
-    }
-    for o in own {
-        for edge in case.graph.ever_to(&o.key) {
-            let ruler = match edge.relation {
-                Relation::Selects => matches!(&*edge.from.kind, "NetworkPolicy") || is_mesh(&edge.from.group),
-                Relation::Scales => true,
-                _ => false,
-            };
-            if ruler {
-                field.put(go(o, &edge, edge.from, Place::Ruler, 0.75));
-            }
-        }
-        permissions(case, o, Place::Ruler, field);
-    }
-    if ["no such host", "server misbehaving", "Temporary failure in name resolution", ":53:"]
-        .iter()
-        .any(|t| fault.message.contains(t))
-    {
-        name_service(case, start, field);
-    }
-    if matches!(
-        fault.kind,
-        FaultKind::Webhook
-            | FaultKind::Refused
-            | FaultKind::PodSecurity
-            | FaultKind::Stuck
-            | FaultKind::SyncFailed
-            | FaultKind::Terminating
-    ) {
-        admission(case, fault, start, field);
-    }
-}
-
-/// Goes to what answers names for the whole cluster: found by its label and by the key of its configuration.
-fn name_service(case: &Case<'_>, start: &Reached, field: &mut Field) {
-    let is_part = |k: &&ResourceKey| {
-        case.history.last(k).is_some_and(|o| match &*k.kind {
-            "ConfigMap" => o.root().at(&["data", "Corefile"]).is_some(),
-            _ => o.label("k8s-app") == Some("kube-dns"),
-        })
-    };
-    let kinds = |_: &str, kind: &str| matches!(kind, "ConfigMap" | "Deployment");
-    let keys: Vec<_> = case.history.of_kinds(kinds, Some("kube-system")).filter(is_part).cloned().collect();
-    for key in keys {
-        field.put(jump(start, &key, Place::Ruler, 1.0, "asks for names", "names cannot be resolved"));
-    }
-}
-
-fn is_rule(group: &str, kind: &str) -> bool {
-    matches!((group, kind), ("", "ResourceQuota" | "LimitRange")) || is_mesh(group)
-}
-
-fn is_mesh(group: &str) -> bool {
-    matches!(group, "security.istio.io" | "policy.linkerd.io" | "cilium.io")
-}
-
-/// Goes from a pod or what makes it to its service account, and on to what that may do.
-fn permissions(case: &Case<'_>, from: &Reached, place: Place, field: &mut Field) {
-    for edge in case.graph.ever_from(&from.key) {
-        if &*edge.to.kind != "ServiceAccount" || edge.relation != Relation::Uses {
-            continue;
-        }
-        let account = go(from, &edge, edge.to, place, 1.0);
-        field.put(account.clone());
-        for binding in case.graph.ever_to(edge.to) {
-            if binding.relation != Relation::Grants {
-                continue;
-            }
-            let bound = go(&account, &binding, binding.from, place, 0.5);
-            field.put(bound.clone());
-            for role in case.graph.ever_from(binding.from) {
-                if role.relation == Relation::Grants && role.to.kind.ends_with("Role") {
-                    field.put(go(&bound, &role, role.to, place, 0.25));
-                }
-            }
-        }
-    }
-}
-
-/// Goes to webhooks and admission policies, and to what serves the webhooks; those that the text names first.
-fn admission(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
-    let all = case.history.of_kinds(|group, _| group == "admissionregistration.k8s.io", None);
-    for key in all.cloned().collect::<Vec<_>>() {
-        let Some(object) = case.history.last(&key) else { continue };
-        let hooks = object.root().get("webhooks").into_iter().flat_map(Node::children);
-        let named = fault.message.contains(&*key.name)
-            || hooks.filter_map(|h| h.str_at(&["name"])).any(|n| fault.message.contains(n));
-        let far = if named { 0.5 } else { 1.5 };
-        let hook = jump(start, &key, Place::Ruler, far, "admitted by", "webhooks see every write");
-        field.put(hook.clone());
-        if named {
-            for edge in case.graph.ever_from(&key) {
-                if edge.relation == Relation::Calls {
-                    let service = go(&hook, &edge, edge.to, Place::Ruler, 0.5);
-                    field.put(service.clone());
-                    workloads_behind(case, &service, Place::Ruler, field);
-                }
-            }
-        }
-    }
-}
-
-/// Goes from a Service to the pods that it ever selected and to what makes them.
-fn workloads_behind(case: &Case<'_>, service: &Reached, place: Place, field: &mut Field) {
-    let mut seen = BTreeSet::new();
-    for edge in case.graph.ever_from(&service.key) {
-        if edge.relation != Relation::Selects {
-            continue;
-        }
-        let pod = go(service, &edge, edge.to, place, 0.25);
-        for up in case.graph.ever_from(edge.to) {
-            if up.relation != Relation::OwnedBy {
-                continue;
-            }
-            let owner = go(&pod, &up, up.to, place, 0.25);
-            if !seen.insert(up.to.clone()) {
-                continue;
-            }
-            field.put(owner.clone());
-            for top in case.graph.ever_from(up.to) {
-                if top.relation == Relation::OwnedBy && seen.insert(top.to.clone()) {
-                    field.put(go(&owner, &top, top.to, place, 0.25));
-                }
-            }
-        }
-    }
-}
-
-fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
-    let start = &own[0];
-    let mine: BTreeSet<_> = own.iter().map(|o| &o.key).collect();
-    let scope = match fault.kind {
-        FaultKind::OverQuota => Some(&*start.key.namespace),
-        FaultKind::Unschedulable | FaultKind::Preempted => None,
-        _ => return,
-    };
-    let is_workload = |group: &str, kind: &str| {
-        matches!((group, kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
-            || ((group, kind) == ("", "Pod") && fault.kind == FaultKind::Preempted)
-    };
-    // One that never changed took no room from anybody.
-    let keys = case.history.moved_of_kinds(is_workload, scope).filter(|k| !mine.contains(k));
-    for key in keys.cloned().collect::<Vec<_>>() {
-        field.put(jump(start, &key, Place::Rival, 1.5, "shares room with", "same nodes or quota"));
-    }
-}
-
-/// Goes to the workload that should bring a resource forward, found by the name it writes under.
-fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
-    use FaultKind as F;
-    if !matches!(
-        fault.kind,
-        F::Stuck | F::SyncFailed | F::Terminating | F::NoMetrics | F::Forbidden | F::Certificate
-    ) {
-        return;
-    }
-    let start = &own[0];
-    let Some(object) = case.history.last(&start.key) else { return };
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for version in case.history.versions(&start.key).iter().filter_map(|v| v.object.as_ref()) {
-        let writes_status =
-            |m: &str, sub: &str| sub == "status" || m.contains("operator") || m.contains("controller");
-        let managed = ManagedFields::of(version);
-        let entries = managed.entries().iter().filter(|e| writes_status(&e.manager, &e.subresource));
-        names.extend(entries.map(|e| e.manager.to_string()));
-    }
-    for finalizer in object.root().at(&["metadata", "finalizers"]).into_iter().flat_map(Node::children) {
-        names.extend(finalizer.as_str().and_then(|f| f.split(['/', '.']).next()).map(str::to_owned));
-    }
-    let group: Vec<&str> = start.key.group.split('.').filter(|g| g.len() > 4 && *g != "operator").collect();
-    let is_its_operator = |k: &ResourceKey| {
-        ["operator", "controller", "manager"].iter().any(|w| k.name.contains(w))
-            && group.iter().any(|g| k.name.contains(g))
-    };
-    let fits = |k: &&ResourceKey| {
-        is_its_operator(k)
-            || names
-                .iter()
-                .any(|n| n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name)))
-    };
-    let kinds = |group: &str, kind: &str| {
-        (group == "apps") && matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
-    };
-    let keys: Vec<_> = case.history.of_kinds(kinds, None).filter(fits).cloned().collect();
-    for key in keys {
-        let found =
-            jump(start, &key, Place::Controller, 0.75, "reconciled by", "field manager of its status");
-        field.put(found.clone());
-        permissions(case, &found, Place::Controller, field);
-        for edge in case.graph.ever_from(&key) {
-            if edge.relation == Relation::Uses && matches!(&*edge.to.kind, "ConfigMap" | "Secret") {
-                field.put(go(&found, &edge, edge.to, Place::Controller, 1.0));
-            }
-        }
-    }
-    if fault.kind == F::NoMetrics {
-        let apis = case.history.of_kind("apiregistration.k8s.io", "APIService");
-        for key in apis.filter(|k| k.name.contains("metrics.k8s.io")).cloned().collect::<Vec<_>>() {
-            let api = jump(start, &key, Place::Ruler, 0.75, "asks", "metrics come from this API");
-            field.put(api.clone());
-            for edge in case.graph.ever_from(&key) {
-                let service = go(&api, &edge, edge.to, Place::Ruler, 0.5);
-                field.put(service.clone());
-                workloads_behind(case, &service, Place::Ruler, field);
-            }
-        }
     }
 }
 
@@ -413,12 +205,25 @@ pub(super) fn peers(case: &Case<'_>, fault: &Fault) -> Vec<PeerService> {
             _ => {}
         }
     }
-    for host in hosts_in(&fault.message, IsAddress::Unknown) {
-        let ns = host.namespace.as_deref().unwrap_or(&fault.on.namespace);
-        let key = ResourceKey::new("", "Service", ns, &host.service);
+    let mut put = |key: ResourceKey, evidence: &str| {
         if case.history.knows(&key) {
-            let reached = jump(&start, &key, Place::Peer, 1.0, "talks to", "named in the fault's own text");
+            let reached = jump(&start, &key, Place::Peer, 1.0, "talks to", evidence);
             found.entry(key).or_insert(reached);
+        }
+    };
+    named_hosts(fault).into_iter().for_each(|key| put(key, "named in the fault's own text"));
+    for (key, variable) in named_by_values(case, fault) {
+        put(key, &format!("inferred: value of {variable}"));
+    }
+    // Members of a set find each other by the Service that it names.
+    for owner in case.owners_of(&fault.on) {
+        for edge in case.graph.ever_from(&owner) {
+            if edge.relation == Relation::Routes
+                && &*owner.kind == "StatefulSet"
+                && !is_over(case, &edge, fault)
+            {
+                put(edge.to.clone(), "field .spec.serviceName of the StatefulSet");
+            }
         }
     }
     let ports = asked_ports(case, fault);
@@ -428,6 +233,64 @@ pub(super) fn peers(case: &Case<'_>, fault: &Fault) -> Vec<PeerService> {
         reached,
     };
     found.into_iter().filter(|(k, _)| *k != fault.on).map(peer).collect()
+}
+
+/// Finds Services that the fault's text names as hosts, also as what could not be looked up.
+fn named_hosts(fault: &Fault) -> Vec<ResourceKey> {
+    let service = |ns: &str, name: &str| ResourceKey::new("", "Service", ns, name);
+    let own = &fault.on.namespace;
+    let hosts = hosts_in(&fault.message, IsAddress::Unknown);
+    let mut out: Vec<_> =
+        hosts.iter().map(|h| service(h.namespace.as_deref().unwrap_or(own), &h.service)).collect();
+    let word = |t: &str| {
+        t.split(|c: char| c.is_whitespace() || matches!(c, ':' | '"' | ',')).next().map(str::to_owned)
+    };
+    for host in fault.message.split("lookup ").skip(1).filter_map(word) {
+        let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+        out.push(service(own, labels[0]));
+        if let [first, second, rest @ ..] = labels.as_slice() {
+            out.push(service(second, first));
+            // `pod.service`, as members of a set are called.
+            out.push(service(rest.first().filter(|r| **r != "svc").unwrap_or(&&**own), second));
+        }
+    }
+    out
+}
+
+/// Finds Services whose name is the whole value of a variable or of a key that the faulty one reads.
+fn named_by_values(case: &Case<'_>, fault: &Fault) -> Vec<(ResourceKey, String)> {
+    let mut values: Vec<(String, String)> = Vec::new();
+    let mut put = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            values.push((name.to_owned(), value.to_owned()));
+        }
+    };
+    let Some(object) = case.history.last(&fault.on) else { return Vec::new() };
+    if let Some((_, spec)) = pod_spec(object) {
+        for container in spec.get("containers").into_iter().flat_map(Node::children) {
+            for e in container.get("env").into_iter().flat_map(Node::children) {
+                put(e.str_at(&["name"]).unwrap_or_default(), e.str_at(&["value"]));
+            }
+        }
+    }
+    for edge in case.graph.ever_from(&fault.on) {
+        if edge.relation == Relation::Uses
+            && &*edge.to.kind == "ConfigMap"
+            && let Some(map) = case.history.last(edge.to)
+        {
+            map.root()
+                .get("data")
+                .into_iter()
+                .flat_map(Node::children)
+                .for_each(|d| put(d.key(), d.as_str()));
+        }
+    }
+    let service = |(name, value): (String, String)| {
+        let host = hosts_in(&value, IsAddress::Yes).into_iter().next().filter(|_| value.len() <= 253)?;
+        let ns = host.namespace.as_deref().unwrap_or(&fault.on.namespace);
+        Some((ResourceKey::new("", "Service", ns, &host.service), name))
+    };
+    values.into_iter().filter_map(service).collect()
 }
 
 /// Returns the ports that variables, arguments and texts name beside a host.
@@ -466,6 +329,50 @@ pub(super) fn names(text: &str, word: &str) -> bool {
             let after = text[i + word.len()..].chars().next().is_none_or(|c| !is_part(c));
             before && after
         })
+}
+
+/// Tells whether a text says that a connection to a host outside of the cluster failed.
+pub(super) fn blames_outside(text: &str) -> bool {
+    let fails = [
+        "timeout",
+        "timed out",
+        "refused",
+        "reset",
+        "EOF",
+        "handshake",
+        "unreachable",
+        "no route",
+        "closed",
+        "lookup",
+        "x509",
+        "certificate",
+        "unavailable",
+        "Bad Gateway",
+        "status code 5",
+        "502",
+        "503",
+        "504",
+    ];
+    fails.iter().any(|t| text.contains(t))
+        && text.split(|c: char| c.is_whitespace() || "\"'(),;|=".contains(c)).any(is_outside)
+}
+
+/// Tells whether a word is a host name that is not one of the cluster.
+fn is_outside(word: &str) -> bool {
+    let rest = word.split_once("://").map_or(word, |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or_default().trim_end_matches([':', '.']);
+    let (host, has_port) = match host.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => (host, true),
+        _ => (host, word.contains("://")),
+    };
+    let labels: Vec<&str> = host.split('.').collect();
+    let is_label = |l: &&str| {
+        !l.is_empty() && l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let top = labels.last().copied().unwrap_or_default();
+    let is_name = top.len() >= 2 && top.bytes().all(|b| b.is_ascii_lowercase());
+    let inside = labels.contains(&"svc") || host.ends_with(".local") || host.ends_with(".internal");
+    is_name && !inside && labels.iter().all(is_label) && labels.len() >= if has_port { 2 } else { 3 }
 }
 
 /// Finds the pods that a Service ever selected with the way over them, and what makes them.

@@ -28,6 +28,7 @@ const ADVICE: &[(F, &str, &str, &str)] = &[
     (F::PortMismatch, "port-mismatch", "a Service has endpoints but no port of them", "compare targetPort with the container ports"),
     (F::BrokenRoute, "broken-route", "a route is not accepted or has no backend", "look at class, backend Services, ports and TLS Secrets"),
     (F::NoMetrics, "no-metrics", "an autoscaler cannot compute what it needs", "look at requests of the target and at the metrics API"),
+    (F::AtBound, "at-bound", "an autoscaler wants more replicas than its maximum", "raise the maximum, or find out what the load is"),
     (F::JobFailed, "job-failed", "a job or its pods failed", "look at the pods' messages and at the deadline"),
     (F::NotScheduled, "suspended", "a CronJob or Job is suspended, or misses its schedule", "resume it if that was not meant"),
     (F::Forbidden, "forbidden", "a controller is refused by RBAC", "compare the role with the verb and resource that the message names"),

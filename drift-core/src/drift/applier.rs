@@ -44,5 +44,10 @@ pub(super) fn of_most(appliers: impl Iterator<Item = Applier>) -> Option<Applier
     for applier in appliers {
         *votes.entry(applier).or_default() += 1;
     }
-    votes.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0))).map(|(applier, _)| applier)
+    most(&votes)
+}
+
+/// Returns the applier with most votes; of equal ones the first by name.
+pub(super) fn most(votes: &BTreeMap<Applier, usize>) -> Option<Applier> {
+    votes.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0))).map(|(applier, _)| applier.clone())
 }

@@ -1,6 +1,6 @@
 //! What engines declare, app by app, against what is live.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
 use crate::rules::{JqPaths, Problems, RuleSet, Sides};
-use crate::schema::{SchemaSet, Scope};
+use crate::schema::SchemaSet;
 
 use super::estate::{self, DesiredObject};
 use super::report::{Class, DriftChange, DriftReport, Op, ResourceDrift, Status};
@@ -39,6 +39,8 @@ pub struct AppDeclaration {
     pub rules: RuleSet,
     /// What the engine itself says of resources, such as `Synced`.
     pub verdicts: BTreeMap<ResourceKey, Arc<str>>,
+    /// What holds its engine back from applying what is pending, in words.
+    pub held_back: Option<Arc<str>>,
     /// What a reader should know of the verdicts on this app.
     pub notes: Vec<String>,
 }
@@ -58,7 +60,7 @@ pub enum Undeclared {
 }
 
 /// A live resource that carries the mark of an app.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
     /// Which resource.
     pub key: ResourceKey,
@@ -68,152 +70,172 @@ pub struct Tracked {
     pub kept_by: Option<Arc<str>>,
 }
 
-/// Live objects by key.
-#[derive(Debug)]
-pub struct LiveIndex<'a> {
-    objects: &'a [Arc<Object>],
-    by_id: HashMap<estate::Id<'a>, &'a Arc<Object>>,
-    autoscaled: BTreeSet<ResourceKey>,
-}
-
-impl<'a> LiveIndex<'a> {
-    /// Indexes live objects.
-    pub fn new(objects: &'a [Arc<Object>]) -> Self {
-        let by_id = objects.iter().map(|o| (estate::id(o), o)).collect();
-        Self { objects, by_id, autoscaled: estate::autoscaled(objects, &Default::default()) }
-    }
-
-    /// Finds the live object of a key.
-    pub fn get(&self, key: &ResourceKey) -> Option<&'a Arc<Object>> {
-        self.by_id.get(&(&*key.group, &*key.kind, &*key.namespace, &*key.name)).copied()
-    }
-
-    /// Returns all live objects.
-    pub fn objects(&self) -> &'a [Arc<Object>] {
-        self.objects
-    }
-
-    /// Names the resource of a declared object.
-    pub fn key(&self, object: &Object, schemas: &SchemaSet, default_namespace: &str) -> ResourceKey {
-        let (group, kind, declared, name) = estate::id(object);
-        let namespace = match schemas.scope(group, kind) {
-            Some(Scope::Cluster) => "",
-            Some(Scope::Namespaced) if declared.is_empty() => default_namespace,
-            Some(Scope::Namespaced) => declared,
-            // Nothing knows the kind: a live object of the name tells, else the manifest is taken at its word.
-            None if declared.is_empty()
-                && self.by_id.contains_key(&(group, kind, default_namespace, name)) =>
-            {
-                default_namespace
-            }
-            None => declared,
-        };
-        ResourceKey::new(group, kind, namespace, name)
-    }
-}
-
-type Keyed<'a> = BTreeMap<ResourceKey, &'a Arc<Object>>;
+type Keyed = BTreeMap<ResourceKey, Arc<Object>>;
 
 /// One app with its objects by key.
-struct App<'a> {
-    declaration: &'a AppDeclaration,
-    desired: BTreeMap<ResourceKey, &'a DesiredObject>,
-    applied: Option<Vec<Keyed<'a>>>,
-    others: Keyed<'a>,
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) declaration: AppDeclaration,
+    pub(super) desired: BTreeMap<ResourceKey, DesiredObject>,
+    pub(super) tracked: BTreeMap<ResourceKey, Tracked>,
+    applied: Option<Vec<Keyed>>,
+    others: Keyed,
 }
 
 /// Compares what apps declare with what is live; a resource that two apps declare is listed once for each.
+///
+/// What is asked again after each change is better kept: see [`super::KeptApps`], of which this is the first judgement.
 pub fn compare_apps(
     apps: &[AppDeclaration],
-    live: &LiveIndex<'_>,
+    live: &[Arc<Object>],
     schemas: &SchemaSet,
     jq: &dyn JqPaths,
 ) -> DriftReport {
-    let mut context = Context::new(schemas);
-    context.autoscaled.clone_from(&live.autoscaled);
-    let keyed = |objects: &'_ [Arc<Object>], namespace: &str| -> Vec<ResourceKey> {
-        objects.iter().map(|o| live.key(o, schemas, namespace)).collect()
-    };
-    let apps: Vec<App<'_>> = apps
-        .iter()
-        .map(|declaration| {
-            let namespace = &declaration.default_namespace;
-            let index = |objects: &'_ [Arc<Object>]| keyed(objects, namespace);
-            let desired = declaration.desired.as_deref().unwrap_or_default();
-            App {
-                declaration,
-                desired: desired.iter().map(|d| (live.key(&d.object, schemas, namespace), d)).collect(),
-                applied: declaration.applied.as_ref().map(|all| {
-                    all.iter().map(|objects| index(objects).into_iter().zip(objects).collect()).collect()
-                }),
-                others: index(&declaration.others).into_iter().zip(&declaration.others).collect(),
-            }
-        })
-        .collect();
-    let mut declared_by: BTreeMap<&ResourceKey, Vec<usize>> = BTreeMap::new();
-    for (i, app) in apps.iter().enumerate() {
-        app.desired.keys().for_each(|key| declared_by.entry(key).or_default().push(i));
-    }
-    let mut report = DriftReport::default();
-    let mut problems = Problems::new();
-    for (i, app) in apps.iter().enumerate() {
-        let notes = app.declaration.notes.iter();
-        report.notes.extend(notes.map(|n| format!("{}: {n}", app.declaration.app)));
-        if let Err(why) = &app.declaration.desired {
-            report.notes.push(format!("{}: {why}; nothing is known of its resources", app.declaration.app));
-            if !matches!(why, Undeclared::Broken(_)) {
-                report.resources.extend(app.unknown(why));
-            }
-            continue;
-        }
-        for (key, wanted) in &app.desired {
-            let others = declared_by.get(key).into_iter().flatten().filter(|o| **o != i);
-            let others = others.filter(|o| apps[**o].declaration.appliers == app.declaration.appliers);
-            let others = others.filter_map(|o| apps[*o].desired.get(key)).map(|d| &*d.object);
-            let others = others.chain(app.others.get(key).map(|o| &***o)).collect();
-            report.resources.push(app.resource(key, wanted, others, (live, &context), jq, &mut problems));
-        }
-        report.resources.extend(app.extras(live, jq, &mut problems));
-        problems.extend(app.declaration.rules.problems.iter().cloned().map(|p| (p, ())));
-    }
-    report.notes.extend(problems.into_keys().map(|p| p.to_string()));
-    report.resources.sort_by(|a, b| (&a.key, &a.app).cmp(&(&b.key, &b.app)));
-    report
+    let mut kept = super::KeptApps::new(schemas.clone());
+    live.iter().for_each(|object| kept.set_live(Arc::clone(object)));
+    apps.iter().for_each(|app| kept.set_app(app.clone()));
+    kept.judge(jq);
+    kept.into_report()
 }
 
-impl App<'_> {
+/// What one judgement looks at besides the app.
+pub(super) struct Around<'a> {
+    pub(super) live: &'a super::kept::Live,
+    pub(super) context: &'a Context<'a>,
+    pub(super) jq: &'a dyn JqPaths,
+}
+
+impl App {
+    /// Puts the objects of a declaration under their keys.
+    pub(super) fn new(declaration: AppDeclaration, live: &super::kept::Live, schemas: &SchemaSet) -> Self {
+        let namespace = Arc::clone(&declaration.default_namespace);
+        let key = |o: &Object| live.key(o, schemas, &namespace);
+        let keyed = |all: &[Arc<Object>]| -> Keyed { all.iter().map(|o| (key(o), Arc::clone(o))).collect() };
+        let desired = declaration.desired.as_deref().unwrap_or_default();
+        Self {
+            desired: desired.iter().map(|d| (key(&d.object), d.clone())).collect(),
+            tracked: declaration.tracked.iter().map(|t| (t.key.clone(), t.clone())).collect(),
+            applied: declaration.applied.as_ref().map(|all| all.iter().map(|o| keyed(o)).collect()),
+            others: keyed(&declaration.others),
+            declaration,
+        }
+    }
+
+    /// Returns the keys on which there is, or may be, something to say.
+    pub(super) fn keys(&self) -> BTreeSet<&ResourceKey> {
+        match &self.declaration.desired {
+            Ok(_) => self.desired.keys().chain(self.tracked.keys()).collect(),
+            Err(Undeclared::Broken(_)) => BTreeSet::new(),
+            Err(_) => self.declaration.inventory.iter().collect(),
+        }
+    }
+
+    /// Tells whether two declarations of one app say the same of one key.
+    pub(super) fn says_the_same(&self, other: &Self, key: &ResourceKey) -> bool {
+        let same = |a: Option<&Arc<Object>>, b: Option<&Arc<Object>>| match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        let applied = match (&self.applied, &other.applied) {
+            (Some(a), Some(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a.get(key), b.get(key)))
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        let wanted = |app: &Self| app.desired.get(key).map(|d| (Arc::clone(&d.object), d.declared.clone()));
+        let (a, b) = (wanted(self), wanted(other));
+        applied
+            && same(a.as_ref().map(|a| &a.0), b.as_ref().map(|b| &b.0))
+            && a.map(|a| a.1) == b.map(|b| b.1)
+            && same(self.others.get(key), other.others.get(key))
+            && self.tracked.get(key) == other.tracked.get(key)
+            && self.declaration.inventory.contains(key) == other.declaration.inventory.contains(key)
+            && self.declaration.verdicts.get(key) == other.declaration.verdicts.get(key)
+    }
+
+    /// Tells whether two declarations of one app are alike in what bears on all of their resources.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        let (a, b) = (&self.declaration, &other.declaration);
+        a.appliers == b.appliers
+            && a.rules == b.rules
+            && a.held_back == b.held_back
+            && a.desired.as_ref().err() == b.desired.as_ref().err()
+            && self.applied.is_some() == other.applied.is_some()
+    }
+
+    /// Judges one resource of the app; `others` are the objects of other apps that write under the same managers.
+    pub(super) fn judge(
+        &self,
+        key: &ResourceKey,
+        others: Vec<&Object>,
+        around: &Around<'_>,
+        problems: &mut Problems,
+    ) -> Option<ResourceDrift> {
+        if let Err(why) = &self.declaration.desired {
+            let listed = !matches!(why, Undeclared::Broken(_)) && self.declaration.inventory.contains(key);
+            return listed.then(|| self.unknown(key, why));
+        }
+        match (self.desired.get(key), self.tracked.get(key)) {
+            (Some(wanted), _) => {
+                let others = others.into_iter().chain(self.others.get(key).map(|o| &**o)).collect();
+                Some(self.resource(key, wanted, others, around, problems))
+            }
+            (None, Some(tracked)) => self.extra(tracked, around, problems),
+            (None, None) => None,
+        }
+    }
+
+    /// What a reader should know of the app as a whole.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let app = &self.declaration.app;
+        let broken = self.declaration.desired.as_ref().err();
+        let broken = broken.map(|why| format!("{app}: {why}; nothing is known of its resources"));
+        self.declaration.notes.iter().map(move |n| format!("{app}: {n}")).chain(broken)
+    }
+
     fn resource(
         &self,
         key: &ResourceKey,
         wanted: &DesiredObject,
         others: Vec<&Object>,
-        (live, context): (&LiveIndex<'_>, &Context<'_>),
-        jq: &dyn JqPaths,
+        around: &Around<'_>,
         problems: &mut Problems,
     ) -> ResourceDrift {
-        let found = live.get(key);
+        let found = around.live.get(key);
         let mut resource = match found {
             Some(found) => {
                 let applied = self.applied.as_ref();
                 let knowledge = Knowledge {
                     appliers: &self.declaration.appliers,
-                    applied: applied.map(|all| all.iter().map(|o| o.get(key).map(|o| &***o)).collect()),
+                    applied: applied.map(|all| all.iter().map(|o| o.get(key).map(|o| &**o)).collect()),
                     others,
                 };
-                compare_known(key, &wanted.object, found, context, Some(&knowledge))
+                compare_known(key, &wanted.object, found, around.context, Some(&knowledge))
             }
             None => self.missing(key, wanted),
         };
         resource.changes.retain(|c| !c.is_bookkeeping() && !is_of_engine(key, c));
         if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
-            resource.status = Status::InSync;
+            let is_sealed = super::secret::is_sealed(&wanted.object);
+            resource.status = if is_sealed { Status::Unknown } else { Status::InSync };
         }
         resource.app = Some(self.declaration.app.clone());
         resource.declared.clone_from(&wanted.declared);
         let sides = Sides { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
-        self.declaration.rules.hide(&mut resource, sides, jq, problems);
+        self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
         self.contradict(&mut resource);
+        self.hold_back(&mut resource);
         resource
+    }
+
+    /// Notes what keeps the engine from doing what is pending.
+    fn hold_back(&self, resource: &mut ResourceDrift) {
+        let waits = |c: Class| matches!(c, Class::PendingSync | Class::PendingRemoval);
+        if resource.class.is_some_and(waits) || resource.changes.iter().any(DriftChange::is_pending) {
+            resource.notes.extend(self.declaration.held_back.as_ref().map(ToString::to_string));
+        }
     }
 
     /// Notes where the engine says otherwise.
@@ -231,13 +253,13 @@ impl App<'_> {
     }
 
     /// What the engine lists, where it cannot be compared.
-    fn unknown<'s>(&'s self, why: &'s Undeclared) -> impl Iterator<Item = ResourceDrift> + 's {
-        self.declaration.inventory.iter().map(move |key| ResourceDrift {
+    fn unknown(&self, key: &ResourceKey, why: &Undeclared) -> ResourceDrift {
+        ResourceDrift {
             status: Status::Unknown,
             app: Some(self.declaration.app.clone()),
             notes: vec![why.to_string()],
             ..estate::plain(key)
-        })
+        }
     }
 
     fn missing(&self, key: &ResourceKey, wanted: &DesiredObject) -> ResourceDrift {
@@ -249,29 +271,26 @@ impl App<'_> {
         resource
     }
 
-    fn extras(&self, live: &LiveIndex<'_>, jq: &dyn JqPaths, problems: &mut Problems) -> Vec<ResourceDrift> {
-        let undeclared = self.declaration.tracked.iter().filter(|t| !self.desired.contains_key(&t.key));
-        let extra = |t: &Tracked| {
-            let found = live.get(&t.key)?;
-            let managed = ManagedFields::of(found);
-            let applied = || self.applied.iter().flatten().any(|o| o.contains_key(&t.key));
-            let wrote = |e: &ManagedFieldsEntry| {
-                e.subresource.is_empty() && self.declaration.appliers.contains(&e.manager)
-            };
-            let once = t.once_declared.unwrap_or_else(|| applied() || managed.entries().iter().any(wrote));
-            let mut resource = ResourceDrift {
-                status: Status::Extra,
-                creator: creator(found),
-                app: Some(self.declaration.app.clone()),
-                class: once.then_some(Class::PendingRemoval),
-                rule: t.kept_by.clone(),
-                ..estate::plain(&t.key)
-            };
-            let sides = Sides { key: &t.key, desired: None, live: Some(found) };
-            self.declaration.rules.hide(&mut resource, sides, jq, problems);
-            Some(resource)
+    fn extra(&self, t: &Tracked, around: &Around<'_>, problems: &mut Problems) -> Option<ResourceDrift> {
+        let found = around.live.get(&t.key)?;
+        let managed = ManagedFields::of(found);
+        let applied = || self.applied.iter().flatten().any(|o| o.contains_key(&t.key));
+        let wrote = |e: &ManagedFieldsEntry| {
+            e.subresource.is_empty() && self.declaration.appliers.contains(&e.manager)
         };
-        undeclared.filter_map(extra).collect()
+        let once = t.once_declared.unwrap_or_else(|| applied() || managed.entries().iter().any(wrote));
+        let mut resource = ResourceDrift {
+            status: Status::Extra,
+            creator: creator(found),
+            app: Some(self.declaration.app.clone()),
+            class: once.then_some(Class::PendingRemoval),
+            rule: t.kept_by.clone(),
+            ..estate::plain(&t.key)
+        };
+        let sides = Sides { key: &t.key, desired: None, live: Some(found) };
+        self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
+        self.hold_back(&mut resource);
+        Some(resource)
     }
 }
 

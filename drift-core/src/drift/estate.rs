@@ -43,6 +43,12 @@ pub struct DriftOptions {
     pub extras: Extras,
 }
 
+impl DriftOptions {
+    pub(super) fn namespace(&self) -> &str {
+        self.default_namespace.as_deref().unwrap_or("default")
+    }
+}
+
 /// Namespaces of the platform: what is there beside the declared objects is the platform's.
 const SYSTEM_NAMESPACES: &[&str] = &["kube-system", "kube-public", "kube-node-lease"];
 
@@ -90,15 +96,13 @@ pub fn compare(
 ) -> DriftReport {
     let estate = Estate::new(desired, live, schemas, options);
     let mut context = Context::new(schemas);
-    context.autoscaled = autoscaled(live, options);
+    let autoscaled = live.iter().filter_map(|o| Some(autoscaled_by(o)?.in_cluster(&options.cluster)));
+    context.autoscaled = Arc::new(autoscaled.collect());
     context.applier = estate.applier();
     let mut report = DriftReport::default();
     for (key, (wanted, times)) in &estate.desired {
         let mut resource = estate.resource(key, wanted, &context);
-        if *times > 1 {
-            resource.notes.push(format!("declared {times} times: the last declaration counts"));
-        }
-        resource.declared.clone_from(&wanted.declared);
+        note_declaration(&mut resource, wanted, *times);
         report.resources.push(resource);
     }
     if options.extras == Extras::InDeclaredNamespaces {
@@ -106,6 +110,13 @@ pub fn compare(
     }
     report.resources.sort_by(|a, b| a.key.cmp(&b.key));
     report
+}
+
+pub(super) fn note_declaration(resource: &mut ResourceDrift, wanted: &DesiredObject, times: usize) {
+    if times > 1 {
+        resource.notes.push(format!("declared {times} times: the last declaration counts"));
+    }
+    resource.declared.clone_from(&wanted.declared);
 }
 
 struct Estate<'a> {
@@ -124,7 +135,8 @@ impl<'a> Estate<'a> {
         let live: HashMap<_, _> = live.iter().map(|o| (id(o), o)).collect();
         let mut all: BTreeMap<ResourceKey, (&DesiredObject, usize)> = BTreeMap::new();
         for wanted in desired.iter().filter(|d| !d.object.name().is_empty()) {
-            let key = key(&wanted.object, &live, schemas, options);
+            let key = key(&wanted.object, |id| live.contains_key(&id), schemas, options.namespace());
+            let key = key.in_cluster(&options.cluster);
             let slot = all.entry(key).or_insert((wanted, 0));
             *slot = (wanted, slot.1 + 1);
         }
@@ -161,35 +173,46 @@ impl<'a> Estate<'a> {
             )
         };
         live.iter()
-            .filter(|o| namespaces.contains(o.namespace()) && !SYSTEM_NAMESPACES.contains(&o.namespace()))
-            .filter(|o| !declared(o) && !is_made_by_platform(o))
-            .map(|o| ResourceDrift {
-                status: Status::Extra,
-                creator: creator(o),
-                ..plain(&o.key().in_cluster(&self.options.cluster))
-            })
+            .filter(|o| namespaces.contains(o.namespace()) && !declared(o))
+            .filter_map(|o| extra(o, &self.options.cluster))
             .collect()
     }
 }
 
+/// Judges a live object that nobody declares, in a namespace in which something is declared.
+pub(super) fn extra(object: &Object, cluster: &str) -> Option<ResourceDrift> {
+    let counts = !SYSTEM_NAMESPACES.contains(&object.namespace()) && !is_made_by_platform(object);
+    counts.then(|| ResourceDrift {
+        status: Status::Extra,
+        creator: creator(object),
+        ..plain(&object.key().in_cluster(cluster))
+    })
+}
+
 /// Names the resource of a declared object: the namespace may have to be filled in, and the scope of its kind tells.
-fn key(
+pub(super) fn key(
     object: &Object,
-    live: &HashMap<Id<'_>, &Arc<Object>>,
+    is_live: impl Fn(Id<'_>) -> bool,
     schemas: &SchemaSet,
-    options: &DriftOptions,
+    default: &str,
 ) -> ResourceKey {
     let (group, kind, declared, name) = id(object);
-    let default = options.default_namespace.as_deref().unwrap_or("default");
     let namespace = match schemas.scope(group, kind) {
         Some(Scope::Cluster) => "",
         Some(Scope::Namespaced) if declared.is_empty() => default,
         Some(Scope::Namespaced) => declared,
         // Nothing knows the kind: a live object of the name tells, else the manifest is taken at its word.
-        None if declared.is_empty() && live.contains_key(&(group, kind, default, name)) => default,
+        None if declared.is_empty() && is_live((group, kind, default, name)) => default,
         None => declared,
     };
-    ResourceKey::new(group, kind, namespace, name).in_cluster(&options.cluster)
+    ResourceKey::new(group, kind, namespace, name)
+}
+
+/// The key of a declared object that may lie in the default namespace or in none, if that is so.
+pub(super) fn bare_key(object: &Object, schemas: &SchemaSet, default: &str) -> Option<ResourceKey> {
+    let (group, kind, declared, name) = id(object);
+    let unknown = declared.is_empty() && schemas.scope(group, kind).is_none();
+    unknown.then(|| ResourceKey::new(group, kind, default, name))
 }
 
 pub(super) fn plain(key: &ResourceKey) -> ResourceDrift {
@@ -247,21 +270,16 @@ fn is_made_by_platform(object: &Object) -> bool {
         || creator(object).is_some_and(|c| controllers::is_platform(&c.manager))
 }
 
-pub(super) fn autoscaled(live: &[Arc<Object>], options: &DriftOptions) -> BTreeSet<ResourceKey> {
-    let target = |o: &Arc<Object>| {
-        let target = match (o.group(), o.kind()) {
-            ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject") => {
-                o.root().at(&["spec", "scaleTargetRef"])?
-            }
-            _ => return None,
-        };
-        let version = target.str_at(&["apiVersion"]).unwrap_or("apps/v1");
-        let group = version.rsplit_once('/').map_or("", |(g, _)| g);
-        let kind = target.str_at(&["kind"]).unwrap_or("Deployment");
-        Some(
-            ResourceKey::new(group, kind, o.namespace(), target.str_at(&["name"])?)
-                .in_cluster(&options.cluster),
-        )
+/// Returns what an autoscaler aims at.
+pub(super) fn autoscaled_by(object: &Object) -> Option<ResourceKey> {
+    let target = match (object.group(), object.kind()) {
+        ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject") => {
+            object.root().at(&["spec", "scaleTargetRef"])?
+        }
+        _ => return None,
     };
-    live.iter().filter_map(target).collect()
+    let version = target.str_at(&["apiVersion"]).unwrap_or("apps/v1");
+    let group = version.rsplit_once('/').map_or("", |(g, _)| g);
+    let kind = target.str_at(&["kind"]).unwrap_or("Deployment");
+    Some(ResourceKey::new(group, kind, object.namespace(), target.str_at(&["name"])?))
 }

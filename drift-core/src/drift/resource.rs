@@ -6,6 +6,7 @@ use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::OwnerView;
 use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
@@ -25,7 +26,7 @@ pub struct Context<'a> {
     /// The field manager that applies the estate, if one stands out; it is preferred where it owns anything.
     pub applier: Option<Applier>,
     /// Targets of live autoscalers.
-    pub autoscaled: BTreeSet<ResourceKey>,
+    pub autoscaled: Arc<BTreeSet<ResourceKey>>,
     /// Type of `metadata`, for kinds whose schema does not spell it out.
     pub(super) object_meta: Option<TypeRef<'a>>,
 }
@@ -34,7 +35,7 @@ impl<'a> Context<'a> {
     /// Makes a context without an estate: the applier is found in each object alone.
     pub fn new(schemas: &'a SchemaSet) -> Self {
         let object_meta = schemas.kind("", "v1", "ConfigMap").and_then(|k| k.root().child("metadata"));
-        Self { schemas, applier: None, autoscaled: BTreeSet::new(), object_meta }
+        Self { schemas, applier: None, autoscaled: Arc::default(), object_meta }
     }
 
     /// Returns the schema by which two objects of one kind are compared, or why they cannot be.
@@ -101,12 +102,25 @@ pub(super) fn compare_known(
     let (folded_desired, folded_live) = (secret::fold(desired), secret::fold(live));
     let d = folded_desired.as_ref().map_or(desired.root(), Doc::root);
     let l = folded_live.as_ref().map_or(live.root(), Doc::root);
-    let differences = differences(d, l, schema, context);
+    let mut differences = differences(d, l, schema, context);
+    let is_sealed = secret::is_sealed(desired);
+    if is_sealed {
+        let sealed = |x: &Difference<'_>| {
+            x.path.starts_with_fields(&["sops"]) || x.desired.is_some_and(secret::holds_sealed)
+        };
+        differences.retain(|x| !sealed(x));
+    }
     // A decoded object without difference never has its managedFields read: that is most objects, most of the time.
     let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
     result.basis = basis(schema.is_some(), has_owners);
     if !differences.is_empty() {
         judge(desired, live, differences, (context, knowledge), &mut result);
+    }
+    if is_sealed {
+        result.notes.push("is encrypted where it is declared (SOPS): its values are not known here".into());
+        if result.status == Status::InSync {
+            result.status = Status::Unknown;
+        }
     }
     result
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::object::{Doc, DocBuilder, Node, Object};
+use crate::object::{Doc, DocBuilder, Kind, Node, Object};
 use crate::path::{FieldPath, PathElement};
 use crate::redact::{SHOWN, is_redacted};
 
@@ -16,6 +16,23 @@ pub(super) fn is_secret(object: &Object) -> bool {
 pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
     let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(is_redacted);
     desired.is_some() && live.is_some() && redacted(desired) != redacted(live)
+}
+
+/// Tells whether a declared object was encrypted by SOPS: it carries the books of that.
+pub(super) fn is_sealed(object: &Object) -> bool {
+    object.root().get("sops").is_some_and(|sops| sops.kind() == Kind::Map)
+}
+
+/// Tells whether a declared value is encrypted, or something in it.
+pub(super) fn holds_sealed(node: Node<'_>) -> bool {
+    match node.as_str() {
+        Some(text) => is_sealed_text(text),
+        None => node.children().any(holds_sealed),
+    }
+}
+
+fn is_sealed_text(text: &str) -> bool {
+    text.starts_with("ENC[") && text.ends_with(']')
 }
 
 /// Folds `stringData` into `data`, as the API server does; `None` where there is nothing to fold.
@@ -38,7 +55,7 @@ pub(super) fn fold(object: &Object) -> Option<Doc> {
         builder.key(child.key());
         match child.as_str() {
             // A redacted text stands for the bytes already.
-            Some(s) if is_redacted(s) => builder.str(s),
+            Some(s) if is_redacted(s) || is_sealed_text(s) => builder.str(s),
             Some(s) => builder.str(&STANDARD.encode(s)),
             None => builder.node(child),
         }

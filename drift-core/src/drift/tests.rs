@@ -320,3 +320,38 @@ fn the_scope_of_a_kind_decides_its_namespace() {
     let live = json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"r"},"rules":null});
     check(role, live, &["ClusterRole.rbac.authorization.k8s.io//r InSync"]);
 }
+
+#[test]
+fn what_sops_encrypted_is_not_known_and_not_compared_as_text() {
+    const NOTE: &str = "note: is encrypted where it is declared (SOPS): its values are not known here";
+    let sealed = "ENC[AES256_GCM,data:abc=,iv:def=,tag:ghi=,type:str]";
+    let secret = |field: &str, value: &str| {
+        let mut secret =
+            json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s","namespace":"default"}});
+        secret[field] = json!({"password": value});
+        secret
+    };
+    for field in ["data", "stringData"] {
+        let mut declared = secret(field, sealed);
+        declared["sops"] = json!({"version":"3.9.0","mac":"ENC[AES256_GCM,data:x,type:str]"});
+        let live = secret("data", "Z2VoZWlt");
+        assert_eq!(report(&[declared], &[live]), ["Secret/default/s Unknown", NOTE]);
+    }
+    // What is not encrypted is compared all the same, and what only looks so is a text like any other.
+    let mut declared = config(json!({"open":"1","closed":sealed}));
+    let live = config(json!({"open":"2","closed":"geheim"}));
+    let both = report(std::slice::from_ref(&declared), std::slice::from_ref(&live));
+    assert_eq!(
+        both[1..],
+        [
+            ".data.closed Replace Changed DifferentByOther by nobody",
+            ".data.open Replace Changed DifferentByOther by nobody"
+        ]
+    );
+    declared["sops"] = json!({});
+    let one = report(&[declared], &[live]);
+    assert_eq!(
+        one,
+        ["ConfigMap/default/a Drifted", ".data.open Replace Changed DifferentByOther by nobody", NOTE]
+    );
+}

@@ -34,6 +34,8 @@ pub struct SyncWindow {
     pub clusters: Vec<String>,
     /// Whether a sync by hand goes through all the same.
     pub manual_sync: bool,
+    /// Whether all selectors that are given have to fit, and not just one (`andOperator`).
+    pub needs_all: bool,
 }
 
 /// A project.
@@ -76,5 +78,6 @@ fn window(node: Node<'_>) -> Option<SyncWindow> {
         namespaces: texts("namespaces"),
         clusters: texts("clusters"),
         manual_sync: node.get("manualSync").and_then(Node::as_bool) == Some(true),
+        needs_all: node.get("andOperator").and_then(Node::as_bool) == Some(true),
     })
 }

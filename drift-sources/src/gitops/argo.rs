@@ -13,7 +13,7 @@ use drift_core::{Object, ResourceKey};
 use serde_json::Value;
 
 use super::{AppState, GitOps, Rendered, edit, objects_of, repositories};
-use crate::argo::{Application, MANAGERS, Source, TrackingMethod, is_hook};
+use crate::argo::{Application, MANAGERS, Source, TrackingMethod, held, is_hook};
 use crate::git::Commit;
 use crate::render::{RenderError, Tree};
 
@@ -53,6 +53,11 @@ impl GitOps<'_> {
         let mut rules = crate::argo::ignore_differences(&app.ignore_differences);
         rules.append(self.settings.rules.clone());
         rules.rules.push(ignore_extraneous());
+        if let Some(unstable) = self.unstable.borrow().get(&app.key()) {
+            let (more, told) = super::unstable::rules(unstable);
+            rules.rules.extend(more);
+            notes.extend(told);
+        }
         AppDeclaration {
             app: app.key(),
             appliers: MANAGERS.iter().map(|m| (*m).into()).collect(),
@@ -68,8 +73,23 @@ impl GitOps<'_> {
                 .collect(),
             rules,
             verdicts: app.resources.iter().filter_map(|r| Some((r.key.clone(), r.status.clone()?))).collect(),
+            held_back: self.held_back(app).map(Into::into),
             notes,
         }
+    }
+
+    /// What sync windows of its project say to the Application at the moment of the report, where they hold it back.
+    fn held_back(&self, app: &Application) -> Option<String> {
+        let project = self.projects.get(&*app.project)?;
+        let held = match held(&project.sync_windows, app, self.cluster.report_time()?) {
+            Ok(held) => held?,
+            Err(e) => return Some(format!("no sync goes through: {e}")),
+        };
+        let windows: Vec<String> = held.by.iter().map(|w| format!("`{}`", w.text())).collect();
+        let until = held.until.map_or_else(|| "with no end in sight".to_owned(), |t| format!("until {t}"));
+        let hands = if held.lets_hands_through { "; a sync by hand goes through" } else { "" };
+        let windows = windows.join(", ");
+        Some(format!("syncs are held back {until} by {windows} of project {}{hands}", app.project))
     }
 
     /// The commits that the Application should be at.
@@ -216,7 +236,7 @@ impl GitOps<'_> {
             return None;
         }
         let listed = app.resources.iter().filter(|r| !r.hook && !r.requires_pruning);
-        let remembered = listed.filter_map(|r| super::history::remembered(self.cluster, &r.key, MANAGERS));
+        let remembered = listed.filter_map(|r| self.remembered(&r.key, MANAGERS));
         let all: Vec<_> = remembered.collect();
         (!all.is_empty()).then_some(all)
     }
@@ -255,6 +275,8 @@ impl GitOps<'_> {
             applied: last.map(|(r, _)| r.to_vec()).unwrap_or_default(),
             head: head.into_iter().flatten().flatten().map(|c| c.id.to_string()).collect(),
             suspended: app.is_skipped,
+            held_back: self.held_back(app),
+            waiting: None,
             error: desired.err().map(|e| e.to_string()),
         }
     }

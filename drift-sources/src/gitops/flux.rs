@@ -53,6 +53,7 @@ impl GitOps<'_> {
             tracked: tracked.collect(),
             rules: app.rules.clone(),
             verdicts: BTreeMap::new(),
+            held_back: None,
             notes,
         }
     }
@@ -250,7 +251,7 @@ impl GitOps<'_> {
         if app.is_remote {
             return None;
         }
-        let remembered = |key: &ResourceKey| super::history::remembered(self.cluster, key, MANAGERS);
+        let remembered = |key: &ResourceKey| self.remembered(key, MANAGERS);
         let all: Vec<_> = app.inventory.iter().filter_map(remembered).collect();
         (!all.is_empty()).then_some(all)
     }
@@ -276,6 +277,8 @@ impl GitOps<'_> {
                 .collect(),
             head: head.ok().map(|(_, c)| c.id.to_string()).into_iter().collect(),
             suspended: app.is_suspended,
+            held_back: None,
+            waiting: None,
             error: desired.err().map(|e| e.to_string()),
         }
     }

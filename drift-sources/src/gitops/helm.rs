@@ -45,6 +45,7 @@ impl GitOps<'_> {
         let mut declaration =
             self.declared_by(app.key.clone(), managers, storage, tracked, app.rules.clone(), &app.inventory);
         declaration.default_namespace = app.target_namespace.as_str().into();
+        declaration.notes.extend(waiting(app));
         declaration
     }
 
@@ -107,6 +108,7 @@ impl GitOps<'_> {
             tracked: tracked.collect(),
             rules,
             verdicts: Default::default(),
+            held_back: None,
             notes: Vec::new(),
             app,
         }
@@ -122,6 +124,8 @@ impl GitOps<'_> {
             applied: deployed.map(|r| r.version.to_string()).into_iter().collect(),
             head: newest.map(|r| r.version.to_string()).into_iter().collect(),
             suspended: false,
+            waiting: None,
+            held_back: None,
             error: deployed.is_none().then(|| "no revision is deployed".to_owned()),
         }
     }
@@ -129,8 +133,18 @@ impl GitOps<'_> {
     pub(super) fn helm_release_state(&self, app: &HelmRelease) -> AppState {
         let stored = self.release_state(&app.storage_namespace, &app.release_name);
         let (engine, reason) = super::flux::readiness(&app.conditions);
-        AppState { engine, reason, suspended: app.is_suspended, ..stored }
+        AppState { engine, reason, suspended: app.is_suspended, waiting: waiting(app), ..stored }
     }
+}
+
+/// Says that a HelmRelease was changed and its controller has not taken it up: what that declares is in no storage yet.
+fn waiting(app: &HelmRelease) -> Option<String> {
+    let (generation, observed) = (app.generation?, app.observed_generation.unwrap_or(0));
+    let why = if app.is_suspended { ", and it is suspended" } else { "" };
+    // A controller that failed may have seen the spec and left it unapplied; its condition says so.
+    (generation > observed).then(|| {
+        format!("pending: the spec was changed (generation {generation}, reconciled {observed}){why}")
+    })
 }
 
 /// A declared object with the marks that Helm puts on it.

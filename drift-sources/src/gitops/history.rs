@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use drift_core::drift::{CauseClass, Class, DriftReport, Row, Undeclared, value_at};
+use drift_core::drift::{CauseClass, Class, DriftReport, ResourceDrift, Row, Undeclared, value_at};
 use drift_core::{FieldPath, ManagedFields, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -103,20 +103,22 @@ impl GitOps<'_> {
     ///
     /// Flux gives the fields of kubectl to itself, with the values still in place, before it applies its own.
     pub fn look_back(&self, report: &mut DriftReport) {
-        for resource in &mut report.resources {
-            let versions = self.cluster.versions(&resource.key);
-            for change in resource.changes.iter_mut().filter(|c| c.class == Class::Mutated) {
-                let Some(own) = change.owner.as_ref().map(|o| &o.manager) else { continue };
-                let wrote = |object: &Arc<Object>| {
-                    let same = value_at(object.root(), &change.path).map(|n| n.to_value()) == change.live;
-                    let managed = ManagedFields::of(object);
-                    same && managed.owners(&change.path).any(|e| e.manager != *own)
-                };
-                if versions.iter().filter_map(|v| v.object.as_ref()).any(wrote) {
-                    change.class = Class::Changed;
-                    change.row = Row::DifferentByOther;
-                    change.cause = CauseClass::ManualChange;
-                }
+        report.resources.iter_mut().for_each(|resource| self.look_back_at(resource));
+    }
+
+    pub(super) fn look_back_at(&self, resource: &mut ResourceDrift) {
+        let versions = self.cluster.versions(&resource.key);
+        for change in resource.changes.iter_mut().filter(|c| c.class == Class::Mutated) {
+            let Some(own) = change.owner.as_ref().map(|o| &o.manager) else { continue };
+            let wrote = |object: &Arc<Object>| {
+                let same = value_at(object.root(), &change.path).map(|n| n.to_value()) == change.live;
+                let managed = ManagedFields::of(object);
+                same && managed.owners(&change.path).any(|e| e.manager != *own)
+            };
+            if versions.iter().filter_map(|v| v.object.as_ref()).any(wrote) {
+                change.class = Class::Changed;
+                change.row = Row::DifferentByOther;
+                change.cause = CauseClass::ManualChange;
             }
         }
     }

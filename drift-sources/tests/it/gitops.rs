@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drift_core::drift::{LiveIndex, Status, compare_apps};
+use drift_core::drift::{Status, compare_apps};
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
@@ -70,13 +70,12 @@ fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) ->
         let at = jiff::Timestamp::from_second(1_700_000_000 + i as i64).unwrap();
         history.entry(version.key()).or_default().push(Version { at, object: Some(version) });
     }
-    let cluster = Cluster::at(live, history, None);
+    let cluster = Cluster::at(live, history, None).with_now("2026-01-01T23:00:00Z".parse().unwrap());
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let schemas = SchemaSet::bundled();
-    let index = LiveIndex::new(cluster.live());
-    let mut report =
-        compare_apps(&gitops.declarations(&index, &schemas), &index, &schemas, &JqSandbox::default());
+    let index = cluster.live();
+    let mut report = compare_apps(&gitops.declarations(), index, &schemas, &JqSandbox::default());
     gitops.look_back(&mut report);
     let mut out = Vec::new();
     for r in &report.resources {
@@ -91,6 +90,8 @@ fn lines(live: &[Value], versions: &[Value], repository: Option<&Repository>) ->
             out.push(format!("{} {:?} {:?} by {by}{rule}", c.path, c.op, c.class));
         }
     }
+    let held = report.resources.iter().flat_map(|r| &r.notes).filter(|n| n.contains("held back"));
+    out.extend(held.cloned());
     out.extend(report.notes.iter().map(|n| format!("note: {n}")));
     out
 }
@@ -374,6 +375,42 @@ fn without_the_program_what_it_would_render_is_unknown() {
 }
 
 #[test]
+fn a_helm_release_that_was_changed_and_not_reconciled_is_pending() {
+    let release = |generation: i64| {
+        json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease",
+            "metadata":{"name":"web","namespace":"shop","generation":generation},
+            "spec":{"chart":{"spec":{"chart":"web"}}},"status":{"observedGeneration":2}})
+    };
+    let told = |generation| lines(&[release(generation)], &[], None).join("\n");
+    assert!(told(3).contains("pending: the spec was changed (generation 3, reconciled 2)"), "{}", told(3));
+    assert!(!told(2).contains("pending"), "{}", told(2));
+}
+
+#[test]
+fn a_pending_sync_that_a_window_holds_back_says_which_and_until_when() {
+    let (mut repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
+    repository.write("app/a.yaml", &CONFIG.replace('1', "2"));
+    repository.commit("second");
+    let live = config(json!({"k":"1"}), json!([synced()]));
+    let project = |kind: &str| {
+        json!({"apiVersion":"argoproj.io/v1alpha1","kind":"AppProject","metadata":{"name":"default","namespace":"argocd"},
+            "spec":{"syncWindows":[{"kind":kind,"schedule":"0 22 * * *","duration":"8h","applications":["w*"],"manualSync":true}]}})
+    };
+    let app = argo("web", &commit, json!({}));
+    let pending = ["ConfigMap/shop/a Drifted of web", ".data.k Replace PendingSync by argocd-controller"];
+    let denied = lines(&[app.clone(), live.clone(), project("deny")], &[], Some(&repository));
+    assert_eq!(denied[..2], pending);
+    assert_eq!(
+        denied[2..],
+        [
+            "syncs are held back until 2026-01-02T06:00:00Z by `deny 0 22 * * * for 8h UTC` of project default; \
+          a sync by hand goes through"
+        ]
+    );
+    assert_eq!(lines(&[app, live, project("allow")], &[], Some(&repository)), pending);
+}
+
+#[test]
 fn without_the_repository_what_was_applied_last_counts() {
     let edit = entry("kubectl-edit", "Update", json!({"f:data":{"f:k":{}}}));
     let written = config(json!({"k":"1"}), json!([applied()]));
@@ -397,7 +434,7 @@ fn the_commit_behind_a_field_is_found_and_not_the_head() {
     let cluster = Cluster::now(vec![object(&argo("web", &first, json!({})))]);
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
-    let app = gitops.apps()[0].key();
+    let app = gitops.apps().next().unwrap().key();
     let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
     let ask = |path: &str, until: Option<&str>| {
         let path = drift_core::FieldPath::parse(path).unwrap();

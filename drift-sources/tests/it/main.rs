@@ -14,6 +14,8 @@ mod formats;
 mod git;
 #[cfg(feature = "gitops")]
 mod gitops;
+#[cfg(feature = "gitops")]
+mod kept;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]

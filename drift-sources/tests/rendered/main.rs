@@ -12,8 +12,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::drift::LiveIndex;
-use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
 use drift_sources::gitops::{Cluster, GitOps, Repositories};
@@ -49,6 +47,7 @@ fn main() {
         trial("options_of_an_application_are_those_of_kustomize_edit", "kustomize", application_options),
         trial("a_kustomization_of_flux_is_overlaid_and_substituted", "kustomize", flux),
         trial("a_chart_is_what_helm_makes_of_it", "helm", chart),
+        trial("a_chart_that_is_never_the_same_twice_is_told_and_is_no_drift", "helm", unstable),
         trial("limits_and_hostile_files_are_refused", "kustomize", limits),
     ];
     libtest_mimic::run(&arguments, trials).exit();
@@ -78,8 +77,7 @@ fn declared(objects: &[Value], repository: &Repository) -> BTreeSet<String> {
     let cluster = Cluster::now(objects.iter().map(object).collect());
     let renderer = Renderer::new(RenderOptions::in_folders(folders()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
-    let live = LiveIndex::new(cluster.live());
-    let declaration = gitops.declarations(&live, &SchemaSet::bundled()).remove(0);
+    let declaration = gitops.declarations().remove(0);
     declaration.desired.unwrap().iter().map(|d| d.object.root().to_value().to_string()).collect()
 }
 
@@ -212,6 +210,50 @@ fn chart() {
     let kept: BTreeSet<String> = all.into_iter().filter(|t| !t.contains("helm.sh/hook")).collect();
     assert_eq!(ours, kept);
     assert!(ours.iter().any(|t| t.contains(r#""count":"3","env":"prod","ns":"shop""#)), "{ours:?}");
+}
+
+fn unstable() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {fixed: a, password: {{ randAlphaNum 12 | quote }}}\n";
+    let named = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: job-{{ randAlphaNum 8 | lower }}}\n";
+    let repository = repository(&[
+        ("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n"),
+        ("chart/templates/secret.yaml", secret),
+        ("chart/templates/named.yaml", named),
+    ]);
+    let app = json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"shop","namespace":"argocd"},
+        "spec":{"destination":{"namespace":"shop"},"source":{"repoURL":URL,"path":"chart","targetRevision":"main"}}});
+    let live = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s","namespace":"shop"},
+        "data":{"fixed":"Yg==","password":"bGl2ZQ=="}});
+    let mut repositories = Repositories::default();
+    repositories.add(URL, open(&repository));
+    let cluster = Cluster::now([app, live].iter().map(object).collect());
+    let renderer = Renderer::new(RenderOptions::in_folders(folders()));
+    let gitops = GitOps::new(&cluster, &repositories, &renderer);
+    let schemas = drift_core::schema::SchemaSet::bundled();
+    let report = drift_core::drift::compare_apps(
+        &gitops.declarations(),
+        cluster.live(),
+        &schemas,
+        &drift_core::rules::NoJq,
+    );
+    let secret = report.resources.iter().find(|r| &*r.key.kind == "Secret").unwrap();
+    let counted: Vec<String> =
+        secret.changes.iter().filter(|c| c.class.counts()).map(|c| c.path.to_string()).collect();
+    assert_eq!(counted, [".data.fixed"]);
+    let hidden = secret.changes.iter().find(|c| c.path.to_string() == ".data.password").unwrap();
+    assert_eq!(hidden.rule.as_deref(), Some("RenderNondeterministic"));
+    let whole = report.resources.iter().filter(|r| &*r.key.kind == "ConfigMap");
+    assert!(
+        whole.clone().count() > 0
+            && whole.clone().all(|r| r.rule.as_deref() == Some("RenderNondeterministic"))
+    );
+    let notes = report.notes.join("\n");
+    assert!(
+        notes.contains("RenderNondeterministic: Secret//s .data.password, .stringData.password differs"),
+        "{notes}"
+    );
+    assert!(notes.contains("is named otherwise with each render"), "{notes}");
+    assert!(!notes.contains("fixed"), "{notes}");
 }
 
 fn limits() {

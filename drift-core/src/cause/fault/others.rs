@@ -1,5 +1,6 @@
 //! Faults of everything but pods.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::graph::pod_spec;
@@ -21,33 +22,49 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
         return gone(history, key).into_iter().collect();
     }
     let mut out = Vec::new();
-    match (&*key.group, &*key.kind) {
-        ("", "Service") => out.extend(endpoints(history, key)),
-        ("", "Node") => out.extend(by_version(history, key, |o| {
-            (!node_ready(o)).then(|| (FaultKind::NodeDown, "NodeNotReady".into(), condition_text(o, "Ready")))
-        })),
-        ("", "PersistentVolumeClaim") => out.extend(by_version(history, key, claim)),
-        ("apps" | "argoproj.io", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Rollout") => {
-            out.extend(by_version(history, key, workload));
-        }
-        ("batch", "Job") => out.extend(by_version(history, key, job)),
-        ("batch", "CronJob") => out.extend(by_version(history, key, cron_job)),
-        ("autoscaling", _) => out.extend(by_version(history, key, autoscaler)),
-        ("", "ConfigMap" | "Secret" | "ServiceAccount") | ("discovery.k8s.io", _) => {}
-        _ => out.extend(by_version(history, key, |o| custom(key, o))),
+    if (&*key.group, &*key.kind) == ("", "Service") {
+        out.extend(endpoints(history, key));
     }
+    out.extend(by_version(history, key, |o| judge(key, o)));
     out.extend(by_version(history, key, terminating));
     notes(history, key, &mut out);
     out
+}
+
+/// Judges one version by its own status, as its kind is judged.
+fn judge(key: &ResourceKey, o: &Object) -> Sight {
+    match (&*key.group, &*key.kind) {
+        ("", "Node") => {
+            (!node_ready(o)).then(|| (FaultKind::NodeDown, "NodeNotReady".into(), condition_text(o, "Ready")))
+        }
+        ("", "PersistentVolumeClaim") => claim(o),
+        ("apps" | "argoproj.io", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Rollout") => {
+            workload(o)
+        }
+        ("batch", "Job") => job(o),
+        ("batch", "CronJob") => cron_job(o),
+        ("autoscaling", _) => autoscaler(o),
+        ("", "Service" | "ConfigMap" | "Secret" | "ServiceAccount") | ("discovery.k8s.io", _) => None,
+        _ => custom(key, o),
+    }
 }
 
 /// Finds since when the last version's fault lasts; a fault of another kind before it is another fault.
 fn by_version(history: &History, key: &ResourceKey, judge: impl Fn(&Object) -> Sight) -> Option<Fault> {
     let versions = history.versions(key);
     let (kind, reason, message) = judge(versions.last()?.object.as_ref()?)?;
-    let same = |v: &&Version| v.object.as_ref().and_then(|o| judge(o)).is_some_and(|(k, ..)| k == kind);
+    let is_same =
+        |(k, _, text): (FaultKind, String, String)| k == kind && topic(kind, &text) == topic(kind, &message);
+    let same = |v: &&Version| v.object.as_ref().and_then(|o| judge(o)).is_some_and(is_same);
     let first = versions.iter().rev().take_while(same).last()?;
     Some(fault(kind, key, reason, message, first))
+}
+
+/// What a text of an autoscaler is about: a metrics API that does not answer is another fault than a missing request.
+fn topic(kind: FaultKind, message: &str) -> Option<&'static str> {
+    let topics =
+        ["unable to fetch metrics", "missing request", "did not receive metrics", "no metrics returned"];
+    topics.into_iter().find(|t| kind == FaultKind::NoMetrics && message.contains(t))
 }
 
 fn fault(kind: FaultKind, key: &ResourceKey, reason: String, message: String, shown: &Version) -> Fault {
@@ -60,6 +77,7 @@ fn fault(kind: FaultKind, key: &ResourceKey, reason: String, message: String, sh
         evidence: shown.id,
         shown_by: (key.clone(), shown.version.clone()),
         started: None,
+        containers: BTreeSet::new(),
     }
 }
 
@@ -151,14 +169,23 @@ fn autoscaler(o: &Object) -> Sight {
             return Some((FaultKind::NoMetrics, reason.into(), condition_text(o, name)));
         }
     }
-    None
+    let limited = condition(o, "ScalingLimited").filter(|c| c.str_at(&["status"]) == Some("True"))?;
+    let is_upper = limited.str_at(&["reason"]) == Some("TooManyReplicas");
+    is_upper.then(|| (FaultKind::AtBound, "TooManyReplicas".into(), condition_text(o, "ScalingLimited")))
 }
 
 fn terminating(o: &Object) -> Sight {
     let since = o.root().str_at(&["metadata", "deletionTimestamp"])?;
     let held = o.root().at(&["metadata", "finalizers"]).is_some_and(|f| !f.is_empty())
         || o.root().str_at(&["status", "phase"]) == Some("Terminating");
-    held.then(|| (FaultKind::Terminating, "Terminating".into(), format!("deletion was asked for at {since}")))
+    let mut message = format!("deletion was asked for at {since}");
+    for c in o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children) {
+        // Of a namespace the conditions say what holds it.
+        if o.kind() == "Namespace" && c.str_at(&["status"]) == Some("True") {
+            add_text(&mut message, c.str_at(&["message"]).unwrap_or_default());
+        }
+    }
+    held.then(|| (FaultKind::Terminating, "Terminating".into(), message))
 }
 
 /// Judges by the conventions of conditions, generations and phases.
@@ -321,6 +348,7 @@ fn notes(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
         }
         let Some(kind) = kind_of(key, note, is_workload) else { continue };
         match out.iter_mut().find(|f| f.kind == kind) {
+            Some(fault) if topic(kind, &fault.message) != topic(kind, &note.message) => {}
             Some(fault) => {
                 add_text(&mut fault.message, &note.message);
                 if note.mark.is_before(&fault.onset) {
@@ -336,18 +364,26 @@ fn notes(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
                 evidence: note.id,
                 shown_by: (note.key.clone(), note.mark.version.clone()),
                 started: None,
+                containers: BTreeSet::new(),
             }),
         }
     }
 }
 
-/// Returns when a workload last had all it asks for; what Events said before is over.
+/// Returns when a resource last said of itself that it is well; what Events said before is over.
 fn recovered(history: &History, key: &ResourceKey) -> Option<Mark> {
-    if !matches!(&*key.group, "apps") {
-        return None;
-    }
-    let whole = |v: &&Version| v.object.as_ref().is_some_and(|o| workload(o).is_none());
+    let is_well = |o: &Object| speaks(key, o) && judge(key, o).is_none();
+    let whole = |v: &&Version| v.object.as_ref().is_some_and(|o| is_well(o));
     history.versions(key).iter().rev().find(whole).map(Version::mark)
+}
+
+/// Tells whether the status of a version says how it fares, so that no fault in it means that it is well.
+fn speaks(key: &ResourceKey, o: &Object) -> bool {
+    match (&*key.group, &*key.kind) {
+        ("apps", _) | ("", "PersistentVolumeClaim") => true,
+        ("batch" | "", _) => false,
+        _ => o.root().at(&["status", "conditions"]).is_some_and(|c| !c.is_empty()),
+    }
 }
 
 fn kind_of(key: &ResourceKey, note: &Note, is_workload: bool) -> Option<FaultKind> {

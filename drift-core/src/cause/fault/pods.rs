@@ -1,5 +1,7 @@
 //! Faults of pods.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::key::ResourceKey;
@@ -14,6 +16,7 @@ struct Sight {
     kind: FaultKind,
     reason: String,
     message: String,
+    container: Option<String>,
 }
 
 pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
@@ -52,8 +55,12 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
     if out.is_empty() && !is_ready(last) && has_started(last) && history.now(key).is_some() {
         let first = episode.first().or(versions.last());
         if let Some(v) = first {
-            let sight =
-                Sight { kind: FaultKind::NotReady, reason: "NotReady".into(), message: String::new() };
+            let sight = Sight {
+                kind: FaultKind::NotReady,
+                reason: "NotReady".into(),
+                message: String::new(),
+                container: None,
+            };
             put(&mut out, &mut seen, key, sight, v);
         }
     }
@@ -95,6 +102,7 @@ fn put(
         let fault = &mut out[*n];
         add_text(&mut fault.message, &sight.message);
         fault.reason = sight.reason;
+        fault.containers.extend(sight.container);
         return;
     }
     seen.push((sight.kind, out.len()));
@@ -107,6 +115,7 @@ fn put(
         evidence: version.id,
         shown_by: (key.clone(), version.version.clone()),
         started: None,
+        containers: sight.container.into_iter().collect(),
     });
 }
 
@@ -160,10 +169,14 @@ fn started(versions: &[Version], start: usize) -> Option<Mark> {
     let object = versions.get(start).and_then(|v| v.object.as_ref().or(v.last.as_ref()))?;
     let ends = statuses(object).flat_map(|c| ["state", "lastState"].map(|s| c.at(&[s, "terminated"])));
     let begun = ends.flatten().filter_map(|t| t.str_at(&["startedAt"])?.parse::<Timestamp>().ok()).max();
+    // A pod of the same name that was there before, as sets make them, is another one.
+    let is_same = |v: &Version| v.object.as_ref().is_some_and(|o| o.uid() == object.uid());
+    let own = versions[..start].iter().rposition(|v| !is_same(v)).map_or(0, |i| i + 1);
+    let mut versions = versions[own..].iter();
     let first = match begun {
         // Whole seconds: the version that was seen in that second or next.
-        Some(begun) => versions.iter().find(|v| v.at.time.as_second() >= begun.as_second()),
-        None => versions.first(),
+        Some(begun) => versions.find(|v| v.at.time.as_second() >= begun.as_second()),
+        None => versions.next(),
     };
     first.map(Version::mark)
 }
@@ -175,7 +188,12 @@ fn sights(pod: &Object, since: Option<Timestamp>) -> Vec<Sight> {
         && c.str_at(&["status"]) == Some("False")
     {
         let message = c.str_at(&["message"]).unwrap_or_default().to_owned();
-        out.push(Sight { kind: FaultKind::Unschedulable, reason: "Unschedulable".into(), message });
+        out.push(Sight {
+            kind: FaultKind::Unschedulable,
+            reason: "Unschedulable".into(),
+            message,
+            container: None,
+        });
     }
     if root.str_at(&["status", "phase"]) == Some("Failed") {
         let reason = root.str_at(&["status", "reason"]).unwrap_or("Failed");
@@ -186,7 +204,7 @@ fn sights(pod: &Object, since: Option<Timestamp>) -> Vec<Sight> {
             "NodeLost" | "NodeShutdown" | "Terminated" => FaultKind::NodeDown,
             _ => FaultKind::Crash,
         };
-        out.push(Sight { kind, reason: reason.into(), message });
+        out.push(Sight { kind, reason: reason.into(), message, container: None });
     }
     if let Some(c) = condition(pod, "DisruptionTarget")
         && c.str_at(&["status"]) == Some("True")
@@ -194,13 +212,14 @@ fn sights(pod: &Object, since: Option<Timestamp>) -> Vec<Sight> {
         let reason = c.str_at(&["reason"]).unwrap_or_default();
         let kind = if reason.contains("Preempt") { FaultKind::Preempted } else { FaultKind::Evicted };
         let message = c.str_at(&["message"]).unwrap_or_default().to_owned();
-        out.push(Sight { kind, reason: reason.into(), message });
+        out.push(Sight { kind, reason: reason.into(), message, container: None });
     }
     statuses(pod).for_each(|c| container(c, since, &mut out));
     out
 }
 
 fn container(status: Node<'_>, since: Option<Timestamp>, out: &mut Vec<Sight>) {
+    let name = status.str_at(&["name"]).map(str::to_owned);
     if let Some(w) = status.at(&["state", "waiting"]) {
         let reason = w.str_at(&["reason"]).unwrap_or_default();
         let message = w.str_at(&["message"]).unwrap_or_default();
@@ -219,7 +238,7 @@ fn container(status: Node<'_>, since: Option<Timestamp>, out: &mut Vec<Sight>) {
             _ => None,
         };
         if let Some(kind) = kind {
-            out.push(Sight { kind, reason: reason.into(), message: message.into() });
+            out.push(Sight { kind, reason: reason.into(), message: message.into(), container: name.clone() });
         }
     }
     for state in ["state", "lastState"] {
@@ -237,7 +256,7 @@ fn container(status: Node<'_>, since: Option<Timestamp>, out: &mut Vec<Sight>) {
             if matches!(reason, "StartError" | "ContainerCannotRun") { FaultKind::StartFailed } else { kind };
         let text = t.str_at(&["message"]).unwrap_or_default();
         let message = if text.is_empty() { format!("exit code {code}") } else { text.to_owned() };
-        out.push(Sight { kind, reason: reason.into(), message });
+        out.push(Sight { kind, reason: reason.into(), message, container: name.clone() });
     }
 }
 
@@ -258,6 +277,7 @@ fn events(history: &History, key: &ResourceKey, since: Option<&Mark>, out: &mut 
         match out.iter_mut().find(|f| f.kind == kind) {
             Some(fault) => {
                 add_text(&mut fault.message, &note.message);
+                fault.containers.extend(note.container.clone());
                 if note.mark.is_before(&fault.onset) {
                     fault.onset = note.mark.clone();
                     fault.evidence = note.id;
@@ -272,6 +292,7 @@ fn events(history: &History, key: &ResourceKey, since: Option<&Mark>, out: &mut 
                 evidence: note.id,
                 shown_by: (note.key.clone(), note.mark.version.clone()),
                 started: None,
+                containers: note.container.clone().into_iter().collect(),
             }),
         }
     }
@@ -333,5 +354,6 @@ fn node(history: &History, key: &ResourceKey, pod: &Object, episode: &[Version],
         evidence: shown.id,
         shown_by: (shown_by, shown.version.clone()),
         started: None,
+        containers: BTreeSet::new(),
     });
 }

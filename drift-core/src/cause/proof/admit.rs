@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::pod_spec;
+use crate::graph::{Selector, pod_spec};
+use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
 use super::super::Case;
 use super::super::change::{Change, Op};
 use super::super::class::Class;
+use super::super::effect::pods_of;
 use super::super::fault::Fault;
-use super::super::way::names;
+use super::super::way::{injected, names};
 use super::room::amount;
 use super::{Proof, Verdict};
 
@@ -191,6 +193,57 @@ pub(super) fn webhook(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof 
         };
     }
     Proof::undecided()
+}
+
+/// Do pods made before the change lack what no template gave this one?
+pub(super) fn mutation(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let foreign = injected(case, &fault.on);
+    let Some(pod) = case.history.last(&fault.on) else { return Proof::undecided() };
+    if change.op != Op::Delete && !picks(case, change.after.as_deref(), &fault.on, pod) {
+        return Proof::new(Verdict::Fails, "its selectors do not match the pod");
+    }
+    let has = |o: &Object| {
+        let (_, spec) = pod_spec(o)?;
+        let lists = ["initContainers", "containers"].map(|l| spec.get(l));
+        let all = lists.into_iter().flatten().flat_map(Node::children);
+        let of_pod = |name: &str| {
+            let (_, spec) = pod_spec(pod)?;
+            let lists = ["initContainers", "containers"].map(|l| spec.get(l));
+            let found = lists.into_iter().flatten().flat_map(Node::children);
+            found.into_iter().find(|c| c.str_at(&["name"]) == Some(name))?.str_at(&["image"])
+        };
+        let is_same = |c: Node<'_>| {
+            let name = c.str_at(&["name"]).unwrap_or_default();
+            foreign.iter().any(|f| f == name) && c.str_at(&["image"]) == of_pod(name)
+        };
+        Some(all.into_iter().any(is_same))
+    };
+    let Some(workload) = case.owners_of(&fault.on).pop() else { return Proof::undecided() };
+    let siblings = pods_of(case, &workload);
+    let older = siblings.iter().filter_map(|k| case.history.versions(k).first());
+    let older: Vec<_> =
+        older.filter(|v| v.is_before(&change.mark)).filter_map(|v| v.object.as_ref()).collect();
+    match older.iter().map(|o| has(o).unwrap_or(false)).reduce(|a, b| a && b) {
+        Some(true) => Proof::new(Verdict::Fails, "pods made before it have the same"),
+        Some(false) => Proof::new(Verdict::Holds, format!("pods made before it lack {}", foreign.join(", "))),
+        None => Proof::undecided(),
+    }
+}
+
+/// Tells whether one of the webhooks of a configuration looks at a pod, by its selectors.
+fn picks(case: &Case<'_>, config: Option<&Object>, key: &ResourceKey, pod: &Object) -> bool {
+    let namespace = case.history.last(&ResourceKey::new("", "Namespace", "", &key.namespace));
+    let labels = namespace.and_then(|n| n.root().at(&["metadata", "labels"]));
+    let hooks = config.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
+    let mut hooks = hooks.peekable();
+    let fits = |h: Node<'_>, field: &str, labels: Option<Node<'_>>| {
+        h.get(field).and_then(Selector::read).is_none_or(|s| s.is_empty() || s.matches(labels))
+    };
+    hooks.peek().is_none()
+        || hooks.any(|h| {
+            fits(h, "namespaceSelector", labels)
+                && fits(h, "objectSelector", pod.root().at(&["metadata", "labels"]))
+        })
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Do ports line up, and do policies let traffic through?
 
-use crate::graph::{Selector, pod_spec, template_labels};
+use crate::graph::{Relation, Selector, pod_spec, template_labels};
+use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::super::Case;
 use super::super::change::{Change, Op};
+use super::super::effect::came_up_since;
 use super::super::fault::Fault;
-use super::super::way::Reached;
+use super::super::table::Place;
+use super::super::way::{Reached, peers};
+use super::policy::{End, Policies, Side, decides, selects};
 use super::{Proof, Verdict};
 
 fn service_ports(object: Option<&Object>) -> Vec<i64> {
@@ -95,34 +99,102 @@ pub fn admits_everything(policy: &Object) -> bool {
         && (!decides("Egress", "egress") || open("egress", "to"))
 }
 
-/// Does the policy let everything through before, and not after?
+/// A connection that the faulty pod needs: to a pod, on ports of that pod.
+struct Need {
+    to: ResourceKey,
+    ports: Vec<i64>,
+}
+
+/// Returns the ports of a pod to which a Service leads.
+fn targets(service: Option<&Object>, pod: &Object) -> Vec<i64> {
+    let ports = service.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);
+    let containers = pod.root().at(&["spec", "containers"]).into_iter().flat_map(Node::children);
+    let named: Vec<_> = containers
+        .flat_map(|c| c.get("ports").into_iter().flat_map(Node::children))
+        .filter_map(|p| Some((p.str_at(&["name"])?, p.get("containerPort").and_then(Node::as_i64)?)))
+        .collect();
+    let one = |p: Node<'_>| {
+        let target = p.get("targetPort").or_else(|| p.get("port"))?;
+        let by_name = |name: &str| named.iter().find(|(n, _)| *n == name).map(|(_, port)| *port);
+        target.as_i64().or_else(|| target.as_str().and_then(by_name))
+    };
+    ports.filter_map(one).collect()
+}
+
+/// Finds what the faulty pod has to reach: the pods behind its peers, or the one on the way, and the name service.
+fn needs(case: &Case<'_>, fault: &Fault, reached: &Reached) -> Vec<Need> {
+    let mut out = Vec::new();
+    let pods_behind = |service: &ResourceKey| -> Vec<ResourceKey> {
+        let edges = case.graph.ever_from(service);
+        let pods = edges.iter().filter(|e| e.relation == Relation::Selects).map(|e| e.to);
+        pods.filter(|p| case.history.at(p, &fault.onset).is_some()).cloned().collect()
+    };
+    for peer in peers(case, fault) {
+        let service = &peer.reached.key;
+        if reached.place == Place::Behind && !reached.way.iter().any(|s| s.key == *service) {
+            continue;
+        }
+        for to in pods_behind(service) {
+            let Some(pod) = case.history.at(&to, &fault.onset) else { continue };
+            let ports = targets(case.history.at(service, &fault.onset).map(|o| &**o), pod);
+            out.push(Need { to, ports });
+        }
+    }
+    let dns = case.history.of_kind_in("", "Pod", "kube-system");
+    let dns = dns.filter(|k| case.history.last(k).is_some_and(|o| o.label("k8s-app") == Some("kube-dns")));
+    out.extend(dns.map(|k| Need { to: k.clone(), ports: vec![53] }));
+    out
+}
+
+/// Does what the faulty pod has to reach let it in before the change, and not after?
 pub(super) fn policy(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change) -> Proof {
     let open = |o: Option<&Object>| o.is_none_or(admits_everything);
-    let (was, is) = (open(change.before.as_deref()), open(change.after.as_deref()));
-    if is || change.op == Op::Delete && was {
+    if change.op != Op::Delete && open(change.after.as_deref()) {
         return Proof::new(Verdict::Fails, "it lets everything through");
     }
-    let touches = |o: Option<&Object>| {
-        let selector = o.and_then(|o| o.root().at(&["spec", "podSelector"])).and_then(Selector::read);
-        let pods = reached.way.iter().map(|s| &s.key).chain([&fault.on]);
-        let mut pods = pods.filter(|k| &*k.kind == "Pod").filter_map(|k| case.history.last(k));
-        selector.is_some_and(|s| pods.any(|p| s.matches(template_labels(p))))
+    if change.op != Op::Delete && case.history.at(&change.key, &fault.onset).is_none() {
+        return Proof::new(Verdict::Fails, "it is gone again");
+    }
+    if came_up_since(case, fault, change) {
+        return Proof::new(Verdict::Fails, "pods came up and were ready with it");
+    }
+    let Some(own) = case.history.last(&fault.on).filter(|_| &*fault.on.kind == "Pod") else {
+        return Proof::undecided();
     };
-    let selects = touches(change.after.as_deref());
-    if !selects {
-        return Proof::new(Verdict::Fails, "it does not select the pods");
+    let from = End { pod: own, namespace: &fault.on.namespace };
+    let before = Policies::new(case, &fault.onset, (&change.key, change.before.as_deref()));
+    let after = Policies::new(case, &fault.onset, (&change.key, change.after.as_deref()));
+    for need in needs(case, fault, reached) {
+        let Some(pod) = case.history.last(&need.to) else { continue };
+        let to = End { pod, namespace: &need.to.namespace };
+        if before.admit(from, to, &need.ports) && !after.admit(from, to, &need.ports) {
+            return Proof::new(Verdict::Holds, format!("without it {} can reach {}", fault.on, need.to));
+        }
     }
-    // A policy that selects pods and does not let everything through shuts the rest out; whether this very traffic
-    // is in the rest is known where it lets nothing through.
-    let shuts = change.after.as_deref().is_some_and(|o| {
-        ["ingress", "egress"].iter().all(|f| o.root().at(&["spec", f]).is_none_or(Node::is_empty))
-    });
-    if was && shuts {
-        Proof::new(
-            Verdict::Holds,
-            "it selects the pods and lets nothing through; before there was no such policy",
-        )
-    } else {
+    // What leaves the cluster, or a name service that is not recorded, may be shut out all the same.
+    let leaves = change.after.as_deref().is_some_and(|o| selects(o, own) && decides(o, Side::Egress));
+    if leaves && change.key.namespace == fault.on.namespace {
         Proof::undecided()
+    } else {
+        Proof::new(Verdict::Fails, "what the pod talks to can be reached as before")
     }
+}
+
+/// Do the policies let the pod through with the labels that it had before, and not with those after?
+pub(super) fn labels(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let nothing = || Proof::new(Verdict::Fails, "no policy decides by the labels");
+    let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else {
+        return nothing();
+    };
+    let start = Reached { key: fault.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+    let policies = Policies::new(case, &fault.onset, (&change.key, None));
+    for need in needs(case, fault, &start) {
+        let Some(pod) = case.history.last(&need.to) else { continue };
+        let to = End { pod, namespace: &need.to.namespace };
+        let may = |own| policies.admit(End { pod: own, namespace: &fault.on.namespace }, to, &need.ports);
+        if may(before) && !may(after) {
+            return Proof::new(Verdict::Holds, format!("with the labels before it can reach {}", need.to));
+        }
+    }
+    nothing()
 }

@@ -63,6 +63,7 @@ fn fault(kind: FaultKind, on: &Value, message: &str) -> Fault {
         onset: mark(100),
         evidence: EventId::from_bytes([0; 32]),
         started: None,
+        containers: std::collections::BTreeSet::new(),
     }
 }
 

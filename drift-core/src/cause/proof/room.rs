@@ -1,8 +1,9 @@
 //! Does a pod fit on a node: resources, selectors, affinity, taints, ports.
 
-use std::cell::LazyCell;
+use std::sync::Arc;
 
 use crate::graph::pod_spec;
+use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
@@ -10,18 +11,20 @@ use super::super::Case;
 use super::super::change::{Change, Op};
 use super::super::class::Class;
 use super::super::fault::Fault;
-use super::super::history::{Loads, Mark};
+use super::super::history::Mark;
+use super::super::rank::in_pod_spec;
+use super::scheduler::Refusals;
 use super::{Proof, Verdict};
 
 /// Reads a quantity, as a text or a number, in billionths.
 pub(super) fn amount(node: Node<'_>) -> Option<i128> {
-    let text = match (node.as_str(), node.as_i64(), node.as_f64()) {
-        (Some(text), ..) => text.to_owned(),
-        (None, Some(i), _) => i.to_string(),
-        (None, None, Some(f)) => f.to_string(),
+    let parsed = match (node.as_str(), node.as_i64(), node.as_f64()) {
+        (Some(text), ..) => text.parse::<Quantity>(),
+        (None, Some(i), _) => i.to_string().parse(),
+        (None, None, Some(f)) => f.to_string().parse(),
         _ => return None,
     };
-    text.parse::<Quantity>().ok().map(Quantity::nanos)
+    parsed.ok().map(Quantity::nanos)
 }
 
 /// A node with what the pods on it have asked for.
@@ -62,16 +65,14 @@ fn is_open(spec: Node<'_>, node: Node<'_>) -> bool {
 }
 
 fn has_room(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
-    let free = |resource: &str| {
+    let taken = |resource: &str| -> i128 {
+        let pods = room.pods.iter().filter(|p| !is_over(p)).filter_map(|p| p.root().get("spec"));
+        pods.map(|s| asked(s, resource)).sum()
+    };
+    // What is more than all of a node needs no look at its pods.
+    let gives = |resource: &str, want: i128| {
         let all = room.node.root().at(&["status", "allocatable", resource]).and_then(amount);
-        let taken: i128 = room
-            .pods
-            .iter()
-            .filter(|p| !is_over(p))
-            .filter_map(|p| pod_spec(p))
-            .map(|(_, s)| asked(s, resource))
-            .sum();
-        all.map(|a| a - taken)
+        all.map(|all| want <= all && want <= all - taken(resource))
     };
     let mut names: Vec<&str> = Vec::new();
     for c in spec.get("containers").into_iter().flat_map(Node::children) {
@@ -80,7 +81,7 @@ fn has_room(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
     // A node that has none of a resource cannot give it; one that says nothing of cpu and memory is not known to lack them.
     names.iter().all(|r| {
         let want = asked(spec, r);
-        want == 0 || free(r).map_or(matches!(*r, "cpu" | "memory" | "ephemeral-storage"), |f| want <= f)
+        want == 0 || gives(r, want).unwrap_or(matches!(*r, "cpu" | "memory" | "ephemeral-storage"))
     })
 }
 
@@ -94,7 +95,13 @@ fn wants(spec: Node<'_>, node: Node<'_>) -> bool {
     }
     let path =
         ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
-    let Some(terms) = spec.at(&path) else { return true };
+    spec.at(&path).is_none_or(|terms| matches_terms(terms, node))
+}
+
+/// Tells whether one of the terms of a node selector matches a node.
+fn matches_terms(terms: Node<'_>, node: Node<'_>) -> bool {
+    let label =
+        |name: &str| node.at(&["metadata", "labels"]).and_then(|l| l.get(name)).and_then(Node::as_str);
     let name = node.str_at(&["metadata", "name"]);
     terms.children().any(|term| {
         let expressions = term.get("matchExpressions").into_iter().flat_map(Node::children);
@@ -137,7 +144,10 @@ fn tolerates_taint(t: Node<'_>, key: &str, value: &str, effect: &str) -> bool {
 fn tolerates(spec: Node<'_>, node: Node<'_>, effects: &[&str]) -> bool {
     node.at(&["spec", "taints"]).into_iter().flat_map(Node::children).all(|taint| {
         let get = |f: &str| taint.str_at(&[f]).unwrap_or_default();
-        !effects.contains(&get("effect"))
+        // The node controller derives this one from the mark, and takes it away with it.
+        let is_mark = get("key") == "node.kubernetes.io/unschedulable";
+        (is_mark && node.at(&["spec", "unschedulable"]).and_then(Node::as_bool) != Some(true))
+            || !effects.contains(&get("effect"))
             || tolerations(spec).any(|t| tolerates_taint(t, get("key"), get("value"), get("effect")))
     })
 }
@@ -166,22 +176,22 @@ fn ports_are_free(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
             .any(|(_, s)| host_ports(s).iter().any(|taken| wanted.contains(taken)))
 }
 
-/// The nodes at a time with their pods; one object can be taken for another version of itself.
-fn rooms<'c>(
-    case: &'c Case<'_>,
-    loads: &'c Loads,
-    at: &Mark,
-    other: Option<(&crate::key::ResourceKey, Option<&'c Object>)>,
-) -> Vec<NodeRoom<'c>> {
+fn room<'c>(node: &'c Object, pods: Option<&'c Vec<Arc<Object>>>) -> NodeRoom<'c> {
+    NodeRoom { node, pods: pods.into_iter().flatten().map(|o| &**o).collect() }
+}
+
+fn nodes<'c>(case: &'c Case<'_>, at: &'c Mark) -> impl Iterator<Item = &'c Object> {
+    let keys = case.history.of_kind("", "Node");
+    keys.filter_map(move |k| case.history.at(k, at)).map(|o| &**o)
+}
+
+/// The nodes at a time with their pods.
+fn rooms<'c>(case: &'c Case<'_>, at: &Mark) -> Vec<NodeRoom<'c>> {
+    let loads = case.history.loads(at);
     let mut out = Vec::new();
     for key in case.history.of_kind("", "Node") {
-        let node = match other {
-            Some((k, o)) if k == key => o,
-            _ => case.history.at(key, at).map(|o| &**o),
-        };
-        if let Some(node) = node {
-            let pods = loads.get(&*key.name).into_iter().flatten().map(|o| &**o).collect();
-            out.push(NodeRoom { node, pods });
+        if let Some(node) = case.history.at(key, at) {
+            out.push(room(node, loads.get(&*key.name)));
         }
     }
     out
@@ -191,29 +201,98 @@ fn rooms<'c>(
 pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Proof {
     let Some(pod) = case.history.last(&fault.on) else { return Proof::undecided() };
     let Some((_, spec)) = pod_spec(pod) else { return Proof::undecided() };
-    let at = &fault.onset;
-    let fits = |spec: Node<'_>, rooms: &[NodeRoom<'_>]| rooms.iter().filter(|r| fits_node(spec, r)).count();
-    let loads = case.history.loads(at);
-    let now = rooms(case, &loads, at, None);
-    if now.is_empty() {
-        return Proof::undecided();
+    let refusals = Refusals::read(&fault.message);
+    if refusals.as_ref().and_then(|r| r.share(class)) == Some(0.0) {
+        return Proof::new(Verdict::Fails, "the scheduler gives other reasons");
     }
-    let is = LazyCell::new(|| fits(spec, &now));
+    let at = &fault.onset;
     match class {
         Class::NodeCordon | Class::NodeTaint | Class::NodeLabels | Class::NodeStatus => {
-            let undone = undone(case, change, at);
-            let before = rooms(case, &loads, at, Some((&change.key, undone.as_ref())));
-            let was = fits(spec, &before);
-            Proof::new(
-                Verdict::of(was > 0, *is > 0),
-                format!("without it the pod fits on {was} nodes, with it on {}", *is),
-            )
+            node(case, fault, change, spec)
         }
-        Class::Claim | Class::StorageClass | Class::Volume | Class::Volumes => volumes(case, fault, change),
-        Class::Replicas | Class::Limits if *is > 0 => Proof::undecided(),
+        Class::Claim | Class::StorageClass | Class::Volume => volumes(case, fault, change),
+        Class::Volumes => super::reference(case, fault, change),
         _ if &*change.key.kind == "LimitRange" => Proof::undecided(),
-        _ => template(case, fault, change, || *is, &now),
+        _ => {
+            let has_a_node = || takers_now(case, fault, spec) > 0;
+            if nodes(case, at).next().is_none()
+                || (matches!(class, Class::Replicas | Class::Limits) && has_a_node())
+            {
+                return Proof::undecided();
+            }
+            template(case, fault, change, spec)
+        }
     }
+}
+
+/// Counts the nodes that take pods of a spec, volumes included.
+fn takers(case: &Case<'_>, namespace: &str, spec: Node<'_>, rooms: &[NodeRoom<'_>], at: &Mark) -> usize {
+    rooms.iter().filter(|r| fits_node(spec, r) && volumes_reach(case, namespace, spec, r.node, at)).count()
+}
+
+/// Counts the nodes that take the faulty pod as it is at the onset: once for all candidates.
+fn takers_now(case: &Case<'_>, fault: &Fault, spec: Node<'_>) -> usize {
+    let at = &fault.onset;
+    let known = case.takers.borrow().iter().find(|(on, mark, _)| *on == fault.on && mark == at).map(|t| t.2);
+    known.unwrap_or_else(|| {
+        let count = takers(case, &fault.on.namespace, spec, &rooms(case, at), at);
+        case.takers.borrow_mut().push((fault.on.clone(), at.clone(), count));
+        count
+    })
+}
+
+/// Tells whether a node would take pods of a spec if there was room at a time: by label, taint and cordon alone.
+fn is_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> bool {
+    nodes(case, at).any(|n| {
+        let node = n.root();
+        is_open(spec, node) && wants(spec, node) && tolerates(spec, node, &["NoSchedule", "NoExecute"])
+    })
+}
+
+/// Tells whether the volumes of bound claims can be reached from a node.
+fn volumes_reach(case: &Case<'_>, namespace: &str, spec: Node<'_>, node: &Object, at: &Mark) -> bool {
+    let volumes = spec.get("volumes").into_iter().flat_map(Node::children);
+    volumes.filter_map(|v| v.str_at(&["persistentVolumeClaim", "claimName"])).all(|claim| {
+        let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
+        let Some(claim) = case.history.at(&key, at) else { return true };
+        let Some(name) = claim.root().str_at(&["spec", "volumeName"]) else { return true };
+        let Some(volume) = case.history.at(&ResourceKey::new("", "PersistentVolume", "", name), at) else {
+            return true;
+        };
+        let terms = volume.root().at(&["spec", "nodeAffinity", "required", "nodeSelectorTerms"]);
+        terms.is_none_or(|t| matches_terms(t, node.root()))
+    })
+}
+
+/// Would the pod fit with the node as it was, and did nothing later decide about it?
+fn node(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proof {
+    let at = &fault.onset;
+    let namespace = &fault.on.namespace;
+    let undone = undone(case, change, at);
+    let pods = case.history.loads(at).get(&*change.key.name);
+    let one = |node: Option<&Object>| node.map_or(0, |n| takers(case, namespace, spec, &[room(n, pods)], at));
+    let is = takers_now(case, fault, spec);
+    // The other nodes are the same before and after.
+    let was = is + one(undone.as_ref()) - one(case.history.at(&change.key, at).map(|o| &**o));
+    // The template of that time would still find a node: what was changed about it since then decides.
+    let workload = case.owners_of(&fault.on).pop();
+    let moved = |w: &ResourceKey| {
+        let between = |c: &Change| change.mark.is_before(&c.mark) && c.mark.is_before(at);
+        case.changes_of(w)
+            .iter()
+            .any(|c| between(c) && c.fields.iter().any(|f| in_pod_spec(c, &f.path).is_some()))
+    };
+    let then = workload.as_ref().filter(|w| moved(w)).and_then(|w| case.history.at(w, &change.mark));
+    if let Some((_, then)) = then.and_then(|o| pod_spec(o))
+        && is == 0
+        && takers(case, namespace, then, &rooms(case, at), at) > 0
+    {
+        return Proof::new(Verdict::Fails, "pods of the template of that time still find a node");
+    }
+    Proof::new(
+        Verdict::of(was > 0, is > 0),
+        format!("without it the pod fits on {was} nodes, with it on {is}"),
+    )
 }
 
 /// Returns the node as it is at a time with one change undone, whatever was changed later.
@@ -232,22 +311,21 @@ fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
 }
 
 /// Would pods of the template before the change fit somewhere?
-fn template(
-    case: &Case<'_>,
-    fault: &Fault,
-    change: &Change,
-    is: impl Fn() -> usize,
-    now: &[NodeRoom<'_>],
-) -> Proof {
+fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proof {
     let is_own = case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
         || case.owners_of(&fault.on).contains(&change.key);
     if !is_own {
-        return rival(change, fault);
+        return rival(case, change, fault, spec);
     }
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
         return Proof::undecided();
     };
-    let (was, is) = (now.iter().filter(|r| fits_node(before, r)).count(), is());
+    let (at, namespace) = (&fault.onset, &fault.on.namespace);
+    if !is_open_to(case, spec, at) && is_open_to(case, spec, &change.mark) {
+        return Proof::new(Verdict::Fails, "pods of it had a node when it was made; the nodes changed later");
+    }
+    let was = takers(case, namespace, before, &rooms(case, at), at);
+    let is = takers_now(case, fault, spec);
     let verdict = if is > 0 && was > 0 { Verdict::Undecided } else { Verdict::of(was > 0, is > 0) };
     Proof::new(
         verdict,
@@ -256,26 +334,80 @@ fn template(
 }
 
 /// Does another workload ask for more of what is short than before?
-fn rival(change: &Change, fault: &Fault) -> Proof {
+fn rival(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>) -> Proof {
     let total = |o: Option<&Object>, resource: &str| {
         let Some(o) = o else { return 0 };
         let replicas = o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
         pod_spec(o).map_or(0, |(_, s)| asked(s, resource)) * i128::from(replicas.max(0))
     };
+    let ports = |o: Option<&Object>| o.and_then(pod_spec).map_or(Vec::new(), |(_, s)| host_ports(s));
+    if fault.message.contains("free ports") && change.op != Op::Delete {
+        let had = ports(change.before.as_deref());
+        if ports(change.after.as_deref()).iter().any(|p| !had.contains(p)) {
+            return Proof::undecided();
+        }
+    }
     let short = ["cpu", "memory"].iter().find(|r| fault.message.contains(&format!("Insufficient {r}")));
     let Some(resource) = short else {
         return Proof::new(Verdict::Fails, "no resource is short that it could have taken");
     };
     let (was, is) = (total(change.before.as_deref(), resource), total(change.after.as_deref(), resource));
     if is > was && change.op != Op::Delete {
-        return Proof::undecided();
+        let end = case.history.end().map(|at| Mark { version: None, at });
+        let marks = || [Some(&fault.onset), end.as_ref()].into_iter().flatten();
+        if marks().all(|at| came_with(case, change, at).is_empty()) {
+            return Proof::new(Verdict::Fails, "no pod of it came since");
+        }
+        return if marks().any(|at| fits_without(case, change, fault, spec, at)) {
+            Proof::new(Verdict::Holds, "without the pods that came with it this one fits")
+        } else {
+            Proof::undecided()
+        };
     }
     Proof::new(Verdict::Fails, format!("it asks for no more {resource} than before"))
 }
 
+/// Returns the pods that another workload made since a change, by uid.
+fn came_with(case: &Case<'_>, change: &Change, at: &Mark) -> Vec<crate::key::Uid> {
+    super::super::effect::pods_of(case, &change.key)
+        .into_iter()
+        .filter(|k| case.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
+        .filter_map(|k| case.history.at(&k, at).and_then(|o| o.uid()))
+        .collect()
+}
+
+/// Tells whether the pod fits once the pods that another workload made since a change are gone.
+fn fits_without(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>, at: &Mark) -> bool {
+    let came = came_with(case, change, at);
+    let is_new = |p: &&Object| p.uid().is_some_and(|u| came.contains(&u));
+    // Where none of them runs nothing becomes free.
+    let mut freed = rooms(case, at);
+    freed.retain(|r| r.pods.iter().any(|p| is_new(p)));
+    freed.iter_mut().for_each(|r| r.pods.retain(|p| !is_new(p)));
+    let namespace = &fault.on.namespace;
+    takers(case, namespace, spec, &freed, at) > 0 && takers(case, namespace, spec, &rooms(case, at), at) == 0
+}
+
+/// Is the claim that the pod asks for there and bound but for the change?
 fn volumes(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let at = &fault.onset;
+    let missing = fault.message.split("persistentvolumeclaim \"").nth(1).and_then(|t| t.split('"').next());
+    if let Some(missing) = missing {
+        let is_it = &*change.key.kind == "PersistentVolumeClaim" && *change.key.name == *missing;
+        let is_gone = change.op == Op::Delete && case.history.at(&change.key, at).is_none();
+        let verdict = if is_it && is_gone { Verdict::Holds } else { Verdict::Fails };
+        return Proof::new(verdict, format!("claim {missing} is what is missing"));
+    }
+    let is_bound = |k: &ResourceKey| {
+        case.history.at(k, at).and_then(|o| o.root().str_at(&["status", "phase"])) == Some("Bound")
+    };
+    let claims = case.graph.ever_to(&change.key).into_iter().map(|e| e.from);
+    let mut claims = claims.filter(|k| &*k.kind == "PersistentVolumeClaim").peekable();
+    if claims.peek().is_some() && claims.all(is_bound) && &*change.key.kind == "StorageClass" {
+        return Proof::new(Verdict::Fails, "claims that are bound need their class no more");
+    }
     if change.op == Op::Delete {
-        let back = case.history.at(&change.key, &fault.onset).is_some();
+        let back = case.history.at(&change.key, at).is_some();
         let verdict = if back { Verdict::Fails } else { Verdict::Holds };
         return Proof::new(verdict, "whether the claim, volume or class is there");
     }

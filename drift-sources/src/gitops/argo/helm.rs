@@ -7,7 +7,7 @@ use drift_core::Object;
 use drift_core::drift::Undeclared;
 use serde_json::Value;
 
-use super::super::{GitOps, edit, objects_of};
+use super::super::{GitOps, edit, objects_of, unstable};
 use super::undeclared;
 use crate::argo::{Application, Source};
 use crate::render::{Program, Tree};
@@ -67,7 +67,18 @@ impl GitOps<'_> {
         }
         let output =
             self.renderer.run(Program::Helm, tree, path, &arguments, &edits).map_err(|e| undeclared(&e))?;
-        objects_of("helm template", &output).map_err(Undeclared::Broken)
+        let objects = objects_of("helm template", &output).map_err(Undeclared::Broken)?;
+        if let Some(wait) = unstable::may_vary(tree) {
+            std::thread::sleep(wait);
+            let again = self.renderer.run_anew(Program::Helm, tree, path, &arguments, &edits);
+            let again = again.map_err(|e| undeclared(&e))?;
+            let again = objects_of("helm template", &again).map_err(Undeclared::Broken)?;
+            let found = unstable::compare(&objects, &again);
+            let mut all = self.unstable.borrow_mut();
+            let known = all.entry(app.key()).or_default();
+            found.into_iter().for_each(|(key, paths)| known.entry(key).or_default().extend(paths));
+        }
+        Ok(objects)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::gitops::Estate;
 use crate::moment::short;
 use crate::output::{self, Outcome};
+use crate::transitions::{self, TransitionV1};
 use crate::words;
 
 /// All apps, as programs read them.
@@ -40,6 +41,12 @@ struct AppV1 {
     applied: Vec<String>,
     head: Vec<String>,
     suspended: bool,
+    /// What it has not taken up yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<String>,
+    /// What holds its engine back from applying.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_back: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     resources: usize,
@@ -47,6 +54,9 @@ struct AppV1 {
     pending: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_change: Option<Timestamp>,
+    /// How it came to stand so, oldest first, as far as that was recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transitions: Vec<TransitionV1>,
     /// The key for people.
     #[serde(skip)]
     subject: String,
@@ -70,11 +80,13 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
         let counts = counts(&compared, &estate.cluster);
         let app = |a| {
             let key = drift_sources::gitops::App::key(a);
-            AppV1::new(&key, gitops.state(a), counts.get(&key).copied().unwrap_or_default())
+            let transitions = transitions::over(estate.cluster.versions(&key));
+            let counts = counts.get(&key).copied().unwrap_or_default();
+            AppV1 { transitions, ..AppV1::new(&key, gitops.state(a), counts) }
         };
         let mut notes = compared.notes;
         notes.extend(estate.notes.texts().iter().cloned());
-        let apps = gitops.apps().iter().map(app).collect();
+        let apps = gitops.apps().map(app).collect();
         AppsReportV1 {
             api_version: API_VERSION,
             kind: "AppsReport",
@@ -84,7 +96,8 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
         }
     };
     output::document(args.output, &report, || text(&report))?;
-    let found = report.apps.iter().any(|a| a.drifted + a.pending > 0 || a.error.is_some());
+    let found =
+        report.apps.iter().any(|a| a.drifted + a.pending > 0 || a.waiting.is_some() || a.error.is_some());
     Ok(if estate.notes.is_partial() {
         Outcome::Failed
     } else if found {
@@ -122,11 +135,14 @@ impl AppV1 {
             applied: state.applied,
             head: state.head,
             suspended: state.suspended,
+            waiting: state.waiting,
+            held_back: state.held_back,
             error: state.error,
             resources: counts.resources,
             drifted: counts.drifted,
             pending: counts.pending,
             last_change: counts.last_change,
+            transitions: Vec::new(),
             subject: key.to_string(),
         }
     }
@@ -150,7 +166,7 @@ impl AppV1 {
         if let Some(time) = self.last_change {
             line.push_str(&format!("  changed {}", short(time)));
         }
-        for more in self.reason.iter().chain(&self.error) {
+        for more in self.reason.iter().chain(&self.waiting).chain(&self.held_back).chain(&self.error) {
             line.push_str(&format!("\n    {}", words::plain(more)));
         }
         line + "\n"

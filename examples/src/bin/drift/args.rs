@@ -308,6 +308,10 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
     pub(crate) desired: Vec<String>,
 
+    /// Folder of OpenAPI v3 documents of the cluster (*.json, *.json.gz); schemas of built-in kinds come along.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schemas: Option<PathBuf>,
+
     /// How long, such as 60s, 10m, 2h; until Ctrl-C without it.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) duration: Option<std::time::Duration>,

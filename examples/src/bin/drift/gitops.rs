@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use drift_core::drift::{
-    CommitRef, DriftChange, DriftReport, LiveIndex, ResourceDrift, Status, compare_apps,
-};
+use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, Status, compare_apps};
 use drift_core::rules::{Rule, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
@@ -76,7 +74,8 @@ impl Estate {
         let schemas = schemas::gather(request.schemas, std::iter::empty(), live, &mut notes)?;
         let exceptions = request.rules.map(rules::read).transpose()?.unwrap_or_default();
         // What has expired is judged by the moment that is looked at.
-        let now = cluster.moment().unwrap_or_else(Timestamp::now);
+        let now = cluster.report_time().unwrap_or_else(Timestamp::now);
+        let cluster = cluster.with_now(now);
         let exceptions = exceptions.at(now);
         Ok(Self { cluster, repositories, renderer, schemas, exceptions, notes })
     }
@@ -96,8 +95,8 @@ impl Estate {
         &self,
         gitops: &GitOps<'_>,
     ) -> (DriftReport, Vec<(Option<String>, Rule)>) {
-        let live = LiveIndex::new(self.cluster.live());
-        let mut declarations = gitops.declarations(&live, &self.schemas);
+        let live = self.cluster.live();
+        let mut declarations = gitops.declarations();
         let mut stated: Vec<(Option<String>, Rule)> = Vec::new();
         for declaration in &mut declarations {
             let app = declaration.app.to_string();
@@ -106,13 +105,13 @@ impl Estate {
             declaration.rules.append(self.exceptions.clone());
         }
         stated.extend(self.exceptions.rules.iter().cloned().map(|r| (None, r)));
-        let mut report = compare_apps(&declarations, &live, &self.schemas, &JqSandbox::default());
-        if gitops.apps().is_empty() {
+        let mut report = compare_apps(&declarations, live, &self.schemas, &JqSandbox::default());
+        if gitops.apps().len() == 0 {
             report
                 .notes
                 .push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
         }
-        report.notes.extend(gitops.notes().iter().cloned());
+        report.notes.extend(gitops.notes().cloned());
         gitops.look_back(&mut report);
         self.commits(gitops, &mut report);
         (report, stated)
@@ -298,7 +297,13 @@ pub(crate) fn settle(
 ) -> Cluster {
     versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
     let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
-    Cluster::at(live, versions, at)
+    // A record is of its own time, and not of the day on which it is read.
+    let last = versions.values().flatten().map(|v| v.at).max();
+    let cluster = Cluster::at(live, versions, at);
+    match last {
+        Some(last) => cluster.with_now(last),
+        None => cluster,
+    }
 }
 
 async fn recorded_cluster(

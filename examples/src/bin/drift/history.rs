@@ -14,6 +14,7 @@ use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
 use crate::show::shown;
 use crate::timeline::WhoV1;
+use crate::transitions::TransitionV1;
 use crate::versions::{Follower, Step, Version};
 use crate::words;
 
@@ -42,6 +43,9 @@ struct VersionV1 {
     #[serde(flatten)]
     who: WhoV1,
     changes: Vec<ChangeV1>,
+    /// What an engine says of itself, where it is one of its objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transitions: Vec<TransitionV1>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,8 +71,10 @@ pub(crate) async fn run(args: &HistoryArgs, screen: Screen) -> Result<Outcome, F
     let followed: Vec<_> = events.iter().filter_map(|e| follower.next(e).map(|v| (e, v))).collect();
     let in_time =
         |e: &Event| args.since.is_none_or(|m| m.precedes(e)) && args.until.is_none_or(|m| m.includes(e));
-    let (wanted, left): (Vec<_>, Vec<_>) =
-        followed.into_iter().filter(|(e, _)| in_time(e)).partition(|(_, v)| args.all || !v.is_status_only());
+    let (wanted, left): (Vec<_>, Vec<_>) = followed
+        .into_iter()
+        .filter(|(e, _)| in_time(e))
+        .partition(|(_, v)| args.all || !v.is_status_only() || v.tells_of_engine());
     let history = HistoryV1 {
         api_version: API_VERSION,
         kind: "History",
@@ -95,6 +101,7 @@ fn version_v1(key: &ResourceKey, event: &Event, version: &Version) -> VersionV1 
             .map(|v| v.as_str().to_owned()),
         who: WhoV1::new(event, version.owner.as_ref()),
         changes: version.changes.iter().map(|c| change_v1(key, c)).collect(),
+        transitions: version.transitions(event),
     }
 }
 
@@ -132,6 +139,9 @@ fn text(
         let who = who.map_or_else(String::new, |w| format!(" by {}", words::plain(&w)));
         let place = painter.dim(&format!("@{} revision {}", event.position, event.revision));
         out.push_str(&format!("\n{}  {what}{who}  {place}\n", short(event.at())));
+        for transition in version.transitions(event) {
+            out.push_str(&format!("  {}\n", words::plain(&transition.text)));
+        }
         if args.side_by_side && version.step == Step::Changed {
             write_side_by_side(&mut out, key, version, screen);
         } else {

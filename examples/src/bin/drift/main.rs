@@ -34,6 +34,7 @@ mod selector;
 mod show;
 mod stop;
 mod timeline;
+mod transitions;
 mod users;
 mod verify;
 mod versions;

@@ -1,5 +1,7 @@
 //! `drift rules`: which rules hide what, which are broken, and what other rules would hide.
 
+mod replay;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -27,6 +29,9 @@ struct RulesReportV1 {
     rules: Vec<RuleV1>,
     /// What is the matter with rules.
     problems: Vec<String>,
+    /// What tried rules did over recorded history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<replay::ReplayV1>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,10 +95,20 @@ pub(crate) async fn run(args: &RulesArgs) -> Result<Outcome, Failure> {
         problems.extend(listed.iter().filter(idle).map(|r| format!("rule `{}` hides nothing now", r.name)));
         listed.clear();
     }
+    let replayed = match &args.command {
+        RulesCommand::Try(a) => replay::replay(&estate, &read(&a.file)?),
+        _ => None,
+    };
+    let replay = replayed.map(|(replay, more)| {
+        problems.extend(more);
+        replay
+    });
     problems.sort();
     problems.dedup();
-    let found = !problems.is_empty() || tried && listed.iter().any(|r| !r.hides.is_empty());
-    let document = RulesReportV1 { api_version: API_VERSION, kind: "RulesReport", rules: listed, problems };
+    let hid = replay.as_ref().is_some_and(|r| !r.hidden.is_empty());
+    let found = !problems.is_empty() || hid || tried && listed.iter().any(|r| !r.hides.is_empty());
+    let kind = "RulesReport";
+    let document = RulesReportV1 { api_version: API_VERSION, kind, rules: listed, problems, replay };
     output::document(format, &document, || text(&document))?;
     Ok(match estate.notes.is_partial() {
         true => Outcome::Failed,
@@ -164,6 +179,7 @@ fn text(report: &RulesReportV1) -> String {
             text.push_str("    hides nothing\n");
         }
     }
+    text.extend(report.replay.iter().map(replay::ReplayV1::text));
     for problem in &report.problems {
         text.push_str(&format!("problem: {}\n", words::plain(problem)));
     }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::moment::short;
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
+use crate::transitions::TransitionV1;
 use crate::versions::{Follower, Step, Version, is_controlled};
 use crate::words;
 
@@ -48,6 +49,9 @@ struct EntryV1 {
     #[serde(flatten)]
     who: WhoV1,
     paths: Vec<PathV1>,
+    /// What an engine says of itself, where the event is about one of its objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transitions: Vec<TransitionV1>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     /// The line for people, made along.
@@ -183,7 +187,7 @@ fn is_telling(event: &Event, version: Option<&Version>) -> bool {
             let lives_and_dies = matches!(version.step, Step::Created | Step::Deleted);
             !HOUSEKEEPING.contains(&kind)
                 && version.step != Step::Seen
-                && !version.is_status_only()
+                && (!version.is_status_only() || version.tells_of_engine())
                 && (lives_and_dies || object.is_none_or(|o| !is_controlled(o)))
         }
         _ => true,
@@ -206,8 +210,9 @@ fn entry(event: &Event, version: Option<&Version>) -> Option<EntryV1> {
         _ => ("other", None),
     };
     let changes = version.map_or(&[][..], |v| &v.changes);
+    let transitions = version.map(|v| v.transitions(event)).unwrap_or_default();
     let subject = key.map_or_else(|| event.stream.to_string(), ToString::to_string);
-    let detail = detail(key, version, message.as_deref(), event);
+    let detail = detail(key, version, (&transitions, message.as_deref()), event);
     Some(EntryV1 {
         position: event.position.get(),
         id: format!("{:#}", event.id),
@@ -220,6 +225,7 @@ fn entry(event: &Event, version: Option<&Version>) -> Option<EntryV1> {
             .iter()
             .map(|c| PathV1 { path: c.path.clone(), path_text: c.path.to_string() })
             .collect(),
+        transitions,
         message,
         line: Line { subject: words::plain(&subject), detail },
     })
@@ -228,7 +234,7 @@ fn entry(event: &Event, version: Option<&Version>) -> Option<EntryV1> {
 fn detail(
     key: Option<&ResourceKey>,
     version: Option<&Version>,
-    message: Option<&str>,
+    (transitions, message): (&[TransitionV1], Option<&str>),
     event: &Event,
 ) -> String {
     let mut parts = Vec::new();
@@ -236,7 +242,10 @@ fn detail(
         words::who(&event.origin.actor, version.and_then(|v| v.owner.as_ref()))
             .map(|w| format!("by {}", words::plain(&w))),
     );
-    if let (Some(key), Some(version)) = (key, version) {
+    let states: Vec<String> = transitions.iter().map(|t| words::plain(&t.text)).collect();
+    if !states.is_empty() {
+        parts.push(states.join(", "));
+    } else if let (Some(key), Some(version)) = (key, version) {
         // What people wrote first; status only if there is nothing else.
         let is_status = |p: &FieldPath| p.starts_with_fields(&["status"]);
         let mut changes: Vec<_> = version.changes.iter().collect();

@@ -9,6 +9,8 @@ use drift_core::{
     Event, EventBody, FieldChange, FieldPath, ManagedFields, ManagedFieldsEntry, Node, Object, StreamId, diff,
 };
 
+use crate::transitions::{self, TransitionV1};
+
 /// What an event did to its resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -55,6 +57,19 @@ impl Version {
         let reported = self.owner.as_ref().is_some_and(|o| &*o.subresource == "status");
         self.step == Step::Changed
             && (reported || self.changes.iter().all(|c| c.path.starts_with_fields(&["status"])))
+    }
+}
+
+impl Version {
+    /// Returns what an engine says of itself, where this is a version of one of its objects.
+    pub(crate) fn transitions(&self, event: &Event) -> Vec<TransitionV1> {
+        transitions::between(self.before.as_deref(), self.after.as_deref(), event.at())
+    }
+
+    /// Tells whether there is something of that kind.
+    pub(crate) fn tells_of_engine(&self) -> bool {
+        let both = self.before.as_ref().zip(self.after.as_ref());
+        both.is_some_and(|(a, b)| !drift_sources::gitops::transitions(a, b).is_empty())
     }
 }
 

@@ -1,16 +1,17 @@
 //! `drift watch`: keeps the history of a cluster in a store, and says what drifts as it happens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::drift::{DesiredObject, DriftOptions, Status, compare};
+use drift_core::drift::{DesiredObject, DriftOptions, DriftReport, KeptEstate, ResourceDrift, Status};
 use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::State;
 use drift_core::{
-    Event, EventBody, EventStore, Finding, FindingBody, FindingId, Gap, Ingest, Position, ResourceKey, Scope,
-    Sink, Source, StoreError,
+    Event, EventBody, EventStore, Facet, Finding, FindingBody, FindingId, Gap, Ingest, Position, ResourceKey,
+    Scope, Sink, Source, StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::tape::TapeSource;
@@ -30,8 +31,11 @@ use crate::output::{self, Outcome, Screen};
 use crate::progress::Counter;
 use crate::recorded::store_failure;
 
-/// How long changes are collected before they are compared.
+/// How long many changes are collected before they are judged.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// So many changes at once are no edit but a list that comes in.
+const FEW: u64 = 32;
 
 /// Gaps that say the same are told one by one up to so many.
 const ALIKE: usize = 3;
@@ -115,7 +119,15 @@ async fn follow(
         tokio::select! {
             summary = &mut ingesting => break Some(summary?),
             () = &mut stop => break None,
-            Some(told) = receiver.next() => judge.hear(told),
+            Some(told) = receiver.next() => {
+                judge.hear(told);
+                while let Ok(told) = receiver.try_recv() {
+                    judge.hear(told);
+                }
+                if args.tape.is_none() && judge.unjudged <= FEW {
+                    judge.judge().await;
+                }
+            }
             // A tape plays faster than any clock: its end is judged, so that the same tape says the same.
             _ = tick.tick(), if args.tape.is_none() => judge.judge().await,
         }
@@ -127,12 +139,9 @@ async fn follow(
     Ok(ended)
 }
 
-/// Compares what is declared with what is live, over and over.
+/// Compares what is declared with what is live: everything once, then what each event touches.
 struct Judge {
-    desired: Option<Desired>,
-    wanted: Vec<DesiredObject>,
-    namespace: String,
-    redactor: Redactor,
+    declared: Option<Declared>,
     state: State,
     findings: Findings,
     printer: Printer,
@@ -141,11 +150,88 @@ struct Judge {
     gaps: Vec<Gap>,
     /// What was listed in full; before that nothing in it is missing.
     listed: BTreeSet<Scope>,
+    /// What is not live, where it was not listed yet.
+    unsure: BTreeSet<ResourceKey>,
     is_tape: bool,
     /// Events of the store that came in this run.
     appended: u64,
+    /// Those of them that are not judged yet.
+    unjudged: u64,
     /// When the last of them was observed; `None` when all is judged.
     pending: Option<Timestamp>,
+}
+
+/// What is declared, and how it stands.
+struct Declared {
+    desired: Desired,
+    wanted: Vec<DesiredObject>,
+    namespace: String,
+    redactor: Redactor,
+    schemas: Option<PathBuf>,
+    /// `None` until the first judgement, and where a definition of a kind has come in since.
+    kept: Option<KeptEstate>,
+    /// What had a verdict before such a definition.
+    before: Vec<ResourceKey>,
+}
+
+impl Declared {
+    fn apply(&mut self, event: &Event) {
+        let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
+        if is_definition(key) {
+            // A schema bears on all objects of its kind.
+            let kept = self.kept.take();
+            self.before.extend(kept.iter().flat_map(KeptEstate::verdicts).map(|d| d.key.clone()));
+        }
+        let Some(kept) = &mut self.kept else { return };
+        match &event.body {
+            EventBody::Applied(object) => kept.set_live(object),
+            EventBody::Deleted(_) => kept.remove_live(key),
+            _ => {}
+        }
+    }
+
+    /// Judges what was touched, and returns it as it stands now.
+    fn judge(&mut self, state: &State) -> Option<Vec<(ResourceKey, Option<ResourceDrift>)>> {
+        if self.kept.is_none() {
+            self.kept = Some(self.start(state)?);
+        }
+        let kept = self.kept.as_mut()?;
+        let moved = kept.judge();
+        let found = moved.iter().filter_map(|key| kept.get(key)).cloned();
+        let mut report = DriftReport { resources: found.collect(), notes: Vec::new() };
+        if report.resources.iter().any(|r| !r.changes.is_empty()) {
+            self.desired.fill_lines(&mut report);
+        }
+        let touched = std::mem::take(&mut self.before).into_iter().chain(moved);
+        let mut now: BTreeMap<_, _> = touched.map(|key| (key, None)).collect();
+        for drift in report.resources {
+            now.insert(drift.key.clone(), Some(drift));
+        }
+        Some(now.into_iter().collect())
+    }
+
+    fn start(&mut self, state: &State) -> Option<KeptEstate> {
+        let definitions = state.live().filter(|(key, _)| is_definition(key));
+        let definitions: Vec<_> = definitions.filter_map(|(_, r)| r.object().ok().flatten()).collect();
+        let live = definitions.iter().map(|o: &Arc<_>| &**o);
+        let mut unread = Notes::default();
+        let schemas =
+            schemas::gather(self.schemas.as_deref(), self.desired.objects(), live, &mut unread).ok()?;
+        if self.wanted.is_empty() {
+            self.wanted = self.desired.settle(&schemas, &self.namespace, Some(&self.redactor));
+        }
+        let options = DriftOptions {
+            default_namespace: Some(self.namespace.as_str().into()),
+            ..DriftOptions::default()
+        };
+        let mut kept = KeptEstate::new(self.wanted.clone(), schemas, options);
+        state.live().filter_map(|(_, r)| r.object().ok().flatten()).for_each(|o| kept.set_live(&o));
+        Some(kept)
+    }
+}
+
+fn is_definition(key: &ResourceKey) -> bool {
+    key.group_kind() == ("apiextensions.k8s.io", "CustomResourceDefinition")
 }
 
 impl Judge {
@@ -157,18 +243,25 @@ impl Judge {
     ) -> Result<Self, Failure> {
         let mut notes = Notes::default();
         let counter = Counter::new("events");
-        let desired = if args.desired.is_empty() {
+        let declared = if args.desired.is_empty() {
             None
         } else {
             let mut desired = Desired::read(&args.desired).await?;
             notes.append(std::mem::take(&mut desired.notes));
-            Some(desired)
+            // What is wrong with the folder is said at the start, not while an edit waits for its verdict.
+            schemas::gather(args.schemas.as_deref(), [], [], &mut notes)?;
+            Some(Declared {
+                desired,
+                wanted: Vec::new(),
+                namespace: namespace.to_owned(),
+                redactor,
+                schemas: args.schemas.clone(),
+                kept: None,
+                before: Vec::new(),
+            })
         };
         Ok(Self {
-            desired,
-            wanted: Vec::new(),
-            namespace: namespace.to_owned(),
-            redactor,
+            declared,
             state: State::default(),
             findings: Findings::default(),
             printer: Printer::new(args.output, screen, counter.clone()),
@@ -176,15 +269,17 @@ impl Judge {
             notes,
             gaps: Vec::new(),
             listed: BTreeSet::new(),
+            unsure: BTreeSet::new(),
             is_tape: args.tape.is_some(),
             appended: 0,
+            unjudged: 0,
             pending: None,
         })
     }
 
     /// Takes what the store holds already.
     async fn start(&mut self, store: &dyn EventStore) -> Result<(), StoreError> {
-        if self.desired.is_none() {
+        if self.declared.is_none() {
             return Ok(());
         }
         let mut events = store.read_all(Position::START);
@@ -199,6 +294,7 @@ impl Judge {
 
     fn apply(&mut self, event: &Event) {
         self.state.apply(event);
+        self.declared.iter_mut().for_each(|d| d.apply(event));
         if let EventBody::Relisted(scope) = &event.body {
             self.listed.insert(scope.clone());
         }
@@ -209,12 +305,13 @@ impl Judge {
             Told::Failed(why) => self.counter.suspend(|| self.notes.miss(why)),
             Told::Appended(events) => {
                 self.appended += events.len() as u64;
+                self.unjudged += events.len() as u64;
                 self.counter.set(self.appended);
                 for event in &events {
                     if let EventBody::Gap(gap) = &event.body {
                         self.gaps.push(gap.clone());
                     }
-                    if self.desired.is_some() {
+                    if self.declared.is_some() {
                         self.apply(event);
                     }
                     self.pending = Some(event.observed_at);
@@ -223,14 +320,13 @@ impl Judge {
         }
     }
 
-    /// Compares anew if anything came since the last time, and prints what is new.
+    /// Judges what came since the last time, and prints what is new.
     async fn judge(&mut self) {
         let Some(at) = self.pending.take() else { return };
+        self.unjudged = 0;
         let mut told: Vec<Finding> =
             joined(std::mem::take(&mut self.gaps)).into_iter().map(gap_seen).collect();
-        if let Some(report) = self.report() {
-            told.extend(self.findings.update(&report, at));
-        }
+        told.extend(self.found(at));
         if told.is_empty() {
             return;
         }
@@ -239,25 +335,27 @@ impl Judge {
         }
     }
 
-    fn report(&mut self) -> Option<drift_core::drift::DriftReport> {
-        let desired = self.desired.as_mut()?;
-        let live: Vec<_> = self.state.live().filter_map(|(_, r)| r.object().ok().flatten()).collect();
-        let mut unread = Notes::default();
-        let schemas =
-            schemas::gather(None, desired.objects(), live.iter().map(|o: &Arc<_>| &**o), &mut unread).ok()?;
-        if self.wanted.is_empty() {
-            self.wanted = desired.settle(&schemas, &self.namespace, Some(&self.redactor));
+    fn found(&mut self, at: Timestamp) -> Vec<Finding> {
+        let Some(declared) = &mut self.declared else { return Vec::new() };
+        let Some(mut moved) = declared.judge(&self.state) else { return Vec::new() };
+        // What was not live in a scope that had not been listed may be missing now.
+        for key in std::mem::take(&mut self.unsure) {
+            if !moved.iter().any(|(k, _)| *k == key) {
+                let drift = declared.kept.as_ref().and_then(|kept| kept.get(&key)).cloned();
+                moved.push((key, drift));
+            }
         }
-        let options = DriftOptions {
-            default_namespace: Some(self.namespace.as_str().into()),
-            ..DriftOptions::default()
-        };
-        let mut report = compare(&self.wanted, &live, &schemas, &options);
-        desired.fill_lines(&mut report);
-        let is_known =
-            |key: &ResourceKey| self.is_tape || self.listed.iter().any(|scope| scope.contains(key));
-        report.resources.retain(|r| r.status != Status::Missing || is_known(&r.key));
-        Some(report)
+        moved.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut told = Vec::new();
+        for (key, drift) in moved {
+            let missing = drift.as_ref().is_some_and(|d| d.status == Status::Missing);
+            if missing && !self.is_tape && !self.listed.iter().any(|scope| scope.contains(&key)) {
+                self.unsure.insert(key);
+            } else {
+                told.append(&mut self.findings.take(&key, drift.as_ref(), at));
+            }
+        }
+        told
     }
 
     fn finish(self) -> Result<Outcome, Failure> {

@@ -79,7 +79,7 @@ pub(crate) enum RulesCommand {
     List(RulesListArgs),
     /// Says which rules are broken, expired, or hide nothing.
     Check(RulesListArgs),
-    /// Says what a file of exceptions would hide.
+    /// Says what a file of exceptions would hide now, and over recorded history would have hidden, when, and what not.
     Try(RulesTryArgs),
 }
 

@@ -1,7 +1,7 @@
 //! The commit behind what a GitOps engine wrote.
 
 use drift_core::ResourceKey;
-use drift_core::cause::Cause;
+use drift_core::cause::{Cause, classes_of};
 use drift_sources::git::{ChangedFile, Commit, GitFile, GitOptions, GitRepo, GitSpec, HistoryOptions};
 use serde::Serialize;
 
@@ -120,8 +120,13 @@ fn touches(repo: &GitRepo, file: &ChangedFile, cause: &Cause) -> Touch {
     if !declares(&old) && !declares(&new) {
         return Touch::Nothing;
     }
-    let mut values = cause.candidate.change.fields.iter().filter_map(|f| f.after.as_ref());
-    let came = values.any(|v| {
+    // Of several fields that one sync brought those count that make the fault.
+    let of_class = classes_of(&cause.candidate.change).into_iter();
+    let guilty: Vec<_> =
+        of_class.filter(|(c, _)| *c == cause.candidate.class).filter_map(|(_, f)| f).collect();
+    let all = || cause.candidate.change.fields.iter().collect();
+    let fields = if guilty.is_empty() { all() } else { guilty };
+    let came = fields.iter().filter_map(|f| f.after.as_ref()).any(|v| {
         let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         new.as_ref().is_some_and(|t| t.contains(&text)) && !old.as_ref().is_some_and(|t| t.contains(&text))
     });

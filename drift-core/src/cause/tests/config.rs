@@ -1,0 +1,76 @@
+//! ConfigMaps, Secrets and references to them.
+
+use serde_json::json;
+
+use super::super::Op;
+use super::super::scenario::{Tape, crashed, waiting};
+use super::{POD, WEB, container, restart, rollout};
+
+#[test]
+fn config_key_renamed_before_a_restart() {
+    let tape = restart(
+        |t| t.edit("ConfigMap/shop/web-conf", |o| o["data"] = json!({"MODUS":"fast","COLOR":"red"})),
+        waiting("CreateContainerConfigError", "couldn't find key MODE in ConfigMap shop/web-conf"),
+    );
+    tape.check(POD, "ConfigMap/shop/web-conf", Op::Update, "MODE");
+    tape.check(WEB, "ConfigMap/shop/web-conf", Op::Update, "MODE");
+}
+
+#[test]
+fn config_map_deleted_before_a_restart() {
+    let tape = restart(
+        |t| t.delete("ConfigMap/shop/web-conf"),
+        waiting("CreateContainerConfigError", "configmap \"web-conf\" not found"),
+    );
+    tape.check(POD, "ConfigMap/shop/web-conf", Op::Delete, "");
+}
+
+#[test]
+fn secret_deleted_before_a_restart() {
+    let tape = restart(
+        |t| t.delete("Secret/shop/web-key"),
+        waiting("CreateContainerConfigError", "secret \"web-key\" not found"),
+    );
+    tape.check(POD, "Secret/shop/web-key", Op::Delete, "");
+}
+
+#[test]
+fn config_value_that_crashes_the_next_pod() {
+    let tape = restart(
+        |t| t.edit("ConfigMap/shop/web-conf", |o| o["data"]["MODE"] = "warp".into()),
+        crashed("Error", 1, "fatal: unknown mode"),
+    );
+    tape.check(POD, "ConfigMap/shop/web-conf", Op::Update, "MODE");
+}
+
+#[test]
+fn reference_to_a_key_that_never_was() {
+    let tape = rollout(
+        |s| container(s)["env"][0]["valueFrom"]["configMapKeyRef"]["key"] = "MOED".into(),
+        waiting("CreateContainerConfigError", "couldn't find key MOED in ConfigMap shop/web-conf"),
+    );
+    tape.check(POD, WEB, Op::Update, "configMapKeyRef");
+}
+
+#[test]
+fn volume_of_a_secret_that_never_was() {
+    let mut tape = rollout(
+        |s| s["volumes"] = json!([{"name":"tls","secret":{"secretName":"no-such"}}]),
+        waiting("ContainerCreating", ""),
+    );
+    tape.told(
+        POD,
+        "FailedMount",
+        "MountVolume.SetUp failed for volume \"tls\" : secret \"no-such\" not found",
+    );
+    tape.check(POD, WEB, Op::Update, "volumes");
+}
+
+#[test]
+fn a_config_change_that_a_running_container_cannot_see_is_no_cause() {
+    let mut tape = Tape::shop();
+    tape.edit("ConfigMap/shop/web-conf", |o| o["data"]["MODE"] = "slow".into());
+    tape.wait(60);
+    tape.pod("web", "1", "a", crashed("Error", 139, "segmentation fault"));
+    tape.check_none("Pod/shop/web-1-a");
+}

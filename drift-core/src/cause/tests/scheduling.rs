@@ -1,0 +1,147 @@
+//! Nodes, room, claims and priorities.
+
+use serde_json::json;
+
+use super::super::Op;
+use super::super::scenario::{Tape, running, unschedulable};
+use super::{POD, WEB, container, restart, rollout};
+
+#[test]
+fn request_raised_above_every_node() {
+    let tape = rollout(
+        |s| container(s)["resources"]["requests"]["cpu"] = "64".into(),
+        unschedulable("0/2 nodes are available: 2 Insufficient cpu."),
+    );
+    tape.check(POD, WEB, Op::Update, "cpu");
+}
+
+#[test]
+fn node_selector_that_matches_no_node() {
+    let tape = rollout(
+        |s| s["nodeSelector"] = json!({"disk":"tape"}),
+        unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
+    );
+    tape.check(POD, WEB, Op::Update, "nodeSelector");
+}
+
+#[test]
+fn label_taken_from_the_nodes() {
+    let mut tape = Tape::shop();
+    tape.edit(WEB, |o| o["spec"]["template"]["spec"]["nodeSelector"] = json!({"disk":"ssd"}));
+    tape.replica_set("web", "2");
+    tape.run("web", "2", "a");
+    tape.decoys(1);
+    tape.wait(30);
+    tape.edit("Node//n1", |o| o["metadata"]["labels"] = json!({"kubernetes.io/hostname":"n1"}));
+    tape.edit("Node//n2", |o| o["metadata"]["labels"] = json!({"kubernetes.io/hostname":"n2"}));
+    tape.decoys(2);
+    tape.pod(
+        "web",
+        "2",
+        "b",
+        unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
+    );
+    // Either node's label would do.
+    tape.check(POD, "Node//n1", Op::Update, "disk");
+    let answer = tape.ask(POD);
+    assert_eq!(
+        answer.explaining().count(),
+        2,
+        "{:?}",
+        answer.causes.iter().map(|c| c.root.key.to_string()).collect::<Vec<_>>()
+    );
+    assert_eq!(answer.causes[1].root.key.to_string(), "Node//n2");
+}
+
+#[test]
+fn taint_that_nobody_tolerates() {
+    let tape = restart(
+        |t| {
+            for n in ["n1", "n2"] {
+                t.edit(&format!("Node//{n}"), |o| {
+                    o["spec"]["taints"] = json!([{"key":"only","value":"batch","effect":"NoSchedule"}])
+                });
+            }
+        },
+        unschedulable("0/2 nodes are available: 2 node(s) had untolerated taint {only: batch}."),
+    );
+    tape.check(POD, "Node//n2", Op::Update, "taints");
+}
+
+#[test]
+fn all_nodes_cordoned() {
+    let tape = restart(
+        |t| {
+            ["n1", "n2"]
+                .iter()
+                .for_each(|n| t.edit(&format!("Node//{n}"), |o| o["spec"]["unschedulable"] = true.into()))
+        },
+        unschedulable("0/2 nodes are available: 2 node(s) were unschedulable."),
+    );
+    tape.check(POD, "Node//n2", Op::Update, "unschedulable");
+}
+
+#[test]
+fn node_that_stops_reporting() {
+    let mut tape = Tape::shop();
+    tape.decoys(1);
+    tape.edit_by("Node//n1", "kube-controller-manager", |o| {
+        o["status"]["conditions"] = json!([{"type":"Ready","status":"Unknown"}])
+    });
+    tape.pod("web", "1", "a", running(false));
+    tape.told("Pod/shop/web-1-a", "NodeNotReady", "Node is not ready");
+    tape.check("Pod/shop/web-1-a", "Node//n1", Op::Update, "status");
+    tape.check(WEB, "Node//n1", Op::Update, "status");
+}
+
+#[test]
+fn claim_of_a_class_that_never_was() {
+    let mut tape = Tape::shop();
+    tape.decoys(1);
+    let claim = "PersistentVolumeClaim/shop/data";
+    tape.put_by(
+        json!({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data","namespace":"shop"},
+        "spec":{"storageClassName":"golden"},"status":{"phase":"Pending"}}),
+        "kubectl-create",
+    );
+    tape.decoys(2);
+    tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"golden\" not found");
+    tape.check(claim, claim, Op::Create, "");
+}
+
+#[test]
+fn claim_deleted_before_a_restart() {
+    let mut tape = Tape::shop();
+    tape.put(json!({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data","namespace":"shop"},"spec":{},"status":{"phase":"Bound"}}));
+    tape.edit(WEB, |o| {
+        o["spec"]["template"]["spec"]["volumes"] =
+            json!([{"name":"d","persistentVolumeClaim":{"claimName":"data"}}])
+    });
+    tape.replica_set("web", "2");
+    tape.run("web", "2", "a");
+    tape.wait(60);
+    tape.decoys(1);
+    tape.delete("PersistentVolumeClaim/shop/data");
+    tape.decoys(2);
+    tape.pod(
+        "web",
+        "2",
+        "b",
+        unschedulable("0/2 nodes are available: persistentvolumeclaim \"data\" not found."),
+    );
+    tape.check(POD, "PersistentVolumeClaim/shop/data", Op::Delete, "");
+}
+
+#[test]
+fn pod_preempted_by_a_more_important_one() {
+    let mut tape = Tape::shop();
+    tape.decoys(1);
+    tape.put(json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"urgent","namespace":"batch","creationTimestamp":null},
+        "spec":{"replicas":3,"template":{"spec":{"priorityClassName":"high","containers":[{"name":"a","image":"x","resources":{"requests":{"cpu":"3"}}}]}}}}));
+    tape.edit_by("Deployment.apps/batch/urgent", "kubectl-create", |_| {});
+    tape.pod("web", "1", "a", json!({"phase":"Failed","reason":"Preempting","message":"Preempted in order to admit critical pod",
+        "conditions":[{"type":"DisruptionTarget","status":"True","reason":"PreemptionByScheduler"},{"type":"Ready","status":"False"}]}));
+    tape.told("Pod/shop/web-1-a", "Preempted", "Preempted by pod 1234 on node n1");
+    let answer = tape.ask("Pod/shop/web-1-a");
+    assert_eq!(answer.causes[0].root.key.to_string(), "Deployment.apps/batch/urgent");
+}

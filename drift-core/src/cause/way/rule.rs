@@ -1,0 +1,319 @@
+//! What decides about a resource without being referred to: namespaces, policies, roles, webhooks, controllers, rivals.
+
+use std::collections::BTreeSet;
+
+use crate::graph::{Relation, pod_spec};
+use crate::key::ResourceKey;
+use crate::object::Node;
+use crate::ownership::ManagedFields;
+
+use super::super::Case;
+use super::super::fault::{Fault, FaultKind};
+use super::super::table::Place;
+use super::{Field, Reached, go, jump, names};
+
+pub(super) fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+    let start = &own[0];
+    let namespace = &start.key.namespace;
+    if !namespace.is_empty() {
+        let ns = ResourceKey::new("", "Namespace", "", namespace);
+        field.put(jump(start, &ns, Place::Ruler, 0.5, "within", "metadata.namespace"));
+        let rules = case.history.of_kinds(is_rule, Some(namespace)).cloned();
+        for key in rules.collect::<Vec<_>>() {
+            field.put(jump(start, &key, Place::Ruler, 0.75, "ruled by", "same namespace"));
+        }
+    }
+    for o in own {
+        for edge in case.graph.ever_to(&o.key) {
+            let ruler = match edge.relation {
+                Relation::Selects => matches!(&*edge.from.kind, "NetworkPolicy") || is_mesh(&edge.from.group),
+                Relation::Scales => true,
+                _ => false,
+            };
+            if ruler {
+                field.put(go(o, &edge, edge.from, Place::Ruler, 0.75));
+            }
+        }
+        permissions(case, o, Place::Ruler, field);
+    }
+    if ["no such host", "server misbehaving", "Temporary failure in name resolution", ":53:"]
+        .iter()
+        .any(|t| fault.message.contains(t))
+    {
+        name_service(case, start, field);
+    }
+    if matches!(
+        fault.kind,
+        FaultKind::Webhook
+            | FaultKind::Refused
+            | FaultKind::PodSecurity
+            | FaultKind::Stuck
+            | FaultKind::SyncFailed
+            | FaultKind::Terminating
+    ) {
+        admission(case, fault, start, field);
+    }
+}
+
+/// Returns what a pod has that no template gave it: containers by name, and those whose image is another one.
+///
+/// Admission put it there when the pod was made; a change of the template cannot have.
+pub(in super::super) fn injected(case: &Case<'_>, pod: &ResourceKey) -> Vec<String> {
+    let Some(object) = case.history.last(pod).filter(|_| &*pod.kind == "Pod") else { return Vec::new() };
+    let Some(maker) = case.owners_of(pod).into_iter().next() else { return Vec::new() };
+    let template = case.history.last(&maker).and_then(|o| pod_spec(o));
+    let Some(((_, made), (_, given))) = pod_spec(object).zip(template) else { return Vec::new() };
+    let all = |spec: Node<'_>| -> Vec<(String, String)> {
+        let lists = ["initContainers", "containers"].map(|l| spec.get(l));
+        let one = |c: Node<'_>| {
+            let text = |f: &str| c.str_at(&[f]).unwrap_or_default().to_owned();
+            (text("name"), text("image"))
+        };
+        lists.into_iter().flatten().flat_map(Node::children).map(one).collect()
+    };
+    let given = all(given);
+    all(made).into_iter().filter(|c| !given.contains(c)).map(|(name, _)| name).collect()
+}
+
+/// Goes to what changes pods while they are made, when what fails is of its making.
+pub(super) fn mutators(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+    let foreign = injected(case, &start.key);
+    if foreign.is_empty()
+        || !(fault.containers.is_empty() || fault.containers.iter().any(|c| foreign.contains(c)))
+    {
+        return;
+    }
+    let is_mutator =
+        |group: &str, kind: &str| group == "admissionregistration.k8s.io" && kind.starts_with("Mutating");
+    for key in case.history.of_kinds(is_mutator, None).cloned().collect::<Vec<_>>() {
+        let hook = jump(
+            start,
+            &key,
+            Place::Mutator,
+            0.5,
+            "changed on admission by",
+            "no template has the container",
+        );
+        field.put(hook.clone());
+        for edge in case.graph.ever_from(&key) {
+            if edge.relation == Relation::Calls {
+                let service = go(&hook, &edge, edge.to, Place::Mutator, 0.5);
+                workloads_behind(case, &service, Place::Mutator, field);
+            }
+        }
+    }
+}
+
+/// Goes to the definitions of the kinds that the fault's text misses.
+pub(super) fn definitions(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+    let misses = [
+        "no matches for kind",
+        "could not find the requested resource",
+        "no kind is registered",
+        "the server doesn't have a resource type",
+    ];
+    if !misses.iter().any(|t| fault.message.contains(t)) {
+        return;
+    }
+    for key in
+        case.history.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").cloned().collect::<Vec<_>>()
+    {
+        let Some(object) = case.history.last(&key) else { continue };
+        let at = |path: &[&str]| object.root().str_at(path).unwrap_or_default();
+        let is_named = names(&fault.message, at(&["spec", "group"]))
+            || names(&fault.message, at(&["spec", "names", "kind"]))
+            || names(&fault.message, at(&["spec", "names", "plural"]));
+        if is_named {
+            field.put(jump(start, &key, Place::Needed, 0.5, "works with", "named in the fault's own text"));
+        }
+    }
+}
+
+/// Goes to what answers names for the whole cluster: found by its label and by the key of its configuration.
+fn name_service(case: &Case<'_>, start: &Reached, field: &mut Field) {
+    let is_part = |k: &&ResourceKey| {
+        case.history.last(k).is_some_and(|o| match &*k.kind {
+            "ConfigMap" => o.root().at(&["data", "Corefile"]).is_some(),
+            _ => o.label("k8s-app") == Some("kube-dns"),
+        })
+    };
+    let kinds = |_: &str, kind: &str| matches!(kind, "ConfigMap" | "Deployment");
+    let keys: Vec<_> = case.history.of_kinds(kinds, Some("kube-system")).filter(is_part).cloned().collect();
+    for key in keys {
+        field.put(jump(start, &key, Place::Ruler, 1.0, "asks for names", "names cannot be resolved"));
+    }
+}
+
+fn is_rule(group: &str, kind: &str) -> bool {
+    matches!((group, kind), ("", "ResourceQuota" | "LimitRange")) || is_mesh(group)
+}
+
+fn is_mesh(group: &str) -> bool {
+    matches!(group, "security.istio.io" | "policy.linkerd.io" | "cilium.io")
+}
+
+/// Goes from a pod or what makes it to its service account, and on to what that may do.
+fn permissions(case: &Case<'_>, from: &Reached, place: Place, field: &mut Field) {
+    for edge in case.graph.ever_from(&from.key) {
+        if &*edge.to.kind != "ServiceAccount" || edge.relation != Relation::Uses {
+            continue;
+        }
+        let account = go(from, &edge, edge.to, place, 1.0);
+        field.put(account.clone());
+        for binding in case.graph.ever_to(edge.to) {
+            if binding.relation != Relation::Grants {
+                continue;
+            }
+            let bound = go(&account, &binding, binding.from, place, 0.5);
+            field.put(bound.clone());
+            for role in case.graph.ever_from(binding.from) {
+                if role.relation == Relation::Grants && role.to.kind.ends_with("Role") {
+                    field.put(go(&bound, &role, role.to, place, 0.25));
+                }
+            }
+        }
+    }
+}
+
+/// Goes to webhooks and admission policies, and to what serves the webhooks; those that the text names first.
+fn admission(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+    let all = case.history.of_kinds(|group, _| group == "admissionregistration.k8s.io", None);
+    for key in all.cloned().collect::<Vec<_>>() {
+        let Some(object) = case.history.last(&key) else { continue };
+        let hooks = object.root().get("webhooks").into_iter().flat_map(Node::children);
+        let named = fault.message.contains(&*key.name)
+            || hooks.filter_map(|h| h.str_at(&["name"])).any(|n| fault.message.contains(n));
+        let far = if named { 0.5 } else { 1.5 };
+        let hook = jump(start, &key, Place::Ruler, far, "admitted by", "webhooks see every write");
+        field.put(hook.clone());
+        if named {
+            for edge in case.graph.ever_from(&key) {
+                if edge.relation == Relation::Calls {
+                    let service = go(&hook, &edge, edge.to, Place::Ruler, 0.5);
+                    field.put(service.clone());
+                    workloads_behind(case, &service, Place::Ruler, field);
+                }
+            }
+        }
+    }
+}
+
+/// Goes from a Service to the pods that it ever selected and to what makes them.
+fn workloads_behind(case: &Case<'_>, service: &Reached, place: Place, field: &mut Field) {
+    let mut seen = BTreeSet::new();
+    for edge in case.graph.ever_from(&service.key) {
+        if edge.relation != Relation::Selects {
+            continue;
+        }
+        let pod = go(service, &edge, edge.to, place, 0.25);
+        for up in case.graph.ever_from(edge.to) {
+            if up.relation != Relation::OwnedBy {
+                continue;
+            }
+            let owner = go(&pod, &up, up.to, place, 0.25);
+            if !seen.insert(up.to.clone()) {
+                continue;
+            }
+            field.put(owner.clone());
+            for top in case.graph.ever_from(up.to) {
+                if top.relation == Relation::OwnedBy && seen.insert(top.to.clone()) {
+                    field.put(go(&owner, &top, top.to, place, 0.25));
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+    let start = &own[0];
+    let mine: BTreeSet<_> = own.iter().map(|o| &o.key).collect();
+    let scope = match fault.kind {
+        FaultKind::OverQuota => Some(&*start.key.namespace),
+        FaultKind::Unschedulable | FaultKind::Preempted => None,
+        _ => return,
+    };
+    let is_workload = |group: &str, kind: &str| {
+        matches!((group, kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
+            || ((group, kind) == ("", "Pod") && fault.kind == FaultKind::Preempted)
+    };
+    // One that never changed took no room from anybody.
+    let keys = case.history.moved_of_kinds(is_workload, scope).filter(|k| !mine.contains(k));
+    for key in keys.cloned().collect::<Vec<_>>() {
+        field.put(jump(start, &key, Place::Rival, 1.5, "shares room with", "same nodes or quota"));
+    }
+}
+
+/// Goes to the workload that should bring a resource forward, found by the name it writes under.
+pub(super) fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+    use FaultKind as F;
+    if !matches!(
+        fault.kind,
+        F::Stuck | F::SyncFailed | F::Terminating | F::NoMetrics | F::Forbidden | F::Certificate
+    ) {
+        return;
+    }
+    let start = &own[0];
+    let Some(object) = case.history.last(&start.key) else { return };
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for version in case.history.versions(&start.key).iter().filter_map(|v| v.object.as_ref()) {
+        let writes_status =
+            |m: &str, sub: &str| sub == "status" || m.contains("operator") || m.contains("controller");
+        let managed = ManagedFields::of(version);
+        let entries = managed.entries().iter().filter(|e| writes_status(&e.manager, &e.subresource));
+        names.extend(entries.map(|e| e.manager.to_string()));
+    }
+    for finalizer in object.root().at(&["metadata", "finalizers"]).into_iter().flat_map(Node::children) {
+        names.extend(finalizer.as_str().and_then(|f| f.split(['/', '.']).next()).map(str::to_owned));
+    }
+    let group: Vec<&str> = start.key.group.split('.').filter(|g| g.len() > 4 && *g != "operator").collect();
+    let is_its_operator = |k: &ResourceKey| {
+        ["operator", "controller", "manager"].iter().any(|w| k.name.contains(w))
+            && group.iter().any(|g| k.name.contains(g))
+    };
+    let fits = |k: &&ResourceKey| {
+        is_its_operator(k)
+            || names
+                .iter()
+                .any(|n| n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name)))
+    };
+    let kinds = |group: &str, kind: &str| {
+        group == "apps" && matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
+    };
+    let keys: Vec<_> = case.history.of_kinds(kinds, None).filter(fits).cloned().collect();
+    for key in keys {
+        let found =
+            jump(start, &key, Place::Controller, 0.75, "reconciled by", "field manager of its status");
+        field.put(found.clone());
+        permissions(case, &found, Place::Controller, field);
+        for edge in case.graph.ever_from(&key) {
+            if edge.relation == Relation::Uses && matches!(&*edge.to.kind, "ConfigMap" | "Secret") {
+                field.put(go(&found, &edge, edge.to, Place::Controller, 1.0));
+            }
+        }
+    }
+    apis(case, fault, start, field);
+}
+
+/// Goes to the APIs that other servers serve and the fault is about, and to what serves them.
+fn apis(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+    let is_asked = |k: &&ResourceKey| {
+        let group = k.name.split_once('.').map_or("", |(_, group)| group);
+        match fault.kind {
+            FaultKind::NoMetrics => k.name.contains("metrics.k8s.io"),
+            _ => group.contains('.') && fault.message.contains(group),
+        }
+    };
+    let all = case.history.of_kind("apiregistration.k8s.io", "APIService");
+    for key in all.filter(is_asked).cloned().collect::<Vec<_>>() {
+        let api = jump(start, &key, Place::Ruler, 0.75, "asks", "the API that the fault is about");
+        field.put(api.clone());
+        for edge in case.graph.ever_from(&key) {
+            if edge.relation != Relation::Calls {
+                continue;
+            }
+            let service = go(&api, &edge, edge.to, Place::Ruler, 0.5);
+            field.put(service.clone());
+            workloads_behind(case, &service, Place::Ruler, field);
+        }
+    }
+}

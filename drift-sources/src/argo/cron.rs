@@ -1,0 +1,191 @@
+//! Cron expressions as Argo CD reads those of sync windows: five fields, as `robfig/cron` takes them.
+
+use jiff::ToSpan as _;
+use jiff::civil::{Date, DateTime, Time};
+
+/// How far ahead a beginning is looked for; the 29th of February comes every eight years at the latest.
+const MAX_YEARS: i16 = 8;
+
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+/// Times of day and year at which something begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    minutes: u64,
+    hours: u64,
+    days: u64,
+    months: u64,
+    weekdays: u64,
+    /// Whether the day of the month, or of the week, is left open; if neither is, one of them has to fit.
+    any_day: bool,
+    any_weekday: bool,
+}
+
+/// A text that is no schedule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no schedule: {why}")]
+pub struct ScheduleError {
+    text: String,
+    why: String,
+}
+
+impl Schedule {
+    /// Parses minute, hour, day of the month, month and day of the week.
+    ///
+    /// # Errors
+    /// When a field is missing, out of its range, or no list of numbers, names, ranges and steps.
+    pub fn parse(text: &str) -> Result<Self, ScheduleError> {
+        let error = |why: String| ScheduleError { text: text.chars().take(200).collect(), why };
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        let [minute, hour, day, month, weekday] = fields[..] else {
+            return Err(error(format!("five fields expected, found {}", fields.len())));
+        };
+        let field = |text, low, high, names| field(text, low, high, names).map_err(error);
+        let (days, any_day) = field(day, 1, 31, &[])?;
+        let (weekdays, any_weekday) = field(weekday, 0, 6, &DAYS)?;
+        Ok(Self {
+            minutes: field(minute, 0, 59, &[])?.0,
+            hours: field(hour, 0, 23, &[])?.0,
+            days,
+            months: field(month, 1, 12, &MONTHS)?.0,
+            weekdays,
+            any_day,
+            any_weekday,
+        })
+    }
+
+    /// Returns the first beginning after a time; `None` where there is none, as on a 30th of February.
+    pub fn next(&self, after: DateTime) -> Option<DateTime> {
+        let mut date = after.date();
+        let mut from = after.time().with().second(0).subsec_nanosecond(0).build().ok()?;
+        match from.checked_add(1.minute()) {
+            Ok(next) => from = next,
+            Err(_) => (date, from) = (date.tomorrow().ok()?, Time::midnight()),
+        }
+        let last = after.date().year().saturating_add(MAX_YEARS);
+        while date.year() <= last {
+            if has(self.months, date.month()) && self.fits(date) {
+                if let Some(time) = self.time(from) {
+                    return Some(date.to_datetime(time));
+                }
+                date = date.tomorrow().ok()?;
+            } else if has(self.months, date.month()) {
+                date = date.tomorrow().ok()?;
+            } else {
+                date = date.last_of_month().tomorrow().ok()?;
+            }
+            from = Time::midnight();
+        }
+        None
+    }
+
+    fn fits(&self, date: Date) -> bool {
+        let day = has(self.days, date.day());
+        let weekday = has(self.weekdays, date.weekday().to_sunday_zero_offset());
+        if self.any_day || self.any_weekday { day && weekday } else { day || weekday }
+    }
+
+    fn time(&self, from: Time) -> Option<Time> {
+        let hour = (from.hour()..24).filter(|h| has(self.hours, *h));
+        let mut times = hour.flat_map(|h| {
+            let first = if h == from.hour() { from.minute() } else { 0 };
+            (first..60).filter(|m| has(self.minutes, *m)).map(move |m| (h, m))
+        });
+        times.next().and_then(|(h, m)| Time::new(h, m, 0, 0).ok())
+    }
+}
+
+fn has(set: u64, n: i8) -> bool {
+    set >> n & 1 == 1
+}
+
+/// Reads one field, and tells whether it leaves everything open.
+fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool), String> {
+    let (mut set, mut open) = (0, false);
+    for part in text.split(',') {
+        let (range, step) = match part.split_once('/') {
+            Some((range, step)) => (range, Some(number(step, &[], 0)?)),
+            None => (part, None),
+        };
+        let (first, last) = match (range, range.split_once('-')) {
+            ("*" | "?", _) => {
+                open |= step.is_none_or(|s| s == 1);
+                (low, high)
+            }
+            (_, Some((first, last))) => (number(first, names, low)?, number(last, names, low)?),
+            (one, None) => {
+                let first = number(one, names, low)?;
+                (first, if step.is_some() { high } else { first })
+            }
+        };
+        if first < low || last > high || first > last {
+            return Err(format!("`{part}` is not within {low} to {high}"));
+        }
+        let step = step.unwrap_or(1);
+        if step == 0 {
+            return Err(format!("`{part}` has a step of 0"));
+        }
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        (first..=last).step_by(step).for_each(|n| set |= 1 << n);
+    }
+    Ok((set, open))
+}
+
+fn number(text: &str, names: &[&str], low: u64) -> Result<u64, String> {
+    let named = names.iter().position(|n| text.eq_ignore_ascii_case(n));
+    let named = named.and_then(|n| u64::try_from(n).ok()).map(|n| n + low);
+    named.or_else(|| text.parse().ok()).ok_or_else(|| format!("`{text}` is no number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_beginning_is_after_the_given_time() {
+        for (schedule, after, next) in [
+            ("* * * * *", "2026-01-01T00:00:00", "2026-01-01T00:01:00"),
+            ("* * * * *", "2026-01-01T23:59:59", "2026-01-02T00:00:00"),
+            ("10 1 * * *", "2026-01-01T01:10:00", "2026-01-02T01:10:00"),
+            ("10 1 * * *", "2026-01-01T01:09:59", "2026-01-01T01:10:00"),
+            ("*/15 * * * *", "2026-01-01T00:16:00", "2026-01-01T00:30:00"),
+            ("5/20 * * * *", "2026-01-01T00:26:00", "2026-01-01T00:45:00"),
+            ("0 22 * * FRI", "2026-01-01T00:00:00", "2026-01-02T22:00:00"),
+            ("0 0 1 jan,Jul ?", "2026-01-02T00:00:00", "2026-07-01T00:00:00"),
+            ("0 0 29 2 *", "2026-01-01T00:00:00", "2028-02-29T00:00:00"),
+            // Both days given: either fits. The 13th of January 2026 is a Tuesday, the 9th a Friday.
+            ("0 0 13 * 5", "2026-01-03T00:00:00", "2026-01-09T00:00:00"),
+            ("0 0 13 * 5", "2026-01-10T00:00:00", "2026-01-13T00:00:00"),
+            // A step leaves the day not open: either fits here too.
+            ("0 0 */10 * 5", "2026-01-09T00:00:00", "2026-01-11T00:00:00"),
+            ("0 8-10/2,12 * * 1-5", "2026-01-02T10:00:00", "2026-01-02T12:00:00"),
+        ] {
+            let found = Schedule::parse(schedule).unwrap().next(after.parse().unwrap());
+            assert_eq!(found, Some(next.parse().unwrap()), "{schedule} after {after}");
+        }
+        assert_eq!(Schedule::parse("0 0 30 2 *").unwrap().next("2026-01-01T00:00:00".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn what_is_no_schedule_says_why() {
+        for (schedule, why) in [
+            ("", "five fields"),
+            ("* * * *", "found 4"),
+            ("@daily", "found 1"),
+            ("60 * * * *", "within 0 to 59"),
+            ("* * 0 * *", "within 1 to 31"),
+            ("* * * * 7", "within 0 to 6"),
+            ("5-1 * * * *", "within"),
+            ("*/0 * * * *", "step of 0"),
+            ("x * * * *", "no number"),
+            ("-1 * * * *", "no number"),
+            ("1,, * * * *", "no number"),
+            ("99999999999999999999 * * * *", "no number"),
+        ] {
+            let error = Schedule::parse(schedule).unwrap_err().to_string();
+            assert!(error.contains(why), "{error} for {schedule}");
+        }
+    }
+}
