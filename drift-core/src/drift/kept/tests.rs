@@ -101,6 +101,7 @@ fn declaration(app: u8, all: &[(u8, u8)], how: u8) -> AppDeclaration {
         },
         applied: (!how.is_multiple_of(3)).then_some(applied),
         others: Vec::new(),
+        own: Vec::new(),
         inventory,
         tracked: (0..how % 4).map(tracked).collect(),
         rules: RuleSet::default(),
