@@ -382,7 +382,7 @@ fn fits_without(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>,
     let is_new = |p: &&Object| p.uid().is_some_and(|u| came.contains(&u));
     // Where none of them runs nothing becomes free.
     let mut freed = rooms(case, at);
-    freed.retain(|r| r.pods.iter().any(|p| is_new(p)));
+    freed.retain(|r| r.pods.iter().any(is_new));
     freed.iter_mut().for_each(|r| r.pods.retain(|p| !is_new(p)));
     let namespace = &fault.on.namespace;
     takers(case, namespace, spec, &freed, at) > 0 && takers(case, namespace, spec, &rooms(case, at), at) == 0

@@ -7,11 +7,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 mod causes;
 mod estate;
 mod health;
+mod listen;
 mod lookback;
 
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
 pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
 pub(crate) use health::HealthArgs;
+pub(crate) use listen::ListenArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
 use crate::kinds::KindName;
@@ -297,6 +299,9 @@ pub(crate) struct RecordArgs {
   drift watch --store /var/lib/drift --desired k8s/   history, and findings as they come and go
   drift watch --store /var/lib/drift                  history only
   drift watch --store s --tape shop.tape.gz           puts a tape into a store
+  drift watch --store s --listen 8088                 also what pipelines and the audit log tell:
+    curl -H 'Content-Type: application/cloudevents+json' --data @built.json http://127.0.0.1:8088/events
+  drift watch --store s --listen 0.0.0.0:8088 --listen-secret-file /etc/drift/secret
 
 Ctrl-C ends it; the next run goes on where it stopped, and what was missed in between is a recorded gap.")]
 pub(crate) struct WatchArgs {
@@ -319,6 +324,9 @@ pub(crate) struct WatchArgs {
     /// How long, such as 60s, 10m, 2h; until Ctrl-C without it.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) duration: Option<std::time::Duration>,
+
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
