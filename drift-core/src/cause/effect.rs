@@ -11,7 +11,7 @@ use super::change::{Change, Op};
 use super::class::Class;
 use super::fault::{Fault, FaultKind, is_pod_ready};
 use super::history::Mark;
-use super::proof::{lookup, uses_of};
+use super::proof::{keeps_apart, lookup, uses_of};
 use super::rank::in_pod_spec;
 use super::table::{self, Place};
 use super::way::{Reached, injected};
@@ -40,6 +40,12 @@ pub(super) fn effect(
     match (reached.place, class) {
         (Place::Needed | Place::Behind, Class::ConfigData | Class::SecretData) => {
             config(case, fault, reached, change, field)
+        }
+        // That there is room for more pods is nobody's promise; that pods may not share a node is known before.
+        (Place::Own, Class::Replicas)
+            if fault.kind == FaultKind::Unschedulable && !keeps_apart(case, fault, change) =>
+        {
+            0.5
         }
         (Place::Own, Class::Replicas | Class::ScaledToZero | Class::Rollout) => 1.0,
         (Place::Own, _) => own(case, fault, change, class, field) * concerns(case, fault, field),
@@ -123,7 +129,14 @@ fn breaks_by_being_there(class: Class) -> bool {
 
 /// Tells whether others need an object of a class, so that they break when it goes.
 fn helps_by_being_there(class: Class) -> bool {
-    !matches!(class, Class::Quota | Class::LimitRangeSpec | Class::WebhookConfig | Class::AdmissionPolicy)
+    !matches!(
+        class,
+        Class::Quota
+            | Class::LimitRangeSpec
+            | Class::WebhookConfig
+            | Class::AdmissionPolicy
+            | Class::DisruptionBudget
+    )
 }
 
 /// Configuration reaches a container by the keys that it reads, when it starts or as a file.

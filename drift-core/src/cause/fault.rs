@@ -80,6 +80,8 @@ pub enum FaultKind {
     ScaledDown,
     /// A rollout does not move because it is paused.
     RolloutHeld,
+    /// Pods of a node that is to be drained cannot be evicted.
+    NotDrained,
     /// A deleted object does not go.
     Terminating,
     /// The resource is not there.
@@ -124,6 +126,7 @@ impl FaultKind {
             Self::Certificate => "certificate is not valid",
             Self::ScaledDown => "scaled to zero",
             Self::RolloutHeld => "rollout is paused",
+            Self::NotDrained => "node is not drained",
             Self::Terminating => "does not terminate",
             Self::Gone => "is not there",
             Self::Unavailable => "unavailable",

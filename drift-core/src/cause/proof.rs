@@ -11,11 +11,13 @@ mod network;
 #[cfg(test)]
 mod oracles;
 mod policy;
+mod rollout;
 mod room;
 mod scheduler;
 
 pub use access::allows;
 pub use network::admits_everything;
+pub(super) use rollout::keeps_apart;
 pub use room::{NodeRoom, fits_node};
 pub(super) use scheduler::Refusals;
 
@@ -98,6 +100,17 @@ pub(super) fn prove(
         ) => reference(case, fault, change),
         (F::ImagePull, C::Image) => image(case, fault, change),
         (F::OutOfMemory, C::Limits) => memory(case, change),
+        (F::BrokenRoute, C::ServicePorts) if network::port_name(fault, change) => {
+            Proof::new(Verdict::Holds, "a port of the name that the route asks for was there before")
+        }
+        (F::Unschedulable, C::Replicas) if rollout::keeps_apart(case, fault, change) => {
+            Proof::new(Verdict::Holds, "its pods may not share a node, and no more nodes take them")
+        }
+        (F::Unschedulable | F::ClaimPending, C::OtherTemplate)
+            if &*change.key.kind == "StatefulSet" && change.op == Op::Create =>
+        {
+            claim_class(case, fault, change)
+        }
         (F::Unschedulable, _) => room::prove(case, fault, change, class),
         (F::OverQuota, _) => admit::quota(case, fault, change, class),
         (F::PodSecurity, C::NamespaceAdmission) => admit::pod_security(fault, change),
@@ -120,6 +133,9 @@ pub(super) fn prove(
             admit::mutation(case, fault, change)
         }
         (F::SyncFailed, C::Revision) => revision(case, fault, change),
+        (F::NoEndpoints, C::Rollout) => rollout::strategy(case, fault, change),
+        (F::NotDrained, C::DisruptionBudget) => rollout::budget(case, fault, change),
+        (F::NotReady | F::LivenessKill, C::Autoscaler) => held_at_bound(case, change),
         (F::AtBound, C::Autoscaler) => bound(change),
         (F::ConfigMissing, C::Security) => root_user(fault),
         (F::Mount, C::Replicas | C::Rollout) => shared_volume(fault, change),
@@ -361,6 +377,23 @@ fn bound(change: &Change) -> Proof {
     Proof::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
 }
 
+/// Does the autoscaler want more than its new upper bound, which was lowered?
+fn held_at_bound(case: &Case<'_>, change: &Change) -> Proof {
+    let most = |o: Option<&Object>| {
+        o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
+    };
+    let lowered = change.before.is_some() && most(change.after.as_deref()) < most(change.before.as_deref());
+    let now = case.history.now(&change.key);
+    let wants_more = now.is_some_and(|o| {
+        let mut conditions = o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
+        conditions.any(|c| {
+            c.str_at(&["reason"]) == Some("TooManyReplicas") && c.str_at(&["status"]) == Some("True")
+        })
+    });
+    let verdict = if lowered && wants_more { Verdict::Holds } else { Verdict::Fails };
+    Proof::new(verdict, "whether more replicas are wanted than it allows, and were allowed before")
+}
+
 /// Does the text say that the user of the container is what is refused?
 fn root_user(fault: &Fault) -> Proof {
     let says = ["runAsNonRoot", "run as root", "runAsUser", "non-numeric user"];
@@ -567,6 +600,27 @@ fn requests(_case: &Case<'_>, change: &Change) -> Proof {
     }
     let verdict = Verdict::of(has(change.before.as_deref()), has(change.after.as_deref()));
     Proof::new(verdict, "whether every container has a CPU request")
+}
+
+/// Do the claim templates of a new set name a class that never was?
+fn claim_class(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let templates = change.after.as_deref().and_then(|o| o.root().at(&["spec", "volumeClaimTemplates"]));
+    let templates = templates.into_iter().flat_map(Node::children);
+    let named: Vec<&str> = templates.filter_map(|t| t.str_at(&["spec", "storageClassName"])).collect();
+    let class = |name: &str| ResourceKey::new("storage.k8s.io", "StorageClass", "", name);
+    // Without any class on record nothing is known of which there are; volumes may also be bound by a name alone.
+    let is_known = case.history.of_kind("storage.k8s.io", "StorageClass").next().is_some();
+    let missing = named.iter().find(|n| !n.is_empty() && case.history.versions(&class(n)).is_empty());
+    match missing {
+        Some(name) if is_known => {
+            Proof::new(Verdict::Holds, format!("its claims ask for class {name}, which never was"))
+        }
+        _ if fault.kind == FaultKind::Unschedulable => room::prove(case, fault, change, Class::OtherTemplate),
+        None if !named.is_empty() => {
+            Proof::new(Verdict::Fails, "the classes that its claims ask for were there")
+        }
+        _ => Proof::undecided(),
+    }
 }
 
 /// Is something that the faulty one refers to gone?

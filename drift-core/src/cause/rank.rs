@@ -363,7 +363,11 @@ pub(super) fn is_derived(case: &Case<'_>, change: &Change) -> bool {
         ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision")
     );
     let _ = case;
-    told || (controlled && (platform || change.op != Op::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
+    // Claims that a set or a generic volume asked for by a template.
+    let from_template = platform
+        && change.op == Op::Create
+        && (&*change.key.group, &*change.key.kind) == ("", "PersistentVolumeClaim");
+    told || from_template || (controlled && (platform || change.op != Op::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
         || (&*change.key.kind == "ReplicaSet" && controlled)
         // Taints and the like that the node controller derives from what nodes report.
         || (platform && &*change.key.kind == "Node" && !change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])))

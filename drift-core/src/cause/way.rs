@@ -106,8 +106,33 @@ fn owners(case: &Case<'_>, start: Reached, field: &mut Field) -> Vec<Reached> {
                 }
             }
         }
+        for set in claimants(case, &from.key) {
+            let reached = jump(&from, &set, Place::Own, 0.25, "made from a template of", "name of the claim");
+            if field.put(reached.clone()) {
+                own.push(reached);
+            }
+        }
     }
     own
+}
+
+/// Finds the sets from whose claim templates a claim was made: it is called template, set and ordinal.
+fn claimants(case: &Case<'_>, claim: &ResourceKey) -> Vec<ResourceKey> {
+    if (&*claim.group, &*claim.kind) != ("", "PersistentVolumeClaim") {
+        return Vec::new();
+    }
+    let makes = |set: &&ResourceKey| {
+        let Some(object) = case.history.last(set).filter(|_| set.namespace == claim.namespace) else {
+            return false;
+        };
+        let templates = object.root().at(&["spec", "volumeClaimTemplates"]);
+        templates.into_iter().flat_map(Node::children).any(|t| {
+            let name = t.str_at(&["metadata", "name"]).unwrap_or_default();
+            let ordinal = claim.name.strip_prefix(&format!("{name}-{}-", set.name));
+            ordinal.is_some_and(|o| !o.is_empty() && o.bytes().all(|b| b.is_ascii_digit()))
+        })
+    };
+    case.history.of_kind("apps", "StatefulSet").filter(makes).cloned().collect()
 }
 
 /// Goes to what the faulty one refers to, and on to what stands behind that.
@@ -160,6 +185,19 @@ fn nodes(case: &Case<'_>, fault: &Fault, own: &Reached, field: &mut Field) {
         F::Unschedulable => {
             for key in case.history.of_kind("", "Node").cloned().collect::<Vec<_>>() {
                 field.put(jump(own, &key, Place::Node, 1.0, "could run on", "every node is a candidate"));
+            }
+        }
+        F::NotDrained => {
+            for edge in case.graph.ever_to(&own.key) {
+                if edge.relation != Relation::RunsOn {
+                    continue;
+                }
+                let pod = go(own, &edge, edge.from, Place::Ruler, 0.25);
+                for budget in case.graph.ever_to(edge.from) {
+                    if &*budget.from.kind == "PodDisruptionBudget" {
+                        field.put(go(&pod, &budget, budget.from, Place::Ruler, 0.5));
+                    }
+                }
             }
         }
         F::NodeDown | F::Evicted | F::Mount | F::StartFailed | F::Unavailable | F::Preempted => {

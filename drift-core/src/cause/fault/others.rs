@@ -27,6 +27,7 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
     }
     out.extend(by_version(history, key, |o| judge(key, o)));
     out.extend(by_version(history, key, terminating));
+    out.extend(nowhere(history, key));
     notes(history, key, &mut out);
     out
 }
@@ -47,6 +48,23 @@ fn judge(key: &ResourceKey, o: &Object) -> Sight {
         ("", "Service" | "ConfigMap" | "Secret" | "ServiceAccount") | ("discovery.k8s.io", _) => None,
         _ => custom(key, o),
     }
+}
+
+/// A daemon that ran on nodes and is to run on none any more: nodes are no longer found for it.
+fn nowhere(history: &History, key: &ResourceKey) -> Option<Fault> {
+    if (&*key.group, &*key.kind) != ("apps", "DaemonSet") {
+        return None;
+    }
+    let wanted =
+        |v: &Version| v.object.as_ref().and_then(|o| number(o, &["status", "desiredNumberScheduled"]));
+    let versions = history.versions(key);
+    let ran = versions.iter().rposition(|v| wanted(v).is_some_and(|n| n > 0))?;
+    let first = versions.get(ran + 1).filter(|v| wanted(v) == Some(0))?;
+    let message = "no node matches its node selector, affinity and tolerations".to_owned();
+    // Only where there are nodes: an estate that is shut down needs no daemons.
+    let mut nodes = history.of_kind("", "Node");
+    let has_nodes = nodes.any(|n| history.now(n).is_some());
+    has_nodes.then(|| fault(FaultKind::Unschedulable, key, "NoNodes".into(), message, first))
 }
 
 /// Finds since when the last version's fault lasts; a fault of another kind before it is another fault.
@@ -347,6 +365,9 @@ fn notes(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
             continue;
         }
         let Some(kind) = kind_of(key, note, is_workload) else { continue };
+        if kind == FaultKind::NotDrained && !is_closed(history, key) {
+            continue;
+        }
         match out.iter_mut().find(|f| f.kind == kind) {
             Some(fault) if topic(kind, &fault.message) != topic(kind, &note.message) => {}
             Some(fault) => {
@@ -386,6 +407,20 @@ fn speaks(key: &ResourceKey, o: &Object) -> bool {
     }
 }
 
+fn is_node(key: &ResourceKey) -> bool {
+    (&*key.group, &*key.kind) == ("", "Node")
+}
+
+/// Tells whether a node takes no new pods, as one that is being drained.
+fn is_closed(history: &History, node: &ResourceKey) -> bool {
+    history.now(node).is_some_and(|o| {
+        let taints = o.root().at(&["spec", "taints"]).into_iter().flat_map(Node::children);
+        let mut effects = taints.filter_map(|t| t.str_at(&["effect"]));
+        o.root().at(&["spec", "unschedulable"]).and_then(Node::as_bool) == Some(true)
+            || effects.any(|e| matches!(e, "NoSchedule" | "NoExecute"))
+    })
+}
+
 fn kind_of(key: &ResourceKey, note: &Note, is_workload: bool) -> Option<FaultKind> {
     let message = note.message.as_str();
     Some(match note.reason.as_str() {
@@ -402,6 +437,8 @@ fn kind_of(key: &ResourceKey, note: &Note, is_workload: bool) -> Option<FaultKin
             FaultKind::NotScheduled
         }
         "NodeNotReady" if &*key.kind == "Node" => return None,
+        "FailedDraining" if is_node(key) => FaultKind::NotDrained,
+        _ if is_node(key) && message.contains("disruption budget") => FaultKind::NotDrained,
         _ if is_forbidden(message) => FaultKind::Forbidden,
         _ if matches!(&*key.kind, "Ingress" | "Gateway" | "HTTPRoute" | "GRPCRoute" | "IngressClass") => {
             FaultKind::BrokenRoute

@@ -39,6 +39,29 @@ pub(super) fn port(change: &Change, asked: &[u16]) -> Proof {
     Proof::undecided()
 }
 
+/// Tells whether a change took away the port of a Service that the fault's text calls by its name.
+pub(super) fn port_name(fault: &Fault, change: &Change) -> bool {
+    let names = |o: Option<&Object>| -> Vec<String> {
+        let ports = o.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);
+        ports.filter_map(|p| p.str_at(&["name"]).map(str::to_owned)).collect()
+    };
+    let after = names(change.after.as_deref());
+    let gone = |n: &String| !after.contains(n);
+    // Beside the word, lest another word of the text that is the same is taken for it.
+    let asks = |n: &String| {
+        ["port ", "port \"", "port named ", "port '", "port: ", "port=", "port `", "port named \""]
+            .iter()
+            .any(|p| {
+                fault.message.match_indices(&format!("{p}{n}")).any(|(i, m)| {
+                    let next = fault.message[i + m.len()..].chars().next();
+                    next.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-')
+                })
+            })
+            || fault.message.contains(&format!("{}:{n}", change.key.name))
+    };
+    names(change.before.as_deref()).iter().any(|n| gone(n) && asks(n))
+}
+
 /// Tells whether a pod listens on the target port of a Service port.
 fn listens(pod: &Object, port: Node<'_>) -> bool {
     let Some((_, spec)) = pod_spec(pod) else { return false };

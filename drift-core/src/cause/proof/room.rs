@@ -241,12 +241,20 @@ fn takers_now(case: &Case<'_>, fault: &Fault, spec: Node<'_>) -> usize {
     })
 }
 
-/// Tells whether a node would take pods of a spec if there was room at a time: by label, taint and cordon alone.
+/// Tells whether a node takes pods of a spec if it has room: by label, taint and cordon alone.
+fn takes(spec: Node<'_>, node: &Object) -> bool {
+    let node = node.root();
+    is_open(spec, node) && wants(spec, node) && tolerates(spec, node, &["NoSchedule", "NoExecute"])
+}
+
+/// Tells whether a node would take pods of a spec if there was room at a time.
 fn is_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> bool {
-    nodes(case, at).any(|n| {
-        let node = n.root();
-        is_open(spec, node) && wants(spec, node) && tolerates(spec, node, &["NoSchedule", "NoExecute"])
-    })
+    nodes(case, at).any(|n| takes(spec, n))
+}
+
+/// Counts the nodes at a time that would take pods of a spec if there was room.
+pub(super) fn nodes_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> usize {
+    nodes(case, at).filter(|n| takes(spec, n)).count()
 }
 
 /// Tells whether the volumes of bound claims can be reached from a node.
@@ -312,7 +320,8 @@ fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
 
 /// Would pods of the template before the change fit somewhere?
 fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proof {
-    let is_own = case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
+    let is_own = fault.on == change.key
+        || case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
         || case.owners_of(&fault.on).contains(&change.key);
     if !is_own {
         return rival(case, change, fault, spec);
@@ -324,8 +333,11 @@ fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> 
     if !is_open_to(case, spec, at) && is_open_to(case, spec, &change.mark) {
         return Proof::new(Verdict::Fails, "pods of it had a node when it was made; the nodes changed later");
     }
-    let was = takers(case, namespace, before, &rooms(case, at), at);
-    let is = takers_now(case, fault, spec);
+    let (was, is) = match &*fault.on.kind {
+        // Daemons are given nodes by labels and taints, whatever room there is.
+        "DaemonSet" => (nodes_open_to(case, before, at), nodes_open_to(case, spec, at)),
+        _ => (takers(case, namespace, before, &rooms(case, at), at), takers_now(case, fault, spec)),
+    };
     let verdict = if is > 0 && was > 0 { Verdict::Undecided } else { Verdict::of(was > 0, is > 0) };
     Proof::new(
         verdict,

@@ -177,3 +177,24 @@ fn finalizer_whose_controller_was_deleted() {
     tape.edit(WIDGET, |o| o["metadata"]["deletionTimestamp"] = "2026-03-01T10:10:00Z".into());
     tape.check(WIDGET, "Deployment.apps/shop/widget-operator", Op::Delete, "");
 }
+
+#[test]
+fn namespace_that_waits_for_an_operator_that_is_gone() {
+    let mut tape = operator();
+    tape.put(json!({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"preview"},"status":{"phase":"Active"}}));
+    let widget = json!({"apiVersion":"example.com/v1","kind":"Widget",
+        "metadata":{"name":"p","namespace":"preview","finalizers":["example.com/release"]},"spec":{"image":"widget:1"},"status":{"phase":"Running"}});
+    tape.put_by(widget, "widget-operator");
+    tape.wait(30);
+    tape.delete("Deployment.apps/shop/widget-operator");
+    tape.decoys(2);
+    tape.edit_by("Widget.example.com/preview/p", "kube-controller-manager", |o| {
+        o["metadata"]["deletionTimestamp"] = "2026-03-01T10:03:00Z".into()
+    });
+    tape.edit_by("Namespace//preview", "kube-controller-manager", |o| {
+        o["metadata"]["deletionTimestamp"] = "2026-03-01T10:03:00Z".into();
+        o["status"] = json!({"phase":"Terminating","conditions":[{"type":"NamespaceFinalizersRemaining","status":"True",
+            "reason":"SomeFinalizersRemain","message":"Some content in the namespace has finalizers remaining: example.com/release in 1 resource instances"}]});
+    });
+    tape.check("Namespace//preview", "Deployment.apps/shop/widget-operator", Op::Delete, "");
+}

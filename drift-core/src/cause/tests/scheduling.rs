@@ -145,3 +145,78 @@ fn pod_preempted_by_a_more_important_one() {
     let answer = tape.ask("Pod/shop/web-1-a");
     assert_eq!(answer.causes[0].root.key.to_string(), "Deployment.apps/batch/urgent");
 }
+
+#[test]
+fn daemon_that_no_node_is_for_any_more() {
+    let mut tape = Tape::shop();
+    let agent = "DaemonSet.apps/shop/agent";
+    tape.put(json!({"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"agent","namespace":"shop"},
+        "spec":{"template":{"metadata":{"labels":{"app":"agent"}},"spec":{"containers":[{"name":"app","image":"agent:1"}]}}},
+        "status":{"desiredNumberScheduled":2,"numberAvailable":2,"updatedNumberScheduled":2}}));
+    tape.decoys(1);
+    assert!(tape.ask(agent).symptoms.is_empty());
+    tape.edit(agent, |o| o["spec"]["template"]["spec"]["nodeSelector"] = json!({"disk":"tape"}));
+    tape.edit_by(agent, "kube-controller-manager", |o| {
+        o["status"] = json!({"desiredNumberScheduled":0,"numberAvailable":0,"updatedNumberScheduled":0})
+    });
+    tape.decoys(2);
+    tape.check(agent, agent, Op::Update, "nodeSelector");
+}
+
+#[test]
+fn daemon_that_never_had_a_node_is_no_fault() {
+    let mut tape = Tape::shop();
+    tape.put(json!({"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"gpu","namespace":"shop"},
+        "spec":{"template":{"spec":{"nodeSelector":{"gpu":"yes"},"containers":[{"name":"app","image":"gpu:1"}]}}},
+        "status":{"desiredNumberScheduled":0,"numberAvailable":0}}));
+    assert!(tape.ask("DaemonSet.apps/shop/gpu").symptoms.is_empty());
+}
+
+#[test]
+fn budget_that_lets_no_pod_of_a_drained_node_go() {
+    for (raised, blocks) in [(json!(1), true), (json!("100%"), true), (json!(0), false)] {
+        let mut tape = Tape::shop();
+        let budget = "PodDisruptionBudget.policy/shop/web";
+        tape.put(json!({"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"web","namespace":"shop"},
+            "spec":{"minAvailable":"0%","selector":{"matchLabels":{"app":"web"}}}}));
+        tape.decoys(1);
+        tape.edit(budget, |o| o["spec"]["minAvailable"] = raised);
+        tape.decoys(2);
+        let node = tape.get("Pod/shop/web-1-a")["spec"]["nodeName"].as_str().unwrap().to_owned();
+        let node = format!("Node//{node}");
+        tape.told(&node, "FailedDraining", "Failed to drain node, 1 pods are waiting to be evicted");
+        assert!(tape.ask(&node).symptoms.is_empty(), "a node that is open is not being drained");
+        tape.edit(&node, |o| o["spec"]["unschedulable"] = true.into());
+        tape.told(&node, "FailedDraining", "Failed to drain node, 1 pods are waiting to be evicted");
+        if blocks {
+            tape.check(&node, budget, Op::Update, "minAvailable");
+        } else {
+            tape.check_none(&node);
+        }
+    }
+}
+
+#[test]
+fn more_pods_that_may_not_share_a_node_than_nodes() {
+    for (replicas, is_sure) in [(3, true), (2, false)] {
+        let mut tape = Tape::shop();
+        tape.edit(WEB, |o| {
+            o["spec"]["template"]["spec"]["affinity"] = json!({"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":
+                [{"topologyKey":"kubernetes.io/hostname","labelSelector":{"matchLabels":{"app":"web"}}}]}})
+        });
+        tape.replica_set("web", "2");
+        tape.run("web", "2", "a");
+        tape.wait(60);
+        tape.decoys(1);
+        tape.edit(WEB, |o| o["spec"]["replicas"] = replicas.into());
+        let text = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.";
+        tape.pod("web", "2", "b", unschedulable(text));
+        let answer = tape.ask(POD);
+        let is_raise = |c: &&super::super::Cause| {
+            c.root.key.to_string() == WEB && c.candidate.class == super::super::Class::Replicas
+        };
+        let raised = answer.causes.iter().find(is_raise);
+        let score = raised.map_or(0.0, |c| c.score);
+        assert_eq!(score >= super::super::THRESHOLD, is_sure, "{replicas} replicas: {score}");
+    }
+}

@@ -203,3 +203,83 @@ fn name_service_misconfigured() {
     );
     tape.check(WEB, "ConfigMap/kube-system/coredns", Op::Update, "Corefile");
 }
+
+#[test]
+fn strategy_that_lets_a_rollout_take_all_pods() {
+    for (taken, is_cause) in [("100%", true), ("25%", false)] {
+        let mut tape = Tape::shop();
+        tape.decoys(1);
+        tape.edit(WEB, |o| {
+            o["spec"]["strategy"] =
+                json!({"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":taken,"maxSurge":1}})
+        });
+        tape.wait(30);
+        tape.edit(WEB, |o| {
+            container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
+        });
+        tape.delete("Pod/shop/web-1-a");
+        tape.replica_set("web", "2");
+        tape.slice("web", 0);
+        tape.pod("web", "2", "b", json!({"phase":"Pending"}));
+        tape.pod("web", "2", "b", running(false));
+        let answer = tape.ask("Service/shop/web");
+        let is_strategy = |c: &super::super::Cause| {
+            c.score >= super::super::THRESHOLD && c.candidate.class == super::super::Class::Rollout
+        };
+        assert_eq!(
+            answer.causes.first().is_some_and(is_strategy),
+            is_cause,
+            "{taken}: {:#?}",
+            answer.causes.first()
+        );
+    }
+}
+
+#[test]
+fn name_of_a_port_that_a_route_asks_for_changed() {
+    for (name, is_cause) in [("public", true), ("main", false)] {
+        let mut tape = Tape::shop();
+        let edge = "Ingress.networking.k8s.io/shop/edge";
+        tape.put(json!({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"edge","namespace":"shop"},
+            "spec":{"ingressClassName":"nginx","rules":[{"http":{"paths":[{"backend":{"service":{"name":"web","port":{"name":"main"}}}}]}}]}}));
+        tape.wait(60);
+        tape.decoys(1);
+        tape.edit("Service/shop/web", |o| {
+            o["spec"]["ports"][0]["name"] = name.into();
+            o["spec"]["ports"][0]["appProtocol"] = "http".into();
+        });
+        tape.decoys(2);
+        tape.told(edge, "FailedBuildModel", "unable to find port main on service shop/web");
+        if is_cause {
+            tape.check(edge, "Service/shop/web", Op::Update, "name");
+        } else {
+            let answer = tape.ask(edge);
+            assert!(answer.explaining().all(|c| &*c.root.key.kind != "Service"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn upper_bound_lowered_below_what_is_wanted() {
+    for (wanted, is_cause) in [("True", true), ("False", false)] {
+        let mut tape = Tape::shop();
+        let hpa = "HorizontalPodAutoscaler.autoscaling/shop/web";
+        tape.put(json!({"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"web","namespace":"shop"},
+            "spec":{"maxReplicas":8,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}}));
+        tape.wait(60);
+        tape.decoys(1);
+        tape.edit(hpa, |o| o["spec"]["maxReplicas"] = 1.into());
+        tape.decoys(2);
+        tape.pod("web", "1", "a", running(false));
+        tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: queue is full");
+        tape.edit_by(hpa, "kube-controller-manager", |o| {
+            o["status"] =
+                json!({"conditions":[{"type":"ScalingLimited","status":wanted,"reason":"TooManyReplicas"}]})
+        });
+        if is_cause {
+            tape.check(WEB, hpa, Op::Update, "maxReplicas");
+        } else {
+            tape.check_none("Pod/shop/web-1-a");
+        }
+    }
+}

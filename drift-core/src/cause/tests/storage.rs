@@ -136,3 +136,30 @@ fn volume_deleted_under_a_claim() {
     tape.edit_by(claim, "kube-controller-manager", |o| o["status"]["phase"] = "Lost".into());
     tape.check(claim, "PersistentVolume//pv-1", Op::Delete, "");
 }
+
+#[test]
+fn claim_template_of_a_class_that_never_was() {
+    let mut tape = Tape::shop();
+    tape.put(json!({"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"silver"},"provisioner":"x"}));
+    tape.decoys(1);
+    let set = "StatefulSet.apps/shop/store";
+    tape.put_by(
+        json!({"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"store","namespace":"shop"},
+        "spec":{"replicas":1,"template":{"metadata":{"labels":{"app":"store"}},"spec":{"containers":[{"name":"app","image":"store:1"}]}},
+            "volumeClaimTemplates":[{"metadata":{"name":"data"},"spec":{"storageClassName":"sliver"}}]}}),
+        "kubectl-create",
+    );
+    let claim = "PersistentVolumeClaim/shop/data-store-0";
+    tape.put(json!({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data-store-0","namespace":"shop"},
+        "spec":{"storageClassName":"sliver"},"status":{"phase":"Pending"}}));
+    let pod = "Pod/shop/store-0";
+    tape.put(json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"store-0","namespace":"shop","labels":{"app":"store"},
+            "ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"store","uid":"s","controller":true}]},
+        "spec":{"containers":[{"name":"app","image":"store:1"}],"volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data-store-0"}}]},
+        "status":{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable",
+            "message":"0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."}]}}));
+    tape.decoys(2);
+    tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"sliver\" not found");
+    tape.check(pod, set, Op::Create, "");
+    tape.check(claim, set, Op::Create, "");
+}

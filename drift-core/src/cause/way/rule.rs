@@ -229,6 +229,8 @@ pub(super) fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mu
     let mine: BTreeSet<_> = own.iter().map(|o| &o.key).collect();
     let scope = match fault.kind {
         FaultKind::OverQuota => Some(&*start.key.namespace),
+        // Daemons are given nodes by labels and taints, whatever room there is.
+        FaultKind::Unschedulable if &*fault.on.kind == "DaemonSet" => return,
         FaultKind::Unschedulable | FaultKind::Preempted => None,
         _ => return,
     };
@@ -252,7 +254,35 @@ pub(super) fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field
     ) {
         return;
     }
-    let start = &own[0];
+    controllers_of(case, fault, &own[0], field);
+    for held in held_back(case, fault, &own[0]) {
+        controllers_of(case, fault, &held, field);
+    }
+}
+
+/// Finds what keeps a namespace from going: deleted objects in it whose finalizers nobody takes away.
+fn held_back(case: &Case<'_>, fault: &Fault, start: &Reached) -> Vec<Reached> {
+    if fault.kind != FaultKind::Terminating || (&*start.key.group, &*start.key.kind) != ("", "Namespace") {
+        return Vec::new();
+    }
+    let is_held = |k: &&ResourceKey| {
+        k.namespace == start.key.name
+            && case.history.now(k).is_some_and(|o| {
+                let finalizers =
+                    o.root().at(&["metadata", "finalizers"]).into_iter().flat_map(Node::children);
+                o.root().at(&["metadata", "deletionTimestamp"]).is_some()
+                    && finalizers.filter_map(Node::as_str).any(|f| fault.message.contains(f))
+            })
+    };
+    let held = case.history.keys().filter(is_held).take(MAX_HELD);
+    held.map(|k| jump(start, k, Place::Needed, 0.5, "waits for the end of", "finalizers that remain"))
+        .collect()
+}
+
+/// Most objects that are looked at of those that keep a namespace from going.
+const MAX_HELD: usize = 50;
+
+fn controllers_of(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
     let Some(object) = case.history.last(&start.key) else { return };
     let mut names: BTreeSet<String> = BTreeSet::new();
     for version in case.history.versions(&start.key).iter().filter_map(|v| v.object.as_ref()) {

@@ -1,0 +1,133 @@
+//! How many pods may be gone at once: by a rollout's strategy and by a disruption budget.
+
+use crate::graph::{Selector, pod_spec, template_labels};
+use crate::object::{Node, Object};
+
+use super::super::Case;
+use super::super::change::Change;
+use super::super::effect::pods_of;
+use super::super::fault::{Fault, FaultKind, faults_of, is_pod_ready};
+use super::{Proof, Verdict};
+
+/// Seconds within which a rollout has taken its old pods away.
+const ROLLS_SECONDS: f64 = 600.0;
+
+/// How a percentage of pods is made a whole number.
+#[derive(Clone, Copy)]
+enum Rounding {
+    Up,
+    Down,
+}
+
+/// Reads a number or a percentage of a whole.
+fn share(value: Node<'_>, whole: i64, rounding: Rounding) -> Option<i64> {
+    if let Some(n) = value.as_i64() {
+        return Some(n);
+    }
+    let percent: i64 = value.as_str()?.strip_suffix('%')?.parse().ok().filter(|p| (0..=1000).contains(p))?;
+    let parts = whole.checked_mul(percent)?;
+    Some(match rounding {
+        Rounding::Up => (parts + 99) / 100,
+        Rounding::Down => parts / 100,
+    })
+}
+
+/// Tells whether a Deployment may have none of its pods left while it rolls; `None` for what rolls in another way.
+fn may_take_all(deployment: &Object) -> Option<bool> {
+    let spec = deployment.root().get("spec").filter(|_| deployment.kind() == "Deployment")?;
+    let replicas = spec.get("replicas").and_then(Node::as_i64).unwrap_or(1);
+    if spec.str_at(&["strategy", "type"]) == Some("Recreate") {
+        return Some(replicas > 0);
+    }
+    let at = |field: &str| spec.at(&["strategy", "rollingUpdate", field]);
+    let gone = at("maxUnavailable").map_or(Some(replicas / 4), |v| share(v, replicas, Rounding::Down))?;
+    let more = at("maxSurge").map_or(Some(1), |v| share(v, replicas, Rounding::Up))?;
+    // With neither, the controller takes one at a time, lest it never ends.
+    let gone = if gone == 0 && more == 0 { 1 } else { gone };
+    Some(replicas > 0 && gone >= replicas)
+}
+
+/// Did a rollout take all pods at once that would have left some without the change?
+pub(super) fn strategy(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let side = |o: Option<&Object>| o.and_then(may_take_all);
+    let Some((was, is)) = side(change.before.as_deref()).zip(side(change.after.as_deref())) else {
+        return Proof::undecided();
+    };
+    if was || !is {
+        return Proof::new(Verdict::Fails, "a rollout may take no more pods at once than before");
+    }
+    let is_roll = |c: &Change| {
+        let age = fault.onset.at.time.duration_since(c.mark.at.time).as_secs_f64();
+        let is_between =
+            (c.id == change.id || change.mark.is_before(&c.mark)) && c.mark.is_before(&fault.onset);
+        let is_template = |f: &crate::diff::FieldChange| f.path.starts_with_fields(&["spec", "template"]);
+        is_between && age < ROLLS_SECONDS && c.fields.iter().any(is_template)
+    };
+    if !case.changes_of(&change.key).iter().any(|c| is_roll(c)) {
+        return Proof::new(Verdict::Fails, "nothing was rolled out with it");
+    }
+    // Pods that fail by themselves would have ended the rollout only later; what broke them is the cause.
+    let fails = |f: &Fault| !matches!(f.kind, FaultKind::NotReady | FaultKind::Unavailable);
+    let now = pods_of(case, &change.key).into_iter().filter(|p| case.history.now(p).is_some());
+    let mut faults = now.flat_map(|p| faults_of(&case.history, &p));
+    if faults.any(|f| fails(&f)) {
+        return Proof::new(Verdict::Fails, "its new pods fail for a reason of their own");
+    }
+    Proof::new(Verdict::Holds, "since it a rollout may take all pods at once; before, some were left")
+}
+
+/// Tells whether pods that may not share a node were raised in number above the nodes that take them.
+pub(in super::super) fn keeps_apart(case: &Case<'_>, fault: &Fault, change: &Change) -> bool {
+    let replicas = |o: Option<&Object>| {
+        let set = o?.root().get("spec")?.get("replicas").and_then(Node::as_i64);
+        usize::try_from(set.unwrap_or(1)).ok()
+    };
+    let Some((was, is)) = replicas(change.before.as_deref()).zip(replicas(change.after.as_deref())) else {
+        return false;
+    };
+    let Some(pod) = case.history.last(&fault.on) else { return false };
+    let Some((_, spec)) = pod_spec(pod) else { return false };
+    let rules = spec.at(&["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
+    let is_of_itself = |rule: Node<'_>| {
+        rule.str_at(&["topologyKey"]) == Some("kubernetes.io/hostname")
+            && rule
+                .get("labelSelector")
+                .and_then(Selector::read)
+                .is_some_and(|s| s.matches(template_labels(pod)))
+    };
+    let nodes = super::room::nodes_open_to(case, spec, &fault.onset);
+    fault.message.contains("anti-affinity")
+        && rules.into_iter().flat_map(Node::children).any(is_of_itself)
+        && was <= nodes
+        && nodes < is
+}
+
+/// Does the budget forbid to evict any pod of the node, and did it not before?
+pub(super) fn budget(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+    let spare = |o: Option<&Object>| -> Option<bool> {
+        let Some(o) = o else { return Some(true) };
+        let spec = o.root().get("spec")?;
+        let selector = spec.get("selector").and_then(Selector::read)?;
+        let on_node = |p: &Object| p.root().str_at(&["spec", "nodeName"]) == Some(&*fault.on.name);
+        let there = case.history.of_kind("", "Pod").filter(|k| k.namespace == change.key.namespace);
+        let pods: Vec<_> = there
+            .filter_map(|k| case.history.at(k, &fault.onset))
+            .filter(|p| pod_spec(p).is_some() && selector.matches(template_labels(p)))
+            .collect();
+        if !pods.iter().any(|p| on_node(p)) {
+            return Some(true);
+        }
+        let all = i64::try_from(pods.len()).ok()?;
+        let ready = i64::try_from(pods.iter().filter(|p| is_pod_ready(p)).count()).ok()?;
+        let least = match (spec.get("minAvailable"), spec.get("maxUnavailable")) {
+            (Some(min), _) => share(min, all, Rounding::Up)?,
+            (None, Some(max)) => all - share(max, all, Rounding::Up)?,
+            (None, None) => return Some(true),
+        };
+        Some(ready > least)
+    };
+    let Some((was, is)) = spare(change.before.as_deref()).zip(spare(change.after.as_deref())) else {
+        return Proof::undecided();
+    };
+    Proof::new(Verdict::of(was, is), "whether the budget lets a pod of the node be evicted")
+}
