@@ -1,7 +1,7 @@
 //! The dependency graph: what an event costs, at three sizes of the graph and on recorded tapes.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use drift_core::Event;
 use drift_core::graph::DependencyGraph;
@@ -9,6 +9,7 @@ use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
 
 use crate::Failure;
 use crate::fleet::{self, Chain, Log, Wish};
+use crate::measure::Clock;
 
 const SIZES: [usize; 3] = [10_000, 30_000, 100_000];
 /// Updates that are measured on a graph of each size.
@@ -53,9 +54,9 @@ fn estate(pods: usize) -> f64 {
     let mut graph = DependencyGraph::default();
     let mut building = Duration::ZERO;
     let fold = |graph: &mut DependencyGraph, events: &[Event]| {
-        let start = Instant::now();
+        let start = Clock::start();
         events.iter().for_each(|e| graph.apply(e));
-        start.elapsed()
+        start.elapsed().1
     };
     for n in 0..fleet::nodes(pods) {
         let event = log.applied(fleet::node(n, "True", "2023-01-01T00:00:00Z"));
@@ -109,7 +110,7 @@ fn tape(file: &Path) -> Result<(usize, Duration), Failure> {
         }
     }
     let mut graph = DependencyGraph::default();
-    let start = Instant::now();
+    let start = Clock::start();
     events.iter().for_each(|e| graph.apply(e));
-    Ok((events.len(), start.elapsed()))
+    Ok((events.len(), start.elapsed().1))
 }

@@ -12,6 +12,7 @@ mod class;
 mod effect;
 mod fault;
 mod history;
+mod imprint;
 mod incident;
 mod proof;
 mod rank;
@@ -57,6 +58,8 @@ pub struct Case<'s> {
     schemas: &'s SchemaSet,
     weights: Weights,
     changes: RefCell<BTreeMap<ResourceKey, Rc<[Rc<Change>]>>>,
+    /// How many nodes take a faulty pod at its onset.
+    takers: RefCell<Vec<(ResourceKey, Mark, usize)>>,
 }
 
 impl<'s> Case<'s> {
@@ -68,7 +71,8 @@ impl<'s> Case<'s> {
     }
 
     fn new(history: History, graph: AsOf, schemas: &'s SchemaSet) -> Self {
-        Self { history, graph, schemas, weights: Weights::default(), changes: RefCell::default() }
+        let (weights, changes, takers) = Default::default();
+        Self { history, graph, schemas, weights, changes, takers }
     }
 
     /// Takes other weights than the documented ones.
@@ -216,9 +220,7 @@ pub struct Answer {
 impl Answer {
     fn new(case: &Case<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
         let abstains = match causes.first() {
-            _ if case.history.versions(key).is_empty() => {
-                Some(format!("{key} is not in the recorded history"))
-            }
+            _ if !case.history.knows(key) => Some(format!("{key} is not in the recorded history")),
             _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
             Some(best) if best.score >= THRESHOLD => None,
             best => Some(abstention(case, &symptoms, best)),

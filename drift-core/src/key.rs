@@ -145,11 +145,15 @@ opaque! {
 impl ResourceVersion {
     /// Compares two versions of one cluster where both are decimal numbers, as KEP-5504 lets clients do.
     pub fn order(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        let number = |v: &Self| {
-            let digits = v.as_str().bytes().all(|b| b.is_ascii_digit()) && !v.as_str().starts_with('0');
-            (digits && !v.as_str().is_empty()).then(|| (v.as_str().len(), v.as_str().to_owned()))
-        };
-        Some(number(self)?.cmp(&number(other)?))
+        Some(self.number()?.cmp(&other.number()?))
+    }
+
+    /// Returns what decimal numbers are ordered by.
+    fn number(&self) -> Option<(usize, &str)> {
+        let text = self.as_str();
+        let is_number =
+            text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0') && !text.is_empty();
+        is_number.then_some((text.len(), text))
     }
 }
 

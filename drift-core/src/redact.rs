@@ -22,10 +22,14 @@ pub const SHOWN: &str = "<redacted>";
 
 const PREFIX: &str = "redacted:";
 
-/// Tells whether a text is what [`Redactor`] puts in place of a value.
+/// Stands for a value that somebody else hid, such as Argo CD's API that of a Secret: it is like no other, not even itself.
+pub const UNKNOWN: &str = "redacted:unknown";
+
+/// Tells whether a text is what [`Redactor`] puts in place of a value, or [`UNKNOWN`].
 pub fn is_redacted(text: &str) -> bool {
-    text.strip_prefix(PREFIX)
-        .is_some_and(|hash| hash.len() == 32 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+    let is_hash =
+        |hash: &str| hash.len() == 32 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    text == UNKNOWN || text.strip_prefix(PREFIX).is_some_and(is_hash)
 }
 
 /// Settings of a [`Redactor`].

@@ -1,10 +1,14 @@
 //! Argo CD, from its own objects: Applications, projects, settings, and the marks that it leaves on what it manages.
 //!
-//! **Invariant:** reads objects that somebody hands in; asks neither a cluster nor Argo CD.
+//! **Invariant:** reads objects that somebody hands in; asks neither a cluster nor Argo CD. Only [`server`] does, and what
+//! it gives is read by [`answer`].
 
+pub mod answer;
 mod application;
 mod cron;
 mod project;
+#[cfg(feature = "argo-server")]
+pub mod server;
 mod settings;
 mod tracking;
 mod window;

@@ -37,6 +37,7 @@ pub use transition::{Transition, transitions};
 
 use marks::{Mark, Marks};
 
+use crate::argo::answer::Answer;
 use crate::argo::{AppProject, Application, Settings};
 use crate::flux::{FluxRevision, FluxSource, HelmRelease, Kustomization};
 use crate::helm::StoredRelease;
@@ -110,6 +111,8 @@ pub struct GitOps<'a> {
     /// What could not be read, by the object that it stands in.
     notes: BTreeMap<ResourceKey, Vec<String>>,
     named: BTreeSet<String>,
+    /// What Argo CD's API says of Applications whose repositories are not at hand.
+    answers: BTreeMap<ResourceKey, Answer>,
     rendered: RefCell<HashMap<String, Rendered>>,
     /// What no two renders of an app agree on.
     unstable: RefCell<BTreeMap<ResourceKey, unstable::Unstable>>,
@@ -136,6 +139,7 @@ impl<'a> GitOps<'a> {
             releases: BTreeMap::new(),
             notes: BTreeMap::new(),
             named: BTreeSet::new(),
+            answers: BTreeMap::new(),
             rendered: RefCell::default(),
             unstable: RefCell::default(),
             remembered: RefCell::default(),
@@ -233,6 +237,23 @@ impl<'a> GitOps<'a> {
     /// Finds an app by its key.
     pub fn app(&self, key: &ResourceKey) -> Option<&App> {
         self.apps.get(key)
+    }
+
+    /// Returns the Applications whose sources are not at hand, for [`Self::with_answers`].
+    pub fn without_source(&self) -> Vec<&Application> {
+        let applications = self.apps.values().filter_map(|app| match app {
+            App::Application(app) => Some(&**app),
+            _ => None,
+        });
+        let lacks = |app: &&Application| matches!(self.application_head(app), Err(Undeclared::NotGiven(_)));
+        applications.filter(lacks).collect()
+    }
+
+    /// Takes what Argo CD's API says of Applications; it counts where their sources are not at hand, and is of now.
+    #[must_use]
+    pub fn with_answers(mut self, answers: BTreeMap<ResourceKey, Answer>) -> Self {
+        self.answers = answers;
+        self
     }
 
     /// Returns what could not be read of the engines' objects.

@@ -37,6 +37,8 @@ pub use request::Limits;
 pub use snapshot::Snapshot;
 pub use target::{KindFilter, Reach, Target};
 use telling::Telling;
+#[cfg(feature = "argo-server")]
+pub(crate) use {connect::client, request::describe, request::encode};
 
 /// How first listings are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

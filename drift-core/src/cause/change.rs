@@ -127,11 +127,8 @@ impl Change {
 /// Returns the changes of a resource in order; versions of nothing but status make none.
 pub fn changes_of(history: &History, key: &ResourceKey, schemas: &SchemaSet) -> Vec<Change> {
     let mut out = Vec::new();
-    let mut before: Option<Arc<Object>> = None;
-    for version in history.versions(key) {
-        let change = step(history, key, before.as_ref(), version, schemas);
-        before = version.object.clone();
-        out.extend(change);
+    for (before, version) in history.moves(key) {
+        out.extend(step(history, key, before.as_ref(), &version, schemas));
     }
     out
 }
@@ -216,7 +213,7 @@ fn revision_of<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
 }
 
 /// Returns of a Node what others feel: conditions by status, and what it has to give.
-fn node_state(node: &Object) -> Vec<(String, String)> {
+pub(super) fn node_state(node: &Object) -> Vec<(String, String)> {
     let mut out: Vec<_> = node
         .root()
         .at(&["status", "conditions"])

@@ -1,6 +1,7 @@
 //! The versions of every resource, what Kubernetes Events told of it, and the gaps, up to a moment.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -85,9 +86,22 @@ pub struct Note {
 pub struct History {
     records: Arc<Records>,
     until: Until,
-    /// What was unpacked, by lane.
-    opened: Vec<Opened>,
+    /// What was unpacked, by lane, in pages: one question looks at few of the lanes.
+    opened: Vec<OnceCell<Box<[Opened]>>>,
+    /// What pods took from nodes, at the first mark that was asked about; the others follow it.
+    loads: OnceCell<Box<Loads>>,
 }
+
+/// What the pods on each node take there at a mark.
+#[derive(Clone, Debug)]
+struct Loads {
+    at: Mark,
+    by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>>,
+    next: OnceCell<Box<Loads>>,
+}
+
+/// Lanes of a page.
+const PAGE: usize = 64;
 
 type Unpacked = OnceCell<Option<Arc<Object>>>;
 
@@ -118,8 +132,8 @@ impl History {
     /// Looks at records up to a moment; a time only where times do not go back.
     pub(super) fn new(records: Arc<Records>, until: Until) -> Self {
         let mut opened = Vec::new();
-        opened.resize_with(records.len(), Opened::default);
-        Self { records, until, opened }
+        opened.resize_with(records.len().div_ceil(PAGE), OnceCell::new);
+        Self { records, until, opened, loads: OnceCell::new() }
     }
 
     fn has(&self, at: Instant) -> bool {
@@ -136,8 +150,13 @@ impl History {
         (count > 0).then(|| (lane, &kept[..count]))
     }
 
+    fn opened(&self, lane: usize) -> &Opened {
+        let page = self.opened[lane / PAGE].get_or_init(|| (0..PAGE).map(|_| Opened::default()).collect());
+        &page[lane % PAGE]
+    }
+
     fn object<'a>(&'a self, lane: usize, kept: &'a [Kept], n: usize) -> Option<&'a Arc<Object>> {
-        let all = self.opened[lane].objects.get_or_init(|| kept.iter().map(|_| OnceCell::new()).collect());
+        let all = self.opened(lane).objects.get_or_init(|| kept.iter().map(|_| OnceCell::new()).collect());
         all[n].get_or_init(|| kept[n].object()).as_ref()
     }
 
@@ -148,18 +167,93 @@ impl History {
 
     /// Returns the resources of a kind that were ever there.
     pub fn of_kind<'a>(&'a self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a ResourceKey> {
-        self.records.of_kind(group, kind).filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
+        self.of_kinds(move |g, k| (g, k) == (group, kind), None)
     }
 
-    /// Returns the resources of an API group that were ever there.
-    pub fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a ResourceKey> {
-        self.records.of_group(group).filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
+    /// Returns the resources of a kind in a namespace that were ever there.
+    pub fn of_kind_in<'a>(
+        &'a self,
+        group: &'a str,
+        kind: &'a str,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a ResourceKey> {
+        self.of_kinds(move |g, k| (g, k) == (group, kind), Some(namespace))
+    }
+
+    /// Returns the resources of some kinds that were ever there, of one namespace or of all; others cost nothing.
+    pub fn of_kinds<'a>(
+        &'a self,
+        is_kind: impl Fn(&str, &str) -> bool + 'a,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a ResourceKey> {
+        let all = self.records.of_kinds(is_kind, namespace);
+        all.filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
+    }
+
+    /// Returns the resources of some kinds of which something may have changed but status; only these have changes.
+    pub fn moved_of_kinds<'a>(
+        &'a self,
+        is_kind: impl Fn(&str, &str) -> bool + 'a,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a ResourceKey> {
+        let all = self.records.moved_of_kinds(is_kind, namespace);
+        all.filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
+    }
+
+    /// Tells whether a resource was ever there.
+    pub fn knows(&self, key: &ResourceKey) -> bool {
+        self.kept(key).is_some()
+    }
+
+    /// Returns the versions that may change what is asked for, each with the object before it; no other is unpacked.
+    pub(super) fn moves(&self, key: &ResourceKey) -> impl Iterator<Item = (Option<Arc<Object>>, Version)> {
+        let (lane, kept) = self.kept(key).unwrap_or_default();
+        let moves = (0..kept.len()).filter(|n| kept[*n].is_move);
+        moves.map(move |n| {
+            let before = n.checked_sub(1).filter(|b| !kept[*b].is_end);
+            let before = before.and_then(|b| self.object(lane, kept, b).cloned());
+            (before, kept[n].version(self.object(lane, kept, n).cloned()))
+        })
+    }
+
+    /// Returns the objects that differ in what they ask for, oldest first.
+    pub(super) fn wishes(&self, key: &ResourceKey) -> impl Iterator<Item = &Arc<Object>> {
+        let (lane, kept) = self.kept(key).unwrap_or_default();
+        let is_wish = |n: &usize| (*n == 0 || kept[*n].is_move || kept[*n - 1].is_end) && !kept[*n].is_end;
+        (0..kept.len()).filter(is_wish).filter_map(move |n| self.object(lane, kept, n))
+    }
+
+    /// Returns what the pods on each node take there at a mark: the pods with nothing else in them.
+    pub(super) fn loads(&self, at: &Mark) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
+        let mut next = &self.loads;
+        loop {
+            let loads = next.get_or_init(|| Box::new(self.loads_at(at)));
+            if loads.at == *at {
+                return &loads.by_node;
+            }
+            next = &loads.next;
+        }
+    }
+
+    fn loads_at(&self, at: &Mark) -> Loads {
+        let mut by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>> = BTreeMap::new();
+        for key in self.of_kind("", "Pod") {
+            let Some(load) = self.load(key, at) else { continue };
+            let Some(node) = load.root().str_at(&["spec", "nodeName"]) else { continue };
+            by_node.entry(node.into()).or_default().push(Arc::clone(load));
+        }
+        Loads { at: at.clone(), by_node, next: OnceCell::new() }
+    }
+
+    fn load(&self, key: &ResourceKey, at: &Mark) -> Option<&Arc<Object>> {
+        let (_, kept) = self.kept(key)?;
+        kept.iter().rev().find(|k| !k.is_after(at))?.load.as_ref()
     }
 
     /// Returns the versions of a resource in the order of the log.
     pub fn versions(&self, key: &ResourceKey) -> &[Version] {
         let Some((lane, kept)) = self.kept(key) else { return &[] };
-        self.opened[lane].versions.get_or_init(|| {
+        self.opened(lane).versions.get_or_init(|| {
             let one = |n: usize| kept[n].version(self.object(lane, kept, n).cloned());
             (0..kept.len()).map(one).collect()
         })
@@ -196,7 +290,7 @@ impl History {
     /// Returns the object as it was at or before a mark, `None` if it was not there.
     pub fn at(&self, key: &ResourceKey, mark: &Mark) -> Option<&Arc<Object>> {
         let (lane, kept) = self.kept(key)?;
-        let n = kept.iter().rposition(|k| !mark.is_before(&k.mark()))?;
+        let n = kept.iter().rposition(|k| !k.is_after(mark))?;
         if kept[n].is_end { None } else { self.object(lane, kept, n) }
     }
 

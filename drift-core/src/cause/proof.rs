@@ -459,7 +459,7 @@ fn identity(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
 
 /// Pods of a namespace at a time whose labels match, and of them those that are ready.
 fn matched(case: &Case<'_>, namespace: &str, selector: &Selector, at: &Mark) -> usize {
-    let pods = case.history.of_kind("", "Pod").filter(|k| &*k.namespace == namespace);
+    let pods = case.history.of_kind_in("", "Pod", namespace);
     let there = pods.filter_map(|k| case.history.at(k, at));
     there.filter(|p| selector.matches(template_labels(p))).count()
 }

@@ -128,18 +128,16 @@ fn broken_controllers(
 /// Workloads whose pods a Service would select, seen or not.
 fn would_back(case: &Case<'_>, fault: &Fault, service: &Reached) -> Vec<Reached> {
     use crate::graph::{Selector, template_labels};
-    let versions = case.history.versions(&fault.on).iter().filter_map(|v| v.object.as_ref());
-    let selectors: Vec<_> = versions
+    let selectors: Vec<_> = case
+        .history
+        .wishes(&fault.on)
         .filter_map(|o| o.root().at(&["spec", "selector"]).and_then(Selector::read))
         .filter(|s| !s.is_empty())
         .collect();
-    let keys = case
-        .history
-        .keys()
-        .filter(|k| k.namespace == fault.on.namespace && &*k.group == "apps" && &*k.kind != "ReplicaSet");
+    let is_workload = |group: &str, kind: &str| group == "apps" && kind != "ReplicaSet";
+    let keys = case.history.of_kinds(is_workload, Some(&fault.on.namespace));
     let fits = |k: &&ResourceKey| {
-        let mut versions = case.history.versions(k).iter().filter_map(|v| v.object.as_ref());
-        versions.any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
+        case.history.wishes(k).any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
     };
     let one = |k: &ResourceKey| Reached {
         key: k.clone(),

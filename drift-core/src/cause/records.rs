@@ -11,6 +11,7 @@ use crate::replay::Until;
 use crate::stream::{Facet, StreamId};
 
 use super::history::{Mark, Note, Version};
+use super::imprint::{Imprint, imprint, load};
 
 /// An object that is larger than this stays as it is: what is packed can be unpacked.
 const MAX_PACKED: usize = 16 << 20;
@@ -24,7 +25,11 @@ pub(super) struct Kept {
     user: Option<Arc<str>>,
     /// Whether the resource went away; the object is its last state then.
     pub(super) is_end: bool,
+    /// Whether it may change what is asked for; one that does not differs from the one before in status alone.
+    pub(super) is_move: bool,
     held: Held,
+    /// Of a pod what it takes from its node: the pod with nothing else in it.
+    pub(super) load: Option<Arc<Object>>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,8 +52,10 @@ impl Kept {
         }
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark { version: self.version.clone(), at: self.at }
+    /// Tells whether it came after a mark.
+    pub(super) fn is_after(&self, mark: &Mark) -> bool {
+        let order = mark.version.as_ref().zip(self.version.as_ref()).and_then(|(a, b)| a.order(b));
+        order.map_or(mark.at < self.at, std::cmp::Ordering::is_lt)
     }
 
     pub(super) fn version(&self, object: Option<Arc<Object>>) -> Version {
@@ -63,7 +70,12 @@ impl Kept {
 pub(super) struct Records {
     lanes: BTreeMap<ResourceKey, u32>,
     versions: Vec<Vec<Kept>>,
-    clusters: BTreeSet<Arc<str>>,
+    /// What the last version of each lane asks for; `None` after an end.
+    imprints: Vec<Option<Imprint>>,
+    /// Clusters, groups and kinds: keys are sorted by them, so what is sought by other fields is found kind by kind.
+    kinds: BTreeSet<(Arc<str>, Arc<str>, Arc<str>)>,
+    /// Resources with a version that may change what is asked for, and where the first of them came.
+    moved: BTreeMap<ResourceKey, Instant>,
     notes: HashMap<ResourceKey, Vec<Note>>,
     gaps: Vec<Gap>,
     /// Where the gaps were told.
@@ -101,17 +113,37 @@ impl Records {
 
     fn put(&mut self, event: &Event, key: &ResourceKey, object: Option<&Arc<Object>>, is_end: bool) {
         let lane = self.lane_of(key);
+        let at = Instant { position: event.position, time: event.observed_at };
+        let new = object.filter(|_| !is_end).map(|o| imprint(key, o));
+        let old = std::mem::replace(&mut self.imprints[lane as usize], new);
+        let is_move = match (&old, &new) {
+            (Some(old), Some(new)) => old.desire != new.desire,
+            // Seen for the first time and older than the log: nobody made it just now.
+            (None, Some(new)) => {
+                self.places.first().zip(new.created).is_some_and(|(s, c)| c >= s.time.as_second())
+            }
+            (_, None) => true,
+        };
+        if is_move && !self.moved.contains_key(key) {
+            self.moved.insert(key.clone(), at);
+        }
         let versions = &mut self.versions[lane as usize];
+        let load = match (&old, &new, versions.last()) {
+            (Some(old), Some(new), Some(last)) if old == new => last.load.clone(),
+            _ => object.filter(|_| !is_end).and_then(|o| load(key, o)),
+        };
         if object.is_some() {
             let n = u32::try_from(versions.len()).expect("fewer than 2³² versions fit in memory");
             self.fresh.push_back((lane, n));
         }
         versions.push(Kept {
             id: event.id,
-            at: Instant { position: event.position, time: event.observed_at },
+            at,
             version: object.and_then(|o| o.resource_version()),
             user: event.origin.actor.user.clone(),
             is_end,
+            is_move,
+            load,
             held: object.map_or(Held::Nothing, |o| Held::Fresh(Arc::clone(o))),
         });
     }
@@ -122,7 +154,9 @@ impl Records {
         }
         let lane = u32::try_from(self.versions.len()).expect("fewer than 2³² resources fit in memory");
         self.versions.push(Vec::new());
-        self.clusters.insert(Arc::clone(&key.cluster));
+        self.imprints.push(None);
+        let ResourceKey { cluster, group, kind, .. } = key;
+        self.kinds.insert((Arc::clone(cluster), Arc::clone(group), Arc::clone(kind)));
         self.lanes.insert(key.clone(), lane);
         lane
     }
@@ -171,7 +205,10 @@ impl Records {
                 self.versions[*lane as usize].iter().filter(|k| k.at.is_within(until)).collect();
             if !kept.is_empty() {
                 let lane = cut.lane_of(key);
-                cut.versions[lane as usize] = kept.into_iter().cloned().collect();
+                // What lay between two versions may be left out, so any of them may change something.
+                let moves = kept.into_iter().map(|k| Kept { is_move: true, ..k.clone() });
+                cut.versions[lane as usize] = moves.collect();
+                cut.moved.insert(key.clone(), cut.versions[lane as usize][0].at);
             }
         }
         for (key, notes) in &self.notes {
@@ -224,28 +261,22 @@ impl Records {
         self.lanes.iter().filter_map(|l| self.first(l))
     }
 
-    /// Returns the keys of a kind, sorted, without looking at others.
-    pub(super) fn of_kind<'a>(
+    /// Returns the keys of some kinds, sorted, of one namespace or of all, without looking at others.
+    pub(super) fn of_kinds<'a>(
         &'a self,
-        group: &'a str,
-        kind: &'a str,
+        is_kind: impl Fn(&str, &str) -> bool + 'a,
+        namespace: Option<&'a str>,
     ) -> impl Iterator<Item = (&'a ResourceKey, Instant)> {
-        let of_cluster = move |cluster: &'a Arc<str>| {
-            let low = ResourceKey::new(group, kind, "", "").in_cluster(cluster);
-            let is_it = move |k: &ResourceKey| k.cluster == *cluster && k.group_kind() == (group, kind);
-            self.lanes.range(low..).take_while(move |(k, _)| is_it(k))
-        };
-        self.clusters.iter().flat_map(of_cluster).filter_map(|l| self.first(l))
+        within(&self.kinds, &self.lanes, is_kind, namespace).filter_map(|l| self.first(l))
     }
 
-    /// Returns the keys of an API group, sorted, without looking at others.
-    pub(super) fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (&'a ResourceKey, Instant)> {
-        let of_cluster = move |cluster: &'a Arc<str>| {
-            let low = ResourceKey::new(group, "", "", "").in_cluster(cluster);
-            let is_it = move |k: &ResourceKey| k.cluster == *cluster && &*k.group == group;
-            self.lanes.range(low..).take_while(move |(k, _)| is_it(k))
-        };
-        self.clusters.iter().flat_map(of_cluster).filter_map(|l| self.first(l))
+    /// Returns the keys of some kinds that may have changed, sorted, with where they first did.
+    pub(super) fn moved_of_kinds<'a>(
+        &'a self,
+        is_kind: impl Fn(&str, &str) -> bool + 'a,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a ResourceKey, Instant)> {
+        within(&self.kinds, &self.moved, is_kind, namespace).map(|(key, at)| (key, *at))
     }
 
     pub(super) fn notes(&self, key: &ResourceKey) -> &[Note] {
@@ -271,9 +302,42 @@ impl Records {
             Held::Packed(packed) => packed.heap_size(),
             Held::Nothing => 0,
         };
-        let lane = |v: &Vec<Kept>| v.capacity() * size_of::<Kept>() + v.iter().map(held).sum::<usize>();
+        let load = |n: usize, v: &[Kept]| match &v[n].load {
+            Some(load) if n == 0 || v[n - 1].load.as_ref().is_none_or(|l| !Arc::ptr_eq(l, load)) => {
+                load.doc().heap_size()
+            }
+            _ => 0,
+        };
+        let loads = |v: &Vec<Kept>| (0..v.len()).map(|n| load(n, v)).sum::<usize>();
+        let lane =
+            |v: &Vec<Kept>| v.capacity() * size_of::<Kept>() + v.iter().map(held).sum::<usize>() + loads(v);
         self.versions.iter().map(lane).sum::<usize>() + self.places.capacity() * size_of::<Instant>()
     }
+}
+
+/// Returns what is sorted under some kinds, of one namespace or of all.
+fn within<'a, T>(
+    kinds: &'a BTreeSet<(Arc<str>, Arc<str>, Arc<str>)>,
+    all: &'a BTreeMap<ResourceKey, T>,
+    is_kind: impl Fn(&str, &str) -> bool + 'a,
+    namespace: Option<&'a str>,
+) -> impl Iterator<Item = (&'a ResourceKey, &'a T)> {
+    let kinds = kinds.iter().filter(move |(_, group, kind)| is_kind(group, kind));
+    kinds.flat_map(move |(cluster, group, kind)| {
+        let low = ResourceKey {
+            cluster: Arc::clone(cluster),
+            group: Arc::clone(group),
+            kind: Arc::clone(kind),
+            namespace: namespace.unwrap_or_default().into(),
+            name: "".into(),
+        };
+        all.range(low..).take_while(move |(k, _)| {
+            k.kind == *kind
+                && k.group == *group
+                && k.cluster == *cluster
+                && namespace.is_none_or(|n| *k.namespace == *n)
+        })
+    })
 }
 
 /// Makes a packer that knows what the objects at hand have in common.

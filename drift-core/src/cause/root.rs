@@ -95,7 +95,7 @@ fn parents(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    out.retain(|s| !case.history.versions(&s.key).is_empty() && seen.insert(s.key.clone()));
+    out.retain(|s| case.history.knows(&s.key) && seen.insert(s.key.clone()));
     out
 }
 
@@ -179,11 +179,11 @@ fn values_of(case: &Case<'_>, parent: &Step, change: &Change) -> Vec<Lifted> {
 
 /// Finds the change of the workload that runs an operator after which the operator wrote this.
 fn of_operator(case: &Case<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
-    let runs = |k: &&ResourceKey| {
-        &*k.group == "apps" && matches!(&*k.kind, "Deployment" | "StatefulSet") && &*k.name == manager
-    };
+    let kinds = |group: &str, kind: &str| group == "apps" && matches!(kind, "Deployment" | "StatefulSet");
+    // One that never changed wrote nothing new.
+    let all = case.history.moved_of_kinds(kinds, None).filter(|k| &*k.name == manager && **k != change.key);
     let mut out = Vec::new();
-    for key in case.history.keys().filter(runs).filter(|k| **k != change.key).cloned().collect::<Vec<_>>() {
+    for key in all.cloned().collect::<Vec<_>>() {
         let step = Step {
             key: key.clone(),
             edge: "written by".into(),
@@ -357,7 +357,7 @@ fn sources(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
         edge: e.relation.word().into(),
         evidence: e.evidence.to_string(),
     };
-    sources.map(step).filter(|s| !case.history.versions(&s.key).is_empty()).collect()
+    sources.map(step).filter(|s| case.history.knows(&s.key)).collect()
 }
 
 /// Reads the revisions that an engine had applied before a change, and was applying at it.

@@ -16,7 +16,7 @@ const MAX_FRESH: usize = 16 << 10;
 /// History and graph of an estate, fed event by event as [`crate::replay::State`] is.
 ///
 /// Any number of questions as of any moment can be asked of it; each is a [`Case`] that borrows it. Nothing is thrown away:
-/// it holds every version of every resource, packed: seen were 0.27 to 0.28 of their JSON, the graph on top.
+/// it holds every version of every resource, packed: seen were 0.29 to 0.32 of their JSON, the graph on top.
 ///
 /// # Example
 /// ```

@@ -244,7 +244,7 @@ pub(super) fn peers(case: &Case<'_>, fault: &Fault) -> Vec<PeerService> {
         }
     }
     let mut put = |key: ResourceKey, evidence: &str| {
-        if !case.history.versions(&key).is_empty() {
+        if case.history.knows(&key) {
             let reached = jump(&start, &key, Place::Peer, 1.0, "talks to", evidence);
             found.entry(key).or_insert(reached);
         }

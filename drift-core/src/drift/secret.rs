@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::object::{Doc, DocBuilder, Kind, Node, Object};
 use crate::path::{FieldPath, PathElement};
-use crate::redact::{SHOWN, is_redacted};
+use crate::redact::{SHOWN, UNKNOWN, is_redacted};
 
 pub(super) fn is_secret(object: &Object) -> bool {
     object.kind() == "Secret" && object.group().is_empty()
@@ -17,10 +17,11 @@ pub(super) fn is_encrypted(node: Node<'_>) -> bool {
     node.as_str().is_some_and(|s| s.starts_with("ENC[AES256_GCM,") && s.ends_with(']'))
 }
 
-/// Tells whether two values of Secrets cannot be compared because just one of them is redacted.
+/// Tells whether two values of Secrets cannot be compared: just one of them is redacted, or what is declared is hidden.
 pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
     let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(is_redacted);
-    desired.is_some() && live.is_some() && redacted(desired) != redacted(live)
+    let hidden = desired.and_then(Node::as_str) == Some(UNKNOWN);
+    desired.is_some() && live.is_some() && (hidden || redacted(desired) != redacted(live))
 }
 
 /// Tells whether a declared object was encrypted by SOPS: it carries the books of that.

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use zstd::zstd_safe::{CCtx, DCtx, compress_bound, get_error_name};
+
 use super::{DecodeError, Doc};
 
 /// Largest document that is unpacked; etcd takes 1.5 MiB by default, so this is far above anything real.
@@ -63,11 +65,16 @@ impl Packer {
     /// Packs a document.
     pub fn pack(&self, doc: &Doc) -> Packed {
         let text = doc.to_json();
-        let mut compressor = zstd::bulk::Compressor::with_prepared_dictionary(&self.dictionary.encoder)
-            .expect("zstd gives a context whenever there is memory");
-        let bytes =
-            compressor.compress(text.as_bytes()).expect("zstd compresses any bytes into a buffer it sized");
-        Packed { bytes: bytes.into(), dictionary: Arc::clone(&self.dictionary) }
+        let cdict = self.dictionary.encoder.as_cdict();
+        let bytes = WORK.with_borrow_mut(|work| {
+            work.buffer.clear();
+            work.buffer.reserve(compress_bound(text.len()));
+            work.compressor
+                .compress_using_cdict(&mut work.buffer, text.as_bytes(), cdict)
+                .expect("zstd compresses any bytes into a buffer it sized");
+            work.buffer.as_slice().into()
+        });
+        Packed { bytes, dictionary: Arc::clone(&self.dictionary) }
     }
 }
 
@@ -83,9 +90,20 @@ impl std::fmt::Debug for Packer {
     }
 }
 
+/// What a thread packs and unpacks with: making it anew costs more than the work itself.
+struct Work {
+    compressor: CCtx<'static>,
+    decompressor: DCtx<'static>,
+    /// Grows to the largest document: one is not sized before it is read.
+    buffer: Vec<u8>,
+}
+
 thread_local! {
-    /// Decompression goes through one growing buffer a thread: a document is not sized before it is read.
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static WORK: RefCell<Work> = RefCell::new(Work {
+        compressor: CCtx::create(),
+        decompressor: DCtx::create(),
+        buffer: Vec::new(),
+    });
 }
 
 impl Packed {
@@ -94,15 +112,16 @@ impl Packed {
     /// # Errors
     /// Only for damaged memory or bytes made by something else.
     pub fn unpack(&self) -> Result<Doc, PackError> {
-        let damaged = |e| PackError::Damaged(e);
-        let mut decoder =
-            zstd::bulk::Decompressor::with_prepared_dictionary(&self.dictionary.decoder).map_err(damaged)?;
-        BUFFER.with_borrow_mut(|buffer| {
+        let damaged = |code| PackError::Damaged(std::io::Error::other(get_error_name(code)));
+        let ddict = self.dictionary.decoder.as_ddict();
+        WORK.with_borrow_mut(|work| {
             let size = zstd::bulk::Decompressor::upper_bound(&self.bytes).unwrap_or(MAX_UNPACKED);
-            buffer.clear();
-            buffer.reserve(size.min(MAX_UNPACKED));
-            decoder.decompress_to_buffer(&self.bytes, buffer).map_err(damaged)?;
-            Ok(Doc::from_json(buffer)?)
+            work.buffer.clear();
+            work.buffer.reserve(size.min(MAX_UNPACKED));
+            work.decompressor
+                .decompress_using_ddict(&mut work.buffer, &self.bytes, ddict)
+                .map_err(damaged)?;
+            Ok(Doc::from_json(&work.buffer)?)
         })
     }
 

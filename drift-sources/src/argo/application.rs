@@ -165,6 +165,8 @@ pub struct Application {
     pub namespace: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
+    /// Its UID, empty where the object has none.
+    pub uid: Arc<str>,
     /// Project.
     pub project: Arc<str>,
     /// Sources, one or several.
@@ -217,6 +219,7 @@ impl Application {
         Some(Self {
             namespace: object.namespace().into(),
             name: object.name().into(),
+            uid: text(Some(root), &["metadata", "uid"]).unwrap_or_default(),
             project: text(spec, &["project"]).unwrap_or_else(|| "default".into()),
             sources: sources(spec),
             destination: destination(spec),

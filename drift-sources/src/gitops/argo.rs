@@ -33,9 +33,13 @@ impl GitOps<'_> {
         let plain = |o: &Arc<Object>| DesiredObject { object: Arc::clone(o), declared: None };
         let (desired, applied) = match desired {
             Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.application_applied(app)),
-            // Without the repository, what was applied last is all that is known to be declared.
-            Err(Undeclared::NotGiven(why)) => match self.application_remembered(app) {
-                Some(objects) => {
+            Err(Undeclared::NotGiven(why)) => match (self.answered(app), self.application_remembered(app)) {
+                (Some((objects, note)), _) => {
+                    notes.push(format!("{note}, as {why}"));
+                    (Ok(objects.iter().map(plain).collect()), self.application_applied(app))
+                }
+                // Without either, what was applied last is all that is known to be declared.
+                (None, Some(objects)) => {
                     notes.push(format!("compared with what was applied last: {why}"));
                     let pruned =
                         |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
@@ -43,7 +47,7 @@ impl GitOps<'_> {
                     let wanted = objects.iter().map(plain).chain(self.announced(app, &objects));
                     (Ok(wanted.collect()), Some(vec![objects.clone()]))
                 }
-                None => (Err(Undeclared::NotGiven(why)), None),
+                (None, None) => (Err(Undeclared::NotGiven(why)), None),
             },
             Err(why) => (Err(why), None),
         };
@@ -131,7 +135,10 @@ impl GitOps<'_> {
                 .zip(sources)
                 .map(|(r, s)| self.repositories.commit(&s.repo_url, r).map(Some))
                 .collect();
-            let objects = commits.map(|c| self.application_at(app, sources, &c));
+            let objects = match commits {
+                Some(commits) => Some(self.application_at(app, sources, &commits)),
+                None => self.answered_at(app, revisions).map(|objects| Ok(Rc::new(objects))),
+            };
             match objects {
                 Some(Ok(objects)) => all.push((*objects).clone()),
                 _ if all.is_empty() => return None,
@@ -176,9 +183,7 @@ impl GitOps<'_> {
                 }
                 all.extend(self.source_at(app, i, sources, commits)?);
             }
-            all.retain(|o| !is_hook(o) && !self.settings.excludes(o.group(), o.kind()));
-            all.extend(made_namespace(app));
-            Ok(all.into_iter().map(|o| self.marked(app, o)).collect())
+            Ok(self.kept_of(app, &all).into_iter().map(|o| self.marked(app, o)).collect())
         })
     }
 
@@ -272,6 +277,24 @@ impl GitOps<'_> {
         (!all.is_empty()).then_some(all)
     }
 
+    /// What Argo CD's API says is declared, and where that is from.
+    fn answered(&self, app: &Application) -> Option<(Vec<Arc<Object>>, &str)> {
+        let answer = self.answers.get(&app.key())?;
+        Some((self.kept_of(app, &answer.manifests.objects), &answer.note))
+    }
+
+    /// What Argo CD's API says was declared at revisions that a sync applied.
+    fn answered_at(&self, app: &Application, revisions: &[String]) -> Option<Vec<Arc<Object>>> {
+        let objects = self.answers.get(&app.key())?.applied.get(revisions)?;
+        Some(self.kept_of(app, objects))
+    }
+
+    /// What Argo CD keeps of what it renders: hooks are run, and excluded kinds are not looked at.
+    fn kept_of(&self, app: &Application, objects: &[Arc<Object>]) -> Vec<Arc<Object>> {
+        let is_kept = |o: &&Arc<Object>| !is_hook(o) && !self.settings.excludes(o.group(), o.kind());
+        objects.iter().filter(is_kept).cloned().chain(made_namespace(app)).collect()
+    }
+
     /// What the Application says is not live yet, of which nothing but the name is known.
     fn announced(&self, app: &Application, known: &[Arc<Object>]) -> Vec<DesiredObject> {
         let waits = |r: &&crate::argo::ManagedResource| {
@@ -298,17 +321,19 @@ impl GitOps<'_> {
     pub(super) fn application_state(&self, app: &Application) -> AppState {
         let head = self.application_head(app);
         let desired = head.clone().and_then(|commits| self.application_at(app, &app.sources, &commits));
+        let answer = self.answers.get(&app.key()).filter(|_| matches!(head, Err(Undeclared::NotGiven(_))));
+        let told = answer.and_then(|a| a.manifests.revision.clone());
         let last = app.applied().into_iter().next();
         let condition = app.conditions.iter().find(|c| c.kind.ends_with("Error"));
         AppState {
             engine: app.sync_status.as_deref().unwrap_or("Unknown").to_owned(),
             reason: condition.map(|c| format!("{}: {}", c.kind, c.message)),
             applied: last.map(|(r, _)| r.to_vec()).unwrap_or_default(),
-            head: head.into_iter().flatten().flatten().map(|c| c.id.to_string()).collect(),
+            head: head.into_iter().flatten().flatten().map(|c| c.id.to_string()).chain(told).collect(),
             suspended: app.is_skipped,
             held_back: self.held_back(app),
             waiting: None,
-            error: desired.err().map(|e| e.to_string()),
+            error: desired.err().filter(|_| answer.is_none()).map(|e| e.to_string()),
         }
     }
 }

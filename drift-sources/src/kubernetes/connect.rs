@@ -82,7 +82,10 @@ pub async fn connect_to(
 ) -> Result<Connection, SourceError> {
     let server = config.cluster_url.to_string();
     let namespace = config.default_namespace.clone();
-    let client = client(config)?;
+    let client = client(config).map_err(|problem| {
+        let advice = "check certificates, keys and credential plugin of the kubeconfig";
+        unavailable(format!("cluster {server}"), problem, advice)
+    })?;
     let requests =
         Requests::new(client.clone(), Limits { silence: timeout, page_time: timeout, ..Limits::default() });
     match requests.get("/version", JSON).await {
@@ -168,23 +171,20 @@ fn unreadable(what: String, error: &KubeconfigError) -> SourceError {
 }
 
 /// Makes a client without retries of its own: the state machines decide when to try again.
-fn client(mut config: Config) -> Result<Client, SourceError> {
+pub(crate) fn client(mut config: Config) -> Result<Client, String> {
     // ring and aws-lc may both be linked into the program around us; rustls then wants to be told. An error means
     // that it has been.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let what = format!("cluster {}", config.cluster_url);
-    let advice = "check certificates, keys and credential plugin of the kubeconfig";
-    let fail = |problem: String| unavailable(what.clone(), problem, advice);
     config.default_retry = false;
     if config.proxy_url.is_some() {
         // Through a proxy the stock stack: HTTP/1.1, one connection a watch.
-        return Ok(ClientBuilder::try_from(config).map_err(|e| fail(describe(&e)))?.build());
+        return Ok(ClientBuilder::try_from(config).map_err(|e| describe(&e))?.build());
     }
-    let auth = config.auth_layer().map_err(|e| fail(describe(&e)))?;
-    let headers = config.extra_headers_layer().map_err(|e| fail(describe(&e)))?;
-    let tls = config.rustls_client_config().map_err(|e| fail(describe(&e)))?;
+    let auth = config.auth_layer().map_err(|e| describe(&e))?;
+    let headers = config.extra_headers_layer().map_err(|e| describe(&e))?;
+    let tls = config.rustls_client_config().map_err(|e| describe(&e))?;
     let timeout = config.connect_timeout.unwrap_or(Duration::from_secs(30));
-    let pool = Pool::new(tls, config.tls_server_name.clone(), timeout).map_err(fail)?;
+    let pool = Pool::new(tls, config.tls_server_name.clone(), timeout)?;
     let compressed = !config.disable_compression;
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())

@@ -12,6 +12,11 @@ pub enum Auth {
     Token(Box<str>),
     /// HMAC-SHA256 of the body, in hexadecimal, in `X-Hub-Signature-256` or `X-Signature-256`, with or without `sha256=`.
     Signature(Box<[u8]>),
+    /// Either of them with one secret: for senders of several kinds.
+    Secret(Box<str>),
+    /// Not at all: for an address that only this machine reaches. Browsers are turned away, since any page that is open in
+    /// one could post.
+    Open,
 }
 
 impl fmt::Debug for Auth {
@@ -19,6 +24,8 @@ impl fmt::Debug for Auth {
         f.write_str(match self {
             Self::Token(_) => "Token",
             Self::Signature(_) => "Signature",
+            Self::Secret(_) => "Secret",
+            Self::Open => "Open",
         })
     }
 }
@@ -27,25 +34,32 @@ impl Auth {
     /// Tells whether a request may be read at all: a token can be checked before the body, a signature must be there.
     pub(super) fn may_read(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Token(secret) => {
-                let given = headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-                let given =
-                    given.and_then(|v| v.split_once(' ')).filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
-                given.is_some_and(|(_, token)| same(secret.as_bytes(), token.trim().as_bytes()))
-            }
+            Self::Token(secret) => knows(secret, headers),
             Self::Signature(_) => signature(headers).is_some(),
+            Self::Secret(secret) => knows(secret, headers) || signature(headers).is_some(),
+            Self::Open => !headers.contains_key(http::header::ORIGIN),
         }
     }
 
     /// Tells whether a body is its sender's.
     pub(super) fn is_valid(&self, headers: &HeaderMap, body: &[u8]) -> bool {
         match self {
-            Self::Token(_) => self.may_read(headers),
-            Self::Signature(secret) => signature(headers).is_some_and(|given| {
-                hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), body, &given).is_ok()
-            }),
+            Self::Token(_) | Self::Open => self.may_read(headers),
+            Self::Signature(secret) => is_signed(secret, headers, body),
+            Self::Secret(secret) => knows(secret, headers) || is_signed(secret.as_bytes(), headers, body),
         }
     }
+}
+
+fn knows(secret: &str, headers: &HeaderMap) -> bool {
+    let given = headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let given = given.and_then(|v| v.split_once(' ')).filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
+    given.is_some_and(|(_, token)| same(secret.as_bytes(), token.trim().as_bytes()))
+}
+
+fn is_signed(secret: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    signature(headers).is_some_and(|given| hmac::verify(&key, body, &given).is_ok())
 }
 
 fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
@@ -99,5 +113,23 @@ mod tests {
         assert!(!auth.is_valid(&headers("x-signature-256", &good[2..]), body));
         assert!(!auth.is_valid(&headers("x-signature-256", &"zz".repeat(32)), body));
         assert!(!auth.may_read(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn one_secret_lets_in_by_token_and_by_signature() {
+        let auth = Auth::Secret("Jefe".into());
+        let body = b"what do ya want for nothing?";
+        let good = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert!(auth.is_valid(&headers("authorization", "Bearer Jefe"), b"any"));
+        assert!(auth.is_valid(&headers("x-signature-256", good), body));
+        assert!(!auth.is_valid(&headers("x-signature-256", good), b"any"));
+        assert!(!auth.is_valid(&headers("authorization", "Bearer jefe"), body));
+        assert!(!auth.may_read(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn without_a_secret_browsers_are_turned_away() {
+        assert!(Auth::Open.may_read(&HeaderMap::new()));
+        assert!(!Auth::Open.may_read(&headers("origin", "http://elsewhere.example")));
     }
 }

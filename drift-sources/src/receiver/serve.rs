@@ -57,6 +57,8 @@ pub enum ReceiverError {
 /// What was posted.
 #[derive(Clone, Copy, Debug)]
 pub struct Posted<'a> {
+    /// Where to: the path of the request, without a query.
+    pub path: &'a str,
     /// `Content-Type`, empty without one.
     pub content_type: &'a str,
     /// Headers that begin with `ce-`, by their names without it.
@@ -75,6 +77,7 @@ pub struct Receiver {
     address: SocketAddr,
     gate: Arc<Gate>,
     options: ReceiverOptions,
+    accepting: Mutex<Option<tokio::task::AbortHandle>>,
 }
 
 impl fmt::Debug for Receiver {
@@ -87,6 +90,17 @@ struct Gate {
     auth: Auth,
     decode: Decode,
     options: ReceiverOptions,
+    refused: Mutex<BTreeMap<u16, u64>>,
+}
+
+impl Gate {
+    fn note(&self, status: StatusCode) {
+        if !status.is_success() {
+            // A panic while holding the lock leaves at most one request uncounted.
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            *refused.entry(status.as_u16()).or_default() += 1;
+        }
+    }
 }
 
 impl Receiver {
@@ -107,14 +121,28 @@ impl Receiver {
             name: format!("receiver:{address}"),
             listener: Mutex::new(Some(listener)),
             address,
-            gate: Arc::new(Gate { auth, decode, options }),
+            gate: Arc::new(Gate { auth, decode, options, refused: Mutex::default() }),
             options,
+            accepting: Mutex::default(),
         })
     }
 
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Counts the requests that were refused so far, by the status of their answer.
+    pub fn refused(&self) -> BTreeMap<u16, u64> {
+        self.gate.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops listening: what is queued is still told, then the observation ends.
+    pub fn close(&self) {
+        drop(self.listener.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // With the task go its connections, and with them all that could queue more.
+        let task = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        task.iter().for_each(tokio::task::AbortHandle::abort);
     }
 }
 
@@ -136,6 +164,8 @@ impl Source for Receiver {
         };
         let (sender, receiver) = mpsc::channel(self.options.queue.max(1));
         let task = tokio::spawn(accept(listener, Arc::clone(&self.gate), sender));
+        let mut accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
+        *accepting = Some(task.abort_handle());
         // The task ends with the stream: nobody would take what comes.
         let guard = Abort(task);
         stream::unfold((receiver, guard), |(mut receiver, guard)| async move {
@@ -167,12 +197,14 @@ async fn accept(listener: TcpListener, gate: Arc<Gate>, sender: mpsc::Sender<Obs
         let (gate, sender) = (Arc::clone(&gate), sender.clone());
         connections.spawn(async move {
             let timeout = gate.options.timeout;
+            let watcher = Arc::clone(&gate);
             let service = hyper::service::service_fn(move |request| {
                 let (gate, sender) = (Arc::clone(&gate), sender.clone());
                 async move {
                     let answer =
                         tokio::time::timeout(gate.options.timeout, take(request, &gate, &sender)).await;
                     let (status, text) = answer.unwrap_or((StatusCode::REQUEST_TIMEOUT, String::new()));
+                    gate.note(status);
                     let mut response = Response::new(Full::new(Bytes::from(text)));
                     *response.status_mut() = status;
                     Ok::<_, std::convert::Infallible>(response)
@@ -183,8 +215,10 @@ async fn accept(listener: TcpListener, gate: Arc<Gate>, sender: mpsc::Sender<Obs
                 .header_read_timeout(timeout)
                 .max_buf_size(64 << 10)
                 .serve_connection(TokioIo::new(stream), service);
-            // What goes wrong on a connection is its sender's to see.
-            let _ = connection.await;
+            // What else goes wrong on a connection is its sender's to see.
+            if connection.await.is_err_and(|e| e.is_parse()) {
+                watcher.note(StatusCode::BAD_REQUEST);
+            }
             drop(seat);
         });
     }
@@ -213,8 +247,12 @@ async fn take(
     }
     let attributes = attributes(&parts.headers);
     let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let posted =
-        Posted { content_type: content_type.unwrap_or_default(), attributes: &attributes, body: &body };
+    let posted = Posted {
+        path: parts.uri.path(),
+        content_type: content_type.unwrap_or_default(),
+        attributes: &attributes,
+        body: &body,
+    };
     let observations = match (gate.decode)(posted) {
         Ok(observations) => observations,
         Err(problem) => return (StatusCode::BAD_REQUEST, problem + "\n"),

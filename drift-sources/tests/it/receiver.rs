@@ -110,3 +110,24 @@ fn the_audit_webhook_posts_its_batches_here() {
         assert!(matches!(observed.next().await, Some(Ok(Observation::Gap(_)))));
     });
 }
+
+#[test]
+fn what_is_refused_is_counted_and_what_was_taken_outlives_the_listening() {
+    runtime().block_on(async {
+        let receiver = receiver(events(), ReceiverOptions::default()).await;
+        let address = receiver.address();
+        let mut observed = receiver.observe(None);
+        let event = json!({"specversion":"1.0","source":"ci","type":"built","time":"2030-01-01T00:00:00Z"})
+            .to_string();
+        assert_eq!(send(address, &post(TOKEN, &event)).await.0, 202);
+        assert_eq!(send(address, &post("", &event)).await.0, 401);
+        assert_eq!(send(address, &post("", &event)).await.0, 401);
+        assert_eq!(send(address, &post(TOKEN, "{")).await.0, 400);
+        assert_eq!(send(address, "no such thing\r\n\r\n").await.0, 400);
+        receiver.close();
+        assert!(matches!(observed.next().await, Some(Ok(Observation::Happened(_)))));
+        assert!(observed.next().await.is_none());
+        assert!(TcpStream::connect(address).await.is_err());
+        assert_eq!(receiver.refused().into_iter().collect::<Vec<_>>(), [(400, 2), (401, 2)]);
+    });
+}

@@ -14,3 +14,4 @@ mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;
+mod watch;

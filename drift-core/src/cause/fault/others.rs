@@ -314,8 +314,7 @@ fn endpoints(history: &History, key: &ResourceKey) -> Option<Fault> {
         return None;
     }
     let slices: Vec<_> = history
-        .of_kind("discovery.k8s.io", "EndpointSlice")
-        .filter(|k| k.namespace == key.namespace)
+        .of_kind_in("discovery.k8s.io", "EndpointSlice", &key.namespace)
         .filter(|k| history.last(k).is_some_and(|o| o.label("kubernetes.io/service-name") == Some(&key.name)))
         .cloned()
         .collect();

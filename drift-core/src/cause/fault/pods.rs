@@ -169,10 +169,14 @@ fn started(versions: &[Version], start: usize) -> Option<Mark> {
     let object = versions.get(start).and_then(|v| v.object.as_ref().or(v.last.as_ref()))?;
     let ends = statuses(object).flat_map(|c| ["state", "lastState"].map(|s| c.at(&[s, "terminated"])));
     let begun = ends.flatten().filter_map(|t| t.str_at(&["startedAt"])?.parse::<Timestamp>().ok()).max();
+    // A pod of the same name that was there before, as sets make them, is another one.
+    let is_same = |v: &Version| v.object.as_ref().is_some_and(|o| o.uid() == object.uid());
+    let own = versions[..start].iter().rposition(|v| !is_same(v)).map_or(0, |i| i + 1);
+    let mut versions = versions[own..].iter();
     let first = match begun {
         // Whole seconds: the version that was seen in that second or next.
-        Some(begun) => versions.iter().find(|v| v.at.time.as_second() >= begun.as_second()),
-        None => versions.first(),
+        Some(begun) => versions.find(|v| v.at.time.as_second() >= begun.as_second()),
+        None => versions.next(),
     };
     first.map(Version::mark)
 }

@@ -85,7 +85,7 @@ pub(super) fn target_port(case: &Case<'_>, fault: &Fault, change: &Change) -> Pr
         let ports = service.root().at(&["spec", "ports"]).into_iter().flat_map(Node::children);
         ports.into_iter().all(|p| listens(pod, p))
     };
-    let pods = case.history.of_kind("", "Pod").filter(|k| k.namespace == fault.on.namespace);
+    let pods = case.history.of_kind_in("", "Pod", &fault.on.namespace);
     let pod =
         pods.filter_map(|k| case.history.at(k, &fault.onset)).find(|p| selector.matches(template_labels(p)));
     let verdict = if change.key == fault.on {
@@ -163,7 +163,7 @@ fn needs(case: &Case<'_>, fault: &Fault, reached: &Reached) -> Vec<Need> {
             out.push(Need { to, ports });
         }
     }
-    let dns = case.history.of_kind("", "Pod").filter(|k| &*k.namespace == "kube-system");
+    let dns = case.history.of_kind_in("", "Pod", "kube-system");
     let dns = dns.filter(|k| case.history.last(k).is_some_and(|o| o.label("k8s-app") == Some("kube-dns")));
     out.extend(dns.map(|k| Need { to: k.clone(), ports: vec![53] }));
     out

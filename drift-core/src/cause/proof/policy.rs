@@ -53,9 +53,8 @@ impl<'c> Policies<'c> {
         self.passes(Side::Ingress, to, from, ports) && self.passes(Side::Egress, from, to, ports)
     }
 
-    fn of_namespace(&self, namespace: &str) -> Vec<&Object> {
-        let keys = self.case.history.of_kind("networking.k8s.io", "NetworkPolicy");
-        let keys = keys.filter(|k| &*k.namespace == namespace);
+    fn of_namespace<'a>(&'a self, namespace: &'a str) -> Vec<&'a Object> {
+        let keys = self.case.history.of_kind_in("networking.k8s.io", "NetworkPolicy", namespace);
         let one = |k: &ResourceKey| {
             if *k == *self.other.0 { self.other.1 } else { self.case.history.at(k, self.at).map(|o| &**o) }
         };

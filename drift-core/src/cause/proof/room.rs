@@ -1,6 +1,6 @@
 //! Does a pod fit on a node: resources, selectors, affinity, taints, ports.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::graph::pod_spec;
 use crate::key::ResourceKey;
@@ -18,13 +18,13 @@ use super::{Proof, Verdict};
 
 /// Reads a quantity, as a text or a number, in billionths.
 pub(super) fn amount(node: Node<'_>) -> Option<i128> {
-    let text = match (node.as_str(), node.as_i64(), node.as_f64()) {
-        (Some(text), ..) => text.to_owned(),
-        (None, Some(i), _) => i.to_string(),
-        (None, None, Some(f)) => f.to_string(),
+    let parsed = match (node.as_str(), node.as_i64(), node.as_f64()) {
+        (Some(text), ..) => text.parse::<Quantity>(),
+        (None, Some(i), _) => i.to_string().parse(),
+        (None, None, Some(f)) => f.to_string().parse(),
         _ => return None,
     };
-    text.parse::<Quantity>().ok().map(Quantity::nanos)
+    parsed.ok().map(Quantity::nanos)
 }
 
 /// A node with what the pods on it have asked for.
@@ -65,16 +65,14 @@ fn is_open(spec: Node<'_>, node: Node<'_>) -> bool {
 }
 
 fn has_room(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
-    let free = |resource: &str| {
+    let taken = |resource: &str| -> i128 {
+        let pods = room.pods.iter().filter(|p| !is_over(p)).filter_map(|p| p.root().get("spec"));
+        pods.map(|s| asked(s, resource)).sum()
+    };
+    // What is more than all of a node needs no look at its pods.
+    let gives = |resource: &str, want: i128| {
         let all = room.node.root().at(&["status", "allocatable", resource]).and_then(amount);
-        let taken: i128 = room
-            .pods
-            .iter()
-            .filter(|p| !is_over(p))
-            .filter_map(|p| pod_spec(p))
-            .map(|(_, s)| asked(s, resource))
-            .sum();
-        all.map(|a| a - taken)
+        all.map(|all| want <= all && want <= all - taken(resource))
     };
     let mut names: Vec<&str> = Vec::new();
     for c in spec.get("containers").into_iter().flat_map(Node::children) {
@@ -83,7 +81,7 @@ fn has_room(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
     // A node that has none of a resource cannot give it; one that says nothing of cpu and memory is not known to lack them.
     names.iter().all(|r| {
         let want = asked(spec, r);
-        want == 0 || free(r).map_or(matches!(*r, "cpu" | "memory" | "ephemeral-storage"), |f| want <= f)
+        want == 0 || gives(r, want).unwrap_or(matches!(*r, "cpu" | "memory" | "ephemeral-storage"))
     })
 }
 
@@ -178,26 +176,22 @@ fn ports_are_free(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
             .any(|(_, s)| host_ports(s).iter().any(|taken| wanted.contains(taken)))
 }
 
-/// The nodes at a time with their pods; one object can be taken for another version of itself.
-fn rooms<'c>(
-    case: &'c Case<'_>,
-    at: &Mark,
-    other: Option<(&ResourceKey, Option<&'c Object>)>,
-) -> Vec<NodeRoom<'c>> {
-    let mut pods: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
-    for pod in case.history.of_kind("", "Pod").filter_map(|p| case.history.at(p, at)) {
-        if let Some(node) = pod.root().str_at(&["spec", "nodeName"]) {
-            pods.entry(node).or_default().push(pod);
-        }
-    }
+fn room<'c>(node: &'c Object, pods: Option<&'c Vec<Arc<Object>>>) -> NodeRoom<'c> {
+    NodeRoom { node, pods: pods.into_iter().flatten().map(|o| &**o).collect() }
+}
+
+fn nodes<'c>(case: &'c Case<'_>, at: &'c Mark) -> impl Iterator<Item = &'c Object> {
+    let keys = case.history.of_kind("", "Node");
+    keys.filter_map(move |k| case.history.at(k, at)).map(|o| &**o)
+}
+
+/// The nodes at a time with their pods.
+fn rooms<'c>(case: &'c Case<'_>, at: &Mark) -> Vec<NodeRoom<'c>> {
+    let loads = case.history.loads(at);
     let mut out = Vec::new();
     for key in case.history.of_kind("", "Node") {
-        let node = match other {
-            Some((k, o)) if k == key => o,
-            _ => case.history.at(key, at).map(|o| &**o),
-        };
-        if let Some(node) = node {
-            out.push(NodeRoom { node, pods: pods.get(&*key.name).cloned().unwrap_or_default() });
+        if let Some(node) = case.history.at(key, at) {
+            out.push(room(node, loads.get(&*key.name)));
         }
     }
     out
@@ -220,12 +214,13 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
         Class::Volumes => super::reference(case, fault, change),
         _ if &*change.key.kind == "LimitRange" => Proof::undecided(),
         _ => {
-            let now = rooms(case, at, None);
-            let has_a_node = || takers(case, &fault.on.namespace, spec, &now, at) > 0;
-            if now.is_empty() || (matches!(class, Class::Replicas | Class::Limits) && has_a_node()) {
+            let has_a_node = || takers_now(case, fault, spec) > 0;
+            if nodes(case, at).next().is_none()
+                || (matches!(class, Class::Replicas | Class::Limits) && has_a_node())
+            {
                 return Proof::undecided();
             }
-            template(case, fault, change, spec, &now)
+            template(case, fault, change, spec)
         }
     }
 }
@@ -235,18 +230,31 @@ fn takers(case: &Case<'_>, namespace: &str, spec: Node<'_>, rooms: &[NodeRoom<'_
     rooms.iter().filter(|r| fits_node(spec, r) && volumes_reach(case, namespace, spec, r.node, at)).count()
 }
 
-/// Counts the nodes at a time that would take pods of a spec if there was room.
-pub(super) fn nodes_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> usize {
-    open_to(spec, &rooms(case, at, None))
+/// Counts the nodes that take the faulty pod as it is at the onset: once for all candidates.
+fn takers_now(case: &Case<'_>, fault: &Fault, spec: Node<'_>) -> usize {
+    let at = &fault.onset;
+    let known = case.takers.borrow().iter().find(|(on, mark, _)| *on == fault.on && mark == at).map(|t| t.2);
+    known.unwrap_or_else(|| {
+        let count = takers(case, &fault.on.namespace, spec, &rooms(case, at), at);
+        case.takers.borrow_mut().push((fault.on.clone(), at.clone(), count));
+        count
+    })
 }
 
-/// Counts the nodes that would take pods of a spec if there was room: by label, taint and cordon alone.
-fn open_to(spec: Node<'_>, rooms: &[NodeRoom<'_>]) -> usize {
-    let is_open = |r: &&NodeRoom<'_>| {
-        let node = r.node.root();
-        is_open(spec, node) && wants(spec, node) && tolerates(spec, node, &["NoSchedule", "NoExecute"])
-    };
-    rooms.iter().filter(is_open).count()
+/// Tells whether a node takes pods of a spec if it has room: by label, taint and cordon alone.
+fn takes(spec: Node<'_>, node: &Object) -> bool {
+    let node = node.root();
+    is_open(spec, node) && wants(spec, node) && tolerates(spec, node, &["NoSchedule", "NoExecute"])
+}
+
+/// Tells whether a node would take pods of a spec if there was room at a time.
+fn is_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> bool {
+    nodes(case, at).any(|n| takes(spec, n))
+}
+
+/// Counts the nodes at a time that would take pods of a spec if there was room.
+pub(super) fn nodes_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> usize {
+    nodes(case, at).filter(|n| takes(spec, n)).count()
 }
 
 /// Tells whether the volumes of bound claims can be reached from a node.
@@ -268,10 +276,12 @@ fn volumes_reach(case: &Case<'_>, namespace: &str, spec: Node<'_>, node: &Object
 fn node(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proof {
     let at = &fault.onset;
     let namespace = &fault.on.namespace;
-    let now = rooms(case, at, None);
     let undone = undone(case, change, at);
-    let before = rooms(case, at, Some((&change.key, undone.as_ref())));
-    let (was, is) = (takers(case, namespace, spec, &before, at), takers(case, namespace, spec, &now, at));
+    let pods = case.history.loads(at).get(&*change.key.name);
+    let one = |node: Option<&Object>| node.map_or(0, |n| takers(case, namespace, spec, &[room(n, pods)], at));
+    let is = takers_now(case, fault, spec);
+    // The other nodes are the same before and after.
+    let was = is + one(undone.as_ref()) - one(case.history.at(&change.key, at).map(|o| &**o));
     // The template of that time would still find a node: what was changed about it since then decides.
     let workload = case.owners_of(&fault.on).pop();
     let moved = |w: &ResourceKey| {
@@ -283,7 +293,7 @@ fn node(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proo
     let then = workload.as_ref().filter(|w| moved(w)).and_then(|w| case.history.at(w, &change.mark));
     if let Some((_, then)) = then.and_then(|o| pod_spec(o))
         && is == 0
-        && takers(case, namespace, then, &now, at) > 0
+        && takers(case, namespace, then, &rooms(case, at), at) > 0
     {
         return Proof::new(Verdict::Fails, "pods of the template of that time still find a node");
     }
@@ -309,7 +319,7 @@ fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
 }
 
 /// Would pods of the template before the change fit somewhere?
-fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>, now: &[NodeRoom<'_>]) -> Proof {
+fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proof {
     let is_own = fault.on == change.key
         || case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
         || case.owners_of(&fault.on).contains(&change.key);
@@ -320,15 +330,14 @@ fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>, now
         return Proof::undecided();
     };
     let (at, namespace) = (&fault.onset, &fault.on.namespace);
-    if open_to(spec, now) == 0 && open_to(spec, &rooms(case, &change.mark, None)) > 0 {
+    if !is_open_to(case, spec, at) && is_open_to(case, spec, &change.mark) {
         return Proof::new(Verdict::Fails, "pods of it had a node when it was made; the nodes changed later");
     }
-    let fits = |spec: Node<'_>| match &*fault.on.kind {
+    let (was, is) = match &*fault.on.kind {
         // Daemons are given nodes by labels and taints, whatever room there is.
-        "DaemonSet" => open_to(spec, now),
-        _ => takers(case, namespace, spec, now, at),
+        "DaemonSet" => (nodes_open_to(case, before, at), nodes_open_to(case, spec, at)),
+        _ => (takers(case, namespace, before, &rooms(case, at), at), takers_now(case, fault, spec)),
     };
-    let (was, is) = (fits(before), fits(spec));
     let verdict = if is > 0 && was > 0 { Verdict::Undecided } else { Verdict::of(was > 0, is > 0) };
     Proof::new(
         verdict,
@@ -382,13 +391,13 @@ fn came_with(case: &Case<'_>, change: &Change, at: &Mark) -> Vec<crate::key::Uid
 /// Tells whether the pod fits once the pods that another workload made since a change are gone.
 fn fits_without(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>, at: &Mark) -> bool {
     let came = came_with(case, change, at);
-    let now = rooms(case, at, None);
-    let mut without = rooms(case, at, None);
-    for room in &mut without {
-        room.pods.retain(|p| p.uid().is_none_or(|u| !came.contains(&u)));
-    }
+    let is_new = |p: &&Object| p.uid().is_some_and(|u| came.contains(&u));
+    // Where none of them runs nothing becomes free.
+    let mut freed = rooms(case, at);
+    freed.retain(|r| r.pods.iter().any(is_new));
+    freed.iter_mut().for_each(|r| r.pods.retain(|p| !is_new(p)));
     let namespace = &fault.on.namespace;
-    takers(case, namespace, spec, &now, at) == 0 && takers(case, namespace, spec, &without, at) > 0
+    takers(case, namespace, spec, &freed, at) > 0 && takers(case, namespace, spec, &rooms(case, at), at) == 0
 }
 
 /// Is the claim that the pod asks for there and bound but for the change?

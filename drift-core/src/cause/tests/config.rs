@@ -74,3 +74,15 @@ fn a_config_change_that_a_running_container_cannot_see_is_no_cause() {
     tape.pod("web", "1", "a", crashed("Error", 139, "segmentation fault"));
     tape.check_none("Pod/shop/web-1-a");
 }
+
+#[test]
+fn a_pod_that_is_made_again_under_its_name_starts_anew() {
+    let mut tape = Tape::shop();
+    tape.edit("ConfigMap/shop/web-conf", |o| o["data"] = json!({"MODUS":"fast","COLOR":"red"}));
+    tape.wait(60);
+    tape.delete("Pod/shop/web-1-a");
+    tape.wait(1);
+    let status = waiting("CreateContainerConfigError", "couldn't find key MODE in ConfigMap shop/web-conf");
+    tape.pod("web", "1", "a", status);
+    tape.check("Pod/shop/web-1-a", "ConfigMap/shop/web-conf", Op::Update, "MODE");
+}

@@ -18,7 +18,7 @@ pub(super) fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mu
     if !namespace.is_empty() {
         let ns = ResourceKey::new("", "Namespace", "", namespace);
         field.put(jump(start, &ns, Place::Ruler, 0.5, "within", "metadata.namespace"));
-        let rules = case.history.keys().filter(|k| k.namespace == *namespace && is_rule(k)).cloned();
+        let rules = case.history.of_kinds(is_rule, Some(namespace)).cloned();
         for key in rules.collect::<Vec<_>>() {
             field.put(jump(start, &key, Place::Ruler, 0.75, "ruled by", "same namespace"));
         }
@@ -26,7 +26,7 @@ pub(super) fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mu
     for o in own {
         for edge in case.graph.ever_to(&o.key) {
             let ruler = match edge.relation {
-                Relation::Selects => matches!(&*edge.from.kind, "NetworkPolicy") || is_mesh(edge.from),
+                Relation::Selects => matches!(&*edge.from.kind, "NetworkPolicy") || is_mesh(&edge.from.group),
                 Relation::Scales => true,
                 _ => false,
             };
@@ -84,8 +84,8 @@ pub(super) fn mutators(case: &Case<'_>, fault: &Fault, start: &Reached, field: &
         return;
     }
     let is_mutator =
-        |k: &&ResourceKey| &*k.group == "admissionregistration.k8s.io" && k.kind.starts_with("Mutating");
-    for key in case.history.keys().filter(is_mutator).cloned().collect::<Vec<_>>() {
+        |group: &str, kind: &str| group == "admissionregistration.k8s.io" && kind.starts_with("Mutating");
+    for key in case.history.of_kinds(is_mutator, None).cloned().collect::<Vec<_>>() {
         let hook = jump(
             start,
             &key,
@@ -132,25 +132,24 @@ pub(super) fn definitions(case: &Case<'_>, fault: &Fault, start: &Reached, field
 /// Goes to what answers names for the whole cluster: found by its label and by the key of its configuration.
 fn name_service(case: &Case<'_>, start: &Reached, field: &mut Field) {
     let is_part = |k: &&ResourceKey| {
-        &*k.namespace == "kube-system"
-            && case.history.last(k).is_some_and(|o| match &*k.kind {
-                "ConfigMap" => o.root().at(&["data", "Corefile"]).is_some(),
-                "Deployment" => o.label("k8s-app") == Some("kube-dns"),
-                _ => false,
-            })
+        case.history.last(k).is_some_and(|o| match &*k.kind {
+            "ConfigMap" => o.root().at(&["data", "Corefile"]).is_some(),
+            _ => o.label("k8s-app") == Some("kube-dns"),
+        })
     };
-    let keys: Vec<_> = case.history.keys().filter(is_part).cloned().collect();
+    let kinds = |_: &str, kind: &str| matches!(kind, "ConfigMap" | "Deployment");
+    let keys: Vec<_> = case.history.of_kinds(kinds, Some("kube-system")).filter(is_part).cloned().collect();
     for key in keys {
         field.put(jump(start, &key, Place::Ruler, 1.0, "asks for names", "names cannot be resolved"));
     }
 }
 
-fn is_rule(key: &ResourceKey) -> bool {
-    matches!((&*key.group, &*key.kind), ("", "ResourceQuota" | "LimitRange")) || is_mesh(key)
+fn is_rule(group: &str, kind: &str) -> bool {
+    matches!((group, kind), ("", "ResourceQuota" | "LimitRange")) || is_mesh(group)
 }
 
-fn is_mesh(key: &ResourceKey) -> bool {
-    matches!(&*key.group, "security.istio.io" | "policy.linkerd.io" | "cilium.io")
+fn is_mesh(group: &str) -> bool {
+    matches!(group, "security.istio.io" | "policy.linkerd.io" | "cilium.io")
 }
 
 /// Goes from a pod or what makes it to its service account, and on to what that may do.
@@ -178,7 +177,7 @@ fn permissions(case: &Case<'_>, from: &Reached, place: Place, field: &mut Field)
 
 /// Goes to webhooks and admission policies, and to what serves the webhooks; those that the text names first.
 fn admission(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
-    let all = case.history.keys().filter(|k| &*k.group == "admissionregistration.k8s.io");
+    let all = case.history.of_kinds(|group, _| group == "admissionregistration.k8s.io", None);
     for key in all.cloned().collect::<Vec<_>>() {
         let Some(object) = case.history.last(&key) else { continue };
         let hooks = object.root().get("webhooks").into_iter().flat_map(Node::children);
@@ -228,20 +227,19 @@ fn workloads_behind(case: &Case<'_>, service: &Reached, place: Place, field: &mu
 pub(super) fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
     let start = &own[0];
     let mine: BTreeSet<_> = own.iter().map(|o| &o.key).collect();
-    let in_scope = |k: &&ResourceKey| match fault.kind {
-        FaultKind::OverQuota => k.namespace == start.key.namespace,
+    let scope = match fault.kind {
+        FaultKind::OverQuota => Some(&*start.key.namespace),
         // Daemons are given nodes by labels and taints, whatever room there is.
-        FaultKind::Unschedulable => &*fault.on.kind != "DaemonSet",
-        FaultKind::Preempted => true,
-        _ => false,
+        FaultKind::Unschedulable if &*fault.on.kind == "DaemonSet" => return,
+        FaultKind::Unschedulable | FaultKind::Preempted => None,
+        _ => return,
     };
-    let is_workload = |k: &&ResourceKey| {
-        matches!(
-            (&*k.group, &*k.kind),
-            ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job")
-        ) || (matches!((&*k.group, &*k.kind), ("", "Pod")) && fault.kind == FaultKind::Preempted)
+    let is_workload = |group: &str, kind: &str| {
+        matches!((group, kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
+            || ((group, kind) == ("", "Pod") && fault.kind == FaultKind::Preempted)
     };
-    let keys = case.history.keys().filter(is_workload).filter(in_scope).filter(|k| !mine.contains(k));
+    // One that never changed took no room from anybody.
+    let keys = case.history.moved_of_kinds(is_workload, scope).filter(|k| !mine.contains(k));
     for key in keys.cloned().collect::<Vec<_>>() {
         field.put(jump(start, &key, Place::Rival, 1.5, "shares room with", "same nodes or quota"));
     }
@@ -303,13 +301,15 @@ fn controllers_of(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut F
             && group.iter().any(|g| k.name.contains(g))
     };
     let fits = |k: &&ResourceKey| {
-        matches!((&*k.group, &*k.kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet"))
-            && (is_its_operator(k)
-                || names.iter().any(|n| {
-                    n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name))
-                }))
+        is_its_operator(k)
+            || names
+                .iter()
+                .any(|n| n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name)))
     };
-    let keys: Vec<_> = case.history.keys().filter(fits).cloned().collect();
+    let kinds = |group: &str, kind: &str| {
+        group == "apps" && matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
+    };
+    let keys: Vec<_> = case.history.of_kinds(kinds, None).filter(fits).cloned().collect();
     for key in keys {
         let found =
             jump(start, &key, Place::Controller, 0.75, "reconciled by", "field manager of its status");

@@ -7,11 +7,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 mod causes;
 mod estate;
 mod health;
+mod listen;
 mod lookback;
 
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
-pub(crate) use estate::{AppsArgs, RulesArgs, RulesCommand};
+pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
 pub(crate) use health::HealthArgs;
+pub(crate) use listen::ListenArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
 use crate::kinds::KindName;
@@ -202,18 +204,22 @@ pub(crate) enum DiffFormat {
   drift diff --desired k8s/ --live live.json          a dump
   drift diff --desired k8s/ --live shop.tape.gz --at 2026-11-21T10:50:00Z
   drift diff --desired k8s/ --store /var/lib/drift    what `drift watch` has recorded
+  drift diff --argocd-server https://argocd.example.com --argocd-token-file token    what Argo CD renders
   drift diff --desired k8s/ -o json | jq '.resources[] | select(.status != \"InSync\")'")]
 pub(crate) struct DiffArgs {
     /// What is declared: a folder, a file, `-` for standard input, or a Git repository as PATH_OR_URL@REV\[:FOLDER\], read
     /// without a checkout. Repeatable.
     /// Without it, what Argo CD, Flux and Helm in what is looked at declare.
-    #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
+    #[arg(long, value_name = "WHAT", action = ArgAction::Append, conflicts_with = "argocd_server")]
     pub(crate) desired: Vec<String>,
 
     /// Git repository or bundle, with the URL that the engines know it by in front: URL=REPO. Repeatable; a repository
     /// without a URL stands for any.
     #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "desired")]
     pub(crate) git: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) argocd: ArgoArgs,
 
     /// File of own exceptions: selector, paths, reason, owner, expiry.
     #[arg(long, value_name = "FILE", conflicts_with = "desired")]
@@ -293,6 +299,9 @@ pub(crate) struct RecordArgs {
   drift watch --store /var/lib/drift --desired k8s/   history, and findings as they come and go
   drift watch --store /var/lib/drift                  history only
   drift watch --store s --tape shop.tape.gz           puts a tape into a store
+  drift watch --store s --listen 8088                 also what pipelines and the audit log tell:
+    curl -H 'Content-Type: application/cloudevents+json' --data @built.json http://127.0.0.1:8088/events
+  drift watch --store s --listen 0.0.0.0:8088 --listen-secret-file /etc/drift/secret
 
 Ctrl-C ends it; the next run goes on where it stopped, and what was missed in between is a recorded gap.")]
 pub(crate) struct WatchArgs {
@@ -315,6 +324,9 @@ pub(crate) struct WatchArgs {
     /// How long, such as 60s, 10m, 2h; until Ctrl-C without it.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) duration: Option<std::time::Duration>,
+
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,

@@ -45,6 +45,7 @@ async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fa
         cluster: &args.cluster,
         at: args.at,
         git: &args.git,
+        argocd: &args.argocd,
         audit: args.audit.as_deref(),
         schemas: args.schemas.as_deref(),
         rules: args.rules.as_deref(),

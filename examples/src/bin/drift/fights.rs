@@ -70,6 +70,11 @@ const LEFT_OUT: [(&str, &str); 4] = [
     ("discovery.k8s.io", "EndpointSlice"),
 ];
 
+/// Tells whether writers of a resource alternate by design.
+pub(crate) fn is_left_out(key: &ResourceKey) -> bool {
+    LEFT_OUT.contains(&key.group_kind())
+}
+
 /// Runs the command.
 pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Failure> {
     let recorded = Recorded::open(&args.recorded).await?;
@@ -83,7 +88,7 @@ pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Fa
     };
     let (mut fights, mut reverts) = (Vec::new(), Vec::new());
     let wanted = |key: &ResourceKey| {
-        !LEFT_OUT.contains(&key.group_kind())
+        !is_left_out(key)
             && args.namespace.as_ref().is_none_or(|n| **n == *key.namespace)
             && (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, None)))
     };

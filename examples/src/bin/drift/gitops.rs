@@ -8,6 +8,7 @@ use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, Stat
 use drift_core::rules::{Rule, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
+use drift_sources::argo::answer::Answer;
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
 use drift_sources::gitops::{Cluster, GitOps, HistoryError, Repositories, Version};
 use drift_sources::jq::JqSandbox;
@@ -15,7 +16,8 @@ use drift_sources::render::{Program, RenderOptions, Renderer};
 use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
 use jiff::Timestamp;
 
-use crate::args::{ClusterArgs, RecordedArgs};
+use crate::argocd;
+use crate::args::{ArgoArgs, ClusterArgs, RecordedArgs};
 use crate::failure::Failure;
 use crate::inputs::Notes;
 use crate::inputs::live::{Input, Live, LiveFrom, Wanted, is_tape};
@@ -38,6 +40,8 @@ pub(crate) struct Request<'a> {
     pub(crate) at: Option<Moment>,
     /// Repositories, as `URL=PLACE`.
     pub(crate) git: &'a [String],
+    /// The API server of Argo CD.
+    pub(crate) argocd: &'a ArgoArgs,
     /// Audit log.
     pub(crate) audit: Option<&'a Path>,
     /// Folder of OpenAPI documents.
@@ -53,6 +57,8 @@ pub(crate) struct Estate {
     pub(crate) cluster: Cluster,
     /// Repositories by URL.
     pub(crate) repositories: Repositories,
+    /// What Argo CD says of Applications whose repositories are not there.
+    answers: BTreeMap<ResourceKey, Answer>,
     /// Runs kustomize and helm.
     pub(crate) renderer: Renderer,
     /// Schemas of the kinds.
@@ -77,12 +83,23 @@ impl Estate {
         let now = cluster.report_time().unwrap_or_else(Timestamp::now);
         let cluster = cluster.with_now(now);
         let exceptions = exceptions.at(now);
-        Ok(Self { cluster, repositories, renderer, schemas, exceptions, notes })
+        let mut this = Self {
+            cluster,
+            repositories,
+            answers: BTreeMap::new(),
+            renderer,
+            schemas,
+            exceptions,
+            notes: Notes::default(),
+        };
+        this.answers = argocd::ask(request.argocd, &this.gitops().without_source(), &mut notes).await?;
+        this.notes = notes;
+        Ok(this)
     }
 
     /// Finds the apps.
     pub(crate) fn gitops(&self) -> GitOps<'_> {
-        GitOps::new(&self.cluster, &self.repositories, &self.renderer)
+        GitOps::new(&self.cluster, &self.repositories, &self.renderer).with_answers(self.answers.clone())
     }
 
     /// Compares what the apps declare with what is live.

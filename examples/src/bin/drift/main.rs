@@ -4,6 +4,7 @@
 //! judgement is in `drift-core`.
 
 mod apps;
+mod argocd;
 mod args;
 mod blame;
 mod check;

@@ -1,4 +1,8 @@
-//! `drift watch`: keeps the history of a cluster in a store, and says what drifts as it happens.
+//! `drift watch`: keeps the history of a cluster in a store, and says what drifts, who fights and what is put back as it
+//! happens.
+
+mod contests;
+mod listen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,6 +18,7 @@ use drift_core::{
     Scope, Sink, Source, StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
+use drift_sources::receiver::Receiver;
 use drift_sources::tape::TapeSource;
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -30,6 +35,8 @@ use crate::inputs::schemas;
 use crate::output::{self, Outcome, Screen};
 use crate::progress::Counter;
 use crate::recorded::store_failure;
+use contests::Contests;
+use listen::Refusals;
 
 /// How long many changes are collected before they are judged.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -55,6 +62,7 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     }
     let key = store.redaction_key().map_err(|e| store_failure(&name, &e))?;
     let redactor = Redactor::new(RedactOptions::new(key));
+    let receiver = listen::open(&args.listen, &redactor).await?;
     let input = args.tape.as_deref().map(Input::open).transpose()?;
     let (source, namespace): (Box<dyn Source>, String) = match &input {
         Some(tape) => (Box::new(TapeSource::new(tape.path().to_owned(), "")), "default".to_owned()),
@@ -68,8 +76,13 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     let namespace = args.namespace.clone().unwrap_or(namespace);
     let mut judge = Judge::new(args, &namespace, redactor.clone(), screen).await?;
     judge.start(&store).await.map_err(|e| store_failure(&name, &e))?;
-    let summary =
-        follow(args, &*source, &store, redactor, &mut judge).await.map_err(|e| disk_failure(&name, &e))?;
+    let summary = follow(
+        args,
+        &Inflow { source: &*source, receiver: receiver.as_ref(), store: &store, redactor },
+        &mut judge,
+    )
+    .await
+    .map_err(|e| disk_failure(&name, &e))?;
     let read = summary.map_or_else(String::new, |s| format!(" from {} observations", s.observations));
     let told = format!("{} new events{read}", judge.appended);
     // Findings go to standard output; in text the count may follow them there.
@@ -91,51 +104,105 @@ fn disk_failure(name: &str, error: &StoreError) -> Failure {
     }
 }
 
+/// Where things come from, and where they go.
+struct Inflow<'a> {
+    source: &'a dyn Source,
+    receiver: Option<&'a Receiver>,
+    store: &'a EmbeddedStore,
+    redactor: Redactor,
+}
+
+impl Inflow<'_> {
+    /// Takes one source into the store until it ends.
+    async fn take(
+        &self,
+        source: &dyn Source,
+        sender: mpsc::UnboundedSender<Told>,
+    ) -> Result<RunSummary, StoreError> {
+        let mut ingest = Ingest::load(source.name(), self.redactor.clone(), self.store).await?;
+        let mut progress = move |progress: Progress<'_>| {
+            let told = match progress {
+                Progress::Appended(events) => Told::Appended(events.to_vec()),
+                Progress::SourceFailed(error) => Told::Failed(one_line(error)),
+                _ => return,
+            };
+            // The judge only goes away together with this loop.
+            let _ = sender.unbounded_send(told);
+        };
+        ingest_all(source, self.store, &mut ingest, &RunOptions::default(), &mut progress).await
+    }
+
+    /// Takes what is posted until the receiver is closed; for ever where there is none.
+    async fn take_posts(&self, sender: mpsc::UnboundedSender<Told>) -> Result<RunSummary, StoreError> {
+        match self.receiver {
+            Some(receiver) => self.take(receiver, sender).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Takes the source into the store until it ends, time is up, or Ctrl-C; the judge hears of everything appended.
+///
+/// What is posted is a source of its own: a gap in it says nothing of what the cluster lists. While there is a receiver,
+/// the end of a tape is not the end.
 async fn follow(
     args: &WatchArgs,
-    source: &dyn Source,
-    store: &EmbeddedStore,
-    redactor: Redactor,
+    inflow: &Inflow<'_>,
     judge: &mut Judge,
 ) -> Result<Option<RunSummary>, StoreError> {
-    let mut ingest = Ingest::load(source.name(), redactor, store).await?;
-    let (sender, mut receiver) = mpsc::unbounded();
-    let mut progress = move |progress: Progress<'_>| {
-        let told = match progress {
-            Progress::Appended(events) => Told::Appended(events.to_vec()),
-            Progress::SourceFailed(error) => Told::Failed(one_line(error)),
-            _ => return,
-        };
-        // The judge only goes away together with this loop.
-        let _ = sender.unbounded_send(told);
-    };
-    let options = RunOptions::default();
-    let mut ingesting = std::pin::pin!(ingest_all(source, store, &mut ingest, &options, &mut progress));
+    let (sender, mut told) = mpsc::unbounded();
+    let mut watching = std::pin::pin!(inflow.take(inflow.source, sender.clone()));
+    let mut listening = std::pin::pin!(inflow.take_posts(sender));
     let mut stop = std::pin::pin!(crate::stop::after(args.duration));
     let mut tick = tokio::time::interval(SETTLE);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let ended = loop {
+    let mut refusals = Refusals::default();
+    let mut ended = None;
+    let mut is_listening = inflow.receiver.is_some();
+    let is_tape = args.tape.is_some();
+    loop {
         tokio::select! {
-            summary = &mut ingesting => break Some(summary?),
-            () = &mut stop => break None,
-            Some(told) = receiver.next() => {
-                judge.hear(told);
-                while let Ok(told) = receiver.try_recv() {
-                    judge.hear(told);
+            summary = &mut watching, if ended.is_none() => {
+                ended = Some(summary?);
+                if inflow.receiver.is_none() {
+                    break;
                 }
-                if args.tape.is_none() && judge.unjudged <= FEW {
+                judge.hear_all(&mut told, inflow.store).await?;
+            }
+            summary = &mut listening, if is_listening => {
+                summary?;
+                is_listening = false;
+                judge.remark(Some("error: no longer listening".to_owned()));
+            }
+            () = &mut stop => break,
+            Some(first) = told.next() => {
+                judge.hear(first);
+                judge.hear_all(&mut told, inflow.store).await?;
+                if !is_tape && judge.unjudged <= FEW {
                     judge.judge().await;
                 }
             }
             // A tape plays faster than any clock: its end is judged, so that the same tape says the same.
-            _ = tick.tick(), if args.tape.is_none() => judge.judge().await,
+            _ = tick.tick() => {
+                if !is_tape || ended.is_some() {
+                    judge.judge().await;
+                    judge.look(inflow.store).await?;
+                }
+                judge.remark(inflow.receiver.and_then(|r| refusals.due(r.refused())));
+            }
         }
-    };
-    while let Ok(told) = receiver.try_recv() {
-        judge.hear(told);
     }
+    if let Some(receiver) = inflow.receiver {
+        // Who was told that it is taken counts on it.
+        receiver.close();
+        if is_listening {
+            listening.await?;
+        }
+        judge.remark(refusals.rest(receiver.refused()));
+    }
+    judge.hear_all(&mut told, inflow.store).await?;
     judge.judge().await;
+    judge.look(inflow.store).await?;
     Ok(ended)
 }
 
@@ -148,6 +215,9 @@ struct Judge {
     counter: Counter,
     notes: Notes,
     gaps: Vec<Gap>,
+    contests: Contests,
+    /// Fights and reverts that were told.
+    contested: usize,
     /// What was listed in full; before that nothing in it is missing.
     listed: BTreeSet<Scope>,
     /// What is not live, where it was not listed yet.
@@ -268,6 +338,8 @@ impl Judge {
             counter,
             notes,
             gaps: Vec::new(),
+            contests: Contests::default(),
+            contested: 0,
             listed: BTreeSet::new(),
             unsure: BTreeSet::new(),
             is_tape: args.tape.is_some(),
@@ -311,6 +383,7 @@ impl Judge {
                     if let EventBody::Gap(gap) = &event.body {
                         self.gaps.push(gap.clone());
                     }
+                    self.contests.hear(event);
                     if self.declared.is_some() {
                         self.apply(event);
                     }
@@ -320,6 +393,33 @@ impl Judge {
         }
     }
 
+    /// Takes all that waits; of what would be too much to look at later, fights are looked for now.
+    async fn hear_all(
+        &mut self,
+        told: &mut mpsc::UnboundedReceiver<Told>,
+        store: &dyn EventStore,
+    ) -> Result<(), StoreError> {
+        while let Ok(told) = told.try_recv() {
+            self.hear(told);
+            if self.contests.is_full() {
+                self.look(store).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for fights and reverts in what came since the last time, and prints what is new.
+    async fn look(&mut self, store: &dyn EventStore) -> Result<(), StoreError> {
+        let found = self.contests.look(store).await?;
+        self.contested += found.len();
+        self.print(&found).await;
+        Ok(())
+    }
+
+    fn remark(&self, text: Option<String>) {
+        text.iter().for_each(|text| self.counter.suspend(|| output::remark(text)));
+    }
+
     /// Judges what came since the last time, and prints what is new.
     async fn judge(&mut self) {
         let Some(at) = self.pending.take() else { return };
@@ -327,10 +427,14 @@ impl Judge {
         let mut told: Vec<Finding> =
             joined(std::mem::take(&mut self.gaps)).into_iter().map(gap_seen).collect();
         told.extend(self.found(at));
+        self.print(&told).await;
+    }
+
+    async fn print(&self, told: &[Finding]) {
         if told.is_empty() {
             return;
         }
-        if let Err(e) = self.printer.deliver(&told).await {
+        if let Err(e) = self.printer.deliver(told).await {
             output::remark(&format!("error: {}", one_line(&e)));
         }
     }
@@ -360,7 +464,7 @@ impl Judge {
 
     fn finish(self) -> Result<Outcome, Failure> {
         self.counter.finish();
-        Ok(match self.findings.len() {
+        Ok(match self.findings.len() + self.contested {
             _ if self.notes.is_partial() => Outcome::Failed,
             0 => Outcome::Nothing,
             _ => Outcome::Found,

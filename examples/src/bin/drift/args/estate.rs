@@ -7,6 +7,39 @@ use clap::{ArgAction, Args, Subcommand};
 use super::{ClusterArgs, DataFormat, RecordedArgs};
 use crate::moment::Moment;
 
+/// The API server of Argo CD.
+#[derive(Args, Debug, Default)]
+pub(crate) struct ArgoArgs {
+    /// Argo CD's server, such as https://argocd.example.com: says what Applications declare whose repositories no --git
+    /// names. Its answer is of now. The token of an account that may get applications is in $ARGOCD_AUTH_TOKEN.
+    #[arg(
+        id = "argocd_server",
+        long = "argocd-server",
+        value_name = "URL",
+        conflicts_with = "at",
+        help_heading = "What to look at"
+    )]
+    pub(crate) server: Option<String>,
+
+    /// File with the token, in place of $ARGOCD_AUTH_TOKEN.
+    #[arg(
+        long = "argocd-token-file",
+        value_name = "FILE",
+        requires = "argocd_server",
+        help_heading = "What to look at"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// PEM file of the authorities that may sign the certificate of Argo CD's server; the system's without it.
+    #[arg(
+        long = "argocd-ca-file",
+        value_name = "FILE",
+        requires = "argocd_server",
+        help_heading = "What to look at"
+    )]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
 /// What engines declare, and where: the same for every command about it.
 #[derive(Args, Debug)]
 pub(crate) struct EstateArgs {
@@ -25,6 +58,9 @@ pub(crate) struct EstateArgs {
     /// without a URL stands for any.
     #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, help_heading = "What to look at")]
     pub(crate) git: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) argocd: ArgoArgs,
 
     /// Folder of OpenAPI v3 documents of the cluster (*.json, *.json.gz); schemas of built-in kinds come along.
     #[arg(long, value_name = "DIR")]
@@ -47,6 +83,7 @@ impl EstateArgs {
             cluster: &self.cluster,
             at: self.at,
             git: &self.git,
+            argocd: &self.argocd,
             audit: None,
             schemas: self.schemas.as_deref(),
             rules: self.rules.as_deref(),
@@ -57,7 +94,8 @@ impl EstateArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift apps                                          of the current cluster
-  drift apps --live shop.tape.gz --git https://git.example.com/shop.git=shop.bundle")]
+  drift apps --live shop.tape.gz --git https://git.example.com/shop.git=shop.bundle
+  ARGOCD_AUTH_TOKEN=... drift apps --argocd-server https://argocd.example.com")]
 pub(crate) struct AppsArgs {
     #[command(flatten)]
     pub(crate) estate: EstateArgs,

@@ -1,0 +1,159 @@
+//! What is posted to `drift watch`: events of the outside, and batches of the audit log.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use drift_core::redact::Redactor;
+use drift_sources::audit;
+use drift_sources::cdevents::EventDecoder;
+use drift_sources::receiver::{Auth, Decode, Posted, Receiver, ReceiverOptions};
+
+use crate::args::ListenArgs;
+use crate::failure::Failure;
+use crate::output;
+
+/// Holds the secret where no file does.
+const VARIABLE: &str = "DRIFT_LISTEN_SECRET";
+
+/// Bytes of a secret at most.
+const MAX_SECRET: u64 = 4 << 10;
+
+/// How long refused requests are collected before they are told again.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Opens the receiver that the arguments ask for.
+pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Option<Receiver>, Failure> {
+    let Some(address) = args.listen else { return Ok(None) };
+    let auth = match secret(args.listen_secret_file.as_deref())? {
+        Some(secret) => Auth::Secret(secret),
+        None if address.ip().is_loopback() => Auth::Open,
+        None => {
+            return Err(Failure::new(format!("will not listen on {address} without a secret"))
+                .cause("others than this machine reach it, and whoever does could write into the history")
+                .hint(format!(
+                    "give --listen-secret-file FILE or {VARIABLE}, or listen on 127.0.0.1:{}",
+                    address.port()
+                )));
+        }
+    };
+    let opened = Receiver::bind(address, auth, decoder(redactor), ReceiverOptions::default()).await;
+    let receiver = opened.map_err(|e| {
+        Failure::new("cannot take events from outside").because(&e).hint("is another `drift watch` there?")
+    })?;
+    let address = receiver.address();
+    output::remark(&format!("listening on http://{address}: events at /events, audit batches at /audit"));
+    Ok(Some(receiver))
+}
+
+/// Tells by the path what is posted; events may also come to the root, as some senders know no other.
+fn decoder(redactor: &Redactor) -> Decode {
+    let events = EventDecoder::new("", redactor.clone()).posts();
+    let entries = audit::posts("", redactor.clone());
+    Arc::new(move |posted: Posted<'_>| match posted.path.trim_end_matches('/') {
+        "" | "/events" => events(posted),
+        "/audit" => entries(posted),
+        _ => Err("nothing is taken here: events go to /events, audit batches to /audit".to_owned()),
+    })
+}
+
+fn secret(file: Option<&Path>) -> Result<Option<Box<str>>, Failure> {
+    let (name, text) = match file {
+        Some(path) => (format!("`{}`", path.display()), read(path)?),
+        None => match std::env::var(VARIABLE) {
+            Ok(text) => (VARIABLE.to_owned(), text),
+            Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(Failure::new(format!("the secret in {VARIABLE} is not UTF-8")));
+            }
+        },
+    };
+    match text.trim() {
+        "" => Err(Failure::new(format!("the secret in {name} is empty"))
+            .hint("make one, such as with `openssl rand -hex 32`")),
+        text => Ok(Some(text.into())),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let failed = |e: std::io::Error| {
+        Failure::new(format!("cannot read the secret in `{}`", path.display())).because(&e)
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let read = file.take(MAX_SECRET + 1).read_to_string(&mut text).map_err(failed)?;
+    if read as u64 > MAX_SECRET {
+        let failure = Failure::new(format!("the secret in `{}` is too long", path.display()));
+        return Err(failure.cause(format!("more than {MAX_SECRET} bytes")));
+    }
+    Ok(text)
+}
+
+/// Says how many requests were refused: the first at once, those after it once a minute at most.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    told: BTreeMap<u16, u64>,
+    last: Option<Instant>,
+}
+
+impl Refusals {
+    /// Returns what is to be said by now.
+    pub(super) fn due(&mut self, refused: BTreeMap<u16, u64>) -> Option<String> {
+        if self.last.is_some_and(|last| last.elapsed() < QUIET) {
+            return None;
+        }
+        self.rest(refused)
+    }
+
+    /// Returns what was not said yet.
+    pub(super) fn rest(&mut self, refused: BTreeMap<u16, u64>) -> Option<String> {
+        let new = |(status, n): (&u16, &u64)| {
+            let new = n - self.told.get(status).copied().unwrap_or(0);
+            (new > 0).then(|| format!("{new} {}", reason(*status)))
+        };
+        let parts: Vec<String> = refused.iter().filter_map(new).collect();
+        if parts.is_empty() {
+            return None;
+        }
+        self.told = refused;
+        self.last = Some(Instant::now());
+        Some(format!("refused requests: {}", parts.join(", ")))
+    }
+}
+
+fn reason(status: u16) -> String {
+    let why = match status {
+        400 => "could not be read",
+        401 => "did not know the secret",
+        405 => "were no POST",
+        408 => "took too long",
+        413 => "were too large",
+        503 => "came at the end",
+        _ => "for another reason",
+    };
+    format!("{why} ({status})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_once_and_not_all_the_time() {
+        let mut refusals = Refusals::default();
+        let seen = |n| BTreeMap::from([(401, n)]);
+        assert_eq!(refusals.due(BTreeMap::new()), None);
+        assert_eq!(
+            refusals.due(seen(2)).as_deref(),
+            Some("refused requests: 2 did not know the secret (401)")
+        );
+        assert_eq!(refusals.due(seen(5)), None);
+        assert_eq!(
+            refusals.rest(seen(5)).as_deref(),
+            Some("refused requests: 3 did not know the secret (401)")
+        );
+        assert_eq!(refusals.rest(seen(5)), None);
+    }
+}
