@@ -10,7 +10,7 @@ use crate::moment::Moment;
 /// The API server of Argo CD.
 #[derive(Args, Debug, Default)]
 pub(crate) struct ArgoArgs {
-    /// Argo CD's server, such as https://argocd.example.com: says what Applications declare whose repositories no --git
+    /// Argo CD's server, such as `https://argocd.example.com`: says what Applications declare whose repositories no --git
     /// names. Its answer is of now. The token of an account that may get applications is in $ARGOCD_AUTH_TOKEN.
     #[arg(
         id = "argocd_server",
