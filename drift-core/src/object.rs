@@ -241,25 +241,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Writes bytes that two values have in common only if they are equal, for hashing: made faster than canonical JSON.
-    pub(crate) fn write_bytes(self, out: &mut Vec<u8>) {
-        let text = |place: (u32, u32), out: &mut Vec<u8>| {
-            out.extend(place.1.to_le_bytes());
-            out.extend(&self.doc.heap.as_bytes()[place.0 as usize..][..place.1 as usize]);
-        };
-        for (i, slot) in self.slots().iter().enumerate() {
-            out.push(slot.kind as u8);
-            out.extend(slot.span.to_le_bytes());
-            if i > 0 {
-                text(slot.key, out);
-            }
-            match slot.kind {
-                Kind::Str => text(split(slot.data), out),
-                _ => out.extend(slot.data.to_le_bytes()),
-            }
-        }
-    }
-
     /// Returns a document of this value alone.
     pub fn to_doc(self) -> Doc {
         let mut builder = DocBuilder::default();

@@ -36,16 +36,14 @@ pub(super) fn imprint(key: &ResourceKey, object: &Object) -> Imprint {
         bytes.clear();
         for field in ["uid", "labels", "annotations", "deletionTimestamp"] {
             bytes.push(u8::from(get(field).is_some()));
-            get(field).into_iter().for_each(|n| n.write_bytes(bytes));
+            get(field).into_iter().for_each(|n| n.write_canonical(bytes));
         }
         for node in root.children().filter(|n| !matches!(n.key(), "status" | "metadata" | "operation")) {
-            bytes.extend((node.key().len() as u64).to_le_bytes());
-            bytes.extend(node.key().as_bytes());
-            node.write_bytes(bytes);
+            node.write_canonical(bytes);
         }
         // What a source brings comes from outside: its specification does not say it.
         if let Some(artifact) = root.at(&["status", "artifact", "revision"]) {
-            artifact.write_bytes(bytes);
+            artifact.write_canonical(bytes);
         }
         if &*key.kind == "Node" {
             bytes.extend(format!("{:?}", node_state(object)).as_bytes());

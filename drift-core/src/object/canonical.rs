@@ -1,6 +1,6 @@
 //! The canonical binary form of a document: what is hashed.
 
-use super::{Doc, Kind, split};
+use super::{Doc, Kind, Node, split};
 
 /// Appends a number in as many bytes as it needs, seven bits in each (LEB128).
 pub(crate) fn write_number(out: &mut Vec<u8>, mut n: u64) {
@@ -12,19 +12,26 @@ pub(crate) fn write_number(out: &mut Vec<u8>, mut n: u64) {
 }
 
 impl Doc {
-    /// Appends the canonical binary form: equal documents give equal bytes, different ones different bytes.
+    /// Appends the canonical binary form, as [`Node::write_canonical`] does, of the whole document.
+    pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
+        out.reserve(self.slots.len() * 10 + self.heap.len());
+        self.root().write_canonical(out);
+    }
+}
+
+impl Node<'_> {
+    /// Appends the canonical binary form: equal values give equal bytes, different ones different bytes.
     ///
     /// Every value in pre-order as its key after the key's length (none in a list), a byte for its kind, and its data:
     /// a string after its length, a number in eight bytes, little end first, a list or map as its number of elements.
     /// Maps are sorted by key, so neither the order of the input nor the platform makes a difference.
-    pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
-        let heap = self.heap.as_bytes();
+    pub(crate) fn write_canonical(self, out: &mut Vec<u8>) {
+        let heap = self.doc.heap.as_bytes();
         let text = |out: &mut Vec<u8>, (at, len): (u32, u32)| {
             write_number(out, u64::from(len));
             out.extend_from_slice(&heap[at as usize..][..len as usize]);
         };
-        out.reserve(self.slots.len() * 10 + heap.len());
-        for slot in &self.slots {
+        for slot in self.slots() {
             text(out, slot.key);
             match slot.kind {
                 Kind::Null => out.push(0),
