@@ -20,23 +20,23 @@ class Source:
     """One file without its tests: `code` has comments and the text of strings blanked, line by line as in the file."""
 
     def __init__(self, path, text):
-        self.path, self.docs, self.comments, self.examples = path, [], [], 0
+        self.path, self.docs, self.comments, self.strings = path, [], [], []
         self.code = self._without_tests(TOKEN.sub(lambda m: self._blank(text, m), text))
         tests = {n for a, b in self.tests for n in range(text.count("\n", 0, a) + 1, text.count("\n", 0, b) + 2)}
         self.docs = [(n, t) for n, t in self.docs if n not in tests]
         self.comments = [(n, t) for n, t in self.comments if n not in tests]
+        self.strings = [(n, t) for n, t in self.strings if n not in tests]
         fences = [t for _, t in self.docs if re.match(r"//[/!]\s*```", t)]
         self.examples = sum(1 for t in fences[::2] if not re.search(r"```(text|json|yaml|sh|console|ignore|toml|mermaid)", t))
 
     def _blank(self, text, m):
         first = text.count("\n", 0, m.start()) + 1
-        kind = m.lastgroup if m.lastgroup != "hashes" else "string"
         if m.group("string"):
+            self.strings.extend((first + i, t) for i, t in enumerate(m.group(0).split("\n")))
             return re.sub(r"[^\n]", FILLER, m.group(0))
         lines = [(first + i, t.strip()) for i, t in enumerate(m.group(0).split("\n"))]
-        # Four slashes and more, and a rule of them, are plain comments.
-        kind = "plain" if m.group(0).startswith("////") else kind
-        (self.docs if kind == "doc" else self.comments).extend(lines)
+        # Rust reads four slashes and more as a plain comment.
+        (self.docs if m.group("doc") and not m.group(0).startswith("////") else self.comments).extend(lines)
         return re.sub(r"[^\n]", " ", m.group(0))
 
     def _without_tests(self, code):
