@@ -34,3 +34,8 @@ pub mod render;
 pub mod tape;
 #[cfg(feature = "manifests")]
 pub mod yaml;
+
+/// The Rust in the README, so that the tests run it. Blocks in other languages are named as such there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
