@@ -10,7 +10,7 @@ use drift_core::drift::Status;
 use drift_core::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object, ResourceKey};
-use drift_sources::gitops::{Cluster, KeptGitOps, Repositories, Version};
+use drift_sources::gitops::{Cluster, IncrementalGitOps, Repositories, Version};
 use drift_sources::render::{RenderOptions, Renderer};
 use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ pub(crate) fn run(apps: usize) -> Result<(), Failure> {
         (Repositories::default(), Renderer::new(RenderOptions::in_folders(Vec::new())));
     let schemas = (*SchemaSet::bundled()).clone();
     let cluster = Cluster::at(live, versions, None);
-    let mut kept = KeptGitOps::new(cluster, &repositories, &renderer, schemas, RuleSet::default());
+    let mut kept = IncrementalGitOps::new(cluster, &repositories, &renderer, schemas, RuleSet::default());
     let cold = start.elapsed();
     let report = kept.report();
     let drifted = report.resources.iter().filter(|r| r.status == Status::Drifted).count();
@@ -72,7 +72,7 @@ fn row(name: &str, times: &mut [Duration]) {
     println!("{name}: p50 {p50:?}, p99 {p99:?}, most {most:?} (budget 5 ms)");
 }
 
-fn after_one(kept: &mut KeptGitOps<'_>, apps: usize, make: impl Fn(usize) -> Value) -> Vec<Duration> {
+fn after_one(kept: &mut IncrementalGitOps<'_>, apps: usize, make: impl Fn(usize) -> Value) -> Vec<Duration> {
     let one = |i: usize| {
         // A fixed walk over all resources: the same changes in every run.
         let n = (i * 7_919 + 1) % (apps * EACH);

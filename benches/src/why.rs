@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use drift_core::cause::{Answer, Timeline};
+use drift_core::cause::{CauseIndex, Explanation};
 use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_core::{Event, Position, ResourceKey};
@@ -30,7 +30,7 @@ struct Question {
 pub(crate) fn run(events: usize) -> Result<(), Failure> {
     let chains = (events / 60).max(BREAKS * FAULTS.len());
     let before = resident();
-    let mut timeline = Timeline::default();
+    let mut timeline = CauseIndex::default();
     let mut feeding = Duration::ZERO;
     let mut raw = 0;
     let mut batch: Vec<Event> = Vec::new();
@@ -75,7 +75,7 @@ pub(crate) fn run(events: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ask(timeline: &Timeline, questions: &[Question]) {
+fn ask(timeline: &CauseIndex, questions: &[Question]) {
     let schemas = SchemaSet::bundled();
     let (mut all, mut all_busy) = (Vec::new(), Vec::new());
     for about in FAULTS.iter().copied().chain(["nothing wrong"]) {
@@ -112,8 +112,8 @@ fn ask(timeline: &Timeline, questions: &[Question]) {
 }
 
 /// Shows the first wrong answer of its sort: a wrong one does not count as fast.
-fn show(answer: &Answer, q: &Question, until: Until) {
-    println!("{:>14}: wrong about {} at {until:?}: {:?}", q.about, q.key, answer.abstains);
+fn show(answer: &Explanation, q: &Question, until: Until) {
+    println!("{:>14}: wrong about {} at {until:?}: {:?}", q.about, q.key, answer.abstained_because);
     for symptom in &answer.symptoms {
         println!("{:>16}{:?} of {}", "", symptom.fault.kind, symptom.fault.on);
     }
@@ -122,9 +122,9 @@ fn show(answer: &Answer, q: &Question, until: Until) {
     }
 }
 
-fn is_right(answer: &Answer, q: &Question) -> bool {
+fn is_right(answer: &Explanation, q: &Question) -> bool {
     match q.about {
-        "nothing wrong" => answer.abstains.is_some(),
+        "nothing wrong" => answer.abstained_because.is_some(),
         _ => answer.explaining().next().is_some_and(|c| c.root.key == q.root),
     }
 }

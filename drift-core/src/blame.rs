@@ -19,7 +19,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use claim::Claim;
+pub use claim::AppRef;
 pub use declares::declares;
 pub(crate) use leaves::{type_at, units};
 pub use operation::{Applications, Initiator};

@@ -31,18 +31,18 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-pub use change::{Change, Op, changes_of, plain_path};
-pub use class::{Class, classes_of};
+pub use change::{Change, ResourceOp, changes_of, plain_path};
+pub use class::{ChangeKind, classes_of};
 pub use fault::{Fault, FaultKind, faults_of};
-pub use history::{History, Mark, Note, Version};
+pub use history::{History, KubernetesEvent, Moment, Version};
 pub use incident::{Incident, Incidents, Unexplained, incidents};
-pub use proof::{NodeRoom, Proof, Verdict, admits_everything, allows, fits_node};
+pub use proof::{Counterfactual, CounterfactualVerdict, NodeWithPods, admits_everything, allows, fits_node};
 pub use rank::Candidate;
 pub use root::Revision;
 pub use symptom::{Symptom, symptoms};
-pub use table::{Place, THRESHOLD, Weights, delay, fit};
-pub use timeline::Timeline;
-pub use way::Step;
+pub use table::{CandidateRole, THRESHOLD, Weights, delay, fit};
+pub use timeline::CauseIndex;
+pub use way::Hop;
 
 use crate::event::Event;
 use crate::graph::{AsOf, Relation};
@@ -52,20 +52,20 @@ use crate::schema::SchemaSet;
 
 /// Everything that a question is answered from: history, graph and schemas, up to the moment of the question.
 #[derive(Debug)]
-pub struct Case<'s> {
+pub struct Investigation<'s> {
     pub(crate) history: History,
     pub(crate) graph: AsOf,
     schemas: &'s SchemaSet,
     weights: Weights,
     changes: RefCell<BTreeMap<ResourceKey, Rc<[Rc<Change>]>>>,
     /// How many nodes take a faulty pod at its onset.
-    takers: RefCell<Vec<(ResourceKey, Mark, usize)>>,
+    takers: RefCell<Vec<(ResourceKey, Moment, usize)>>,
 }
 
-impl<'s> Case<'s> {
-    /// Takes the events up to a moment, for one who asks once; a [`Timeline`] answers often.
+impl<'s> Investigation<'s> {
+    /// Takes the events up to a moment, for one who asks once; a [`CauseIndex`] answers often.
     pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until, schemas: &'s SchemaSet) -> Self {
-        let mut timeline = Timeline::default();
+        let mut timeline = CauseIndex::default();
         events.into_iter().filter(|e| until.includes(e)).for_each(|e| timeline.take(e));
         timeline.into_case(schemas)
     }
@@ -120,7 +120,7 @@ impl<'s> Case<'s> {
     }
 
     /// Tells whether history is not known for a while between two marks, for the resource or altogether.
-    fn gap_between(&self, from: &Mark, to: &Mark, key: &ResourceKey) -> bool {
+    fn gap_between(&self, from: &Moment, to: &Moment, key: &ResourceKey) -> bool {
         self.history
             .gaps()
             .iter()
@@ -128,7 +128,7 @@ impl<'s> Case<'s> {
     }
 
     /// Answers why a resource is as it is.
-    pub fn why(&self, key: &ResourceKey) -> Answer {
+    pub fn why(&self, key: &ResourceKey) -> Explanation {
         let symptoms = symptoms(self, key);
         let mut all: Vec<Candidate> = Vec::new();
         for (i, symptom) in symptoms.iter().enumerate() {
@@ -140,7 +140,7 @@ impl<'s> Case<'s> {
             }
         }
         let causes = self.causes(&symptoms, all);
-        Answer::new(self, key, symptoms, causes)
+        Explanation::new(self, key, symptoms, causes)
     }
 
     /// Puts candidates with one root together, and in order.
@@ -195,7 +195,7 @@ pub struct Cause {
     /// The root: the earliest recorded change of desired state on the way.
     pub root: Rc<Change>,
     /// From the root to the symptom, both included.
-    pub chain: Vec<Step>,
+    pub chain: Vec<Hop>,
     /// Revision that a GitOps engine brought.
     pub revision: Option<Revision>,
     /// Places of the faults that it explains in the answer's list.
@@ -206,26 +206,26 @@ pub struct Cause {
 
 /// The answer to a question.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Explanation {
     /// What was asked about.
     pub key: ResourceKey,
     /// What is wrong with it, most telling first.
     pub symptoms: Vec<Symptom>,
     /// What may be behind it, best first.
     pub causes: Vec<Cause>,
-    /// Why it abstains; `None` when the first cause explains the symptom.
-    pub abstains: Option<String>,
+    /// Why it abstained; `None` when the first cause explains the symptom.
+    pub abstained_because: Option<String>,
 }
 
-impl Answer {
-    fn new(case: &Case<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
-        let abstains = match causes.first() {
+impl Explanation {
+    fn new(case: &Investigation<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
+        let abstained_because = match causes.first() {
             _ if !case.history.knows(key) => Some(format!("{key} is not in the recorded history")),
             _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
             Some(best) if best.score >= THRESHOLD => None,
             best => Some(abstention(case, &symptoms, best)),
         };
-        Self { key: key.clone(), symptoms, causes, abstains }
+        Self { key: key.clone(), symptoms, causes, abstained_because }
     }
 
     /// Returns the causes that count.
@@ -234,7 +234,7 @@ impl Answer {
     }
 }
 
-fn abstention(case: &Case<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
+fn abstention(case: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
     let onset = symptoms.first().map(|s| &s.fault.onset);
     let gap = case
         .history
@@ -256,15 +256,15 @@ fn abstention(case: &Case<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> St
 }
 
 /// Writes the way from root to symptom.
-fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::Root) -> Vec<Step> {
+fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::Root) -> Vec<Hop> {
     let symptom = &symptoms[candidate.fault];
-    let mut out: Vec<Step> = Vec::new();
-    let mut put = |step: Step| {
+    let mut out: Vec<Hop> = Vec::new();
+    let mut put = |step: Hop| {
         if out.iter().all(|s| s.key != step.key) {
             out.push(step);
         }
     };
-    let plain = |key: &ResourceKey| Step { key: key.clone(), edge: String::new(), evidence: String::new() };
+    let plain = |key: &ResourceKey| Hop { key: key.clone(), edge: String::new(), evidence: String::new() };
     root.engines.iter().rev().for_each(|s| put(s.clone()));
     put(plain(&root.change.key));
     root.via.iter().rev().skip(1).for_each(|s| put(s.clone()));

@@ -15,7 +15,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::cause::{Case, FaultKind, faults_of};
+use crate::cause::{FaultKind, Investigation, faults_of};
 use crate::key::ResourceKey;
 use crate::object::Object;
 
@@ -48,7 +48,7 @@ impl Serialize for Severity {
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Trouble {
+pub struct CheckResult {
     /// How bad it is.
     pub severity: Severity,
     /// Which resource.
@@ -65,11 +65,11 @@ pub struct Trouble {
 
 /// What a check may look at: everything as it is at one moment.
 #[derive(Debug)]
-pub(crate) struct Scene<'c, 's> {
-    pub(crate) case: &'c Case<'s>,
+pub(crate) struct CheckContext<'c, 's> {
+    pub(crate) case: &'c Investigation<'s>,
 }
 
-impl Scene<'_, '_> {
+impl CheckContext<'_, '_> {
     pub(crate) fn get(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
         self.case.history().now(&ResourceKey::new(group, kind, namespace, name)).map(|o| &**o)
     }
@@ -90,7 +90,7 @@ struct Check {
     trigger: &'static str,
     severity: Severity,
     next: &'static str,
-    run: fn(&Scene<'_, '_>, &ResourceKey, &Object) -> Vec<(String, String)>,
+    run: fn(&CheckContext<'_, '_>, &ResourceKey, &Object) -> Vec<(String, String)>,
 }
 
 /// All checks that look for more than present faults.
@@ -156,8 +156,8 @@ const CHECKS: &[Check] = &[
 ];
 
 /// Runs all checks on everything as it is at the end of a history, worst first.
-pub fn check(case: &Case<'_>) -> Vec<Trouble> {
-    let scene = Scene { case };
+pub fn check(case: &Investigation<'_>) -> Vec<CheckResult> {
+    let scene = CheckContext { case };
     let keys: Vec<&ResourceKey> = case.history().keys().collect();
     let mut out = Vec::new();
     for key in keys {
@@ -166,7 +166,7 @@ pub fn check(case: &Case<'_>) -> Vec<Trouble> {
         for check in CHECKS {
             for (message, evidence) in (check.run)(&scene, key, object) {
                 let (check, severity, next) = (check.name, check.severity, check.next);
-                out.push(Trouble { severity, key: key.clone(), check, message, evidence, next });
+                out.push(CheckResult { severity, key: key.clone(), check, message, evidence, next });
             }
         }
     }
@@ -174,7 +174,7 @@ pub fn check(case: &Case<'_>) -> Vec<Trouble> {
     out
 }
 
-fn faults(case: &Case<'_>, key: &ResourceKey, out: &mut Vec<Trouble>) {
+fn faults(case: &Investigation<'_>, key: &ResourceKey, out: &mut Vec<CheckResult>) {
     for fault in faults_of(case.history(), key) {
         // What a person asked for is no trouble.
         let severity = match fault.kind {
@@ -185,7 +185,7 @@ fn faults(case: &Case<'_>, key: &ResourceKey, out: &mut Vec<Trouble>) {
             _ => Severity::Error,
         };
         let reason = if fault.reason.is_empty() { String::new() } else { format!(" ({})", fault.reason) };
-        out.push(Trouble {
+        out.push(CheckResult {
             severity,
             key: key.clone(),
             check: advice::name(fault.kind),

@@ -1,18 +1,18 @@
 //! Drift: desired and live differ, after normalizing, on fields that count; by whom, since when, and why it counts.
 //!
-//! | field is in | owner of the live field | verdict ([`Row`]) |
+//! | field is in | owner of the live field | verdict ([`VerdictRow`]) |
 //! |---|---|---|
 //! | declared and live, equal by meaning | any | in sync |
-//! | declared and live, different | the applier, and live is what it applied last | [`Row::DifferentAsApplied`]: the declaration moved on |
-//! | declared and live, different | the applier, but it applied another value | [`Row::DifferentByAdmission`] |
-//! | declared and live, different | anybody else | [`Row::DifferentByOther`] |
-//! | declared only | – | [`Row::DeclaredOnly`]; pending where it was never applied |
-//! | live only | the applier, which once applied it | [`Row::OnceApplied`] |
-//! | live only | a person or a tool | [`Row::AddedByOther`], or [`Row::DefaultChanged`] where a default stood |
-//! | live only | a controller, in a field of its own | [`Row::ControllersOwn`]: no drift |
+//! | declared and live, different | the applier, and live is what it applied last | [`VerdictRow::DifferentAsApplied`]: the declaration moved on |
+//! | declared and live, different | the applier, but it applied another value | [`VerdictRow::DifferentByAdmission`] |
+//! | declared and live, different | anybody else | [`VerdictRow::DifferentByOther`] |
+//! | declared only | – | [`VerdictRow::DeclaredOnly`]; pending where it was never applied |
+//! | live only | the applier, which once applied it | [`VerdictRow::OnceApplied`] |
+//! | live only | a person or a tool | [`VerdictRow::AddedByOther`], or [`VerdictRow::DefaultChanged`] where a default stood |
+//! | live only | a controller, in a field of its own | [`VerdictRow::ControllersOwn`]: no drift |
 //! | live only, explained by a default | any | in sync |
 //! | live only | nobody, on an object that has owners | in sync: a default or an admission the table does not know |
-//! | live only | nobody, on an object that has no owners | [`Row::AddedByNobody`] |
+//! | live only | nobody, on an object that has no owners | [`VerdictRow::AddedByNobody`] |
 //!
 //! The applier is not told but found: the field manager that owns most of what is declared.
 //!
@@ -30,13 +30,13 @@ mod secret;
 mod tests;
 mod verdict;
 
-pub use authority::{AppDeclaration, Tracked, Undeclared, compare_apps};
-pub use estate::{DesiredObject, DriftOptions, Extras, compare};
-pub use kept::{KeptApps, KeptEstate};
+pub use authority::{AppDeclaration, DeclarationError, Tracked, compare_apps};
+pub use estate::{DesiredObject, DriftOptions, UnmanagedResources, compare};
+pub use kept::{IncrementalApps, IncrementalComparison};
 pub use report::{
-    Basis, CauseClass, Class, CommitRef, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift,
-    Row, Status, Summary,
+    Basis, CommitRef, Declaration, DriftCause, DriftChange, DriftClass, DriftReport, FieldOp, Owner,
+    ResourceDrift, Status, Summary, VerdictRow,
 };
 pub use resource::{Context, compare_object};
 pub use secret::fold as folded;
-pub use verdict::{Knowledge, lookup as value_at, owned_part};
+pub use verdict::{EngineContext, lookup as value_at, owned_part};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::blame::{Claim, Version, changes, remover, same_but_status, units, writer};
+use crate::blame::{AppRef, Version, changes, remover, same_but_status, units, writer};
 use crate::drift::Owner;
 use crate::finding::{Finding, FindingBody, FindingId};
 use crate::key::ResourceKey;
@@ -26,11 +26,11 @@ const ROUNDS: usize = 2;
 
 /// One of those who write a field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Side {
+pub struct Writer {
     /// Field manager; `None` where nobody owned what was written.
     pub manager: Option<Arc<str>>,
     /// Through what it wrote, if it is an engine.
-    pub claim: Option<Claim>,
+    pub claim: Option<AppRef>,
 }
 
 /// A field that two or more sides overwrite in turn.
@@ -41,7 +41,7 @@ pub struct Fight {
     /// Which field.
     pub path: FieldPath,
     /// Who, sorted.
-    pub sides: Vec<Side>,
+    pub sides: Vec<Writer>,
     /// Changes of the value since the field first had one.
     pub flips: usize,
     /// When one side first overwrote another.
@@ -108,14 +108,14 @@ pub struct Revert {
     /// When, and in which of the versions.
     pub made: (Timestamp, usize),
     /// Through what it was put back.
-    pub claim: Claim,
+    pub claim: AppRef,
     /// When, and in which of the versions.
     pub reverted: (Timestamp, usize),
 }
 
 /// What the versions of a resource show.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Contest {
+pub struct FieldConflicts {
     /// Fights, by path.
     pub fights: Vec<Fight>,
     /// Hand changes put back, in order of time.
@@ -123,7 +123,7 @@ pub struct Contest {
 }
 
 /// Looks for fights and reverts in the versions of one resource.
-pub fn contest(key: &ResourceKey, versions: &[Version], ty: Option<TypeRef<'_>>) -> Contest {
+pub fn find_conflicts(key: &ResourceKey, versions: &[Version], ty: Option<TypeRef<'_>>) -> FieldConflicts {
     let mut fields: BTreeMap<FieldPath, Vec<Write>> = BTreeMap::new();
     for i in 1..versions.len() {
         let (Some(before), Some(after)) = (&versions[i - 1].object, &versions[i].object) else {
@@ -137,7 +137,7 @@ pub fn contest(key: &ResourceKey, versions: &[Version], ty: Option<TypeRef<'_>>)
             pair.writes(ty, &mut fields);
         }
     }
-    let mut out = Contest::default();
+    let mut out = FieldConflicts::default();
     for (path, writes) in &fields {
         out.fights.extend(fight(key, path, writes));
         out.reverts.extend(writes.windows(2).filter_map(|w| revert(key, path, &w[0], &w[1])));
@@ -153,9 +153,9 @@ struct Write {
     before: Option<Value>,
     after: Option<Value>,
     owner: Option<Owner>,
-    side: Side,
+    side: Writer,
     /// The side that the value before belonged to, where managedFields say so.
-    loser: Side,
+    loser: Writer,
 }
 
 struct Pair<'a> {
@@ -206,10 +206,10 @@ impl Pair<'_> {
     }
 }
 
-fn side(object: &Object, owner: Option<&Owner>) -> Side {
+fn side(object: &Object, owner: Option<&Owner>) -> Writer {
     let manager = owner.map(|o| Arc::clone(&o.manager));
-    let claim = manager.as_deref().and_then(|m| Claim::of(object, m));
-    Side { manager, claim }
+    let claim = manager.as_deref().and_then(|m| AppRef::of(object, m));
+    Writer { manager, claim }
 }
 
 /// Tells whether a field can be fought over: not where an engine keeps its books, nor where one asks and another answers.
@@ -229,9 +229,9 @@ fn counts(path: &FieldPath, object: &Object) -> bool {
 }
 
 fn fight(key: &ResourceKey, path: &FieldPath, writes: &[Write]) -> Option<Fight> {
-    let mut overwrites: BTreeMap<&Side, usize> = BTreeMap::new();
+    let mut overwrites: BTreeMap<&Writer, usize> = BTreeMap::new();
     let mut times: Vec<Timestamp> = Vec::new();
-    let mut last: Option<&Side> = None;
+    let mut last: Option<&Writer> = None;
     for write in after_first(writes) {
         let loser = last.unwrap_or(&write.loser);
         let is_known = write.side.manager.is_some() || write.after.is_some();
@@ -241,7 +241,7 @@ fn fight(key: &ResourceKey, path: &FieldPath, writes: &[Write]) -> Option<Fight>
         }
         last = Some(&write.side);
     }
-    let sides: Vec<Side> =
+    let sides: Vec<Writer> =
         overwrites.into_iter().filter(|(_, n)| *n >= ROUNDS).map(|(s, _)| s.clone()).collect();
     if sides.len() < 2 {
         return None;

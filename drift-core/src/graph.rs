@@ -143,14 +143,14 @@ impl fmt::Display for Evidence {
 
 /// A place in history: where an edge or an object begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Instant {
+pub struct LogPosition {
     /// Position of the event.
     pub position: Position,
     /// When it was observed.
     pub time: Timestamp,
 }
 
-impl Instant {
+impl LogPosition {
     pub(crate) fn is_within(self, until: Until) -> bool {
         until.covers(self.position, self.time)
     }
@@ -168,9 +168,9 @@ pub struct Edge<'a> {
     /// Why it is believed.
     pub evidence: &'a Evidence,
     /// Since when.
-    pub since: Instant,
+    pub since: LogPosition,
     /// Until when, if it is over.
-    pub until: Option<Instant>,
+    pub until: Option<LogPosition>,
     /// Whether the target is not there at the time asked for.
     pub is_dangling: bool,
 }
@@ -181,8 +181,8 @@ struct Record {
     to: u32,
     relation: Relation,
     evidence: Evidence,
-    since: Instant,
-    until: Option<Instant>,
+    since: LogPosition,
+    until: Option<LogPosition>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -194,7 +194,7 @@ struct Vertex {
     /// Open edges by what they say, without those of selectors.
     open: BTreeMap<(Relation, u32, Evidence), u32>,
     /// When the object was there.
-    lives: Vec<(Instant, Option<Instant>)>,
+    lives: Vec<(LogPosition, Option<LogPosition>)>,
 }
 
 /// The dependency graph of an estate over its whole history.
@@ -240,7 +240,7 @@ impl DependencyGraph {
     /// Takes the next event; only versions of live objects count.
     pub fn apply(&mut self, event: &Event) {
         let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
-        let at = Instant { position: event.position, time: event.observed_at };
+        let at = LogPosition { position: event.position, time: event.observed_at };
         match &event.body {
             EventBody::Applied(object) => self.put(key, object, at),
             EventBody::Deleted(_) => self.remove(key, at),
@@ -260,7 +260,7 @@ impl DependencyGraph {
     }
 
     /// Takes a version of an object.
-    pub fn put(&mut self, key: &ResourceKey, object: &Object, at: Instant) {
+    pub fn put(&mut self, key: &ResourceKey, object: &Object, at: LogPosition) {
         if is_chatter(key) {
             return;
         }
@@ -281,7 +281,7 @@ impl DependencyGraph {
     }
 
     /// Takes the end of an object.
-    pub fn remove(&mut self, key: &ResourceKey, at: Instant) {
+    pub fn remove(&mut self, key: &ResourceKey, at: LogPosition) {
         let Some(&id) = self.ids.get(key) else { return };
         if let Some((_, end @ None)) = self.vertices[id as usize].lives.last_mut() {
             *end = Some(at);
@@ -304,7 +304,7 @@ impl DependencyGraph {
         n
     }
 
-    fn replace(&mut self, from: u32, wanted: BTreeSet<(Relation, u32, Evidence)>, at: Instant) {
+    fn replace(&mut self, from: u32, wanted: BTreeSet<(Relation, u32, Evidence)>, at: LogPosition) {
         let open = std::mem::take(&mut self.vertices[from as usize].open);
         let mut kept = BTreeMap::new();
         for (what, record) in open {
@@ -326,7 +326,7 @@ impl DependencyGraph {
     }
 
     /// Brings the edges of selectors up to date with one object: as the one that selects and as the one selected.
-    fn reselect(&mut self, id: u32, key: &ResourceKey, object: &Object, at: Instant) {
+    fn reselect(&mut self, id: u32, key: &ResourceKey, object: &Object, at: LogPosition) {
         let change = self.index.put(id, key, object);
         for (holder, target) in change.lost {
             if let Some(record) = self.selected.remove(&(holder, target)) {

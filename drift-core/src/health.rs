@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use rules::{HealthRules, RuleError};
 
 use crate::object::{Node, Object};
-use verdict::{Subject, Verdict};
+use verdict::{HealthVerdict, Subject};
 
 /// How a resource is doing, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -128,7 +128,7 @@ pub fn newest_time(root: Node<'_>) -> Option<Timestamp> {
     root.children().filter_map(newest_time).chain(own).max()
 }
 
-fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (Verdict, HealthBasis) {
+fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (HealthVerdict, HealthBasis) {
     if let Some(verdict) = builtin::deletion(subject) {
         return (verdict, HealthBasis::BuiltIn);
     }
@@ -142,11 +142,11 @@ fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (Verdict, HealthBasis) {
     match conventions::judge(subject, &rules.options()) {
         Some(verdict) => (verdict, HealthBasis::Conventions),
         None if builtin::is_of_kubernetes(subject.group) => {
-            (Verdict::healthy("Exists", ""), HealthBasis::BuiltIn)
+            (HealthVerdict::healthy("Exists", ""), HealthBasis::BuiltIn)
         }
         None => {
             let message = "nothing in the object says how it is doing";
-            (Verdict::new(HealthStatus::Unknown, "NoSignal", message), HealthBasis::NoSignal)
+            (HealthVerdict::new(HealthStatus::Unknown, "NoSignal", message), HealthBasis::NoSignal)
         }
     }
 }

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::cause::{Case, Timeline};
-use crate::checks::{Trouble, check};
+use crate::cause::{CauseIndex, Investigation};
+use crate::checks::{CheckResult, check};
 use crate::event::{Event, EventBody, NewEvent, Origin};
-use crate::graph::{Instant, Relation, pod_spec};
+use crate::graph::{LogPosition, Relation, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::replay::Until;
@@ -58,16 +58,16 @@ pub struct Impact {
     /// What depends on the resource, nearest first.
     pub affected: Vec<Affected>,
     /// What would be wrong after it and is not now, worst first.
-    pub breaks: Vec<Trouble>,
+    pub breaks: Vec<CheckResult>,
     /// What is wrong now and would not be after it.
-    pub mends: Vec<Trouble>,
+    pub mends: Vec<CheckResult>,
 }
 
 /// Most resources that are listed.
 const MAX_AFFECTED: usize = 1000;
 
 /// Tells what a change of the state at the end of a history would touch; the change stays in the timeline it is given.
-pub fn impact(mut timeline: Timeline, proposal: &Proposal, schemas: &SchemaSet) -> Impact {
+pub fn impact(mut timeline: CauseIndex, proposal: &Proposal, schemas: &SchemaSet) -> Impact {
     let end = timeline.end();
     let position = end.map_or(Position::START, |end| end.position);
     timeline.apply(&event(end, proposal));
@@ -75,7 +75,7 @@ pub fn impact(mut timeline: Timeline, proposal: &Proposal, schemas: &SchemaSet) 
     let after = timeline.case(Until::End, schemas);
     let (now, then) = (check(&before), check(&after));
     // Since when something is so stands in the message; the same trouble may have another time afterwards.
-    let id = |t: &Trouble| {
+    let id = |t: &CheckResult| {
         (t.key.clone(), t.check, t.message.split(" since ").next().unwrap_or_default().to_owned())
     };
     let (old, new): (BTreeSet<_>, BTreeSet<_>) =
@@ -87,7 +87,7 @@ pub fn impact(mut timeline: Timeline, proposal: &Proposal, schemas: &SchemaSet) 
     }
 }
 
-fn event(end: Option<Instant>, proposal: &Proposal) -> Event {
+fn event(end: Option<LogPosition>, proposal: &Proposal) -> Event {
     let new = NewEvent {
         uid: None,
         origin: Origin { source: "proposal".into(), ..Origin::default() },
@@ -104,7 +104,7 @@ fn event(end: Option<Instant>, proposal: &Proposal) -> Event {
     new.at(stream, Revision::FIRST, Position::new(position + 1))
 }
 
-fn affected(case: &Case<'_>, key: &ResourceKey, proposal: &Proposal) -> Vec<Affected> {
+fn affected(case: &Investigation<'_>, key: &ResourceKey, proposal: &Proposal) -> Vec<Affected> {
     let mut found: BTreeMap<ResourceKey, Affected> = BTreeMap::new();
     let mut queue = VecDeque::from([(key.clone(), 0_usize)]);
     let restarts = template_changes(case, proposal);
@@ -137,7 +137,7 @@ fn affected(case: &Case<'_>, key: &ResourceKey, proposal: &Proposal) -> Vec<Affe
 }
 
 /// Tells whether the change is one of a pod template, so that pods are made anew.
-fn template_changes(case: &Case<'_>, proposal: &Proposal) -> bool {
+fn template_changes(case: &Investigation<'_>, proposal: &Proposal) -> bool {
     let Proposal::Apply(object) = proposal else { return true };
     let now = case.history().now(&object.key());
     let spec = |o: &Object| pod_spec(o).map(|(_, n)| n.to_doc());
@@ -145,7 +145,7 @@ fn template_changes(case: &Case<'_>, proposal: &Proposal) -> bool {
 }
 
 fn effect(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     relation: Relation,
     from: &ResourceKey,
     to: &ResourceKey,
@@ -206,7 +206,7 @@ mod tests {
         ]);
         let schemas = SchemaSet::bundled();
         let key = ResourceKey::new("", "ConfigMap", "shop", "conf");
-        let mut timeline = Timeline::default();
+        let mut timeline = CauseIndex::default();
         all.iter().for_each(|e| timeline.apply(e));
         let found = impact(timeline.clone(), &Proposal::Delete(key), &schemas);
         assert_eq!(found.affected[0].key.to_string(), "Deployment.apps/shop/web");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::drift::{Class, DriftChange, ResourceDrift, Status};
+use crate::drift::{DriftChange, DriftClass, ResourceDrift, Status};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
 use crate::ownership::ManagedFields;
@@ -22,7 +22,7 @@ use crate::path::FieldPath;
 
 pub use exceptions::exceptions;
 pub use pointer::Step;
-pub use target::{Mark, Pattern, RuleTarget, Selector, SelectorError};
+pub use target::{LabelMatch, Pattern, RuleTarget, Selector, SelectorError};
 
 /// What a rule takes out of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,12 +60,12 @@ pub struct Rule {
     /// What it takes out.
     pub effect: Effect,
     /// Who answers for it and why; of own exceptions only.
-    pub because: Option<Because>,
+    pub because: Option<Justification>,
 }
 
 /// Who answers for an exception, why, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Because {
+pub struct Justification {
     /// Why.
     pub reason: Arc<str>,
     /// Who answers for it.
@@ -105,7 +105,7 @@ impl JqPaths for NoJq {
 
 /// The two sides of a resource that rules look at.
 #[derive(Clone, Copy, Debug)]
-pub struct Sides<'a> {
+pub struct ResourcePair<'a> {
     /// Which resource.
     pub key: &'a ResourceKey,
     /// As declared.
@@ -124,7 +124,7 @@ pub struct RuleSet {
 }
 
 /// What is the matter with rules, each said once.
-pub type Problems = BTreeMap<RuleProblem, ()>;
+pub type RuleProblems = BTreeMap<RuleProblem, ()>;
 
 impl RuleSet {
     /// Adds the rules of another set behind these.
@@ -153,9 +153,9 @@ impl RuleSet {
     pub fn hide(
         &self,
         resource: &mut ResourceDrift,
-        sides: Sides<'_>,
+        sides: ResourcePair<'_>,
         jq: &dyn JqPaths,
-        problems: &mut Problems,
+        problems: &mut RuleProblems,
     ) {
         if resource.status == Status::Unknown
             || resource.status == Status::InSync && resource.changes.is_empty()
@@ -180,8 +180,10 @@ impl RuleSet {
 }
 
 fn hide_whole(rule: &Rule, resource: &mut ResourceDrift) {
-    if matches!(resource.status, Status::Missing | Status::Extra) && resource.class != Some(Class::Ignored) {
-        resource.class = Some(Class::Ignored);
+    if matches!(resource.status, Status::Missing | Status::Extra)
+        && resource.class != Some(DriftClass::Ignored)
+    {
+        resource.class = Some(DriftClass::Ignored);
         resource.rule = Some(Arc::clone(&rule.name));
     }
     resource.changes.iter_mut().for_each(|c| mark(c, rule));
@@ -189,8 +191,8 @@ fn hide_whole(rule: &Rule, resource: &mut ResourceDrift) {
 
 /// A change that an earlier rule hides keeps its name; so does one of bookkeeping, which no rule is about.
 fn mark(change: &mut DriftChange, rule: &Rule) {
-    if change.class != Class::Ignored && !change.is_bookkeeping() {
-        change.class = Class::Ignored;
+    if change.class != DriftClass::Ignored && !change.is_bookkeeping() {
+        change.class = DriftClass::Ignored;
         change.rule = Some(Arc::clone(&rule.name));
     }
 }
@@ -199,11 +201,11 @@ fn hide_fields(
     rule: &Rule,
     fields: &FieldRule,
     resource: &mut ResourceDrift,
-    sides: Sides<'_>,
+    sides: ResourcePair<'_>,
     jq: &dyn JqPaths,
-    problems: &mut Problems,
+    problems: &mut RuleProblems,
 ) {
-    if resource.changes.iter().all(|c| c.class == Class::Ignored) {
+    if resource.changes.iter().all(|c| c.class == DriftClass::Ignored) {
         return;
     }
     let mut problem = |why: String| {

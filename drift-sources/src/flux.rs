@@ -10,7 +10,9 @@ mod source;
 
 use std::sync::Arc;
 
-use drift_core::rules::{Effect, FieldRule, Mark, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector};
+use drift_core::rules::{
+    Effect, FieldRule, LabelMatch, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector,
+};
 use drift_core::{Kind, Node, Object};
 use jiff::Timestamp;
 
@@ -138,7 +140,7 @@ fn ignore_rule(name: Arc<str>, entry: Node<'_>) -> Result<Rule, String> {
 
 /// A rule for resources that opt out by a label or annotation.
 fn opt_out(key: &str, value: &str, effect: Effect) -> Rule {
-    let mark = Some(Mark { key: key.into(), value: value.into() });
+    let mark = Some(LabelMatch { key: key.into(), value: value.into() });
     let name = format!("{key}: {value}").into();
     Rule { name, target: RuleTarget { mark, ..RuleTarget::default() }, effect, because: None }
 }

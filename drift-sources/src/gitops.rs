@@ -26,12 +26,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use drift_core::drift::{AppDeclaration, Undeclared};
+use drift_core::drift::{AppDeclaration, DeclarationError};
 use drift_core::{Object, ResourceKey};
 
 pub use cluster::{Cluster, Version};
 pub use history::{DeclaredCommit, HistoryError};
-pub use kept::{KeptGitOps, Standing};
+pub use kept::{IncrementalGitOps, Standing};
 pub use repositories::Repositories;
 pub use transition::{Transition, transitions};
 
@@ -94,7 +94,7 @@ pub struct AppState {
 
 /// An object, and the engine whose last application of it is meant.
 type Remembered = (ResourceKey, &'static str);
-type Rendered = Result<Rc<Vec<Arc<Object>>>, Undeclared>;
+type Rendered = Result<Rc<Vec<Arc<Object>>>, DeclarationError>;
 
 /// The apps of a cluster.
 #[derive(Debug)]
@@ -245,7 +245,8 @@ impl<'a> GitOps<'a> {
             App::Application(app) => Some(&**app),
             _ => None,
         });
-        let lacks = |app: &&Application| matches!(self.application_head(app), Err(Undeclared::NotGiven(_)));
+        let lacks =
+            |app: &&Application| matches!(self.application_head(app), Err(DeclarationError::NotGiven(_)));
         applications.filter(lacks).collect()
     }
 
@@ -329,7 +330,11 @@ impl<'a> GitOps<'a> {
     }
 
     /// Keeps what a rendering gave, by what it was of.
-    fn kept(&self, key: String, render: impl FnOnce() -> Result<Vec<Arc<Object>>, Undeclared>) -> Rendered {
+    fn kept(
+        &self,
+        key: String,
+        render: impl FnOnce() -> Result<Vec<Arc<Object>>, DeclarationError>,
+    ) -> Rendered {
         if let Some(kept) = self.rendered.borrow().get(&key) {
             return kept.clone();
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use drift_core::drift::{CauseClass, DesiredObject, DriftOptions, DriftReport, Extras, compare};
+use drift_core::drift::{DesiredObject, DriftCause, DriftOptions, DriftReport, UnmanagedResources, compare};
 use drift_core::schema::SchemaSet;
 use drift_sinks::report::{Shown, markdown};
 use drift_sources::dump::Dump;
@@ -17,7 +17,7 @@ use drift_sources::manifests::Manifests;
 /// Tells whether somebody changed something by hand.
 fn blocks(report: &DriftReport) -> bool {
     let changes = report.resources.iter().flat_map(|r| &r.changes);
-    changes.filter(|c| c.class.counts()).any(|c| c.cause == CauseClass::ManualChange)
+    changes.filter(|c| c.class.counts()).any(|c| c.cause == DriftCause::ManualChange)
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -34,7 +34,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .map(|d| DesiredObject { object: Arc::new(d.object), declared: None })
         .collect();
     let live: Vec<_> = Dump::read(&dump)?.into_iter().map(Arc::new).collect();
-    let options = DriftOptions { extras: Extras::Omit, ..DriftOptions::default() };
+    let options = DriftOptions { extras: UnmanagedResources::Omit, ..DriftOptions::default() };
     let report = compare(&desired, &live, &SchemaSet::bundled(), &options);
     print!("{}", markdown(&report, Shown::default()));
     Ok(if blocks(&report) { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -8,7 +8,7 @@ use crate::object::Object;
 
 /// An Application, Kustomization or release, as an object names the one that wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Claim {
+pub enum AppRef {
     /// An Application of Argo CD; its namespace where the mark names it, its name where there is a mark at all.
     Argo {
         /// Namespace, for an Application outside of Argo CD's own.
@@ -22,7 +22,7 @@ pub enum Claim {
 
 const ARGO: [&str; 2] = ["argocd-controller", "argocd-application-controller"];
 
-impl Claim {
+impl AppRef {
     /// Reads the mark of the engine whose field manager this is; `None` for every other manager.
     ///
     /// To be asked of the version that the manager wrote: where two Applications overwrite one object, each leaves its mark.
@@ -55,15 +55,15 @@ impl Claim {
     }
 }
 
-fn argo(object: &Object) -> Claim {
+fn argo(object: &Object) -> AppRef {
     if let Some((namespace, name)) =
         object.annotation("argocd.argoproj.io/tracking-id").and_then(|t| tracked(t, object))
     {
-        return Claim::Argo { namespace: namespace.map(Into::into), name: Some(name.into()) };
+        return AppRef::Argo { namespace: namespace.map(Into::into), name: Some(name.into()) };
     }
     let label =
         object.label("app.kubernetes.io/instance").or_else(|| object.label("argocd.argoproj.io/instance"));
-    Claim::Argo { namespace: None, name: label.map(Into::into) }
+    AppRef::Argo { namespace: None, name: label.map(Into::into) }
 }
 
 /// Reads `APP:GROUP/KIND:NAMESPACE/NAME` where it names this object; a copied mark names another one.
@@ -81,7 +81,7 @@ fn tracked<'a>(id: &'a str, object: &Object) -> Option<(Option<&'a str>, &'a str
     })
 }
 
-impl fmt::Display for Claim {
+impl fmt::Display for AppRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::App(key) => fmt::Display::fmt(key, f),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Claim, Version};
+use super::{AppRef, Version};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
@@ -43,9 +43,9 @@ impl Applications {
     }
 
     /// Finds the one Application that a mark on a resource means at a time; `None` where several could be meant.
-    pub fn resolve(&self, claim: &Claim, resource: &ResourceKey, at: Timestamp) -> Option<ResourceKey> {
-        let Claim::Argo { namespace, name } = claim else {
-            let Claim::App(app) = claim else { return None };
+    pub fn resolve(&self, claim: &AppRef, resource: &ResourceKey, at: Timestamp) -> Option<ResourceKey> {
+        let AppRef::Argo { namespace, name } = claim else {
+            let AppRef::App(app) = claim else { return None };
             return Some(app.clone());
         };
         let named = |key: &&ResourceKey| {

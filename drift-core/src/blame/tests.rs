@@ -182,7 +182,7 @@ fn an_object_made_again_owes_its_fields_to_its_new_life() {
 fn marks_name_the_app_only_to_its_own_engine() {
     let check = |metadata: Value, manager: &str, expect: Option<&str>| {
         let object = deployment(json!({}), metadata, &[]);
-        assert_eq!(Claim::of(&object, manager).map(|c| c.to_string()).as_deref(), expect, "{manager}");
+        assert_eq!(AppRef::of(&object, manager).map(|c| c.to_string()).as_deref(), expect, "{manager}");
     };
     let tracked = |id: &str| json!({"annotations":{"argocd.argoproj.io/tracking-id":id}});
     let argo = "argocd-controller";

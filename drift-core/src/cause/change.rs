@@ -12,11 +12,11 @@ use crate::ownership::ManagedFields;
 use crate::path::{FieldPath, PathElement};
 use crate::schema::SchemaSet;
 
-use super::history::{History, Mark, Version};
+use super::history::{History, Moment, Version};
 
 /// What was done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Op {
+pub enum ResourceOp {
     /// It came into being.
     Create,
     /// Some of its fields changed.
@@ -25,7 +25,7 @@ pub enum Op {
     Delete,
 }
 
-impl Op {
+impl ResourceOp {
     /// Names it as reports do.
     pub fn word(self) -> &'static str {
         match self {
@@ -44,9 +44,9 @@ pub struct Change {
     /// Which resource.
     pub key: ResourceKey,
     /// What was done.
-    pub op: Op,
+    pub op: ResourceOp,
     /// When.
-    pub mark: Mark,
+    pub mark: Moment,
     /// Fields that changed, status left out; empty for what came or went as a whole.
     pub fields: Vec<FieldChange>,
     /// Field manager.
@@ -153,11 +153,11 @@ fn step(
     };
     let Some(after) = &version.object else {
         let is_marked = before.is_some_and(|b| b.root().at(&["metadata", "deletionTimestamp"]).is_some());
-        return (!is_marked).then(|| make(Op::Delete, Vec::new(), None));
+        return (!is_marked).then(|| make(ResourceOp::Delete, Vec::new(), None));
     };
     match before.filter(|b| b.uid() == after.uid()) {
         None if was_there(history, before, after) => None,
-        None => Some(make(Op::Create, Vec::new(), creator(after))),
+        None => Some(make(ResourceOp::Create, Vec::new(), creator(after))),
         Some(before) if is_same_desire(key, before, after) => None,
         Some(before) => {
             let fields = desired_changes(key, before, after, schemas);
@@ -167,10 +167,10 @@ fn step(
             // With finalizers or a grace period the act is the mark of deletion; the end comes later by itself.
             let act = FieldPath::of(&["metadata", "deletionTimestamp"]);
             if fields.iter().any(|c| c.path == act && c.before.is_none()) {
-                return Some(make(Op::Delete, Vec::new(), None));
+                return Some(make(ResourceOp::Delete, Vec::new(), None));
             }
             let manager = writer(before, after, &fields);
-            Some(make(Op::Update, fields, manager))
+            Some(make(ResourceOp::Update, fields, manager))
         }
     }
 }

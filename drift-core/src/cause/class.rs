@@ -4,12 +4,12 @@ use crate::diff::FieldChange;
 use crate::graph::pod_spec;
 use crate::key::ResourceKey;
 
-use super::change::{Change, Op, plain_path};
+use super::change::{Change, ResourceOp, plain_path};
 
 /// The kind of a change, by the resource and the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Class {
+pub enum ChangeKind {
     /// Image of a container.
     Image,
     /// How images are pulled: policy, secrets.
@@ -135,54 +135,56 @@ pub enum Class {
 }
 
 /// Returns the classes of a change, each field by itself; what came or went as a whole has the class of its kind.
-pub fn classes_of(change: &Change) -> Vec<(Class, Option<&FieldChange>)> {
-    if change.op != Op::Update {
+pub fn classes_of(change: &Change) -> Vec<(ChangeKind, Option<&FieldChange>)> {
+    if change.op != ResourceOp::Update {
         return vec![(class_of_kind(&change.key), None)];
     }
     change.fields.iter().map(|f| (class_of_field(change, f), Some(f))).collect()
 }
 
 /// Returns the class that everything of a kind has.
-pub(super) fn class_of_kind(key: &ResourceKey) -> Class {
+pub(super) fn class_of_kind(key: &ResourceKey) -> ChangeKind {
     match (&*key.group, &*key.kind) {
-        ("", "ConfigMap") => Class::ConfigData,
-        ("", "Secret") => Class::SecretData,
-        ("", "Service") => Class::ServiceSelector,
-        ("", "ResourceQuota") => Class::Quota,
-        ("", "LimitRange") => Class::LimitRangeSpec,
-        ("", "Namespace") => Class::NamespaceAdmission,
-        ("", "PersistentVolumeClaim") => Class::Claim,
-        ("", "PersistentVolume") => Class::Volume,
-        ("", "Node") => Class::NodeStatus,
-        ("", "ServiceAccount") => Class::Identity,
-        ("storage.k8s.io", "StorageClass") => Class::StorageClass,
-        ("scheduling.k8s.io", "PriorityClass") => Class::PriorityClass,
+        ("", "ConfigMap") => ChangeKind::ConfigData,
+        ("", "Secret") => ChangeKind::SecretData,
+        ("", "Service") => ChangeKind::ServiceSelector,
+        ("", "ResourceQuota") => ChangeKind::Quota,
+        ("", "LimitRange") => ChangeKind::LimitRangeSpec,
+        ("", "Namespace") => ChangeKind::NamespaceAdmission,
+        ("", "PersistentVolumeClaim") => ChangeKind::Claim,
+        ("", "PersistentVolume") => ChangeKind::Volume,
+        ("", "Node") => ChangeKind::NodeStatus,
+        ("", "ServiceAccount") => ChangeKind::Identity,
+        ("storage.k8s.io", "StorageClass") => ChangeKind::StorageClass,
+        ("scheduling.k8s.io", "PriorityClass") => ChangeKind::PriorityClass,
         ("networking.k8s.io", "NetworkPolicy") | ("cilium.io", _) | ("crd.projectcalico.org", _) => {
-            Class::NetworkPolicy
+            ChangeKind::NetworkPolicy
         }
-        ("networking.k8s.io", _) | ("gateway.networking.k8s.io", _) => Class::Ingress,
-        ("security.istio.io" | "networking.istio.io" | "policy.linkerd.io", _) => Class::MeshPolicy,
-        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => Class::RoleRules,
-        ("rbac.authorization.k8s.io", _) => Class::Binding,
-        ("admissionregistration.k8s.io", k) if k.ends_with("WebhookConfiguration") => Class::WebhookConfig,
-        ("admissionregistration.k8s.io", _) => Class::AdmissionPolicy,
-        ("apiregistration.k8s.io", _) => Class::ApiService,
-        ("autoscaling" | "autoscaling.k8s.io" | "keda.sh", _) => Class::Autoscaler,
-        ("policy", _) => Class::DisruptionBudget,
-        ("batch", "CronJob") => Class::Schedule,
-        ("apiextensions.k8s.io", _) => Class::Definition,
-        ("cert-manager.io", _) => Class::CertificateSpec,
-        ("argoproj.io", "Application" | "ApplicationSet" | "AppProject") => Class::Engine,
-        (g, _) if g.ends_with(".fluxcd.io") => Class::Engine,
+        ("networking.k8s.io", _) | ("gateway.networking.k8s.io", _) => ChangeKind::Ingress,
+        ("security.istio.io" | "networking.istio.io" | "policy.linkerd.io", _) => ChangeKind::MeshPolicy,
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => ChangeKind::RoleRules,
+        ("rbac.authorization.k8s.io", _) => ChangeKind::Binding,
+        ("admissionregistration.k8s.io", k) if k.ends_with("WebhookConfiguration") => {
+            ChangeKind::WebhookConfig
+        }
+        ("admissionregistration.k8s.io", _) => ChangeKind::AdmissionPolicy,
+        ("apiregistration.k8s.io", _) => ChangeKind::ApiService,
+        ("autoscaling" | "autoscaling.k8s.io" | "keda.sh", _) => ChangeKind::Autoscaler,
+        ("policy", _) => ChangeKind::DisruptionBudget,
+        ("batch", "CronJob") => ChangeKind::Schedule,
+        ("apiextensions.k8s.io", _) => ChangeKind::Definition,
+        ("cert-manager.io", _) => ChangeKind::CertificateSpec,
+        ("argoproj.io", "Application" | "ApplicationSet" | "AppProject") => ChangeKind::Engine,
+        (g, _) if g.ends_with(".fluxcd.io") => ChangeKind::Engine,
         ("apps" | "batch", _) | ("", "Pod" | "ReplicationController") | ("argoproj.io", "Rollout") => {
-            Class::OtherTemplate
+            ChangeKind::OtherTemplate
         }
-        (g, _) if g.contains('.') && !g.ends_with(".k8s.io") => Class::Custom,
-        _ => Class::Other,
+        (g, _) if g.contains('.') && !g.ends_with(".k8s.io") => ChangeKind::Custom,
+        _ => ChangeKind::Other,
     }
 }
 
-fn class_of_field(change: &Change, field: &FieldChange) -> Class {
+fn class_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
     let path = plain_path(&field.path);
     if path.starts_with("metadata.") {
         return metadata(&change.key, &path);
@@ -192,53 +194,55 @@ fn class_of_field(change: &Change, field: &FieldChange) -> Class {
         return workload(&path, field);
     }
     match (&*change.key.group, &*change.key.kind) {
-        ("", "Service") if path.starts_with("spec.selector") => Class::ServiceSelector,
-        ("", "Service") if path.starts_with("spec.ports") => Class::ServicePorts,
-        ("", "Service") => Class::ServiceTraffic,
-        ("source.toolkit.fluxcd.io", _) if path == "status.artifact.revision" => Class::Revision,
-        ("", "Node") if path == "spec.unschedulable" => Class::NodeCordon,
-        ("", "Node") if path.starts_with("spec.taints") => Class::NodeTaint,
-        ("", "Node") if path.starts_with("status") => Class::NodeStatus,
-        ("", "Node" | "Namespace" | "ServiceAccount") => Class::Other,
+        ("", "Service") if path.starts_with("spec.selector") => ChangeKind::ServiceSelector,
+        ("", "Service") if path.starts_with("spec.ports") => ChangeKind::ServicePorts,
+        ("", "Service") => ChangeKind::ServiceTraffic,
+        ("source.toolkit.fluxcd.io", _) if path == "status.artifact.revision" => ChangeKind::Revision,
+        ("", "Node") if path == "spec.unschedulable" => ChangeKind::NodeCordon,
+        ("", "Node") if path.starts_with("spec.taints") => ChangeKind::NodeTaint,
+        ("", "Node") if path.starts_with("status") => ChangeKind::NodeStatus,
+        ("", "Node" | "Namespace" | "ServiceAccount") => ChangeKind::Other,
         _ => class_of_kind(&change.key),
     }
 }
 
-fn metadata(key: &ResourceKey, path: &str) -> Class {
+fn metadata(key: &ResourceKey, path: &str) -> ChangeKind {
     let is_labels = path.starts_with("metadata.labels");
     match (&*key.group, &*key.kind) {
         ("", "Namespace") if path.starts_with("metadata.labels.pod-security.kubernetes.io/") => {
-            Class::NamespaceAdmission
+            ChangeKind::NamespaceAdmission
         }
-        ("", "Namespace") if is_labels => Class::NamespaceLabels,
-        ("", "Node") if is_labels => Class::NodeLabels,
-        ("", "Pod") if is_labels => Class::PodLabels,
-        _ => Class::Metadata,
+        ("", "Namespace") if is_labels => ChangeKind::NamespaceLabels,
+        ("", "Node") if is_labels => ChangeKind::NodeLabels,
+        ("", "Pod") if is_labels => ChangeKind::PodLabels,
+        _ => ChangeKind::Metadata,
     }
 }
 
-fn workload(path: &str, field: &FieldChange) -> Class {
+fn workload(path: &str, field: &FieldChange) -> ChangeKind {
     let template =
         path.strip_prefix("spec.jobTemplate.spec.template.").or_else(|| path.strip_prefix("spec.template."));
     let Some(rest) = template else {
         return match path {
             "spec.replicas" if field.after.as_ref().and_then(serde_json::Value::as_i64) == Some(0) => {
-                Class::ScaledToZero
+                ChangeKind::ScaledToZero
             }
-            "spec.replicas" => Class::Replicas,
-            p if p.starts_with("spec.selector") => Class::WorkloadSelector,
-            p if p.starts_with("spec.strategy") || p.starts_with("spec.updateStrategy") => Class::Rollout,
-            "spec.paused" | "spec.progressDeadlineSeconds" | "spec.minReadySeconds" => Class::Rollout,
+            "spec.replicas" => ChangeKind::Replicas,
+            p if p.starts_with("spec.selector") => ChangeKind::WorkloadSelector,
+            p if p.starts_with("spec.strategy") || p.starts_with("spec.updateStrategy") => {
+                ChangeKind::Rollout
+            }
+            "spec.paused" | "spec.progressDeadlineSeconds" | "spec.minReadySeconds" => ChangeKind::Rollout,
             "spec.activeDeadlineSeconds"
             | "spec.backoffLimit"
             | "spec.backoffLimitPerIndex"
             | "spec.maxFailedIndexes"
             | "spec.jobTemplate.spec.activeDeadlineSeconds"
-            | "spec.jobTemplate.spec.backoffLimit" => Class::JobLimits,
+            | "spec.jobTemplate.spec.backoffLimit" => ChangeKind::JobLimits,
             p if p.starts_with("spec.podFailurePolicy")
                 || p.starts_with("spec.jobTemplate.spec.podFailurePolicy") =>
             {
-                Class::JobLimits
+                ChangeKind::JobLimits
             }
             "spec.schedule"
             | "spec.suspend"
@@ -246,31 +250,31 @@ fn workload(path: &str, field: &FieldChange) -> Class {
             | "spec.startingDeadlineSeconds"
             | "spec.timeZone"
             | "spec.parallelism"
-            | "spec.completions" => Class::Schedule,
-            p if p.starts_with("spec.volumeClaimTemplates") => Class::Claim,
-            "spec.template" | "spec.jobTemplate" => Class::OtherTemplate,
-            _ => Class::Other,
+            | "spec.completions" => ChangeKind::Schedule,
+            p if p.starts_with("spec.volumeClaimTemplates") => ChangeKind::Claim,
+            "spec.template" | "spec.jobTemplate" => ChangeKind::OtherTemplate,
+            _ => ChangeKind::Other,
         };
     };
     if let Some(label) = rest.strip_prefix("metadata.") {
-        return if label.starts_with("labels") { Class::PodLabels } else { Class::Restart };
+        return if label.starts_with("labels") { ChangeKind::PodLabels } else { ChangeKind::Restart };
     }
     let rest = rest.strip_prefix("spec.").unwrap_or(rest);
     match rest {
-        "containers" => Class::Containers,
+        "containers" => ChangeKind::Containers,
         r if r.starts_with("initContainers") => match r.strip_prefix("initContainers.") {
             Some(inner) => container(inner),
-            None => Class::InitContainers,
+            None => ChangeKind::InitContainers,
         },
         r if r.starts_with("containers.") => container(&r["containers.".len()..]),
-        "serviceAccountName" | "serviceAccount" | "automountServiceAccountToken" => Class::PodIdentity,
-        "priorityClassName" | "priority" | "runtimeClassName" => Class::PodClass,
-        r if r.starts_with("volumes") => Class::Volumes,
-        r if r.starts_with("imagePullSecrets") => Class::Pull,
-        r if r.starts_with("securityContext") => Class::Security,
-        r if r.starts_with("dns") || r.starts_with("hostAliases") => Class::PodDns,
-        "hostNetwork" => Class::ContainerPorts,
-        "hostPID" | "hostIPC" => Class::Security,
+        "serviceAccountName" | "serviceAccount" | "automountServiceAccountToken" => ChangeKind::PodIdentity,
+        "priorityClassName" | "priority" | "runtimeClassName" => ChangeKind::PodClass,
+        r if r.starts_with("volumes") => ChangeKind::Volumes,
+        r if r.starts_with("imagePullSecrets") => ChangeKind::Pull,
+        r if r.starts_with("securityContext") => ChangeKind::Security,
+        r if r.starts_with("dns") || r.starts_with("hostAliases") => ChangeKind::PodDns,
+        "hostNetwork" => ChangeKind::ContainerPorts,
+        "hostPID" | "hostIPC" => ChangeKind::Security,
         r if [
             "nodeSelector",
             "affinity",
@@ -282,27 +286,27 @@ fn workload(path: &str, field: &FieldChange) -> Class {
         .iter()
         .any(|p| r.starts_with(p)) =>
         {
-            Class::Placement
+            ChangeKind::Placement
         }
-        _ => Class::OtherTemplate,
+        _ => ChangeKind::OtherTemplate,
     }
 }
 
-fn container(field: &str) -> Class {
+fn container(field: &str) -> ChangeKind {
     match field.split('.').next().unwrap_or_default() {
-        "image" => Class::Image,
-        "imagePullPolicy" => Class::Pull,
-        "command" | "args" | "workingDir" => Class::Command,
-        "env" | "envFrom" => Class::Env,
-        "resources" if field.starts_with("resources.requests") => Class::Requests,
-        "resources" if field.starts_with("resources.limits") => Class::Limits,
-        "resources" => Class::Limits,
-        "readinessProbe" | "startupProbe" => Class::ReadinessProbe,
-        "livenessProbe" => Class::LivenessProbe,
-        "volumeMounts" | "volumeDevices" => Class::Volumes,
-        "ports" => Class::ContainerPorts,
-        "securityContext" => Class::Security,
-        "lifecycle" => Class::Command,
-        _ => Class::OtherTemplate,
+        "image" => ChangeKind::Image,
+        "imagePullPolicy" => ChangeKind::Pull,
+        "command" | "args" | "workingDir" => ChangeKind::Command,
+        "env" | "envFrom" => ChangeKind::Env,
+        "resources" if field.starts_with("resources.requests") => ChangeKind::Requests,
+        "resources" if field.starts_with("resources.limits") => ChangeKind::Limits,
+        "resources" => ChangeKind::Limits,
+        "readinessProbe" | "startupProbe" => ChangeKind::ReadinessProbe,
+        "livenessProbe" => ChangeKind::LivenessProbe,
+        "volumeMounts" | "volumeDevices" => ChangeKind::Volumes,
+        "ports" => ChangeKind::ContainerPorts,
+        "securityContext" => ChangeKind::Security,
+        "lifecycle" => ChangeKind::Command,
+        _ => ChangeKind::OtherTemplate,
     }
 }

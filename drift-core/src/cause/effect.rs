@@ -6,55 +6,72 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::PathElement;
 
-use super::Case;
-use super::change::{Change, Op};
-use super::class::Class;
+use super::Investigation;
+use super::change::{Change, ResourceOp};
+use super::class::ChangeKind;
 use super::fault::{Fault, FaultKind, is_pod_ready};
-use super::history::Mark;
+use super::history::Moment;
 use super::proof::{keeps_apart, lookup, uses_of};
 use super::rank::in_pod_spec;
-use super::table::{self, Place};
+use super::table::{self, CandidateRole};
 use super::way::{Reached, injected};
 
 /// How much of a change's effect reached the faulty resource: 0 for none.
 pub(super) fn effect(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
     change: &Change,
-    class: Class,
+    class: ChangeKind,
     field: Option<&FieldChange>,
 ) -> f64 {
-    if change.op == Op::Create
-        && matches!(reached.place, Place::Needed | Place::Peer | Place::Behind)
+    if change.op == ResourceOp::Create
+        && matches!(
+            reached.place,
+            CandidateRole::Dependency | CandidateRole::Peer | CandidateRole::PeerBackend
+        )
         && !breaks_by_being_there(class)
     {
-        return if fault.kind == FaultKind::ClaimPending || class == Class::Claim { 1.0 } else { 0.3 };
+        return if fault.kind == FaultKind::ClaimPending || class == ChangeKind::Claim { 1.0 } else { 0.3 };
     }
-    if change.op == Op::Delete && matches!(reached.place, Place::Ruler) && !helps_by_being_there(class) {
+    if change.op == ResourceOp::Delete
+        && matches!(reached.place, CandidateRole::Policy)
+        && !helps_by_being_there(class)
+    {
         return 0.0;
     }
-    if (class == Class::Revision && waits(fault)) || is_undone(case, fault, change, field) {
+    if (class == ChangeKind::Revision && waits(fault)) || is_undone(case, fault, change, field) {
         return 0.0;
     }
     match (reached.place, class) {
-        (Place::Needed | Place::Behind, Class::ConfigData | Class::SecretData) => {
-            config(case, fault, reached, change, field)
-        }
+        (
+            CandidateRole::Dependency | CandidateRole::PeerBackend,
+            ChangeKind::ConfigData | ChangeKind::SecretData,
+        ) => config(case, fault, reached, change, field),
         // That there is room for more pods is nobody's promise; that pods may not share a node is known before.
-        (Place::Own, Class::Replicas)
+        (CandidateRole::SelfOrOwner, ChangeKind::Replicas)
             if fault.kind == FaultKind::Unschedulable && !keeps_apart(case, fault, change) =>
         {
             0.5
         }
-        (Place::Own, Class::Replicas | Class::ScaledToZero | Class::Rollout) => 1.0,
-        (Place::Own, _) => own(case, fault, change, class, field) * concerns(case, fault, field),
-        (Place::Rival, _) if fault.kind == FaultKind::Preempted => preemptor(case, fault, change),
-        (Place::Rival, _) => rival(change, field),
+        (
+            CandidateRole::SelfOrOwner,
+            ChangeKind::Replicas | ChangeKind::ScaledToZero | ChangeKind::Rollout,
+        ) => 1.0,
+        (CandidateRole::SelfOrOwner, _) => {
+            own(case, fault, change, class, field) * concerns(case, fault, field)
+        }
+        (CandidateRole::Competitor, _) if fault.kind == FaultKind::Preempted => {
+            preemptor(case, fault, change)
+        }
+        (CandidateRole::Competitor, _) => rival(change, field),
         // Rules that decide about everything are blamed where the text names them.
         (
-            Place::Ruler,
-            Class::Quota | Class::WebhookConfig | Class::AdmissionPolicy | Class::LimitRangeSpec,
+            CandidateRole::Policy,
+            ChangeKind::Quota
+            | ChangeKind::WebhookConfig
+            | ChangeKind::AdmissionPolicy
+            | ChangeKind::LimitRangeSpec,
         ) if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
             && !super::way::names(&fault.message, &change.key.name) =>
         {
@@ -66,12 +83,12 @@ pub(super) fn effect(
 
 /// Tells whether a change was taken back before the fault: the field had its old value again, what came was gone, what went
 /// was back. Templates are left out, since their pods tell what they were made of.
-fn is_undone(case: &Case<'_>, fault: &Fault, change: &Change, field: Option<&FieldChange>) -> bool {
+fn is_undone(case: &Investigation<'_>, fault: &Fault, change: &Change, field: Option<&FieldChange>) -> bool {
     let now = case.history.at(&change.key, &fault.onset);
     match (change.op, field) {
-        (Op::Create, _) => now.is_none() && change.key != fault.on,
-        (Op::Delete, _) => false,
-        (Op::Update, Some(field)) if in_pod_spec(change, &field.path).is_none() => {
+        (ResourceOp::Create, _) => now.is_none() && change.key != fault.on,
+        (ResourceOp::Delete, _) => false,
+        (ResourceOp::Update, Some(field)) if in_pod_spec(change, &field.path).is_none() => {
             value_at(now, field) == field.before && field.before != field.after
         }
         _ => false,
@@ -85,7 +102,7 @@ fn value_at(object: Option<&std::sync::Arc<Object>>, field: &FieldChange) -> Opt
 /// Tells whether a container started with a value that configuration had before, and with which readers were ready.
 ///
 /// The value that it was changed to and back counts for nothing, nor does the change back.
-fn is_as_before(case: &Case<'_>, change: &Change, field: &FieldChange, at: &Mark) -> bool {
+fn is_as_before(case: &Investigation<'_>, change: &Change, field: &FieldChange, at: &Moment) -> bool {
     let read = value_at(case.history.at(&change.key, at), field);
     if read == field.before && read != field.after {
         return true;
@@ -115,33 +132,33 @@ fn waits(fault: &Fault) -> bool {
 }
 
 /// Tells whether an object of a class can break others by coming into being.
-fn breaks_by_being_there(class: Class) -> bool {
+fn breaks_by_being_there(class: ChangeKind) -> bool {
     matches!(
         class,
-        Class::NetworkPolicy
-            | Class::MeshPolicy
-            | Class::Quota
-            | Class::LimitRangeSpec
-            | Class::WebhookConfig
-            | Class::AdmissionPolicy
+        ChangeKind::NetworkPolicy
+            | ChangeKind::MeshPolicy
+            | ChangeKind::Quota
+            | ChangeKind::LimitRangeSpec
+            | ChangeKind::WebhookConfig
+            | ChangeKind::AdmissionPolicy
     )
 }
 
 /// Tells whether others need an object of a class, so that they break when it goes.
-fn helps_by_being_there(class: Class) -> bool {
+fn helps_by_being_there(class: ChangeKind) -> bool {
     !matches!(
         class,
-        Class::Quota
-            | Class::LimitRangeSpec
-            | Class::WebhookConfig
-            | Class::AdmissionPolicy
-            | Class::DisruptionBudget
+        ChangeKind::Quota
+            | ChangeKind::LimitRangeSpec
+            | ChangeKind::WebhookConfig
+            | ChangeKind::AdmissionPolicy
+            | ChangeKind::DisruptionBudget
     )
 }
 
 /// Configuration reaches a container by the keys that it reads, when it starts or as a file.
 fn config(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
     change: &Change,
@@ -154,7 +171,7 @@ fn config(
     }
     if uses.is_empty() {
         // Read by something that is no pod: a claim of a custom resource, an image pull secret.
-        return if change.op == Op::Delete { 1.0 } else { 0.9 };
+        return if change.op == ResourceOp::Delete { 1.0 } else { 0.9 };
     }
     let Some(field) = field else { return 1.0 };
     let is_data = ["data", "binaryData", "stringData"].iter().any(|f| field.path.starts_with_fields(&[f]));
@@ -179,12 +196,13 @@ fn config(
     let is_live = read.iter().any(|u| u.is_live);
     let started = match reached.place {
         // Of a peer its own start counts, and of its workload that of its newest pod.
-        Place::Behind => newest_start(case, consumer),
+        CandidateRole::PeerBackend => newest_start(case, consumer),
         _ => fault.started.clone(),
     };
     let came_late = started.as_ref().is_some_and(|s| s.is_before(&change.mark));
     // What the container read is what it had read before, and ran with.
-    let read_at = started.as_ref().filter(|_| !came_late && !is_live && reached.place == Place::Needed);
+    let read_at =
+        started.as_ref().filter(|_| !came_late && !is_live && reached.place == CandidateRole::Dependency);
     if is_as_before(case, change, field, read_at.unwrap_or(&fault.onset)) {
         return 0.0;
     }
@@ -193,14 +211,14 @@ fn config(
 }
 
 /// Returns when a pod, or the newest pod of a workload, was first seen.
-fn newest_start(case: &Case<'_>, key: &ResourceKey) -> Option<Mark> {
+fn newest_start(case: &Investigation<'_>, key: &ResourceKey) -> Option<Moment> {
     let pods = if &*key.kind == "Pod" { vec![key.clone()] } else { pods_of(case, key) };
     let starts = pods.iter().filter_map(|p| case.history.versions(p).first()).map(|v| v.mark());
     starts.max_by_key(|m| m.at)
 }
 
 /// A change of one container hardly breaks another one, and none of a template what admission put into the pod.
-fn concerns(case: &Case<'_>, fault: &Fault, field: Option<&FieldChange>) -> f64 {
+fn concerns(case: &Investigation<'_>, fault: &Fault, field: Option<&FieldChange>) -> f64 {
     if fault.containers.is_empty() {
         return 1.0;
     }
@@ -225,16 +243,24 @@ fn concerns(case: &Case<'_>, fault: &Fault, field: Option<&FieldChange>) -> f64 
 }
 
 /// A field of a template reaches a pod when the pod has the value.
-fn own(case: &Case<'_>, fault: &Fault, change: &Change, class: Class, field: Option<&FieldChange>) -> f64 {
+fn own(
+    case: &Investigation<'_>,
+    fault: &Fault,
+    change: &Change,
+    class: ChangeKind,
+    field: Option<&FieldChange>,
+) -> f64 {
     let Some(field) = field else {
         // Made just so: everything about it is new, and nothing of it ever ran.
-        return if change.op == Op::Delete && !matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::Gone) {
+        return if change.op == ResourceOp::Delete
+            && !matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::Gone)
+        {
             0.0
         } else {
             1.0
         };
     };
-    if class == Class::Claim || class == Class::Custom || class == Class::Engine {
+    if class == ChangeKind::Claim || class == ChangeKind::Custom || class == ChangeKind::Engine {
         return 1.0;
     }
     let Some(relative) = in_pod_spec(change, &field.path) else { return 1.0 };
@@ -266,7 +292,7 @@ fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Value) -> bool
 }
 
 /// Returns what stands directly under the changed workload on the way to the faulty one: it holds a copy of the template.
-fn maker(case: &Case<'_>, fault: &Fault, workload: &ResourceKey) -> Option<ResourceKey> {
+fn maker(case: &Investigation<'_>, fault: &Fault, workload: &ResourceKey) -> Option<ResourceKey> {
     let owners = case.owners_of(&fault.on);
     let place = owners.iter().position(|o| o == workload);
     match place {
@@ -277,7 +303,7 @@ fn maker(case: &Case<'_>, fault: &Fault, workload: &ResourceKey) -> Option<Resou
 }
 
 /// Only pods of a higher priority push others out; the Event names theirs by its uid.
-fn preemptor(case: &Case<'_>, fault: &Fault, change: &Change) -> f64 {
+fn preemptor(case: &Investigation<'_>, fault: &Fault, change: &Change) -> f64 {
     let class_value = |name: &str| {
         let key = ResourceKey::new("scheduling.k8s.io", "PriorityClass", "", name);
         case.history.last(&key).and_then(|c| c.root().get("value").and_then(Node::as_i64))
@@ -305,8 +331,8 @@ fn preemptor(case: &Case<'_>, fault: &Fault, change: &Change) -> f64 {
 /// Only growing takes room from others.
 fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
     match (change.op, field) {
-        (Op::Create, _) => 0.8,
-        (Op::Delete, _) => 0.0,
+        (ResourceOp::Create, _) => 0.8,
+        (ResourceOp::Delete, _) => 0.0,
         (_, Some(f)) => {
             let number = |v: &Option<serde_json::Value>| v.as_ref().and_then(serde_json::Value::as_f64);
             match (number(&f.before), number(&f.after)) {
@@ -320,20 +346,20 @@ fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
 
 /// Finds a container that ran well with the change for long enough to clear it, and says so.
 pub(super) fn cleared(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
     change: &Change,
-    class: Class,
+    class: ChangeKind,
 ) -> Option<String> {
     if !fault.kind.shows_at_start()
-        || matches!(reached.place, Place::Peer | Place::Ruler)
-        || change.op == Op::Delete
+        || matches!(reached.place, CandidateRole::Peer | CandidateRole::Policy)
+        || change.op == ResourceOp::Delete
     {
         return None;
     }
     let mut witnesses: Vec<ResourceKey> = match class {
-        Class::ConfigData | Class::SecretData => {
+        ChangeKind::ConfigData | ChangeKind::SecretData => {
             let readers = case.graph.ever_to(&change.key).into_iter().filter(|e| &*e.from.kind == "Pod");
             readers.map(|e| e.from.clone()).collect()
         }
@@ -356,7 +382,7 @@ pub(super) fn cleared(
 }
 
 /// Pods that a workload ever made.
-pub(super) fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
+pub(super) fn pods_of(case: &Investigation<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
     let mut out = Vec::new();
     let mut next = vec![workload.clone()];
     let mut depth = 0;
@@ -379,21 +405,27 @@ pub(super) fn pods_of(case: &Case<'_>, workload: &ResourceKey) -> Vec<ResourceKe
 }
 
 /// Tells whether a pod of the same workload came up after a change and was ready with it for long enough.
-pub(super) fn came_up_since(case: &Case<'_>, fault: &Fault, change: &Change) -> bool {
+pub(super) fn came_up_since(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
     let workload = case.owners_of(&fault.on).pop().unwrap_or_else(|| fault.on.clone());
-    let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, Class::ConfigData);
+    let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, ChangeKind::ConfigData);
     pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= table::RAN_WELL_SECONDS)
 }
 
 /// Returns for how long a pod that started with a change was ready before a fault, in seconds.
-fn ran_well(case: &Case<'_>, pod: &ResourceKey, change: &Change, onset: &Mark, class: Class) -> Option<f64> {
+fn ran_well(
+    case: &Investigation<'_>,
+    pod: &ResourceKey,
+    change: &Change,
+    onset: &Moment,
+    class: ChangeKind,
+) -> Option<f64> {
     let versions = case.history.versions(pod);
     let first = versions.first()?;
     // Only a pod that started after the change has it; one that was there at the start of the log has not.
     if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o)) {
         return None;
     }
-    if !matches!(class, Class::ConfigData | Class::SecretData) {
+    if !matches!(class, ChangeKind::ConfigData | ChangeKind::SecretData) {
         let object = first.object.as_ref()?;
         let (_, spec) = pod_spec(object)?;
         for f in &change.fields {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::event::EventId;
 use crate::key::{ResourceKey, ResourceVersion};
 
-use super::history::{History, Mark};
+use super::history::{History, Moment};
 
 pub(super) use pods::{is_ready as is_pod_ready, node_ready as is_node_ready};
 
@@ -172,13 +172,13 @@ pub struct Fault {
     /// Texts of the cluster about it: messages of states, conditions and Events.
     pub message: String,
     /// Since when; computed, whenever it was asked.
-    pub onset: Mark,
+    pub onset: Moment,
     /// The event that shows it first.
     pub evidence: EventId,
     /// The record that shows it: resource and version.
     pub shown_by: (ResourceKey, Option<ResourceVersion>),
     /// When what fails was started, if it is a container: what was changed later did not reach it.
-    pub started: Option<Mark>,
+    pub started: Option<Moment>,
     /// Containers that show it, if it is a pod's and known.
     pub containers: BTreeSet<String>,
 }

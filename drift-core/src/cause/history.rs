@@ -7,12 +7,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::event::{Event, EventId, Gap};
-use crate::graph::Instant;
+use crate::graph::LogPosition;
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::Object;
 use crate::replay::Until;
 
-use super::records::{Kept, Records};
+use super::records::{Records, StoredVersion};
 
 /// One version of a resource, or its end.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Version {
     /// The event that told it.
     pub id: EventId,
     /// Its place in the log.
-    pub at: Instant,
+    pub at: LogPosition,
     /// The object's version; of an end that of the deletion.
     pub version: Option<ResourceVersion>,
     /// The object; `None` when it is gone.
@@ -33,26 +33,26 @@ pub struct Version {
 
 impl Version {
     /// Tells whether this was before another, by the cluster's own order where both have one.
-    pub fn is_before(&self, other: &Mark) -> bool {
+    pub fn is_before(&self, other: &Moment) -> bool {
         self.mark().is_before(other)
     }
 
     /// Returns its place in time.
-    pub fn mark(&self) -> Mark {
-        Mark { version: self.version.clone(), at: self.at }
+    pub fn mark(&self) -> Moment {
+        Moment { version: self.version.clone(), at: self.at }
     }
 }
 
 /// A place in time: by the cluster's order if both have it, by the order of the log otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Moment {
     /// The version at it.
     pub version: Option<ResourceVersion>,
     /// Its place in the log.
-    pub at: Instant,
+    pub at: LogPosition,
 }
 
-impl Mark {
+impl Moment {
     /// Tells whether this was before another.
     pub fn is_before(&self, other: &Self) -> bool {
         let order = self.version.as_ref().zip(other.version.as_ref()).and_then(|(a, b)| a.order(b));
@@ -62,13 +62,13 @@ impl Mark {
 
 /// What a Kubernetes Event told.
 #[derive(Clone, Debug)]
-pub struct Note {
+pub struct KubernetesEvent {
     /// The event in our log.
     pub id: EventId,
     /// The Kubernetes Event.
     pub key: ResourceKey,
     /// Its place in the log.
-    pub mark: Mark,
+    pub mark: Moment,
     /// Its reason.
     pub reason: String,
     /// Its text.
@@ -95,7 +95,7 @@ pub struct History {
 /// What the pods on each node take there at a mark.
 #[derive(Clone, Debug)]
 struct Loads {
-    at: Mark,
+    at: Moment,
     by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>>,
     next: OnceCell<Box<Loads>>,
 }
@@ -136,12 +136,12 @@ impl History {
         Self { records, until, opened, loads: OnceCell::new() }
     }
 
-    fn has(&self, at: Instant) -> bool {
+    fn has(&self, at: LogPosition) -> bool {
         at.is_within(self.until)
     }
 
     /// Returns the number of a resource's lane and what is known of it until then.
-    fn kept(&self, key: &ResourceKey) -> Option<(usize, &[Kept])> {
+    fn kept(&self, key: &ResourceKey) -> Option<(usize, &[StoredVersion])> {
         let (lane, kept) = self.records.lane(key)?;
         let count = match self.until {
             Until::End => kept.len(),
@@ -155,7 +155,7 @@ impl History {
         &page[lane % PAGE]
     }
 
-    fn object<'a>(&'a self, lane: usize, kept: &'a [Kept], n: usize) -> Option<&'a Arc<Object>> {
+    fn object<'a>(&'a self, lane: usize, kept: &'a [StoredVersion], n: usize) -> Option<&'a Arc<Object>> {
         let all = self.opened(lane).objects.get_or_init(|| kept.iter().map(|_| OnceCell::new()).collect());
         all[n].get_or_init(|| kept[n].object()).as_ref()
     }
@@ -224,7 +224,7 @@ impl History {
     }
 
     /// Returns what the pods on each node take there at a mark: the pods with nothing else in them.
-    pub(super) fn loads(&self, at: &Mark) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
+    pub(super) fn loads(&self, at: &Moment) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
         let mut next = &self.loads;
         loop {
             let loads = next.get_or_init(|| Box::new(self.loads_at(at)));
@@ -235,7 +235,7 @@ impl History {
         }
     }
 
-    fn loads_at(&self, at: &Mark) -> Loads {
+    fn loads_at(&self, at: &Moment) -> Loads {
         let mut by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>> = BTreeMap::new();
         for key in self.of_kind("", "Pod") {
             let Some(load) = self.load(key, at) else { continue };
@@ -245,7 +245,7 @@ impl History {
         Loads { at: at.clone(), by_node, next: OnceCell::new() }
     }
 
-    fn load(&self, key: &ResourceKey, at: &Mark) -> Option<&Arc<Object>> {
+    fn load(&self, key: &ResourceKey, at: &Moment) -> Option<&Arc<Object>> {
         let (_, kept) = self.kept(key)?;
         kept.iter().rev().find(|k| !k.is_after(at))?.load.as_ref()
     }
@@ -260,7 +260,7 @@ impl History {
     }
 
     /// Returns the Kubernetes Events about a resource.
-    pub fn notes(&self, key: &ResourceKey) -> &[Note] {
+    pub fn notes(&self, key: &ResourceKey) -> &[KubernetesEvent] {
         let all = self.records.notes(key);
         &all[..all.partition_point(|n| self.has(n.mark.at))]
     }
@@ -276,7 +276,7 @@ impl History {
     }
 
     /// Returns the last place in the log.
-    pub fn end(&self) -> Option<Instant> {
+    pub fn end(&self) -> Option<LogPosition> {
         self.records.last(self.until)
     }
 
@@ -288,7 +288,7 @@ impl History {
     }
 
     /// Returns the object as it was at or before a mark, `None` if it was not there.
-    pub fn at(&self, key: &ResourceKey, mark: &Mark) -> Option<&Arc<Object>> {
+    pub fn at(&self, key: &ResourceKey, mark: &Moment) -> Option<&Arc<Object>> {
         let (lane, kept) = self.kept(key)?;
         let n = kept.iter().rposition(|k| !k.is_after(mark))?;
         if kept[n].is_end { None } else { self.object(lane, kept, n) }

@@ -14,7 +14,7 @@ use super::change::node_state;
 
 /// What a version asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Imprint {
+pub(super) struct Fingerprint {
     /// Equal for two versions only if no change of what is asked for lies between them.
     pub(super) desire: [u8; 16],
     /// Of a pod whether it is over.
@@ -28,7 +28,7 @@ thread_local! {
 }
 
 /// Makes the imprint of a version: of all that [`super::change::changes_of`] compares, and of its uid.
-pub(super) fn imprint(key: &ResourceKey, object: &Object) -> Imprint {
+pub(super) fn imprint(key: &ResourceKey, object: &Object) -> Fingerprint {
     let root = object.root();
     let meta = root.get("metadata");
     let get = |field: &str| meta.and_then(|m| m.get(field));
@@ -54,7 +54,7 @@ pub(super) fn imprint(key: &ResourceKey, object: &Object) -> Imprint {
     });
     let created = get("creationTimestamp").and_then(Node::as_str).and_then(|t| t.parse::<Timestamp>().ok());
     let phase = root.str_at(&["status", "phase"]);
-    Imprint {
+    Fingerprint {
         desire,
         phase: u8::from(matches!(phase, Some("Succeeded" | "Failed"))),
         created: created.map(Timestamp::as_second),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::event::EventId;
 use crate::key::ResourceKey;
 
-use super::{Answer, Case, Cause, Fault, FaultKind, THRESHOLD, faults_of};
+use super::{Cause, Explanation, Fault, FaultKind, Investigation, THRESHOLD, faults_of};
 
 /// Symptoms with one root.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ const MAX_ASKED: usize = 1000;
 ///
 /// Only resources of which `in_scope` holds are asked about; their causes may lie anywhere. What somebody asked for, such as
 /// nothing running at a scale of zero, is no symptom.
-pub fn incidents(case: &Case<'_>, in_scope: impl Fn(&ResourceKey) -> bool) -> Incidents {
+pub fn incidents(case: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bool) -> Incidents {
     let mut open: Vec<(&ResourceKey, Vec<Fault>)> = Vec::new();
     for key in case.history().keys().filter(|k| in_scope(k)) {
         if case.history().now(key).is_some() {
@@ -81,7 +81,7 @@ fn is_open(fault: &Fault) -> bool {
 }
 
 /// Returns the cause of one fault of an answer; of a fault that only repeats that something is wrong, the answer's first.
-fn behind<'a>(answer: &'a Answer, fault: &Fault) -> Option<&'a Cause> {
+fn behind<'a>(answer: &'a Explanation, fault: &Fault) -> Option<&'a Cause> {
     let is_it = |s: &super::Symptom| s.fault.on == fault.on && s.fault.kind == fault.kind;
     let places: Vec<_> =
         answer.symptoms.iter().enumerate().filter(|(_, s)| is_it(s)).map(|(i, _)| i).collect();
@@ -100,9 +100,9 @@ fn join(by_root: &mut BTreeMap<EventId, Incident>, cause: &Cause, fault: Fault) 
     incident.symptoms.push(fault);
 }
 
-fn silence(answer: &Answer, fault: &Fault) -> String {
+fn silence(answer: &Explanation, fault: &Fault) -> String {
     let elsewhere = answer.causes.first().filter(|c| c.score >= THRESHOLD);
-    answer.abstains.clone().unwrap_or_else(|| match elsewhere {
+    answer.abstained_because.clone().unwrap_or_else(|| match elsewhere {
         Some(cause) => format!(
             "a change of {} explains something else that is wrong with {}, and not this",
             cause.root.key, fault.on

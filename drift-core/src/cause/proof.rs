@@ -19,24 +19,24 @@ mod storage;
 pub use access::allows;
 pub use network::admits_everything;
 pub(super) use rollout::keeps_apart;
-pub use room::{NodeRoom, fits_node};
+pub use room::{NodeWithPods, fits_node};
 pub(super) use scheduler::Refusals;
 
 use crate::graph::{ConfigSource, ConfigUse, Selector, config_uses, pod_spec, template_labels};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::Case;
-use super::change::{Change, Op};
-use super::class::Class;
+use super::Investigation;
+use super::change::{Change, ResourceOp};
+use super::class::ChangeKind;
 use super::fault::{Fault, FaultKind};
-use super::history::Mark;
-use super::table::Place;
+use super::history::Moment;
+use super::table::CandidateRole;
 use super::way::{Reached, names};
 
 /// What a counterfactual check says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
+pub enum CounterfactualVerdict {
     /// Undoing the change would make the failing condition true.
     Holds,
     /// It would not: the condition fails without the change too, or held with it.
@@ -45,7 +45,7 @@ pub enum Verdict {
     Undecided,
 }
 
-impl Verdict {
+impl CounterfactualVerdict {
     /// Names it as reports do.
     pub fn word(self) -> &'static str {
         match self {
@@ -63,33 +63,33 @@ impl Verdict {
 
 /// A verdict with what was compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
+pub struct Counterfactual {
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: CounterfactualVerdict,
     /// What was compared, for people.
     pub text: String,
 }
 
-impl Proof {
+impl Counterfactual {
     pub(super) fn undecided() -> Self {
-        Self { verdict: Verdict::Undecided, text: String::new() }
+        Self { verdict: CounterfactualVerdict::Undecided, text: String::new() }
     }
 
-    pub(super) fn new(verdict: Verdict, text: impl Into<String>) -> Self {
+    pub(super) fn new(verdict: CounterfactualVerdict, text: impl Into<String>) -> Self {
         Self { verdict, text: text.into() }
     }
 }
 
 /// Checks one change against one fault.
 pub(super) fn prove(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
     change: &Change,
-    class: Class,
+    class: ChangeKind,
     ports: &[u16],
-) -> Proof {
-    use Class as C;
+) -> Counterfactual {
+    use ChangeKind as C;
     use FaultKind as F;
     if let Some(proof) = of_numbers(case, fault, change, class) {
         return proof;
@@ -121,21 +121,25 @@ pub(super) fn prove(
             F::NotReady | F::Crash | F::LivenessKill | F::Webhook | F::Refused | F::BrokenRoute,
             C::ServicePorts,
         ) => network::port(change, ports),
-        (_, C::ServiceSelector) if change.op == Op::Update => selector(case, fault, change),
-        (_, C::WebhookConfig | C::AdmissionPolicy) if reached.place == Place::Mutator => {
+        (_, C::ServiceSelector) if change.op == ResourceOp::Update => selector(case, fault, change),
+        (_, C::WebhookConfig | C::AdmissionPolicy) if reached.place == CandidateRole::AdmissionWebhook => {
             admit::mutation(case, fault, change)
         }
         (F::SyncFailed, C::Revision) => revision(case, fault, change),
         (F::ConfigMissing, C::Security) => root_user(fault),
         (F::Mount, C::Replicas | C::Rollout) => storage::shared_volume(fault, change),
-        (F::Crash | F::NotReady | F::LivenessKill, C::PodLabels) if reached.place == Place::Own => {
+        (F::Crash | F::NotReady | F::LivenessKill, C::PodLabels)
+            if reached.place == CandidateRole::SelfOrOwner =>
+        {
             network::labels(case, fault, change)
         }
         (F::Crash | F::NotReady | F::LivenessKill, C::PodDns) => name_lookup(fault, change),
-        (_, C::ServiceSelector) if change.op == Op::Delete && reached.place == Place::Peer => {
+        (_, C::ServiceSelector)
+            if change.op == ResourceOp::Delete && reached.place == CandidateRole::Peer =>
+        {
             let back = case.history.at(&change.key, &fault.onset).is_some();
-            let verdict = if back { Verdict::Fails } else { Verdict::Holds };
-            Proof::new(verdict, "whether the Service is there that the faulty one talks to")
+            let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
+            Counterfactual::new(verdict, "whether the Service is there that the faulty one talks to")
         }
         (_, C::Definition) => definition(fault, change),
         (_, C::NetworkPolicy) if &*change.key.group == "networking.k8s.io" => {
@@ -159,27 +163,36 @@ pub(super) fn prove(
             | F::NoMetrics,
             C::ScaledToZero,
         ) => still(case, change),
-        (F::RolloutHeld, C::Rollout) => Proof::new(Verdict::Holds, "the rollout is paused by it"),
+        (F::RolloutHeld, C::Rollout) => {
+            Counterfactual::new(CounterfactualVerdict::Holds, "the rollout is paused by it")
+        }
         (F::NoMetrics, C::Requests | C::OtherTemplate | C::Containers) => requests(case, change),
-        _ if change.op == Op::Delete => existence(case, fault, change),
-        _ => Proof::undecided(),
+        _ if change.op == ResourceOp::Delete => existence(case, fault, change),
+        _ => Counterfactual::undecided(),
     }
 }
 
 /// Checks what is a matter of numbers and names alone; `None` where nothing of the kind decides.
-fn of_numbers(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Option<Proof> {
-    use Class as C;
+fn of_numbers(
+    case: &Investigation<'_>,
+    fault: &Fault,
+    change: &Change,
+    class: ChangeKind,
+) -> Option<Counterfactual> {
+    use ChangeKind as C;
     use FaultKind as F;
     Some(match (fault.kind, class) {
         (F::NotReady | F::LivenessKill, C::Autoscaler) => rollout::held_at_bound(case, change),
-        (F::BrokenRoute, C::ServicePorts) if network::port_name(fault, change) => {
-            Proof::new(Verdict::Holds, "a port of the name that the route asks for was there before")
-        }
-        (F::Unschedulable, C::Replicas) if rollout::keeps_apart(case, fault, change) => {
-            Proof::new(Verdict::Holds, "its pods may not share a node, and no more nodes take them")
-        }
+        (F::BrokenRoute, C::ServicePorts) if network::port_name(fault, change) => Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            "a port of the name that the route asks for was there before",
+        ),
+        (F::Unschedulable, C::Replicas) if rollout::keeps_apart(case, fault, change) => Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            "its pods may not share a node, and no more nodes take them",
+        ),
         (F::Unschedulable | F::ClaimPending, C::OtherTemplate)
-            if &*change.key.kind == "StatefulSet" && change.op == Op::Create =>
+            if &*change.key.kind == "StatefulSet" && change.op == ResourceOp::Create =>
         {
             storage::claim_class(case, fault, change)
         }
@@ -210,12 +223,12 @@ pub(super) fn lookup<'a>(node: Node<'a>, path: &crate::path::FieldPath) -> Optio
 }
 
 /// Returns the pod, or what would make pods, that a fault is about, with the pod spec in it.
-fn pod_of<'c>(case: &'c Case<'_>, key: &ResourceKey) -> Option<&'c Object> {
+fn pod_of<'c>(case: &'c Investigation<'_>, key: &ResourceKey) -> Option<&'c Object> {
     case.history.last(key).map(|o| &**o).filter(|o| pod_spec(o).is_some())
 }
 
 /// Returns the places at which the faulty pod takes configuration from an object.
-pub(super) fn uses_of(case: &Case<'_>, pod: &ResourceKey, target: &ResourceKey) -> Vec<ConfigUse> {
+pub(super) fn uses_of(case: &Investigation<'_>, pod: &ResourceKey, target: &ResourceKey) -> Vec<ConfigUse> {
     let Some(object) = pod_of(case, pod) else { return Vec::new() };
     let Some((path, spec)) = pod_spec(object) else { return Vec::new() };
     let is_target = |u: &ConfigUse| *u.name == *target.name && u.source.kind() == &*target.kind;
@@ -229,7 +242,7 @@ fn keys_of(object: Option<&Object>) -> Vec<&str> {
 }
 
 /// Does every key that the pod reads exist before the change, and not after?
-fn config(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+fn config(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let uses = uses_of(case, &fault.on, &change.key);
     let (before, after) = (keys_of(change.before.as_deref()), keys_of(change.after.as_deref()));
     let (had, has) = (change.before.is_some(), change.after.is_some());
@@ -244,22 +257,25 @@ fn config(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
             let now = case.history.at(&change.key, &fault.onset);
             let back =
                 now.is_some_and(|o| u.key.as_ref().is_none_or(|k| keys_of(Some(o)).contains(&k.as_str())));
-            let verdict = if back { Verdict::Fails } else { Verdict::Holds };
-            return Proof::new(verdict, format!("{what} is read at {} and was there before", u.path));
+            let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
+            return Counterfactual::new(
+                verdict,
+                format!("{what} is read at {} and was there before", u.path),
+            );
         }
     }
     match fault.kind {
         FaultKind::ConfigMissing | FaultKind::Mount if !uses.is_empty() => {
-            Proof::new(Verdict::Fails, "takes away nothing that the pod reads")
+            Counterfactual::new(CounterfactualVerdict::Fails, "takes away nothing that the pod reads")
         }
         // Volumes of a pod also come from files whose names the kubelet tells, and what the code does with a value only it knows.
-        _ => Proof::undecided(),
+        _ => Counterfactual::undecided(),
     }
 }
 
 /// Does the template refer to something that is not there, and did it not before?
-fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let missing = |object: Option<&Object>, at: &Mark| {
+fn reference(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+    let missing = |object: Option<&Object>, at: &Moment| {
         let object = object?;
         let (path, spec) = pod_spec(object)?;
         let namespace = &change.key.namespace;
@@ -292,19 +308,28 @@ fn reference(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     };
     let known =
         |name: &String| !name.contains("kube-root-ca.crt") && !name.contains("openshift-service-ca.crt");
-    let side = |o: Option<&Object>, at: &Mark| -> Vec<String> {
+    let side = |o: Option<&Object>, at: &Moment| -> Vec<String> {
         missing(o, at).unwrap_or_default().into_iter().filter(known).collect()
     };
     let at = &fault.onset;
     let (before, after) = (side(change.before.as_deref(), at), side(change.after.as_deref(), at));
     let then = side(change.after.as_deref(), &change.mark);
     if !after.is_empty() && after.iter().all(|m| !then.contains(m)) {
-        return Proof::new(Verdict::Fails, "what it refers to was there when it was made");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "what it refers to was there when it was made",
+        );
     }
     match after.iter().find(|m| !before.contains(m)) {
-        Some(new) => Proof::new(Verdict::Holds, format!("it refers to {new}, which is not there")),
-        None if after.is_empty() => Proof::undecided(),
-        None => Proof::new(Verdict::Fails, "what is missing was referred to before as well"),
+        Some(new) => Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            format!("it refers to {new}, which is not there"),
+        ),
+        None if after.is_empty() => Counterfactual::undecided(),
+        None => Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "what is missing was referred to before as well",
+        ),
     }
 }
 
@@ -316,21 +341,21 @@ fn images(object: Option<&Object>) -> Vec<String> {
 }
 
 /// Is the image that cannot be pulled one that came with the change?
-fn image(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+fn image(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let (before, after) = (images(change.before.as_deref()), images(change.after.as_deref()));
     let new: Vec<_> = after.iter().filter(|i| !before.contains(i)).collect();
     let failing: Vec<_> = new.iter().filter(|i| names(&fault.message, i)).collect();
     if let Some(image) = failing.first() {
-        return Proof::new(
-            Verdict::Holds,
+        return Counterfactual::new(
+            CounterfactualVerdict::Holds,
             format!("{image} came with it; what was there before had been pulled"),
         );
     }
     let pod = images(pod_of(case, &fault.on));
     if new.iter().any(|i| pod.contains(i)) && !fault.message.contains("image \"") {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     }
-    Proof::new(Verdict::Fails, "the image that cannot be pulled did not come with it")
+    Counterfactual::new(CounterfactualVerdict::Fails, "the image that cannot be pulled did not come with it")
 }
 
 fn memory_limits(object: Option<&Object>) -> Vec<(String, Option<i128>)> {
@@ -343,7 +368,7 @@ fn memory_limits(object: Option<&Object>) -> Vec<(String, Option<i128>)> {
 }
 
 /// Was a memory limit lowered or set?
-fn memory(_case: &Case<'_>, change: &Change) -> Proof {
+fn memory(_case: &Investigation<'_>, change: &Change) -> Counterfactual {
     let before = memory_limits(change.before.as_deref());
     let after = memory_limits(change.after.as_deref());
     let lowered = after.iter().any(|(name, limit)| {
@@ -351,48 +376,54 @@ fn memory(_case: &Case<'_>, change: &Change) -> Proof {
         before.iter().any(|(n, _)| n == name) && limit.is_some_and(|l| old.is_none_or(|o| l < o))
     });
     if change.before.is_none() {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     }
     if lowered {
-        Proof::new(Verdict::Holds, "a memory limit was lowered; the process ran within the one before")
+        Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            "a memory limit was lowered; the process ran within the one before",
+        )
     } else {
-        Proof::new(Verdict::Fails, "no memory limit was lowered")
+        Counterfactual::new(CounterfactualVerdict::Fails, "no memory limit was lowered")
     }
 }
 
 /// Did the engine apply the revision before, and fail with this one?
-fn revision(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+fn revision(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let read = |o: Option<&Object>| {
         o.and_then(|o| o.root().str_at(&["status", "artifact", "revision"])).map(str::to_owned)
     };
     let (before, after) = (read(change.before.as_deref()), read(change.after.as_deref()));
-    let Some(engine) = case.history.last(&fault.on) else { return Proof::undecided() };
+    let Some(engine) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
     let at = |f: &str| engine.root().str_at(&["status", f]).map(str::to_owned);
     if before.is_some() && at("lastAppliedRevision") == before && at("lastAttemptedRevision") == after {
-        return Proof::new(Verdict::Holds, "the revision before was applied, and this one is not");
+        return Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            "the revision before was applied, and this one is not",
+        );
     }
     match at("lastAttemptedRevision") {
         Some(tried) if Some(&tried) != after.as_ref() => {
-            Proof::new(Verdict::Fails, "another revision is what fails")
+            Counterfactual::new(CounterfactualVerdict::Fails, "another revision is what fails")
         }
-        _ => Proof::undecided(),
+        _ => Counterfactual::undecided(),
     }
 }
 
 /// Does the text say that the user of the container is what is refused?
-fn root_user(fault: &Fault) -> Proof {
+fn root_user(fault: &Fault) -> Counterfactual {
     let says = ["runAsNonRoot", "run as root", "runAsUser", "non-numeric user"];
     if says.iter().any(|t| fault.message.contains(t)) {
-        Proof::new(Verdict::Holds, "the user of the container is what is refused")
+        Counterfactual::new(CounterfactualVerdict::Holds, "the user of the container is what is refused")
     } else {
-        Proof::new(Verdict::Fails, "something else than the user is refused")
+        Counterfactual::new(CounterfactualVerdict::Fails, "something else than the user is refused")
     }
 }
 
 /// Can names of the cluster be looked up before, and not after?
-fn name_lookup(fault: &Fault, change: &Change) -> Proof {
+fn name_lookup(fault: &Fault, change: &Change) -> Counterfactual {
     if !["lookup", "no such host", "resolve", "resolution", ":53"].iter().any(|t| fault.message.contains(t)) {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     }
     let knows = |o: Option<&Object>| {
         let policy = o.and_then(pod_spec).and_then(|(_, s)| s.str_at(&["dnsPolicy"]));
@@ -400,13 +431,13 @@ fn name_lookup(fault: &Fault, change: &Change) -> Proof {
     };
     let (was, is) = (knows(change.before.as_deref()), knows(change.after.as_deref()));
     if was && is {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     }
-    Proof::new(Verdict::of(was, is), "whether its names are asked for in the cluster")
+    Counterfactual::new(CounterfactualVerdict::of(was, is), "whether its names are asked for in the cluster")
 }
 
 /// Is a version that the fault's text asks for served before, and not after?
-fn definition(fault: &Fault, change: &Change) -> Proof {
+fn definition(fault: &Fault, change: &Change) -> Counterfactual {
     let served = |o: Option<&Object>| -> Vec<String> {
         let versions =
             o.and_then(|o| o.root().at(&["spec", "versions"])).into_iter().flat_map(Node::children);
@@ -414,22 +445,22 @@ fn definition(fault: &Fault, change: &Change) -> Proof {
         versions.filter(is_served).filter_map(|v| v.str_at(&["name"]).map(str::to_owned)).collect()
     };
     let (before, after) = (served(change.before.as_deref()), served(change.after.as_deref()));
-    if change.op == Op::Delete {
-        return Proof::new(Verdict::Holds, "the kind was defined before");
+    if change.op == ResourceOp::Delete {
+        return Counterfactual::new(CounterfactualVerdict::Holds, "the kind was defined before");
     }
     match before.iter().find(|v| !after.contains(v)) {
         Some(version) if names(&fault.message, version) => {
-            Proof::new(Verdict::Holds, format!("version {version} was served before"))
+            Counterfactual::new(CounterfactualVerdict::Holds, format!("version {version} was served before"))
         }
-        Some(_) => Proof::undecided(),
-        None if change.op == Op::Update && !before.is_empty() => {
-            Proof::new(Verdict::Fails, "every version is served as before")
+        Some(_) => Counterfactual::undecided(),
+        None if change.op == ResourceOp::Update && !before.is_empty() => {
+            Counterfactual::new(CounterfactualVerdict::Fails, "every version is served as before")
         }
-        None => Proof::undecided(),
+        None => Counterfactual::undecided(),
     }
 }
 
-fn identity(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+fn identity(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let account = |o: Option<&Object>| {
         let (_, spec) = o.and_then(pod_spec)?;
         Some(spec.str_at(&["serviceAccountName"]).unwrap_or("default").to_owned())
@@ -442,30 +473,33 @@ fn identity(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     };
     if &*change.key.kind == "ServiceAccount" {
         let is_named = names(&fault.message, &change.key.name);
-        return if change.op == Op::Delete && is_named {
-            Proof::new(Verdict::Holds, "the service account was there before")
+        return if change.op == ResourceOp::Delete && is_named {
+            Counterfactual::new(CounterfactualVerdict::Holds, "the service account was there before")
         } else {
-            Proof::new(Verdict::Fails, "not the service account that is missing, or still there")
+            Counterfactual::new(
+                CounterfactualVerdict::Fails,
+                "not the service account that is missing, or still there",
+            )
         };
     }
     let (before, after) = (account(change.before.as_deref()), account(change.after.as_deref()));
     let verdict = if change.before.is_none() {
-        if there(&after) { Verdict::Fails } else { Verdict::Undecided }
+        if there(&after) { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Undecided }
     } else {
-        Verdict::of(there(&before), there(&after))
+        CounterfactualVerdict::of(there(&before), there(&after))
     };
-    Proof::new(verdict, "whether the service account exists that the template names")
+    Counterfactual::new(verdict, "whether the service account exists that the template names")
 }
 
 /// Pods of a namespace at a time whose labels match, and of them those that are ready.
-fn matched(case: &Case<'_>, namespace: &str, selector: &Selector, at: &Mark) -> usize {
+fn matched(case: &Investigation<'_>, namespace: &str, selector: &Selector, at: &Moment) -> usize {
     let pods = case.history.of_kind_in("", "Pod", namespace);
     let there = pods.filter_map(|k| case.history.at(k, at));
     there.filter(|p| selector.matches(template_labels(p))).count()
 }
 
 /// Does the selector before match pods, and the one after not?
-fn selector(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+fn selector(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let read = |o: &Option<std::sync::Arc<Object>>| {
         o.as_ref()
             .and_then(|o| o.root().at(&["spec", "selector"]))
@@ -479,17 +513,17 @@ fn selector(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     let (was, is) = (count(&before), count(&after));
     let show = |s: &Option<Selector>| s.as_ref().map_or("nothing".to_owned(), Selector::to_string);
     let text = format!("{} matches {was} pods, {} matches {is}", show(&before), show(&after));
-    Proof::new(Verdict::of(was > 0, is > 0), text)
+    Counterfactual::new(CounterfactualVerdict::of(was > 0, is > 0), text)
 }
 
 /// Would the workload give the Service endpoints without the change?
-fn backing(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Proof {
+fn backing(case: &Investigation<'_>, fault: &Fault, change: &Change, class: ChangeKind) -> Counterfactual {
     let service = case
         .history
         .last(&fault.on)
         .and_then(|o| o.root().at(&["spec", "selector"]))
         .and_then(Selector::read);
-    let Some(selector) = service else { return Proof::undecided() };
+    let Some(selector) = service else { return Counterfactual::undecided() };
     let gives = |o: Option<&Object>| {
         o.is_some_and(|o| {
             let replicas = o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
@@ -497,36 +531,39 @@ fn backing(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Pro
         })
     };
     let (was, is) = (gives(change.before.as_deref()), gives(change.after.as_deref()));
-    if class == Class::OtherTemplate && change.op == Op::Update {
-        return Proof::undecided();
+    if class == ChangeKind::OtherTemplate && change.op == ResourceOp::Update {
+        return Counterfactual::undecided();
     }
-    Proof::new(Verdict::of(was, is), format!("whether its pods match {selector} and any are asked for"))
+    Counterfactual::new(
+        CounterfactualVerdict::of(was, is),
+        format!("whether its pods match {selector} and any are asked for"),
+    )
 }
 
-fn node(case: &Case<'_>, change: &Change) -> Proof {
+fn node(case: &Investigation<'_>, change: &Change) -> Counterfactual {
     let ready = |o: Option<&Object>| o.is_some_and(super::fault::is_node_ready);
     let _ = case;
-    let verdict = Verdict::of(ready(change.before.as_deref()), ready(change.after.as_deref()));
-    Proof::new(verdict, "whether the node is ready")
+    let verdict = CounterfactualVerdict::of(ready(change.before.as_deref()), ready(change.after.as_deref()));
+    Counterfactual::new(verdict, "whether the node is ready")
 }
 
-fn schedule(change: &Change) -> Proof {
+fn schedule(change: &Change) -> Counterfactual {
     let runs = |o: Option<&Object>| {
         o.is_some_and(|o| o.root().at(&["spec", "suspend"]).and_then(Node::as_bool) != Some(true))
     };
     let (was, is) = (runs(change.before.as_deref()), runs(change.after.as_deref()));
     if was && is {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     }
-    Proof::new(Verdict::of(was, is), "whether it is suspended")
+    Counterfactual::new(CounterfactualVerdict::of(was, is), "whether it is suspended")
 }
 
 /// Was the limit lowered that the Job ran into?
-fn job_limits(fault: &Fault, change: &Change) -> Proof {
+fn job_limits(fault: &Fault, change: &Change) -> Counterfactual {
     let field = match fault.reason.as_str() {
         "DeadlineExceeded" => "activeDeadlineSeconds",
         "BackoffLimitExceeded" => "backoffLimit",
-        _ => return Proof::undecided(),
+        _ => return Counterfactual::undecided(),
     };
     let number = |o: Option<&Object>| {
         let root = o?.root();
@@ -535,26 +572,29 @@ fn job_limits(fault: &Fault, change: &Change) -> Proof {
     };
     let (before, after) = (number(change.before.as_deref()), number(change.after.as_deref()));
     let verdict = match (before, after) {
-        (Some(b), Some(a)) if a >= b => Verdict::Fails,
-        (_, None) => Verdict::Fails,
+        (Some(b), Some(a)) if a >= b => CounterfactualVerdict::Fails,
+        (_, None) => CounterfactualVerdict::Fails,
         // Attempts that were left might have failed as well.
-        _ if field == "backoffLimit" => Verdict::Undecided,
-        _ => Verdict::Holds,
+        _ if field == "backoffLimit" => CounterfactualVerdict::Undecided,
+        _ => CounterfactualVerdict::Holds,
     };
-    Proof::new(verdict, format!("{field} was {before:?} and is {after:?}"))
+    Counterfactual::new(verdict, format!("{field} was {before:?} and is {after:?}"))
 }
 
 /// Is nothing asked for since the change, still at the time of the fault?
-fn still(case: &Case<'_>, change: &Change) -> Proof {
+fn still(case: &Investigation<'_>, change: &Change) -> Counterfactual {
     let asked = |o: Option<&Object>| {
         o.is_some_and(|o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1) > 0)
     };
     let now = case.history.now(&change.key).map(|o| &**o);
-    let verdict = Verdict::of(asked(change.before.as_deref()), asked(change.after.as_deref()) || asked(now));
-    Proof::new(verdict, "whether any replicas are asked for")
+    let verdict = CounterfactualVerdict::of(
+        asked(change.before.as_deref()),
+        asked(change.after.as_deref()) || asked(now),
+    );
+    Counterfactual::new(verdict, "whether any replicas are asked for")
 }
 
-fn requests(_case: &Case<'_>, change: &Change) -> Proof {
+fn requests(_case: &Investigation<'_>, change: &Change) -> Counterfactual {
     let has = |o: Option<&Object>| {
         o.and_then(pod_spec).is_some_and(|(_, spec)| {
             let mut containers = spec.get("containers").into_iter().flat_map(Node::children);
@@ -562,24 +602,24 @@ fn requests(_case: &Case<'_>, change: &Change) -> Proof {
         })
     };
     if change.before.is_none() || change.after.is_none() {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     }
-    let verdict = Verdict::of(has(change.before.as_deref()), has(change.after.as_deref()));
-    Proof::new(verdict, "whether every container has a CPU request")
+    let verdict = CounterfactualVerdict::of(has(change.before.as_deref()), has(change.after.as_deref()));
+    Counterfactual::new(verdict, "whether every container has a CPU request")
 }
 
 /// Is something that the faulty one refers to gone?
-fn existence(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+fn existence(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let back = case
         .history
         .at(&change.key, &fault.onset)
         .is_some_and(|o| o.root().at(&["metadata", "deletionTimestamp"]).is_none());
     if back {
-        return Proof::new(Verdict::Fails, "it is there again");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "it is there again");
     }
     let refers = case.graph.ever_from(&fault.on).iter().any(|e| *e.to == change.key);
     if refers || names(&fault.message, &change.key.name) || fault.on == change.key {
-        return Proof::new(Verdict::Holds, "it was there before, and is referred to");
+        return Counterfactual::new(CounterfactualVerdict::Holds, "it was there before, and is referred to");
     }
-    Proof::undecided()
+    Counterfactual::undecided()
 }

@@ -9,14 +9,14 @@ use crate::graph::pod_spec;
 use crate::key::ResourceKey;
 use crate::path::{FieldPath, PathElement};
 
-use super::Case;
-use super::change::{Change, Op};
-use super::class::{Class, classes_of};
+use super::Investigation;
+use super::change::{Change, ResourceOp};
+use super::class::{ChangeKind, classes_of};
 use super::effect::{cleared, effect};
 use super::fault::{Fault, FaultKind, faults_of};
-use super::proof::{Proof, Refusals, Verdict, prove};
-use super::table::{self, Place};
-use super::way::{PeerService, Reached, Step, behind, blames_outside, names, peers, reach};
+use super::proof::{Counterfactual, CounterfactualVerdict, Refusals, prove};
+use super::table::{self, CandidateRole};
+use super::way::{Hop, PeerService, Reached, behind, blames_outside, names, peers, reach};
 
 /// A change that may have caused a fault, with its score.
 #[derive(Clone, Debug)]
@@ -24,20 +24,20 @@ pub struct Candidate {
     /// The change.
     pub change: Rc<Change>,
     /// The class that decides.
-    pub class: Class,
+    pub class: ChangeKind,
     /// Where it stands.
-    pub place: Place,
+    pub place: CandidateRole,
     /// The way from the faulty resource to the changed one.
-    pub way: Vec<Step>,
+    pub way: Vec<Hop>,
     /// The parts of the score, in order of [`super::Weights::NAMES`].
     pub parts: [f64; 7],
     /// The score, 0 to 1.
     pub score: f64,
     /// The counterfactual check.
-    pub proof: Proof,
+    pub proof: Counterfactual,
     /// What lowers the score besides, for people.
     pub notes: Vec<String>,
-    /// Place of the fault in the list of faults.
+    /// Index of the fault in the list of faults.
     pub fault: usize,
 }
 
@@ -46,7 +46,7 @@ const MAX_DEPTH: usize = 3;
 
 /// Finds and scores all candidates for a fault.
 pub(super) fn candidates(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     depth: usize,
     seen: &mut BTreeSet<ResourceKey>,
@@ -56,7 +56,8 @@ pub(super) fn candidates(
         all_changes(case, fault, &reached, &[], &mut out);
     }
     if matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::PortMismatch) {
-        let service = Reached { key: fault.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+        let service =
+            Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
         let mut all = behind(case, &service);
         all.extend(would_back(case, fault, &service));
         for reached in all {
@@ -89,19 +90,20 @@ pub(super) fn candidates(
 
 /// Tells whether a candidate says that the faulty one is to blame itself, with nothing but its nearness for it.
 fn is_own_fault(c: &Candidate) -> bool {
-    c.parts[2] < 0.7 && c.place != Place::Ruler && c.proof.verdict != Verdict::Holds
+    c.parts[2] < 0.7 && c.place != CandidateRole::Policy && c.proof.verdict != CounterfactualVerdict::Holds
 }
 
 /// What a controller that is itself broken should have brought forward waits for it.
 fn broken_controllers(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     depth: usize,
     seen: &mut BTreeSet<ResourceKey>,
     out: &mut Vec<Candidate>,
 ) {
-    let controllers =
-        reach(case, fault).into_iter().filter(|r| r.place == Place::Controller && &*r.key.group == "apps");
+    let controllers = reach(case, fault)
+        .into_iter()
+        .filter(|r| r.place == CandidateRole::Controller && &*r.key.group == "apps");
     for reached in controllers {
         for pod in super::effect::pods_of(case, &reached.key) {
             if case.history.now(&pod).is_none() || !seen.insert(pod.clone()) {
@@ -111,7 +113,7 @@ fn broken_controllers(
                 for mut c in candidates(case, inner, depth + 1, seen) {
                     c.score *= 0.97;
                     let mut way = reached.way.clone();
-                    way.push(Step {
+                    way.push(Hop {
                         key: pod.clone(),
                         edge: "makes".into(),
                         evidence: "owner reference".into(),
@@ -126,7 +128,7 @@ fn broken_controllers(
 }
 
 /// Workloads whose pods a Service would select, seen or not.
-fn would_back(case: &Case<'_>, fault: &Fault, service: &Reached) -> Vec<Reached> {
+fn would_back(case: &Investigation<'_>, fault: &Fault, service: &Reached) -> Vec<Reached> {
     use crate::graph::{Selector, template_labels};
     let selectors: Vec<_> = case
         .history
@@ -141,9 +143,9 @@ fn would_back(case: &Case<'_>, fault: &Fault, service: &Reached) -> Vec<Reached>
     };
     let one = |k: &ResourceKey| Reached {
         key: k.clone(),
-        place: Place::Behind,
+        place: CandidateRole::PeerBackend,
         cost: service.cost + 0.5,
-        way: vec![Step {
+        way: vec![Hop {
             key: k.clone(),
             edge: "selects pods of".into(),
             evidence: "labels of its template".into(),
@@ -152,7 +154,13 @@ fn would_back(case: &Case<'_>, fault: &Fault, service: &Reached) -> Vec<Reached>
     keys.filter(fits).map(one).collect()
 }
 
-fn all_changes(case: &Case<'_>, fault: &Fault, reached: &Reached, ports: &[u16], out: &mut Vec<Candidate>) {
+fn all_changes(
+    case: &Investigation<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    ports: &[u16],
+    out: &mut Vec<Candidate>,
+) {
     for change in case.changes_of(&reached.key).iter() {
         if change.mark.is_before(&fault.onset) || change.mark == fault.onset {
             out.extend(judge(case, fault, reached, change, ports));
@@ -162,7 +170,7 @@ fn all_changes(case: &Case<'_>, fault: &Fault, reached: &Reached, ports: &[u16],
 
 /// Follows a fault to a Service that the faulty one talks to, and to what stands behind it.
 fn elsewhere(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     peer: &PeerService,
     depth: usize,
@@ -202,10 +210,10 @@ fn elsewhere(
 }
 
 /// What is left of a score where only configuration says that the faulty one talks to a peer: most of it, if the proof holds.
-fn discount(peer: &PeerService, proof: &Proof) -> f64 {
+fn discount(peer: &PeerService, proof: &Counterfactual) -> f64 {
     match (peer.is_named, proof.verdict) {
         (true, _) => 1.0,
-        (false, Verdict::Holds) => 0.95,
+        (false, CounterfactualVerdict::Holds) => 0.95,
         (false, _) => 0.8,
     }
 }
@@ -222,23 +230,24 @@ fn is_policy(key: &ResourceKey) -> bool {
 }
 
 /// Writes the way to a pod over the workload that makes it.
-fn over_workload(case: &Case<'_>, pod: &Reached) -> Vec<Step> {
+fn over_workload(case: &Investigation<'_>, pod: &Reached) -> Vec<Hop> {
     let mut way = pod.way.clone();
     if let Some(top) = case.owners_of(&pod.key).pop() {
         let step =
-            Step { key: top, edge: "selects pods of".into(), evidence: "labels of its template".into() };
+            Hop { key: top, edge: "selects pods of".into(), evidence: "labels of its template".into() };
         way.insert(way.len().saturating_sub(1), step);
     }
     way
 }
 
 /// A Service without endpoints is a fault of its own.
-fn service_down(case: &Case<'_>, fault: &Fault, peer: &PeerService, out: &mut Vec<Candidate>) {
+fn service_down(case: &Investigation<'_>, fault: &Fault, peer: &PeerService, out: &mut Vec<Candidate>) {
     for inner in faults_of(&case.history, &peer.reached.key) {
         if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
             continue;
         }
-        let service = Reached { key: inner.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+        let service =
+            Reached { key: inner.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
         let mut all = vec![service.clone()];
         all.extend(behind(case, &service));
         all.extend(would_back(case, &inner, &service));
@@ -258,7 +267,7 @@ fn service_down(case: &Case<'_>, fault: &Fault, peer: &PeerService, out: &mut Ve
 
 /// Scores one change against one fault; `None` when no way leads from one to the other.
 fn judge(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
     change: &Rc<Change>,
@@ -287,21 +296,21 @@ fn judge(
 }
 
 fn score(
-    case: &Case<'_>,
+    case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
     change: &Rc<Change>,
-    class: Class,
+    class: ChangeKind,
     fit: f64,
-    proof: Proof,
+    proof: Counterfactual,
 ) -> Candidate {
     let mut notes = Vec::new();
     let parts = [
         fit,
         match proof.verdict {
-            Verdict::Holds => 1.0,
-            Verdict::Undecided => 0.5,
-            Verdict::Fails => 0.0,
+            CounterfactualVerdict::Holds => 1.0,
+            CounterfactualVerdict::Undecided => 0.5,
+            CounterfactualVerdict::Fails => 0.0,
         },
         said(fault, change).max(blamed_by_scheduler(fault, class)),
         1.0 / (1.0 + 0.25 * reached.cost),
@@ -314,13 +323,13 @@ fn score(
     let mut score = weights.iter().zip(parts).map(|(w, p)| w * p).sum::<f64>() / total;
     // A change that hardly fits is no cause however near it is.
     score *= (fit / 0.5).min(1.0);
-    if proof.verdict == Verdict::Fails {
+    if proof.verdict == CounterfactualVerdict::Fails {
         score *= table::REFUTED;
         notes.push(format!("counterfactual fails: {}", proof.text));
     }
     // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
-    let may_clear = proof.verdict != Verdict::Holds
-        || (fault.kind == FaultKind::Unschedulable && reached.place == Place::Own);
+    let may_clear = proof.verdict != CounterfactualVerdict::Holds
+        || (fault.kind == FaultKind::Unschedulable && reached.place == CandidateRole::SelfOrOwner);
     if may_clear && let Some(note) = cleared(case, fault, reached, change, class) {
         score *= table::CLEARED;
         notes.push(note);
@@ -343,7 +352,7 @@ fn score(
 }
 
 /// Tells whether a controller made the change on the way from another one: a link, and no root.
-pub(super) fn is_derived(case: &Case<'_>, change: &Change) -> bool {
+pub(super) fn is_derived(case: &Investigation<'_>, change: &Change) -> bool {
     let Some(object) = change.object() else { return false };
     let owners = object
         .root()
@@ -365,9 +374,9 @@ pub(super) fn is_derived(case: &Case<'_>, change: &Change) -> bool {
     let _ = case;
     // Claims that a set or a generic volume asked for by a template.
     let from_template = platform
-        && change.op == Op::Create
+        && change.op == ResourceOp::Create
         && (&*change.key.group, &*change.key.kind) == ("", "PersistentVolumeClaim");
-    told || from_template || (controlled && (platform || change.op != Op::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
+    told || from_template || (controlled && (platform || change.op != ResourceOp::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
         || (&*change.key.kind == "ReplicaSet" && controlled)
         // Taints and the like that the node controller derives from what nodes report.
         || (platform && &*change.key.kind == "Node" && !change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])))
@@ -430,14 +439,14 @@ fn said(fault: &Fault, change: &Change) -> f64 {
 }
 
 /// The part of the nodes that refuse a pod for a reason that a change of this class brings.
-fn blamed_by_scheduler(fault: &Fault, class: Class) -> f64 {
+fn blamed_by_scheduler(fault: &Fault, class: ChangeKind) -> f64 {
     if fault.kind != FaultKind::Unschedulable {
         return 0.0;
     }
     Refusals::read(&fault.message).and_then(|r| r.share(class)).unwrap_or(0.0)
 }
 
-fn soon(fault: &Fault, change: &Change, class: Class) -> f64 {
+fn soon(fault: &Fault, change: &Change, class: ChangeKind) -> f64 {
     let seconds = fault.onset.at.time.duration_since(change.mark.at.time).as_secs_f64().max(0.0);
     1.0 / (1.0 + seconds / table::delay(class))
 }
@@ -454,7 +463,7 @@ fn actor(change: &Change) -> f64 {
     }
 }
 
-fn rare(case: &Case<'_>, change: &Change, class: Class) -> f64 {
+fn rare(case: &Investigation<'_>, change: &Change, class: ChangeKind) -> f64 {
     let changes = case.changes_of(&change.key);
     let same = changes.iter().filter(|c| classes_of(c).iter().any(|(k, _)| *k == class)).count();
     1.0 / (1.0 + 0.4 * (same.max(1) - 1) as f64)

@@ -4,56 +4,56 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::event::{Event, EventBody, EventId, Gap};
-use crate::graph::Instant;
+use crate::graph::LogPosition;
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::{Node, Object, Packed, Packer};
 use crate::replay::Until;
 use crate::stream::{Facet, StreamId};
 
-use super::history::{Mark, Note, Version};
-use super::imprint::{Imprint, imprint, load};
+use super::history::{KubernetesEvent, Moment, Version};
+use super::imprint::{Fingerprint, imprint, load};
 
 /// An object that is larger than this stays as it is: what is packed can be unpacked.
 const MAX_PACKED: usize = 16 << 20;
 
 /// One version of a resource at rest.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredVersion {
     id: EventId,
-    pub(super) at: Instant,
+    pub(super) at: LogPosition,
     version: Option<ResourceVersion>,
     user: Option<Arc<str>>,
     /// Whether the resource went away; the object is its last state then.
     pub(super) is_end: bool,
     /// Whether it may change what is asked for; one that does not differs from the one before in status alone.
     pub(super) is_move: bool,
-    held: Held,
+    held: Payload,
     /// Of a pod what it takes from its node: the pod with nothing else in it.
     pub(super) load: Option<Arc<Object>>,
 }
 
 #[derive(Clone, Debug)]
-enum Held {
+enum Payload {
     Fresh(Arc<Object>),
     Packed(Packed),
     Nothing,
 }
 
-impl Kept {
+impl StoredVersion {
     /// Returns the object, of an end the last state if it is known.
     pub(super) fn object(&self) -> Option<Arc<Object>> {
         match &self.held {
-            Held::Fresh(object) => Some(Arc::clone(object)),
-            Held::Packed(packed) => {
+            Payload::Fresh(object) => Some(Arc::clone(object)),
+            Payload::Packed(packed) => {
                 let doc = packed.unpack().expect("what was packed from an object in bounds can be unpacked");
                 Some(Arc::new(Object::new(doc).expect("it was an object")))
             }
-            Held::Nothing => None,
+            Payload::Nothing => None,
         }
     }
 
     /// Tells whether it came after a mark.
-    pub(super) fn is_after(&self, mark: &Mark) -> bool {
+    pub(super) fn is_after(&self, mark: &Moment) -> bool {
         let order = mark.version.as_ref().zip(self.version.as_ref()).and_then(|(a, b)| a.order(b));
         order.map_or(mark.at < self.at, std::cmp::Ordering::is_lt)
     }
@@ -69,19 +69,19 @@ impl Kept {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Records {
     lanes: BTreeMap<ResourceKey, u32>,
-    versions: Vec<Vec<Kept>>,
+    versions: Vec<Vec<StoredVersion>>,
     /// What the last version of each lane asks for; `None` after an end.
-    imprints: Vec<Option<Imprint>>,
+    imprints: Vec<Option<Fingerprint>>,
     /// Clusters, groups and kinds: keys are sorted by them, so what is sought by other fields is found kind by kind.
     kinds: BTreeSet<(Arc<str>, Arc<str>, Arc<str>)>,
     /// Resources with a version that may change what is asked for, and where the first of them came.
-    moved: BTreeMap<ResourceKey, Instant>,
-    notes: HashMap<ResourceKey, Vec<Note>>,
+    moved: BTreeMap<ResourceKey, LogPosition>,
+    notes: HashMap<ResourceKey, Vec<KubernetesEvent>>,
     gaps: Vec<Gap>,
     /// Where the gaps were told.
-    told: Vec<Instant>,
+    told: Vec<LogPosition>,
     /// The place of every event.
-    places: Vec<Instant>,
+    places: Vec<LogPosition>,
     /// Whether some time lies before that of the event before it.
     goes_back: bool,
     /// Versions that are not packed, in the order in which they came.
@@ -92,7 +92,7 @@ pub(super) struct Records {
 impl Records {
     /// Takes the next event.
     pub(super) fn apply(&mut self, event: &Event) {
-        let at = Instant { position: event.position, time: event.observed_at };
+        let at = LogPosition { position: event.position, time: event.observed_at };
         self.goes_back |= self.places.last().is_some_and(|before| at.time < before.time);
         self.places.push(at);
         if let EventBody::Gap(gap) = &event.body {
@@ -113,7 +113,7 @@ impl Records {
 
     fn put(&mut self, event: &Event, key: &ResourceKey, object: Option<&Arc<Object>>, is_end: bool) {
         let lane = self.lane_of(key);
-        let at = Instant { position: event.position, time: event.observed_at };
+        let at = LogPosition { position: event.position, time: event.observed_at };
         let new = object.filter(|_| !is_end).map(|o| imprint(key, o));
         let old = std::mem::replace(&mut self.imprints[lane as usize], new);
         let is_move = match (&old, &new) {
@@ -136,7 +136,7 @@ impl Records {
             let n = u32::try_from(versions.len()).expect("fewer than 2³² versions fit in memory");
             self.fresh.push_back((lane, n));
         }
-        versions.push(Kept {
+        versions.push(StoredVersion {
             id: event.id,
             at,
             version: object.and_then(|o| o.resource_version()),
@@ -144,7 +144,7 @@ impl Records {
             is_end,
             is_move,
             load,
-            held: object.map_or(Held::Nothing, |o| Held::Fresh(Arc::clone(o))),
+            held: object.map_or(Payload::Nothing, |o| Payload::Fresh(Arc::clone(o))),
         });
     }
 
@@ -161,7 +161,7 @@ impl Records {
         lane
     }
 
-    fn note(&mut self, event: &Event, key: &ResourceKey, object: &Object, at: Instant) {
+    fn note(&mut self, event: &Event, key: &ResourceKey, object: &Object, at: LogPosition) {
         let root = object.root();
         let Some(about) = root.get("involvedObject").or_else(|| root.get("regarding")) else { return };
         let text = |n: Node<'_>, f: &str| n.str_at(&[f]).unwrap_or_default().to_owned();
@@ -171,10 +171,10 @@ impl Records {
             ResourceKey::new(group, &text(about, "kind"), &text(about, "namespace"), &text(about, "name"))
                 .in_cluster(&key.cluster);
         let message = root.str_at(&["message"]).or_else(|| root.str_at(&["note"])).unwrap_or_default();
-        let note = Note {
+        let note = KubernetesEvent {
             id: event.id,
             key: key.clone(),
-            mark: Mark { version: object.resource_version(), at },
+            mark: Moment { version: object.resource_version(), at },
             reason: text(root, "reason"),
             message: message.to_owned(),
             is_warning: root.str_at(&["type"]) == Some("Warning"),
@@ -189,10 +189,10 @@ impl Records {
             let packer = self.packer.get_or_insert_with(|| trained(&self.fresh, &self.versions)).clone();
             let Some((lane, n)) = self.fresh.pop_front() else { return };
             let held = &mut self.versions[lane as usize][n as usize].held;
-            if let Held::Fresh(object) = held
+            if let Payload::Fresh(object) = held
                 && object.doc().heap_size() <= MAX_PACKED
             {
-                *held = Held::Packed(packer.pack(object.doc()));
+                *held = Payload::Packed(packer.pack(object.doc()));
             }
         }
     }
@@ -206,7 +206,7 @@ impl Records {
             if !kept.is_empty() {
                 let lane = cut.lane_of(key);
                 // What lay between two versions may be left out, so any of them may change something.
-                let moves = kept.into_iter().map(|k| Kept { is_move: true, ..k.clone() });
+                let moves = kept.into_iter().map(|k| StoredVersion { is_move: true, ..k.clone() });
                 cut.versions[lane as usize] = moves.collect();
                 cut.moved.insert(key.clone(), cut.versions[lane as usize][0].at);
             }
@@ -224,7 +224,7 @@ impl Records {
     }
 
     /// Returns all versions in the order of the log, with their keys.
-    pub(super) fn in_order(&self) -> Vec<(&ResourceKey, &Kept)> {
+    pub(super) fn in_order(&self) -> Vec<(&ResourceKey, &StoredVersion)> {
         let lanes = self.lanes.iter();
         let mut all: Vec<_> =
             lanes.flat_map(|(k, lane)| self.versions[*lane as usize].iter().map(move |v| (k, v))).collect();
@@ -247,17 +247,17 @@ impl Records {
         self.places.len()
     }
 
-    pub(super) fn lane(&self, key: &ResourceKey) -> Option<(usize, &[Kept])> {
+    pub(super) fn lane(&self, key: &ResourceKey) -> Option<(usize, &[StoredVersion])> {
         let lane = *self.lanes.get(key)? as usize;
         Some((lane, &self.versions[lane]))
     }
 
-    fn first<'a>(&self, (key, lane): (&'a ResourceKey, &u32)) -> Option<(&'a ResourceKey, Instant)> {
+    fn first<'a>(&self, (key, lane): (&'a ResourceKey, &u32)) -> Option<(&'a ResourceKey, LogPosition)> {
         Some((key, self.versions[*lane as usize].first()?.at))
     }
 
     /// Returns all keys, sorted, with where they were first seen.
-    pub(super) fn keys(&self) -> impl Iterator<Item = (&ResourceKey, Instant)> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = (&ResourceKey, LogPosition)> {
         self.lanes.iter().filter_map(|l| self.first(l))
     }
 
@@ -266,7 +266,7 @@ impl Records {
         &'a self,
         is_kind: impl Fn(&str, &str) -> bool + 'a,
         namespace: Option<&'a str>,
-    ) -> impl Iterator<Item = (&'a ResourceKey, Instant)> {
+    ) -> impl Iterator<Item = (&'a ResourceKey, LogPosition)> {
         within(&self.kinds, &self.lanes, is_kind, namespace).filter_map(|l| self.first(l))
     }
 
@@ -275,11 +275,11 @@ impl Records {
         &'a self,
         is_kind: impl Fn(&str, &str) -> bool + 'a,
         namespace: Option<&'a str>,
-    ) -> impl Iterator<Item = (&'a ResourceKey, Instant)> {
+    ) -> impl Iterator<Item = (&'a ResourceKey, LogPosition)> {
         within(&self.kinds, &self.moved, is_kind, namespace).map(|(key, at)| (key, *at))
     }
 
-    pub(super) fn notes(&self, key: &ResourceKey) -> &[Note] {
+    pub(super) fn notes(&self, key: &ResourceKey) -> &[KubernetesEvent] {
         self.notes.get(key).map_or(&[], Vec::as_slice)
     }
 
@@ -287,31 +287,32 @@ impl Records {
         &self.gaps[..self.told.partition_point(|at| at.is_within(until))]
     }
 
-    pub(super) fn start(&self) -> Option<Instant> {
+    pub(super) fn start(&self) -> Option<LogPosition> {
         self.places.first().copied()
     }
 
-    pub(super) fn last(&self, until: Until) -> Option<Instant> {
+    pub(super) fn last(&self, until: Until) -> Option<LogPosition> {
         self.places[..self.places.partition_point(|at| at.is_within(until))].last().copied()
     }
 
     /// Returns the bytes that objects and their places take in memory.
     pub(super) fn heap_size(&self) -> usize {
-        let held = |k: &Kept| match &k.held {
-            Held::Fresh(object) => object.doc().heap_size(),
-            Held::Packed(packed) => packed.heap_size(),
-            Held::Nothing => 0,
+        let held = |k: &StoredVersion| match &k.held {
+            Payload::Fresh(object) => object.doc().heap_size(),
+            Payload::Packed(packed) => packed.heap_size(),
+            Payload::Nothing => 0,
         };
-        let load = |n: usize, v: &[Kept]| match &v[n].load {
+        let load = |n: usize, v: &[StoredVersion]| match &v[n].load {
             Some(load) if n == 0 || v[n - 1].load.as_ref().is_none_or(|l| !Arc::ptr_eq(l, load)) => {
                 load.doc().heap_size()
             }
             _ => 0,
         };
-        let loads = |v: &Vec<Kept>| (0..v.len()).map(|n| load(n, v)).sum::<usize>();
-        let lane =
-            |v: &Vec<Kept>| v.capacity() * size_of::<Kept>() + v.iter().map(held).sum::<usize>() + loads(v);
-        self.versions.iter().map(lane).sum::<usize>() + self.places.capacity() * size_of::<Instant>()
+        let loads = |v: &Vec<StoredVersion>| (0..v.len()).map(|n| load(n, v)).sum::<usize>();
+        let lane = |v: &Vec<StoredVersion>| {
+            v.capacity() * size_of::<StoredVersion>() + v.iter().map(held).sum::<usize>() + loads(v)
+        };
+        self.versions.iter().map(lane).sum::<usize>() + self.places.capacity() * size_of::<LogPosition>()
     }
 }
 
@@ -341,13 +342,13 @@ fn within<'a, T>(
 }
 
 /// Makes a packer that knows what the objects at hand have in common.
-fn trained(fresh: &VecDeque<(u32, u32)>, versions: &[Vec<Kept>]) -> Packer {
+fn trained(fresh: &VecDeque<(u32, u32)>, versions: &[Vec<StoredVersion>]) -> Packer {
     // More samples than these make no better dictionary, and training takes long.
     const SAMPLES: usize = 2048;
     let step = (fresh.len() / SAMPLES).max(1);
     let held = fresh.iter().step_by(step).map(|(lane, n)| &versions[*lane as usize][*n as usize].held);
     Packer::trained(held.filter_map(|h| match h {
-        Held::Fresh(object) => Some(object.doc()),
+        Payload::Fresh(object) => Some(object.doc()),
         _ => None,
     }))
 }

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use crate::graph::Relation;
 use crate::key::ResourceKey;
 
-use super::Case;
-use super::change::{Change, Op};
-use super::class::{Class, classes_of};
+use super::Investigation;
+use super::change::{Change, ResourceOp};
+use super::class::{ChangeKind, classes_of};
 use super::rank::{is_platform, leaves};
-use super::way::{Step, is_engine, names};
+use super::way::{Hop, is_engine, names};
 
 /// A change with what it was derived from.
 #[derive(Clone, Debug)]
@@ -17,9 +17,9 @@ pub(super) struct Root {
     /// The root itself.
     pub change: Rc<Change>,
     /// Steps from the change that was found up to the root, without the first.
-    pub via: Vec<Step>,
+    pub via: Vec<Hop>,
     /// Resources of GitOps engines behind the change, nearest first: links of the chain, where they are not the root.
-    pub engines: Vec<Step>,
+    pub engines: Vec<Hop>,
     /// Revision that an engine brought, before and after, where one did.
     pub revision: Option<Revision>,
 }
@@ -34,11 +34,11 @@ pub struct Revision {
 }
 
 /// Finds the root behind a change.
-pub(super) fn root_of(case: &Case<'_>, change: &Rc<Change>, class: Class) -> Root {
+pub(super) fn root_of(case: &Investigation<'_>, change: &Rc<Change>, class: ChangeKind) -> Root {
     let mut root = Root { change: Rc::clone(change), via: Vec::new(), engines: Vec::new(), revision: None };
     // Of several fields that one write brought only those count that make the fault.
     let mut narrow = Rc::clone(change);
-    if change.op == Op::Update {
+    if change.op == ResourceOp::Update {
         let fields =
             classes_of(change).into_iter().filter(|(c, _)| *c == class).filter_map(|(_, f)| f.cloned());
         let fields: Vec<_> = fields.collect();
@@ -76,13 +76,13 @@ fn is_engine_manager(manager: &str) -> bool {
 }
 
 /// What declares or owns a resource.
-fn parents(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
-    let step = |to: &ResourceKey, edge: &crate::graph::Edge<'_>| Step {
+fn parents(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
+    let step = |to: &ResourceKey, edge: &crate::graph::Edge<'_>| Hop {
         key: to.clone(),
         edge: edge.relation.word().into(),
         evidence: edge.evidence.to_string(),
     };
-    let mut out: Vec<Step> = case
+    let mut out: Vec<Hop> = case
         .graph
         .ever_from(key)
         .iter()
@@ -102,12 +102,12 @@ fn parents(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
 /// A change from which another one was derived, with the way to it; stronger is surer.
 struct Lifted {
     change: Rc<Change>,
-    steps: Vec<Step>,
+    steps: Vec<Hop>,
     strength: u8,
 }
 
 /// Finds the change that this change carries out: of a parent, or of what a parent takes its values from.
-fn lift(case: &Case<'_>, change: &Rc<Change>) -> Option<Lifted> {
+fn lift(case: &Investigation<'_>, change: &Rc<Change>) -> Option<Lifted> {
     let manager = change.manager.as_deref().unwrap_or_default();
     if is_by_hand(manager) {
         return None;
@@ -118,14 +118,14 @@ fn lift(case: &Case<'_>, change: &Rc<Change>) -> Option<Lifted> {
         if is_platform(manager) && !scales && &*step.key.group != "apps" {
             continue;
         }
-        if change.op == Op::Delete && change.manager.is_none() && !deletes(case, &step.key, change) {
+        if change.op == ResourceOp::Delete && change.manager.is_none() && !deletes(case, &step.key, change) {
             continue;
         }
         let values = values_of(case, &step, change);
         all.extend(of_parent(case, step, change));
         all.extend(values);
     }
-    if !is_platform(manager) && change.op != Op::Delete {
+    if !is_platform(manager) && change.op != ResourceOp::Delete {
         all.extend(of_operator(case, manager, change));
     }
     // A value that can be followed says more than what came last; of equals the last decides.
@@ -136,7 +136,7 @@ fn lift(case: &Case<'_>, change: &Rc<Change>) -> Option<Lifted> {
 }
 
 /// Finds the last change of a parent's specification, if this one carries it out.
-fn of_parent(case: &Case<'_>, step: Step, change: &Change) -> Option<Lifted> {
+fn of_parent(case: &Investigation<'_>, step: Hop, change: &Change) -> Option<Lifted> {
     let changes = case.changes_of(&step.key);
     let up = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c))?;
     let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
@@ -145,15 +145,15 @@ fn of_parent(case: &Case<'_>, step: Step, change: &Change) -> Option<Lifted> {
     } else if flows(up, change) {
         2
     } else {
-        let made = up.op == Op::Create && change.op == Op::Create && age < 120.0;
-        let removed = change.op == Op::Delete && up.op == Op::Delete;
+        let made = up.op == ResourceOp::Create && change.op == ResourceOp::Create && age < 120.0;
+        let removed = change.op == ResourceOp::Delete && up.op == ResourceOp::Delete;
         u8::from(engine_carries(case, up, change) || made || removed)
     };
     (strength > 0).then(|| Lifted { change: Rc::clone(up), steps: vec![step], strength })
 }
 
 /// Finds the last change of what a parent takes its values from: a ConfigMap or Secret that an engine or operator reads.
-fn values_of(case: &Case<'_>, parent: &Step, change: &Change) -> Vec<Lifted> {
+fn values_of(case: &Investigation<'_>, parent: &Hop, change: &Change) -> Vec<Lifted> {
     let mut out = Vec::new();
     for edge in case.graph.ever_from(&parent.key) {
         if edge.relation != Relation::Uses || !matches!(&*edge.to.kind, "ConfigMap" | "Secret") {
@@ -161,12 +161,12 @@ fn values_of(case: &Case<'_>, parent: &Step, change: &Change) -> Vec<Lifted> {
         }
         let changes = case.changes_of(edge.to);
         let earlier = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
-        let Some(up) = earlier.filter(|c| c.op != Op::Delete) else { continue };
+        let Some(up) = earlier.filter(|c| c.op != ResourceOp::Delete) else { continue };
         // Values of a Secret are not in the log: there the first write after it has to do.
         let hidden = &*edge.to.kind == "Secret" && is_engine(&parent.key) && is_first_after(case, up, change);
         let strength = if brings(up, change) { 3 } else { u8::from(hidden) };
         if strength > 0 {
-            let step = Step {
+            let step = Hop {
                 key: edge.to.clone(),
                 edge: "takes values from".into(),
                 evidence: edge.evidence.to_string(),
@@ -178,13 +178,13 @@ fn values_of(case: &Case<'_>, parent: &Step, change: &Change) -> Vec<Lifted> {
 }
 
 /// Finds the change of the workload that runs an operator after which the operator wrote this.
-fn of_operator(case: &Case<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
+fn of_operator(case: &Investigation<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
     let kinds = |group: &str, kind: &str| group == "apps" && matches!(kind, "Deployment" | "StatefulSet");
     // One that never changed wrote nothing new.
     let all = case.history.moved_of_kinds(kinds, None).filter(|k| &*k.name == manager && **k != change.key);
     let mut out = Vec::new();
     for key in all.cloned().collect::<Vec<_>>() {
-        let step = Step {
+        let step = Hop {
             key: key.clone(),
             edge: "written by".into(),
             evidence: "field manager of the change".into(),
@@ -192,7 +192,7 @@ fn of_operator(case: &Case<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
         let changes = case.changes_of(&key);
         let up = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
         let is_template = |c: &&Rc<Change>| {
-            c.op == Op::Update
+            c.op == ResourceOp::Update
                 && c.fields.iter().any(|f| f.path.starts_with_fields(&["spec", "template", "spec"]))
         };
         out.extend(values_of(case, &step, change));
@@ -204,7 +204,7 @@ fn of_operator(case: &Case<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
 }
 
 /// Tells whether a change is the first write of its manager to the object since another change, soon after it.
-fn is_first_after(case: &Case<'_>, up: &Change, change: &Change) -> bool {
+fn is_first_after(case: &Investigation<'_>, up: &Change, change: &Change) -> bool {
     let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
     let between = case.changes_of(&change.key);
     let mut between = between.iter().filter(|c| up.mark.is_before(&c.mark) && c.mark.is_before(&change.mark));
@@ -238,7 +238,7 @@ fn brings(up: &Change, down: &Change) -> bool {
 /// Tells whether a change is the first thing that an engine wrote after its own specification was changed.
 ///
 /// A chart's new version or another path brings values that stand nowhere in the specification.
-fn engine_carries(case: &Case<'_>, up: &Change, change: &Change) -> bool {
+fn engine_carries(case: &Investigation<'_>, up: &Change, change: &Change) -> bool {
     const DECIDES: &[&str] = &[
         "spec.values",
         "spec.chart",
@@ -258,9 +258,9 @@ fn engine_carries(case: &Case<'_>, up: &Change, change: &Change) -> bool {
 }
 
 /// Tells whether the end of a parent takes its children along.
-fn deletes(case: &Case<'_>, parent: &ResourceKey, change: &Change) -> bool {
+fn deletes(case: &Investigation<'_>, parent: &ResourceKey, change: &Change) -> bool {
     let changes = case.changes_of(parent);
-    changes.iter().any(|c| c.op == Op::Delete && c.mark.is_before(&change.mark))
+    changes.iter().any(|c| c.op == ResourceOp::Delete && c.mark.is_before(&change.mark))
 }
 
 fn is_by_hand(manager: &str) -> bool {
@@ -268,7 +268,7 @@ fn is_by_hand(manager: &str) -> bool {
 }
 
 fn has_spec(change: &Change) -> bool {
-    change.op != Op::Update
+    change.op != ResourceOp::Update
         || change
             .fields
             .iter()
@@ -320,13 +320,13 @@ fn is_common(value: &str) -> bool {
 }
 
 /// Finds the engines behind a change, and the revision that they brought.
-fn engines(case: &Case<'_>, root: &mut Root) {
+fn engines(case: &Investigation<'_>, root: &mut Root) {
     let change = Rc::clone(&root.change);
     let mut next = change.key.clone();
     for _ in 0..3 {
         let found = parents(case, &next).into_iter().chain(sources(case, &next));
         let manager = change.manager.as_deref().unwrap_or_default();
-        let fits = |s: &Step| {
+        let fits = |s: &Hop| {
             is_engine(&s.key)
                 && root.engines.iter().all(|e| e.key != s.key)
                 && match &*s.key.kind {
@@ -349,10 +349,10 @@ fn engines(case: &Case<'_>, root: &mut Root) {
     }
 }
 
-fn sources(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
+fn sources(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
     let edges = case.graph.ever_from(key);
     let sources = edges.iter().filter(|e| e.relation == Relation::SourcedFrom);
-    let step = |e: &crate::graph::Edge<'_>| Step {
+    let step = |e: &crate::graph::Edge<'_>| Hop {
         key: e.to.clone(),
         edge: e.relation.word().into(),
         evidence: e.evidence.to_string(),
@@ -361,7 +361,7 @@ fn sources(case: &Case<'_>, key: &ResourceKey) -> Vec<Step> {
 }
 
 /// Reads the revisions that an engine had applied before a change, and was applying at it.
-fn revision(case: &Case<'_>, engine: &ResourceKey, change: &Change) -> Option<Revision> {
+fn revision(case: &Investigation<'_>, engine: &ResourceKey, change: &Change) -> Option<Revision> {
     let mut seen: Vec<String> = Vec::new();
     for v in case.history.versions(engine) {
         let is_late = change.mark.is_before(&v.mark());

@@ -12,7 +12,7 @@ use crate::replay::Until;
 use crate::schema::SchemaSet;
 use crate::stream::{Position, Revision, StreamId};
 
-use super::{Answer, Case, Incidents, Op, THRESHOLD, Timeline, Weights, incidents};
+use super::{CauseIndex, Explanation, Incidents, Investigation, ResourceOp, THRESHOLD, Weights, incidents};
 
 /// A tape in the making.
 pub(super) struct Tape {
@@ -238,9 +238,9 @@ impl Tape {
         self.wait(2);
     }
 
-    pub(super) fn ask_with(&self, key: &str, weights: Weights) -> Answer {
+    pub(super) fn ask_with(&self, key: &str, weights: Weights) -> Explanation {
         let schemas = SchemaSet::bundled();
-        let case = Case::of(&self.events, Until::End, &schemas).with_weights(weights);
+        let case = Investigation::of(&self.events, Until::End, &schemas).with_weights(weights);
         let key = ResourceKey::parse(key).unwrap();
         self.check_warm(&key, weights);
         case.why(&key)
@@ -249,32 +249,32 @@ impl Tape {
     pub(super) fn incidents(&self) -> Incidents {
         let schemas = SchemaSet::bundled();
         // The ReplicaSets here tell no status, which reads as none of their pods being there.
-        incidents(&Case::of(&self.events, Until::End, &schemas), |k| &*k.kind != "ReplicaSet")
+        incidents(&Investigation::of(&self.events, Until::End, &schemas), |k| &*k.kind != "ReplicaSet")
     }
 
     /// Checks that an index of the whole log says of any moment what one of that beginning of the log says.
     fn check_warm(&self, key: &ResourceKey, weights: Weights) {
         let schemas = SchemaSet::bundled();
-        let mut timeline = Timeline::default();
+        let mut timeline = CauseIndex::default();
         self.events.iter().for_each(|e| timeline.apply(e));
         timeline.settle();
         let middle = &self.events[self.events.len() * 2 / 3];
         for until in [Until::Position(middle.position), Until::Time(middle.observed_at), Until::End] {
             let warm = timeline.case(until, &schemas).with_weights(weights).why(key);
-            let cold = Case::of(&self.events, until, &schemas).with_weights(weights).why(key);
+            let cold = Investigation::of(&self.events, until, &schemas).with_weights(weights).why(key);
             assert_eq!(format!("{warm:?}"), format!("{cold:?}"), "{until:?}");
         }
     }
 
-    pub(super) fn ask(&self, key: &str) -> Answer {
+    pub(super) fn ask(&self, key: &str) -> Explanation {
         self.ask_with(key, Weights::default())
     }
 
     /// Checks that the first cause is the last change of a resource so far, or the one of a version.
     #[track_caller]
-    pub(super) fn check(&self, asked: &str, cause: &str, op: Op, path: &str) {
+    pub(super) fn check(&self, asked: &str, cause: &str, op: ResourceOp, path: &str) {
         let answer = self.ask(asked);
-        let show = |a: &Answer| {
+        let show = |a: &Explanation| {
             let one = |c: &super::Cause| {
                 format!(
                     "{:.3} {} {:?} {:?} {:?} {:?}",
@@ -297,7 +297,7 @@ impl Tape {
                     )
                 })
                 .collect();
-            format!("{}\nfaults\n{}\n{:?}", all.join("\n"), faults.join("\n"), a.abstains)
+            format!("{}\nfaults\n{}\n{:?}", all.join("\n"), faults.join("\n"), a.abstained_because)
         };
         let Some(first) = answer.causes.first() else { panic!("no cause\n{}", show(&answer)) };
         let paths: Vec<_> = first.root.paths().iter().map(ToString::to_string).collect();
@@ -320,7 +320,7 @@ impl Tape {
             .iter()
             .map(|c| format!("{:.3} {} {:?}", c.score, c.root.key, c.candidate.parts))
             .collect();
-        assert!(answer.abstains.is_some(), "{all:#?}");
+        assert!(answer.abstained_because.is_some(), "{all:#?}");
     }
 }
 

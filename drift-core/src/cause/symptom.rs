@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::graph::Relation;
 use crate::key::ResourceKey;
 
-use super::Case;
+use super::Investigation;
 use super::fault::{Fault, FaultKind, faults_of};
-use super::way::{Step, is_engine};
+use super::way::{Hop, is_engine};
 
 /// A fault with the way to it from what was asked about.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Symptom {
     /// The fault.
     pub fault: Fault,
     /// From the faulty resource up to the one that was asked about, without the faulty one.
-    pub way: Vec<Step>,
+    pub way: Vec<Hop>,
     /// How much of the symptom it is: a fault that only may be a part of it counts less.
     pub weight: f64,
 }
@@ -24,10 +24,10 @@ pub struct Symptom {
 const MAX_LOOKED_AT: usize = 500;
 
 /// Finds what is wrong with a resource and with what it stands on, most telling first.
-pub fn symptoms(case: &Case<'_>, key: &ResourceKey) -> Vec<Symptom> {
+pub fn symptoms(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out: Vec<Symptom> = Vec::new();
     let mut seen = BTreeSet::from([key.clone()]);
-    let mut queue = std::collections::VecDeque::from([(key.clone(), Vec::<Step>::new(), 1.0_f64)]);
+    let mut queue = std::collections::VecDeque::from([(key.clone(), Vec::<Hop>::new(), 1.0_f64)]);
     while let Some((at, way, weight)) = queue.pop_front() {
         for fault in faults_of(&case.history, &at) {
             out.push(Symptom { fault, way: way.clone(), weight });
@@ -37,7 +37,7 @@ pub fn symptoms(case: &Case<'_>, key: &ResourceKey) -> Vec<Symptom> {
         }
         for (next, edge, evidence, factor) in below(case, &at) {
             if seen.insert(next.clone()) {
-                let mut further = vec![Step { key: at.clone(), edge, evidence }];
+                let mut further = vec![Hop { key: at.clone(), edge, evidence }];
                 further.extend(way.iter().cloned());
                 queue.push_back((next, further, weight * factor));
             }
@@ -51,7 +51,7 @@ pub fn symptoms(case: &Case<'_>, key: &ResourceKey) -> Vec<Symptom> {
 }
 
 /// Returns what a resource's health rests on, with how much of it.
-fn below(case: &Case<'_>, key: &ResourceKey) -> Vec<(ResourceKey, String, String, f64)> {
+fn below(case: &Investigation<'_>, key: &ResourceKey) -> Vec<(ResourceKey, String, String, f64)> {
     let mut out = Vec::new();
     let there = |k: &ResourceKey| case.history.now(k).is_some();
     let mut put =
@@ -91,12 +91,12 @@ fn below(case: &Case<'_>, key: &ResourceKey) -> Vec<(ResourceKey, String, String
 }
 
 /// A resource that shows no fault may be held back by the one that should bring it forward.
-fn above(case: &Case<'_>, key: &ResourceKey) -> Vec<Symptom> {
+fn above(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out = Vec::new();
     for e in case.graph.ever_from(key) {
         if matches!(e.relation, Relation::OwnedBy | Relation::ManagedBy) {
             for fault in faults_of(&case.history, e.to) {
-                let way = vec![Step {
+                let way = vec![Hop {
                     key: key.clone(),
                     edge: e.relation.word().into(),
                     evidence: e.evidence.to_string(),

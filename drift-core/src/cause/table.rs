@@ -3,7 +3,7 @@
 //! Nothing here is learned from data: the effects are those that the API machinery, the scheduler and the kubelet are
 //! known to have, and the numbers say how directly a change of that kind leads to that fault.
 
-use super::class::Class::{self, *};
+use super::class::ChangeKind::{self, *};
 use super::fault::FaultKind::{self, *};
 
 /// What each part of a score weighs; they add up to 1.
@@ -86,130 +86,133 @@ pub(super) const STAYED_READY_SECONDS: f64 = 20.0;
 
 /// Where the changed object stands to the faulty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum CandidateRole {
     /// It is the faulty one, or makes it.
-    Own,
+    SelfOrOwner,
     /// The faulty one depends on it.
-    Needed,
+    Dependency,
     /// The faulty one talks to it.
     Peer,
     /// It is what stands behind a peer.
-    Behind,
+    PeerBackend,
     /// It decides about the faulty one: namespace, quota, policy, webhook, role.
-    Ruler,
+    Policy,
     /// It is a node that could run the faulty one.
     Node,
     /// It takes room that the faulty one needs.
-    Rival,
+    Competitor,
     /// It is the controller that should bring the faulty one forward.
     Controller,
     /// It changes what is made on admission, and did change the faulty one.
-    Mutator,
+    AdmissionWebhook,
 }
 
-use Place::{Behind, Controller, Mutator, Needed, Node as OnNode, Own, Peer, Rival, Ruler};
+use CandidateRole::{
+    AdmissionWebhook, Competitor, Controller, Dependency, Node as OnNode, Peer, PeerBackend, Policy,
+    SelfOrOwner,
+};
 
-type Row = (&'static [FaultKind], &'static [Place], &'static [(Class, f64)]);
+type Row = (&'static [FaultKind], &'static [CandidateRole], &'static [(ChangeKind, f64)]);
 
 /// Which change leads to which fault: faults, places, classes with how well they fit.
 #[rustfmt::skip]
 const EFFECTS: &[Row] = &[
-    (&[ImagePull], &[Own], &[(Image, 1.0), (Containers, 0.85), (InitContainers, 0.85), (Pull, 0.8), (OtherTemplate, 0.7), (PodIdentity, 0.4), (Placement, 0.2)]),
-    (&[ImagePull], &[Needed], &[(SecretData, 0.85), (Identity, 0.6)]),
-    (&[ConfigMissing], &[Own], &[(Security, 0.9), (Env, 0.9), (Volumes, 0.7), (Containers, 0.8), (InitContainers, 0.8), (OtherTemplate, 0.7)]),
-    (&[ConfigMissing], &[Needed], &[(ConfigData, 1.0), (SecretData, 1.0), (Custom, 0.6), (CertificateSpec, 0.6)]),
-    (&[Mount], &[Own], &[(Volumes, 0.95), (OtherTemplate, 0.7), (Replicas, 0.85), (Rollout, 0.85), (Placement, 0.3), (Containers, 0.5), (Claim, 0.8)]),
-    (&[Mount], &[Needed], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.95), (Volume, 0.85), (StorageClass, 0.6), (Custom, 0.5), (CertificateSpec, 0.6)]),
+    (&[ImagePull], &[SelfOrOwner], &[(Image, 1.0), (Containers, 0.85), (InitContainers, 0.85), (Pull, 0.8), (OtherTemplate, 0.7), (PodIdentity, 0.4), (Placement, 0.2)]),
+    (&[ImagePull], &[Dependency], &[(SecretData, 0.85), (Identity, 0.6)]),
+    (&[ConfigMissing], &[SelfOrOwner], &[(Security, 0.9), (Env, 0.9), (Volumes, 0.7), (Containers, 0.8), (InitContainers, 0.8), (OtherTemplate, 0.7)]),
+    (&[ConfigMissing], &[Dependency], &[(ConfigData, 1.0), (SecretData, 1.0), (Custom, 0.6), (CertificateSpec, 0.6)]),
+    (&[Mount], &[SelfOrOwner], &[(Volumes, 0.95), (OtherTemplate, 0.7), (Replicas, 0.85), (Rollout, 0.85), (Placement, 0.3), (Containers, 0.5), (Claim, 0.8)]),
+    (&[Mount], &[Dependency], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.95), (Volume, 0.85), (StorageClass, 0.6), (Custom, 0.5), (CertificateSpec, 0.6)]),
     (&[Mount, StartFailed], &[OnNode], &[(NodeStatus, 0.4)]),
-    (&[StartFailed], &[Own], &[(Command, 1.0), (Security, 0.9), (Image, 0.7), (Volumes, 0.6), (PodClass, 0.8), (ContainerPorts, 0.6), (Containers, 0.7), (InitContainers, 0.7), (OtherTemplate, 0.7), (Limits, 0.4), (Env, 0.3)]),
-    (&[StartFailed], &[Needed], &[(Other, 0.5), (ConfigData, 0.4), (SecretData, 0.4)]),
-    (&[Crash, JobFailed], &[Own], &[(Command, 0.95), (Env, 0.95), (Image, 0.9), (Security, 0.8), (Volumes, 0.7), (Containers, 0.75), (InitContainers, 0.85), (OtherTemplate, 0.75), (PodIdentity, 0.6), (PodDns, 0.65), (ContainerPorts, 0.6), (LivenessProbe, 0.4), (Limits, 0.4), (PodClass, 0.3), (Schedule, 0.4)]),
-    (&[Crash, JobFailed], &[Needed], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.4), (Identity, 0.5), (Custom, 0.5), (CertificateSpec, 0.6)]),
+    (&[StartFailed], &[SelfOrOwner], &[(Command, 1.0), (Security, 0.9), (Image, 0.7), (Volumes, 0.6), (PodClass, 0.8), (ContainerPorts, 0.6), (Containers, 0.7), (InitContainers, 0.7), (OtherTemplate, 0.7), (Limits, 0.4), (Env, 0.3)]),
+    (&[StartFailed], &[Dependency], &[(Other, 0.5), (ConfigData, 0.4), (SecretData, 0.4)]),
+    (&[Crash, JobFailed], &[SelfOrOwner], &[(Command, 0.95), (Env, 0.95), (Image, 0.9), (Security, 0.8), (Volumes, 0.7), (Containers, 0.75), (InitContainers, 0.85), (OtherTemplate, 0.75), (PodIdentity, 0.6), (PodDns, 0.65), (ContainerPorts, 0.6), (LivenessProbe, 0.4), (Limits, 0.4), (PodClass, 0.3), (Schedule, 0.4)]),
+    (&[Crash, JobFailed], &[Dependency], &[(ConfigData, 0.95), (SecretData, 0.95), (Claim, 0.4), (Identity, 0.5), (Custom, 0.5), (CertificateSpec, 0.6)]),
     (&[Crash, JobFailed], &[Peer], &[(ServicePorts, 0.85), (ServiceSelector, 0.85), (ServiceTraffic, 0.5)]),
-    (&[Crash, JobFailed, NotReady, LivenessKill], &[Behind], &[(Image, 0.5), (Env, 0.5), (Command, 0.5), (ConfigData, 0.55), (SecretData, 0.55), (ScaledToZero, 0.9), (NetworkPolicy, 0.85), (MeshPolicy, 0.75), (PodLabels, 0.8), (ContainerPorts, 0.7), (Security, 0.4), (OtherTemplate, 0.6)]),
-    (&[Crash, JobFailed, NotReady, LivenessKill], &[Ruler], &[(NetworkPolicy, 0.85), (MeshPolicy, 0.75), (RoleRules, 0.6), (Binding, 0.6), (WebhookConfig, 0.3), (NamespaceLabels, 0.4), (AdmissionPolicy, 0.3), (ConfigData, 0.75), (ScaledToZero, 0.8)]),
+    (&[Crash, JobFailed, NotReady, LivenessKill], &[PeerBackend], &[(Image, 0.5), (Env, 0.5), (Command, 0.5), (ConfigData, 0.55), (SecretData, 0.55), (ScaledToZero, 0.9), (NetworkPolicy, 0.85), (MeshPolicy, 0.75), (PodLabels, 0.8), (ContainerPorts, 0.7), (Security, 0.4), (OtherTemplate, 0.6)]),
+    (&[Crash, JobFailed, NotReady, LivenessKill], &[Policy], &[(NetworkPolicy, 0.85), (MeshPolicy, 0.75), (RoleRules, 0.6), (Binding, 0.6), (WebhookConfig, 0.3), (NamespaceLabels, 0.4), (AdmissionPolicy, 0.3), (ConfigData, 0.75), (ScaledToZero, 0.8)]),
     // Labels of its own decide which policies let its traffic through.
-    (&[Crash, NotReady, LivenessKill], &[Own], &[(PodLabels, 0.85)]),
+    (&[Crash, NotReady, LivenessKill], &[SelfOrOwner], &[(PodLabels, 0.85)]),
     // An operator waits for, and dies without, the kinds that it was built for.
-    (&[Crash, JobFailed, NotReady, LivenessKill, Forbidden], &[Needed], &[(Definition, 0.95)]),
+    (&[Crash, JobFailed, NotReady, LivenessKill, Forbidden], &[Dependency], &[(Definition, 0.95)]),
     // A container that no template has was put in by a webhook when the pod was made.
-    (&[Crash, OutOfMemory, ImagePull, ConfigMissing, StartFailed, Mount, NotReady, LivenessKill, Unschedulable], &[Mutator], &[(WebhookConfig, 0.95), (AdmissionPolicy, 0.95), (Image, 0.7), (Env, 0.6), (Command, 0.6), (OtherTemplate, 0.6), (ConfigData, 0.7), (SecretData, 0.4)]),
-    (&[OutOfMemory], &[Own], &[(Limits, 1.0), (Image, 0.6), (Env, 0.55), (Command, 0.55), (Containers, 0.5), (OtherTemplate, 0.75), (Requests, 0.3)]),
-    (&[OutOfMemory], &[Needed], &[(ConfigData, 0.6), (SecretData, 0.35)]),
-    (&[OutOfMemory], &[Ruler], &[(LimitRangeSpec, 0.85), (Autoscaler, 0.7)]),
-    (&[NotReady], &[Own], &[(ReadinessProbe, 1.0), (ContainerPorts, 0.75), (Env, 0.8), (Command, 0.8), (Image, 0.75), (LivenessProbe, 0.3), (PodDns, 0.65), (Limits, 0.5), (Security, 0.5), (Volumes, 0.5), (Containers, 0.6), (InitContainers, 0.6), (OtherTemplate, 0.75), (PodIdentity, 0.5)]),
-    (&[NotReady], &[Needed], &[(ConfigData, 0.85), (SecretData, 0.85), (Identity, 0.5), (Claim, 0.3), (CertificateSpec, 0.6), (Custom, 0.5)]),
+    (&[Crash, OutOfMemory, ImagePull, ConfigMissing, StartFailed, Mount, NotReady, LivenessKill, Unschedulable], &[AdmissionWebhook], &[(WebhookConfig, 0.95), (AdmissionPolicy, 0.95), (Image, 0.7), (Env, 0.6), (Command, 0.6), (OtherTemplate, 0.6), (ConfigData, 0.7), (SecretData, 0.4)]),
+    (&[OutOfMemory], &[SelfOrOwner], &[(Limits, 1.0), (Image, 0.6), (Env, 0.55), (Command, 0.55), (Containers, 0.5), (OtherTemplate, 0.75), (Requests, 0.3)]),
+    (&[OutOfMemory], &[Dependency], &[(ConfigData, 0.6), (SecretData, 0.35)]),
+    (&[OutOfMemory], &[Policy], &[(LimitRangeSpec, 0.85), (Autoscaler, 0.7)]),
+    (&[NotReady], &[SelfOrOwner], &[(ReadinessProbe, 1.0), (ContainerPorts, 0.75), (Env, 0.8), (Command, 0.8), (Image, 0.75), (LivenessProbe, 0.3), (PodDns, 0.65), (Limits, 0.5), (Security, 0.5), (Volumes, 0.5), (Containers, 0.6), (InitContainers, 0.6), (OtherTemplate, 0.75), (PodIdentity, 0.5)]),
+    (&[NotReady], &[Dependency], &[(ConfigData, 0.85), (SecretData, 0.85), (Identity, 0.5), (Claim, 0.3), (CertificateSpec, 0.6), (Custom, 0.5)]),
     (&[NotReady, LivenessKill, Unavailable], &[Peer], &[(ServicePorts, 0.95), (ServiceSelector, 0.95), (ServiceTraffic, 0.6)]),
-    (&[LivenessKill], &[Own], &[(LivenessProbe, 1.0), (Image, 0.7), (Command, 0.65), (Env, 0.65), (Limits, 0.5), (ContainerPorts, 0.6), (OtherTemplate, 0.7)]),
-    (&[LivenessKill], &[Needed], &[(ConfigData, 0.65), (SecretData, 0.6)]),
-    (&[Unschedulable], &[Own], &[(Requests, 1.0), (Placement, 1.0), (Volumes, 0.7), (ContainerPorts, 0.75), (Limits, 0.6), (PodClass, 0.5), (Replicas, 0.8), (OtherTemplate, 0.8), (Containers, 0.6), (Claim, 0.8)]),
+    (&[LivenessKill], &[SelfOrOwner], &[(LivenessProbe, 1.0), (Image, 0.7), (Command, 0.65), (Env, 0.65), (Limits, 0.5), (ContainerPorts, 0.6), (OtherTemplate, 0.7)]),
+    (&[LivenessKill], &[Dependency], &[(ConfigData, 0.65), (SecretData, 0.6)]),
+    (&[Unschedulable], &[SelfOrOwner], &[(Requests, 1.0), (Placement, 1.0), (Volumes, 0.7), (ContainerPorts, 0.75), (Limits, 0.6), (PodClass, 0.5), (Replicas, 0.8), (OtherTemplate, 0.8), (Containers, 0.6), (Claim, 0.8)]),
     (&[Unschedulable], &[OnNode], &[(NodeCordon, 0.9), (NodeTaint, 0.95), (NodeLabels, 0.9), (NodeStatus, 0.75)]),
-    (&[Unschedulable, ClaimPending], &[Needed], &[(Claim, 0.9), (StorageClass, 0.95), (Volume, 0.9)]),
-    (&[Unschedulable], &[Ruler], &[(LimitRangeSpec, 0.6), (Autoscaler, 0.5), (WebhookConfig, 0.3)]),
-    (&[Unschedulable], &[Rival], &[(Requests, 0.75), (Replicas, 0.7), (OtherTemplate, 0.7)]),
-    (&[OverQuota], &[Ruler], &[(Quota, 1.0), (LimitRangeSpec, 0.4), (Autoscaler, 0.4)]),
-    (&[OverQuota], &[Own], &[(Requests, 0.85), (Limits, 0.8), (Replicas, 0.5), (OtherTemplate, 0.6), (Containers, 0.5), (PodClass, 0.4)]),
-    (&[OverQuota], &[Rival], &[(Replicas, 0.6), (Requests, 0.5), (OtherTemplate, 0.55)]),
-    (&[FaultKind::LimitRange], &[Ruler], &[(LimitRangeSpec, 1.0)]),
-    (&[FaultKind::LimitRange], &[Own], &[(Requests, 0.9), (Limits, 0.9), (Containers, 0.5), (OtherTemplate, 0.6)]),
-    (&[PodSecurity], &[Ruler], &[(NamespaceAdmission, 1.0), (AdmissionPolicy, 0.3)]),
-    (&[PodSecurity], &[Own], &[(Security, 0.9), (Volumes, 0.6), (ContainerPorts, 0.7), (Containers, 0.5), (OtherTemplate, 0.7)]),
-    (&[FaultKind::Webhook, Refused], &[Ruler], &[(WebhookConfig, 1.0), (AdmissionPolicy, 0.95), (ServicePorts, 0.85), (ServiceSelector, 0.9), (ScaledToZero, 0.9), (OtherTemplate, 0.7), (Image, 0.6), (SecretData, 0.5), (Custom, 0.7), (NetworkPolicy, 0.6), (PriorityClass, 0.9), (Command, 0.5), (PodLabels, 0.6), (ContainerPorts, 0.5), (Env, 0.4)]),
-    (&[FaultKind::Webhook, Refused], &[Own], &[(PodClass, 0.9), (Security, 0.5), (PodLabels, 0.45), (Image, 0.45), (Containers, 0.4), (Env, 0.35), (OtherTemplate, 0.55), (Limits, 0.4), (Requests, 0.4), (Volumes, 0.4)]),
-    (&[Refused], &[Needed], &[(PriorityClass, 0.95), (Other, 0.8)]),
-    (&[NoIdentity], &[Own], &[(PodIdentity, 1.0), (OtherTemplate, 0.7)]),
-    (&[NoIdentity], &[Needed, Ruler], &[(Identity, 1.0)]),
-    (&[NodeDown], &[OnNode, Own], &[(NodeStatus, 1.0), (NodeTaint, 0.3)]),
+    (&[Unschedulable, ClaimPending], &[Dependency], &[(Claim, 0.9), (StorageClass, 0.95), (Volume, 0.9)]),
+    (&[Unschedulable], &[Policy], &[(LimitRangeSpec, 0.6), (Autoscaler, 0.5), (WebhookConfig, 0.3)]),
+    (&[Unschedulable], &[Competitor], &[(Requests, 0.75), (Replicas, 0.7), (OtherTemplate, 0.7)]),
+    (&[OverQuota], &[Policy], &[(Quota, 1.0), (LimitRangeSpec, 0.4), (Autoscaler, 0.4)]),
+    (&[OverQuota], &[SelfOrOwner], &[(Requests, 0.85), (Limits, 0.8), (Replicas, 0.5), (OtherTemplate, 0.6), (Containers, 0.5), (PodClass, 0.4)]),
+    (&[OverQuota], &[Competitor], &[(Replicas, 0.6), (Requests, 0.5), (OtherTemplate, 0.55)]),
+    (&[FaultKind::LimitRange], &[Policy], &[(LimitRangeSpec, 1.0)]),
+    (&[FaultKind::LimitRange], &[SelfOrOwner], &[(Requests, 0.9), (Limits, 0.9), (Containers, 0.5), (OtherTemplate, 0.6)]),
+    (&[PodSecurity], &[Policy], &[(NamespaceAdmission, 1.0), (AdmissionPolicy, 0.3)]),
+    (&[PodSecurity], &[SelfOrOwner], &[(Security, 0.9), (Volumes, 0.6), (ContainerPorts, 0.7), (Containers, 0.5), (OtherTemplate, 0.7)]),
+    (&[FaultKind::Webhook, Refused], &[Policy], &[(WebhookConfig, 1.0), (AdmissionPolicy, 0.95), (ServicePorts, 0.85), (ServiceSelector, 0.9), (ScaledToZero, 0.9), (OtherTemplate, 0.7), (Image, 0.6), (SecretData, 0.5), (Custom, 0.7), (NetworkPolicy, 0.6), (PriorityClass, 0.9), (Command, 0.5), (PodLabels, 0.6), (ContainerPorts, 0.5), (Env, 0.4)]),
+    (&[FaultKind::Webhook, Refused], &[SelfOrOwner], &[(PodClass, 0.9), (Security, 0.5), (PodLabels, 0.45), (Image, 0.45), (Containers, 0.4), (Env, 0.35), (OtherTemplate, 0.55), (Limits, 0.4), (Requests, 0.4), (Volumes, 0.4)]),
+    (&[Refused], &[Dependency], &[(PriorityClass, 0.95), (Other, 0.8)]),
+    (&[NoIdentity], &[SelfOrOwner], &[(PodIdentity, 1.0), (OtherTemplate, 0.7)]),
+    (&[NoIdentity], &[Dependency, Policy], &[(Identity, 1.0)]),
+    (&[NodeDown], &[OnNode, SelfOrOwner], &[(NodeStatus, 1.0), (NodeTaint, 0.3)]),
     (&[Evicted], &[OnNode], &[(NodeTaint, 0.95), (NodeStatus, 0.8), (NodeCordon, 0.5)]),
-    (&[Evicted], &[Own], &[(Requests, 0.4), (Limits, 0.4), (Placement, 0.4), (Image, 0.3)]),
-    (&[Preempted], &[Rival], &[(PodClass, 0.95), (OtherTemplate, 0.9), (Replicas, 0.8), (Requests, 0.8)]),
-    (&[Preempted], &[Needed, Ruler], &[(PriorityClass, 0.9)]),
-    (&[Preempted], &[Own], &[(PodClass, 0.9)]),
-    (&[ClaimPending], &[Own], &[(Claim, 0.95), (OtherTemplate, 0.6)]),
-    (&[NoEndpoints], &[Own], &[(ServiceSelector, 1.0), (ServicePorts, 0.3)]),
-    (&[NoEndpoints], &[Behind], &[(PodLabels, 1.0), (ScaledToZero, 1.0), (OtherTemplate, 0.95), (Rollout, 0.9), (WorkloadSelector, 0.8), (Autoscaler, 0.5)]),
-    (&[PortMismatch], &[Own], &[(ServicePorts, 1.0)]),
-    (&[PortMismatch, NoEndpoints], &[Behind], &[(ContainerPorts, 0.9)]),
-    (&[BrokenRoute], &[Own], &[(Class::Ingress, 0.95), (Metadata, 0.35)]),
-    (&[BrokenRoute], &[Needed, Peer], &[(ServiceSelector, 0.95), (ServicePorts, 0.9), (SecretData, 0.9), (Class::Ingress, 0.95), (CertificateSpec, 0.6), (Custom, 0.5)]),
-    (&[NoMetrics], &[Own], &[(Autoscaler, 0.9)]),
-    (&[AtBound], &[Own], &[(Autoscaler, 1.0)]),
-    (&[NoMetrics], &[Needed], &[(Requests, 0.95), (Containers, 0.6), (OtherTemplate, 0.9), (ScaledToZero, 0.8), (Limits, 0.5)]),
-    (&[NoMetrics], &[Ruler, Controller], &[(ApiService, 0.95), (ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85), (RoleRules, 0.6), (Binding, 0.6)]),
-    (&[JobFailed], &[Own], &[(JobLimits, 1.0)]),
-    (&[Crash], &[Own], &[(JobLimits, 0.6)]),
-    (&[NotScheduled], &[Own], &[(Schedule, 1.0), (OtherTemplate, 0.3)]),
-    (&[Forbidden], &[Ruler], &[(RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7)]),
-    (&[Forbidden], &[Own, Controller], &[(PodIdentity, 0.8), (RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7), (OtherTemplate, 0.5)]),
+    (&[Evicted], &[SelfOrOwner], &[(Requests, 0.4), (Limits, 0.4), (Placement, 0.4), (Image, 0.3)]),
+    (&[Preempted], &[Competitor], &[(PodClass, 0.95), (OtherTemplate, 0.9), (Replicas, 0.8), (Requests, 0.8)]),
+    (&[Preempted], &[Dependency, Policy], &[(PriorityClass, 0.9)]),
+    (&[Preempted], &[SelfOrOwner], &[(PodClass, 0.9)]),
+    (&[ClaimPending], &[SelfOrOwner], &[(Claim, 0.95), (OtherTemplate, 0.6)]),
+    (&[NoEndpoints], &[SelfOrOwner], &[(ServiceSelector, 1.0), (ServicePorts, 0.3)]),
+    (&[NoEndpoints], &[PeerBackend], &[(PodLabels, 1.0), (ScaledToZero, 1.0), (OtherTemplate, 0.95), (Rollout, 0.9), (WorkloadSelector, 0.8), (Autoscaler, 0.5)]),
+    (&[PortMismatch], &[SelfOrOwner], &[(ServicePorts, 1.0)]),
+    (&[PortMismatch, NoEndpoints], &[PeerBackend], &[(ContainerPorts, 0.9)]),
+    (&[BrokenRoute], &[SelfOrOwner], &[(ChangeKind::Ingress, 0.95), (Metadata, 0.35)]),
+    (&[BrokenRoute], &[Dependency, Peer], &[(ServiceSelector, 0.95), (ServicePorts, 0.9), (SecretData, 0.9), (ChangeKind::Ingress, 0.95), (CertificateSpec, 0.6), (Custom, 0.5)]),
+    (&[NoMetrics], &[SelfOrOwner], &[(Autoscaler, 0.9)]),
+    (&[AtBound], &[SelfOrOwner], &[(Autoscaler, 1.0)]),
+    (&[NoMetrics], &[Dependency], &[(Requests, 0.95), (Containers, 0.6), (OtherTemplate, 0.9), (ScaledToZero, 0.8), (Limits, 0.5)]),
+    (&[NoMetrics], &[Policy, Controller], &[(ApiService, 0.95), (ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85), (RoleRules, 0.6), (Binding, 0.6)]),
+    (&[JobFailed], &[SelfOrOwner], &[(JobLimits, 1.0)]),
+    (&[Crash], &[SelfOrOwner], &[(JobLimits, 0.6)]),
+    (&[NotScheduled], &[SelfOrOwner], &[(Schedule, 1.0), (OtherTemplate, 0.3)]),
+    (&[Forbidden], &[Policy], &[(RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7)]),
+    (&[Forbidden], &[SelfOrOwner, Controller], &[(PodIdentity, 0.8), (RoleRules, 1.0), (Binding, 1.0), (Identity, 0.7), (OtherTemplate, 0.5)]),
     (&[Stuck, SyncFailed, Terminating], &[Controller], &[(ScaledToZero, 1.0), (RoleRules, 0.9), (Binding, 0.9), (Identity, 0.8), (OtherTemplate, 0.9), (Image, 0.75), (Env, 0.7), (Command, 0.75), (PodIdentity, 0.7), (Limits, 0.4), (Definition, 0.7), (ConfigData, 0.5), (SecretData, 0.5), (NetworkPolicy, 0.6)]),
-    (&[Stuck], &[Own], &[(Custom, 0.95), (Engine, 0.95), (Autoscaler, 0.95), (Class::Ingress, 0.9), (MeshPolicy, 0.9), (CertificateSpec, 0.95), (NetworkPolicy, 0.9), (DisruptionBudget, 0.9), (Definition, 0.9), (ApiService, 0.95), (WebhookConfig, 0.7), (AdmissionPolicy, 0.9), (Volume, 0.8)]),
-    (&[Stuck, NoMetrics], &[Needed], &[(OtherTemplate, 0.9)]),
-    (&[Stuck], &[Needed], &[(SecretData, 0.75), (ConfigData, 0.75), (Custom, 0.6), (Definition, 0.7), (ServiceSelector, 0.6), (ServicePorts, 0.6), (Identity, 0.5)]),
-    (&[Stuck, SyncFailed], &[Ruler], &[(WebhookConfig, 0.6), (Quota, 0.5), (NetworkPolicy, 0.5), (Definition, 0.7), (AdmissionPolicy, 0.6)]),
-    (&[SyncFailed], &[Own], &[(Engine, 0.95)]),
-    (&[SyncFailed], &[Needed], &[(Revision, 0.95), (Engine, 0.9), (SecretData, 0.85), (ConfigData, 0.7), (Definition, 0.6)]),
-    (&[FaultKind::Certificate], &[Own], &[(CertificateSpec, 0.95)]),
-    (&[FaultKind::Certificate], &[Needed], &[(CertificateSpec, 0.95), (SecretData, 0.9)]),
-    (&[ScaledDown], &[Own], &[(ScaledToZero, 1.0)]),
-    (&[ScaledDown], &[Ruler], &[(Autoscaler, 0.8)]),
-    (&[NotReady, LivenessKill], &[Ruler], &[(Autoscaler, 0.75)]),
-    (&[NotDrained], &[Ruler], &[(DisruptionBudget, 1.0)]),
-    (&[RolloutHeld], &[Own], &[(Rollout, 1.0)]),
-    (&[Terminating], &[Ruler], &[(ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85)]),
-    (&[Terminating], &[Own, Ruler], &[(ApiService, 0.9), (Custom, 0.3), (WebhookConfig, 0.7)]),
-    (&[Unavailable], &[Own], &[(Rollout, 0.6), (WorkloadSelector, 0.5), (OtherTemplate, 0.45), (Image, 0.4), (Replicas, 0.3)]),
+    (&[Stuck], &[SelfOrOwner], &[(Custom, 0.95), (Engine, 0.95), (Autoscaler, 0.95), (ChangeKind::Ingress, 0.9), (MeshPolicy, 0.9), (CertificateSpec, 0.95), (NetworkPolicy, 0.9), (DisruptionBudget, 0.9), (Definition, 0.9), (ApiService, 0.95), (WebhookConfig, 0.7), (AdmissionPolicy, 0.9), (Volume, 0.8)]),
+    (&[Stuck, NoMetrics], &[Dependency], &[(OtherTemplate, 0.9)]),
+    (&[Stuck], &[Dependency], &[(SecretData, 0.75), (ConfigData, 0.75), (Custom, 0.6), (Definition, 0.7), (ServiceSelector, 0.6), (ServicePorts, 0.6), (Identity, 0.5)]),
+    (&[Stuck, SyncFailed], &[Policy], &[(WebhookConfig, 0.6), (Quota, 0.5), (NetworkPolicy, 0.5), (Definition, 0.7), (AdmissionPolicy, 0.6)]),
+    (&[SyncFailed], &[SelfOrOwner], &[(Engine, 0.95)]),
+    (&[SyncFailed], &[Dependency], &[(Revision, 0.95), (Engine, 0.9), (SecretData, 0.85), (ConfigData, 0.7), (Definition, 0.6)]),
+    (&[FaultKind::Certificate], &[SelfOrOwner], &[(CertificateSpec, 0.95)]),
+    (&[FaultKind::Certificate], &[Dependency], &[(CertificateSpec, 0.95), (SecretData, 0.9)]),
+    (&[ScaledDown], &[SelfOrOwner], &[(ScaledToZero, 1.0)]),
+    (&[ScaledDown], &[Policy], &[(Autoscaler, 0.8)]),
+    (&[NotReady, LivenessKill], &[Policy], &[(Autoscaler, 0.75)]),
+    (&[NotDrained], &[Policy], &[(DisruptionBudget, 1.0)]),
+    (&[RolloutHeld], &[SelfOrOwner], &[(Rollout, 1.0)]),
+    (&[Terminating], &[Policy], &[(ScaledToZero, 0.9), (OtherTemplate, 0.8), (ServiceSelector, 0.85), (ServicePorts, 0.85)]),
+    (&[Terminating], &[SelfOrOwner, Policy], &[(ApiService, 0.9), (Custom, 0.3), (WebhookConfig, 0.7)]),
+    (&[Unavailable], &[SelfOrOwner], &[(Rollout, 0.6), (WorkloadSelector, 0.5), (OtherTemplate, 0.45), (Image, 0.4), (Replicas, 0.3)]),
     (&[Unavailable], &[OnNode], &[(NodeStatus, 0.7), (NodeTaint, 0.6), (NodeCordon, 0.4)]),
 ];
 
 /// Tells how well a change fits a fault: 0 where no way leads from one to the other.
-pub fn fit(fault: FaultKind, place: Place, class: Class) -> f64 {
+pub fn fit(fault: FaultKind, place: CandidateRole, class: ChangeKind) -> f64 {
     let rows = EFFECTS.iter().filter(|(f, p, _)| f.contains(&fault) && p.contains(&place));
     let values = rows.flat_map(|(_, _, classes)| *classes).filter(|(c, _)| *c == class);
     values.map(|(_, v)| *v).fold(0.0, f64::max)
 }
 
 /// Returns how many seconds it takes until changes of a class show, in general.
-pub fn delay(class: Class) -> f64 {
+pub fn delay(class: ChangeKind) -> f64 {
     match class {
         // They wait for the next start of a container or the next pod.
         ConfigData | SecretData | Quota | LimitRangeSpec | NamespaceAdmission | WebhookConfig

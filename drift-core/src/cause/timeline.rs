@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::graph::{AsOf, DependencyGraph, EdgeRules, Instant};
+use crate::graph::{AsOf, DependencyGraph, EdgeRules, LogPosition};
 use crate::replay::Until;
 use crate::schema::SchemaSet;
 
-use super::Case;
+use super::Investigation;
 use super::records::Records;
 
 /// Versions that are held as they are; older ones are packed.
@@ -15,39 +15,39 @@ const MAX_FRESH: usize = 16 << 10;
 
 /// History and graph of an estate, fed event by event as [`crate::replay::State`] is.
 ///
-/// Any number of questions as of any moment can be asked of it; each is a [`Case`] that borrows it. Nothing is thrown away:
+/// Any number of questions as of any moment can be asked of it; each is a [`Investigation`] that borrows it. Nothing is thrown away:
 /// it holds every version of every resource, packed: seen were 0.29 to 0.32 of their JSON, the graph on top.
 ///
 /// # Example
 /// ```
-/// use drift_core::cause::Timeline;
+/// use drift_core::cause::CauseIndex;
 /// use drift_core::replay::Until;
 /// use drift_core::schema::SchemaSet;
 /// use drift_core::{Event, ResourceKey};
 ///
 /// # let events: Vec<Event> = Vec::new();
 /// let schemas = SchemaSet::bundled();
-/// let mut timeline = Timeline::default();
+/// let mut timeline = CauseIndex::default();
 /// for event in &events {
 ///     timeline.apply(event);
 /// }
 /// let answer = timeline.case(Until::End, &schemas).why(&ResourceKey::new("", "Pod", "shop", "web-0"));
-/// assert!(answer.abstains.is_some());
+/// assert!(answer.abstained_because.is_some());
 /// ```
 #[derive(Clone, Debug)]
-pub struct Timeline {
+pub struct CauseIndex {
     records: Arc<Records>,
     graph: Arc<DependencyGraph>,
     rules: Arc<EdgeRules>,
 }
 
-impl Default for Timeline {
+impl Default for CauseIndex {
     fn default() -> Self {
         Self::new(Arc::new(EdgeRules::bundled()))
     }
 }
 
-impl Timeline {
+impl CauseIndex {
     /// Makes an empty index with rules for the edges of custom kinds.
     pub fn new(rules: Arc<EdgeRules>) -> Self {
         let graph = Arc::new(DependencyGraph::new(Arc::clone(&rules)));
@@ -78,7 +78,7 @@ impl Timeline {
     }
 
     /// Returns the place of the last event.
-    pub fn end(&self) -> Option<Instant> {
+    pub fn end(&self) -> Option<LogPosition> {
         self.records.last(Until::End)
     }
 
@@ -95,18 +95,18 @@ impl Timeline {
     /// Looks at everything as it was known at a moment, to ask about any number of resources.
     ///
     /// What the questions look at is unpacked once and held until the case is dropped.
-    pub fn case<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Case<'a> {
+    pub fn case<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Investigation<'a> {
         if matches!(until, Until::Time(_)) && self.records.goes_back() {
             return self.cut(until).into_case(schemas);
         }
         let graph = AsOf::new(Arc::clone(&self.graph), until);
-        Case::new(super::History::new(Arc::clone(&self.records), until), graph, schemas)
+        Investigation::new(super::History::new(Arc::clone(&self.records), until), graph, schemas)
     }
 
     /// Makes a case of everything, for one who asks once.
-    pub(super) fn into_case(self, schemas: &SchemaSet) -> Case<'_> {
+    pub(super) fn into_case(self, schemas: &SchemaSet) -> Investigation<'_> {
         let graph = AsOf::new(self.graph, Until::End);
-        Case::new(super::History::new(self.records, Until::End), graph, schemas)
+        Investigation::new(super::History::new(self.records, Until::End), graph, schemas)
     }
 
     /// Makes anew what was known at a time, for a log whose times go back: what counts is no beginning of it.

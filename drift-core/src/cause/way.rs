@@ -8,15 +8,15 @@ use crate::graph::{Edge, IsAddress, Relation, hosts_in, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::Node;
 
-use super::Case;
+use super::Investigation;
 use super::fault::{Fault, FaultKind};
-use super::table::Place;
+use super::table::CandidateRole;
 
 pub(super) use rule::injected;
 
 /// One step of a way, towards the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct Hop {
     /// Where the step leads.
     pub key: ResourceKey,
     /// What the edge means.
@@ -31,17 +31,17 @@ pub(super) struct Reached {
     /// Which one.
     pub key: ResourceKey,
     /// Where it stands.
-    pub place: Place,
+    pub place: CandidateRole,
     /// How far away, in steps of references.
     pub cost: f64,
     /// The way from the faulty one, without that one.
-    pub way: Vec<Step>,
+    pub way: Vec<Hop>,
 }
 
 /// Collects what is reached; of two ways to one place the shorter counts.
 #[derive(Default)]
 struct Field {
-    found: BTreeMap<(ResourceKey, Place), Reached>,
+    found: BTreeMap<(ResourceKey, CandidateRole), Reached>,
 }
 
 impl Field {
@@ -57,26 +57,30 @@ impl Field {
     }
 }
 
-fn go(from: &Reached, edge: &Edge<'_>, to: &ResourceKey, place: Place, cost: f64) -> Reached {
+fn go(from: &Reached, edge: &Edge<'_>, to: &ResourceKey, place: CandidateRole, cost: f64) -> Reached {
     let mut way = from.way.clone();
-    way.push(Step {
-        key: to.clone(),
-        edge: edge.relation.word().into(),
-        evidence: edge.evidence.to_string(),
-    });
+    way.push(Hop { key: to.clone(), edge: edge.relation.word().into(), evidence: edge.evidence.to_string() });
     Reached { key: to.clone(), place, cost: from.cost + cost, way }
 }
 
-fn jump(from: &Reached, to: &ResourceKey, place: Place, cost: f64, edge: &str, evidence: &str) -> Reached {
+fn jump(
+    from: &Reached,
+    to: &ResourceKey,
+    place: CandidateRole,
+    cost: f64,
+    edge: &str,
+    evidence: &str,
+) -> Reached {
     let mut way = from.way.clone();
-    way.push(Step { key: to.clone(), edge: edge.into(), evidence: evidence.into() });
+    way.push(Hop { key: to.clone(), edge: edge.into(), evidence: evidence.into() });
     Reached { key: to.clone(), place, cost: from.cost + cost, way }
 }
 
 /// Finds what may stand behind a fault, peers left out, sorted.
-pub(super) fn reach(case: &Case<'_>, fault: &Fault) -> Vec<Reached> {
+pub(super) fn reach(case: &Investigation<'_>, fault: &Fault) -> Vec<Reached> {
     let mut field = Field::default();
-    let start = Reached { key: fault.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+    let start =
+        Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
     let own = owners(case, start, &mut field);
     for o in &own {
         needed(case, fault, o, 0, &mut field);
@@ -91,7 +95,7 @@ pub(super) fn reach(case: &Case<'_>, fault: &Fault) -> Vec<Reached> {
 }
 
 /// Goes up to what makes and keeps the faulty one.
-fn owners(case: &Case<'_>, start: Reached, field: &mut Field) -> Vec<Reached> {
+fn owners(case: &Investigation<'_>, start: Reached, field: &mut Field) -> Vec<Reached> {
     let mut own = vec![start.clone()];
     field.put(start);
     let mut next = 0;
@@ -100,14 +104,21 @@ fn owners(case: &Case<'_>, start: Reached, field: &mut Field) -> Vec<Reached> {
         next += 1;
         for edge in case.graph.ever_from(&from.key) {
             if edge.relation == Relation::OwnedBy {
-                let reached = go(&from, &edge, edge.to, Place::Own, 0.25);
+                let reached = go(&from, &edge, edge.to, CandidateRole::SelfOrOwner, 0.25);
                 if field.put(reached.clone()) {
                     own.push(reached);
                 }
             }
         }
         for set in claimants(case, &from.key) {
-            let reached = jump(&from, &set, Place::Own, 0.25, "made from a template of", "name of the claim");
+            let reached = jump(
+                &from,
+                &set,
+                CandidateRole::SelfOrOwner,
+                0.25,
+                "made from a template of",
+                "name of the claim",
+            );
             if field.put(reached.clone()) {
                 own.push(reached);
             }
@@ -117,7 +128,7 @@ fn owners(case: &Case<'_>, start: Reached, field: &mut Field) -> Vec<Reached> {
 }
 
 /// Finds the sets from whose claim templates a claim was made: it is called template, set and ordinal.
-fn claimants(case: &Case<'_>, claim: &ResourceKey) -> Vec<ResourceKey> {
+fn claimants(case: &Investigation<'_>, claim: &ResourceKey) -> Vec<ResourceKey> {
     if (&*claim.group, &*claim.kind) != ("", "PersistentVolumeClaim") {
         return Vec::new();
     }
@@ -136,7 +147,7 @@ fn claimants(case: &Case<'_>, claim: &ResourceKey) -> Vec<ResourceKey> {
 }
 
 /// Goes to what the faulty one refers to, and on to what stands behind that.
-fn needed(case: &Case<'_>, fault: &Fault, from: &Reached, depth: usize, field: &mut Field) {
+fn needed(case: &Investigation<'_>, fault: &Fault, from: &Reached, depth: usize, field: &mut Field) {
     let follows = |r: Relation| {
         matches!(
             r,
@@ -150,7 +161,7 @@ fn needed(case: &Case<'_>, fault: &Fault, from: &Reached, depth: usize, field: &
     };
     for edge in case.graph.ever_from(&from.key) {
         if follows(edge.relation) && !is_over(case, &edge, fault) {
-            let reached = go(from, &edge, edge.to, Place::Needed, 1.0);
+            let reached = go(from, &edge, edge.to, CandidateRole::Dependency, 1.0);
             if field.put(reached.clone()) && depth < 2 {
                 needed(case, fault, &reached, depth + 1, field);
             }
@@ -159,7 +170,7 @@ fn needed(case: &Case<'_>, fault: &Fault, from: &Reached, depth: usize, field: &
     if depth > 0 {
         for edge in case.graph.ever_to(&from.key) {
             if edge.relation == Relation::Writes && !is_engine(edge.from) {
-                let reached = go(from, &edge, edge.from, Place::Needed, 1.0);
+                let reached = go(from, &edge, edge.from, CandidateRole::Dependency, 1.0);
                 if field.put(reached.clone()) && depth < 2 {
                     needed(case, fault, &reached, depth + 1, field);
                 }
@@ -169,7 +180,7 @@ fn needed(case: &Case<'_>, fault: &Fault, from: &Reached, depth: usize, field: &
 }
 
 /// Tells whether a reference was taken back before a fault, by an object that was still there: it says no more of it.
-fn is_over(case: &Case<'_>, edge: &Edge<'_>, fault: &Fault) -> bool {
+fn is_over(case: &Investigation<'_>, edge: &Edge<'_>, fault: &Fault) -> bool {
     edge.until.is_some_and(|end| end.position < fault.onset.at.position)
         && case.history.at(edge.from, &fault.onset).is_some()
 }
@@ -179,12 +190,19 @@ pub(super) fn is_engine(key: &ResourceKey) -> bool {
     key.group.ends_with(".fluxcd.io") || (&*key.group == "argoproj.io" && key.kind.starts_with("Application"))
 }
 
-fn nodes(case: &Case<'_>, fault: &Fault, own: &Reached, field: &mut Field) {
+fn nodes(case: &Investigation<'_>, fault: &Fault, own: &Reached, field: &mut Field) {
     use FaultKind as F;
     match fault.kind {
         F::Unschedulable => {
             for key in case.history.of_kind("", "Node").cloned().collect::<Vec<_>>() {
-                field.put(jump(own, &key, Place::Node, 1.0, "could run on", "every node is a candidate"));
+                field.put(jump(
+                    own,
+                    &key,
+                    CandidateRole::Node,
+                    1.0,
+                    "could run on",
+                    "every node is a candidate",
+                ));
             }
         }
         F::NotDrained => {
@@ -192,10 +210,10 @@ fn nodes(case: &Case<'_>, fault: &Fault, own: &Reached, field: &mut Field) {
                 if edge.relation != Relation::RunsOn {
                     continue;
                 }
-                let pod = go(own, &edge, edge.from, Place::Ruler, 0.25);
+                let pod = go(own, &edge, edge.from, CandidateRole::Policy, 0.25);
                 for budget in case.graph.ever_to(edge.from) {
                     if &*budget.from.kind == "PodDisruptionBudget" {
-                        field.put(go(&pod, &budget, budget.from, Place::Ruler, 0.5));
+                        field.put(go(&pod, &budget, budget.from, CandidateRole::Policy, 0.5));
                     }
                 }
             }
@@ -203,7 +221,7 @@ fn nodes(case: &Case<'_>, fault: &Fault, own: &Reached, field: &mut Field) {
         F::NodeDown | F::Evicted | F::Mount | F::StartFailed | F::Unavailable | F::Preempted => {
             for edge in case.graph.ever_from(&own.key) {
                 if edge.relation == Relation::RunsOn {
-                    field.put(go(own, &edge, edge.to, Place::Node, 0.5));
+                    field.put(go(own, &edge, edge.to, CandidateRole::Node, 0.5));
                 }
             }
         }
@@ -223,19 +241,20 @@ pub(super) struct PeerService {
 }
 
 /// Finds the Services that a pod or workload talks to: by its variables, its configuration, and the fault's text.
-pub(super) fn peers(case: &Case<'_>, fault: &Fault) -> Vec<PeerService> {
-    let start = Reached { key: fault.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+pub(super) fn peers(case: &Investigation<'_>, fault: &Fault) -> Vec<PeerService> {
+    let start =
+        Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
     let mut found: BTreeMap<ResourceKey, Reached> = BTreeMap::new();
     for edge in case.graph.ever_from(&fault.on) {
         match edge.relation {
             Relation::TalksTo => {
-                found.insert(edge.to.clone(), go(&start, &edge, edge.to, Place::Peer, 1.0));
+                found.insert(edge.to.clone(), go(&start, &edge, edge.to, CandidateRole::Peer, 1.0));
             }
             Relation::Uses => {
-                let via = go(&start, &edge, edge.to, Place::Needed, 0.5);
+                let via = go(&start, &edge, edge.to, CandidateRole::Dependency, 0.5);
                 for inner in case.graph.ever_from(edge.to) {
                     if inner.relation == Relation::TalksTo {
-                        let reached = go(&via, &inner, inner.to, Place::Peer, 1.0);
+                        let reached = go(&via, &inner, inner.to, CandidateRole::Peer, 1.0);
                         found.entry(inner.to.clone()).or_insert(reached);
                     }
                 }
@@ -245,7 +264,7 @@ pub(super) fn peers(case: &Case<'_>, fault: &Fault) -> Vec<PeerService> {
     }
     let mut put = |key: ResourceKey, evidence: &str| {
         if case.history.knows(&key) {
-            let reached = jump(&start, &key, Place::Peer, 1.0, "talks to", evidence);
+            let reached = jump(&start, &key, CandidateRole::Peer, 1.0, "talks to", evidence);
             found.entry(key).or_insert(reached);
         }
     };
@@ -296,7 +315,7 @@ fn named_hosts(fault: &Fault) -> Vec<ResourceKey> {
 }
 
 /// Finds Services whose name is the whole value of a variable or of a key that the faulty one reads.
-fn named_by_values(case: &Case<'_>, fault: &Fault) -> Vec<(ResourceKey, String)> {
+fn named_by_values(case: &Investigation<'_>, fault: &Fault) -> Vec<(ResourceKey, String)> {
     let mut values: Vec<(String, String)> = Vec::new();
     let mut put = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -332,7 +351,7 @@ fn named_by_values(case: &Case<'_>, fault: &Fault) -> Vec<(ResourceKey, String)>
 }
 
 /// Returns the ports that variables, arguments and texts name beside a host.
-fn asked_ports(case: &Case<'_>, fault: &Fault) -> BTreeSet<(String, u16)> {
+fn asked_ports(case: &Investigation<'_>, fault: &Fault) -> BTreeSet<(String, u16)> {
     let mut texts = vec![fault.message.clone()];
     if let Some(object) = case.history.last(&fault.on)
         && let Some((_, spec)) = pod_spec(object)
@@ -414,26 +433,26 @@ fn is_outside(word: &str) -> bool {
 }
 
 /// Finds the pods that a Service ever selected with the way over them, and what makes them.
-pub(super) fn behind(case: &Case<'_>, service: &Reached) -> Vec<Reached> {
+pub(super) fn behind(case: &Investigation<'_>, service: &Reached) -> Vec<Reached> {
     let mut field = Field::default();
     for edge in case.graph.ever_from(&service.key) {
         if edge.relation == Relation::Selects {
-            let pod = go(service, &edge, edge.to, Place::Behind, 0.25);
+            let pod = go(service, &edge, edge.to, CandidateRole::PeerBackend, 0.25);
             for o in owners(case, pod.clone(), &mut field).iter_mut() {
                 for used in case.graph.ever_from(&o.key) {
                     if used.relation == Relation::Uses && matches!(&*used.to.kind, "ConfigMap" | "Secret") {
-                        field.put(go(o, &used, used.to, Place::Behind, 1.0));
+                        field.put(go(o, &used, used.to, CandidateRole::PeerBackend, 1.0));
                     }
                 }
             }
             for policy in case.graph.ever_to(edge.to) {
                 if policy.relation == Relation::Selects && &*policy.from.kind != "Service" {
-                    field.put(go(&pod, &policy, policy.from, Place::Behind, 0.75));
+                    field.put(go(&pod, &policy, policy.from, CandidateRole::PeerBackend, 0.75));
                 }
             }
         }
     }
     let mut all: Vec<_> = field.found.into_values().collect();
-    all.iter_mut().for_each(|r| r.place = Place::Behind);
+    all.iter_mut().for_each(|r| r.place = CandidateRole::PeerBackend);
     all
 }

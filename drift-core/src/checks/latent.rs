@@ -1,12 +1,12 @@
 //! Latent breaks: what runs well only because it was started before.
 
-use crate::cause::{NodeRoom, fits_node};
+use crate::cause::{NodeWithPods, fits_node};
 use crate::graph::{ConfigUse, config_uses, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
-use super::Scene;
+use super::CheckContext;
 
 type Found = Vec<(String, String)>;
 
@@ -29,7 +29,7 @@ fn is_given(name: &str) -> bool {
     matches!(name, "kube-root-ca.crt" | "openshift-service-ca.crt")
 }
 
-pub(super) fn missing_config(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_config(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if !makes_pods(key, object) {
         return Vec::new();
     }
@@ -49,7 +49,7 @@ pub(super) fn missing_config(scene: &Scene<'_, '_>, key: &ResourceKey, object: &
     out
 }
 
-pub(super) fn missing_account(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_account(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if !makes_pods(key, object) {
         return Vec::new();
     }
@@ -64,7 +64,7 @@ pub(super) fn missing_account(scene: &Scene<'_, '_>, key: &ResourceKey, object: 
     }
 }
 
-pub(super) fn missing_claim(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_claim(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if !makes_pods(key, object) {
         return Vec::new();
     }
@@ -76,7 +76,7 @@ pub(super) fn missing_claim(scene: &Scene<'_, '_>, key: &ResourceKey, object: &O
         .collect()
 }
 
-pub(super) fn missing_class(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_class(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     let mut named: Vec<(&str, &str, String)> = Vec::new();
     let text = |path: &[&str]| object.root().str_at(path).map(str::to_owned);
     if makes_pods(key, object)
@@ -111,7 +111,7 @@ pub(super) fn missing_class(scene: &Scene<'_, '_>, key: &ResourceKey, object: &O
         .collect()
 }
 
-pub(super) fn missing_pull_secret(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_pull_secret(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if !makes_pods(key, object) {
         return Vec::new();
     }
@@ -123,7 +123,7 @@ pub(super) fn missing_pull_secret(scene: &Scene<'_, '_>, key: &ResourceKey, obje
 }
 
 /// A variable is read once, when the container starts.
-pub(super) fn stale_variable(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn stale_variable(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if (&*key.group, &*key.kind) != ("", "Pod")
         || object.root().str_at(&["status", "phase"]) != Some("Running")
     {
@@ -158,13 +158,14 @@ fn touches(change: &crate::cause::Change, u: &ConfigUse) -> bool {
     })
 }
 
-pub(super) fn no_node_fits(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn no_node_fits(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if !makes_pods(key, object) || &*key.kind == "DaemonSet" {
         return Vec::new();
     }
     let Some((_, spec)) = pod_spec(object) else { return Vec::new() };
     // An empty node: what runs there now would make place for itself.
-    let mut rooms = scene.of_kind("", "Node").map(|(_, node)| NodeRoom { node, pods: Vec::new() }).peekable();
+    let mut rooms =
+        scene.of_kind("", "Node").map(|(_, node)| NodeWithPods { node, pods: Vec::new() }).peekable();
     if rooms.peek().is_none() || rooms.any(|r| fits_node(spec, &r)) {
         return Vec::new();
     }
@@ -176,7 +177,7 @@ fn quantity(node: Node<'_>) -> Option<Quantity> {
     text.parse().ok()
 }
 
-pub(super) fn quota_exhausted(_: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn quota_exhausted(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if (&*key.group, &*key.kind) != ("", "ResourceQuota") {
         return Vec::new();
     }
@@ -190,7 +191,7 @@ pub(super) fn quota_exhausted(_: &Scene<'_, '_>, key: &ResourceKey, object: &Obj
     hard.filter_map(one).collect()
 }
 
-pub(super) fn admission_level(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn admission_level(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if !makes_pods(key, object) {
         return Vec::new();
     }

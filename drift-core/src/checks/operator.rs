@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::key::ResourceKey;
 use crate::object::Object;
 
-use super::Scene;
+use super::CheckContext;
 
 /// Values shorter than this stand in many places by chance.
 const MIN_LENGTH: usize = 6;
@@ -13,7 +13,7 @@ const MIN_LENGTH: usize = 6;
 /// Learned from history by value equality: a field of the resource once had a value that others in its namespace have, its
 /// value is another now, and they still have the old one.
 pub(super) fn value_does_not_arrive(
-    scene: &Scene<'_, '_>,
+    scene: &CheckContext<'_, '_>,
     key: &ResourceKey,
     _: &Object,
 ) -> Vec<(String, String)> {
@@ -47,7 +47,7 @@ pub(super) fn value_does_not_arrive(
 }
 
 /// Objects of the namespace that have a value somewhere in their specification.
-fn holders(scene: &Scene<'_, '_>, key: &ResourceKey, value: &str) -> Vec<ResourceKey> {
+fn holders(scene: &CheckContext<'_, '_>, key: &ResourceKey, value: &str) -> Vec<ResourceKey> {
     let is_maker = |k: &&ResourceKey| {
         k.namespace == key.namespace
             && *k != key
@@ -60,7 +60,7 @@ fn holders(scene: &Scene<'_, '_>, key: &ResourceKey, value: &str) -> Vec<Resourc
     keys.filter(|k| holds(scene, k, value)).cloned().collect()
 }
 
-fn holds(scene: &Scene<'_, '_>, key: &ResourceKey, value: &str) -> bool {
+fn holds(scene: &CheckContext<'_, '_>, key: &ResourceKey, value: &str) -> bool {
     scene
         .case
         .history()

@@ -4,12 +4,12 @@ use crate::graph::Relation;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::Scene;
+use super::CheckContext;
 
 type Found = Vec<(String, String)>;
 
 /// Tells whether a Service has a ready endpoint, as far as slices tell; one without slices counts as empty.
-fn has_endpoints(scene: &Scene<'_, '_>, service: &ResourceKey) -> bool {
+fn has_endpoints(scene: &CheckContext<'_, '_>, service: &ResourceKey) -> bool {
     scene.of_kind("discovery.k8s.io", "EndpointSlice").any(|(k, o)| {
         let mut endpoints = o.root().get("endpoints").into_iter().flat_map(Node::children);
         k.namespace == service.namespace
@@ -18,7 +18,7 @@ fn has_endpoints(scene: &Scene<'_, '_>, service: &ResourceKey) -> bool {
     })
 }
 
-pub(super) fn webhook_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn webhook_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if &*key.group != "admissionregistration.k8s.io" {
         return Vec::new();
     }
@@ -47,7 +47,7 @@ pub(super) fn webhook_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: 
     out
 }
 
-pub(super) fn binding_to_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, _: &Object) -> Found {
+pub(super) fn binding_to_nothing(scene: &CheckContext<'_, '_>, key: &ResourceKey, _: &Object) -> Found {
     // Those of the system come with every cluster, for controllers that this one may not run.
     if !matches!(&*key.kind, "RoleBinding" | "ClusterRoleBinding") || key.name.starts_with("system:") {
         return Vec::new();
@@ -57,7 +57,11 @@ pub(super) fn binding_to_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, _: &O
     gone.map(|e| (format!("{} is not there", e.to), e.evidence.to_string())).collect()
 }
 
-pub(super) fn policy_selects_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn policy_selects_nothing(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Found {
     let selector = object.root().at(&["spec", "podSelector"]).is_some_and(|s| !s.is_empty());
     if (&*key.group, &*key.kind) != ("networking.k8s.io", "NetworkPolicy") || !selector {
         return Vec::new();
@@ -69,7 +73,7 @@ pub(super) fn policy_selects_nothing(scene: &Scene<'_, '_>, key: &ResourceKey, o
     vec![("it selects no pod".into(), "podSelector".into())]
 }
 
-pub(super) fn budget_blocks(_: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn budget_blocks(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     let number = |f: &str| object.root().at(&["status", f]).and_then(Node::as_i64);
     if &*key.kind != "PodDisruptionBudget"
         || number("expectedPods").unwrap_or(0) == 0
@@ -85,7 +89,7 @@ pub(super) fn budget_blocks(_: &Scene<'_, '_>, key: &ResourceKey, object: &Objec
     vec![("no pod may be disrupted".into(), evidence)]
 }
 
-pub(super) fn volume_released(_: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn volume_released(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     let phase = object.root().str_at(&["status", "phase"]).unwrap_or_default();
     if (&*key.group, &*key.kind) != ("", "PersistentVolume") || !matches!(phase, "Released" | "Failed") {
         return Vec::new();

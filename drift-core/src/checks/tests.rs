@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Severity, check};
-use crate::cause::Case;
+use crate::cause::Investigation;
 use crate::event::{Event, EventBody, NewEvent, Origin};
 use crate::object::{Doc, Object};
 use crate::replay::Until;
@@ -24,7 +24,7 @@ fn run(versions: &[Value]) -> Vec<(String, String)> {
         events.push(new.at(StreamId::live(object.key()), Revision::new(n).unwrap(), Position::new(n)));
     }
     let schemas = SchemaSet::bundled();
-    let case = Case::of(&events, Until::End, &schemas);
+    let case = Investigation::of(&events, Until::End, &schemas);
     check(&case).into_iter().map(|t| (t.check.to_owned(), t.message)).collect()
 }
 

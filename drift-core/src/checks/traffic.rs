@@ -4,17 +4,21 @@ use crate::graph::{Relation, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::Scene;
+use super::CheckContext;
 
 type Found = Vec<(String, String)>;
 
-fn selected<'a>(scene: &'a Scene<'_, '_>, service: &ResourceKey) -> Vec<&'a Object> {
+fn selected<'a>(scene: &'a CheckContext<'_, '_>, service: &ResourceKey) -> Vec<&'a Object> {
     let edges = scene.case.graph().edges_from(service);
     let pods = edges.into_iter().filter(|e| e.relation == Relation::Selects);
     pods.filter_map(|e| scene.case.history().now(e.to)).map(|o| &**o).collect()
 }
 
-pub(super) fn service_without_pods(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn service_without_pods(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Found {
     let selector = object.root().at(&["spec", "selector"]).filter(|s| !s.is_empty());
     if (&*key.group, &*key.kind) != ("", "Service") || !selected(scene, key).is_empty() {
         return Vec::new();
@@ -22,7 +26,7 @@ pub(super) fn service_without_pods(scene: &Scene<'_, '_>, key: &ResourceKey, obj
     selector.map(|s| ("its selector matches no pod".into(), s.to_doc().to_json())).into_iter().collect()
 }
 
-pub(super) fn target_port(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn target_port(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if (&*key.group, &*key.kind) != ("", "Service") {
         return Vec::new();
     }
@@ -43,7 +47,7 @@ pub(super) fn target_port(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Obj
     .collect()
 }
 
-pub(super) fn route_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn route_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if (&*key.group, &*key.kind) != ("networking.k8s.io", "Ingress") {
         return Vec::new();
     }
@@ -76,7 +80,7 @@ pub(super) fn route_backend(scene: &Scene<'_, '_>, key: &ResourceKey, object: &O
     out
 }
 
-pub(super) fn autoscaler_target(scene: &Scene<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn autoscaler_target(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
     if !matches!(&*key.group, "autoscaling" | "keda.sh") {
         return Vec::new();
     }

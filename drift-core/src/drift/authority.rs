@@ -9,14 +9,14 @@ use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
 use crate::path::{FieldPath, PathElement};
-use crate::rules::{JqPaths, Problems, RuleSet, Sides};
+use crate::rules::{JqPaths, ResourcePair, RuleProblems, RuleSet};
 use crate::schema::SchemaSet;
 
 use super::estate::{self, DesiredObject};
-use super::report::{Class, DriftChange, DriftReport, Op, ResourceDrift, Status};
+use super::report::{DriftChange, DriftClass, DriftReport, FieldOp, ResourceDrift, Status};
 use super::resource::{Context, compare_known, creator};
 use super::secret;
-use super::verdict::Knowledge;
+use super::verdict::EngineContext;
 
 /// What one Application, Kustomization or release declares, and what is known of it besides.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct AppDeclaration {
     /// Namespace of declared objects that name none.
     pub default_namespace: Arc<str>,
     /// What is declared now, or why that is not known.
-    pub desired: Result<Vec<DesiredObject>, Undeclared>,
+    pub desired: Result<Vec<DesiredObject>, DeclarationError>,
     /// What was declared when the engine last applied it, newest first; `None` where that is not known.
     pub applied: Option<Vec<Vec<Arc<Object>>>>,
     /// What the engine would have written otherwise, such as a failed revision of a release.
@@ -51,7 +51,7 @@ pub struct AppDeclaration {
 
 /// Why it is not known what an app declares.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Undeclared {
+pub enum DeclarationError {
     /// The declaration is broken or not there: there is nothing that anybody could compare, and nothing is listed.
     #[error("{0}")]
     Broken(String),
@@ -88,14 +88,14 @@ pub(super) struct App {
 
 /// Compares what apps declare with what is live; a resource that two apps declare is listed once for each.
 ///
-/// What is asked again after each change is better kept: see [`super::KeptApps`], of which this is the first judgement.
+/// What is asked again after each change is better kept: see [`super::IncrementalApps`], of which this is the first judgement.
 pub fn compare_apps(
     apps: &[AppDeclaration],
     live: &[Arc<Object>],
     schemas: &SchemaSet,
     jq: &dyn JqPaths,
 ) -> DriftReport {
-    let mut kept = super::KeptApps::new(schemas.clone());
+    let mut kept = super::IncrementalApps::new(schemas.clone());
     live.iter().for_each(|object| kept.set_live(Arc::clone(object)));
     apps.iter().for_each(|app| kept.set_app(app.clone()));
     kept.judge(jq);
@@ -103,7 +103,7 @@ pub fn compare_apps(
 }
 
 /// What one judgement looks at besides the app.
-pub(super) struct Around<'a> {
+pub(super) struct ComparisonContext<'a> {
     pub(super) live: &'a super::kept::Live,
     pub(super) context: &'a Context<'a>,
     pub(super) jq: &'a dyn JqPaths,
@@ -129,7 +129,7 @@ impl App {
     pub(super) fn keys(&self) -> BTreeSet<&ResourceKey> {
         match &self.declaration.desired {
             Ok(_) => self.desired.keys().chain(self.tracked.keys()).collect(),
-            Err(Undeclared::Broken(_)) => BTreeSet::new(),
+            Err(DeclarationError::Broken(_)) => BTreeSet::new(),
             Err(_) => self.declaration.inventory.iter().collect(),
         }
     }
@@ -174,11 +174,12 @@ impl App {
         &self,
         key: &ResourceKey,
         others: Vec<&Object>,
-        around: &Around<'_>,
-        problems: &mut Problems,
+        around: &ComparisonContext<'_>,
+        problems: &mut RuleProblems,
     ) -> Option<ResourceDrift> {
         if let Err(why) = &self.declaration.desired {
-            let listed = !matches!(why, Undeclared::Broken(_)) && self.declaration.inventory.contains(key);
+            let listed =
+                !matches!(why, DeclarationError::Broken(_)) && self.declaration.inventory.contains(key);
             return listed.then(|| self.unknown(key, why));
         }
         match (self.desired.get(key), self.tracked.get(key)) {
@@ -204,8 +205,8 @@ impl App {
         key: &ResourceKey,
         wanted: &DesiredObject,
         others: Vec<&Object>,
-        around: &Around<'_>,
-        problems: &mut Problems,
+        around: &ComparisonContext<'_>,
+        problems: &mut RuleProblems,
     ) -> ResourceDrift {
         let found = around.live.get(key);
         let mut resource = match found {
@@ -217,7 +218,7 @@ impl App {
                     applied.iter().flatten().map(|o| o.and_then(secret::folded_object)).collect();
                 let other_secrets: Vec<_> = others.iter().map(|o| secret::folded_object(o)).collect();
                 let as_folded = applied_secrets.iter().map(Option::as_ref);
-                let knowledge = Knowledge {
+                let knowledge = EngineContext {
                     appliers: &self.declaration.appliers,
                     applied: applied
                         .map(|all| all.into_iter().zip(as_folded).map(|(o, f)| f.or(o)).collect()),
@@ -240,7 +241,7 @@ impl App {
         }
         resource.app = Some(self.declaration.app.clone());
         resource.declared.clone_from(&wanted.declared);
-        let sides = Sides { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
+        let sides = ResourcePair { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
         self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
         self.contradict(&mut resource);
         self.hold_back(&mut resource);
@@ -249,7 +250,7 @@ impl App {
 
     /// Notes what keeps the engine from doing what is pending.
     fn hold_back(&self, resource: &mut ResourceDrift) {
-        let waits = |c: Class| matches!(c, Class::PendingSync | Class::PendingRemoval);
+        let waits = |c: DriftClass| matches!(c, DriftClass::PendingSync | DriftClass::PendingRemoval);
         if resource.class.is_some_and(waits) || resource.changes.iter().any(DriftChange::is_pending) {
             resource.notes.extend(self.declaration.held_back.as_ref().map(ToString::to_string));
         }
@@ -258,7 +259,7 @@ impl App {
     /// Notes where the engine says otherwise.
     fn contradict(&self, resource: &mut ResourceDrift) {
         let Some(verdict) = self.declaration.verdicts.get(&resource.key) else { return };
-        let hidden = resource.changes.iter().any(|c| c.class == Class::Managed);
+        let hidden = resource.changes.iter().any(|c| c.class == DriftClass::Managed);
         let why = match (&**verdict, resource.status) {
             ("Synced", Status::Drifted) => "although fields differ",
             ("Synced", Status::Missing) => "although it is not live",
@@ -270,7 +271,7 @@ impl App {
     }
 
     /// What the engine lists, where it cannot be compared.
-    fn unknown(&self, key: &ResourceKey, why: &Undeclared) -> ResourceDrift {
+    fn unknown(&self, key: &ResourceKey, why: &DeclarationError) -> ResourceDrift {
         ResourceDrift {
             status: Status::Unknown,
             app: Some(self.declaration.app.clone()),
@@ -283,12 +284,17 @@ impl App {
         let mut resource = estate::missing(key, &wanted.object);
         let never = self.applied.as_ref().is_some_and(|all| !all.iter().any(|o| o.contains_key(key)));
         if never && !self.declaration.inventory.contains(key) {
-            resource.class = Some(Class::PendingSync);
+            resource.class = Some(DriftClass::PendingSync);
         }
         resource
     }
 
-    fn extra(&self, t: &Tracked, around: &Around<'_>, problems: &mut Problems) -> Option<ResourceDrift> {
+    fn extra(
+        &self,
+        t: &Tracked,
+        around: &ComparisonContext<'_>,
+        problems: &mut RuleProblems,
+    ) -> Option<ResourceDrift> {
         let found = around.live.get(&t.key)?;
         let managed = ManagedFields::of(found);
         let applied = || self.applied.iter().flatten().any(|o| o.contains_key(&t.key));
@@ -300,11 +306,11 @@ impl App {
             status: Status::Extra,
             creator: creator(found),
             app: Some(self.declaration.app.clone()),
-            class: once.then_some(Class::PendingRemoval),
+            class: once.then_some(DriftClass::PendingRemoval),
             rule: t.kept_by.clone(),
             ..estate::plain(&t.key)
         };
-        let sides = Sides { key: &t.key, desired: None, live: Some(found) };
+        let sides = ResourcePair { key: &t.key, desired: None, live: Some(found) };
         self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
         self.hold_back(&mut resource);
         Some(resource)
@@ -345,5 +351,5 @@ fn is_of_engine(key: &ResourceKey, change: &DriftChange) -> bool {
         Value::Object(o) => o.is_empty(),
     };
     own && (change.path.starts_with_fields(&["operation"])
-        || change.op == Op::Remove && change.desired.as_ref().is_some_and(empty))
+        || change.op == FieldOp::Remove && change.desired.as_ref().is_some_and(empty))
 }

@@ -24,7 +24,7 @@ pub struct DesiredObject {
 
 /// Whether live objects that nobody declares are reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Extras {
+pub enum UnmanagedResources {
     /// Reported where they stand in a namespace that declared objects are in, unless a controller made them.
     #[default]
     InDeclaredNamespaces,
@@ -40,7 +40,7 @@ pub struct DriftOptions {
     /// Namespace of declared objects that name none.
     pub default_namespace: Option<Arc<str>>,
     /// Whether live objects that nobody declares are reported.
-    pub extras: Extras,
+    pub extras: UnmanagedResources,
 }
 
 impl DriftOptions {
@@ -105,7 +105,7 @@ pub fn compare(
         note_declaration(&mut resource, wanted, *times);
         report.resources.push(resource);
     }
-    if options.extras == Extras::InDeclaredNamespaces {
+    if options.extras == UnmanagedResources::InDeclaredNamespaces {
         report.resources.extend(estate.extras(live));
     }
     report.resources.sort_by(|a, b| a.key.cmp(&b.key));

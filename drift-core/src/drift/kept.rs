@@ -1,6 +1,6 @@
 //! Comparisons that are kept: after a change only what it touches is judged anew.
 //!
-//! [`KeptEstate`] keeps what [`compare`](super::compare) says, [`KeptApps`] what
+//! [`IncrementalComparison`] keeps what [`compare`](super::compare) says, [`IncrementalApps`] what
 //! [`compare_apps`](super::compare_apps) says; the law that ties them is tested on random changes.
 //!
 //! **Invariant:** what a change costs does not grow with the estate, but for the few changes that bear on all of it
@@ -20,8 +20,8 @@ use crate::schema::SchemaSet;
 
 use super::estate;
 
-pub use apps::KeptApps;
-pub use declared::KeptEstate;
+pub use apps::IncrementalApps;
+pub use declared::IncrementalComparison;
 
 /// Live objects by the keys that declarations find them by.
 #[derive(Debug, Default)]

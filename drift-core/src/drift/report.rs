@@ -27,7 +27,7 @@ pub enum Status {
 /// What was done to a field, relative to what is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Op {
+pub enum FieldOp {
     /// Live, not declared.
     Add,
     /// Declared, not live.
@@ -39,7 +39,7 @@ pub enum Op {
 /// What kind of difference it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
-pub enum Class {
+pub enum DriftClass {
     /// A declared field was changed.
     Changed,
     /// A field was added that is not declared.
@@ -58,7 +58,7 @@ pub enum Class {
     Ignored,
 }
 
-impl Class {
+impl DriftClass {
     /// Tells whether a change of this class makes its resource drifted.
     pub fn counts(self) -> bool {
         !matches!(self, Self::Managed | Self::Ignored)
@@ -68,7 +68,7 @@ impl Class {
 /// Where a difference comes from, in the operator's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
-pub enum CauseClass {
+pub enum DriftCause {
     /// A person changed it by hand.
     ManualChange,
     /// Another tool or controller changed it.
@@ -92,7 +92,7 @@ pub enum CauseClass {
 /// The row of the table in the documentation of [`crate::drift`] that gave a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
-pub enum Row {
+pub enum VerdictRow {
     /// Declared and live, different; the applier owns the live value and it is what was applied last.
     DifferentAsApplied,
     /// Declared and live, different; somebody else owns the live value.
@@ -113,7 +113,7 @@ pub enum Row {
     ControllersOwn,
 }
 
-impl Row {
+impl VerdictRow {
     /// Returns one sentence that explains the verdict.
     pub fn explanation(self) -> &'static str {
         match self {
@@ -169,11 +169,11 @@ pub struct DriftChange {
     /// Where.
     pub path: FieldPath,
     /// What was done.
-    pub op: Op,
+    pub op: FieldOp,
     /// What kind of difference.
-    pub class: Class,
+    pub class: DriftClass,
     /// Where it comes from.
-    pub cause: CauseClass,
+    pub cause: DriftCause,
     /// Declared value; secrets are redacted.
     pub desired: Option<Value>,
     /// Live value; secrets are redacted.
@@ -185,7 +185,7 @@ pub struct DriftChange {
     /// User behind the change, where an audit source saw it.
     pub user: Option<Arc<str>>,
     /// Which row of the table fired.
-    pub row: Row,
+    pub row: VerdictRow,
     /// The ignore rule that hides it, if one does.
     pub rule: Option<Arc<str>>,
     /// Line of the declaring file, if the field or its parent stands in one.
@@ -208,7 +208,7 @@ pub struct CommitRef {
 impl DriftChange {
     /// Tells whether the change waits for the cluster to follow its declaration.
     pub fn is_pending(&self) -> bool {
-        matches!(self.class, Class::PendingSync | Class::PendingRemoval)
+        matches!(self.class, DriftClass::PendingSync | DriftClass::PendingRemoval)
     }
 
     /// Tells whether the field is one in which an engine or controller keeps its books.
@@ -270,7 +270,7 @@ pub struct ResourceDrift {
     /// The Application, Kustomization or release that declares it; `None` for manifests that were named by hand.
     pub app: Option<ResourceKey>,
     /// Of a whole missing or extra resource, why it is so, where that is known.
-    pub class: Option<Class>,
+    pub class: Option<DriftClass>,
     /// The rule that hides or keeps the whole resource.
     pub rule: Option<Arc<str>>,
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
-use super::verdict::{Evidence, Knowledge, Trust, Verdict};
+use super::verdict::{EncryptedValue, EngineContext, Evidence, Verdict};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -85,7 +85,7 @@ pub(super) fn compare_known(
     desired: &Object,
     live: &Object,
     context: &Context<'_>,
-    knowledge: Option<&Knowledge<'_>>,
+    knowledge: Option<&EngineContext<'_>>,
 ) -> ResourceDrift {
     let mut result = super::estate::plain(key);
     let schema = match context.schema(desired, live) {
@@ -194,7 +194,7 @@ fn judge(
     desired: &Object,
     live: &Object,
     differences: Vec<Difference<'_>>,
-    (context, knowledge): (&Context<'_>, Option<&Knowledge<'_>>),
+    (context, knowledge): (&Context<'_>, Option<&EngineContext<'_>>),
     result: &mut ResourceDrift,
 ) {
     let managed = OwnerView::of(live);
@@ -231,7 +231,7 @@ fn judge(
             let encrypted = difference.desired.is_some_and(secret::is_encrypted) && difference.live.is_some();
             match encrypted.then(|| evidence.encrypted(&verdict)).flatten() {
                 Some(trust) => {
-                    unknown |= trust == Trust::Unknown;
+                    unknown |= trust == EncryptedValue::Unknown;
                     result.notes.push(format!("`{}` is declared encrypted: {trust}", difference.path));
                 }
                 None => result.changes.push(change(difference, verdict, hides || encrypted)),
@@ -255,7 +255,7 @@ fn change(d: Difference<'_>, verdict: Verdict, hides: bool) -> DriftChange {
     };
     let (desired, live) = (value(d.desired), value(d.live));
     let Verdict { op, class, cause, owner, row } = verdict;
-    let default = d.default.filter(|_| row == super::Row::DefaultChanged).map(|d| d.root().to_value());
+    let default = d.default.filter(|_| row == super::VerdictRow::DefaultChanged).map(|d| d.root().to_value());
     DriftChange {
         path: d.path,
         op,

@@ -10,7 +10,7 @@ use crate::schema::ScalarKind;
 
 use super::applier::Applier;
 use super::controllers;
-use super::report::{CauseClass, Class, Op, Owner, Row};
+use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
 
 /// What is known of one live object besides its fields.
 pub(super) struct Evidence<'a> {
@@ -22,12 +22,12 @@ pub(super) struct Evidence<'a> {
     /// An autoscaler that is live aims at the object.
     pub(super) autoscaled: bool,
     /// What is known of the engine that declares the object, if one does.
-    pub(super) knowledge: Option<&'a Knowledge<'a>>,
+    pub(super) knowledge: Option<&'a EngineContext<'a>>,
 }
 
 /// What is known of the engine that declares an object, besides what it declares now.
 #[derive(Clone, Debug, Default)]
-pub struct Knowledge<'a> {
+pub struct EngineContext<'a> {
     /// Field managers under which the engine writes.
     pub appliers: &'a [Arc<str>],
     /// The object as the engine applied it last and, where that went only half through, before; `None` in it where it
@@ -40,23 +40,23 @@ pub struct Knowledge<'a> {
 /// A verdict on one difference.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Verdict {
-    pub(super) op: Op,
-    pub(super) class: Class,
-    pub(super) cause: CauseClass,
+    pub(super) op: FieldOp,
+    pub(super) class: DriftClass,
+    pub(super) cause: DriftCause,
     pub(super) owner: Option<Owner>,
-    pub(super) row: Row,
+    pub(super) row: VerdictRow,
 }
 
 /// What is thought of a live value whose declaration is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
+pub(super) enum EncryptedValue {
     /// The engine holds the field, and the declaration is what it applied last.
     Applied,
     /// The engine holds the field; whether the declaration has moved since is not known.
     Unknown,
 }
 
-impl std::fmt::Display for Trust {
+impl std::fmt::Display for EncryptedValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Applied => "the engine holds the field, and has applied this declaration",
@@ -67,12 +67,12 @@ impl std::fmt::Display for Trust {
 
 impl Evidence<'_> {
     /// Weighs a verdict on a value that is declared encrypted, where owners are all that tells; `None` where it stands.
-    pub(super) fn encrypted(&self, verdict: &Verdict) -> Option<Trust> {
+    pub(super) fn encrypted(&self, verdict: &Verdict) -> Option<EncryptedValue> {
         let knows = self.knowledge.is_some_and(|k| k.applied.is_some());
         match verdict.class {
             // By the engine's own hand, with nothing moved.
-            Class::Mutated if knows => Some(Trust::Applied),
-            Class::PendingSync | Class::Mutated if !knows => Some(Trust::Unknown),
+            DriftClass::Mutated if knows => Some(EncryptedValue::Applied),
+            DriftClass::PendingSync | DriftClass::Mutated if !knows => Some(EncryptedValue::Unknown),
             _ => None,
         }
     }
@@ -90,7 +90,7 @@ impl Evidence<'_> {
         .map(|(op, class, row)| self.by_knowledge(d, entry, (op, class, row)))
         .map(|(op, class, row)| {
             let cause = self.cause(class, entry, &d.path);
-            Verdict { op, class, cause, owner: if op == Op::Remove { None } else { owner }, row }
+            Verdict { op, class, cause, owner: if op == FieldOp::Remove { None } else { owner }, row }
         })
     }
 
@@ -113,20 +113,20 @@ impl Evidence<'_> {
         &self,
         d: &Difference<'_>,
         entry: Option<&OwnerEntry<'_>>,
-        verdict: (Op, Class, Row),
-    ) -> (Op, Class, Row) {
+        verdict: (FieldOp, DriftClass, VerdictRow),
+    ) -> (FieldOp, DriftClass, VerdictRow) {
         let Some(knowledge) = self.knowledge else { return verdict };
         let (op, class, row) = verdict;
-        if class == Class::Managed {
+        if class == DriftClass::Managed {
             return verdict;
         }
         if self.autoscaled && d.path.to_string() == ".spec.replicas" && entry.is_none_or(is_autoscaler) {
-            return (op, Class::Managed, Row::ControllersOwn);
+            return (op, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         let applier = entry.is_some_and(|e| self.is_applier(e));
         if applier && d.live.is_some_and(|live| knowledge.others_say(&d.path, live)) {
-            let class = if op == Op::Add { Class::Added } else { Class::Changed };
-            return (op, class, Row::DifferentByOther);
+            let class = if op == FieldOp::Add { DriftClass::Added } else { DriftClass::Changed };
+            return (op, class, VerdictRow::DifferentByOther);
         }
         let Some(applied) = &knowledge.applied else { return verdict };
         let applied: Vec<Option<Node<'_>>> =
@@ -138,18 +138,22 @@ impl Evidence<'_> {
                 let moved = applied.iter().any(|a| !a.is_some_and(|a| same(a, desired) && same(desired, a)));
                 match (moved, was(live), entry) {
                     (true, true, entry) if co_owned || entry.is_none() => {
-                        (Class::PendingSync, Row::DifferentAsApplied)
+                        (DriftClass::PendingSync, VerdictRow::DifferentAsApplied)
                     }
-                    (true, false, Some(_)) if applier => (Class::PendingSync, Row::DifferentAsApplied),
-                    (false, _, Some(_)) if applier => (Class::Mutated, Row::DifferentByAdmission),
-                    _ => (Class::Changed, Row::DifferentByOther),
+                    (true, false, Some(_)) if applier => {
+                        (DriftClass::PendingSync, VerdictRow::DifferentAsApplied)
+                    }
+                    (false, _, Some(_)) if applier => (DriftClass::Mutated, VerdictRow::DifferentByAdmission),
+                    _ => (DriftClass::Changed, VerdictRow::DifferentByOther),
                 }
             }
             (Some(_), None) if applied.iter().all(Option::is_some) && !applied.is_empty() => {
-                (Class::Removed, Row::DeclaredOnly)
+                (DriftClass::Removed, VerdictRow::DeclaredOnly)
             }
-            (Some(_), None) => (Class::PendingSync, Row::DeclaredOnly),
-            (None, _) if applied.iter().any(Option::is_some) => (Class::PendingRemoval, Row::OnceApplied),
+            (Some(_), None) => (DriftClass::PendingSync, VerdictRow::DeclaredOnly),
+            (None, _) if applied.iter().any(Option::is_some) => {
+                (DriftClass::PendingRemoval, VerdictRow::OnceApplied)
+            }
             (None, _) => (class, row),
         };
         (op, class, row)
@@ -161,27 +165,29 @@ impl Evidence<'_> {
         desired: Node<'_>,
         live: Node<'_>,
         entry: Option<&OwnerEntry<'_>>,
-    ) -> (Op, Class, Row) {
-        let Some(entry) = entry else { return (Op::Replace, Class::Changed, Row::DifferentByOther) };
+    ) -> (FieldOp, DriftClass, VerdictRow) {
+        let Some(entry) = entry else {
+            return (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther);
+        };
         if controllers::owns_declared(&Owner::of(entry), self.kind, &d.path) {
-            return (Op::Replace, Class::Managed, Row::ControllersOwn);
+            return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         if !self.is_applier(entry) {
-            return (Op::Replace, Class::Changed, Row::DifferentByOther);
+            return (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther);
         }
         match self.applied(&d.path) {
             Some(applied) if same(applied, desired) && !same(applied, live) => {
-                (Op::Replace, Class::Mutated, Row::DifferentByAdmission)
+                (FieldOp::Replace, DriftClass::Mutated, VerdictRow::DifferentByAdmission)
             }
-            _ => (Op::Replace, Class::PendingSync, Row::DifferentAsApplied),
+            _ => (FieldOp::Replace, DriftClass::PendingSync, VerdictRow::DifferentAsApplied),
         }
     }
 
-    fn removed(&self, d: &Difference<'_>) -> (Op, Class, Row) {
+    fn removed(&self, d: &Difference<'_>) -> (FieldOp, DriftClass, VerdictRow) {
         // What was applied last did not have it either: the declaration moved on, nobody removed anything.
         let never_applied = self.last_applied.is_some() && self.applied(&d.path).is_none();
-        let class = if never_applied { Class::PendingSync } else { Class::Removed };
-        (Op::Remove, class, Row::DeclaredOnly)
+        let class = if never_applied { DriftClass::PendingSync } else { DriftClass::Removed };
+        (FieldOp::Remove, class, VerdictRow::DeclaredOnly)
     }
 
     fn added(
@@ -189,40 +195,43 @@ impl Evidence<'_> {
         d: &Difference<'_>,
         live: Node<'_>,
         entry: Option<&OwnerEntry<'_>>,
-    ) -> Option<(Op, Class, Row)> {
-        let changed = if d.default.is_some() { Row::DefaultChanged } else { Row::AddedByOther };
+    ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
+        let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d) };
         if controllers::owns_undeclared(&Owner::of(entry), self.kind, &d.path) {
-            return Some((Op::Add, Class::Managed, Row::ControllersOwn));
+            return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if !self.is_applier(entry) {
-            return Some((Op::Add, Class::Added, changed));
+            return Some((FieldOp::Add, DriftClass::Added, changed));
         }
         match (entry.operation, self.last_applied) {
-            (Operation::Apply, _) => Some((Op::Add, Class::PendingRemoval, Row::OnceApplied)),
+            (Operation::Apply, _) => {
+                Some((FieldOp::Add, DriftClass::PendingRemoval, VerdictRow::OnceApplied))
+            }
             (Operation::Update, Some(_)) => {
                 // In what was applied: left behind. Not in it: filled in on the way in, in the applier's name.
                 let applied = self.applied(&d.path)?;
-                let class = if same(applied, live) { Class::PendingRemoval } else { Class::Mutated };
-                Some((Op::Add, class, Row::OnceApplied))
+                let class =
+                    if same(applied, live) { DriftClass::PendingRemoval } else { DriftClass::Mutated };
+                Some((FieldOp::Add, class, VerdictRow::OnceApplied))
             }
-            (Operation::Update, None) => Some((Op::Add, Class::Added, changed)),
+            (Operation::Update, None) => Some((FieldOp::Add, DriftClass::Added, changed)),
         }
     }
 
     /// A live field without owner.
-    fn unowned(&self, d: &Difference<'_>) -> Option<(Op, Class, Row)> {
+    fn unowned(&self, d: &Difference<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         if controllers::is_bookkeeping(&d.path) {
-            return Some((Op::Add, Class::Managed, Row::ControllersOwn));
+            return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if self.managed.entries.is_empty() {
-            return Some((Op::Add, Class::Added, Row::AddedByNobody));
+            return Some((FieldOp::Add, DriftClass::Added, VerdictRow::AddedByNobody));
         }
         // The scale subresource leaves no owner where nobody owned replicas before.
         let scaled = d.default.is_some() && d.path.to_string() == ".spec.replicas";
         match (scaled, self.autoscaled) {
-            (true, true) => Some((Op::Add, Class::Managed, Row::ControllersOwn)),
-            (true, false) => Some((Op::Add, Class::Added, Row::DefaultChanged)),
+            (true, true) => Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn)),
+            (true, false) => Some((FieldOp::Add, DriftClass::Added, VerdictRow::DefaultChanged)),
             (false, _) => None,
         }
     }
@@ -231,26 +240,26 @@ impl Evidence<'_> {
         lookup(self.last_applied?.root(), path)
     }
 
-    fn cause(&self, class: Class, entry: Option<&OwnerEntry<'_>>, path: &FieldPath) -> CauseClass {
+    fn cause(&self, class: DriftClass, entry: Option<&OwnerEntry<'_>>, path: &FieldPath) -> DriftCause {
         let image = matches!(path.elements().last(), Some(PathElement::Field(f)) if &**f == "image");
         match (class, entry) {
-            (Class::PendingSync, _) if image => CauseClass::OutdatedImage,
-            (Class::PendingSync | Class::PendingRemoval, _) => CauseClass::PendingSync,
-            (Class::Mutated, _) => CauseClass::AdmissionMutation,
-            (Class::Managed, _) => CauseClass::ProviderVariation,
-            (_, None) => CauseClass::Unknown,
+            (DriftClass::PendingSync, _) if image => DriftCause::OutdatedImage,
+            (DriftClass::PendingSync | DriftClass::PendingRemoval, _) => DriftCause::PendingSync,
+            (DriftClass::Mutated, _) => DriftCause::AdmissionMutation,
+            (DriftClass::Managed, _) => DriftCause::ProviderVariation,
+            (_, None) => DriftCause::Unknown,
             (_, Some(e))
                 if self.autoscaled && e.subresource == "scale" && !controllers::is_by_hand(e.manager) =>
             {
-                CauseClass::AutomationInconsistency
+                DriftCause::AutomationInconsistency
             }
-            (_, Some(e)) if controllers::is_by_hand(e.manager) => CauseClass::ManualChange,
-            (_, Some(_)) => CauseClass::AutomationInconsistency,
+            (_, Some(e)) if controllers::is_by_hand(e.manager) => DriftCause::ManualChange,
+            (_, Some(_)) => DriftCause::AutomationInconsistency,
         }
     }
 }
 
-impl Knowledge<'_> {
+impl EngineContext<'_> {
     pub(super) fn wrote(&self, entry: &OwnerEntry<'_>) -> bool {
         entry.subresource.is_empty() && self.appliers.iter().any(|a| **a == *entry.manager)
     }

@@ -35,11 +35,11 @@ fn object(step: Step) -> Version {
     Version { at: at(second), object: Some(Arc::new(object)) }
 }
 
-fn look(steps: &[Step]) -> Contest {
+fn look(steps: &[Step]) -> FieldConflicts {
     let key = ResourceKey::new("apps", "Deployment", "bakery", "oven");
     let schemas = SchemaSet::bundled();
     let versions: Vec<_> = steps.iter().map(|s| object(*s)).collect();
-    contest(&key, &versions, schemas.kind("apps", "v1", "Deployment").map(|k| k.root()))
+    find_conflicts(&key, &versions, schemas.kind("apps", "v1", "Deployment").map(|k| k.root()))
 }
 
 /// Paths, managers, flips.
@@ -118,5 +118,5 @@ fn a_new_life_of_the_object_is_no_round() {
     let gone = |s| Version { at: at(s), object: None };
     let key = ResourceKey::new("apps", "Deployment", "bakery", "oven");
     let versions = [flux(0), ann(1), gone(2), flux(3), ann(4), gone(5), flux(6), ann(7), gone(8), flux(9)];
-    assert_eq!(contest(&key, &versions, None).fights, []);
+    assert_eq!(find_conflicts(&key, &versions, None).fights, []);
 }

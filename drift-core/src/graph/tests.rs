@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::layers::Layers;
 use super::{
-    AsOf, DependencyGraph, Edge, EdgeRules, Evidence, Instant, Relation, Selector, references, to_svg,
+    AsOf, DependencyGraph, Edge, EdgeRules, Evidence, LogPosition, Relation, Selector, references, to_svg,
 };
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
@@ -16,8 +16,8 @@ fn object(value: &Value) -> Object {
     Object::new(Doc::from_value(value).unwrap()).unwrap()
 }
 
-fn at(n: u64) -> Instant {
-    Instant { position: Position::new(n), time: jiff::Timestamp::from_second(n as i64).unwrap() }
+fn at(n: u64) -> LogPosition {
+    LogPosition { position: Position::new(n), time: jiff::Timestamp::from_second(n as i64).unwrap() }
 }
 
 #[track_caller]

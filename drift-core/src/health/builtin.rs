@@ -11,10 +11,10 @@ mod run;
 mod storage;
 mod workload;
 
-use super::verdict::{Subject, Verdict};
+use super::verdict::{HealthVerdict, Subject};
 
 /// Judges an object that is being deleted.
-pub(super) fn deletion(subject: &Subject<'_>) -> Option<Verdict> {
+pub(super) fn deletion(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let since = subject.time(&["metadata", "deletionTimestamp"]);
     subject.at(&["metadata", "deletionTimestamp"])?;
     let finalizers = subject
@@ -24,11 +24,11 @@ pub(super) fn deletion(subject: &Subject<'_>) -> Option<Verdict> {
         Some(finalizers) => format!("Pending deletion, waits for {finalizers}"),
         None => "Pending deletion".to_owned(),
     };
-    Some(Verdict::progressing("PendingDeletion", message).since(since))
+    Some(HealthVerdict::progressing("PendingDeletion", message).since(since))
 }
 
 /// Judges a kind of Kubernetes that has a check; `None` for every other.
-pub(super) fn judge(subject: &Subject<'_>) -> Option<Verdict> {
+pub(super) fn judge(subject: &Subject<'_>) -> Option<HealthVerdict> {
     Some(match (subject.group, subject.kind) {
         ("apps" | "extensions", "Deployment") => workload::deployment(subject),
         ("apps", "StatefulSet") => workload::stateful_set(subject),

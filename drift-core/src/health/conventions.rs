@@ -10,7 +10,7 @@ mod halt;
 use jiff::SignedDuration;
 
 use super::rules::Options;
-use super::verdict::{Subject, Verdict};
+use super::verdict::{HealthVerdict, Subject};
 use super::{HealthStatus, words};
 use crate::object::{Kind, Node};
 
@@ -18,7 +18,7 @@ use crate::object::{Kind, Node};
 const FIRST_STATUS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Judges by conventions; `None` when nothing in the object follows one.
-pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<Verdict> {
+pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVerdict> {
     if let Some(verdict) = halt::halted(subject) {
         return Some(verdict);
     }
@@ -26,7 +26,10 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<Verdict>
         // Many controllers raise it only after a success; then it is the failure that keeps it behind.
         let failed = condition::failure(subject);
         return Some(failed.unwrap_or_else(|| {
-            Verdict::progressing("NotObserved", "the newest spec has not been seen by its controller yet")
+            HealthVerdict::progressing(
+                "NotObserved",
+                "the newest spec has not been seen by its controller yet",
+            )
         }));
     }
     let Some(status) = subject.status() else { return no_status(subject) };
@@ -55,7 +58,7 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<Verdict>
         fields::failures(status),
         fields::replicas(subject),
     ];
-    let told = signals.into_iter().flatten().reduce(Verdict::worse);
+    let told = signals.into_iter().flatten().reduce(HealthVerdict::worse);
     told.or_else(|| fields::steps(status))
         .or_else(|| fields::any_word(status, subject.kind))
         .or_else(|| schedule(subject))
@@ -81,25 +84,25 @@ fn lags(subject: &Subject<'_>) -> bool {
 }
 
 /// A controller that reports nothing but which spec it has seen has seen the newest one, as kstatus has it.
-fn observed(subject: &Subject<'_>, status: Node<'_>) -> Option<Verdict> {
+fn observed(subject: &Subject<'_>, status: Node<'_>) -> Option<HealthVerdict> {
     let seen = subject.int(&["status", "observedGeneration"])?;
     let waits = status.get("conditions").is_some();
     let newest = subject.int(&["metadata", "generation"]).is_some_and(|generation| seen >= generation);
-    (newest && !waits).then(|| Verdict::healthy("Observed", "its controller has seen the newest spec"))
+    (newest && !waits).then(|| HealthVerdict::healthy("Observed", "its controller has seen the newest spec"))
 }
 
 /// Something that starts others on a schedule, as CronJobs do.
-fn schedule(subject: &Subject<'_>) -> Option<Verdict> {
+fn schedule(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let scheduled = ["schedule", "schedules"].iter().any(|f| subject.at(&["spec", f]).is_some());
     (scheduled || words::is_schedule(subject.kind)).then_some(())?;
     let last = subject.time(&["status", "lastScheduleTime"]);
     let active = subject.at(&["status", "active"]).map_or(0, Node::len);
     if active > 0 {
-        return Some(Verdict::progressing("Active", format!("{active} runs are active")).since(last));
+        return Some(HealthVerdict::progressing("Active", format!("{active} runs are active")).since(last));
     }
     Some(match last {
-        Some(_) => Verdict::healthy("Scheduled", "it was started on schedule").since(last),
-        None => Verdict::healthy("NeverScheduled", "no run was due yet"),
+        Some(_) => HealthVerdict::healthy("Scheduled", "it was started on schedule").since(last),
+        None => HealthVerdict::healthy("NeverScheduled", "no run was due yet"),
     })
 }
 
@@ -119,7 +122,7 @@ fn is_blank(status: Node<'_>) -> bool {
 }
 
 /// An object without status is new, or has no controller, or needs none.
-fn no_status(subject: &Subject<'_>) -> Option<Verdict> {
+fn no_status(subject: &Subject<'_>) -> Option<HealthVerdict> {
     if super::builtin::is_of_kubernetes(subject.group) {
         return None;
     }
@@ -129,14 +132,16 @@ fn no_status(subject: &Subject<'_>) -> Option<Verdict> {
     }
     if subject.age().is_none_or(|age| age <= FIRST_STATUS) {
         let message = "no controller has reported a status yet";
-        return Some(Verdict::progressing("NoStatus", message).since(created));
+        return Some(HealthVerdict::progressing("NoStatus", message).since(created));
     }
     if words::is_configuration(subject.kind) {
-        return Some(Verdict::healthy("NoStatusExpected", "this kind is read by others").since(created));
+        return Some(
+            HealthVerdict::healthy("NoStatusExpected", "this kind is read by others").since(created),
+        );
     }
     let message =
         "no status since it was created: either its controller does not run, or this kind reports none";
-    Some(Verdict::new(HealthStatus::Unknown, "NoStatus", message).since(created))
+    Some(HealthVerdict::new(HealthStatus::Unknown, "NoStatus", message).since(created))
 }
 
 /// Returns the lists of conditions of parts: listeners, parents, ingresses.

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use super::HealthStatus;
-use super::verdict::{Subject, Verdict};
+use super::verdict::{HealthVerdict, Subject};
 use glob::Glob;
 use test::{Template, Test};
 
@@ -161,7 +161,7 @@ pub(super) struct Sections<'a>(Vec<(&'a Section, &'a str)>);
 
 impl Sections<'_> {
     /// Returns what the first rule that holds says, and its name.
-    pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<(Verdict, String)> {
+    pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<(HealthVerdict, String)> {
         self.0.iter().find_map(|(section, kinds)| {
             let (n, verdict) =
                 section.rules.iter().enumerate().find_map(|(n, r)| Some((n, r.judge(subject)?)))?;
@@ -188,12 +188,12 @@ impl KindGlob {
 }
 
 impl Rule {
-    fn judge(&self, subject: &Subject<'_>) -> Option<Verdict> {
+    fn judge(&self, subject: &Subject<'_>) -> Option<HealthVerdict> {
         let mut found = test::Found::default();
         for test in &self.tests {
             let holds = test.holds(subject, &mut found);
             if let Some(why) = found.failure {
-                return Some(Verdict::new(HealthStatus::Unknown, "RuleFailed", why));
+                return Some(HealthVerdict::new(HealthStatus::Unknown, "RuleFailed", why));
             }
             holds.then_some(())?;
         }
@@ -201,7 +201,7 @@ impl Rule {
         let message = self.message.as_ref().map(|t| t.fill(subject)).filter(|m| !m.is_empty());
         let reason = reason.or(found.reason).unwrap_or_else(|| format!("{:?}", self.status));
         Some(
-            Verdict::new(self.status, reason, message.or(found.message).unwrap_or_default())
+            HealthVerdict::new(self.status, reason, message.or(found.message).unwrap_or_default())
                 .since(found.since),
         )
     }

@@ -73,14 +73,14 @@ pub(super) fn int(node: Node<'_>) -> Option<i64> {
 
 /// What one layer says, before its basis is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct HealthVerdict {
     pub(super) status: HealthStatus,
     pub(super) reason: String,
     pub(super) message: String,
     pub(super) since: Option<Timestamp>,
 }
 
-impl Verdict {
+impl HealthVerdict {
     pub(super) fn new(status: HealthStatus, reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self { status, reason: reason.into(), message: message.into(), since: None }
     }

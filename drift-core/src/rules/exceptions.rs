@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::path::FieldPath;
 
-use super::{Because, Effect, FieldRule, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector};
+use super::{Effect, FieldRule, Justification, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector};
 
 const KEYS: &[&str] = &["name", "resources", "paths", "jq", "managers", "reason", "owner", "expires"];
 const RESOURCE_KEYS: &[&str] = &["group", "version", "kind", "namespace", "name", "labels", "annotations"];
@@ -52,7 +52,7 @@ fn exception(name: &str, entry: &Value) -> Result<Rule, String> {
         Some(Value::String(t)) => Some(t.parse().map_err(|_| format!("`expires` is no time: `{t}`"))?),
         Some(_) => return Err("`expires` is no time".to_owned()),
     };
-    let because = Some(Because { reason: needed("reason")?, owner: needed("owner")?, expires });
+    let because = Some(Justification { reason: needed("reason")?, owner: needed("owner")?, expires });
     let resources = map.get("resources").and_then(Value::as_object).ok_or("has no `resources`")?;
     let effect = match fields(map)? {
         fields if fields == FieldRule::default() => Effect::Whole,

@@ -6,7 +6,7 @@ use crate::drift::DriftChange;
 use crate::object::{Kind, Node, Object};
 use crate::path::{FieldPath, PathElement, Scalar};
 
-use super::Sides;
+use super::ResourcePair;
 
 /// One step of an untyped path, as jq and JSON pointers know them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Step>, String> {
 /// An engine removes the places from each document and compares the rest, so one side alone is not enough.
 pub(super) fn covers(
     change: &DriftChange,
-    sides: Sides<'_>,
+    sides: ResourcePair<'_>,
     in_desired: &[Vec<Step>],
     in_live: &[Vec<Step>],
 ) -> bool {

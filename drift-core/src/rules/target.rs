@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::object::{Node, Object};
 
-use super::Sides;
+use super::ResourcePair;
 
 /// A text that a name has to match.
 #[derive(Clone, Debug, Default)]
@@ -180,7 +180,7 @@ fn plain(key: &str) -> Option<String> {
 
 /// An annotation or label by which a resource opts in, on either side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct LabelMatch {
     /// Name of the annotation or label.
     pub key: Arc<str>,
     /// Its value; of a list with commas one of them.
@@ -205,12 +205,12 @@ pub struct RuleTarget {
     /// Annotations, of the declared object where there is one.
     pub annotations: Option<Selector>,
     /// An annotation or label on either side.
-    pub mark: Option<Mark>,
+    pub mark: Option<LabelMatch>,
 }
 
 impl RuleTarget {
     /// Tells whether the rule is about a resource.
-    pub fn matches(&self, sides: Sides<'_>) -> bool {
+    pub fn matches(&self, sides: ResourcePair<'_>) -> bool {
         let key = sides.key;
         let any = sides.desired.or(sides.live);
         let meta = |name| any.and_then(|o| o.root().at(&["metadata", name]));
@@ -225,7 +225,7 @@ impl RuleTarget {
     }
 }
 
-impl Mark {
+impl LabelMatch {
     fn is_on(&self, object: Option<&Object>) -> bool {
         let Some(object) = object else { return false };
         let has = |text: Option<&str>| {

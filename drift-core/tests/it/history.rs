@@ -400,13 +400,13 @@ fn tapes() -> impl Strategy<Value = Tape> {
 
 /// Fails as it is told to, now and then, and lets another writer in between.
 #[derive(Debug)]
-struct Trouble {
+struct CheckResult {
     store: MemoryStore,
     dice: std::sync::Mutex<Dice>,
 }
 
 #[async_trait::async_trait]
-impl EventStore for Trouble {
+impl EventStore for CheckResult {
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Event>, StoreError> {
         let (roll, other) = {
             let mut dice = self.dice.lock().unwrap();
@@ -479,7 +479,7 @@ proptest! {
     #[test]
     fn trouble_loses_nothing_and_doubles_nothing(Tape(_, said) in tapes(), seed in any::<u64>()) {
         let (_, log) = log_of(&said);
-        let store = Trouble { store: MemoryStore::default(), dice: std::sync::Mutex::new(Dice::new(seed)) };
+        let store = CheckResult { store: MemoryStore::default(), dice: std::sync::Mutex::new(Dice::new(seed)) };
         let source = Script::new("tape", said);
         let options = RunOptions { max_observations: 1 + seed as usize % 20, ..RunOptions::default() };
         let mut ingest = ingest();

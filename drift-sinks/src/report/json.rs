@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use drift_core::drift::{
-    Basis, CauseClass, Class, CommitRef, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift,
-    Row, Status, Summary,
+    Basis, CommitRef, Declaration, DriftCause, DriftChange, DriftClass, DriftReport, FieldOp, Owner,
+    ResourceDrift, Status, Summary, VerdictRow,
 };
 use drift_core::{FieldPath, Operation, ResourceKey};
 use jiff::Timestamp;
@@ -77,7 +77,7 @@ pub struct ResourceV1 {
     pub status: Status,
     /// Why a whole resource is missing or extra, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub class: Option<Class>,
+    pub class: Option<DriftClass>,
     /// Rule that hides or keeps the whole resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Arc<str>>,
@@ -135,11 +135,11 @@ pub struct ChangeV1 {
     /// Where, as text.
     pub path_text: String,
     /// What was done.
-    pub op: Op,
+    pub op: FieldOp,
     /// What kind of difference.
-    pub class: Class,
+    pub class: DriftClass,
     /// Where it comes from.
-    pub cause: CauseClass,
+    pub cause: DriftCause,
     /// Declared value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired: Option<Value>,
@@ -175,7 +175,7 @@ pub struct ChangeV1 {
     pub line: Option<u32>,
     /// Row of the verdict table that fired, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub row: Option<Row>,
+    pub row: Option<VerdictRow>,
     /// What the row says, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<&'static str>,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use drift_core::drift::{
-    Basis, CauseClass, Class, Declaration, DriftChange, DriftReport, Op, Owner, ResourceDrift, Row, Status,
+    Basis, Declaration, DriftCause, DriftChange, DriftClass, DriftReport, FieldOp, Owner, ResourceDrift,
+    Status, VerdictRow,
 };
 use drift_core::{FieldPath, Operation, ResourceKey};
 use serde_json::{Value, json};
@@ -13,12 +14,18 @@ use super::*;
 #[path = "../../schemas/check.rs"]
 mod check;
 
-fn change(path: &str, op: Op, class: Class, desired: Option<Value>, live: Option<Value>) -> DriftChange {
+fn change(
+    path: &str,
+    op: FieldOp,
+    class: DriftClass,
+    desired: Option<Value>,
+    live: Option<Value>,
+) -> DriftChange {
     DriftChange {
         path: FieldPath::parse(path).unwrap(),
         op,
         class,
-        cause: CauseClass::ManualChange,
+        cause: DriftCause::ManualChange,
         desired,
         live,
         default: None,
@@ -29,7 +36,7 @@ fn change(path: &str, op: Op, class: Class, desired: Option<Value>, live: Option
             time: Some("2026-11-21T01:31:39Z".parse().unwrap()),
         }),
         user: None,
-        row: Row::DifferentByOther,
+        row: VerdictRow::DifferentByOther,
         rule: None,
         line: None,
         commit: None,
@@ -53,48 +60,51 @@ fn resource(key: &str, status: Status, changes: Vec<DriftChange>) -> ResourceDri
 }
 
 fn web() -> ResourceDrift {
-    let mut replicas = change(".spec.replicas", Op::Replace, Class::Changed, Some(json!(3)), Some(json!(5)));
+    let mut replicas =
+        change(".spec.replicas", FieldOp::Replace, DriftClass::Changed, Some(json!(3)), Some(json!(5)));
     replicas.line = Some(18);
     replicas.user = Some("alice@example.com".into());
     let owner = replicas.owner.as_mut().unwrap();
     (owner.manager, owner.subresource, owner.time) = ("kubectl".into(), "scale".into(), None);
     let image = change(
         ".spec.template.spec.containers[name=\"web\"].image",
-        Op::Replace,
-        Class::Changed,
+        FieldOp::Replace,
+        DriftClass::Changed,
         Some(json!("registry.example/shop/web:1.4.2")),
         Some(json!("registry.example/shop/web:1.4.3-debug|`x`")),
     );
     let env = change(
         ".spec.template.spec.containers[name=\"web\"].env",
-        Op::Add,
-        Class::Added,
+        FieldOp::Add,
+        DriftClass::Added,
         None,
         Some(json!([{"name": "LOG_LEVEL", "value": "debug"}, {"name": "TRACE", "value": "1"}])),
     );
-    let mut label = change(".metadata.labels[\"a/b\"]", Op::Remove, Class::Removed, Some(json!("yes")), None);
-    (label.owner, label.row, label.cause) = (None, Row::DeclaredOnly, CauseClass::Unknown);
-    let mut status = change(".metadata.annotations.rev", Op::Add, Class::Managed, None, Some(json!("2")));
+    let mut label =
+        change(".metadata.labels[\"a/b\"]", FieldOp::Remove, DriftClass::Removed, Some(json!("yes")), None);
+    (label.owner, label.row, label.cause) = (None, VerdictRow::DeclaredOnly, DriftCause::Unknown);
+    let mut status =
+        change(".metadata.annotations.rev", FieldOp::Add, DriftClass::Managed, None, Some(json!("2")));
     (status.row, status.owner.as_mut().unwrap().manager) =
-        (Row::ControllersOwn, Arc::from("kube-controller-manager"));
+        (VerdictRow::ControllersOwn, Arc::from("kube-controller-manager"));
     let policy = ".spec.template.spec.restartPolicy";
-    let mut policy = change(policy, Op::Add, Class::Added, None, Some(json!("Never")));
-    (policy.default, policy.row) = (Some(json!("Always")), Row::DefaultChanged);
+    let mut policy = change(policy, FieldOp::Add, DriftClass::Added, None, Some(json!("Never")));
+    (policy.default, policy.row) = (Some(json!("Always")), VerdictRow::DefaultChanged);
     resource("Deployment.apps/shop/web", Status::Drifted, vec![status, label, replicas, env, image, policy])
 }
 
 fn sample() -> DriftReport {
     let config = change(
         ".data[\"app.conf\"]",
-        Op::Replace,
-        Class::Changed,
+        FieldOp::Replace,
+        DriftClass::Changed,
         Some(json!("a = 1\nb = 2\nc = 3\nd = 4\ne = 5\nf = 6\n")),
         Some(json!("a = 1\nb = 2\nc = 3\nd = 4\ne = 50\nf = 6\n")),
     );
     let mut secret = change(
         ".data.password",
-        Op::Replace,
-        Class::Changed,
+        FieldOp::Replace,
+        DriftClass::Changed,
         Some(json!("b2xkLXBhc3N3b3Jk")),
         Some(json!("bmV3LXBhc3N3b3Jk")),
     );

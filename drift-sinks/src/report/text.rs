@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use drift_core::drift::{CauseClass, DriftChange, DriftReport, Op, ResourceDrift, Status};
+use drift_core::drift::{DriftCause, DriftChange, DriftReport, FieldOp, ResourceDrift, Status};
 use owo_colors::{OwoColorize, Style};
 use serde_json::Value;
 
@@ -201,7 +201,7 @@ fn write_change(
 
 /// The two values of a change within the line of their path.
 struct InLine {
-    op: Op,
+    op: FieldOp,
     desired: String,
     live: String,
     default: Option<String>,
@@ -214,22 +214,29 @@ impl InLine {
 
     fn paint(&self, painter: Painter) -> String {
         match (self.op, &self.default) {
-            (Op::Add, Some(default)) => {
+            (FieldOp::Add, Some(default)) => {
                 format!(
                     "{} → {}",
                     painter.removed(&format!("{default} (default)")),
                     painter.added(&self.live)
                 )
             }
-            (Op::Add, None) => painter.added(&format!("+ {}", self.live)),
-            (Op::Remove, _) => painter.removed(&format!("- {}", self.desired)),
-            (Op::Replace, _) => format!("{} → {}", painter.removed(&self.desired), painter.added(&self.live)),
+            (FieldOp::Add, None) => painter.added(&format!("+ {}", self.live)),
+            (FieldOp::Remove, _) => painter.removed(&format!("- {}", self.desired)),
+            (FieldOp::Replace, _) => {
+                format!("{} → {}", painter.removed(&self.desired), painter.added(&self.live))
+            }
         }
     }
 }
 
 /// Returns the two values if both read well within a line.
-fn in_line(op: Op, desired: Option<&Value>, live: Option<&Value>, default: Option<&Value>) -> Option<InLine> {
+fn in_line(
+    op: FieldOp,
+    desired: Option<&Value>,
+    live: Option<&Value>,
+    default: Option<&Value>,
+) -> Option<InLine> {
     let side = |v: Option<&Value>| v.map_or(Some(String::new()), value::inline).map(|t| value::printable(&t));
     let default = default.and_then(value::inline).map(|t| value::printable(&t));
     Some(InLine { op, desired: side(desired)?, live: side(live)?, default })
@@ -244,7 +251,7 @@ fn write_attribution(
 ) {
     let mut parts = vec![words::attribution(change)];
     // What the attribution says already need not be said again.
-    if !matches!(change.cause, CauseClass::PendingSync | CauseClass::AdmissionMutation) {
+    if !matches!(change.cause, DriftCause::PendingSync | DriftCause::AdmissionMutation) {
         parts.extend(words::cause(change.cause).map(str::to_owned));
     }
     parts.extend(words::change_place(resource, change));

@@ -2,7 +2,7 @@
 
 use drift_core::Operation;
 use drift_core::drift::{
-    CauseClass, Class, CommitRef, Declaration, DriftChange, Owner, ResourceDrift, Status, Summary,
+    CommitRef, Declaration, DriftCause, DriftChange, DriftClass, Owner, ResourceDrift, Status, Summary,
 };
 use jiff::Timestamp;
 
@@ -17,16 +17,16 @@ pub(super) fn status(status: Status) -> &'static str {
 }
 
 /// Names where a difference comes from, if anything says.
-pub(super) fn cause(cause: CauseClass) -> Option<&'static str> {
+pub(super) fn cause(cause: DriftCause) -> Option<&'static str> {
     Some(match cause {
-        CauseClass::ManualChange => "manual change",
-        CauseClass::AutomationInconsistency => "automation",
-        CauseClass::ProviderVariation => "platform",
-        CauseClass::MisconfiguredDeployment => "misconfigured deployment",
-        CauseClass::IncompleteRollout => "incomplete rollout",
-        CauseClass::OutdatedImage => "image differs",
-        CauseClass::PendingSync => "pending sync",
-        CauseClass::AdmissionMutation => "admission",
+        DriftCause::ManualChange => "manual change",
+        DriftCause::AutomationInconsistency => "automation",
+        DriftCause::ProviderVariation => "platform",
+        DriftCause::MisconfiguredDeployment => "misconfigured deployment",
+        DriftCause::IncompleteRollout => "incomplete rollout",
+        DriftCause::OutdatedImage => "image differs",
+        DriftCause::PendingSync => "pending sync",
+        DriftCause::AdmissionMutation => "admission",
         _ => return None,
     })
 }
@@ -39,14 +39,14 @@ pub(super) fn moment(time: Timestamp) -> String {
 /// Says who did what to a field: `changed by kubectl-edit (Update), 2026-11-21 01:31:39Z`.
 pub(super) fn attribution(change: &DriftChange) -> String {
     let verb = match change.class {
-        Class::Changed => "changed by",
-        Class::Added => "added by",
-        Class::Removed => "removed by",
-        Class::PendingSync => "pending sync, last applied by",
-        Class::PendingRemoval => "pending removal, once applied by",
-        Class::Mutated => "mutated by admission, applied by",
-        Class::Managed => "managed by",
-        Class::Ignored => "ignored, written by",
+        DriftClass::Changed => "changed by",
+        DriftClass::Added => "added by",
+        DriftClass::Removed => "removed by",
+        DriftClass::PendingSync => "pending sync, last applied by",
+        DriftClass::PendingRemoval => "pending removal, once applied by",
+        DriftClass::Mutated => "mutated by admission, applied by",
+        DriftClass::Managed => "managed by",
+        DriftClass::Ignored => "ignored, written by",
         _ => "by",
     };
     let mut out = format!("{verb} {}", who(change));
@@ -60,10 +60,10 @@ pub(super) fn attribution(change: &DriftChange) -> String {
 /// Says which app declares a resource, and why the whole of it is missing or extra.
 pub(super) fn whole(resource: &ResourceDrift) -> Vec<String> {
     let class = resource.class.and_then(|class| match class {
-        Class::PendingSync => Some("not applied yet".to_owned()),
-        Class::PendingRemoval => Some("not declared any more, not removed yet".to_owned()),
-        Class::Ignored => Some("ignored".to_owned()),
-        Class::Managed => Some("a controller's own".to_owned()),
+        DriftClass::PendingSync => Some("not applied yet".to_owned()),
+        DriftClass::PendingRemoval => Some("not declared any more, not removed yet".to_owned()),
+        DriftClass::Ignored => Some("ignored".to_owned()),
+        DriftClass::Managed => Some("a controller's own".to_owned()),
         _ => None,
     });
     let app = resource.app.as_ref().map(|app| format!("of {app}"));

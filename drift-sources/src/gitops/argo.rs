@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use drift_core::drift::{AppDeclaration, DesiredObject, Tracked, Undeclared};
-use drift_core::rules::{Effect, Mark, Rule, RuleTarget};
+use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
+use drift_core::rules::{Effect, LabelMatch, Rule, RuleTarget};
 use drift_core::{FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
@@ -33,22 +33,24 @@ impl GitOps<'_> {
         let plain = |o: &Arc<Object>| DesiredObject { object: Arc::clone(o), declared: None };
         let (desired, applied) = match desired {
             Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.application_applied(app)),
-            Err(Undeclared::NotGiven(why)) => match (self.answered(app), self.application_remembered(app)) {
-                (Some((objects, note)), _) => {
-                    notes.push(format!("{note}, as {why}"));
-                    (Ok(objects.iter().map(plain).collect()), self.application_applied(app))
+            Err(DeclarationError::NotGiven(why)) => {
+                match (self.answered(app), self.application_remembered(app)) {
+                    (Some((objects, note)), _) => {
+                        notes.push(format!("{note}, as {why}"));
+                        (Ok(objects.iter().map(plain).collect()), self.application_applied(app))
+                    }
+                    // Without either, what was applied last is all that is known to be declared.
+                    (None, Some(objects)) => {
+                        notes.push(format!("compared with what was applied last: {why}"));
+                        let pruned =
+                            |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
+                        tracked.retain(|o| pruned(&o.key()));
+                        let wanted = objects.iter().map(plain).chain(self.announced(app, &objects));
+                        (Ok(wanted.collect()), Some(vec![objects.clone()]))
+                    }
+                    (None, None) => (Err(DeclarationError::NotGiven(why)), None),
                 }
-                // Without either, what was applied last is all that is known to be declared.
-                (None, Some(objects)) => {
-                    notes.push(format!("compared with what was applied last: {why}"));
-                    let pruned =
-                        |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
-                    tracked.retain(|o| pruned(&o.key()));
-                    let wanted = objects.iter().map(plain).chain(self.announced(app, &objects));
-                    (Ok(wanted.collect()), Some(vec![objects.clone()]))
-                }
-                (None, None) => (Err(Undeclared::NotGiven(why)), None),
-            },
+            }
             Err(why) => (Err(why), None),
         };
         let synced = |r: &&crate::argo::ManagedResource| !r.hook && !r.requires_pruning;
@@ -103,25 +105,28 @@ impl GitOps<'_> {
     }
 
     /// The commits that the Application should be at.
-    pub(super) fn application_head(&self, app: &Application) -> Result<Commits, Undeclared> {
+    pub(super) fn application_head(&self, app: &Application) -> Result<Commits, DeclarationError> {
         if !app.destination.is_in_cluster() {
-            return Err(Undeclared::Broken("goes to another cluster".to_owned()));
+            return Err(DeclarationError::Broken("goes to another cluster".to_owned()));
         }
         if app.sources.is_empty() {
-            return Err(Undeclared::Broken("has no source".to_owned()));
+            return Err(DeclarationError::Broken("has no source".to_owned()));
         }
         let commit = |source: &Source| {
             if source.chart.is_some() {
-                return Err(Undeclared::NotGiven(format!(
+                return Err(DeclarationError::NotGiven(format!(
                     "the chart of {} is not read here",
                     source.repo_url
                 )));
             }
             let Some(repo) = self.repositories.find(&source.repo_url) else {
-                return Err(Undeclared::NotGiven(format!("no repository is given for {}", source.repo_url)));
+                return Err(DeclarationError::NotGiven(format!(
+                    "no repository is given for {}",
+                    source.repo_url
+                )));
             };
             let text = source.target_revision.as_deref().unwrap_or("HEAD");
-            repositories::revision(repo, text, self.git_moment()).map(Some).map_err(Undeclared::Broken)
+            repositories::revision(repo, text, self.git_moment()).map(Some).map_err(DeclarationError::Broken)
         };
         app.sources.iter().map(commit).collect()
     }
@@ -193,16 +198,16 @@ impl GitOps<'_> {
         i: usize,
         sources: &[Source],
         commits: &Commits,
-    ) -> Result<Vec<Arc<Object>>, Undeclared> {
+    ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let Some(Some(commit)) = commits.get(i) else {
-            return Err(Undeclared::Unavailable("has a source without a commit".to_owned()));
+            return Err(DeclarationError::Unavailable("has a source without a commit".to_owned()));
         };
         let source = &sources[i];
-        let broken = |why: String| Undeclared::Broken(why);
+        let broken = |why: String| DeclarationError::Broken(why);
         let tree = self
             .repositories
             .tree(&source.repo_url, commit, "", |_| true)
-            .map_err(Undeclared::Unavailable)?;
+            .map_err(DeclarationError::Unavailable)?;
         let path = edit::join("", source.path.as_deref().unwrap_or(""))
             .ok_or_else(|| broken("the path leaves the repository".to_owned()))?;
         if !tree.has_folder(&path) {
@@ -210,14 +215,18 @@ impl GitOps<'_> {
         }
         let source = &overridden(app, source, &tree, &path).map_err(broken)?;
         if let Some(link) = not_followed(&tree, &path, source) {
-            return Err(Undeclared::Unavailable(format!("`{link}` is a link, which is not followed here")));
+            return Err(DeclarationError::Unavailable(format!(
+                "`{link}` is a link, which is not followed here"
+            )));
         }
         let environment =
             Environment::of(app, app.instance_name(&self.settings.namespace), source, commit.id);
         let set =
             |name: &str| source.raw.get(name).is_some_and(|v| v.as_object().is_some_and(|o| !o.is_empty()));
         if source.raw.get("plugin").is_some_and(|p| !p.is_null()) {
-            return Err(Undeclared::Unavailable("is rendered by a plugin, which is not run here".to_owned()));
+            return Err(DeclarationError::Unavailable(
+                "is rendered by a plugin, which is not run here".to_owned(),
+            ));
         }
         let has = |name: &str| edit::join(&path, name).is_some_and(|p| tree.has(&p));
         // Of a folder that is both, kustomize has it.
@@ -233,12 +242,16 @@ impl GitOps<'_> {
     }
 
     /// The trees of sources that others refer to, by their names.
-    fn trees(&self, sources: &[Source], commits: &Commits) -> Result<Vec<(String, Rc<Tree>)>, Undeclared> {
+    fn trees(
+        &self,
+        sources: &[Source],
+        commits: &Commits,
+    ) -> Result<Vec<(String, Rc<Tree>)>, DeclarationError> {
         let mut trees = Vec::new();
         for (source, commit) in sources.iter().zip(commits) {
             if let (Some(name), Some(commit)) = (&source.reference, commit) {
                 let tree = self.repositories.tree(&source.repo_url, commit, "", |_| true);
-                trees.push((name.clone(), tree.map_err(Undeclared::Unavailable)?));
+                trees.push((name.clone(), tree.map_err(DeclarationError::Unavailable)?));
             }
         }
         Ok(trees)
@@ -321,7 +334,8 @@ impl GitOps<'_> {
     pub(super) fn application_state(&self, app: &Application) -> AppState {
         let head = self.application_head(app);
         let desired = head.clone().and_then(|commits| self.application_at(app, &app.sources, &commits));
-        let answer = self.answers.get(&app.key()).filter(|_| matches!(head, Err(Undeclared::NotGiven(_))));
+        let answer =
+            self.answers.get(&app.key()).filter(|_| matches!(head, Err(DeclarationError::NotGiven(_))));
         let told = answer.and_then(|a| a.manifests.revision.clone());
         let last = app.applied().into_iter().next();
         let condition = app.conditions.iter().find(|c| c.kind.ends_with("Error"));
@@ -369,8 +383,10 @@ fn overridden(app: &Application, source: &Source, tree: &Tree, path: &str) -> Re
 }
 
 fn ignore_extraneous() -> Rule {
-    let mark =
-        Some(Mark { key: "argocd.argoproj.io/compare-options".into(), value: "IgnoreExtraneous".into() });
+    let mark = Some(LabelMatch {
+        key: "argocd.argoproj.io/compare-options".into(),
+        value: "IgnoreExtraneous".into(),
+    });
     Rule {
         name: "compare-options: IgnoreExtraneous".into(),
         target: RuleTarget { mark, ..RuleTarget::default() },
@@ -400,7 +416,7 @@ fn is_made_namespace(app: &Application, object: &Object) -> bool {
 }
 
 /// A program that is not here, or a file of another place, is no fault of the declaration.
-fn undeclared(error: &RenderError) -> Undeclared {
+fn undeclared(error: &RenderError) -> DeclarationError {
     let text = error.to_string();
     let elsewhere = [
         "://",
@@ -413,8 +429,8 @@ fn undeclared(error: &RenderError) -> Undeclared {
         "kubeVersion",
     ];
     if error.is_broken() && !elsewhere.iter().any(|e| text.contains(e)) {
-        Undeclared::Broken(text)
+        DeclarationError::Broken(text)
     } else {
-        Undeclared::Unavailable(text)
+        DeclarationError::Unavailable(text)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drift_core::drift::{AppDeclaration, DesiredObject, Tracked, Undeclared};
+use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
 use drift_core::{Object, ResourceKey};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -33,13 +33,13 @@ impl GitOps<'_> {
         let (desired, applied) = match desired {
             Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.kustomization_applied(app)),
             // Without the repository, what was applied last is all that is known to be declared.
-            Err(Undeclared::NotGiven(why)) => match self.kustomization_remembered(app) {
+            Err(DeclarationError::NotGiven(why)) => match self.kustomization_remembered(app) {
                 Some(objects) => {
                     notes.push(format!("compared with what was applied last: {why}"));
                     tracked.retain(|o| !app.inventory.contains(&o.key()));
                     (Ok(objects.iter().map(plain).collect()), Some(vec![objects]))
                 }
-                None => (Err(Undeclared::NotGiven(why)), None),
+                None => (Err(DeclarationError::NotGiven(why)), None),
             },
             Err(why) => (Err(why), None),
         };
@@ -62,7 +62,7 @@ impl GitOps<'_> {
         }
     }
 
-    fn source_of(&self, app: &Kustomization) -> Result<&FluxSource, Undeclared> {
+    fn source_of(&self, app: &Kustomization) -> Result<&FluxSource, DeclarationError> {
         let reference = &app.source;
         let key = ResourceKey::new(
             crate::flux::SOURCE_GROUP,
@@ -70,24 +70,24 @@ impl GitOps<'_> {
             &reference.namespace,
             &reference.name,
         );
-        let missing = || Undeclared::Broken(format!("the source {key} is not there"));
+        let missing = || DeclarationError::Broken(format!("the source {key} is not there"));
         self.sources.get(&key).ok_or_else(missing)
     }
 
     /// The commit that the Kustomization should be at.
-    pub(super) fn kustomization_head(&self, app: &Kustomization) -> Result<Place, Undeclared> {
+    pub(super) fn kustomization_head(&self, app: &Kustomization) -> Result<Place, DeclarationError> {
         if app.is_remote {
-            return Err(Undeclared::Broken("goes to another cluster".to_owned()));
+            return Err(DeclarationError::Broken("goes to another cluster".to_owned()));
         }
         let source = self.source_of(app)?;
         let artifact = source.artifact.as_ref();
-        let not_given = |url: &str| Undeclared::NotGiven(format!("no repository is given for {url}"));
+        let not_given = |url: &str| DeclarationError::NotGiven(format!("no repository is given for {url}"));
         match source.kind {
             SourceKind::GitRepository => {
                 let repo = self.repositories.find(&source.url).ok_or_else(|| not_given(&source.url))?;
                 let Some(reference) = &source.git else { return Err(not_given(&source.url)) };
                 let commit = repositories::head(repo, reference, self.git_moment(), artifact);
-                commit.map(|c| (source.url.clone(), c)).map_err(Undeclared::Broken)
+                commit.map(|c| (source.url.clone(), c)).map_err(DeclarationError::Broken)
             }
             // What an artifact was made of is known where it says so.
             _ => {
@@ -95,7 +95,7 @@ impl GitOps<'_> {
                     artifact.and_then(|a| Some((a.origin_source.clone()?, a.origin_revision.clone()?)));
                 let Some((url, revision)) = origin else {
                     let text = format!("what the artifact of {} holds is not known here", source.key);
-                    return Err(Undeclared::NotGiven(text));
+                    return Err(DeclarationError::NotGiven(text));
                 };
                 self.place(&url, &revision).ok_or_else(|| not_given(&url))
             }
@@ -178,11 +178,12 @@ impl GitOps<'_> {
             let ignored = Ignored::of(Some(&ignore));
             let wanted = |path: &str| !ignored.leaves_out(path);
             let tree = self.repositories.tree(url, commit, &format!("flux {ignore}"), wanted);
-            let tree = tree.map_err(Undeclared::Unavailable)?;
+            let tree = tree.map_err(DeclarationError::Unavailable)?;
             let folder = edit::join("", app.path.trim_start_matches('/'));
-            let folder = folder.ok_or_else(|| Undeclared::Broken("the path leaves the source".to_owned()))?;
+            let folder =
+                folder.ok_or_else(|| DeclarationError::Broken("the path leaves the source".to_owned()))?;
             if !tree.has_folder(&folder) {
-                return Err(Undeclared::Broken(format!(
+                return Err(DeclarationError::Broken(format!(
                     "there is no path `{folder}` in commit {}",
                     commit.id.short()
                 )));
@@ -200,7 +201,7 @@ impl GitOps<'_> {
         tree: &Tree,
         folder: &str,
         vars: Option<(&BTreeMap<String, String>, Unset)>,
-    ) -> Result<Vec<Arc<Object>>, Undeclared> {
+    ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let file = edit::kustomization_file(tree, folder);
         let files = plain_files(tree, folder);
         let changes = changes(app);
@@ -213,7 +214,7 @@ impl GitOps<'_> {
         }
         let (name, mut map) = match file {
             Some(file) => {
-                let map = edit::read(tree, &file).map_err(Undeclared::Broken)?;
+                let map = edit::read(tree, &file).map_err(DeclarationError::Broken)?;
                 (file, map)
             }
             None => {
@@ -235,7 +236,7 @@ impl GitOps<'_> {
             .map_err(|e| undeclared(&e))?;
         match vars {
             Some((vars, unset)) => substituted(&output, vars, unset),
-            None => objects_of("kustomize build", &output).map_err(Undeclared::Broken),
+            None => objects_of("kustomize build", &output).map_err(DeclarationError::Broken),
         }
     }
 
@@ -255,21 +256,24 @@ impl GitOps<'_> {
         &self,
         app: &Kustomization,
         time: Option<Timestamp>,
-    ) -> Result<Option<BTreeMap<String, String>>, Undeclared> {
+    ) -> Result<Option<BTreeMap<String, String>>, DeclarationError> {
         let mut vars = BTreeMap::new();
         for from in &app.substitute_from {
             let Some(object) = self.cluster.as_of(&from.key, time) else {
                 if from.optional {
                     continue;
                 }
-                return Err(Undeclared::Broken(format!("{} with variables is not there", from.key)));
+                return Err(DeclarationError::Broken(format!("{} with variables is not there", from.key)));
             };
             let secret = object.kind() == "Secret";
             for entry in object.root().get("data").into_iter().flat_map(drift_core::Node::children) {
                 let text = entry.as_str().unwrap_or_default();
                 let value = if secret { decoded(text) } else { Some(text.to_owned()) };
                 let hidden = || {
-                    Undeclared::Unavailable(format!("the variables of {} are not readable here", from.key))
+                    DeclarationError::Unavailable(format!(
+                        "the variables of {} are not readable here",
+                        from.key
+                    ))
                 };
                 vars.insert(entry.key().to_owned(), value.ok_or_else(hidden)?.replace('\n', ""));
             }
@@ -392,17 +396,17 @@ fn plain_files(tree: &Tree, folder: &str) -> Vec<String> {
 }
 
 /// Reads plain files as kustomize would, and tells whether a variable may stand in them.
-fn read_plain(tree: &Tree, files: &[String]) -> Result<(Vec<Arc<Object>>, bool), Undeclared> {
+fn read_plain(tree: &Tree, files: &[String]) -> Result<(Vec<Arc<Object>>, bool), DeclarationError> {
     let (mut all, mut any) = (Vec::new(), false);
     let mut seen = std::collections::BTreeSet::new();
     for file in files {
         let bytes =
-            tree.read(file).ok_or_else(|| Undeclared::Unavailable(format!("{file} cannot be read")))?;
+            tree.read(file).ok_or_else(|| DeclarationError::Unavailable(format!("{file} cannot be read")))?;
         any |= bytes.contains(&b'$');
-        for object in objects_of(file, &bytes).map_err(Undeclared::Broken)? {
+        for object in objects_of(file, &bytes).map_err(DeclarationError::Broken)? {
             let id = (object.api_version().to_owned(), object.key());
             if !seen.insert(id) {
-                return Err(Undeclared::Broken(format!("{file}: {} is declared twice", object.key())));
+                return Err(DeclarationError::Broken(format!("{file}: {} is declared twice", object.key())));
             }
             all.push(object);
         }
@@ -415,7 +419,7 @@ fn substituted(
     output: &[u8],
     vars: &BTreeMap<String, String>,
     unset: Unset,
-) -> Result<Vec<Arc<Object>>, Undeclared> {
+) -> Result<Vec<Arc<Object>>, DeclarationError> {
     const OPT_OUT: &str = "kustomize.toolkit.fluxcd.io/substitute";
     let text = String::from_utf8_lossy(output);
     let mut all = Vec::new();
@@ -428,8 +432,8 @@ fn substituted(
             Ok(objects) if objects.iter().any(off) || !document.contains('$') => all.extend(objects),
             _ => {
                 let text = envsubst(document, vars, unset)
-                    .map_err(|e| Undeclared::Broken(format!("substitution: {e}")))?;
-                all.extend(objects_of("kustomize build", text.as_bytes()).map_err(Undeclared::Broken)?);
+                    .map_err(|e| DeclarationError::Broken(format!("substitution: {e}")))?;
+                all.extend(objects_of("kustomize build", text.as_bytes()).map_err(DeclarationError::Broken)?);
             }
         }
     }
@@ -437,19 +441,19 @@ fn substituted(
 }
 
 /// Takes from an object what SOPS put into it; the values that it holds stay encrypted, and are compared as such.
-fn decrypted(app: &Kustomization, object: Arc<Object>) -> Result<Arc<Object>, Undeclared> {
+fn decrypted(app: &Kustomization, object: Arc<Object>) -> Result<Arc<Object>, DeclarationError> {
     let data = object.root().get("data").filter(|_| object.kind() == "Secret");
     let mut values = data.into_iter().flat_map(drift_core::Node::children).filter_map(|n| n.as_str());
     if values.any(|v| decoded(v).is_some_and(|text| text.contains(ENCRYPTED))) {
         let text = format!("{} is made of an encrypted file, which is not decrypted here", object.key());
-        return Err(Undeclared::Unavailable(text));
+        return Err(DeclarationError::Unavailable(text));
     }
     if object.root().str_at(&["sops", "mac"]).is_none() {
         return Ok(object);
     }
     if !app.decrypts {
         let text = format!("{} is encrypted, and the Kustomization has no decryption", object.key());
-        return Err(Undeclared::Broken(text));
+        return Err(DeclarationError::Broken(text));
     }
     Ok(edit::object(&object, |map| drop(map.remove("sops"))).unwrap_or(object))
 }
@@ -488,12 +492,12 @@ fn kept_by(app: &Kustomization, object: &Object) -> Option<Arc<str>> {
 }
 
 /// A program that is not here, or a base of another place, is no fault of the declaration.
-fn undeclared(error: &RenderError) -> Undeclared {
+fn undeclared(error: &RenderError) -> DeclarationError {
     let text = error.to_string();
     let elsewhere = ["://", "'git'", "git cmd", "no such host", "dial tcp", "github.com/"];
     if error.is_broken() && !elsewhere.iter().any(|e| text.contains(e)) {
-        Undeclared::Broken(text)
+        DeclarationError::Broken(text)
     } else {
-        Undeclared::Unavailable(text)
+        DeclarationError::Unavailable(text)
     }
 }

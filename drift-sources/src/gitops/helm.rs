@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use drift_core::drift::{AppDeclaration, DesiredObject, Tracked, Undeclared};
+use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
 use drift_core::rules::RuleSet;
 use drift_core::{Object, ResourceKey};
 
@@ -63,14 +63,15 @@ impl GitOps<'_> {
         let default: Arc<str> = deployed.map_or_else(|| namespace.into(), |r| Arc::clone(&r.namespace));
         let wanted = |o: &Arc<Object>| DesiredObject { object: marked(o, &default, name), declared: None };
         let desired = match deployed {
-            Some(r) if r.is_incomplete => {
-                Err(Undeclared::Broken(format!("revision {} is stored without its manifest", r.version)))
-            }
-            Some(r) if r.problems.iter().any(|p| p.kind.is_error()) => {
-                Err(Undeclared::Broken(format!("the manifest of revision {} cannot be read", r.version)))
-            }
+            Some(r) if r.is_incomplete => Err(DeclarationError::Broken(format!(
+                "revision {} is stored without its manifest",
+                r.version
+            ))),
+            Some(r) if r.problems.iter().any(|p| p.kind.is_error()) => Err(DeclarationError::Broken(
+                format!("the manifest of revision {} cannot be read", r.version),
+            )),
             Some(r) => Ok(r.objects.iter().map(wanted).collect()),
-            None => Err(Undeclared::Broken("no revision is deployed".to_owned())),
+            None => Err(DeclarationError::Broken("no revision is deployed".to_owned())),
         };
         let version = deployed.map_or(0, |r| r.version);
         // Revisions that stood once; a failed one never did.

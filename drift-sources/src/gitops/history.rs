@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use drift_core::drift::{CauseClass, Class, DriftReport, ResourceDrift, Row, Undeclared, folded, value_at};
+use drift_core::drift::{
+    DeclarationError, DriftCause, DriftClass, DriftReport, ResourceDrift, VerdictRow, folded, value_at,
+};
 use drift_core::{Doc, FieldPath, ManagedFields, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -113,7 +115,7 @@ impl GitOps<'_> {
 
     pub(super) fn look_back_at(&self, resource: &mut ResourceDrift) {
         let versions = self.cluster.versions(&resource.key);
-        for change in resource.changes.iter_mut().filter(|c| c.class == Class::Mutated) {
+        for change in resource.changes.iter_mut().filter(|c| c.class == DriftClass::Mutated) {
             let Some(own) = change.owner.as_ref().map(|o| &o.manager) else { continue };
             let wrote = |object: &Arc<Object>| {
                 let same = value_at(object.root(), &change.path).map(|n| n.to_value()) == change.live;
@@ -121,9 +123,9 @@ impl GitOps<'_> {
                 same && managed.owners(&change.path).any(|e| e.manager != *own)
             };
             if versions.iter().filter_map(|v| v.object.as_ref()).any(wrote) {
-                change.class = Class::Changed;
-                change.row = Row::DifferentByOther;
-                change.cause = CauseClass::ManualChange;
+                change.class = DriftClass::Changed;
+                change.row = VerdictRow::DifferentByOther;
+                change.cause = DriftCause::ManualChange;
             }
         }
     }
@@ -141,7 +143,7 @@ impl GitOps<'_> {
     }
 }
 
-fn unavailable(why: &Undeclared) -> HistoryError {
+fn unavailable(why: &DeclarationError) -> HistoryError {
     HistoryError::Unavailable(why.to_string())
 }
 

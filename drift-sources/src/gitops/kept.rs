@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use drift_core::drift::{DriftReport, KeptApps, ResourceDrift};
-use drift_core::rules::{Problems, RuleSet};
+use drift_core::drift::{DriftReport, IncrementalApps, ResourceDrift};
+use drift_core::rules::{RuleProblems, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{Object, ResourceKey};
 
@@ -21,13 +21,13 @@ use crate::render::Renderer;
 /// A change of a resource has that resource judged anew; one of an app has its resources judged of which the app says
 /// something else; one of a source, a variable, a release or Argo CD's settings the apps that look at it.
 #[derive(Debug)]
-pub struct KeptGitOps<'a> {
+pub struct IncrementalGitOps<'a> {
     gitops: GitOps<'a>,
     /// Apps by the keys that they read besides what carries their mark.
     readers: HashMap<ResourceKey, BTreeSet<ResourceKey>>,
     /// Apps by their marks.
     marked: HashMap<Mark, BTreeSet<ResourceKey>>,
-    kept: KeptApps,
+    kept: IncrementalApps,
     exceptions: RuleSet,
     jq: JqSandbox,
 }
@@ -43,7 +43,7 @@ pub struct Standing {
     pub drift: Option<ResourceDrift>,
 }
 
-impl<'a> KeptGitOps<'a> {
+impl<'a> IncrementalGitOps<'a> {
     /// Takes a cluster as it is; everything in it is judged once.
     pub fn new(
         cluster: Cluster,
@@ -52,7 +52,7 @@ impl<'a> KeptGitOps<'a> {
         schemas: SchemaSet,
         exceptions: RuleSet,
     ) -> Self {
-        let mut kept = KeptApps::new(schemas);
+        let mut kept = IncrementalApps::new(schemas);
         cluster.live().iter().for_each(|object| kept.set_live(Arc::clone(object)));
         let mut this = Self {
             gitops: GitOps::of(Cow::Owned(cluster), repositories, renderer),
@@ -124,7 +124,7 @@ impl<'a> KeptGitOps<'a> {
     }
 
     /// Returns what is the matter with rules, each said once.
-    pub fn problems(&self) -> Problems {
+    pub fn problems(&self) -> RuleProblems {
         self.kept.problems()
     }
 

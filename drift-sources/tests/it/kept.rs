@@ -9,7 +9,7 @@ use drift_core::drift::compare_apps;
 use drift_core::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object, ResourceKey};
-use drift_sources::gitops::{Cluster, GitOps, KeptGitOps, Repositories, Version};
+use drift_sources::gitops::{Cluster, GitOps, IncrementalGitOps, Repositories, Version};
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{RenderOptions, Renderer};
 use jiff::Timestamp;
@@ -118,7 +118,7 @@ proptest! {
             let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
             Cluster::at(live, versions.clone(), None)
         };
-        let mut kept = KeptGitOps::new(cluster(&versions), &repositories, &renderer, (*schemas).clone(), RuleSet::default());
+        let mut kept = IncrementalGitOps::new(cluster(&versions), &repositories, &renderer, (*schemas).clone(), RuleSet::default());
         for (key, version) in steps.iter().map(version) {
             versions.entry(key.clone()).or_default().push(version.clone());
             kept.apply(&key, version);

@@ -7,7 +7,7 @@ use crate::graph::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
 
-use super::super::history::{History, Mark, Note, Version};
+use super::super::history::{History, KubernetesEvent, Moment, Version};
 use super::pods::{add_text, condition, node_ready};
 use super::{Fault, FaultKind, refusal};
 
@@ -392,7 +392,7 @@ fn notes(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
 }
 
 /// Returns when a resource last said of itself that it is well; what Events said before is over.
-fn recovered(history: &History, key: &ResourceKey) -> Option<Mark> {
+fn recovered(history: &History, key: &ResourceKey) -> Option<Moment> {
     let is_well = |o: &Object| speaks(key, o) && judge(key, o).is_none();
     let whole = |v: &&Version| v.object.as_ref().is_some_and(|o| is_well(o));
     history.versions(key).iter().rev().find(whole).map(Version::mark)
@@ -421,7 +421,7 @@ fn is_closed(history: &History, node: &ResourceKey) -> bool {
     })
 }
 
-fn kind_of(key: &ResourceKey, note: &Note, is_workload: bool) -> Option<FaultKind> {
+fn kind_of(key: &ResourceKey, note: &KubernetesEvent, is_workload: bool) -> Option<FaultKind> {
     let message = note.message.as_str();
     Some(match note.reason.as_str() {
         "FailedCreate" => refusal(message),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::history::{History, Mark, Note, Version};
+use super::super::history::{History, KubernetesEvent, Moment, Version};
 use super::super::table::RECOVERED_SECONDS;
 use super::{Fault, FaultKind};
 
@@ -165,7 +165,7 @@ fn has_started(pod: &Object) -> bool {
 }
 
 /// Returns when what fails was started: by what its containers say of their end, or when the pod was first seen.
-fn started(versions: &[Version], start: usize) -> Option<Mark> {
+fn started(versions: &[Version], start: usize) -> Option<Moment> {
     let object = versions.get(start).and_then(|v| v.object.as_ref().or(v.last.as_ref()))?;
     let ends = statuses(object).flat_map(|c| ["state", "lastState"].map(|s| c.at(&[s, "terminated"])));
     let begun = ends.flatten().filter_map(|t| t.str_at(&["startedAt"])?.parse::<Timestamp>().ok()).max();
@@ -265,7 +265,7 @@ fn is_oom(status: Node<'_>) -> bool {
 }
 
 /// Takes what Events say about the pod since it was last healthy.
-fn events(history: &History, key: &ResourceKey, since: Option<&Mark>, out: &mut Vec<Fault>) {
+fn events(history: &History, key: &ResourceKey, since: Option<&Moment>, out: &mut Vec<Fault>) {
     for note in history.notes(key) {
         if since.is_some_and(|s| note.mark.is_before(s)) {
             continue;
@@ -298,7 +298,7 @@ fn events(history: &History, key: &ResourceKey, since: Option<&Mark>, out: &mut 
     }
 }
 
-fn kind_of(note: &Note) -> Option<FaultKind> {
+fn kind_of(note: &KubernetesEvent) -> Option<FaultKind> {
     let has = |t: &str| note.message.contains(t);
     Some(match note.reason.as_str() {
         "Unhealthy" if has("Liveness probe") => FaultKind::LivenessKill,

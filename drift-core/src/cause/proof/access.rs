@@ -2,10 +2,10 @@
 
 use crate::object::{Node, Object};
 
-use super::super::Case;
+use super::super::Investigation;
 use super::super::change::Change;
 use super::super::fault::{Fault, FaultKind};
-use super::{Proof, Verdict};
+use super::{Counterfactual, CounterfactualVerdict};
 
 /// A request that was refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn binds(object: Option<&Object>, user: &str) -> bool {
     })
 }
 
-pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+pub(super) fn prove(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let Some(request) = request(&fault.message) else {
         return lost(fault, change);
     };
@@ -85,7 +85,7 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     if change.key.kind.ends_with("Role") {
         let (was, is) =
             (rules_allow(change.before.as_deref(), &request), rules_allow(change.after.as_deref(), &request));
-        return Proof::new(Verdict::of(was, is), text);
+        return Counterfactual::new(CounterfactualVerdict::of(was, is), text);
     }
     let role_allows = |o: Option<&Object>| {
         let Some(o) = o else { return false };
@@ -96,11 +96,11 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     };
     let may = |o: Option<&Object>| binds(o, &request.user) && role_allows(o);
     let (was, is) = (may(change.before.as_deref()), may(change.after.as_deref()));
-    Proof::new(Verdict::of(was, is), text)
+    Counterfactual::new(CounterfactualVerdict::of(was, is), text)
 }
 
 /// Without a refused request there is only this: a change that takes no permission away breaks nothing.
-fn lost(fault: &Fault, change: &Change) -> Proof {
+fn lost(fault: &Fault, change: &Change) -> Counterfactual {
     let count = |o: Option<&Object>| -> usize {
         let Some(o) = o else { return 0 };
         let rules = o.root().get("rules").into_iter().flat_map(Node::children);
@@ -113,20 +113,26 @@ fn lost(fault: &Fault, change: &Change) -> Proof {
         rules.map(size).sum::<usize>() + o.root().get("subjects").map_or(0, Node::len)
     };
     if change.before.is_none() {
-        return Proof::new(Verdict::Fails, "a new role or binding takes no permission away");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "a new role or binding takes no permission away",
+        );
     }
     let parts = |o: Option<&Object>| {
         o.and_then(|o| o.root().get("rules").or_else(|| o.root().get("subjects"))).map(Node::to_doc)
     };
     if parts(change.before.as_deref()) == parts(change.after.as_deref()) {
-        return Proof::new(Verdict::Fails, "it takes no permission away");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "it takes no permission away");
     }
     let stands_still =
         matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating);
     if stands_still && count(change.after.as_deref()) < count(change.before.as_deref()) {
-        return Proof::new(Verdict::Holds, "it takes permissions away from the controller that stands still");
+        return Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            "it takes permissions away from the controller that stands still",
+        );
     }
-    Proof::undecided()
+    Counterfactual::undecided()
 }
 
 #[cfg(test)]

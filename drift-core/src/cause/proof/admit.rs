@@ -7,14 +7,14 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
-use super::super::Case;
-use super::super::change::{Change, Op};
-use super::super::class::Class;
+use super::super::Investigation;
+use super::super::change::{Change, ResourceOp};
+use super::super::class::ChangeKind;
 use super::super::effect::pods_of;
 use super::super::fault::Fault;
 use super::super::way::{injected, names};
 use super::room::amount;
-use super::{Proof, Verdict};
+use super::{Counterfactual, CounterfactualVerdict};
 
 /// One refusal by a quota, as the API server words it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,23 +50,30 @@ fn hard(object: Option<&Object>) -> BTreeMap<String, i128> {
 }
 
 /// Does the sum add up without the change?
-pub(super) fn quota(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Proof {
+pub(super) fn quota(
+    case: &Investigation<'_>,
+    fault: &Fault,
+    change: &Change,
+    class: ChangeKind,
+) -> Counterfactual {
     let Some(refusal) = refusal(&fault.message) else {
         // `failed quota: NAME: must specify …`
         let is_named = fault.message.contains(&format!("quota: {}", change.key.name));
         return match class {
-            Class::Quota if is_named && change.op == Op::Create => {
-                Proof::new(Verdict::Holds, "the quota came with it")
+            ChangeKind::Quota if is_named && change.op == ResourceOp::Create => {
+                Counterfactual::new(CounterfactualVerdict::Holds, "the quota came with it")
             }
-            Class::Quota if !is_named => Proof::new(Verdict::Fails, "another quota refuses"),
-            _ => Proof::undecided(),
+            ChangeKind::Quota if !is_named => {
+                Counterfactual::new(CounterfactualVerdict::Fails, "another quota refuses")
+            }
+            _ => Counterfactual::undecided(),
         };
     };
     match class {
-        Class::Quota if *change.key.name != *refusal.quota => {
-            Proof::new(Verdict::Fails, "another quota refuses")
+        ChangeKind::Quota if *change.key.name != *refusal.quota => {
+            Counterfactual::new(CounterfactualVerdict::Fails, "another quota refuses")
         }
-        Class::Quota => {
+        ChangeKind::Quota => {
             let adds_up = |hard: &BTreeMap<String, i128>| {
                 refusal.requested.iter().all(|(k, want)| {
                     let used = refusal.used.get(k).copied().unwrap_or(0);
@@ -75,16 +82,16 @@ pub(super) fn quota(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
             };
             let before = change.before.as_deref().map(|o| hard(Some(o))).unwrap_or_default();
             let (was, is) = (adds_up(&before), adds_up(&hard(change.after.as_deref())));
-            Proof::new(
-                Verdict::of(was, is),
+            Counterfactual::new(
+                CounterfactualVerdict::of(was, is),
                 "used and requested together against the hard limits before and after",
             )
         }
-        Class::Requests | Class::Limits | Class::OtherTemplate | Class::Containers => {
+        ChangeKind::Requests | ChangeKind::Limits | ChangeKind::OtherTemplate | ChangeKind::Containers => {
             requests(case, change, &refusal)
         }
-        Class::Replicas => replicas(change, &refusal),
-        _ => Proof::undecided(),
+        ChangeKind::Replicas => replicas(change, &refusal),
+        _ => Counterfactual::undecided(),
     }
 }
 
@@ -99,9 +106,11 @@ fn pod_total(spec: Node<'_>, name: &str) -> Option<i128> {
     Some(spec.get("containers").into_iter().flat_map(Node::children).map(of).sum())
 }
 
-fn requests(case: &Case<'_>, change: &Change, refusal: &Refusal) -> Proof {
+fn requests(case: &Investigation<'_>, change: &Change, refusal: &Refusal) -> Counterfactual {
     let _ = case;
-    let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else { return Proof::undecided() };
+    let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
+        return Counterfactual::undecided();
+    };
     let fits = |spec: Node<'_>| {
         refusal.requested.iter().all(|(k, want)| {
             let used = refusal.used.get(k).copied().unwrap_or(0);
@@ -109,12 +118,15 @@ fn requests(case: &Case<'_>, change: &Change, refusal: &Refusal) -> Proof {
             refusal.limited.get(k).is_none_or(|h| used + want <= *h)
         })
     };
-    let verdict = Verdict::of(fits(before), false);
-    Proof::new(verdict, "what a pod of the template before asks for, against what the quota has left")
+    let verdict = CounterfactualVerdict::of(fits(before), false);
+    Counterfactual::new(
+        verdict,
+        "what a pod of the template before asks for, against what the quota has left",
+    )
 }
 
 /// Would the quota have room if the workload had not grown?
-fn replicas(change: &Change, refusal: &Refusal) -> Proof {
+fn replicas(change: &Change, refusal: &Refusal) -> Counterfactual {
     let count = |o: Option<&Object>| {
         o.map_or(0, |o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1))
     };
@@ -128,9 +140,12 @@ fn replicas(change: &Change, refusal: &Refusal) -> Proof {
         refusal.limited.get(k).is_none_or(|h| used + want <= *h)
     });
     if grown > 0 && fits {
-        Proof::undecided()
+        Counterfactual::undecided()
     } else {
-        Proof::new(Verdict::Fails, "without its growth the quota would have no room either")
+        Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "without its growth the quota would have no room either",
+        )
     }
 }
 
@@ -143,16 +158,16 @@ fn level(namespace: Option<&Object>) -> u8 {
     }
 }
 
-pub(super) fn pod_security(fault: &Fault, change: &Change) -> Proof {
+pub(super) fn pod_security(fault: &Fault, change: &Change) -> Counterfactual {
     let (before, after) = (level(change.before.as_deref()), level(change.after.as_deref()));
     let said = if fault.message.contains("\"restricted") { 2 } else { 1 };
-    Proof::new(
-        Verdict::of(before < said, after < said),
+    Counterfactual::new(
+        CounterfactualVerdict::of(before < said, after < said),
         "whether the namespace enforced the level that refuses",
     )
 }
 
-pub(super) fn limit_range(fault: &Fault, change: &Change) -> Proof {
+pub(super) fn limit_range(fault: &Fault, change: &Change) -> Counterfactual {
     let bounds = |o: Option<&Object>| {
         o.and_then(|o| o.root().at(&["spec", "limits"])).map_or(String::new(), |n| n.to_doc().to_json())
     };
@@ -162,12 +177,12 @@ pub(super) fn limit_range(fault: &Fault, change: &Change) -> Proof {
     let numbers = words.filter(|w| w.starts_with(|c: char| c.is_ascii_digit())).map(|w| format!("\"{w}\""));
     let came = numbers.into_iter().any(|n| after.contains(&n) && !before.contains(&n));
     if came {
-        return Proof::new(Verdict::Holds, "the bound that refuses came with it");
+        return Counterfactual::new(CounterfactualVerdict::Holds, "the bound that refuses came with it");
     }
-    Proof::undecided()
+    Counterfactual::undecided()
 }
 
-pub(super) fn webhook(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+pub(super) fn webhook(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let hooks = |o: Option<&Object>| -> Vec<String> {
         let list = o.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
         list.filter_map(|h| h.str_at(&["name"]).map(str::to_owned)).collect()
@@ -176,9 +191,9 @@ pub(super) fn webhook(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof 
     all.extend(hooks(change.after.as_deref()));
     all.push(change.key.name.to_string());
     if !all.iter().any(|n| names(&fault.message, n)) {
-        return Proof::new(Verdict::Fails, "another one refuses");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "another one refuses");
     }
-    if change.op == Op::Create {
+    if change.op == ResourceOp::Create {
         // A webhook that was answered after it came, and is not any more, lost its backend.
         let was_answered = fault.message.contains("failed calling webhook")
             && case
@@ -187,20 +202,20 @@ pub(super) fn webhook(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof 
                 .iter()
                 .any(|e| case.history.at(e.to, &change.mark).is_some());
         return if was_answered {
-            Proof::undecided()
+            Counterfactual::undecided()
         } else {
-            Proof::new(Verdict::Holds, "what refuses came with it")
+            Counterfactual::new(CounterfactualVerdict::Holds, "what refuses came with it")
         };
     }
-    Proof::undecided()
+    Counterfactual::undecided()
 }
 
 /// Do pods made before the change lack what no template gave this one?
-pub(super) fn mutation(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+pub(super) fn mutation(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let foreign = injected(case, &fault.on);
-    let Some(pod) = case.history.last(&fault.on) else { return Proof::undecided() };
-    if change.op != Op::Delete && !picks(case, change.after.as_deref(), &fault.on, pod) {
-        return Proof::new(Verdict::Fails, "its selectors do not match the pod");
+    let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+    if change.op != ResourceOp::Delete && !picks(case, change.after.as_deref(), &fault.on, pod) {
+        return Counterfactual::new(CounterfactualVerdict::Fails, "its selectors do not match the pod");
     }
     let has = |o: &Object| {
         let (_, spec) = pod_spec(o)?;
@@ -218,20 +233,23 @@ pub(super) fn mutation(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof
         };
         Some(all.into_iter().any(is_same))
     };
-    let Some(workload) = case.owners_of(&fault.on).pop() else { return Proof::undecided() };
+    let Some(workload) = case.owners_of(&fault.on).pop() else { return Counterfactual::undecided() };
     let siblings = pods_of(case, &workload);
     let older = siblings.iter().filter_map(|k| case.history.versions(k).first());
     let older: Vec<_> =
         older.filter(|v| v.is_before(&change.mark)).filter_map(|v| v.object.as_ref()).collect();
     match older.iter().map(|o| has(o).unwrap_or(false)).reduce(|a, b| a && b) {
-        Some(true) => Proof::new(Verdict::Fails, "pods made before it have the same"),
-        Some(false) => Proof::new(Verdict::Holds, format!("pods made before it lack {}", foreign.join(", "))),
-        None => Proof::undecided(),
+        Some(true) => Counterfactual::new(CounterfactualVerdict::Fails, "pods made before it have the same"),
+        Some(false) => Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            format!("pods made before it lack {}", foreign.join(", ")),
+        ),
+        None => Counterfactual::undecided(),
     }
 }
 
 /// Tells whether one of the webhooks of a configuration looks at a pod, by its selectors.
-fn picks(case: &Case<'_>, config: Option<&Object>, key: &ResourceKey, pod: &Object) -> bool {
+fn picks(case: &Investigation<'_>, config: Option<&Object>, key: &ResourceKey, pod: &Object) -> bool {
     let namespace = case.history.last(&ResourceKey::new("", "Namespace", "", &key.namespace));
     let labels = namespace.and_then(|n| n.root().at(&["metadata", "labels"]));
     let hooks = config.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);

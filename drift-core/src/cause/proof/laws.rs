@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{NodeRoom, admits_everything, allows, fits_node};
+use super::{NodeWithPods, admits_everything, allows, fits_node};
 use crate::object::{Doc, Object};
 
 fn object(value: &Value) -> Object {
@@ -33,7 +33,7 @@ proptest! {
             "spec":{"unschedulable":closed,"taints": if tainted { json!([{"key":"only","value":"x","effect":"NoSchedule"}]) } else { json!([]) }},
             "status":{"allocatable":{"cpu":format!("{}m", has.0),"memory":format!("{}Mi", has.1)}}}));
         let others: Vec<_> = taken.iter().map(|(c, m, p)| object(&pod(*c, *m, None, false, *p))).collect();
-        let room = NodeRoom { node: &node, pods: others.iter().collect() };
+        let room = NodeWithPods { node: &node, pods: others.iter().collect() };
         let asked = object(&pod(cpu, memory, selector.as_deref(), tolerates, port));
         let spec = asked.root().get("spec").unwrap();
         let sum = |f: fn(&(u32, u32, u16)) -> u32| taken.iter().map(f).sum::<u32>();

@@ -4,14 +4,14 @@ use crate::graph::{Relation, Selector, pod_spec, template_labels};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Case;
-use super::super::change::{Change, Op};
+use super::super::Investigation;
+use super::super::change::{Change, ResourceOp};
 use super::super::effect::came_up_since;
 use super::super::fault::Fault;
-use super::super::table::Place;
+use super::super::table::CandidateRole;
 use super::super::way::{Reached, peers};
 use super::policy::{End, Policies, Side, decides, selects};
-use super::{Proof, Verdict};
+use super::{Counterfactual, CounterfactualVerdict};
 
 fn service_ports(object: Option<&Object>) -> Vec<i64> {
     let ports = object.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);
@@ -19,13 +19,13 @@ fn service_ports(object: Option<&Object>) -> Vec<i64> {
 }
 
 /// Does the Service listen where its clients ask, before and not after?
-pub(super) fn port(change: &Change, asked: &[u16]) -> Proof {
+pub(super) fn port(change: &Change, asked: &[u16]) -> Counterfactual {
     let (before, after) = (service_ports(change.before.as_deref()), service_ports(change.after.as_deref()));
     let offers = |ports: &[i64]| asked.iter().all(|p| ports.contains(&i64::from(*p)));
     if !asked.is_empty() {
         let text = format!("clients ask for {asked:?}; it had {before:?} and has {after:?}");
         if !(offers(&before) && offers(&after)) {
-            return Proof::new(Verdict::of(offers(&before), offers(&after)), text);
+            return Counterfactual::new(CounterfactualVerdict::of(offers(&before), offers(&after)), text);
         }
     }
     // The port is where it was: then it may still lead elsewhere.
@@ -34,9 +34,9 @@ pub(super) fn port(change: &Change, asked: &[u16]) -> Proof {
         ports.map(|p| p.get("targetPort").map(Node::to_doc)).collect::<Vec<_>>()
     };
     if before == after && targets(change.before.as_deref()) == targets(change.after.as_deref()) {
-        return Proof::new(Verdict::Fails, "ports and target ports are as they were");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "ports and target ports are as they were");
     }
-    Proof::undecided()
+    Counterfactual::undecided()
 }
 
 /// Tells whether a change took away the port of a Service that the fault's text calls by its name.
@@ -76,10 +76,10 @@ fn listens(pod: &Object, port: Node<'_>) -> bool {
 }
 
 /// Does something listen on the target ports, before and not after?
-pub(super) fn target_port(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let Some(service) = case.history.last(&fault.on) else { return Proof::undecided() };
+pub(super) fn target_port(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+    let Some(service) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some(selector) = service.root().at(&["spec", "selector"]).and_then(Selector::read) else {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     };
     let line_up = |service: &Object, pod: &Object| {
         let ports = service.root().at(&["spec", "ports"]).into_iter().flat_map(Node::children);
@@ -89,14 +89,14 @@ pub(super) fn target_port(case: &Case<'_>, fault: &Fault, change: &Change) -> Pr
     let pod =
         pods.filter_map(|k| case.history.at(k, &fault.onset)).find(|p| selector.matches(template_labels(p)));
     let verdict = if change.key == fault.on {
-        let Some(pod) = pod else { return Proof::undecided() };
+        let Some(pod) = pod else { return Counterfactual::undecided() };
         let side = |o: Option<&Object>| o.is_some_and(|s| line_up(s, pod));
-        Verdict::of(side(change.before.as_deref()), side(change.after.as_deref()))
+        CounterfactualVerdict::of(side(change.before.as_deref()), side(change.after.as_deref()))
     } else {
         let side = |o: Option<&Object>| o.is_some_and(|w| line_up(service, w));
-        Verdict::of(side(change.before.as_deref()), side(change.after.as_deref()))
+        CounterfactualVerdict::of(side(change.before.as_deref()), side(change.after.as_deref()))
     };
-    Proof::new(verdict, "whether the pods have a container port for every target port")
+    Counterfactual::new(verdict, "whether the pods have a container port for every target port")
 }
 
 /// Tells whether a NetworkPolicy lets through everything that it decides about.
@@ -145,7 +145,7 @@ fn targets(service: Option<&Object>, pod: &Object) -> Vec<i64> {
 }
 
 /// Finds what the faulty pod has to reach: the pods behind its peers, or the one on the way, and the name service.
-fn needs(case: &Case<'_>, fault: &Fault, reached: &Reached) -> Vec<Need> {
+fn needs(case: &Investigation<'_>, fault: &Fault, reached: &Reached) -> Vec<Need> {
     let mut out = Vec::new();
     let pods_behind = |service: &ResourceKey| -> Vec<ResourceKey> {
         let edges = case.graph.ever_from(service);
@@ -154,7 +154,7 @@ fn needs(case: &Case<'_>, fault: &Fault, reached: &Reached) -> Vec<Need> {
     };
     for peer in peers(case, fault) {
         let service = &peer.reached.key;
-        if reached.place == Place::Behind && !reached.way.iter().any(|s| s.key == *service) {
+        if reached.place == CandidateRole::PeerBackend && !reached.way.iter().any(|s| s.key == *service) {
             continue;
         }
         for to in pods_behind(service) {
@@ -170,19 +170,24 @@ fn needs(case: &Case<'_>, fault: &Fault, reached: &Reached) -> Vec<Need> {
 }
 
 /// Does what the faulty pod has to reach let it in before the change, and not after?
-pub(super) fn policy(case: &Case<'_>, fault: &Fault, reached: &Reached, change: &Change) -> Proof {
+pub(super) fn policy(
+    case: &Investigation<'_>,
+    fault: &Fault,
+    reached: &Reached,
+    change: &Change,
+) -> Counterfactual {
     let open = |o: Option<&Object>| o.is_none_or(admits_everything);
-    if change.op != Op::Delete && open(change.after.as_deref()) {
-        return Proof::new(Verdict::Fails, "it lets everything through");
+    if change.op != ResourceOp::Delete && open(change.after.as_deref()) {
+        return Counterfactual::new(CounterfactualVerdict::Fails, "it lets everything through");
     }
-    if change.op != Op::Delete && case.history.at(&change.key, &fault.onset).is_none() {
-        return Proof::new(Verdict::Fails, "it is gone again");
+    if change.op != ResourceOp::Delete && case.history.at(&change.key, &fault.onset).is_none() {
+        return Counterfactual::new(CounterfactualVerdict::Fails, "it is gone again");
     }
     if came_up_since(case, fault, change) {
-        return Proof::new(Verdict::Fails, "pods came up and were ready with it");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "pods came up and were ready with it");
     }
     let Some(own) = case.history.last(&fault.on).filter(|_| &*fault.on.kind == "Pod") else {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     };
     let from = End { pod: own, namespace: &fault.on.namespace };
     let before = Policies::new(case, &fault.onset, (&change.key, change.before.as_deref()));
@@ -191,32 +196,39 @@ pub(super) fn policy(case: &Case<'_>, fault: &Fault, reached: &Reached, change: 
         let Some(pod) = case.history.last(&need.to) else { continue };
         let to = End { pod, namespace: &need.to.namespace };
         if before.admit(from, to, &need.ports) && !after.admit(from, to, &need.ports) {
-            return Proof::new(Verdict::Holds, format!("without it {} can reach {}", fault.on, need.to));
+            return Counterfactual::new(
+                CounterfactualVerdict::Holds,
+                format!("without it {} can reach {}", fault.on, need.to),
+            );
         }
     }
     // What leaves the cluster, or a name service that is not recorded, may be shut out all the same.
     let leaves = change.after.as_deref().is_some_and(|o| selects(o, own) && decides(o, Side::Egress));
     if leaves && change.key.namespace == fault.on.namespace {
-        Proof::undecided()
+        Counterfactual::undecided()
     } else {
-        Proof::new(Verdict::Fails, "what the pod talks to can be reached as before")
+        Counterfactual::new(CounterfactualVerdict::Fails, "what the pod talks to can be reached as before")
     }
 }
 
 /// Do the policies let the pod through with the labels that it had before, and not with those after?
-pub(super) fn labels(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let nothing = || Proof::new(Verdict::Fails, "no policy decides by the labels");
+pub(super) fn labels(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+    let nothing = || Counterfactual::new(CounterfactualVerdict::Fails, "no policy decides by the labels");
     let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else {
         return nothing();
     };
-    let start = Reached { key: fault.on.clone(), place: Place::Own, cost: 0.0, way: Vec::new() };
+    let start =
+        Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
     let policies = Policies::new(case, &fault.onset, (&change.key, None));
     for need in needs(case, fault, &start) {
         let Some(pod) = case.history.last(&need.to) else { continue };
         let to = End { pod, namespace: &need.to.namespace };
         let may = |own| policies.admit(End { pod: own, namespace: &fault.on.namespace }, to, &need.ports);
         if may(before) && !may(after) {
-            return Proof::new(Verdict::Holds, format!("with the labels before it can reach {}", need.to));
+            return Counterfactual::new(
+                CounterfactualVerdict::Holds,
+                format!("with the labels before it can reach {}", need.to),
+            );
         }
     }
     nothing()

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Verdict, access, admit, config, fits_node, network, room::NodeRoom, selector};
-use crate::cause::change::Op;
-use crate::cause::{Case, Change, Class, Fault, FaultKind, Mark};
+use super::{CounterfactualVerdict, access, admit, config, fits_node, network, room::NodeWithPods, selector};
+use crate::cause::change::ResourceOp;
+use crate::cause::{Change, ChangeKind, Fault, FaultKind, Investigation, Moment};
 use crate::event::{Event, EventBody, EventId, NewEvent, Origin};
-use crate::graph::Instant;
+use crate::graph::LogPosition;
 use crate::object::{Doc, Object};
 use crate::replay::Until;
 use crate::schema::SchemaSet;
@@ -20,9 +20,9 @@ fn object(value: &Value) -> Arc<Object> {
     Arc::new(Object::new(Doc::from_value(value).unwrap()).unwrap())
 }
 
-fn mark(n: u64) -> Mark {
+fn mark(n: u64) -> Moment {
     let time = jiff::Timestamp::from_second(1_700_000_000 + n as i64).unwrap();
-    Mark { version: None, at: Instant { position: Position::new(n), time } }
+    Moment { version: None, at: LogPosition { position: Position::new(n), time } }
 }
 
 /// A log of objects as they come, all there before anything fails.
@@ -42,7 +42,7 @@ fn change(before: &Value, after: &Value) -> Change {
     Change {
         id: EventId::from_bytes([0; 32]),
         key: after.key(),
-        op: Op::Update,
+        op: ResourceOp::Update,
         mark: mark(50),
         fields: Vec::new(),
         manager: None,
@@ -67,13 +67,13 @@ fn fault(kind: FaultKind, on: &Value, message: &str) -> Fault {
     }
 }
 
-fn on<T>(objects: &[Value], ask: impl FnOnce(&Case<'_>) -> T) -> T {
+fn on<T>(objects: &[Value], ask: impl FnOnce(&Investigation<'_>) -> T) -> T {
     let schemas = SchemaSet::bundled();
-    ask(&Case::of(&events(objects), Until::End, &schemas))
+    ask(&Investigation::of(&events(objects), Until::End, &schemas))
 }
 
-fn verdict(was: bool, is: bool) -> Verdict {
-    if was && !is { Verdict::Holds } else { Verdict::Fails }
+fn verdict(was: bool, is: bool) -> CounterfactualVerdict {
+    if was && !is { CounterfactualVerdict::Holds } else { CounterfactualVerdict::Fails }
 }
 
 type Labels = BTreeMap<String, String>;
@@ -181,9 +181,9 @@ proptest! {
         let proof = network::port(&change(&old, &new), &asked);
         let (was, is) = (asked.iter().all(|p| before.contains(p)), asked.iter().all(|p| after.contains(p)));
         let expect = match (was, is) {
-            (true, false) => Verdict::Holds,
-            (true, true) if before != after => Verdict::Undecided,
-            _ => Verdict::Fails,
+            (true, false) => CounterfactualVerdict::Holds,
+            (true, true) if before != after => CounterfactualVerdict::Undecided,
+            _ => CounterfactualVerdict::Fails,
         };
         prop_assert_eq!(proof.verdict, expect);
     }
@@ -206,11 +206,11 @@ proptest! {
             if is_named { "q" } else { "other" }, pair(asked), pair(used));
         let (old, new) = (quota(before), quota(after));
         let proof = on(std::slice::from_ref(&new), |case| {
-            admit::quota(case, &fault(FaultKind::OverQuota, &new, &message), &change(&old, &new), Class::Quota)
+            admit::quota(case, &fault(FaultKind::OverQuota, &new, &message), &change(&old, &new), ChangeKind::Quota)
         });
         let fits = |(cpu, memory): (Option<u64>, Option<u64>)| cpu.is_none_or(|h| used.0 + asked.0 <= h)
             && memory.is_none_or(|h| used.1 + asked.1 <= h);
-        let expect = if is_named { verdict(fits(before), fits(after)) } else { Verdict::Fails };
+        let expect = if is_named { verdict(fits(before), fits(after)) } else { CounterfactualVerdict::Fails };
         prop_assert_eq!(proof.verdict, expect);
     }
 
@@ -243,11 +243,11 @@ proptest! {
             config(case, &fault(FaultKind::ConfigMissing, &it, ""), &change(&old, &new))
         });
         let expect = if uses.iter().any(|(k, optional, _)| !optional && before.contains(k) && !after.contains(k)) {
-            Verdict::Holds
+            CounterfactualVerdict::Holds
         } else if uses.is_empty() {
-            Verdict::Undecided
+            CounterfactualVerdict::Undecided
         } else {
-            Verdict::Fails
+            CounterfactualVerdict::Fails
         };
         prop_assert_eq!(proof.verdict, expect, "{}", it);
     }
@@ -264,7 +264,7 @@ proptest! {
             spec["affinity"] = json!({"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":list}}});
         }
         let it = object(&pod("one", "p", &Labels::new(), spec));
-        let fits = fits_node(it.root().get("spec").unwrap(), &NodeRoom { node: &node, pods: Vec::new() });
+        let fits = fits_node(it.root().get("spec").unwrap(), &NodeWithPods { node: &node, pods: Vec::new() });
         // A term without expressions matches no node, and neither does no term.
         let expect = !has_terms || terms.iter().any(|t| !t.is_empty() && t.iter().all(|r| meets(&labels, r)));
         prop_assert_eq!(fits, expect);
@@ -289,7 +289,7 @@ proptest! {
             one
         }).collect();
         let it = object(&pod("one", "p", &Labels::new(), json!({"containers":[],"tolerations":list})));
-        let fits = fits_node(it.root().get("spec").unwrap(), &NodeRoom { node: &node, pods: Vec::new() });
+        let fits = fits_node(it.root().get("spec").unwrap(), &NodeWithPods { node: &node, pods: Vec::new() });
         let expect = taints.iter().filter(|(_, _, e)| *e != "PreferNoSchedule").all(|(k, v, e)| {
             tolerations.iter().any(|(key, value, effect)| {
                 let same = match (key, value) {

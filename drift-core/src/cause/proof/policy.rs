@@ -6,8 +6,8 @@ use crate::graph::{Selector, template_labels};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Case;
-use super::super::history::Mark;
+use super::super::Investigation;
+use super::super::history::Moment;
 
 /// Which way a policy looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +34,15 @@ pub(super) struct End<'a> {
 
 /// The policies of an estate at a time; one of them can be taken for another version of itself.
 pub(super) struct Policies<'c> {
-    case: &'c Case<'c>,
-    at: &'c Mark,
+    case: &'c Investigation<'c>,
+    at: &'c Moment,
     other: (&'c ResourceKey, Option<&'c Object>),
 }
 
 impl<'c> Policies<'c> {
     pub(super) fn new(
-        case: &'c Case<'c>,
-        at: &'c Mark,
+        case: &'c Investigation<'c>,
+        at: &'c Moment,
         other: (&'c ResourceKey, Option<&'c Object>),
     ) -> Self {
         Self { case, at, other }

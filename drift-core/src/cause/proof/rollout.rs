@@ -3,11 +3,11 @@
 use crate::graph::{Selector, pod_spec, template_labels};
 use crate::object::{Node, Object};
 
-use super::super::Case;
+use super::super::Investigation;
 use super::super::change::Change;
 use super::super::effect::pods_of;
 use super::super::fault::{Fault, FaultKind, faults_of, is_pod_ready};
-use super::{Proof, Verdict};
+use super::{Counterfactual, CounterfactualVerdict};
 
 /// Seconds within which a rollout has taken its old pods away.
 const ROLLS_SECONDS: f64 = 600.0;
@@ -48,13 +48,16 @@ fn may_take_all(deployment: &Object) -> Option<bool> {
 }
 
 /// Did a rollout take all pods at once that would have left some without the change?
-pub(super) fn strategy(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+pub(super) fn strategy(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let side = |o: Option<&Object>| o.and_then(may_take_all);
     let Some((was, is)) = side(change.before.as_deref()).zip(side(change.after.as_deref())) else {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     };
     if was || !is {
-        return Proof::new(Verdict::Fails, "a rollout may take no more pods at once than before");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "a rollout may take no more pods at once than before",
+        );
     }
     let is_roll = |c: &Change| {
         let age = fault.onset.at.time.duration_since(c.mark.at.time).as_secs_f64();
@@ -64,20 +67,26 @@ pub(super) fn strategy(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof
         is_between && age < ROLLS_SECONDS && c.fields.iter().any(is_template)
     };
     if !case.changes_of(&change.key).iter().any(|c| is_roll(c)) {
-        return Proof::new(Verdict::Fails, "nothing was rolled out with it");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "nothing was rolled out with it");
     }
     // Pods that fail by themselves would have ended the rollout only later; what broke them is the cause.
     let fails = |f: &Fault| !matches!(f.kind, FaultKind::NotReady | FaultKind::Unavailable);
     let now = pods_of(case, &change.key).into_iter().filter(|p| case.history.now(p).is_some());
     let mut faults = now.flat_map(|p| faults_of(&case.history, &p));
     if faults.any(|f| fails(&f)) {
-        return Proof::new(Verdict::Fails, "its new pods fail for a reason of their own");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "its new pods fail for a reason of their own",
+        );
     }
-    Proof::new(Verdict::Holds, "since it a rollout may take all pods at once; before, some were left")
+    Counterfactual::new(
+        CounterfactualVerdict::Holds,
+        "since it a rollout may take all pods at once; before, some were left",
+    )
 }
 
 /// Tells whether pods that may not share a node were raised in number above the nodes that take them.
-pub(in super::super) fn keeps_apart(case: &Case<'_>, fault: &Fault, change: &Change) -> bool {
+pub(in super::super) fn keeps_apart(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
     let replicas = |o: Option<&Object>| {
         let set = o?.root().get("spec")?.get("replicas").and_then(Node::as_i64);
         usize::try_from(set.unwrap_or(1)).ok()
@@ -103,7 +112,7 @@ pub(in super::super) fn keeps_apart(case: &Case<'_>, fault: &Fault, change: &Cha
 }
 
 /// Does the budget forbid to evict any pod of the node, and did it not before?
-pub(super) fn budget(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+pub(super) fn budget(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let spare = |o: Option<&Object>| -> Option<bool> {
         let Some(o) = o else { return Some(true) };
         let spec = o.root().get("spec")?;
@@ -127,24 +136,31 @@ pub(super) fn budget(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
         Some(ready > least)
     };
     let Some((was, is)) = spare(change.before.as_deref()).zip(spare(change.after.as_deref())) else {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     };
-    Proof::new(Verdict::of(was, is), "whether the budget lets a pod of the node be evicted")
+    Counterfactual::new(
+        CounterfactualVerdict::of(was, is),
+        "whether the budget lets a pod of the node be evicted",
+    )
 }
 
 /// Was the upper bound lowered, or the lower one raised?
-pub(super) fn bound(change: &Change) -> Proof {
+pub(super) fn bound(change: &Change) -> Counterfactual {
     let bounds = |o: Option<&Object>| {
         let at = |f: &str| o.and_then(|o| o.root().at(&["spec", f])).and_then(Node::as_i64);
         (at("minReplicas").unwrap_or(1), at("maxReplicas").unwrap_or(i64::MAX))
     };
     let (before, after) = (bounds(change.before.as_deref()), bounds(change.after.as_deref()));
-    let verdict = if after.1 < before.1 || after.0 > before.0 { Verdict::Holds } else { Verdict::Fails };
-    Proof::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
+    let verdict = if after.1 < before.1 || after.0 > before.0 {
+        CounterfactualVerdict::Holds
+    } else {
+        CounterfactualVerdict::Fails
+    };
+    Counterfactual::new(verdict, format!("replicas between {before:?} before, between {after:?} after"))
 }
 
 /// Does the autoscaler want more than its new upper bound, which was lowered?
-pub(super) fn held_at_bound(case: &Case<'_>, change: &Change) -> Proof {
+pub(super) fn held_at_bound(case: &Investigation<'_>, change: &Change) -> Counterfactual {
     let most = |o: Option<&Object>| {
         o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
     };
@@ -156,6 +172,7 @@ pub(super) fn held_at_bound(case: &Case<'_>, change: &Change) -> Proof {
             c.str_at(&["reason"]) == Some("TooManyReplicas") && c.str_at(&["status"]) == Some("True")
         })
     });
-    let verdict = if lowered && wants_more { Verdict::Holds } else { Verdict::Fails };
-    Proof::new(verdict, "whether more replicas are wanted than it allows, and were allowed before")
+    let verdict =
+        if lowered && wants_more { CounterfactualVerdict::Holds } else { CounterfactualVerdict::Fails };
+    Counterfactual::new(verdict, "whether more replicas are wanted than it allows, and were allowed before")
 }

@@ -7,14 +7,14 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
-use super::super::Case;
-use super::super::change::{Change, Op};
-use super::super::class::Class;
+use super::super::Investigation;
+use super::super::change::{Change, ResourceOp};
+use super::super::class::ChangeKind;
 use super::super::fault::Fault;
-use super::super::history::Mark;
+use super::super::history::Moment;
 use super::super::rank::in_pod_spec;
 use super::scheduler::Refusals;
-use super::{Proof, Verdict};
+use super::{Counterfactual, CounterfactualVerdict};
 
 /// Reads a quantity, as a text or a number, in billionths.
 pub(super) fn amount(node: Node<'_>) -> Option<i128> {
@@ -29,7 +29,7 @@ pub(super) fn amount(node: Node<'_>) -> Option<i128> {
 
 /// A node with what the pods on it have asked for.
 #[derive(Debug)]
-pub struct NodeRoom<'a> {
+pub struct NodeWithPods<'a> {
     /// The node.
     pub node: &'a Object,
     /// The pods that run on it.
@@ -50,7 +50,7 @@ fn is_over(pod: &Object) -> bool {
 }
 
 /// Tells whether a pod spec fits on a node as the scheduler sees it; affinity between pods and volumes are not looked at.
-pub fn fits_node(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
+pub fn fits_node(spec: Node<'_>, room: &NodeWithPods<'_>) -> bool {
     let node = room.node.root();
     has_room(spec, room)
         && is_open(spec, node)
@@ -64,7 +64,7 @@ fn is_open(spec: Node<'_>, node: Node<'_>) -> bool {
         || tolerations(spec).any(|t| tolerates_taint(t, "node.kubernetes.io/unschedulable", "", "NoSchedule"))
 }
 
-fn has_room(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
+fn has_room(spec: Node<'_>, room: &NodeWithPods<'_>) -> bool {
     let taken = |resource: &str| -> i128 {
         let pods = room.pods.iter().filter(|p| !is_over(p)).filter_map(|p| p.root().get("spec"));
         pods.map(|s| asked(s, resource)).sum()
@@ -165,7 +165,7 @@ fn host_ports(spec: Node<'_>) -> Vec<(i64, String)> {
     ports.filter_map(one).collect()
 }
 
-fn ports_are_free(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
+fn ports_are_free(spec: Node<'_>, room: &NodeWithPods<'_>) -> bool {
     let wanted = host_ports(spec);
     wanted.is_empty()
         || !room
@@ -176,17 +176,17 @@ fn ports_are_free(spec: Node<'_>, room: &NodeRoom<'_>) -> bool {
             .any(|(_, s)| host_ports(s).iter().any(|taken| wanted.contains(taken)))
 }
 
-fn room<'c>(node: &'c Object, pods: Option<&'c Vec<Arc<Object>>>) -> NodeRoom<'c> {
-    NodeRoom { node, pods: pods.into_iter().flatten().map(|o| &**o).collect() }
+fn room<'c>(node: &'c Object, pods: Option<&'c Vec<Arc<Object>>>) -> NodeWithPods<'c> {
+    NodeWithPods { node, pods: pods.into_iter().flatten().map(|o| &**o).collect() }
 }
 
-fn nodes<'c>(case: &'c Case<'_>, at: &'c Mark) -> impl Iterator<Item = &'c Object> {
+fn nodes<'c>(case: &'c Investigation<'_>, at: &'c Moment) -> impl Iterator<Item = &'c Object> {
     let keys = case.history.of_kind("", "Node");
     keys.filter_map(move |k| case.history.at(k, at)).map(|o| &**o)
 }
 
 /// The nodes at a time with their pods.
-fn rooms<'c>(case: &'c Case<'_>, at: &Mark) -> Vec<NodeRoom<'c>> {
+fn rooms<'c>(case: &'c Investigation<'_>, at: &Moment) -> Vec<NodeWithPods<'c>> {
     let loads = case.history.loads(at);
     let mut out = Vec::new();
     for key in case.history.of_kind("", "Node") {
@@ -198,27 +198,32 @@ fn rooms<'c>(case: &'c Case<'_>, at: &Mark) -> Vec<NodeRoom<'c>> {
 }
 
 /// Would the pod fit somewhere without the change?
-pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Class) -> Proof {
-    let Some(pod) = case.history.last(&fault.on) else { return Proof::undecided() };
-    let Some((_, spec)) = pod_spec(pod) else { return Proof::undecided() };
+pub(super) fn prove(
+    case: &Investigation<'_>,
+    fault: &Fault,
+    change: &Change,
+    class: ChangeKind,
+) -> Counterfactual {
+    let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+    let Some((_, spec)) = pod_spec(pod) else { return Counterfactual::undecided() };
     let refusals = Refusals::read(&fault.message);
     if refusals.as_ref().and_then(|r| r.share(class)) == Some(0.0) {
-        return Proof::new(Verdict::Fails, "the scheduler gives other reasons");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "the scheduler gives other reasons");
     }
     let at = &fault.onset;
     match class {
-        Class::NodeCordon | Class::NodeTaint | Class::NodeLabels | Class::NodeStatus => {
+        ChangeKind::NodeCordon | ChangeKind::NodeTaint | ChangeKind::NodeLabels | ChangeKind::NodeStatus => {
             node(case, fault, change, spec)
         }
-        Class::Claim | Class::StorageClass | Class::Volume => volumes(case, fault, change),
-        Class::Volumes => super::reference(case, fault, change),
-        _ if &*change.key.kind == "LimitRange" => Proof::undecided(),
+        ChangeKind::Claim | ChangeKind::StorageClass | ChangeKind::Volume => volumes(case, fault, change),
+        ChangeKind::Volumes => super::reference(case, fault, change),
+        _ if &*change.key.kind == "LimitRange" => Counterfactual::undecided(),
         _ => {
             let has_a_node = || takers_now(case, fault, spec) > 0;
             if nodes(case, at).next().is_none()
-                || (matches!(class, Class::Replicas | Class::Limits) && has_a_node())
+                || (matches!(class, ChangeKind::Replicas | ChangeKind::Limits) && has_a_node())
             {
-                return Proof::undecided();
+                return Counterfactual::undecided();
             }
             template(case, fault, change, spec)
         }
@@ -226,12 +231,18 @@ pub(super) fn prove(case: &Case<'_>, fault: &Fault, change: &Change, class: Clas
 }
 
 /// Counts the nodes that take pods of a spec, volumes included.
-fn takers(case: &Case<'_>, namespace: &str, spec: Node<'_>, rooms: &[NodeRoom<'_>], at: &Mark) -> usize {
+fn takers(
+    case: &Investigation<'_>,
+    namespace: &str,
+    spec: Node<'_>,
+    rooms: &[NodeWithPods<'_>],
+    at: &Moment,
+) -> usize {
     rooms.iter().filter(|r| fits_node(spec, r) && volumes_reach(case, namespace, spec, r.node, at)).count()
 }
 
 /// Counts the nodes that take the faulty pod as it is at the onset: once for all candidates.
-fn takers_now(case: &Case<'_>, fault: &Fault, spec: Node<'_>) -> usize {
+fn takers_now(case: &Investigation<'_>, fault: &Fault, spec: Node<'_>) -> usize {
     let at = &fault.onset;
     let known = case.takers.borrow().iter().find(|(on, mark, _)| *on == fault.on && mark == at).map(|t| t.2);
     known.unwrap_or_else(|| {
@@ -248,17 +259,23 @@ fn takes(spec: Node<'_>, node: &Object) -> bool {
 }
 
 /// Tells whether a node would take pods of a spec if there was room at a time.
-fn is_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> bool {
+fn is_open_to(case: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> bool {
     nodes(case, at).any(|n| takes(spec, n))
 }
 
 /// Counts the nodes at a time that would take pods of a spec if there was room.
-pub(super) fn nodes_open_to(case: &Case<'_>, spec: Node<'_>, at: &Mark) -> usize {
+pub(super) fn nodes_open_to(case: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> usize {
     nodes(case, at).filter(|n| takes(spec, n)).count()
 }
 
 /// Tells whether the volumes of bound claims can be reached from a node.
-fn volumes_reach(case: &Case<'_>, namespace: &str, spec: Node<'_>, node: &Object, at: &Mark) -> bool {
+fn volumes_reach(
+    case: &Investigation<'_>,
+    namespace: &str,
+    spec: Node<'_>,
+    node: &Object,
+    at: &Moment,
+) -> bool {
     let volumes = spec.get("volumes").into_iter().flat_map(Node::children);
     volumes.filter_map(|v| v.str_at(&["persistentVolumeClaim", "claimName"])).all(|claim| {
         let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
@@ -273,7 +290,7 @@ fn volumes_reach(case: &Case<'_>, namespace: &str, spec: Node<'_>, node: &Object
 }
 
 /// Would the pod fit with the node as it was, and did nothing later decide about it?
-fn node(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proof {
+fn node(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Counterfactual {
     let at = &fault.onset;
     let namespace = &fault.on.namespace;
     let undone = undone(case, change, at);
@@ -295,16 +312,19 @@ fn node(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proo
         && is == 0
         && takers(case, namespace, then, &rooms(case, at), at) > 0
     {
-        return Proof::new(Verdict::Fails, "pods of the template of that time still find a node");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "pods of the template of that time still find a node",
+        );
     }
-    Proof::new(
-        Verdict::of(was > 0, is > 0),
+    Counterfactual::new(
+        CounterfactualVerdict::of(was > 0, is > 0),
         format!("without it the pod fits on {was} nodes, with it on {is}"),
     )
 }
 
 /// Returns the node as it is at a time with one change undone, whatever was changed later.
-fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
+fn undone(case: &Investigation<'_>, change: &Change, at: &Moment) -> Option<Object> {
     let before = || change.before.as_deref().cloned();
     let Some(now) = case.history.at(&change.key, at) else { return before() };
     let ty = case.schemas.kind(now.group(), now.version(), now.kind()).map(|k| k.root());
@@ -319,7 +339,7 @@ fn undone(case: &Case<'_>, change: &Change, at: &Mark) -> Option<Object> {
 }
 
 /// Would pods of the template before the change fit somewhere?
-fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Proof {
+fn template(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Counterfactual {
     let is_own = fault.on == change.key
         || case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
         || case.owners_of(&fault.on).contains(&change.key);
@@ -327,60 +347,73 @@ fn template(case: &Case<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> 
         return rival(case, change, fault, spec);
     }
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
-        return Proof::undecided();
+        return Counterfactual::undecided();
     };
     let (at, namespace) = (&fault.onset, &fault.on.namespace);
     if !is_open_to(case, spec, at) && is_open_to(case, spec, &change.mark) {
-        return Proof::new(Verdict::Fails, "pods of it had a node when it was made; the nodes changed later");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "pods of it had a node when it was made; the nodes changed later",
+        );
     }
     let (was, is) = match &*fault.on.kind {
         // Daemons are given nodes by labels and taints, whatever room there is.
         "DaemonSet" => (nodes_open_to(case, before, at), nodes_open_to(case, spec, at)),
         _ => (takers(case, namespace, before, &rooms(case, at), at), takers_now(case, fault, spec)),
     };
-    let verdict = if is > 0 && was > 0 { Verdict::Undecided } else { Verdict::of(was > 0, is > 0) };
-    Proof::new(
+    let verdict = if is > 0 && was > 0 {
+        CounterfactualVerdict::Undecided
+    } else {
+        CounterfactualVerdict::of(was > 0, is > 0)
+    };
+    Counterfactual::new(
         verdict,
         format!("pods of the template before fit on {was} nodes, those of the one after on {is}"),
     )
 }
 
 /// Does another workload ask for more of what is short than before?
-fn rival(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>) -> Proof {
+fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_>) -> Counterfactual {
     let total = |o: Option<&Object>, resource: &str| {
         let Some(o) = o else { return 0 };
         let replicas = o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
         pod_spec(o).map_or(0, |(_, s)| asked(s, resource)) * i128::from(replicas.max(0))
     };
     let ports = |o: Option<&Object>| o.and_then(pod_spec).map_or(Vec::new(), |(_, s)| host_ports(s));
-    if fault.message.contains("free ports") && change.op != Op::Delete {
+    if fault.message.contains("free ports") && change.op != ResourceOp::Delete {
         let had = ports(change.before.as_deref());
         if ports(change.after.as_deref()).iter().any(|p| !had.contains(p)) {
-            return Proof::undecided();
+            return Counterfactual::undecided();
         }
     }
     let short = ["cpu", "memory"].iter().find(|r| fault.message.contains(&format!("Insufficient {r}")));
     let Some(resource) = short else {
-        return Proof::new(Verdict::Fails, "no resource is short that it could have taken");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "no resource is short that it could have taken",
+        );
     };
     let (was, is) = (total(change.before.as_deref(), resource), total(change.after.as_deref(), resource));
-    if is > was && change.op != Op::Delete {
-        let end = case.history.end().map(|at| Mark { version: None, at });
+    if is > was && change.op != ResourceOp::Delete {
+        let end = case.history.end().map(|at| Moment { version: None, at });
         let marks = || [Some(&fault.onset), end.as_ref()].into_iter().flatten();
         if marks().all(|at| came_with(case, change, at).is_empty()) {
-            return Proof::new(Verdict::Fails, "no pod of it came since");
+            return Counterfactual::new(CounterfactualVerdict::Fails, "no pod of it came since");
         }
         return if marks().any(|at| fits_without(case, change, fault, spec, at)) {
-            Proof::new(Verdict::Holds, "without the pods that came with it this one fits")
+            Counterfactual::new(
+                CounterfactualVerdict::Holds,
+                "without the pods that came with it this one fits",
+            )
         } else {
-            Proof::undecided()
+            Counterfactual::undecided()
         };
     }
-    Proof::new(Verdict::Fails, format!("it asks for no more {resource} than before"))
+    Counterfactual::new(CounterfactualVerdict::Fails, format!("it asks for no more {resource} than before"))
 }
 
 /// Returns the pods that another workload made since a change, by uid.
-fn came_with(case: &Case<'_>, change: &Change, at: &Mark) -> Vec<crate::key::Uid> {
+fn came_with(case: &Investigation<'_>, change: &Change, at: &Moment) -> Vec<crate::key::Uid> {
     super::super::effect::pods_of(case, &change.key)
         .into_iter()
         .filter(|k| case.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
@@ -389,7 +422,13 @@ fn came_with(case: &Case<'_>, change: &Change, at: &Mark) -> Vec<crate::key::Uid
 }
 
 /// Tells whether the pod fits once the pods that another workload made since a change are gone.
-fn fits_without(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>, at: &Mark) -> bool {
+fn fits_without(
+    case: &Investigation<'_>,
+    change: &Change,
+    fault: &Fault,
+    spec: Node<'_>,
+    at: &Moment,
+) -> bool {
     let came = came_with(case, change, at);
     let is_new = |p: &&Object| p.uid().is_some_and(|u| came.contains(&u));
     // Where none of them runs nothing becomes free.
@@ -401,14 +440,15 @@ fn fits_without(case: &Case<'_>, change: &Change, fault: &Fault, spec: Node<'_>,
 }
 
 /// Is the claim that the pod asks for there and bound but for the change?
-fn volumes(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+fn volumes(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let at = &fault.onset;
     let missing = fault.message.split("persistentvolumeclaim \"").nth(1).and_then(|t| t.split('"').next());
     if let Some(missing) = missing {
         let is_it = &*change.key.kind == "PersistentVolumeClaim" && *change.key.name == *missing;
-        let is_gone = change.op == Op::Delete && case.history.at(&change.key, at).is_none();
-        let verdict = if is_it && is_gone { Verdict::Holds } else { Verdict::Fails };
-        return Proof::new(verdict, format!("claim {missing} is what is missing"));
+        let is_gone = change.op == ResourceOp::Delete && case.history.at(&change.key, at).is_none();
+        let verdict =
+            if is_it && is_gone { CounterfactualVerdict::Holds } else { CounterfactualVerdict::Fails };
+        return Counterfactual::new(verdict, format!("claim {missing} is what is missing"));
     }
     let is_bound = |k: &ResourceKey| {
         case.history.at(k, at).and_then(|o| o.root().str_at(&["status", "phase"])) == Some("Bound")
@@ -416,21 +456,24 @@ fn volumes(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
     let claims = case.graph.ever_to(&change.key).into_iter().map(|e| e.from);
     let mut claims = claims.filter(|k| &*k.kind == "PersistentVolumeClaim").peekable();
     if claims.peek().is_some() && claims.all(is_bound) && &*change.key.kind == "StorageClass" {
-        return Proof::new(Verdict::Fails, "claims that are bound need their class no more");
+        return Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "claims that are bound need their class no more",
+        );
     }
-    if change.op == Op::Delete {
+    if change.op == ResourceOp::Delete {
         let back = case.history.at(&change.key, at).is_some();
-        let verdict = if back { Verdict::Fails } else { Verdict::Holds };
-        return Proof::new(verdict, "whether the claim, volume or class is there");
+        let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
+        return Counterfactual::new(verdict, "whether the claim, volume or class is there");
     }
-    Proof::undecided()
+    Counterfactual::undecided()
 }
 
 /// Does the taint put the pod out?
-pub(super) fn eviction(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
-    let Some(pod) = case.history.last(&fault.on) else { return Proof::undecided() };
-    let Some((_, spec)) = pod_spec(pod) else { return Proof::undecided() };
+pub(super) fn eviction(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+    let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+    let Some((_, spec)) = pod_spec(pod) else { return Counterfactual::undecided() };
     let stays = |o: Option<&Object>| o.is_some_and(|n| tolerates(spec, n.root(), &["NoExecute"]));
-    let verdict = Verdict::of(stays(change.before.as_deref()), stays(change.after.as_deref()));
-    Proof::new(verdict, "whether the pod tolerates the taints of the node")
+    let verdict = CounterfactualVerdict::of(stays(change.before.as_deref()), stays(change.after.as_deref()));
+    Counterfactual::new(verdict, "whether the pod tolerates the taints of the node")
 }

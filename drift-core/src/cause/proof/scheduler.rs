@@ -1,6 +1,6 @@
 //! What the scheduler says about why no node takes a pod: `0/6 nodes are available: 1 Insufficient cpu, 5 node(s) had …`.
 
-use super::super::class::Class;
+use super::super::class::ChangeKind;
 
 /// Why nodes refuse a pod, in the words that the scheduler's plugins use for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,17 +61,17 @@ impl Refusals {
     }
 
     /// Returns for which part of the nodes a change of a class can be the reason; `None` when the class has no word of its own.
-    pub(in super::super) fn share(&self, class: Class) -> Option<f64> {
+    pub(in super::super) fn share(&self, class: ChangeKind) -> Option<f64> {
         let reasons: &[Why] = match class {
-            Class::NodeTaint => &[Why::Taint],
-            Class::NodeCordon => &[Why::Cordon, Why::Taint],
-            Class::NodeLabels => &[Why::Selector, Why::Spread, Why::Reach, Why::Apart],
-            Class::NodeStatus => &[Why::Room, Why::Taint, Why::Cordon],
-            Class::Requests => &[Why::Room],
-            Class::ContainerPorts => &[Why::Ports],
-            Class::Placement => &[Why::Selector, Why::Taint, Why::Spread, Why::Apart, Why::Reach],
-            Class::StorageClass | Class::Claim => &[Why::Storage, Why::Reach],
-            Class::Volume | Class::Volumes => &[Why::Storage, Why::Reach, Why::Room],
+            ChangeKind::NodeTaint => &[Why::Taint],
+            ChangeKind::NodeCordon => &[Why::Cordon, Why::Taint],
+            ChangeKind::NodeLabels => &[Why::Selector, Why::Spread, Why::Reach, Why::Apart],
+            ChangeKind::NodeStatus => &[Why::Room, Why::Taint, Why::Cordon],
+            ChangeKind::Requests => &[Why::Room],
+            ChangeKind::ContainerPorts => &[Why::Ports],
+            ChangeKind::Placement => &[Why::Selector, Why::Taint, Why::Spread, Why::Apart, Why::Reach],
+            ChangeKind::StorageClass | ChangeKind::Claim => &[Why::Storage, Why::Reach],
+            ChangeKind::Volume | ChangeKind::Volumes => &[Why::Storage, Why::Reach, Why::Room],
             _ => return None,
         };
         if self.by.iter().any(|(_, w)| *w == Why::Other) {
@@ -90,20 +90,20 @@ mod tests {
     fn reasons_are_counted_by_node() {
         let text = "0/6 nodes are available: 1 node(s) had untolerated taint(s), 5 node(s) didn't have free ports for the requested pod ports. no new claims to deallocate, preemption: 0/6 nodes are available: 1 Preemption is not helpful for scheduling, 5 No preemption victims found for incoming pod.";
         let got = Refusals::read(text).unwrap();
-        assert_eq!(got.share(Class::ContainerPorts), Some(5.0 / 6.0));
-        assert_eq!(got.share(Class::NodeTaint), Some(1.0 / 6.0));
-        assert_eq!(got.share(Class::Requests), Some(0.0));
-        assert_eq!(got.share(Class::Image), None);
+        assert_eq!(got.share(ChangeKind::ContainerPorts), Some(5.0 / 6.0));
+        assert_eq!(got.share(ChangeKind::NodeTaint), Some(1.0 / 6.0));
+        assert_eq!(got.share(ChangeKind::Requests), Some(0.0));
+        assert_eq!(got.share(ChangeKind::Image), None);
     }
 
     #[test]
     fn a_reason_of_the_pod_counts_for_every_node() {
         let text = "0/3 nodes are available: persistentvolumeclaim \"data\" not found. not found";
         let got = Refusals::read(text).unwrap();
-        assert_eq!(got.share(Class::Claim), Some(1.0));
-        assert_eq!(got.share(Class::NodeTaint), Some(0.0));
+        assert_eq!(got.share(ChangeKind::Claim), Some(1.0));
+        assert_eq!(got.share(ChangeKind::NodeTaint), Some(0.0));
         let text = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
-        assert_eq!(Refusals::read(text).unwrap().share(Class::StorageClass), Some(1.0));
+        assert_eq!(Refusals::read(text).unwrap().share(ChangeKind::StorageClass), Some(1.0));
         assert_eq!(Refusals::read("no nodes"), None);
     }
 }

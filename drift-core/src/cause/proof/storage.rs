@@ -3,14 +3,14 @@
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Case;
+use super::super::Investigation;
 use super::super::change::Change;
-use super::super::class::Class;
+use super::super::class::ChangeKind;
 use super::super::fault::{Fault, FaultKind};
-use super::{Proof, Verdict, room};
+use super::{Counterfactual, CounterfactualVerdict, room};
 
 /// Do the claim templates of a new set name a class that never was?
-pub(super) fn claim_class(case: &Case<'_>, fault: &Fault, change: &Change) -> Proof {
+pub(super) fn claim_class(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let templates = change.after.as_deref().and_then(|o| o.root().at(&["spec", "volumeClaimTemplates"]));
     let templates = templates.into_iter().flat_map(Node::children);
     let named: Vec<&str> = templates.filter_map(|t| t.str_at(&["spec", "storageClassName"])).collect();
@@ -19,22 +19,26 @@ pub(super) fn claim_class(case: &Case<'_>, fault: &Fault, change: &Change) -> Pr
     let is_known = case.history.of_kind("storage.k8s.io", "StorageClass").next().is_some();
     let missing = named.iter().find(|n| !n.is_empty() && case.history.versions(&class(n)).is_empty());
     match missing {
-        Some(name) if is_known => {
-            Proof::new(Verdict::Holds, format!("its claims ask for class {name}, which never was"))
+        Some(name) if is_known => Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            format!("its claims ask for class {name}, which never was"),
+        ),
+        _ if fault.kind == FaultKind::Unschedulable => {
+            room::prove(case, fault, change, ChangeKind::OtherTemplate)
         }
-        _ if fault.kind == FaultKind::Unschedulable => room::prove(case, fault, change, Class::OtherTemplate),
-        None if !named.is_empty() => {
-            Proof::new(Verdict::Fails, "the classes that its claims ask for were there")
-        }
-        _ => Proof::undecided(),
+        None if !named.is_empty() => Counterfactual::new(
+            CounterfactualVerdict::Fails,
+            "the classes that its claims ask for were there",
+        ),
+        _ => Counterfactual::undecided(),
     }
 }
 
 /// Do more pods than before want a volume that only one node may have?
-pub(super) fn shared_volume(fault: &Fault, change: &Change) -> Proof {
+pub(super) fn shared_volume(fault: &Fault, change: &Change) -> Counterfactual {
     let says = ["Multi-Attach", "already used", "already exclusively attached"];
     if !says.iter().any(|t| fault.message.contains(t)) {
-        return Proof::new(Verdict::Fails, "the volume is not held by another pod");
+        return Counterfactual::new(CounterfactualVerdict::Fails, "the volume is not held by another pod");
     }
     let root = |o: Option<&Object>| {
         let at = |path: &[&str]| o.and_then(|o| o.root().at(path));
@@ -45,6 +49,6 @@ pub(super) fn shared_volume(fault: &Fault, change: &Change) -> Proof {
     let (before, after) = (root(change.before.as_deref()), root(change.after.as_deref()));
     let grows = before.0 <= 1 && after.0 > 1;
     let overlaps = before.1 && !after.1;
-    let verdict = if grows || overlaps { Verdict::Holds } else { Verdict::Fails };
-    Proof::new(verdict, "whether more than one pod wants the volume at a time")
+    let verdict = if grows || overlaps { CounterfactualVerdict::Holds } else { CounterfactualVerdict::Fails };
+    Counterfactual::new(verdict, "whether more than one pod wants the volume at a time")
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, waiting};
 use super::WEB;
 
@@ -55,8 +55,8 @@ fn webhook_that_puts_a_container_in() {
         with_side,
         side_crashes(),
     );
-    tape.check("Pod/shop/web-2-b", HOOK, Op::Create, "");
-    tape.check(WEB, HOOK, Op::Create, "");
+    tape.check("Pod/shop/web-2-b", HOOK, ResourceOp::Create, "");
+    tape.check(WEB, HOOK, ResourceOp::Create, "");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn webhook_that_changes_images() {
         |p| p["spec"]["containers"][0]["image"] = "mirror.example.net/web:1.1".into(),
         waiting("ImagePullBackOff", "Back-off pulling image \"mirror.example.net/web:1.1\": not found"),
     );
-    tape.check("Pod/shop/web-2-b", HOOK, Op::Create, "");
+    tape.check("Pod/shop/web-2-b", HOOK, ResourceOp::Create, "");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn admission_policy_that_refuses() {
         first.root.key,
         first.score
     );
-    assert!(answer.abstains.is_none());
+    assert!(answer.abstained_because.is_none());
 }
 
 #[test]
@@ -119,5 +119,5 @@ fn bundle_of_a_webhook_replaced() {
     });
     tape.replica_set("web", "2");
     tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: Internal error occurred: failed calling webhook \"gate.example.com\": failed to call webhook: Post \"https://db.shop.svc:443/\": tls: failed to verify certificate: x509: certificate signed by unknown authority");
-    tape.check(WEB, gate, Op::Update, "caBundle");
+    tape.check(WEB, gate, ResourceOp::Update, "caBundle");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, waiting};
 use super::{POD, WEB, container, restart, rollout};
 
@@ -12,8 +12,8 @@ fn config_key_renamed_before_a_restart() {
         |t| t.edit("ConfigMap/shop/web-conf", |o| o["data"] = json!({"MODUS":"fast","COLOR":"red"})),
         waiting("CreateContainerConfigError", "couldn't find key MODE in ConfigMap shop/web-conf"),
     );
-    tape.check(POD, "ConfigMap/shop/web-conf", Op::Update, "MODE");
-    tape.check(WEB, "ConfigMap/shop/web-conf", Op::Update, "MODE");
+    tape.check(POD, "ConfigMap/shop/web-conf", ResourceOp::Update, "MODE");
+    tape.check(WEB, "ConfigMap/shop/web-conf", ResourceOp::Update, "MODE");
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn config_map_deleted_before_a_restart() {
         |t| t.delete("ConfigMap/shop/web-conf"),
         waiting("CreateContainerConfigError", "configmap \"web-conf\" not found"),
     );
-    tape.check(POD, "ConfigMap/shop/web-conf", Op::Delete, "");
+    tape.check(POD, "ConfigMap/shop/web-conf", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn secret_deleted_before_a_restart() {
         |t| t.delete("Secret/shop/web-key"),
         waiting("CreateContainerConfigError", "secret \"web-key\" not found"),
     );
-    tape.check(POD, "Secret/shop/web-key", Op::Delete, "");
+    tape.check(POD, "Secret/shop/web-key", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn config_value_that_crashes_the_next_pod() {
         |t| t.edit("ConfigMap/shop/web-conf", |o| o["data"]["MODE"] = "warp".into()),
         crashed("Error", 1, "fatal: unknown mode"),
     );
-    tape.check(POD, "ConfigMap/shop/web-conf", Op::Update, "MODE");
+    tape.check(POD, "ConfigMap/shop/web-conf", ResourceOp::Update, "MODE");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn reference_to_a_key_that_never_was() {
         |s| container(s)["env"][0]["valueFrom"]["configMapKeyRef"]["key"] = "MOED".into(),
         waiting("CreateContainerConfigError", "couldn't find key MOED in ConfigMap shop/web-conf"),
     );
-    tape.check(POD, WEB, Op::Update, "configMapKeyRef");
+    tape.check(POD, WEB, ResourceOp::Update, "configMapKeyRef");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn volume_of_a_secret_that_never_was() {
         "FailedMount",
         "MountVolume.SetUp failed for volume \"tls\" : secret \"no-such\" not found",
     );
-    tape.check(POD, WEB, Op::Update, "volumes");
+    tape.check(POD, WEB, ResourceOp::Update, "volumes");
 }
 
 #[test]
@@ -84,5 +84,5 @@ fn a_pod_that_is_made_again_under_its_name_starts_anew() {
     tape.wait(1);
     let status = waiting("CreateContainerConfigError", "couldn't find key MODE in ConfigMap shop/web-conf");
     tape.pod("web", "1", "a", status);
-    tape.check("Pod/shop/web-1-a", "ConfigMap/shop/web-conf", Op::Update, "MODE");
+    tape.check("Pod/shop/web-1-a", "ConfigMap/shop/web-conf", ResourceOp::Update, "MODE");
 }

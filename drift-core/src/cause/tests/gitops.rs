@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, waiting};
 use super::{POD, WEB, container};
 
@@ -26,7 +26,7 @@ fn chart_version_raised_in_a_release() {
     tape.pod("web", "2", "b", json!({"phase":"Pending"}));
     tape.pod("web", "2", "b", crashed("Error", 127, "exec: not found"));
     tape.decoys(2);
-    tape.check(POD, release, Op::Update, "version");
+    tape.check(POD, release, ResourceOp::Update, "version");
 }
 
 /// A release that takes values from a ConfigMap, and applied them once.
@@ -69,5 +69,5 @@ fn value_that_a_release_takes_from_a_config_map() {
         waiting("ImagePullBackOff", "Back-off pulling image \"registry.example.com/web:9.5.o\": not found"),
     );
     tape.decoys(2);
-    tape.check(POD, "ConfigMap/shop/web-values", Op::Update, "values.yaml");
+    tape.check(POD, "ConfigMap/shop/web-values", ResourceOp::Update, "values.yaml");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::Tape;
 
 const CRON: &str = "CronJob.batch/shop/report";
@@ -61,8 +61,8 @@ fn argument_that_the_next_run_does_not_know() {
     pod(&mut tape, "report-2", json!({"phase":"Pending"}));
     pod(&mut tape, "report-2", failed("unknown flag --al"));
     job(&mut tape, "report-2", over("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
-    tape.check(JOB, CRON, Op::Update, "args");
-    tape.check(CRON, CRON, Op::Update, "args");
+    tape.check(JOB, CRON, ResourceOp::Update, "args");
+    tape.check(CRON, CRON, ResourceOp::Update, "args");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn deadline_shorter_than_the_work() {
     job(&mut tape, "report-2", json!({"active":1}));
     tape.wait(6);
     job(&mut tape, "report-2", over("DeadlineExceeded", "Job was active longer than specified deadline"));
-    tape.check(JOB, CRON, Op::Update, "activeDeadlineSeconds");
+    tape.check(JOB, CRON, ResourceOp::Update, "activeDeadlineSeconds");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn key_that_the_next_run_reads_renamed() {
             "couldn't find key MODE in ConfigMap shop/web-conf",
         ),
     );
-    tape.check(JOB, "ConfigMap/shop/web-conf", Op::Update, "MODE");
+    tape.check(JOB, "ConfigMap/shop/web-conf", ResourceOp::Update, "MODE");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn runs_that_wait_for_each_other() {
     tape.edit(CRON, |o| o["spec"]["concurrencyPolicy"] = "Forbid".into());
     tape.decoys(2);
     tape.told(CRON, "MissSchedule", "Missed scheduled time to start a job");
-    tape.check(CRON, CRON, Op::Update, "concurrencyPolicy");
+    tape.check(CRON, CRON, ResourceOp::Update, "concurrencyPolicy");
 }
 
 #[test]
@@ -138,5 +138,5 @@ fn time_zone_that_is_not_known() {
         "unparseable schedule: \"61 * * * *\" : End of range (61) above maximum (59)",
     );
     tape.decoys(2);
-    tape.check(CRON, CRON, Op::Update, "schedule");
+    tape.check(CRON, CRON, ResourceOp::Update, "schedule");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, running};
 use super::WEB;
 
@@ -39,7 +39,7 @@ fn policy_that_lets_another_label_in() {
             "kubectl-create",
         );
     });
-    tape.check(WEB, SHUT, Op::Create, "");
+    tape.check(WEB, SHUT, ResourceOp::Create, "");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn policy_that_lets_another_port_in() {
             "kubectl-create",
         );
     });
-    tape.check(WEB, SHUT, Op::Create, "");
+    tape.check(WEB, SHUT, ResourceOp::Create, "");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn policy_that_let_the_traffic_in_deleted() {
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
     tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
-    tape.check(WEB, "NetworkPolicy.networking.k8s.io/shop/let-web", Op::Delete, "");
+    tape.check(WEB, "NetworkPolicy.networking.k8s.io/shop/let-web", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn policy_that_shuts_the_way_out() {
         t.put_by(policy("shut", json!({"podSelector":{"matchLabels":{"app":"web"}},"policyTypes":["Egress"],"egress":[{"to":[{"ipBlock":{"cidr":"203.0.113.0/24"}}],
             "ports":[{"port":443}]}]})), "kubectl-create");
     });
-    tape.check(WEB, SHUT, Op::Create, "");
+    tape.check(WEB, SHUT, ResourceOp::Create, "");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn label_of_the_client_that_a_policy_asks_for_lost() {
     tape.decoys(2);
     tape.pod("web", "3", "a", running(false));
     tape.told("Pod/shop/web-3-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
-    tape.check("Pod/shop/web-3-a", WEB, Op::Update, "labels");
+    tape.check("Pod/shop/web-3-a", WEB, ResourceOp::Update, "labels");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn service_that_a_plain_variable_names_deleted() {
         "Unhealthy",
         "Readiness probe failed: HTTP probe failed with statuscode: 503",
     );
-    tape.check(WEB, "Service/shop/db", Op::Delete, "");
+    tape.check(WEB, "Service/shop/db", ResourceOp::Delete, "");
 }
 
 /// A set of two members that find each other by a headless Service.
@@ -173,8 +173,8 @@ fn headless_service_of_a_set_deleted() {
     tape.decoys(2);
     member(&mut tape, 0, false);
     tape.told("Pod/shop/ring-0", "Unhealthy", "Readiness probe failed: peer ring-1: dial tcp: lookup ring-1.ring-peers on 10.0.0.10:53: no such host");
-    tape.check(RING, "Service/shop/ring-peers", Op::Delete, "");
-    tape.check("Pod/shop/ring-0", "Service/shop/ring-peers", Op::Delete, "");
+    tape.check(RING, "Service/shop/ring-peers", ResourceOp::Delete, "");
+    tape.check("Pod/shop/ring-0", "Service/shop/ring-peers", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn selector_of_a_headless_service_changed() {
         "Unhealthy",
         "Readiness probe failed: lookup ring-1.ring-peers.shop.svc.cluster.local: no such host",
     );
-    tape.check(RING, "Service/shop/ring-peers", Op::Update, "selector");
+    tape.check(RING, "Service/shop/ring-peers", ResourceOp::Update, "selector");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn traffic_policy_that_keeps_calls_on_the_node() {
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
     tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: connection refused");
-    tape.check(WEB, "Service/shop/db", Op::Update, "internalTrafficPolicy");
+    tape.check(WEB, "Service/shop/db", ResourceOp::Update, "internalTrafficPolicy");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn service_turned_into_a_name_outside() {
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
     tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: no such host");
-    tape.check(WEB, "Service/shop/db", Op::Update, "externalName");
+    tape.check(WEB, "Service/shop/db", ResourceOp::Update, "externalName");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn mesh_policy_that_denies() {
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
     tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: 403 RBAC: access denied");
-    tape.check(WEB, "AuthorizationPolicy.security.istio.io/shop/db-only", Op::Create, "");
+    tape.check(WEB, "AuthorizationPolicy.security.istio.io/shop/db-only", ResourceOp::Create, "");
 }
 
 #[test]
@@ -237,5 +237,5 @@ fn dns_policy_that_knows_no_cluster_names() {
             "dial tcp: lookup db on 169.254.169.254:53: no such host",
         ),
     );
-    tape.check(super::POD, WEB, Op::Update, "dnsPolicy");
+    tape.check(super::POD, WEB, ResourceOp::Update, "dnsPolicy");
 }

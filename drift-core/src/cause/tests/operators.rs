@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, waiting};
 use super::container;
 
@@ -40,9 +40,9 @@ fn operator_that_is_stuck() {
         o["status"] = json!({"phase":"Pending","message":"Updating"})
     });
     tape.decoys(2);
-    tape.check(WIDGET, WIDGET, Op::Update, "image");
+    tape.check(WIDGET, WIDGET, ResourceOp::Update, "image");
     // The child shows no fault of its own: it only stays as it was.
-    tape.check("DaemonSet.apps/shop/w", WIDGET, Op::Update, "image");
+    tape.check("DaemonSet.apps/shop/w", WIDGET, ResourceOp::Update, "image");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn operator_that_was_switched_off() {
         o["metadata"]["generation"] = 2.into();
         o["status"] = json!({"phase":"Running","observedGeneration":1});
     });
-    tape.check(WIDGET, "Deployment.apps/shop/widget-operator", Op::Update, "replicas");
+    tape.check(WIDGET, "Deployment.apps/shop/widget-operator", ResourceOp::Update, "replicas");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn operator_that_lost_a_permission() {
     tape.edit_by(WIDGET, "widget-operator", |o| {
         o["status"] = json!({"phase":"Error","message":"daemonsets.apps \"w\" is forbidden: User \"system:serviceaccount:shop:op\" cannot update resource \"daemonsets\" in API group \"apps\" in the namespace \"shop\""});
     });
-    tape.check(WIDGET, "ClusterRole.rbac.authorization.k8s.io//op", Op::Update, "rules");
+    tape.check(WIDGET, "ClusterRole.rbac.authorization.k8s.io//op", ResourceOp::Update, "rules");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn operator_that_lost_its_binding() {
     tape.edit_by(WIDGET, "widget-operator", |o| {
         o["status"] = json!({"phase":"Error","message":"daemonsets.apps \"w\" is forbidden: User \"system:serviceaccount:shop:op\" cannot update resource \"daemonsets\" in API group \"apps\" in the namespace \"shop\""});
     });
-    tape.check(WIDGET, "ClusterRoleBinding.rbac.authorization.k8s.io//op", Op::Delete, "");
+    tape.check(WIDGET, "ClusterRoleBinding.rbac.authorization.k8s.io//op", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn operator_that_crashes_and_one_that_may_not() {
     tape.decoys(2);
     tape.edit(WIDGET, |o| o["spec"]["image"] = "widget:2".into());
     tape.edit_by(WIDGET, "widget-operator", |o| o["status"] = json!({"phase":"Pending"}));
-    tape.check(WIDGET, "ClusterRole.rbac.authorization.k8s.io//op", Op::Update, "rules");
+    tape.check(WIDGET, "ClusterRole.rbac.authorization.k8s.io//op", ResourceOp::Update, "rules");
 
     let mut tape = operator();
     let op = "Deployment.apps/shop/widget-operator";
@@ -105,7 +105,7 @@ fn operator_that_crashes_and_one_that_may_not() {
     tape.decoys(2);
     tape.edit(WIDGET, |o| o["spec"]["image"] = "widget:2".into());
     tape.edit_by(WIDGET, "widget-operator", |o| o["status"] = json!({"phase":"Pending"}));
-    tape.check(WIDGET, op, Op::Update, "image");
+    tape.check(WIDGET, op, ResourceOp::Update, "image");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn operator_upgraded_to_one_that_writes_other_arguments() {
     };
     tape.put_by(pod(json!({"phase":"Pending"})), "kubelet");
     tape.put_by(pod(status), "kubelet");
-    tape.check("DaemonSet.apps/shop/w", op, Op::Update, "image");
+    tape.check("DaemonSet.apps/shop/w", op, ResourceOp::Update, "image");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn version_of_a_definition_that_is_served_no_more() {
         "a",
         crashed("Error", 1, "setup: no matches for kind \"Widget\" in version \"example.com/v1alpha1\""),
     );
-    tape.check("Deployment.apps/shop/widget-operator", widgets, Op::Update, "versions");
+    tape.check("Deployment.apps/shop/widget-operator", widgets, ResourceOp::Update, "versions");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn object_that_points_to_a_target_that_never_was() {
     tape.edit_by(scaler, "keda-operator", |o| {
         o["status"]["conditions"] = json!([{"type":"Ready","status":"False","reason":"ScaledObjectCheckFailed","message":"doesn't have correct scaleTargetRef specification"}])
     });
-    tape.check(scaler, scaler, Op::Update, "scaleTargetRef");
+    tape.check(scaler, scaler, ResourceOp::Update, "scaleTargetRef");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn finalizer_whose_controller_was_deleted() {
     tape.delete("Deployment.apps/shop/widget-operator");
     tape.decoys(2);
     tape.edit(WIDGET, |o| o["metadata"]["deletionTimestamp"] = "2026-03-01T10:10:00Z".into());
-    tape.check(WIDGET, "Deployment.apps/shop/widget-operator", Op::Delete, "");
+    tape.check(WIDGET, "Deployment.apps/shop/widget-operator", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn namespace_that_waits_for_an_operator_that_is_gone() {
         o["status"] = json!({"phase":"Terminating","conditions":[{"type":"NamespaceFinalizersRemaining","status":"True",
             "reason":"SomeFinalizersRemain","message":"Some content in the namespace has finalizers remaining: example.com/release in 1 resource instances"}]});
     });
-    tape.check("Namespace//preview", "Deployment.apps/shop/widget-operator", Op::Delete, "");
+    tape.check("Namespace//preview", "Deployment.apps/shop/widget-operator", ResourceOp::Delete, "");
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::scenario::{Tape, crashed, running, waiting};
-use super::super::{Op, Weights};
+use super::super::{ResourceOp, Weights};
 use super::{POD, WEB, container, restart, rollout};
 
 #[test]
@@ -12,8 +12,8 @@ fn image_that_does_not_exist() {
         |s| container(s)["image"] = "registry.example.com/web:2.0".into(),
         waiting("ImagePullBackOff", "Back-off pulling image \"registry.example.com/web:2.0\": not found"),
     );
-    tape.check(POD, WEB, Op::Update, "image");
-    tape.check(WEB, WEB, Op::Update, "image");
+    tape.check(POD, WEB, ResourceOp::Update, "image");
+    tape.check(WEB, WEB, ResourceOp::Update, "image");
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn command_that_ends_at_once() {
         |s| container(s)["command"] = json!(["/app", "--prot=1"]),
         crashed("Error", 2, "unknown flag --prot"),
     );
-    tape.check(POD, WEB, Op::Update, "command");
+    tape.check(POD, WEB, ResourceOp::Update, "command");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn command_that_is_not_there() {
         |s| container(s)["command"] = json!(["/ap"]),
         waiting("RunContainerError", "exec: \"/ap\": no such file or directory"),
     );
-    tape.check(POD, WEB, Op::Update, "command");
+    tape.check(POD, WEB, ResourceOp::Update, "command");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn variable_with_a_wrong_value() {
         |s| container(s)["env"].as_array_mut().unwrap().push(json!({"name":"LEVEL","value":"louder"})),
         crashed("Error", 1, "exit code 1"),
     );
-    tape.check(POD, WEB, Op::Update, "env");
+    tape.check(POD, WEB, ResourceOp::Update, "env");
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn memory_limit_lowered() {
         |s| container(s)["resources"]["limits"]["memory"] = "8Mi".into(),
         crashed("OOMKilled", 137, ""),
     );
-    tape.check(POD, WEB, Op::Update, "memory");
-    tape.check(WEB, WEB, Op::Update, "memory");
+    tape.check(POD, WEB, ResourceOp::Update, "memory");
+    tape.check(WEB, WEB, ResourceOp::Update, "memory");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn readiness_probe_on_a_wrong_path() {
     let mut tape =
         rollout(|s| container(s)["readinessProbe"]["httpGet"]["path"] = "/raedy".into(), running(false));
     tape.told(POD, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404");
-    tape.check(POD, WEB, Op::Update, "readinessProbe");
+    tape.check(POD, WEB, ResourceOp::Update, "readinessProbe");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn liveness_probe_that_kills() {
     let mut tape =
         rollout(|s| container(s)["livenessProbe"]["httpGet"]["port"] = 9.into(), crashed("Error", 137, ""));
     tape.told(POD, "Unhealthy", "Liveness probe failed: dial tcp 10.0.0.1:9: connect: connection refused");
-    tape.check(POD, WEB, Op::Update, "livenessProbe");
+    tape.check(POD, WEB, ResourceOp::Update, "livenessProbe");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::Tape;
 use super::{WEB, container};
 
@@ -33,7 +33,7 @@ fn quota_set_below_what_is_used() {
         },
         "Error creating: pods \"web-2-b\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2",
     );
-    tape.check(WEB, "ResourceQuota/shop/small", Op::Update, "pods");
+    tape.check(WEB, "ResourceQuota/shop/small", ResourceOp::Update, "pods");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn quota_that_came_into_being() {
         },
         "Error creating: pods \"web-2-b\" is forbidden: failed quota: cpu: must specify limits.cpu for: app",
     );
-    tape.check(WEB, "ResourceQuota/shop/cpu", Op::Create, "");
+    tape.check(WEB, "ResourceQuota/shop/cpu", ResourceOp::Create, "");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn limit_range_that_came_into_being() {
         },
         "Error creating: pods \"web-2-b\" is forbidden: maximum memory usage per Container is 32Mi, but limit is 128Mi",
     );
-    tape.check(WEB, "LimitRange/shop/caps", Op::Create, "");
+    tape.check(WEB, "LimitRange/shop/caps", ResourceOp::Create, "");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn pod_security_level_raised() {
         },
         "Error creating: pods \"web-2-b\" is forbidden: violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false",
     );
-    tape.check(WEB, "Namespace//shop", Op::Update, "pod-security");
+    tape.check(WEB, "Namespace//shop", ResourceOp::Update, "pod-security");
 }
 
 #[test]
@@ -85,7 +85,12 @@ fn webhook_without_a_backend() {
         },
         "Error creating: Internal error occurred: failed calling webhook \"gate.example.com\": service \"gate\" not found",
     );
-    tape.check(WEB, "ValidatingWebhookConfiguration.admissionregistration.k8s.io//gate", Op::Create, "");
+    tape.check(
+        WEB,
+        "ValidatingWebhookConfiguration.admissionregistration.k8s.io//gate",
+        ResourceOp::Create,
+        "",
+    );
 }
 
 #[test]
@@ -102,7 +107,7 @@ fn service_of_a_webhook_deleted() {
     });
     tape.replica_set("web", "2");
     tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", text);
-    tape.check(WEB, "Service/shop/db", Op::Delete, "");
+    tape.check(WEB, "Service/shop/db", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -111,7 +116,7 @@ fn service_account_deleted() {
         |t| t.delete("ServiceAccount/shop/web"),
         "Error creating: pods \"web-2-b\" is forbidden: error looking up service account shop/web: serviceaccount \"web\" not found",
     );
-    tape.check(WEB, "ServiceAccount/shop/web", Op::Delete, "");
+    tape.check(WEB, "ServiceAccount/shop/web", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -122,5 +127,5 @@ fn service_account_that_never_was() {
     tape.replica_set("web", "2");
     tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: pods \"web-2-\" is forbidden: error looking up service account shop/wbe: serviceaccount \"wbe\" not found");
     tape.decoys(2);
-    tape.check(WEB, WEB, Op::Update, "serviceAccountName");
+    tape.check(WEB, WEB, ResourceOp::Update, "serviceAccountName");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, running, unschedulable};
 use super::{POD, WEB, container, restart, rollout};
 
@@ -12,7 +12,7 @@ fn request_raised_above_every_node() {
         |s| container(s)["resources"]["requests"]["cpu"] = "64".into(),
         unschedulable("0/2 nodes are available: 2 Insufficient cpu."),
     );
-    tape.check(POD, WEB, Op::Update, "cpu");
+    tape.check(POD, WEB, ResourceOp::Update, "cpu");
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn node_selector_that_matches_no_node() {
         |s| s["nodeSelector"] = json!({"disk":"tape"}),
         unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
     );
-    tape.check(POD, WEB, Op::Update, "nodeSelector");
+    tape.check(POD, WEB, ResourceOp::Update, "nodeSelector");
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn label_taken_from_the_nodes() {
         unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
     );
     // Either node's label would do.
-    tape.check(POD, "Node//n1", Op::Update, "disk");
+    tape.check(POD, "Node//n1", ResourceOp::Update, "disk");
     let answer = tape.ask(POD);
     assert_eq!(
         answer.explaining().count(),
@@ -65,7 +65,7 @@ fn taint_that_nobody_tolerates() {
         },
         unschedulable("0/2 nodes are available: 2 node(s) had untolerated taint {only: batch}."),
     );
-    tape.check(POD, "Node//n2", Op::Update, "taints");
+    tape.check(POD, "Node//n2", ResourceOp::Update, "taints");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn all_nodes_cordoned() {
         },
         unschedulable("0/2 nodes are available: 2 node(s) were unschedulable."),
     );
-    tape.check(POD, "Node//n2", Op::Update, "unschedulable");
+    tape.check(POD, "Node//n2", ResourceOp::Update, "unschedulable");
 }
 
 #[test]
@@ -90,8 +90,8 @@ fn node_that_stops_reporting() {
     });
     tape.pod("web", "1", "a", running(false));
     tape.told("Pod/shop/web-1-a", "NodeNotReady", "Node is not ready");
-    tape.check("Pod/shop/web-1-a", "Node//n1", Op::Update, "status");
-    tape.check(WEB, "Node//n1", Op::Update, "status");
+    tape.check("Pod/shop/web-1-a", "Node//n1", ResourceOp::Update, "status");
+    tape.check(WEB, "Node//n1", ResourceOp::Update, "status");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn claim_of_a_class_that_never_was() {
     );
     tape.decoys(2);
     tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"golden\" not found");
-    tape.check(claim, claim, Op::Create, "");
+    tape.check(claim, claim, ResourceOp::Create, "");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn claim_deleted_before_a_restart() {
         "b",
         unschedulable("0/2 nodes are available: persistentvolumeclaim \"data\" not found."),
     );
-    tape.check(POD, "PersistentVolumeClaim/shop/data", Op::Delete, "");
+    tape.check(POD, "PersistentVolumeClaim/shop/data", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn daemon_that_no_node_is_for_any_more() {
         o["status"] = json!({"desiredNumberScheduled":0,"numberAvailable":0,"updatedNumberScheduled":0})
     });
     tape.decoys(2);
-    tape.check(agent, agent, Op::Update, "nodeSelector");
+    tape.check(agent, agent, ResourceOp::Update, "nodeSelector");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn budget_that_lets_no_pod_of_a_drained_node_go() {
         tape.edit(&node, |o| o["spec"]["unschedulable"] = true.into());
         tape.told(&node, "FailedDraining", "Failed to drain node, 1 pods are waiting to be evicted");
         if blocks {
-            tape.check(&node, budget, Op::Update, "minAvailable");
+            tape.check(&node, budget, ResourceOp::Update, "minAvailable");
         } else {
             tape.check_none(&node);
         }
@@ -213,7 +213,7 @@ fn more_pods_that_may_not_share_a_node_than_nodes() {
         tape.pod("web", "2", "b", unschedulable(text));
         let answer = tape.ask(POD);
         let is_raise = |c: &&super::super::Cause| {
-            c.root.key.to_string() == WEB && c.candidate.class == super::super::Class::Replicas
+            c.root.key.to_string() == WEB && c.candidate.class == super::super::ChangeKind::Replicas
         };
         let raised = answer.causes.iter().find(is_raise);
         let score = raised.map_or(0.0, |c| c.score);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, running};
 use super::{WEB, container};
 
@@ -28,7 +28,7 @@ fn service_selector_that_matches_nothing() {
     tape.edit("Service/shop/web", |o| o["spec"]["selector"] = json!({"app":"wbe"}));
     tape.slice("web", 0);
     tape.decoys(2);
-    tape.check("Service/shop/web", "Service/shop/web", Op::Update, "selector");
+    tape.check("Service/shop/web", "Service/shop/web", ResourceOp::Update, "selector");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn labels_of_the_pods_changed() {
     tape.delete("Pod/shop/web-1-a");
     tape.slice("web", 0);
     tape.decoys(2);
-    tape.check("Service/shop/web", WEB, Op::Update, "labels");
+    tape.check("Service/shop/web", WEB, ResourceOp::Update, "labels");
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn scaled_to_zero() {
     tape.delete("Pod/shop/web-1-a");
     tape.slice("web", 0);
     tape.decoys(2);
-    tape.check("Service/shop/web", WEB, Op::Update, "replicas");
-    tape.check(WEB, WEB, Op::Update, "replicas");
+    tape.check("Service/shop/web", WEB, ResourceOp::Update, "replicas");
+    tape.check(WEB, WEB, ResourceOp::Update, "replicas");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn deployment_deleted() {
     tape.delete("ReplicaSet.apps/shop/web-1");
     tape.delete("Pod/shop/web-1-a");
     tape.slice("web", 0);
-    tape.check("Service/shop/web", WEB, Op::Delete, "");
+    tape.check("Service/shop/web", WEB, ResourceOp::Delete, "");
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn port_of_a_service_that_is_asked_for_changed() {
         |t| t.edit("Service/shop/db", |o| o["spec"]["ports"][0]["port"] = 5433.into()),
         "db:5432: connection refused",
     );
-    tape.check("Pod/shop/web-1-a", "Service/shop/db", Op::Update, "port");
-    tape.check(WEB, "Service/shop/db", Op::Update, "port");
+    tape.check("Pod/shop/web-1-a", "Service/shop/db", ResourceOp::Update, "port");
+    tape.check(WEB, "Service/shop/db", ResourceOp::Update, "port");
 }
 
 #[test]
@@ -84,13 +84,13 @@ fn target_port_of_a_service_changed() {
         |t| t.edit("Service/shop/db", |o| o["spec"]["ports"][0]["targetPort"] = 99.into()),
         "db:5432: connection refused",
     );
-    tape.check(WEB, "Service/shop/db", Op::Update, "targetPort");
+    tape.check(WEB, "Service/shop/db", ResourceOp::Update, "targetPort");
 }
 
 #[test]
 fn service_deleted() {
     let tape = unreachable(|t| t.delete("Service/shop/db"), "lookup db: no such host");
-    tape.check(WEB, "Service/shop/db", Op::Delete, "");
+    tape.check(WEB, "Service/shop/db", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn policy_that_lets_nothing_through() {
         },
         "db:5432: i/o timeout",
     );
-    tape.check(WEB, "NetworkPolicy.networking.k8s.io/shop/shut", Op::Create, "");
+    tape.check(WEB, "NetworkPolicy.networking.k8s.io/shop/shut", ResourceOp::Create, "");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn ingress_to_a_service_that_is_gone() {
     tape.decoys(2);
     tape.delete("Service/shop/web");
     tape.told("Ingress.networking.k8s.io/shop/edge", "Rejected", "service \"shop/web\" not found");
-    tape.check("Ingress.networking.k8s.io/shop/edge", "Service/shop/web", Op::Delete, "");
+    tape.check("Ingress.networking.k8s.io/shop/edge", "Service/shop/web", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn ingress_that_points_to_nothing() {
     });
     tape.told(edge, "Rejected", "service \"shop/wbe\" not found");
     tape.decoys(2);
-    tape.check(edge, edge, Op::Update, "rules");
+    tape.check(edge, edge, ResourceOp::Update, "rules");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn autoscaler_without_requests_to_measure_by() {
         "failed to get cpu utilization: missing request for cpu in container app of Pod web-2-b",
     );
     tape.decoys(2);
-    tape.check(hpa, WEB, Op::Update, "resources");
+    tape.check(hpa, WEB, ResourceOp::Update, "resources");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn suspended_cron_job() {
     tape.decoys(1);
     tape.edit(job, |o| o["spec"]["suspend"] = true.into());
     tape.decoys(2);
-    tape.check(job, job, Op::Update, "suspend");
+    tape.check(job, job, ResourceOp::Update, "suspend");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn name_service_misconfigured() {
         "Unhealthy",
         "Readiness probe failed: HTTP probe failed with statuscode: 500 (lookup db: no such host)",
     );
-    tape.check(WEB, "ConfigMap/kube-system/coredns", Op::Update, "Corefile");
+    tape.check(WEB, "ConfigMap/kube-system/coredns", ResourceOp::Update, "Corefile");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn strategy_that_lets_a_rollout_take_all_pods() {
         tape.pod("web", "2", "b", running(false));
         let answer = tape.ask("Service/shop/web");
         let is_strategy = |c: &super::super::Cause| {
-            c.score >= super::super::THRESHOLD && c.candidate.class == super::super::Class::Rollout
+            c.score >= super::super::THRESHOLD && c.candidate.class == super::super::ChangeKind::Rollout
         };
         assert_eq!(
             answer.causes.first().is_some_and(is_strategy),
@@ -251,7 +251,7 @@ fn name_of_a_port_that_a_route_asks_for_changed() {
         tape.decoys(2);
         tape.told(edge, "FailedBuildModel", "unable to find port main on service shop/web");
         if is_cause {
-            tape.check(edge, "Service/shop/web", Op::Update, "name");
+            tape.check(edge, "Service/shop/web", ResourceOp::Update, "name");
         } else {
             let answer = tape.ask(edge);
             assert!(answer.explaining().all(|c| &*c.root.key.kind != "Service"), "{name}");
@@ -277,7 +277,7 @@ fn upper_bound_lowered_below_what_is_wanted() {
                 json!({"conditions":[{"type":"ScalingLimited","status":wanted,"reason":"TooManyReplicas"}]})
         });
         if is_cause {
-            tape.check(WEB, hpa, Op::Update, "maxReplicas");
+            tape.check(WEB, hpa, ResourceOp::Update, "maxReplicas");
         } else {
             tape.check_none("Pod/shop/web-1-a");
         }

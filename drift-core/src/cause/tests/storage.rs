@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, unschedulable, waiting};
 use super::{POD, WEB};
 
@@ -46,7 +46,7 @@ fn claim_that_nobody_made_and_a_class_that_went_away_meanwhile() {
         &mut tape,
         unschedulable("0/2 nodes are available: persistentvolumeclaim \"data-2\" not found. not found"),
     );
-    tape.check(POD, WEB, Op::Update, "claimName");
+    tape.check(POD, WEB, ResourceOp::Update, "claimName");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn class_of_a_new_claim_deleted() {
         "kubectl-create",
     );
     tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"fast\" not found");
-    tape.check(claim, "StorageClass.storage.k8s.io//fast", Op::Delete, "");
+    tape.check(claim, "StorageClass.storage.k8s.io//fast", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn node_of_a_local_volume_cordoned() {
             "0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) didn't match PersistentVolume's node affinity.",
         ),
     );
-    tape.check(POD, "Node//n1", Op::Update, "unschedulable");
+    tape.check(POD, "Node//n1", ResourceOp::Update, "unschedulable");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn selector_that_leads_away_from_the_volume() {
             "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) didn't match PersistentVolume's node affinity.",
         ),
     );
-    tape.check(POD, WEB, Op::Update, "nodeSelector");
+    tape.check(POD, WEB, ResourceOp::Update, "nodeSelector");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn volume_that_another_node_still_holds() {
         "FailedAttachVolume",
         "Multi-Attach error for volume \"pv-1\" Volume is already used by pod(s) web-1b-a",
     );
-    tape.check("Pod/shop/web-1b-b", WEB, Op::Update, "replicas");
+    tape.check("Pod/shop/web-1b-b", WEB, ResourceOp::Update, "replicas");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn strategy_under_which_two_pods_want_one_volume() {
         "FailedAttachVolume",
         "Multi-Attach error for volume \"pv-1\" Volume is already used by pod(s) web-1b-a",
     );
-    tape.check(POD, WEB, Op::Update, "strategy");
+    tape.check(POD, WEB, ResourceOp::Update, "strategy");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn volume_deleted_under_a_claim() {
     tape.decoys(2);
     let claim = "PersistentVolumeClaim/shop/data";
     tape.edit_by(claim, "kube-controller-manager", |o| o["status"]["phase"] = "Lost".into());
-    tape.check(claim, "PersistentVolume//pv-1", Op::Delete, "");
+    tape.check(claim, "PersistentVolume//pv-1", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -160,6 +160,6 @@ fn claim_template_of_a_class_that_never_was() {
             "message":"0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."}]}}));
     tape.decoys(2);
     tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"sliver\" not found");
-    tape.check(pod, set, Op::Create, "");
-    tape.check(claim, set, Op::Create, "");
+    tape.check(pod, set, ResourceOp::Create, "");
+    tape.check(claim, set, ResourceOp::Create, "");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::Op;
+use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, running, unschedulable, waiting};
 use super::{POD, WEB, container, restart, rollout};
 
@@ -13,7 +13,7 @@ fn startup_probe_on_a_wrong_port() {
         running(false),
     );
     tape.told(POD, "Unhealthy", "Startup probe failed: Get \"http://10.0.0.9:8181/\": dial tcp 10.0.0.9:8181: connect: connection refused");
-    tape.check(POD, WEB, Op::Update, "startupProbe");
+    tape.check(POD, WEB, ResourceOp::Update, "startupProbe");
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn sidecar_that_takes_the_port() {
         },
         crashed("Error", 1, "listen tcp :8080: bind: address already in use"),
     );
-    tape.check(POD, WEB, Op::Update, "containers");
+    tape.check(POD, WEB, ResourceOp::Update, "containers");
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn user_that_may_not_be_root() {
         |s| container(s)["securityContext"] = json!({"runAsNonRoot":true}),
         waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
     );
-    tape.check(POD, WEB, Op::Update, "securityContext");
+    tape.check(POD, WEB, ResourceOp::Update, "securityContext");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn file_system_that_is_read_only() {
         |s| container(s)["securityContext"] = json!({"readOnlyRootFilesystem":true}),
         crashed("Error", 1, "open /tmp/cache: read-only file system"),
     );
-    tape.check(POD, WEB, Op::Update, "securityContext");
+    tape.check(POD, WEB, ResourceOp::Update, "securityContext");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn pull_secret_taken_out_of_the_template() {
             "failed to pull image \"registry.example.com/web:1.0\": 401 Unauthorized",
         ),
     );
-    tape.check(POD, WEB, Op::Update, "imagePullSecrets");
+    tape.check(POD, WEB, ResourceOp::Update, "imagePullSecrets");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn file_of_a_volume_whose_key_is_gone() {
         "FailedMount",
         "MountVolume.SetUp failed for volume \"c\" : references non-existent config key: COLOR",
     );
-    tape.check(POD, "ConfigMap/shop/web-conf", Op::Update, "COLOR");
+    tape.check(POD, "ConfigMap/shop/web-conf", ResourceOp::Update, "COLOR");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn variable_that_only_the_application_misses() {
         },
         crashed("Error", 1, "config: DB_ADDR is required"),
     );
-    tape.check(POD, WEB, Op::Update, "DB_ADDR");
+    tape.check(POD, WEB, ResourceOp::Update, "DB_ADDR");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn all_keys_of_a_map_as_variables() {
     tape.pod("web", "2", "b", json!({"phase":"Pending"}));
     tape.decoys(2);
     tape.pod("web", "2", "b", crashed("Error", 1, "POOL_SIZE must be at least 1"));
-    tape.check(POD, "ConfigMap/shop/pool", Op::Update, "POOL_SIZE");
+    tape.check(POD, "ConfigMap/shop/pool", ResourceOp::Update, "POOL_SIZE");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn pods_that_may_not_be_together() {
         |s| s["affinity"] = json!({"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"kubernetes.io/hostname","labelSelector":{}}]}}),
         unschedulable("0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules."),
     );
-    tape.check(POD, WEB, Op::Update, "affinity");
+    tape.check(POD, WEB, ResourceOp::Update, "affinity");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn pods_that_must_be_spread() {
             "0/2 nodes are available: 2 node(s) didn't match pod topology spread constraints (missing required label).",
         ),
     );
-    tape.check(POD, WEB, Op::Update, "topologySpreadConstraints");
+    tape.check(POD, WEB, ResourceOp::Update, "topologySpreadConstraints");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn port_of_the_host_that_is_taken_and_a_taint_before() {
     tape.pod("web", "2", "b", json!({"phase":"Pending"}));
     tape.decoys(2);
     tape.pod("web", "2", "b", unschedulable("0/2 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) didn't have free ports for the requested pod ports."));
-    tape.check(POD, WEB, Op::Update, "hostPort");
+    tape.check(POD, WEB, ResourceOp::Update, "hostPort");
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn workload_that_takes_the_room() {
     }
     tape.decoys(2);
     tape.pod("web", "1", "b", unschedulable("0/2 nodes are available: 2 Insufficient cpu."));
-    tape.check("Pod/shop/web-1-b", "Deployment.apps/shop/big", Op::Create, "");
+    tape.check("Pod/shop/web-1-b", "Deployment.apps/shop/big", ResourceOp::Create, "");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn init_container_that_waits_for_a_service() {
     tape.pod("web", "2", "b", json!({"phase":"Pending","conditions":[{"type":"Initialized","status":"False","reason":"ContainersNotInitialized","message":"containers with incomplete status: [wait]"},{"type":"Ready","status":"False"}],
         "initContainerStatuses":[{"name":"wait","ready":false,"restartCount":0,"state":{"running":{}}}],
         "containerStatuses":[{"name":"app","ready":false,"restartCount":0,"state":{"waiting":{"reason":"PodInitializing"}}}]}));
-    tape.check(POD, "Service/shop/db", Op::Delete, "");
+    tape.check(POD, "Service/shop/db", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn init_container_with_a_wrong_argument() {
             "initContainerStatuses":[{"name":"migrate","ready":false,"restartCount":2,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"reason":"Error","exitCode":2,"message":"unknown target nwe"}}}],
             "containerStatuses":[{"name":"app","ready":false,"restartCount":0,"state":{"waiting":{"reason":"PodInitializing"}}}]}),
     );
-    tape.check(POD, WEB, Op::Update, "initContainers");
+    tape.check(POD, WEB, ResourceOp::Update, "initContainers");
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn certificate_of_a_peer_replaced() {
         "Unhealthy",
         "Readiness probe failed: db:5432: x509: certificate signed by unknown authority",
     );
-    tape.check(WEB, "Secret/shop/db-tls", Op::Update, "tls");
+    tape.check(WEB, "Secret/shop/db-tls", ResourceOp::Update, "tls");
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn rollout_that_was_paused() {
         o["status"] = json!({"replicas":1,"readyReplicas":1,"availableReplicas":1,"updatedReplicas":0});
     });
     tape.decoys(2);
-    tape.check(WEB, WEB, Op::Update, "paused");
+    tape.check(WEB, WEB, ResourceOp::Update, "paused");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn issuer_of_a_certificate_that_is_not_there() {
     tape.edit_by(cert, "cert-manager", |o| {
         o["status"]["conditions"] = json!([{"type":"Ready","status":"False","reason":"DoesNotExist","message":"Issuer \"ac\" not found"}])
     });
-    tape.check(cert, cert, Op::Update, "issuerRef");
+    tape.check(cert, cert, ResourceOp::Update, "issuerRef");
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn bound_of_an_autoscaler_lowered() {
     tape.edit_by(hpa, "kube-controller-manager", |o| {
         o["status"]["conditions"] = limited("True", "TooManyReplicas")
     });
-    tape.check(hpa, hpa, Op::Update, "maxReplicas");
+    tape.check(hpa, hpa, ResourceOp::Update, "maxReplicas");
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn what_an_event_said_before_it_was_well_again_is_over() {
         "failed to get cpu utilization: missing request for cpu in container app of Pod web-2-b",
     );
     tape.decoys(2);
-    tape.check(hpa, WEB, Op::Update, "resources");
+    tape.check(hpa, WEB, ResourceOp::Update, "resources");
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn commit_that_cannot_be_built() {
         o["status"]["lastAttemptedRevision"] = format!("main@sha1:{new}").into();
         o["status"]["conditions"] = json!([{"type":"Ready","status":"False","reason":"BuildFailed","message":"kustomize build failed: accumulating resources: accumulation err='accumulating resources from 'web.yaml': yaml: line 7'"}]);
     });
-    tape.check(app, source, Op::Update, "revision");
+    tape.check(app, source, ResourceOp::Update, "revision");
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn certificate_secret_of_an_ingress_deleted() {
         "BadConfig",
         "Error getting SSL certificate \"shop/edge-tls\": local SSL certificate shop/edge-tls was not found",
     );
-    tape.check(edge, "Secret/shop/edge-tls", Op::Delete, "");
+    tape.check(edge, "Secret/shop/edge-tls", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -401,7 +401,7 @@ fn class_of_an_ingress_changed() {
     tape.edit(edge, |o| o["spec"]["ingressClassName"] = "nignx".into());
     tape.told(edge, "ClassNotFound", "ingress class \"nignx\" not found");
     tape.decoys(2);
-    tape.check(edge, edge, Op::Update, "ingressClassName");
+    tape.check(edge, edge, ResourceOp::Update, "ingressClassName");
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn selector_changed_and_put_back_before_the_pods_went() {
     tape.edit(WEB, |o| o["spec"]["replicas"] = 0.into());
     tape.delete("Pod/shop/web-1-a");
     tape.slice("web", 0);
-    tape.check("Service/shop/web", WEB, Op::Update, "replicas");
+    tape.check("Service/shop/web", WEB, ResourceOp::Update, "replicas");
 }
 
 #[test]
@@ -440,7 +440,7 @@ fn priority_class_deleted_before_a_restart() {
         "FailedCreate",
         "Error creating: pods \"web-2-\" is forbidden: no PriorityClass with name gold was found",
     );
-    tape.check(WEB, "PriorityClass.scheduling.k8s.io//gold", Op::Delete, "");
+    tape.check(WEB, "PriorityClass.scheduling.k8s.io//gold", ResourceOp::Delete, "");
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn runtime_class_that_no_node_has() {
         "FailedCreatePodSandBox",
         "Failed to create pod sandbox: no runtime for \"runsc\" is configured",
     );
-    tape.check(POD, WEB, Op::Update, "runtimeClassName");
+    tape.check(POD, WEB, ResourceOp::Update, "runtimeClassName");
 }
 
 #[test]
@@ -472,7 +472,7 @@ fn namespace_that_waits_for_an_api_that_is_gone() {
     tape.check(
         "Namespace//old",
         "APIService.apiregistration.k8s.io//v1beta1.metrics.k8s.io",
-        Op::Update,
+        ResourceOp::Update,
         "service",
     );
 }
@@ -492,5 +492,5 @@ fn memory_cap_that_a_limit_range_gives() {
     tape.pod("web", "2", "b", json!({"phase":"Pending"}));
     tape.decoys(2);
     tape.pod("web", "2", "b", crashed("OOMKilled", 137, ""));
-    tape.check(POD, "LimitRange/shop/small", Op::Create, "");
+    tape.check(POD, "LimitRange/shop/small", ResourceOp::Create, "");
 }

@@ -7,20 +7,20 @@ use crate::key::ResourceKey;
 use crate::object::Node;
 use crate::ownership::ManagedFields;
 
-use super::super::Case;
+use super::super::Investigation;
 use super::super::fault::{Fault, FaultKind};
-use super::super::table::Place;
+use super::super::table::CandidateRole;
 use super::{Field, Reached, go, jump, names};
 
-pub(super) fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+pub(super) fn rulers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
     let start = &own[0];
     let namespace = &start.key.namespace;
     if !namespace.is_empty() {
         let ns = ResourceKey::new("", "Namespace", "", namespace);
-        field.put(jump(start, &ns, Place::Ruler, 0.5, "within", "metadata.namespace"));
+        field.put(jump(start, &ns, CandidateRole::Policy, 0.5, "within", "metadata.namespace"));
         let rules = case.history.of_kinds(is_rule, Some(namespace)).cloned();
         for key in rules.collect::<Vec<_>>() {
-            field.put(jump(start, &key, Place::Ruler, 0.75, "ruled by", "same namespace"));
+            field.put(jump(start, &key, CandidateRole::Policy, 0.75, "ruled by", "same namespace"));
         }
     }
     for o in own {
@@ -31,10 +31,10 @@ pub(super) fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mu
                 _ => false,
             };
             if ruler {
-                field.put(go(o, &edge, edge.from, Place::Ruler, 0.75));
+                field.put(go(o, &edge, edge.from, CandidateRole::Policy, 0.75));
             }
         }
-        permissions(case, o, Place::Ruler, field);
+        permissions(case, o, CandidateRole::Policy, field);
     }
     if ["no such host", "server misbehaving", "Temporary failure in name resolution", ":53:"]
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn rulers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mu
 /// Returns what a pod has that no template gave it: containers by name, and those whose image is another one.
 ///
 /// Admission put it there when the pod was made; a change of the template cannot have.
-pub(in super::super) fn injected(case: &Case<'_>, pod: &ResourceKey) -> Vec<String> {
+pub(in super::super) fn injected(case: &Investigation<'_>, pod: &ResourceKey) -> Vec<String> {
     let Some(object) = case.history.last(pod).filter(|_| &*pod.kind == "Pod") else { return Vec::new() };
     let Some(maker) = case.owners_of(pod).into_iter().next() else { return Vec::new() };
     let template = case.history.last(&maker).and_then(|o| pod_spec(o));
@@ -76,7 +76,7 @@ pub(in super::super) fn injected(case: &Case<'_>, pod: &ResourceKey) -> Vec<Stri
 }
 
 /// Goes to what changes pods while they are made, when what fails is of its making.
-pub(super) fn mutators(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+pub(super) fn mutators(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
     let foreign = injected(case, &start.key);
     if foreign.is_empty()
         || !(fault.containers.is_empty() || fault.containers.iter().any(|c| foreign.contains(c)))
@@ -89,7 +89,7 @@ pub(super) fn mutators(case: &Case<'_>, fault: &Fault, start: &Reached, field: &
         let hook = jump(
             start,
             &key,
-            Place::Mutator,
+            CandidateRole::AdmissionWebhook,
             0.5,
             "changed on admission by",
             "no template has the container",
@@ -97,15 +97,15 @@ pub(super) fn mutators(case: &Case<'_>, fault: &Fault, start: &Reached, field: &
         field.put(hook.clone());
         for edge in case.graph.ever_from(&key) {
             if edge.relation == Relation::Calls {
-                let service = go(&hook, &edge, edge.to, Place::Mutator, 0.5);
-                workloads_behind(case, &service, Place::Mutator, field);
+                let service = go(&hook, &edge, edge.to, CandidateRole::AdmissionWebhook, 0.5);
+                workloads_behind(case, &service, CandidateRole::AdmissionWebhook, field);
             }
         }
     }
 }
 
 /// Goes to the definitions of the kinds that the fault's text misses.
-pub(super) fn definitions(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+pub(super) fn definitions(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
     let misses = [
         "no matches for kind",
         "could not find the requested resource",
@@ -124,13 +124,20 @@ pub(super) fn definitions(case: &Case<'_>, fault: &Fault, start: &Reached, field
             || names(&fault.message, at(&["spec", "names", "kind"]))
             || names(&fault.message, at(&["spec", "names", "plural"]));
         if is_named {
-            field.put(jump(start, &key, Place::Needed, 0.5, "works with", "named in the fault's own text"));
+            field.put(jump(
+                start,
+                &key,
+                CandidateRole::Dependency,
+                0.5,
+                "works with",
+                "named in the fault's own text",
+            ));
         }
     }
 }
 
 /// Goes to what answers names for the whole cluster: found by its label and by the key of its configuration.
-fn name_service(case: &Case<'_>, start: &Reached, field: &mut Field) {
+fn name_service(case: &Investigation<'_>, start: &Reached, field: &mut Field) {
     let is_part = |k: &&ResourceKey| {
         case.history.last(k).is_some_and(|o| match &*k.kind {
             "ConfigMap" => o.root().at(&["data", "Corefile"]).is_some(),
@@ -140,7 +147,14 @@ fn name_service(case: &Case<'_>, start: &Reached, field: &mut Field) {
     let kinds = |_: &str, kind: &str| matches!(kind, "ConfigMap" | "Deployment");
     let keys: Vec<_> = case.history.of_kinds(kinds, Some("kube-system")).filter(is_part).cloned().collect();
     for key in keys {
-        field.put(jump(start, &key, Place::Ruler, 1.0, "asks for names", "names cannot be resolved"));
+        field.put(jump(
+            start,
+            &key,
+            CandidateRole::Policy,
+            1.0,
+            "asks for names",
+            "names cannot be resolved",
+        ));
     }
 }
 
@@ -153,7 +167,7 @@ fn is_mesh(group: &str) -> bool {
 }
 
 /// Goes from a pod or what makes it to its service account, and on to what that may do.
-fn permissions(case: &Case<'_>, from: &Reached, place: Place, field: &mut Field) {
+fn permissions(case: &Investigation<'_>, from: &Reached, place: CandidateRole, field: &mut Field) {
     for edge in case.graph.ever_from(&from.key) {
         if &*edge.to.kind != "ServiceAccount" || edge.relation != Relation::Uses {
             continue;
@@ -176,7 +190,7 @@ fn permissions(case: &Case<'_>, from: &Reached, place: Place, field: &mut Field)
 }
 
 /// Goes to webhooks and admission policies, and to what serves the webhooks; those that the text names first.
-fn admission(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+fn admission(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
     let all = case.history.of_kinds(|group, _| group == "admissionregistration.k8s.io", None);
     for key in all.cloned().collect::<Vec<_>>() {
         let Some(object) = case.history.last(&key) else { continue };
@@ -184,14 +198,14 @@ fn admission(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field)
         let named = fault.message.contains(&*key.name)
             || hooks.filter_map(|h| h.str_at(&["name"])).any(|n| fault.message.contains(n));
         let far = if named { 0.5 } else { 1.5 };
-        let hook = jump(start, &key, Place::Ruler, far, "admitted by", "webhooks see every write");
+        let hook = jump(start, &key, CandidateRole::Policy, far, "admitted by", "webhooks see every write");
         field.put(hook.clone());
         if named {
             for edge in case.graph.ever_from(&key) {
                 if edge.relation == Relation::Calls {
-                    let service = go(&hook, &edge, edge.to, Place::Ruler, 0.5);
+                    let service = go(&hook, &edge, edge.to, CandidateRole::Policy, 0.5);
                     field.put(service.clone());
-                    workloads_behind(case, &service, Place::Ruler, field);
+                    workloads_behind(case, &service, CandidateRole::Policy, field);
                 }
             }
         }
@@ -199,7 +213,7 @@ fn admission(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field)
 }
 
 /// Goes from a Service to the pods that it ever selected and to what makes them.
-fn workloads_behind(case: &Case<'_>, service: &Reached, place: Place, field: &mut Field) {
+fn workloads_behind(case: &Investigation<'_>, service: &Reached, place: CandidateRole, field: &mut Field) {
     let mut seen = BTreeSet::new();
     for edge in case.graph.ever_from(&service.key) {
         if edge.relation != Relation::Selects {
@@ -224,7 +238,7 @@ fn workloads_behind(case: &Case<'_>, service: &Reached, place: Place, field: &mu
     }
 }
 
-pub(super) fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+pub(super) fn rivals(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
     let start = &own[0];
     let mine: BTreeSet<_> = own.iter().map(|o| &o.key).collect();
     let scope = match fault.kind {
@@ -241,12 +255,19 @@ pub(super) fn rivals(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mu
     // One that never changed took no room from anybody.
     let keys = case.history.moved_of_kinds(is_workload, scope).filter(|k| !mine.contains(k));
     for key in keys.cloned().collect::<Vec<_>>() {
-        field.put(jump(start, &key, Place::Rival, 1.5, "shares room with", "same nodes or quota"));
+        field.put(jump(
+            start,
+            &key,
+            CandidateRole::Competitor,
+            1.5,
+            "shares room with",
+            "same nodes or quota",
+        ));
     }
 }
 
 /// Goes to the workload that should bring a resource forward, found by the name it writes under.
-pub(super) fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+pub(super) fn controllers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
     use FaultKind as F;
     if !matches!(
         fault.kind,
@@ -261,7 +282,7 @@ pub(super) fn controllers(case: &Case<'_>, fault: &Fault, own: &[Reached], field
 }
 
 /// Finds what keeps a namespace from going: deleted objects in it whose finalizers nobody takes away.
-fn held_back(case: &Case<'_>, fault: &Fault, start: &Reached) -> Vec<Reached> {
+fn held_back(case: &Investigation<'_>, fault: &Fault, start: &Reached) -> Vec<Reached> {
     if fault.kind != FaultKind::Terminating || (&*start.key.group, &*start.key.kind) != ("", "Namespace") {
         return Vec::new();
     }
@@ -275,14 +296,16 @@ fn held_back(case: &Case<'_>, fault: &Fault, start: &Reached) -> Vec<Reached> {
             })
     };
     let held = case.history.keys().filter(is_held).take(MAX_HELD);
-    held.map(|k| jump(start, k, Place::Needed, 0.5, "waits for the end of", "finalizers that remain"))
-        .collect()
+    held.map(|k| {
+        jump(start, k, CandidateRole::Dependency, 0.5, "waits for the end of", "finalizers that remain")
+    })
+    .collect()
 }
 
 /// Most objects that are looked at of those that keep a namespace from going.
 const MAX_HELD: usize = 50;
 
-fn controllers_of(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+fn controllers_of(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
     let Some(object) = case.history.last(&start.key) else { return };
     let mut names: BTreeSet<String> = BTreeSet::new();
     for version in case.history.versions(&start.key).iter().filter_map(|v| v.object.as_ref()) {
@@ -311,13 +334,19 @@ fn controllers_of(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut F
     };
     let keys: Vec<_> = case.history.of_kinds(kinds, None).filter(fits).cloned().collect();
     for key in keys {
-        let found =
-            jump(start, &key, Place::Controller, 0.75, "reconciled by", "field manager of its status");
+        let found = jump(
+            start,
+            &key,
+            CandidateRole::Controller,
+            0.75,
+            "reconciled by",
+            "field manager of its status",
+        );
         field.put(found.clone());
-        permissions(case, &found, Place::Controller, field);
+        permissions(case, &found, CandidateRole::Controller, field);
         for edge in case.graph.ever_from(&key) {
             if edge.relation == Relation::Uses && matches!(&*edge.to.kind, "ConfigMap" | "Secret") {
-                field.put(go(&found, &edge, edge.to, Place::Controller, 1.0));
+                field.put(go(&found, &edge, edge.to, CandidateRole::Controller, 1.0));
             }
         }
     }
@@ -325,7 +354,7 @@ fn controllers_of(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut F
 }
 
 /// Goes to the APIs that other servers serve and the fault is about, and to what serves them.
-fn apis(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+fn apis(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
     let is_asked = |k: &&ResourceKey| {
         let group = k.name.split_once('.').map_or("", |(_, group)| group);
         match fault.kind {
@@ -335,15 +364,15 @@ fn apis(case: &Case<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
     };
     let all = case.history.of_kind("apiregistration.k8s.io", "APIService");
     for key in all.filter(is_asked).cloned().collect::<Vec<_>>() {
-        let api = jump(start, &key, Place::Ruler, 0.75, "asks", "the API that the fault is about");
+        let api = jump(start, &key, CandidateRole::Policy, 0.75, "asks", "the API that the fault is about");
         field.put(api.clone());
         for edge in case.graph.ever_from(&key) {
             if edge.relation != Relation::Calls {
                 continue;
             }
-            let service = go(&api, &edge, edge.to, Place::Ruler, 0.5);
+            let service = go(&api, &edge, edge.to, CandidateRole::Policy, 0.5);
             field.put(service.clone());
-            workloads_behind(case, &service, Place::Ruler, field);
+            workloads_behind(case, &service, CandidateRole::Policy, field);
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::drift::authority::{App, AppDeclaration, Around};
+use crate::drift::authority::{App, AppDeclaration, ComparisonContext};
 use crate::drift::estate;
 use crate::drift::report::{DriftReport, ResourceDrift};
 use crate::drift::resource::Context;
 use crate::key::ResourceKey;
 use crate::object::Object;
-use crate::rules::{JqPaths, Problems};
+use crate::rules::{JqPaths, RuleProblems};
 use crate::schema::SchemaSet;
 
 use super::{Live, key_of};
@@ -20,21 +20,21 @@ type Slot = (ResourceKey, ResourceKey);
 #[derive(Debug)]
 struct Verdict {
     drift: ResourceDrift,
-    problems: Problems,
+    problems: RuleProblems,
 }
 
 /// What apps declare and what is live, kept compared.
 ///
 /// # Example
 /// ```
-/// use drift_core::{drift::KeptApps, rules::NoJq, schema::SchemaSet};
-/// let mut kept = KeptApps::new((*SchemaSet::bundled()).clone());
+/// use drift_core::{drift::IncrementalApps, rules::NoJq, schema::SchemaSet};
+/// let mut kept = IncrementalApps::new((*SchemaSet::bundled()).clone());
 /// // `set_app` and `set_live` for all there is, then after each change:
 /// let changed = kept.judge(&NoJq);
 /// assert!(changed.is_empty());
 /// ```
 #[derive(Debug)]
-pub struct KeptApps {
+pub struct IncrementalApps {
     schemas: SchemaSet,
     live: Live,
     apps: BTreeMap<ResourceKey, App>,
@@ -46,7 +46,7 @@ pub struct KeptApps {
     stale: BTreeSet<Slot>,
 }
 
-impl KeptApps {
+impl IncrementalApps {
     /// Starts with nothing declared and nothing live.
     pub fn new(schemas: SchemaSet) -> Self {
         Self {
@@ -130,10 +130,10 @@ impl KeptApps {
     pub fn judge(&mut self, jq: &dyn JqPaths) -> Vec<(ResourceKey, ResourceKey)> {
         let mut context = Context::new(&self.schemas);
         context.autoscaled = Arc::clone(&self.live.autoscalers.all);
-        let around = Around { live: &self.live, context: &context, jq };
+        let around = ComparisonContext { live: &self.live, context: &context, jq };
         let mut changed = Vec::new();
         for slot in std::mem::take(&mut self.stale) {
-            let mut problems = Problems::new();
+            let mut problems = RuleProblems::new();
             let app = self.apps.get(&slot.1);
             let others = app.map(|app| self.others(&slot, app)).unwrap_or_default();
             let drift = app.and_then(|app| app.judge(&slot.0, others, &around, &mut problems));
@@ -160,7 +160,7 @@ impl KeptApps {
     }
 
     /// Returns what is the matter with rules, each said once.
-    pub fn problems(&self) -> Problems {
+    pub fn problems(&self) -> RuleProblems {
         let known = self.apps.values().filter(|a| a.declaration.desired.is_ok());
         let unread = known.flat_map(|a| &a.declaration.rules.problems).map(|p| (p.clone(), ()));
         let met = self.verdicts.values().flat_map(|v| v.problems.keys()).map(|p| (p.clone(), ()));

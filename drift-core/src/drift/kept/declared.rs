@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::drift::applier::{self, Applier};
-use crate::drift::estate::{self, DesiredObject, DriftOptions, Extras};
+use crate::drift::estate::{self, DesiredObject, DriftOptions, UnmanagedResources};
 use crate::drift::report::{DriftReport, ResourceDrift, Status};
 use crate::drift::resource::{Context, compare_object};
 use crate::key::ResourceKey;
@@ -16,7 +16,7 @@ use super::{Live, key_of};
 
 /// Declared objects and the live ones, kept compared; of the live ones only those that are declared are held.
 #[derive(Debug)]
-pub struct KeptEstate {
+pub struct IncrementalComparison {
     schemas: SchemaSet,
     options: DriftOptions,
     /// As they were given, for the day on which a key depends on something else.
@@ -31,11 +31,11 @@ pub struct KeptEstate {
     applier: Option<Applier>,
     verdicts: BTreeMap<ResourceKey, ResourceDrift>,
     stale: BTreeSet<ResourceKey>,
-    /// Extras that came, changed or went since the last judgement.
+    /// Unmanaged resources that came, changed or went since the last judgement.
     moved: BTreeSet<ResourceKey>,
 }
 
-impl KeptEstate {
+impl IncrementalComparison {
     /// Starts with nothing live.
     pub fn new(desired: Vec<DesiredObject>, schemas: SchemaSet, options: DriftOptions) -> Self {
         let mut this = Self {
@@ -114,7 +114,7 @@ impl KeptEstate {
 
     /// Judges what nobody declares.
     fn judge_extra(&mut self, key: ResourceKey, object: Option<&Object>) {
-        let wanted = self.options.extras == Extras::InDeclaredNamespaces;
+        let wanted = self.options.extras == UnmanagedResources::InDeclaredNamespaces;
         let object = object.filter(|o| wanted && self.namespaces.contains(o.namespace()));
         let extra = object.and_then(|o| estate::extra(o, &self.options.cluster));
         if self.verdicts.get(&key) == extra.as_ref() {

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::drift::{
-    AppDeclaration, DesiredObject, DriftOptions, KeptApps, KeptEstate, Tracked, Undeclared, compare,
-    compare_apps,
+    AppDeclaration, DeclarationError, DesiredObject, DriftOptions, IncrementalApps, IncrementalComparison,
+    Tracked, compare, compare_apps,
 };
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
@@ -95,8 +95,8 @@ fn declaration(app: u8, all: &[(u8, u8)], how: u8) -> AppDeclaration {
         appliers: vec![if app == 2 { "helm".into() } else { "argocd-controller".into() }],
         default_namespace: "default".into(),
         desired: match how % 7 {
-            0 => Err(Undeclared::Broken("broken".to_owned())),
-            1 => Err(Undeclared::Unavailable("not here".to_owned())),
+            0 => Err(DeclarationError::Broken("broken".to_owned())),
+            1 => Err(DeclarationError::Unavailable("not here".to_owned())),
             _ => Ok(objects),
         },
         applied: (!how.is_multiple_of(3)).then_some(applied),
@@ -115,7 +115,7 @@ proptest! {
     #[test]
     fn kept_apps_say_what_a_comparison_from_the_beginning_says(steps in steps()) {
         let schemas = SchemaSet::bundled();
-        let mut kept = KeptApps::new((*schemas).clone());
+        let mut kept = IncrementalApps::new((*schemas).clone());
         let (mut live, mut apps) = (BTreeMap::new(), BTreeMap::new());
         for step in steps.iter().chain([&Step::Judge]) {
             match step {
@@ -164,7 +164,7 @@ proptest! {
     ) {
         let schemas = SchemaSet::bundled();
         let desired: Vec<_> = declared.iter().map(|(w, v)| wanted(*w, *v)).collect();
-        let mut kept = KeptEstate::new(desired.clone(), (*schemas).clone(), DriftOptions::default());
+        let mut kept = IncrementalComparison::new(desired.clone(), (*schemas).clone(), DriftOptions::default());
         let mut live = BTreeMap::new();
         for step in steps.iter().chain([&Step::Judge]) {
             match step {

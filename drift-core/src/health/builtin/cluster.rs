@@ -4,19 +4,19 @@
 use jiff::SignedDuration;
 
 use crate::health::conditions::Condition;
-use crate::health::verdict::{Subject, Verdict};
+use crate::health::verdict::{HealthVerdict, Subject};
 
 /// How long an API may be unavailable before that counts as trouble: a restart of its server takes less.
 const API_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
-fn degraded(c: &Condition<'_>) -> Verdict {
-    Verdict::degraded(c.reason_or_name(), c.message).since(c.since)
+fn degraded(c: &Condition<'_>) -> HealthVerdict {
+    HealthVerdict::degraded(c.reason_or_name(), c.message).since(c.since)
 }
 
-pub(super) fn node(subject: &Subject<'_>) -> Verdict {
+pub(super) fn node(subject: &Subject<'_>) -> HealthVerdict {
     let conditions = subject.conditions();
     let Some(ready) = conditions.get("Ready") else {
-        return Verdict::progressing("NoStatus", "the kubelet has not reported yet");
+        return HealthVerdict::progressing("NoStatus", "the kubelet has not reported yet");
     };
     if !ready.is_true() {
         return degraded(ready);
@@ -26,42 +26,42 @@ pub(super) fn node(subject: &Subject<'_>) -> Verdict {
         return degraded(c);
     }
     if subject.is_true(&["spec", "unschedulable"]) {
-        return Verdict::suspended("Cordoned", "no new pods are scheduled onto it");
+        return HealthVerdict::suspended("Cordoned", "no new pods are scheduled onto it");
     }
-    Verdict::healthy(ready.reason_or_name(), ready.message).since(ready.since)
+    HealthVerdict::healthy(ready.reason_or_name(), ready.message).since(ready.since)
 }
 
-pub(super) fn namespace(subject: &Subject<'_>) -> Verdict {
+pub(super) fn namespace(subject: &Subject<'_>) -> HealthVerdict {
     if subject.str(&["status", "phase"]) == Some("Terminating") {
         let conditions = subject.conditions();
         let stuck = conditions.iter().find(|c| c.is_true());
         let (message, since) = stuck.map_or(("", None), |c| (c.message, c.since));
-        return Verdict::progressing("Terminating", message).since(since);
+        return HealthVerdict::progressing("Terminating", message).since(since);
     }
-    Verdict::healthy("Active", "")
+    HealthVerdict::healthy("Active", "")
 }
 
-pub(super) fn api_service(subject: &Subject<'_>) -> Verdict {
+pub(super) fn api_service(subject: &Subject<'_>) -> HealthVerdict {
     let conditions = subject.conditions();
     let Some(available) = conditions.get("Available") else {
-        return Verdict::progressing("NoStatus", "waiting to be processed");
+        return HealthVerdict::progressing("NoStatus", "waiting to be processed");
     };
     if available.is_true() {
-        return Verdict::healthy(available.reason_or_name(), available.message).since(available.since);
+        return HealthVerdict::healthy(available.reason_or_name(), available.message).since(available.since);
     }
     if available.since.is_some_and(|t| subject.now.duration_since(t) > API_WINDOW) {
         return degraded(available);
     }
-    Verdict::progressing(available.reason_or_name(), available.message).since(available.since)
+    HealthVerdict::progressing(available.reason_or_name(), available.message).since(available.since)
 }
 
-pub(super) fn definition(subject: &Subject<'_>) -> Verdict {
+pub(super) fn definition(subject: &Subject<'_>) -> HealthVerdict {
     let conditions = subject.conditions();
     if conditions.is_empty() {
-        return Verdict::progressing("NoStatus", "no conditions have been reported yet");
+        return HealthVerdict::progressing("NoStatus", "no conditions have been reported yet");
     }
     if let Some(c) = conditions.get("Terminating").filter(|c| c.is_true()) {
-        return Verdict::progressing("Terminating", c.message).since(c.since);
+        return HealthVerdict::progressing("Terminating", c.message).since(c.since);
     }
     if let Some(c) = conditions.get("NamesAccepted").filter(|c| c.is_false()) {
         return degraded(c);
@@ -70,55 +70,60 @@ pub(super) fn definition(subject: &Subject<'_>) -> Verdict {
         return degraded(c);
     }
     match conditions.get("Established") {
-        Some(c) if c.is_true() => Verdict::healthy("Established", c.message).since(c.since),
-        Some(c) if c.reason == "Installing" => Verdict::progressing("Installing", c.message).since(c.since),
+        Some(c) if c.is_true() => HealthVerdict::healthy("Established", c.message).since(c.since),
+        Some(c) if c.reason == "Installing" => {
+            HealthVerdict::progressing("Installing", c.message).since(c.since)
+        }
         Some(c) => degraded(c),
-        None => Verdict::progressing("Installing", "the definition is not established yet"),
+        None => HealthVerdict::progressing("Installing", "the definition is not established yet"),
     }
 }
 
-pub(super) fn signing_request(subject: &Subject<'_>) -> Verdict {
+pub(super) fn signing_request(subject: &Subject<'_>) -> HealthVerdict {
     let conditions = subject.conditions();
     if let Some(c) = ["Denied", "Failed"].iter().find_map(|name| conditions.get(name)) {
         return degraded(c);
     }
     if subject.str(&["status", "certificate"]).is_some_and(|c| !c.is_empty()) {
-        return Verdict::healthy("Issued", "");
+        return HealthVerdict::healthy("Issued", "");
     }
     if conditions.get("Approved").is_some() {
-        return Verdict::progressing("Approved", "waiting for the signer");
+        return HealthVerdict::progressing("Approved", "waiting for the signer");
     }
-    Verdict::progressing("Pending", "waiting for approval")
+    HealthVerdict::progressing("Pending", "waiting for approval")
 }
 
-pub(super) fn flow_schema(subject: &Subject<'_>) -> Verdict {
+pub(super) fn flow_schema(subject: &Subject<'_>) -> HealthVerdict {
     let conditions = subject.conditions();
     match conditions.get("Dangling") {
         // It names a priority level that does not exist, and takes no request.
         Some(c) if c.is_true() => degraded(c),
-        Some(c) => Verdict::healthy(c.reason_or_name(), c.message).since(c.since),
-        None => Verdict::healthy("Exists", ""),
+        Some(c) => HealthVerdict::healthy(c.reason_or_name(), c.message).since(c.since),
+        None => HealthVerdict::healthy("Exists", ""),
     }
 }
 
-pub(super) fn admission_policy(subject: &Subject<'_>) -> Verdict {
+pub(super) fn admission_policy(subject: &Subject<'_>) -> HealthVerdict {
     if subject.lags() {
-        return Verdict::progressing("NotObserved", "waiting for the newest spec to be observed");
+        return HealthVerdict::progressing("NotObserved", "waiting for the newest spec to be observed");
     }
     let warnings = subject.at(&["status", "typeChecking", "expressionWarnings"]);
     match warnings.and_then(|list| list.children().next()) {
         Some(first) => {
             let text = |key| first.str_at(&[key]).unwrap_or_default();
-            Verdict::degraded("ExpressionWarnings", format!("{}: {}", text("fieldRef"), text("warning")))
+            HealthVerdict::degraded(
+                "ExpressionWarnings",
+                format!("{}: {}", text("fieldRef"), text("warning")),
+            )
         }
-        None => Verdict::healthy("TypesChecked", ""),
+        None => HealthVerdict::healthy("TypesChecked", ""),
     }
 }
 
-pub(super) fn resource_claim(subject: &Subject<'_>) -> Verdict {
+pub(super) fn resource_claim(subject: &Subject<'_>) -> HealthVerdict {
     if subject.at(&["status", "allocation"]).is_some() {
-        return Verdict::healthy("Allocated", "");
+        return HealthVerdict::healthy("Allocated", "");
     }
     let since = subject.time(&["metadata", "creationTimestamp"]);
-    Verdict::progressing("NotAllocated", "no device is allocated yet").since(since)
+    HealthVerdict::progressing("NotAllocated", "no device is allocated yet").since(since)
 }

@@ -1,28 +1,28 @@
 //! Service and Ingress.
 
-use crate::health::verdict::{Subject, Verdict};
+use crate::health::verdict::{HealthVerdict, Subject};
 
 /// Tells whether a load balancer has been given an address.
 fn has_address(subject: &Subject<'_>) -> bool {
     subject.at(&["status", "loadBalancer", "ingress"]).is_some_and(|list| !list.is_empty())
 }
 
-pub(super) fn service(subject: &Subject<'_>) -> Verdict {
+pub(super) fn service(subject: &Subject<'_>) -> HealthVerdict {
     let kind = subject.str(&["spec", "type"]).unwrap_or("ClusterIP");
     if kind != "LoadBalancer" {
-        return Verdict::healthy(kind, "");
+        return HealthVerdict::healthy(kind, "");
     }
     if has_address(subject) {
-        return Verdict::healthy("LoadBalancerReady", "");
+        return HealthVerdict::healthy("LoadBalancerReady", "");
     }
     let since = subject.time(&["metadata", "creationTimestamp"]);
-    Verdict::progressing("LoadBalancerPending", "no address has been assigned yet").since(since)
+    HealthVerdict::progressing("LoadBalancerPending", "no address has been assigned yet").since(since)
 }
 
-pub(super) fn ingress(subject: &Subject<'_>) -> Verdict {
+pub(super) fn ingress(subject: &Subject<'_>) -> HealthVerdict {
     if has_address(subject) {
-        return Verdict::healthy("AddressAssigned", "");
+        return HealthVerdict::healthy("AddressAssigned", "");
     }
     let since = subject.time(&["metadata", "creationTimestamp"]);
-    Verdict::progressing("NoAddress", "no ingress controller has assigned an address yet").since(since)
+    HealthVerdict::progressing("NoAddress", "no ingress controller has assigned an address yet").since(since)
 }

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::health::HealthStatus;
 use crate::health::conditions::Conditions;
-use crate::health::verdict::{Subject, Verdict, int};
+use crate::health::verdict::{HealthVerdict, Subject, int};
 use crate::object::Node;
 
 /// How long a Pod may be unschedulable before that counts as trouble, as kstatus has it.
 const SCHEDULE_WINDOW: SignedDuration = SignedDuration::from_secs(15);
 
-pub(super) fn pod(subject: &Subject<'_>) -> Verdict {
+pub(super) fn pod(subject: &Subject<'_>) -> HealthVerdict {
     let conditions = subject.conditions();
     let restarts_always = subject.str(&["spec", "restartPolicy"]).unwrap_or("Always") == "Always";
     let phase = subject.str(&["status", "phase"]).unwrap_or_default();
@@ -23,10 +23,10 @@ pub(super) fn pod(subject: &Subject<'_>) -> Verdict {
     match phase {
         "Pending" => pending(subject, &conditions, restarts_always),
         "Running" => running(subject, &conditions, restarts_always),
-        "Succeeded" => Verdict::healthy("Succeeded", message).since(ended(subject)),
+        "Succeeded" => HealthVerdict::healthy("Succeeded", message).since(ended(subject)),
         "Failed" => failed(subject, message),
-        "Unknown" => Verdict::new(HealthStatus::Unknown, reason(subject, "PhaseUnknown"), message),
-        _ => Verdict::progressing("NoStatus", "no phase has been reported yet"),
+        "Unknown" => HealthVerdict::new(HealthStatus::Unknown, reason(subject, "PhaseUnknown"), message),
+        _ => HealthVerdict::progressing("NoStatus", "no phase has been reported yet"),
     }
 }
 
@@ -48,7 +48,7 @@ fn is_final(reason: &str) -> bool {
 /// A container that waits for something that went wrong.
 ///
 /// Where Pods run to an end, a crash is the job controller's to count, and only what no restart cures is trouble.
-fn stuck_container(subject: &Subject<'_>, restarts_always: bool) -> Option<Verdict> {
+fn stuck_container(subject: &Subject<'_>, restarts_always: bool) -> Option<HealthVerdict> {
     containers(subject).find_map(|container| {
         let waiting = container.at(&["state", "waiting"])?;
         let reason = waiting.str_at(&["reason"])?;
@@ -66,7 +66,7 @@ fn stuck_container(subject: &Subject<'_>, restarts_always: bool) -> Option<Verdi
             None => format!("container {name}: {text}"),
         };
         let since = container.str_at(&["lastState", "terminated", "finishedAt"]).and_then(|t| t.parse().ok());
-        Some(Verdict::degraded(reason, message).since(since))
+        Some(HealthVerdict::degraded(reason, message).since(since))
     })
 }
 
@@ -80,14 +80,14 @@ fn last_exit(container: Node<'_>) -> Option<String> {
     Some(format!("{reason}, exit code {code}, {restarts} restarts"))
 }
 
-fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: bool) -> Verdict {
+fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: bool) -> HealthVerdict {
     if let Some(c) = conditions.get("PodScheduled").filter(|c| c.is_false()) {
         let long = c.since.is_some_and(|t| subject.now.duration_since(t) > SCHEDULE_WINDOW);
         let status = match c.reason {
             "Unschedulable" if long => HealthStatus::Degraded,
             _ => HealthStatus::Progressing,
         };
-        return Verdict::new(status, c.reason_or_name(), c.message).since(c.since);
+        return HealthVerdict::new(status, c.reason_or_name(), c.message).since(c.since);
     }
     // An init container that ended badly is started again, and nothing after it before it ends well.
     let ended_badly = containers(subject)
@@ -95,25 +95,26 @@ fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: 
     if let Some(container) = ended_badly.filter(|_| restarts_always) {
         let name = container.str_at(&["name"]).unwrap_or_default();
         let reason = container.str_at(&["state", "terminated", "reason"]).unwrap_or("Error");
-        return Verdict::degraded(
+        return HealthVerdict::degraded(
             reason,
             format!("container {name}: {}", last_exit(container).unwrap_or_default()),
         );
     }
     let waiting = containers(subject).find_map(|c| c.str_at(&["state", "waiting", "reason"]));
     let message = subject.str(&["status", "message"]).unwrap_or_default();
-    Verdict::progressing(waiting.unwrap_or("Pending"), message).since(subject.time(&["status", "startTime"]))
+    HealthVerdict::progressing(waiting.unwrap_or("Pending"), message)
+        .since(subject.time(&["status", "startTime"]))
 }
 
-fn running(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: bool) -> Verdict {
+fn running(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: bool) -> HealthVerdict {
     let ready = conditions.get("Ready");
     let since = ready.and_then(|c| c.since);
     if !restarts_always {
         let message = "the pod runs to an end, and has not ended";
-        return Verdict::progressing("Running", message).since(subject.time(&["status", "startTime"]));
+        return HealthVerdict::progressing("Running", message).since(subject.time(&["status", "startTime"]));
     }
     if ready.is_some_and(|c| c.is_true()) {
-        return Verdict::healthy("Ready", "").since(since);
+        return HealthVerdict::healthy("Ready", "").since(since);
     }
     // A container that ended and was started again and is not ready yet is on its way into a crash loop.
     let crashed = containers(subject).find(|c| {
@@ -123,13 +124,13 @@ fn running(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: 
         let name = container.str_at(&["name"]).unwrap_or_default();
         let message = format!("container {name}: {}", last_exit(container).unwrap_or_default());
         let reason = container.str_at(&["lastState", "terminated", "reason"]).unwrap_or("Error");
-        return Verdict::degraded(reason, message).since(since);
+        return HealthVerdict::degraded(reason, message).since(since);
     }
     let (reason, message) = ready.map_or(("NotReady", ""), |c| (c.reason_or_name(), c.message));
-    Verdict::progressing(reason, message).since(since)
+    HealthVerdict::progressing(reason, message).since(since)
 }
 
-fn failed(subject: &Subject<'_>, message: &str) -> Verdict {
+fn failed(subject: &Subject<'_>, message: &str) -> HealthVerdict {
     let ended_badly = containers(subject)
         .find(|c| c.at(&["state", "terminated", "exitCode"]).and_then(int).is_some_and(|code| code != 0));
     let detail = ended_badly.and_then(|c| {
@@ -137,7 +138,7 @@ fn failed(subject: &Subject<'_>, message: &str) -> Verdict {
     });
     let why = ended_badly.and_then(|c| c.str_at(&["state", "terminated", "reason"])).unwrap_or("Failed");
     let message = if message.is_empty() { detail.unwrap_or_default() } else { message.to_owned() };
-    Verdict::degraded(reason(subject, why), message).since(ended(subject))
+    HealthVerdict::degraded(reason(subject, why), message).since(ended(subject))
 }
 
 /// Returns when the last container ended.

@@ -4,13 +4,13 @@ use super::part_conditions;
 use crate::health::HealthStatus;
 use crate::health::conditions::{Condition, Conditions, Truth};
 use crate::health::rules::Options;
-use crate::health::verdict::{Subject, Verdict};
+use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words::{self, Polarity};
 use crate::object::Node;
 
 /// What the conditions of an object say together.
 pub(super) struct Found {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: HealthVerdict,
     /// Whether one of them is about the object as a whole.
     pub(super) speaks_for_all: bool,
 }
@@ -19,7 +19,7 @@ pub(super) struct Found {
 pub(super) fn judge(
     subject: &Subject<'_>,
     status: Node<'_>,
-    phase: Option<&Verdict>,
+    phase: Option<&HealthVerdict>,
     options: &Options,
 ) -> Option<Found> {
     let reader = Reader {
@@ -81,7 +81,7 @@ impl Reader<'_> {
             Polarity::Weak | Polarity::Neutral if !ready => plain_failure(condition),
             Polarity::PartTrouble | Polarity::Halt | Polarity::Weak | Polarity::Neutral => None,
         });
-        match verdicts.reduce(Verdict::worse) {
+        match verdicts.reduce(HealthVerdict::worse) {
             Some(verdict) => Some(Found { verdict, speaks_for_all: summed_up }),
             None => self.weak(&known, busy).or_else(|| self.unknown(&known)).or_else(|| untroubled(&known)),
         }
@@ -102,7 +102,7 @@ impl Reader<'_> {
             Some(HealthStatus::Progressing) if c.is_true() => said(HealthStatus::Progressing, c),
             _ => self.positive(c, busy),
         };
-        let verdict = weak.map(|(c, _)| judge(c)).reduce(Verdict::worse)?;
+        let verdict = weak.map(|(c, _)| judge(c)).reduce(HealthVerdict::worse)?;
         Some(Found { verdict, speaks_for_all: false })
     }
 
@@ -110,17 +110,17 @@ impl Reader<'_> {
     fn unknown(&self, known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
         let untrue = known.iter().filter(|(c, p)| *p == Polarity::Neutral && c.is_false());
         let failed = untrue.filter(|(c, _)| words::meaning(c.reason) == Some(HealthStatus::Degraded));
-        let verdict = failed.map(|(c, _)| said(HealthStatus::Degraded, c)).reduce(Verdict::worse)?;
+        let verdict = failed.map(|(c, _)| said(HealthStatus::Degraded, c)).reduce(HealthVerdict::worse)?;
         Some(Found { verdict, speaks_for_all: false })
     }
 
     /// Judges a condition that ought to be true.
-    fn positive(&self, condition: &Condition<'_>, busy: bool) -> Verdict {
+    fn positive(&self, condition: &Condition<'_>, busy: bool) -> HealthVerdict {
         if let (Some(seen), Some(generation)) = (condition.observed_generation, self.generation)
             && seen < generation
         {
             let message = format!("condition {} is about an older spec", condition.name);
-            return Verdict::progressing("NotObserved", message);
+            return HealthVerdict::progressing("NotObserved", message);
         }
         let reason = words::meaning(condition.reason);
         let status = match condition.truth {
@@ -151,7 +151,7 @@ fn is_end(name: &str) -> bool {
 }
 
 /// A condition of any type that gives nothing but failure as its reason, as Rancher's summary of objects reads it.
-fn plain_failure(condition: &Condition<'_>) -> Option<Verdict> {
+fn plain_failure(condition: &Condition<'_>) -> Option<HealthVerdict> {
     let failed = matches!(condition.reason, "Error" | "Failed" | "Failure");
     (failed && !condition.is_true()).then(|| said(HealthStatus::Degraded, condition))
 }
@@ -163,7 +163,7 @@ fn untroubled(known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
     };
     let (condition, _) = known.iter().find(clear)?;
     let verdict =
-        Verdict::healthy("NoTrouble", format!("{} is False", condition.name)).since(condition.since);
+        HealthVerdict::healthy("NoTrouble", format!("{} is False", condition.name)).since(condition.since);
     Some(Found { verdict, speaks_for_all: false })
 }
 
@@ -176,7 +176,7 @@ pub(super) fn is_newer(subject: &Subject<'_>) -> bool {
 }
 
 /// Returns the condition that says in so many words that the whole failed.
-pub(super) fn failure(subject: &Subject<'_>) -> Option<Verdict> {
+pub(super) fn failure(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let conditions = subject.conditions();
     let failed = conditions.iter().find(|c| {
         let whole = words::polarity(c.name) == Polarity::Whole && c.is_false();
@@ -185,11 +185,11 @@ pub(super) fn failure(subject: &Subject<'_>) -> Option<Verdict> {
     failed.map(|c| said(HealthStatus::Degraded, c))
 }
 
-fn said(status: HealthStatus, condition: &Condition<'_>) -> Verdict {
-    Verdict::new(status, condition.reason_or_name(), condition.message).since(condition.since)
+fn said(status: HealthStatus, condition: &Condition<'_>) -> HealthVerdict {
+    HealthVerdict::new(status, condition.reason_or_name(), condition.message).since(condition.since)
 }
 
-fn trouble(condition: &Condition<'_>) -> Option<Verdict> {
+fn trouble(condition: &Condition<'_>) -> Option<HealthVerdict> {
     condition.is_true().then(|| said(HealthStatus::Degraded, condition))
 }
 
@@ -207,7 +207,7 @@ fn is_under_way(condition: &Condition<'_>) -> bool {
     condition.is_true() && !words::is_arrival(condition.reason) && !words::is_retry(condition.reason)
 }
 
-fn activity(condition: &Condition<'_>, ready: bool) -> Option<Verdict> {
+fn activity(condition: &Condition<'_>, ready: bool) -> Option<HealthVerdict> {
     match condition.truth {
         // `Reconciling` is abnormal-true by kstatus; other activities may go on in something that is ready.
         Truth::True if is_under_way(condition) && (!ready || is_rollout(condition.name)) => {

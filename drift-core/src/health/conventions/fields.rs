@@ -3,7 +3,7 @@
 mod counts;
 
 use crate::health::HealthStatus;
-use crate::health::verdict::Verdict;
+use crate::health::verdict::HealthVerdict;
 use crate::health::words;
 use crate::object::{Kind, Node};
 
@@ -19,9 +19,9 @@ const MESSAGE: &[&str] = &["message", "phaseReason", "reason", "statusMessage", 
 #[derive(Debug, Default)]
 pub(super) struct Words {
     /// The word for the whole object.
-    pub(super) phase: Option<Verdict>,
+    pub(super) phase: Option<HealthVerdict>,
     /// Words for parts and aspects of it.
-    pub(super) part: Option<Verdict>,
+    pub(super) part: Option<HealthVerdict>,
 }
 
 /// Reads phase and state words.
@@ -32,22 +32,22 @@ pub(super) fn words(status: Node<'_>, kind: &str) -> Words {
     let message = message(status);
     let phase = PHASE.iter().filter_map(|f| status.str_at(&[f])).filter_map(|t| verdict(t, message, kind));
     let aspects = status.children().filter(|f| is_aspect(f.key())).filter_map(Node::as_str);
-    let part = aspects.filter_map(|t| verdict(t, message, kind)).reduce(Verdict::worse);
-    let mut words = Words { phase: phase.reduce(Verdict::worse), part };
+    let part = aspects.filter_map(|t| verdict(t, message, kind)).reduce(HealthVerdict::worse);
+    let mut words = Words { phase: phase.reduce(HealthVerdict::worse), part };
     let spoken = words.phase.is_some() || words.part.is_some();
     let nested = nested(status, kind, if spoken { &["health"] } else { PHASE });
     let under_way = words.phase.iter().chain(&words.part).any(|v| v.status == HealthStatus::Progressing);
     let failed = if under_way { failed_part(status, kind) } else { None };
-    words.part = words.part.into_iter().chain(nested).chain(failed).reduce(Verdict::worse);
+    words.part = words.part.into_iter().chain(nested).chain(failed).reduce(HealthVerdict::worse);
     words
 }
 
 /// Reads the words of maps further down: `status.result.state`.
-fn nested(status: Node<'_>, kind: &str, names: &[&str]) -> Option<Verdict> {
+fn nested(status: Node<'_>, kind: &str, names: &[&str]) -> Option<HealthVerdict> {
     maps(status)
         .flat_map(|m| names.iter().filter_map(move |f| Some((m.str_at(&[f])?, message(m)))))
         .filter_map(|(text, message)| verdict(text, message, kind))
-        .reduce(Verdict::worse)
+        .reduce(HealthVerdict::worse)
 }
 
 /// Returns the maps in a status and those in them, but for what was and what is wanted.
@@ -64,13 +64,13 @@ fn listed<'a>(status: Node<'a>) -> impl Iterator<Item = Node<'a>> {
 }
 
 /// Looks for a listed part that failed while the whole is on its way; in what runs to an end parts may be tried again.
-fn failed_part(status: Node<'_>, kind: &str) -> Option<Verdict> {
+fn failed_part(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
     if words::runs_to_an_end(kind) {
         return None;
     }
     let told = |part: Node<'_>| {
         let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
-        Some(Verdict::new(words::meaning(&text)?, text, message(part)))
+        Some(HealthVerdict::new(words::meaning(&text)?, text, message(part)))
     };
     listed(status).filter_map(told).find(|v| v.status == HealthStatus::Degraded)
 }
@@ -83,12 +83,12 @@ fn is_aspect(key: &str) -> bool {
         && !words::is_past(key)
 }
 
-fn verdict(text: &str, message: &str, kind: &str) -> Option<Verdict> {
+fn verdict(text: &str, message: &str, kind: &str) -> Option<HealthVerdict> {
     let mut status = words::meaning(text)?;
     if status == HealthStatus::Healthy && words::runs_to_an_end(kind) && words::is_start(text) {
         status = HealthStatus::Progressing;
     }
-    Some(Verdict::new(status, text, message))
+    Some(HealthVerdict::new(status, text, message))
 }
 
 fn message(status: Node<'_>) -> &str {
@@ -96,11 +96,11 @@ fn message(status: Node<'_>) -> &str {
 }
 
 /// Reads error fields of the status and of the parts it lists.
-pub(super) fn errors(status: Node<'_>) -> Option<Verdict> {
+pub(super) fn errors(status: Node<'_>) -> Option<HealthVerdict> {
     std::iter::once(status).chain(listed(status)).find_map(error)
 }
 
-fn error(status: Node<'_>) -> Option<Verdict> {
+fn error(status: Node<'_>) -> Option<HealthVerdict> {
     ERROR.iter().find_map(|field| {
         let node = status.get(field)?;
         let text = match node.kind() {
@@ -112,7 +112,7 @@ fn error(status: Node<'_>) -> Option<Verdict> {
                 .unwrap_or("see the object"),
             _ => "",
         };
-        (!is_no_error(text)).then(|| Verdict::degraded("Error", text))
+        (!is_no_error(text)).then(|| HealthVerdict::degraded("Error", text))
     })
 }
 
@@ -126,7 +126,7 @@ fn is_no_error(text: &str) -> bool {
 /// Reads counts of what failed: `status.failedTasksCount`, `status.degradedMachineCount`.
 ///
 /// Pods and runs that failed are left out: their controllers start new ones.
-pub(super) fn failures(status: Node<'_>) -> Option<Verdict> {
+pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
     const STANDING: &[&str] =
         &["count", "tasks", "nodes", "machines", "members", "instances", "shards", "targets"];
     status.children().find_map(|field| {
@@ -136,12 +136,12 @@ pub(super) fn failures(status: Node<'_>) -> Option<Verdict> {
         let transient =
             words.iter().any(|w| ["pod", "job", "run", "attempt", "retry", "restart"].contains(&w));
         let standing = first && !transient && words.len() > 1 && STANDING.contains(&words.last()?);
-        standing.then(|| Verdict::degraded(field.key(), format!("status.{} is {count}", field.key())))
+        standing.then(|| HealthVerdict::degraded(field.key(), format!("status.{} is {count}", field.key())))
     })
 }
 
 /// Reads booleans that are named as a state: `status.ready`.
-pub(super) fn flags(status: Node<'_>) -> Option<Verdict> {
+pub(super) fn flags(status: Node<'_>) -> Option<HealthVerdict> {
     let told = |(key, is): (&str, bool)| {
         let status = match (key, is) {
             ("ready" | "isReady" | "readyToUse" | "available" | "healthy" | "synced" | "valid", true)
@@ -157,13 +157,13 @@ pub(super) fn flags(status: Node<'_>) -> Option<Verdict> {
             ("paused" | "suspended", true) => HealthStatus::Suspended,
             _ => return None,
         };
-        Some(Verdict::new(status, key, format!("status.{key} is {is}")))
+        Some(HealthVerdict::new(status, key, format!("status.{key} is {is}")))
     };
-    status.children().filter_map(|f| Some((f.key(), truth(f)?))).filter_map(told).reduce(Verdict::worse)
+    status.children().filter_map(|f| Some((f.key(), truth(f)?))).filter_map(told).reduce(HealthVerdict::worse)
 }
 
 /// Reads flags that say that a step was done, for statuses in which nothing else tells: `status.created`.
-pub(super) fn steps(status: Node<'_>) -> Option<Verdict> {
+pub(super) fn steps(status: Node<'_>) -> Option<HealthVerdict> {
     const STEPS: &[&str] = &[
         "applied",
         "created",
@@ -181,24 +181,24 @@ pub(super) fn steps(status: Node<'_>) -> Option<Verdict> {
         let status_of_false = words::meaning(message(status)).or_else(|| words::hint(message(status)));
         let verdict =
             if is { HealthStatus::Healthy } else { status_of_false.unwrap_or(HealthStatus::Progressing) };
-        Some(Verdict::new(verdict, field.key(), format!("status.{} is {is}", field.key())))
+        Some(HealthVerdict::new(verdict, field.key(), format!("status.{} is {is}", field.key())))
     };
     let parts = listed(status).flat_map(Node::children).filter_map(told);
-    status.children().filter_map(told).chain(parts).reduce(Verdict::worse)
+    status.children().filter_map(told).chain(parts).reduce(HealthVerdict::worse)
 }
 
 /// Reads single words in fields of any name, for statuses in which nothing else tells: `status.result`.
-pub(super) fn any_word(status: Node<'_>, kind: &str) -> Option<Verdict> {
+pub(super) fn any_word(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
     let fields = status.children().filter(|f| !words::is_past(f.key()) && !MESSAGE.contains(&f.key()));
     let single = fields.filter_map(Node::as_str).filter(|t| words::split(t).len() == 1);
-    let words = single.filter_map(|text| verdict(text, message(status), kind)).reduce(Verdict::worse);
+    let words = single.filter_map(|text| verdict(text, message(status), kind)).reduce(HealthVerdict::worse);
     let part = |part: Node<'_>| {
         let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
         verdict(&text, message(part), kind)
     };
     words
         .or_else(|| verdict(status.str_at(&["reason"])?, message(status), kind))
-        .or_else(|| listed(status).filter_map(part).reduce(Verdict::worse))
+        .or_else(|| listed(status).filter_map(part).reduce(HealthVerdict::worse))
 }
 
 /// Reads a boolean, also one that was written as text.

@@ -1,7 +1,7 @@
 //! Objects that somebody halted: by their spec, an annotation or a label.
 
 use crate::health::HealthStatus;
-use crate::health::verdict::{Subject, Verdict};
+use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words;
 use crate::object::Node;
 
@@ -26,27 +26,27 @@ const WANTED: &[&[&str]] = &[
 ];
 
 /// Says that an object is halted on purpose.
-pub(super) fn halted(subject: &Subject<'_>) -> Option<Verdict> {
+pub(super) fn halted(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let spec = subject.at(&["spec"]);
     let switch =
         SWITCHES.iter().find(|path| spec.and_then(|s| s.at(path)).and_then(Node::as_bool) == Some(true));
     if let Some(path) = switch {
-        return Some(Verdict::suspended("Suspended", format!("spec.{} is true", path.join("."))));
+        return Some(HealthVerdict::suspended("Suspended", format!("spec.{} is true", path.join("."))));
     }
     let is_halt = |text: &str| words::meaning(text) == Some(HealthStatus::Suspended) || text == "Unmanaged";
     let wanted = WANTED.iter().find_map(|path| {
         let text = spec?.str_at(path).filter(|text| is_halt(text))?;
-        Some(Verdict::suspended("Suspended", format!("spec.{} is {text}", path.join("."))))
+        Some(HealthVerdict::suspended("Suspended", format!("spec.{} is {text}", path.join("."))))
     });
     wanted.or_else(|| ["annotations", "labels"].iter().find_map(|field| noted(subject, field)))
 }
 
 /// Looks for a note that halts: `example.org/paused: "true"`, `example.org/reconcile: disabled`.
-fn noted(subject: &Subject<'_>, field: &str) -> Option<Verdict> {
+fn noted(subject: &Subject<'_>, field: &str) -> Option<HealthVerdict> {
     let notes = subject.at(&["metadata", field])?;
     let note = notes.children().find(|note| halts(note.key(), note.as_str().unwrap_or_default()))?;
     let (one, value) = (field.trim_end_matches('s'), note.as_str().unwrap_or_default());
-    Some(Verdict::suspended("Suspended", format!("{one} {} is {value:?}", note.key())))
+    Some(HealthVerdict::suspended("Suspended", format!("{one} {} is {value:?}", note.key())))
 }
 
 fn halts(key: &str, value: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drift_core::Object;
-use drift_core::drift::Undeclared;
+use drift_core::drift::DeclarationError;
 use drift_core::rules::Pattern;
 use serde_json::Value;
 
@@ -15,7 +15,11 @@ use crate::render::Tree;
 const SKIP: &[u8] = b"+argocd:skip-file-rendering";
 
 /// All files of a folder that hold objects.
-pub(super) fn directory(source: &Source, tree: &Tree, path: &str) -> Result<Vec<Arc<Object>>, Undeclared> {
+pub(super) fn directory(
+    source: &Source,
+    tree: &Tree,
+    path: &str,
+) -> Result<Vec<Arc<Object>>, DeclarationError> {
     let options = source.raw.get("directory");
     let recurse = options.and_then(|o| o.get("recurse")).and_then(Value::as_bool) == Some(true);
     let pattern = |name: &str| {
@@ -37,17 +41,19 @@ pub(super) fn directory(source: &Source, tree: &Tree, path: &str) -> Result<Vec<
             continue;
         }
         let bytes =
-            tree.read(file).ok_or_else(|| Undeclared::Unavailable(format!("{file} cannot be read")))?;
+            tree.read(file).ok_or_else(|| DeclarationError::Unavailable(format!("{file} cannot be read")))?;
         if bytes.windows(SKIP.len()).any(|w| w == SKIP) {
             continue;
         }
         if ends(".jsonnet") {
-            return Err(Undeclared::Unavailable(format!("`{file}` is Jsonnet, which is not evaluated here")));
+            return Err(DeclarationError::Unavailable(format!(
+                "`{file}` is Jsonnet, which is not evaluated here"
+            )));
         }
         match objects_of(file, &bytes) {
             Ok(objects) => all.extend(objects),
             // A file that does not look like an object is none that anybody meant to be one.
-            Err(why) if looks_like_objects(&bytes) => return Err(Undeclared::Broken(why)),
+            Err(why) if looks_like_objects(&bytes) => return Err(DeclarationError::Broken(why)),
             Err(_) => {}
         }
     }

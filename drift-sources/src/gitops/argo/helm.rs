@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use drift_core::drift::Undeclared;
+use drift_core::drift::DeclarationError;
 use drift_core::{Node, Object};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ impl GitOps<'_> {
         (tree, path): (&Tree, &str),
         references: &[(String, Rc<Tree>)],
         environment: &Environment,
-    ) -> Result<Vec<Arc<Object>>, Undeclared> {
+    ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let none = Value::Null;
         let helm = source.raw.get("helm").unwrap_or(&none);
         let text = |name: &str| helm.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
@@ -65,22 +65,23 @@ impl GitOps<'_> {
             let (name, file) = (word(parameter, "name"), word(parameter, "path"));
             if referenced(references, &file).is_some() {
                 let text = format!("`{file}` of another source is not put in as a file parameter here");
-                return Err(Undeclared::Unavailable(text));
+                return Err(DeclarationError::Unavailable(text));
             }
             let file = environment.expand(&file);
             let inside = edit::join(path, &file).filter(|f| tree.has(f));
-            let file = inside.ok_or_else(|| Undeclared::Broken(format!("there is no file `{file}`")))?;
+            let file =
+                inside.ok_or_else(|| DeclarationError::Broken(format!("there is no file `{file}`")))?;
             let up = "../".repeat(path.split('/').filter(|p| !p.is_empty()).count());
             arguments.extend(["--set-file".to_owned(), format!("{name}={up}{file}")]);
         }
         let output =
             self.renderer.run(Program::Helm, tree, path, &arguments, &edits).map_err(|e| undeclared(&e))?;
-        let objects = objects_of("helm template", &output).map_err(Undeclared::Broken)?;
+        let objects = objects_of("helm template", &output).map_err(DeclarationError::Broken)?;
         if let Some(wait) = unstable::may_vary(tree) {
             std::thread::sleep(wait);
             let again = self.renderer.run_anew(Program::Helm, tree, path, &arguments, &edits);
             let again = again.map_err(|e| undeclared(&e))?;
-            let again = objects_of("helm template", &again).map_err(Undeclared::Broken)?;
+            let again = objects_of("helm template", &again).map_err(DeclarationError::Broken)?;
             let found = unstable::compare(&objects, &again);
             let mut all = self.unstable.borrow_mut();
             let known = all.entry(app.key()).or_default();
@@ -159,16 +160,16 @@ struct Files<'a> {
 
 impl Files<'_> {
     /// Puts all values beside the chart under names of their own, in the order in which they count.
-    fn values(&self, helm: &Value, may_miss: bool) -> Result<Vec<(String, Vec<u8>)>, Undeclared> {
+    fn values(&self, helm: &Value, may_miss: bool) -> Result<Vec<(String, Vec<u8>)>, DeclarationError> {
         let mut all = Vec::new();
         for file in list(helm, "valueFiles").filter_map(Value::as_str) {
             match self.read(file) {
                 Some(bytes) => all.push(bytes),
                 None if file.contains("://") => {
-                    return Err(Undeclared::Unavailable(format!("`{file}` is not fetched here")));
+                    return Err(DeclarationError::Unavailable(format!("`{file}` is not fetched here")));
                 }
                 None if may_miss => {}
-                None => return Err(Undeclared::Broken(format!("there is no file `{file}`"))),
+                None => return Err(DeclarationError::Broken(format!("there is no file `{file}`"))),
             }
         }
         // An object wins over a text of values.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drift_core::Object;
-use drift_core::drift::Undeclared;
+use drift_core::drift::DeclarationError;
 use serde_json::{Map, Value, json};
 
 use super::super::{GitOps, edit, objects_of};
@@ -18,13 +18,13 @@ impl GitOps<'_> {
         source: &Source,
         (tree, path): (&Tree, &str),
         environment: &Environment,
-    ) -> Result<Vec<Arc<Object>>, Undeclared> {
+    ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let mut edits = Vec::new();
         if let Some(options) = source.raw.get("kustomize").and_then(Value::as_object) {
             let file = edit::kustomization_file(tree, path)
-                .ok_or_else(|| Undeclared::Broken(format!("there is no kustomization in `{path}`")))?;
-            let mut map = edit::read(tree, &file).map_err(Undeclared::Broken)?;
-            change(&mut map, options, environment).map_err(Undeclared::Broken)?;
+                .ok_or_else(|| DeclarationError::Broken(format!("there is no kustomization in `{path}`")))?;
+            let mut map = edit::read(tree, &file).map_err(DeclarationError::Broken)?;
+            change(&mut map, options, environment).map_err(DeclarationError::Broken)?;
             let components = components(tree, path, options);
             edit::append_some(&mut map, "components", components);
             edits.push((file, Value::Object(map).to_string().into_bytes()));
@@ -35,7 +35,7 @@ impl GitOps<'_> {
             arguments.extend(["--load-restrictor".to_owned(), "LoadRestrictionsNone".to_owned()]);
         }
         if options.iter().any(|o| o.starts_with("--enable-helm")) {
-            return Err(Undeclared::Unavailable(
+            return Err(DeclarationError::Unavailable(
                 "kustomize would fetch charts, which is not done here".to_owned(),
             ));
         }
@@ -43,7 +43,7 @@ impl GitOps<'_> {
             .renderer
             .run(Program::Kustomize, tree, path, &arguments, &edits)
             .map_err(|e| undeclared(&e))?;
-        objects_of("kustomize build", &output).map_err(Undeclared::Broken)
+        objects_of("kustomize build", &output).map_err(DeclarationError::Broken)
     }
 }
 

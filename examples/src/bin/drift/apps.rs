@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use drift_core::ResourceKey;
-use drift_core::drift::{Class, DriftReport, Status};
+use drift_core::drift::{DriftClass, DriftReport, Status};
 use drift_sinks::report::{API_VERSION, KeyV1};
 use drift_sources::gitops::{AppState, Cluster};
 use jiff::Timestamp;
@@ -112,7 +112,7 @@ fn counts(report: &DriftReport, cluster: &Cluster) -> BTreeMap<ResourceKey, Coun
     for resource in &report.resources {
         let Some(app) = &resource.app else { continue };
         let counts = all.entry(app.clone()).or_default();
-        let pending = matches!(resource.class, Some(Class::PendingSync | Class::PendingRemoval))
+        let pending = matches!(resource.class, Some(DriftClass::PendingSync | DriftClass::PendingRemoval))
             || resource.changes.iter().any(drift_core::drift::DriftChange::is_pending);
         let by_hand = resource.changes.iter().any(|c| c.class.counts() && !c.is_pending());
         let whole = matches!(resource.status, Status::Missing | Status::Extra) && resource.class.is_none();

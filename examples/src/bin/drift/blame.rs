@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drift_core::blame::{Applications, Claim, FieldBlame, Initiator, Since, Version, blame};
+use drift_core::blame::{AppRef, Applications, FieldBlame, Initiator, Since, Version, blame};
 use drift_core::schema::SchemaSet;
 use drift_core::{Event, Facet, FieldPath, Object, Operation, PathElement, ResourceKey, StreamId};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
@@ -263,7 +263,7 @@ impl Inquiry<'_> {
     fn via(&self, field: &FieldBlame, user: Option<&str>) -> Option<ResourceKey> {
         let manager = &field.writer.as_ref()?.manager;
         let object = self.versions[field.version].object.as_deref()?;
-        let claim = Claim::of(object, manager)?;
+        let claim = AppRef::of(object, manager)?;
         // A manager's name can be borrowed by anybody: who it usually is decides.
         if let (Some(log), Some(user)) = (self.log, user)
             && manager.contains("controller")

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use drift_core::checks::{Severity, Trouble, check, list};
+use drift_core::checks::{CheckResult, Severity, check, list};
 use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_sinks::report::{API_VERSION, KeyV1};
@@ -36,8 +36,8 @@ pub(crate) struct TroubleV1<'a> {
     next: &'static str,
 }
 
-impl<'a> From<&'a Trouble> for TroubleV1<'a> {
-    fn from(t: &'a Trouble) -> Self {
+impl<'a> From<&'a CheckResult> for TroubleV1<'a> {
+    fn from(t: &'a CheckResult) -> Self {
         Self {
             severity: t.severity,
             key: (&t.key).into(),
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     let schemas = SchemaSet::bundled();
     let index = recorded.index(args.at, args.edges.rules()?).await?;
     let mut found = check(&index.case(Until::End, &schemas));
-    let in_scope = |t: &Trouble| {
+    let in_scope = |t: &CheckResult| {
         args.namespace.as_ref().is_none_or(|n| **n == *t.key.namespace)
             && (args.keys.is_empty()
                 || args.keys.iter().any(|k| k.matches(&t.key, args.namespace.as_deref())))
@@ -78,7 +78,7 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
 }
 
 /// Writes findings for people.
-pub(crate) fn text(found: &[Trouble], screen: Screen) -> String {
+pub(crate) fn text(found: &[CheckResult], screen: Screen) -> String {
     let painter = screen.painter();
     let mut out = String::new();
     for t in found {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use drift_core::drift::{DesiredObject, DriftOptions, DriftReport, Extras, Status, compare};
+use drift_core::drift::{DesiredObject, DriftOptions, DriftReport, Status, UnmanagedResources, compare};
 use drift_core::schema::{SchemaSet, Scope};
 use drift_core::{Gap, Object, ResourceKey};
 
@@ -36,7 +36,7 @@ pub(crate) struct Request<'a> {
     /// Whether the cluster is looked at beyond the namespaces of what is declared.
     pub(crate) reach: Reach,
     /// Whether live resources that nobody declares are listed.
-    pub(crate) extras: Extras,
+    pub(crate) extras: UnmanagedResources,
     /// Labels.
     pub(crate) selector: Option<&'a Selector>,
 }

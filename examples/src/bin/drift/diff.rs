@@ -1,6 +1,6 @@
 //! `drift diff`: what is declared against what is live.
 
-use drift_core::drift::{Class, DriftReport, Extras, ResourceDrift, Status};
+use drift_core::drift::{DriftClass, DriftReport, ResourceDrift, Status, UnmanagedResources};
 use drift_sinks::report::{self, Layout, Shown, TextOptions};
 
 use crate::args::{DiffArgs, DiffFormat};
@@ -24,7 +24,11 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         audit: args.audit.as_deref(),
         namespace: args.scope.namespace.as_deref(),
         reach: if args.scope.all_namespaces { Reach::All } else { Reach::Declared },
-        extras: if args.scope.no_extra { Extras::Omit } else { Extras::InDeclaredNamespaces },
+        extras: if args.scope.no_extra {
+            UnmanagedResources::Omit
+        } else {
+            UnmanagedResources::InDeclaredNamespaces
+        },
         selector: args.scope.selector.as_ref(),
     })
     .await?;
@@ -55,7 +59,7 @@ async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fa
     output::print(&render(&found.report, args, screen))?;
     let counts = |r: &ResourceDrift| match r.status {
         Status::InSync | Status::Unknown => false,
-        Status::Missing | Status::Extra => r.class.is_none_or(Class::counts),
+        Status::Missing | Status::Extra => r.class.is_none_or(DriftClass::counts),
         Status::Drifted => true,
     };
     Ok(match found.report.resources.iter().any(counts) {

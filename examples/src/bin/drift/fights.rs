@@ -1,7 +1,7 @@
 //! `drift fights`: fields that two writers overwrite in turn, and hand changes that an engine put back.
 
-use drift_core::blame::{Claim, Version};
-use drift_core::fights::{Fight, Revert, Side, contest};
+use drift_core::blame::{AppRef, Version};
+use drift_core::fights::{Fight, Revert, Writer, find_conflicts};
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
 use drift_sources::audit::Change;
@@ -94,7 +94,7 @@ pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Fa
     };
     for (key, versions) in estate.versions.iter().filter(|(key, _)| wanted(key)) {
         let last = versions.iter().rev().find_map(|v| v.object.as_deref());
-        let found = contest(key, versions, last.and_then(|o| estate.type_of(o)));
+        let found = find_conflicts(key, versions, last.and_then(|o| estate.type_of(o)));
         fights.extend(found.fights.iter().map(|f| fight_v1(f, &estate)));
         reverts.extend(found.reverts.iter().map(|r| revert_v1(r, versions, &estate, log.as_ref())));
     }
@@ -131,11 +131,11 @@ fn fight_v1(fight: &Fight, estate: &Estate) -> FightV1 {
     }
 }
 
-fn app(side: &Side, fight: &Fight, estate: &Estate) -> Option<ResourceKey> {
+fn app(side: &Writer, fight: &Fight, estate: &Estate) -> Option<ResourceKey> {
     resolved(side.claim.as_ref()?, &fight.key, fight.last, estate)
 }
 
-fn resolved(claim: &Claim, key: &ResourceKey, at: Timestamp, estate: &Estate) -> Option<ResourceKey> {
+fn resolved(claim: &AppRef, key: &ResourceKey, at: Timestamp, estate: &Estate) -> Option<ResourceKey> {
     estate.applications.resolve(claim, key, at)
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use drift_core::cause::Timeline as CauseIndex;
+use drift_core::cause::CauseIndex;
 use drift_core::graph::EdgeRules;
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use drift_core::drift::{DriftChange, DriftReport, Op, Status};
+use drift_core::drift::{DriftChange, DriftReport, FieldOp, Status};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Object, ResourceKey};
 use drift_sources::audit::{AuditEntry, AuditIndex, AuditOptions, AuditReader, Change, LiveValue};
@@ -82,7 +82,7 @@ fn user(
     change: &DriftChange,
     log: &AuditIndex,
 ) -> Option<Arc<str>> {
-    let owner = change.owner.as_ref().filter(|_| change.op != Op::Remove);
+    let owner = change.owner.as_ref().filter(|_| change.op != FieldOp::Remove);
     let value = match object.and_then(|o| o.root().at_path(&change.path)) {
         Some(node) => LiveValue::Is(node),
         None => LiveValue::Absent,

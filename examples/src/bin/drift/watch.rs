@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::drift::{DesiredObject, DriftOptions, DriftReport, KeptEstate, ResourceDrift, Status};
+use drift_core::drift::{
+    DesiredObject, DriftOptions, DriftReport, IncrementalComparison, ResourceDrift, Status,
+};
 use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::State;
@@ -35,7 +37,7 @@ use crate::inputs::schemas;
 use crate::output::{self, Outcome, Screen};
 use crate::progress::Counter;
 use crate::recorded::store_failure;
-use contests::Contests;
+use contests::ConflictTracker;
 use listen::Refusals;
 
 /// How long many changes are collected before they are judged.
@@ -215,7 +217,7 @@ struct Judge {
     counter: Counter,
     notes: Notes,
     gaps: Vec<Gap>,
-    contests: Contests,
+    contests: ConflictTracker,
     /// Fights and reverts that were told.
     contested: usize,
     /// What was listed in full; before that nothing in it is missing.
@@ -239,7 +241,7 @@ struct Declared {
     redactor: Redactor,
     schemas: Option<PathBuf>,
     /// `None` until the first judgement, and where a definition of a kind has come in since.
-    kept: Option<KeptEstate>,
+    kept: Option<IncrementalComparison>,
     /// What had a verdict before such a definition.
     before: Vec<ResourceKey>,
 }
@@ -250,7 +252,7 @@ impl Declared {
         if is_definition(key) {
             // A schema bears on all objects of its kind.
             let kept = self.kept.take();
-            self.before.extend(kept.iter().flat_map(KeptEstate::verdicts).map(|d| d.key.clone()));
+            self.before.extend(kept.iter().flat_map(IncrementalComparison::verdicts).map(|d| d.key.clone()));
         }
         let Some(kept) = &mut self.kept else { return };
         match &event.body {
@@ -280,7 +282,7 @@ impl Declared {
         Some(now.into_iter().collect())
     }
 
-    fn start(&mut self, state: &State) -> Option<KeptEstate> {
+    fn start(&mut self, state: &State) -> Option<IncrementalComparison> {
         let definitions = state.live().filter(|(key, _)| is_definition(key));
         let definitions: Vec<_> = definitions.filter_map(|(_, r)| r.object().ok().flatten()).collect();
         let live = definitions.iter().map(|o: &Arc<_>| &**o);
@@ -294,7 +296,7 @@ impl Declared {
             default_namespace: Some(self.namespace.as_str().into()),
             ..DriftOptions::default()
         };
-        let mut kept = KeptEstate::new(self.wanted.clone(), schemas, options);
+        let mut kept = IncrementalComparison::new(self.wanted.clone(), schemas, options);
         state.live().filter_map(|(_, r)| r.object().ok().flatten()).for_each(|o| kept.set_live(&o));
         Some(kept)
     }
@@ -338,7 +340,7 @@ impl Judge {
             counter,
             notes,
             gaps: Vec::new(),
-            contests: Contests::default(),
+            contests: ConflictTracker::default(),
             contested: 0,
             listed: BTreeSet::new(),
             unsure: BTreeSet::new(),

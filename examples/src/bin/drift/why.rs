@@ -6,7 +6,7 @@ mod text;
 
 use std::sync::Arc;
 
-use drift_core::cause::{Answer, Cause, Change, Fault, Op, Step, Weights, incidents};
+use drift_core::cause::{Cause, Change, Explanation, Fault, Hop, ResourceOp, Weights, incidents};
 use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey, ResourceVersion};
@@ -159,10 +159,10 @@ struct Reporter<'a> {
 }
 
 impl Reporter<'_> {
-    fn report(&self, answer: &Answer, notes: &Notes) -> CauseReportV1 {
+    fn report(&self, answer: &Explanation, notes: &Notes) -> CauseReportV1 {
         let symptoms: Vec<_> = answer.symptoms.iter().map(|s| symptom_v1(&answer.key, &s.fault)).collect();
         let causes: Vec<_> = answer.causes.iter().enumerate().map(|(i, c)| self.cause(i, c)).collect();
-        let because = match (&answer.abstains, causes.first()) {
+        let because = match (&answer.abstained_because, causes.first()) {
             (Some(reason), _) => reason.clone(),
             (None, Some(cause)) => text::because(cause),
             (None, None) => String::new(),
@@ -175,7 +175,7 @@ impl Reporter<'_> {
                 .first()
                 .map_or_else(|| none(&answer.key), |s| symptom_v1(&answer.key, &s.fault)),
             symptoms,
-            verdict: if answer.abstains.is_none() { "explained" } else { "abstained" },
+            verdict: if answer.abstained_because.is_none() { "explained" } else { "abstained" },
             because,
             causes,
             notes: notes.texts().to_vec(),
@@ -217,7 +217,7 @@ impl Reporter<'_> {
     fn user(&self, change: &Change) -> Option<Arc<str>> {
         let index = &self.log?.index;
         let at = Some(change.mark.at.time);
-        if change.op == Op::Delete {
+        if change.op == ResourceOp::Delete {
             let uid = change.object().and_then(|o| o.uid());
             let entry = index.deleter(&change.key, uid.as_ref(), at)?;
             return Some(Arc::clone(&entry.user));
@@ -232,7 +232,7 @@ fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-fn link_v1(step: &Step) -> LinkV1 {
+fn link_v1(step: &Hop) -> LinkV1 {
     LinkV1 { key: (&step.key).into(), edge: step.edge.clone(), evidence: step.evidence.clone() }
 }
 

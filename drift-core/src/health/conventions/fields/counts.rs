@@ -1,22 +1,26 @@
 //! Counts of replicas and the like against how many there are to be.
 
-use crate::health::verdict::{Subject, Verdict, int};
+use crate::health::verdict::{HealthVerdict, Subject, int};
 use crate::health::words;
 use crate::object::Node;
 
 use super::{listed, maps};
 
 /// Compares counts of replicas and the like with how many there are to be.
-pub(in crate::health::conventions) fn replicas(subject: &Subject<'_>) -> Option<Verdict> {
+pub(in crate::health::conventions) fn replicas(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let status = subject.at(&["status"])?;
     let own = counts(status, subject.at(&["spec"]));
-    maps(status).chain(listed(status)).filter_map(|part| counts(part, None)).chain(own).reduce(Verdict::worse)
+    maps(status)
+        .chain(listed(status))
+        .filter_map(|part| counts(part, None))
+        .chain(own)
+        .reduce(HealthVerdict::worse)
 }
 
 /// Replicas of an older spec that wait for their turn: a workload can be available and not be there yet.
 ///
 /// Not where the spec holds some of them back on purpose.
-pub(in crate::health::conventions) fn rollout(subject: &Subject<'_>) -> Option<Verdict> {
+pub(in crate::health::conventions) fn rollout(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let wanted = subject.int(&["spec", "replicas"])?;
     let updated = subject.int(&["status", "updatedReplicas"]).filter(|n| *n < wanted)?;
     let strategies = ["updateStrategy", "strategy"].iter().filter_map(|f| subject.at(&["spec", f]));
@@ -25,7 +29,7 @@ pub(in crate::health::conventions) fn rollout(subject: &Subject<'_>) -> Option<V
     if fields.any(|f| f.key() == "partition" || f.as_str() == Some("OnDelete")) {
         return None;
     }
-    Some(Verdict::progressing("RollingOut", format!("{updated} of {wanted} replicas are updated")))
+    Some(HealthVerdict::progressing("RollingOut", format!("{updated} of {wanted} replicas are updated")))
 }
 
 /// What counts are about; the longer name before the one it begins with.
@@ -42,19 +46,22 @@ struct Count<'a> {
 }
 
 /// Compares the counts of one map: `readyReplicas` with `replicas`, `availableNodes` with `expectedNodes`.
-fn counts(map: Node<'_>, spec: Option<Node<'_>>) -> Option<Verdict> {
+fn counts(map: Node<'_>, spec: Option<Node<'_>>) -> Option<HealthVerdict> {
     let found: Vec<Count<'_>> = map.children().filter_map(|field| count(field, map, spec)).collect();
     if let Some(c) = found.iter().find(|c| c.there < c.wanted) {
-        return Some(Verdict::progressing("Replicas", format!("{} of {} are {}", c.there, c.wanted, c.what)));
+        return Some(HealthVerdict::progressing(
+            "Replicas",
+            format!("{} of {} are {}", c.there, c.wanted, c.what),
+        ));
     }
     if let Some(c) = found.first() {
-        return Some(Verdict::healthy("Replicas", format!("all of {} are {}", c.wanted, c.what)));
+        return Some(HealthVerdict::healthy("Replicas", format!("all of {} are {}", c.wanted, c.what)));
     }
     // A count of zero is left out when Go writes JSON, so that none being ready is told by none being counted.
     let expected = ["Replicas", "Nodes", "Members"].iter().find_map(|noun| {
         map.get(&format!("expected{noun}")).or_else(|| map.get(&format!("desired{noun}"))).and_then(int)
     });
-    expected.filter(|n| *n > 0).map(|n| Verdict::progressing("Replicas", format!("0 of {n} are ready")))
+    expected.filter(|n| *n > 0).map(|n| HealthVerdict::progressing("Replicas", format!("0 of {n} are ready")))
 }
 
 fn count<'a>(field: Node<'a>, map: Node<'_>, spec: Option<Node<'_>>) -> Option<Count<'a>> {

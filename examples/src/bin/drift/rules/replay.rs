@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use drift_core::drift::{Class, ResourceDrift, Status};
+use drift_core::drift::{DriftClass, ResourceDrift, Status};
 use drift_core::rules::RuleSet;
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::KeyV1;
-use drift_sources::gitops::{Cluster, KeptGitOps, Standing, Version};
+use drift_sources::gitops::{Cluster, IncrementalGitOps, Standing, Version};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -60,7 +60,8 @@ pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(ReplayV1, Vec<
     // As of the first moment nothing was live; from there Git is looked at as it was with each step.
     let empty = Cluster::at(Vec::new(), BTreeMap::new(), Some(from));
     let (repositories, renderer) = (&estate.repositories, &estate.renderer);
-    let mut kept = KeptGitOps::new(empty, repositories, renderer, estate.schemas.clone(), tried.clone());
+    let mut kept =
+        IncrementalGitOps::new(empty, repositories, renderer, estate.schemas.clone(), tried.clone());
     let own: BTreeSet<Arc<str>> = tried.rules.iter().map(|r| Arc::clone(&r.name)).collect();
     let mut episodes = Episodes::default();
     let mut problems = BTreeSet::new();
@@ -88,9 +89,9 @@ pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(ReplayV1, Vec<
 /// What of a verdict counts, or would without the rules that are tried.
 fn now(drift: &ResourceDrift, own: &BTreeSet<Arc<str>>) -> Now {
     let mut now = Now::new();
-    let mut add = |path: &FieldPath, class: Option<Class>, rule: &Option<Arc<str>>| {
+    let mut add = |path: &FieldPath, class: Option<DriftClass>, rule: &Option<Arc<str>>| {
         let ours = rule.as_ref().filter(|r| own.contains(*r));
-        if ours.is_some() || class.is_none_or(Class::counts) {
+        if ours.is_some() || class.is_none_or(DriftClass::counts) {
             now.insert(path.clone(), ours.cloned());
         }
     };

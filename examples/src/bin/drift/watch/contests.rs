@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drift_core::blame::Version;
-use drift_core::fights::{Contest, Fight, contest};
+use drift_core::fights::{FieldConflicts, Fight, find_conflicts};
 use drift_core::schema::SchemaSet;
 use drift_core::{
     Event, EventBody, EventStore, Facet, Finding, FindingId, Object, ResourceKey, Revision, StoreError,
@@ -44,14 +44,14 @@ struct Seen {
 
 /// Looks for fights and reverts in what comes.
 #[derive(Default)]
-pub(super) struct Contests {
+pub(super) struct ConflictTracker {
     fresh: BTreeMap<ResourceKey, Fresh>,
     seen: BTreeMap<FindingId, Seen>,
     /// What is known of the custom kinds of a group.
     schemas: BTreeMap<String, SchemaSet>,
 }
 
-impl Contests {
+impl ConflictTracker {
     /// Takes note of what was appended.
     pub(super) fn hear(&mut self, event: &Event) {
         let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
@@ -100,11 +100,11 @@ impl Contests {
             return Ok(Vec::new());
         };
         let found = match SchemaSet::bundled().kind(object.group(), object.version(), object.kind()) {
-            Some(kind) => contest(key, &versions, Some(kind.root())),
+            Some(kind) => find_conflicts(key, &versions, Some(kind.root())),
             None => {
                 let schemas = self.custom(&object, store).await?;
                 let kind = schemas.kind(object.group(), object.version(), object.kind());
-                contest(key, &versions, kind.map(|k| k.root()))
+                find_conflicts(key, &versions, kind.map(|k| k.root()))
             }
         };
         Ok(self.news(&found, &versions, known))
@@ -136,7 +136,7 @@ impl Contests {
         Ok(&self.schemas[group])
     }
 
-    fn news(&mut self, found: &Contest, versions: &[Version], known: usize) -> Vec<Finding> {
+    fn news(&mut self, found: &FieldConflicts, versions: &[Version], known: usize) -> Vec<Finding> {
         let Some(since) = versions.get(known).map(|v| v.at) else { return Vec::new() };
         let moving = found.fights.iter().filter(|f| f.last >= since);
         let mut told: Vec<Finding> = moving.filter(|f| self.is_new(f)).map(Fight::finding).collect();
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_fight_is_told_once_and_again_after_a_rest() {
-        let mut contests = Contests::default();
+        let mut contests = ConflictTracker::default();
         let mut is_new = |minute: i64, period: i64| {
             let at = Timestamp::from_second(minute * 60).unwrap();
             contests.is_new(&Fight {

@@ -82,7 +82,7 @@ fn text(report: &IncidentReportV1, screen: Screen) -> String {
     let mut out = String::new();
     for root in &report.roots {
         let cause = &root.cause;
-        let head = format!("{}. Because {}", cause.rank, root.because);
+        let head = format!("{}. Justification {}", cause.rank, root.because);
         let _ = writeln!(out, "{}  score {:.2}", painter.alarm(&head), cause.score);
         root.symptoms.iter().for_each(|s| line(&mut out, s));
         if let Some(symptom) = root.symptoms.first() {

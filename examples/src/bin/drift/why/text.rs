@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use drift_core::cause::{Answer, THRESHOLD};
+use drift_core::cause::{Explanation, THRESHOLD};
 use drift_sinks::report::KeyV1;
 
 use crate::moment::short;
@@ -40,7 +40,7 @@ pub(super) fn because(cause: &CauseV1) -> String {
 }
 
 /// Writes the report.
-pub(super) fn text(report: &CauseReportV1, answer: &Answer, screen: Screen) -> String {
+pub(super) fn text(report: &CauseReportV1, answer: &Explanation, screen: Screen) -> String {
     let painter = screen.painter();
     let mut out = String::new();
     let mut line = |text: String| {
@@ -56,7 +56,7 @@ pub(super) fn text(report: &CauseReportV1, answer: &Answer, screen: Screen) -> S
         line(format!("  {}", plain(&message)));
     }
     line(String::new());
-    match answer.abstains {
+    match answer.abstained_because {
         Some(_) => {
             line(painter.alarm(&format!("No recorded change explains it: {}.", plain(&report.because))))
         }
