@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use drift_core::drift::Status;
-use drift_core::rules::RuleSet;
+use drift_core::drift::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object, ResourceKey};
 use drift_sources::gitops::{Cluster, IncrementalGitOps, Repositories, Version};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use drift_core::Until;
 use drift_core::cause::{CauseIndex, Explanation};
-use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_core::{Event, Position, ResourceKey};
 use serde_json::json;

@@ -8,7 +8,6 @@
 //! **Invariant:** knows no audit log and no Git; who is behind a manager and which commit behind a value is for the
 //! caller to join by [`FieldBlame::version`].
 
-mod claim;
 mod declares;
 mod leaves;
 mod operation;
@@ -19,7 +18,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use claim::AppRef;
 pub use declares::declares;
 pub(crate) use leaves::{type_at, units};
 pub use operation::{Applications, Initiator};

@@ -7,47 +7,42 @@
 //! **Invariant:** no clock, no randomness, no trained weights; the same log and question give the same answer. A cause is
 //! never later than its effect.
 
-mod change;
 mod class;
-mod effect;
-mod fault;
-mod history;
-mod imprint;
+mod counterfactual;
+mod effects;
 mod incident;
-mod proof;
+mod index;
 mod rank;
-mod records;
+mod reach;
+mod relevance;
 mod root;
 #[cfg(test)]
 mod scenario;
 mod symptom;
-mod table;
 #[cfg(test)]
 mod tests;
-mod timeline;
-mod way;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-pub use change::{Change, ResourceOp, changes_of, plain_path};
 pub use class::{ChangeKind, classes_of};
-pub use fault::{Fault, FaultKind, faults_of};
-pub use history::{History, KubernetesEvent, Moment, Version};
+pub use counterfactual::{
+    Counterfactual, CounterfactualVerdict, NodeWithPods, admits_everything, allows, fits_node,
+};
+pub use effects::{CandidateRole, THRESHOLD, Weights, delay, fit};
 pub use incident::{Incident, Incidents, Unexplained, incidents};
-pub use proof::{Counterfactual, CounterfactualVerdict, NodeWithPods, admits_everything, allows, fits_node};
+pub use index::CauseIndex;
 pub use rank::Candidate;
+pub use reach::Hop;
 pub use root::Revision;
 pub use symptom::{Symptom, symptoms};
-pub use table::{CandidateRole, THRESHOLD, Weights, delay, fit};
-pub use timeline::CauseIndex;
-pub use way::Hop;
 
 use crate::event::Event;
+use crate::event::Until;
 use crate::graph::{AsOf, Relation};
+use crate::history::{Change, History, Moment, changes_of};
 use crate::key::ResourceKey;
-use crate::replay::Until;
 use crate::schema::SchemaSet;
 
 /// Everything that a question is answered from: history, graph and schemas, up to the moment of the question.

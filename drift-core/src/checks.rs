@@ -15,7 +15,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::cause::{FaultKind, Investigation, faults_of};
+use crate::cause::Investigation;
+use crate::fault::{FaultKind, faults_of};
 use crate::key::ResourceKey;
 use crate::object::Object;
 

@@ -20,11 +20,11 @@
 
 mod applier;
 mod authority;
-mod controllers;
 mod estate;
 mod kept;
 mod report;
 mod resource;
+pub mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;

@@ -297,3 +297,45 @@ impl NewEvent {
         Event { id, stream, revision, position, uid, origin, observed_at, occurred_at, body }
     }
 }
+
+/// Up to where events count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// All.
+    End,
+    /// Those at or before a position.
+    Position(Position),
+    /// Those that were observed at or before a time: what was known then.
+    Time(Timestamp),
+}
+
+impl Until {
+    /// Tells whether an event counts.
+    pub fn includes(self, event: &Event) -> bool {
+        self.covers(event.position, event.observed_at)
+    }
+
+    /// Tells whether what happened at a place in the log counts.
+    pub fn covers(self, position: Position, observed_at: Timestamp) -> bool {
+        match self {
+            Self::End => true,
+            Self::Position(last) => position <= last,
+            Self::Time(time) => observed_at <= time,
+        }
+    }
+}
+
+/// A place in the log: where an object, or an edge of the graph, begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogPosition {
+    /// Position of the event.
+    pub position: Position,
+    /// When it was observed.
+    pub time: Timestamp,
+}
+
+impl LogPosition {
+    pub(crate) fn is_within(self, until: Until) -> bool {
+        until.covers(self.position, self.time)
+    }
+}

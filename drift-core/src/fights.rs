@@ -13,9 +13,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::blame::{AppRef, Version, changes, remover, same_but_status, units, writer};
+use crate::blame::{Version, changes, remover, same_but_status, units, writer};
 use crate::drift::Owner;
 use crate::finding::{Finding, FindingBody, FindingId};
+use crate::k8s::tracking::AppRef;
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::path::FieldPath;

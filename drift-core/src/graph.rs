@@ -23,23 +23,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 pub use as_of::AsOf;
 pub use export::{to_dot, to_json, to_mermaid};
 pub use extract::{Reference, references};
 pub use host::{HostPort, IsAddress, hosts_in};
-pub use pod::{ConfigSource, ConfigUse, config_uses, pod_spec, template_labels};
 pub use rules::{EdgeRules, RuleError};
-pub use select::Selector;
 pub use svg::to_svg;
 
-use crate::event::{Event, EventBody};
+use crate::event::{Event, EventBody, LogPosition, Until};
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::path::FieldPath;
-use crate::replay::Until;
-use crate::stream::{Facet, Position, StreamId};
+use crate::stream::{Facet, StreamId};
 use select::Index;
 
 /// What an edge means.
@@ -138,21 +133,6 @@ impl fmt::Display for Evidence {
             Self::Tracking(t) => write!(f, "tracking mark {t}"),
             Self::Inferred(rule) => write!(f, "inferred: {rule}"),
         }
-    }
-}
-
-/// A place in history: where an edge or an object begins or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LogPosition {
-    /// Position of the event.
-    pub position: Position,
-    /// When it was observed.
-    pub time: Timestamp,
-}
-
-impl LogPosition {
-    pub(crate) fn is_within(self, until: Until) -> bool {
-        until.covers(self.position, self.time)
     }
 }
 

@@ -11,7 +11,6 @@
 mod builtin;
 #[cfg(feature = "cel")]
 mod cel;
-mod conditions;
 mod conventions;
 pub mod rollout;
 mod rules;

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use crate::cause::{CauseIndex, Investigation};
 use crate::checks::{CheckResult, check};
+use crate::event::LogPosition;
+use crate::event::Until;
 use crate::event::{Event, EventBody, NewEvent, Origin};
-use crate::graph::{LogPosition, Relation, pod_spec};
+use crate::graph::Relation;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::Object;
-use crate::replay::Until;
 use crate::schema::SchemaSet;
 use crate::stream::{Facet, Position, Revision, StreamId};
 
@@ -159,7 +161,7 @@ fn effect(
         (Relation::Uses, "ConfigMap" | "Secret") if is_pod => {
             let uses = case.history().now(from).and_then(|o| {
                 let (path, spec) = pod_spec(o)?;
-                Some(crate::graph::config_uses(spec, &path))
+                Some(crate::k8s::pod::config_uses(spec, &path))
             });
             let live = uses.into_iter().flatten().any(|u| u.is_live && *u.name == *to.name);
             if live { "sees it within a minute or so" } else { "sees it when it is next started" }

@@ -9,19 +9,21 @@ pub mod checks;
 mod diff;
 pub mod drift;
 mod event;
+pub mod fault;
 pub mod fights;
 mod finding;
 pub mod graph;
 pub mod health;
+pub mod history;
 pub mod impact;
 pub mod ingest;
+pub mod k8s;
 mod key;
 mod object;
 mod ownership;
 mod path;
 pub mod redact;
 pub mod replay;
-pub mod rules;
 pub mod schema;
 mod sink;
 mod source;
@@ -33,8 +35,8 @@ pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};
 pub use event::{
-    Actor, Applied, Deleted, Event, EventBody, EventId, Gap, GapReason, NewEvent, Observation, Occurrence,
-    OccurrenceKind, Origin,
+    Actor, Applied, Deleted, Event, EventBody, EventId, Gap, GapReason, LogPosition, NewEvent, Observation,
+    Occurrence, OccurrenceKind, Origin, Until,
 };
 pub use finding::{Finding, FindingBody, FindingId};
 pub use ingest::Ingest;

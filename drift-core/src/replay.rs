@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 pub use at::event_at;
 
-use crate::event::{Event, EventBody, Gap};
+use crate::event::{Event, EventBody, Gap, Until};
 use crate::key::{ResourceKey, Uid};
 use crate::object::{Doc, Object, PackError, Packed, Packer};
 use crate::store::{EventStore, StoreError};
@@ -21,33 +21,6 @@ use crate::stream::{Facet, Position, Revision, StreamId};
 
 /// Objects that are held as they are: what changes often is not compressed every time.
 const MAX_FRESH: usize = 1024;
-
-/// Up to where events count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// All.
-    End,
-    /// Those at or before a position.
-    Position(Position),
-    /// Those that were observed at or before a time: what was known then.
-    Time(Timestamp),
-}
-
-impl Until {
-    /// Tells whether an event counts.
-    pub fn includes(self, event: &Event) -> bool {
-        self.covers(event.position, event.observed_at)
-    }
-
-    /// Tells whether what happened at a place in the log counts.
-    pub fn covers(self, position: Position, observed_at: Timestamp) -> bool {
-        match self {
-            Self::End => true,
-            Self::Position(last) => position <= last,
-            Self::Time(time) => observed_at <= time,
-        }
-    }
-}
 
 /// The state of all resources after some events.
 #[derive(Clone, Debug, Default)]

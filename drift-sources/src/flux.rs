@@ -10,7 +10,7 @@ mod source;
 
 use std::sync::Arc;
 
-use drift_core::rules::{
+use drift_core::drift::rules::{
     Effect, FieldRule, LabelMatch, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector,
 };
 use drift_core::{Kind, Node, Object};

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use drift_core::Doc;
-use drift_core::rules::{JqPaths, Step};
+use drift_core::drift::rules::{JqPaths, Step};
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, data};
 use jaq_json::Val;

@@ -7,10 +7,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use drift_core::Until;
 use drift_core::drift::{DesiredObject, DriftOptions, compare};
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
-use drift_core::replay::{State, Until};
+use drift_core::replay::State;
 use drift_core::schema::SchemaSet;
 use drift_core::{Ingest, MemoryStore, Object};
 use drift_sinks::report::{TextOptions, text};

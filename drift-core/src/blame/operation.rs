@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AppRef, Version};
+use crate::k8s::tracking::AppRef;
+
+use super::Version;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 

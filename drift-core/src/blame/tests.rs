@@ -3,6 +3,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::k8s::tracking::AppRef;
+
 use super::*;
 use crate::key::ResourceKey;
 use crate::object::Doc;

@@ -1,10 +1,10 @@
 //! What kind of change a change is: the words in which the table of effects is written.
 
 use crate::diff::FieldChange;
-use crate::graph::pod_spec;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 
-use super::change::{Change, ResourceOp, plain_path};
+use crate::history::{Change, ResourceOp, plain_path};
 
 /// The kind of a change, by the resource and the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::event::EventId;
 use crate::key::ResourceKey;
 
-use super::{Cause, Explanation, Fault, FaultKind, Investigation, THRESHOLD, faults_of};
+use crate::fault::{Fault, FaultKind, faults_of};
+
+use super::{Cause, Explanation, Investigation, THRESHOLD};
 
 /// Symptoms with one root.
 #[derive(Clone, Debug)]

@@ -5,18 +5,18 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::graph::pod_spec;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::path::{FieldPath, PathElement};
 
 use super::Investigation;
-use super::change::{Change, ResourceOp};
 use super::class::{ChangeKind, classes_of};
-use super::effect::{cleared, effect};
-use super::fault::{Fault, FaultKind, faults_of};
-use super::proof::{Counterfactual, CounterfactualVerdict, Refusals, prove};
-use super::table::{self, CandidateRole};
-use super::way::{Hop, PeerService, Reached, behind, blames_outside, names, peers, reach};
+use super::counterfactual::{Counterfactual, CounterfactualVerdict, Refusals, prove};
+use super::effects::{self, CandidateRole};
+use super::reach::{Hop, PeerService, Reached, behind, blames_outside, names, peers, reach};
+use super::relevance::{cleared, effect};
+use crate::fault::{Fault, FaultKind, faults_of};
+use crate::history::{Change, ResourceOp};
 
 /// A change that may have caused a fault, with its score.
 #[derive(Clone, Debug)]
@@ -72,12 +72,12 @@ pub(super) fn candidates(
         if peers.iter().any(|p| p.is_named) {
             // The text blames somebody else: a change of its own counts less, unless the text names that too.
             for c in out.iter_mut().filter(|c| is_own_fault(c)) {
-                c.score *= table::BLAMES_PEER;
+                c.score *= effects::BLAMES_PEER;
                 c.notes.push("the fault's own text blames something else".into());
             }
         } else if blames_outside(&fault.message) {
             for c in out.iter_mut().filter(|c| is_own_fault(c)) {
-                c.score *= table::BLAMES_PEER;
+                c.score *= effects::BLAMES_PEER;
                 c.notes.push("the fault's own text blames something outside of the cluster".into());
             }
         }
@@ -105,7 +105,7 @@ fn broken_controllers(
         .into_iter()
         .filter(|r| r.place == CandidateRole::Controller && &*r.key.group == "apps");
     for reached in controllers {
-        for pod in super::effect::pods_of(case, &reached.key) {
+        for pod in super::relevance::pods_of(case, &reached.key) {
             if case.history.now(&pod).is_none() || !seen.insert(pod.clone()) {
                 continue;
             }
@@ -129,7 +129,8 @@ fn broken_controllers(
 
 /// Workloads whose pods a Service would select, seen or not.
 fn would_back(case: &Investigation<'_>, fault: &Fault, service: &Reached) -> Vec<Reached> {
-    use crate::graph::{Selector, template_labels};
+    use crate::k8s::pod::template_labels;
+    use crate::k8s::selector::Selector;
     let selectors: Vec<_> = case
         .history
         .wishes(&fault.on)
@@ -278,7 +279,7 @@ fn judge(
     }
     let mut best: Option<Candidate> = None;
     for (class, field) in classes_of(change) {
-        let base = table::fit(fault.kind, reached.place, class);
+        let base = effects::fit(fault.kind, reached.place, class);
         if base == 0.0 {
             continue;
         }
@@ -324,18 +325,18 @@ fn score(
     // A change that hardly fits is no cause however near it is.
     score *= (fit / 0.5).min(1.0);
     if proof.verdict == CounterfactualVerdict::Fails {
-        score *= table::REFUTED;
+        score *= effects::REFUTED;
         notes.push(format!("counterfactual fails: {}", proof.text));
     }
     // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
     let may_clear = proof.verdict != CounterfactualVerdict::Holds
         || (fault.kind == FaultKind::Unschedulable && reached.place == CandidateRole::SelfOrOwner);
     if may_clear && let Some(note) = cleared(case, fault, reached, change, class) {
-        score *= table::CLEARED;
+        score *= effects::CLEARED;
         notes.push(note);
     }
     if case.gap_between(&change.mark, &fault.onset, &change.key) {
-        score *= table::ACROSS_GAP;
+        score *= effects::ACROSS_GAP;
         notes.push("history is not known in between".into());
     }
     Candidate {
@@ -448,7 +449,7 @@ fn blamed_by_scheduler(fault: &Fault, class: ChangeKind) -> f64 {
 
 fn soon(fault: &Fault, change: &Change, class: ChangeKind) -> f64 {
     let seconds = fault.onset.at.time.duration_since(change.mark.at.time).as_secs_f64().max(0.0);
-    1.0 / (1.0 + seconds / table::delay(class))
+    1.0 / (1.0 + seconds / effects::delay(class))
 }
 
 fn actor(change: &Change) -> f64 {

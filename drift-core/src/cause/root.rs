@@ -6,10 +6,10 @@ use crate::graph::Relation;
 use crate::key::ResourceKey;
 
 use super::Investigation;
-use super::change::{Change, ResourceOp};
 use super::class::{ChangeKind, classes_of};
 use super::rank::{is_platform, leaves};
-use super::way::{Hop, is_engine, names};
+use super::reach::{Hop, is_engine, names};
+use crate::history::{Change, ResourceOp};
 
 /// A change with what it was derived from.
 #[derive(Clone, Debug)]
@@ -251,7 +251,7 @@ fn engine_carries(case: &Investigation<'_>, up: &Change, change: &Change) -> boo
         "spec.images",
     ];
     let decides = up.fields.iter().any(|f| {
-        let path = super::change::plain_path(&f.path);
+        let path = crate::history::plain_path(&f.path);
         DECIDES.iter().any(|d| path.starts_with(d))
     });
     is_engine(&up.key) && decides && is_first_after(case, up, change)

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::event::Until;
 use crate::event::{Actor, Event, EventBody, NewEvent, Origin};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
-use crate::replay::Until;
 use crate::schema::SchemaSet;
 use crate::stream::{Position, Revision, StreamId};
 
-use super::{CauseIndex, Explanation, Incidents, Investigation, ResourceOp, THRESHOLD, Weights, incidents};
+use crate::history::ResourceOp;
+
+use super::{CauseIndex, Explanation, Incidents, Investigation, THRESHOLD, Weights, incidents};
 
 /// A tape in the making.
 pub(super) struct Tape {

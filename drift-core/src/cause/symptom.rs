@@ -6,8 +6,8 @@ use crate::graph::Relation;
 use crate::key::ResourceKey;
 
 use super::Investigation;
-use super::fault::{Fault, FaultKind, faults_of};
-use super::way::{Hop, is_engine};
+use super::reach::{Hop, is_engine};
+use crate::fault::{Fault, FaultKind, faults_of};
 
 /// A fault with the way to it from what was asked about.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What to do next about each fault.
 
-use crate::cause::FaultKind as F;
+use crate::fault::FaultKind as F;
 
 /// Faults by the name of their check, what makes it fire, and what to do next.
 #[rustfmt::skip]

@@ -1,7 +1,7 @@
 //! Latent breaks: what runs well only because it was started before.
 
 use crate::cause::{NodeWithPods, fits_node};
-use crate::graph::{ConfigUse, config_uses, pod_spec};
+use crate::k8s::pod::{ConfigUse, config_uses, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
@@ -146,7 +146,7 @@ pub(super) fn stale_variable(scene: &CheckContext<'_, '_>, key: &ResourceKey, ob
     out
 }
 
-fn touches(change: &crate::cause::Change, u: &ConfigUse) -> bool {
+fn touches(change: &crate::history::Change, u: &ConfigUse) -> bool {
     use crate::path::PathElement;
     change.fields.iter().any(|f| {
         let data = ["data", "binaryData"].iter().any(|d| f.path.starts_with_fields(&[d]));

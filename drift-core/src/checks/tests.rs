@@ -2,9 +2,9 @@ use serde_json::{Value, json};
 
 use super::{Severity, check};
 use crate::cause::Investigation;
+use crate::event::Until;
 use crate::event::{Event, EventBody, NewEvent, Origin};
 use crate::object::{Doc, Object};
-use crate::replay::Until;
 use crate::schema::SchemaSet;
 use crate::stream::{Position, Revision, StreamId};
 

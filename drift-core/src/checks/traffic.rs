@@ -1,6 +1,7 @@
 //! Services, routes and autoscalers: does traffic find what it is sent to?
 
-use crate::graph::{Relation, pod_spec};
+use crate::graph::Relation;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::drift::rules::{JqPaths, ResourcePair, RuleProblems, RuleSet};
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
 use crate::path::{FieldPath, PathElement};
-use crate::rules::{JqPaths, ResourcePair, RuleProblems, RuleSet};
 use crate::schema::SchemaSet;
 
 use super::estate::{self, DesiredObject};

@@ -9,9 +9,9 @@ use crate::ownership::OwnerView;
 use crate::schema::{SchemaSet, Scope};
 
 use super::applier::{self, Applier};
-use super::controllers;
 use super::report::{Basis, Declaration, DriftReport, ResourceDrift, Status};
 use super::resource::{Context, compare_object, creator};
+use crate::k8s::managers;
 
 /// An object as somebody declares it.
 #[derive(Clone, Debug)]
@@ -267,7 +267,7 @@ fn is_made_by_platform(object: &Object) -> bool {
     owned
         || of_kind
         || object.label("kubernetes.io/bootstrapping").is_some()
-        || creator(object).is_some_and(|c| controllers::is_platform(&c.manager))
+        || creator(object).is_some_and(|c| managers::is_platform(&c.manager))
 }
 
 /// Returns what an autoscaler aims at.

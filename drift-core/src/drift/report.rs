@@ -213,7 +213,7 @@ impl DriftChange {
 
     /// Tells whether the field is one in which an engine or controller keeps its books.
     pub(crate) fn is_bookkeeping(&self) -> bool {
-        use super::controllers::is_bookkeeping;
+        use crate::k8s::managers::is_bookkeeping;
         // All labels or annotations at once, and nothing but bookkeeping in them.
         let all = |v: &Value| {
             let map = v.as_object().filter(|m| self.path.len() == 2 && !m.is_empty());

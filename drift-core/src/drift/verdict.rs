@@ -9,8 +9,8 @@ use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::ScalarKind;
 
 use super::applier::Applier;
-use super::controllers;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
+use crate::k8s::managers;
 
 /// What is known of one live object besides its fields.
 pub(super) struct Evidence<'a> {
@@ -169,7 +169,7 @@ impl Evidence<'_> {
         let Some(entry) = entry else {
             return (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther);
         };
-        if controllers::owns_declared(&Owner::of(entry), self.kind, &d.path) {
+        if managers::owns_declared(&Owner::of(entry), self.kind, &d.path) {
             return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         if !self.is_applier(entry) {
@@ -198,7 +198,7 @@ impl Evidence<'_> {
     ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d) };
-        if controllers::owns_undeclared(&Owner::of(entry), self.kind, &d.path) {
+        if managers::owns_undeclared(&Owner::of(entry), self.kind, &d.path) {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if !self.is_applier(entry) {
@@ -221,7 +221,7 @@ impl Evidence<'_> {
 
     /// A live field without owner.
     fn unowned(&self, d: &Difference<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
-        if controllers::is_bookkeeping(&d.path) {
+        if managers::is_bookkeeping(&d.path) {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if self.managed.entries.is_empty() {
@@ -249,11 +249,11 @@ impl Evidence<'_> {
             (DriftClass::Managed, _) => DriftCause::ProviderVariation,
             (_, None) => DriftCause::Unknown,
             (_, Some(e))
-                if self.autoscaled && e.subresource == "scale" && !controllers::is_by_hand(e.manager) =>
+                if self.autoscaled && e.subresource == "scale" && !managers::is_by_hand(e.manager) =>
             {
                 DriftCause::AutomationInconsistency
             }
-            (_, Some(e)) if controllers::is_by_hand(e.manager) => DriftCause::ManualChange,
+            (_, Some(e)) if managers::is_by_hand(e.manager) => DriftCause::ManualChange,
             (_, Some(_)) => DriftCause::AutomationInconsistency,
         }
     }
@@ -271,7 +271,7 @@ impl EngineContext<'_> {
 
 /// Only an autoscaler writes through `scale` as a part of the platform.
 fn is_autoscaler(entry: &OwnerEntry<'_>) -> bool {
-    controllers::is_autoscaler(entry.manager)
+    managers::is_autoscaler(entry.manager)
 }
 
 /// Compares a value of the last-applied annotation with another; parts that a server fills in may be missing there.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::event::Until;
 use crate::key::ResourceKey;
-use crate::replay::Until;
 
 use super::{DependencyGraph, Edge};
 

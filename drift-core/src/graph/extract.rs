@@ -7,9 +7,10 @@ use crate::object::{Node, Object};
 use crate::path::{FieldPath, PathElement};
 
 use super::host::is_address_name;
-use super::pod::{pod_spec, spec_references};
+use super::pod::spec_references;
 use super::rules::EdgeRules;
 use super::{Evidence, Relation};
+use crate::k8s::pod::pod_spec;
 
 /// What an object refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

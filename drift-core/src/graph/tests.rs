@@ -4,12 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::layers::Layers;
-use super::{
-    AsOf, DependencyGraph, Edge, EdgeRules, Evidence, LogPosition, Relation, Selector, references, to_svg,
-};
+use crate::k8s::selector::Selector;
+
+use super::{AsOf, DependencyGraph, Edge, EdgeRules, Evidence, LogPosition, Relation, references, to_svg};
+use crate::event::Until;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
-use crate::replay::Until;
 use crate::stream::Position;
 
 fn object(value: &Value) -> Object {

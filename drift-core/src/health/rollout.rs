@@ -9,8 +9,8 @@ mod template;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::conditions::Conditions;
-use super::verdict::int;
+use crate::k8s::conditions::Conditions;
+use crate::k8s::conditions::whole_number;
 use crate::key::Uid;
 use crate::object::{Node, Object};
 use template::Template;
@@ -210,7 +210,7 @@ impl Machine {
                 self.begin(at, object, trigger);
             }
         }
-        let deadline = object.root().at(&["spec", "progressDeadlineSeconds"]).and_then(int);
+        let deadline = object.root().at(&["spec", "progressDeadlineSeconds"]).and_then(whole_number);
         let deadline = deadline.map_or(STALL_AFTER, |s| SignedDuration::from_secs(s.clamp(0, 1 << 40)));
         let halted = object.root().at(&["spec", "paused"]).and_then(Node::as_bool) == Some(true);
         self.remember(template.clone(), None, None);
@@ -261,7 +261,7 @@ impl Machine {
 
     fn advance(&mut self, at: Timestamp, object: &Object) {
         let Some(rollout) = self.rollouts.last_mut() else { return };
-        let observed = object.root().at(&["status", "observedGeneration"]).and_then(int);
+        let observed = object.root().at(&["status", "observedGeneration"]).and_then(whole_number);
         // Counts of a status about an older spec are about the older template.
         if generation(object).is_some_and(|g| observed.unwrap_or(0) < g) || !rollout.is_open() {
             return;
@@ -292,7 +292,7 @@ impl Machine {
 }
 
 fn generation(object: &Object) -> Option<i64> {
-    object.root().at(&["metadata", "generation"]).and_then(int)
+    object.root().at(&["metadata", "generation"]).and_then(whole_number)
 }
 
 /// Takes one version with an up-to-date status into an open rollout.
@@ -344,7 +344,7 @@ fn stall(rollout: &mut Rollout, at: Timestamp, deadline: SignedDuration) {
 }
 
 fn counts(object: &Object) -> RolloutCounts {
-    let status = |field| object.root().at(&["status", field]).and_then(int).unwrap_or(0);
+    let status = |field| object.root().at(&["status", field]).and_then(whole_number).unwrap_or(0);
     if object.kind() == "DaemonSet" {
         return RolloutCounts {
             desired: status("desiredNumberScheduled"),
@@ -360,7 +360,7 @@ fn counts(object: &Object) -> RolloutCounts {
             status("availableReplicas")
         };
     RolloutCounts {
-        desired: object.root().at(&["spec", "replicas"]).and_then(int).unwrap_or(1),
+        desired: object.root().at(&["spec", "replicas"]).and_then(whole_number).unwrap_or(1),
         updated: status("updatedReplicas"),
         available,
         total: status("replicas"),

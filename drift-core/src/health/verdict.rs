@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::HealthStatus;
-use super::conditions::Conditions;
+use crate::k8s::conditions::{Conditions, whole_number};
 use crate::object::{Kind, Node};
 
 /// The parts of an object that every layer looks at.
@@ -32,7 +32,7 @@ impl<'a> Subject<'a> {
 
     /// Returns a whole number, also one that was written as text, as Argo Rollouts write generations.
     pub(super) fn int(&self, path: &[&str]) -> Option<i64> {
-        int(self.at(path)?)
+        whole_number(self.at(path)?)
     }
 
     pub(super) fn is_true(&self, path: &[&str]) -> bool {
@@ -64,11 +64,6 @@ impl<'a> Subject<'a> {
     pub(super) fn age(&self) -> Option<SignedDuration> {
         Some(self.now.duration_since(self.time(&["metadata", "creationTimestamp"])?))
     }
-}
-
-/// Returns a whole number, also one that was written as text.
-pub(super) fn int(node: Node<'_>) -> Option<i64> {
-    node.as_i64().or_else(|| node.as_str()?.parse().ok())
 }
 
 /// What one layer says, before its basis is named.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use drift_core::Until;
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor, is_redacted};
-use drift_core::replay::{State, Until, event_at};
+use drift_core::replay::{State, event_at};
 use drift_core::testing::{self, Dice, Script, TapeOptions, tape};
 use drift_core::{
     Actor, Append, Applied, Authority, Cursor, Deleted, Doc, Event, EventBody, EventStore, EventStoreExt,

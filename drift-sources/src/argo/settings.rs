@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drift_core::Object;
-use drift_core::rules::{Effect, FieldRule, Pattern, Rule, RuleProblem, RuleSet, RuleTarget};
+use drift_core::drift::rules::{Effect, FieldRule, Pattern, Rule, RuleProblem, RuleSet, RuleTarget};
 use serde_json::Value;
 
 use super::INSTANCE_LABEL;

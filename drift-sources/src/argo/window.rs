@@ -4,7 +4,7 @@
 //! windows apply and none is active, everything is held. A sync by hand goes through a hold when all windows that hold
 //! it have `manualSync`. (`SyncWindows.CanSync` upstream.)
 
-use drift_core::rules::Pattern;
+use drift_core::drift::rules::Pattern;
 use drift_core::schema::GoDuration;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drift_core::rules::{Effect, RuleSet};
+use drift_core::drift::rules::{Effect, RuleSet};
 use drift_core::{Node, Object, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -180,6 +180,6 @@ fn rules(object: &Object) -> RuleSet {
     set
 }
 
-fn all() -> drift_core::rules::FieldRule {
-    drift_core::rules::FieldRule { paths: vec![drift_core::FieldPath::ROOT], ..Default::default() }
+fn all() -> drift_core::drift::rules::FieldRule {
+    drift_core::drift::rules::FieldRule { paths: vec![drift_core::FieldPath::ROOT], ..Default::default() }
 }

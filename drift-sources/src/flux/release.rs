@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use drift_core::rules::{Effect, RuleSet};
+use drift_core::drift::rules::{Effect, RuleSet};
 use drift_core::{Node, Object, ResourceKey};
 use jiff::Timestamp;
 

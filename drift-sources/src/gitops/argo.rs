@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use drift_core::drift::rules::{Effect, LabelMatch, Rule, RuleTarget};
 use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
-use drift_core::rules::{Effect, LabelMatch, Rule, RuleTarget};
 use drift_core::{FieldPath, Object, ResourceKey};
 use serde_json::Value;
 

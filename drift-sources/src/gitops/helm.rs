@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
-use drift_core::rules::RuleSet;
 use drift_core::{Object, ResourceKey};
 
 use super::{AppState, GitOps};

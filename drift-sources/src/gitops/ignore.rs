@@ -1,6 +1,6 @@
 //! Files that a source of Flux leaves out, by patterns as `.gitignore` has them.
 
-use drift_core::rules::Pattern;
+use drift_core::drift::rules::Pattern;
 
 /// What source-controller leaves out by itself.
 const DEFAULT: &str = "*.jpg

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use drift_core::drift::rules::{RuleProblems, RuleSet};
 use drift_core::drift::{DriftReport, IncrementalApps, ResourceDrift};
-use drift_core::rules::{RuleProblems, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{Object, ResourceKey};
 

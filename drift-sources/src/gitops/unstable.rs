@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::rules::{Effect, FieldRule, Pattern, Rule, RuleTarget};
+use drift_core::drift::rules::{Effect, FieldRule, Pattern, Rule, RuleTarget};
 use drift_core::{FieldPath, Object, ResourceKey, diff};
 
 use crate::render::Tree;

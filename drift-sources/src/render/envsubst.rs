@@ -180,7 +180,7 @@ enum Reach {
 /// Cuts what a glob matches off one end: `cut(i)` is the part up to or from byte `i`.
 fn trim_start(text: &str, pattern: &str, reach: Reach) -> String {
     let mut ends = text.char_indices().map(|(i, _)| i).chain([text.len()]);
-    let hit = |i: &usize| drift_core::rules::Pattern::glob(pattern).matches(&text[..*i]);
+    let hit = |i: &usize| drift_core::drift::rules::Pattern::glob(pattern).matches(&text[..*i]);
     let end = match reach {
         Reach::Shortest => ends.find(hit),
         Reach::Longest => ends.rev().find(hit),
@@ -190,7 +190,7 @@ fn trim_start(text: &str, pattern: &str, reach: Reach) -> String {
 
 fn trim_end(text: &str, pattern: &str, reach: Reach) -> String {
     let starts = text.char_indices().map(|(i, _)| i).chain([text.len()]);
-    let hit = |i: &usize| drift_core::rules::Pattern::glob(pattern).matches(&text[*i..]);
+    let hit = |i: &usize| drift_core::drift::rules::Pattern::glob(pattern).matches(&text[*i..]);
     let start = match reach {
         Reach::Shortest => starts.rev().find(hit),
         Reach::Longest => starts.into_iter().find(hit),

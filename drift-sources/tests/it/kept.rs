@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use drift_core::drift::compare_apps;
-use drift_core::rules::RuleSet;
+use drift_core::drift::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object, ResourceKey};
 use drift_sources::gitops::{Cluster, GitOps, IncrementalGitOps, Repositories, Version};

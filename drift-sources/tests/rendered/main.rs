@@ -349,7 +349,7 @@ fn unstable() {
         &gitops.declarations(),
         cluster.live(),
         &schemas,
-        &drift_core::rules::NoJq,
+        &drift_core::drift::rules::NoJq,
     );
     let secret = report.resources.iter().find(|r| &*r.key.kind == "Secret").unwrap();
     let counted: Vec<String> =

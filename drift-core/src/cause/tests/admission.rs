@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, waiting};
 use super::WEB;
+use crate::history::ResourceOp;
 
 const HOOK: &str = "MutatingWebhookConfiguration.admissionregistration.k8s.io//side";
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, waiting};
 use super::{POD, WEB, container, restart, rollout};
+use crate::history::ResourceOp;
 
 #[test]
 fn config_key_renamed_before_a_restart() {

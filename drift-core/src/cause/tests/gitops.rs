@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, waiting};
 use super::{POD, WEB, container};
+use crate::history::ResourceOp;
 
 #[test]
 fn chart_version_raised_in_a_release() {

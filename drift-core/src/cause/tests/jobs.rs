@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::ResourceOp;
 use super::super::scenario::Tape;
+use crate::history::ResourceOp;
 
 const CRON: &str = "CronJob.batch/shop/report";
 const JOB: &str = "Job.batch/shop/report-2";

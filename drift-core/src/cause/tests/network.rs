@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, running};
 use super::WEB;
+use crate::history::ResourceOp;
 
 fn policy(name: &str, spec: Value) -> Value {
     json!({"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":name,"namespace":"shop"},"spec":spec})

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, waiting};
 use super::container;
+use crate::history::ResourceOp;
 
 /// An operator with its custom resource, whose image reaches a child.
 fn operator() -> Tape {

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::super::Weights;
 use super::super::scenario::{Tape, crashed, running, waiting};
-use super::super::{ResourceOp, Weights};
 use super::{POD, WEB, container, restart, rollout};
+use crate::history::ResourceOp;
 
 #[test]
 fn image_that_does_not_exist() {

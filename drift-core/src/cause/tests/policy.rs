@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::super::ResourceOp;
 use super::super::scenario::Tape;
 use super::{WEB, container};
+use crate::history::ResourceOp;
 
 /// The ReplicaSet cannot make pods.
 fn refused(change: impl FnOnce(&mut Tape), text: &str) -> Tape {

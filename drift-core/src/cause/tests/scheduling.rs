@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, running, unschedulable};
 use super::{POD, WEB, container, restart, rollout};
+use crate::history::ResourceOp;
 
 #[test]
 fn request_raised_above_every_node() {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, running};
 use super::{WEB, container};
+use crate::history::ResourceOp;
 
 /// The web pods cannot reach the db: their readiness says so.
 fn unreachable(change: impl FnOnce(&mut Tape), text: &str) -> Tape {

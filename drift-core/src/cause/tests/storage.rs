@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, unschedulable, waiting};
 use super::{POD, WEB};
+use crate::history::ResourceOp;
 
 /// A shop whose web pods keep data on a claim that is bound to a volume.
 fn with_claim() -> Tape {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::ResourceOp;
 use super::super::scenario::{Tape, crashed, running, unschedulable, waiting};
 use super::{POD, WEB, container, restart, rollout};
+use crate::history::ResourceOp;
 
 #[test]
 fn startup_probe_on_a_wrong_port() {

@@ -7,9 +7,9 @@ use crate::drift::authority::{App, AppDeclaration, ComparisonContext};
 use crate::drift::estate;
 use crate::drift::report::{DriftReport, ResourceDrift};
 use crate::drift::resource::Context;
+use crate::drift::rules::{JqPaths, RuleProblems};
 use crate::key::ResourceKey;
 use crate::object::Object;
-use crate::rules::{JqPaths, RuleProblems};
 use crate::schema::SchemaSet;
 
 use super::{Live, key_of};

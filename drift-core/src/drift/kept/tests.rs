@@ -6,13 +6,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::drift::rules::{NoJq, RuleSet};
 use crate::drift::{
     AppDeclaration, DeclarationError, DesiredObject, DriftOptions, IncrementalApps, IncrementalComparison,
     Tracked, compare, compare_apps,
 };
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
-use crate::rules::{NoJq, RuleSet};
 use crate::schema::SchemaSet;
 
 fn object(value: &Value) -> Arc<Object> {

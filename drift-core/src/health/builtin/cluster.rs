@@ -3,8 +3,8 @@
 
 use jiff::SignedDuration;
 
-use crate::health::conditions::Condition;
 use crate::health::verdict::{HealthVerdict, Subject};
+use crate::k8s::conditions::Condition;
 
 /// How long an API may be unavailable before that counts as trouble: a restart of its server takes less.
 const API_WINDOW: SignedDuration = SignedDuration::from_mins(5);

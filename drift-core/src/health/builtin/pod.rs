@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::health::HealthStatus;
-use crate::health::conditions::Conditions;
-use crate::health::verdict::{HealthVerdict, Subject, int};
+use crate::health::verdict::{HealthVerdict, Subject};
+use crate::k8s::conditions::Conditions;
+use crate::k8s::conditions::whole_number;
 use crate::object::Node;
 
 /// How long a Pod may be unschedulable before that counts as trouble, as kstatus has it.
@@ -75,8 +76,8 @@ fn last_exit(container: Node<'_>) -> Option<String> {
     let ended =
         container.at(&["state", "terminated"]).or_else(|| container.at(&["lastState", "terminated"]))?;
     let reason = ended.str_at(&["reason"]).unwrap_or("Error");
-    let code = ended.get("exitCode").and_then(int).unwrap_or(0);
-    let restarts = container.get("restartCount").and_then(int).unwrap_or(0);
+    let code = ended.get("exitCode").and_then(whole_number).unwrap_or(0);
+    let restarts = container.get("restartCount").and_then(whole_number).unwrap_or(0);
     Some(format!("{reason}, exit code {code}, {restarts} restarts"))
 }
 
@@ -90,8 +91,9 @@ fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: 
         return HealthVerdict::new(status, c.reason_or_name(), c.message).since(c.since);
     }
     // An init container that ended badly is started again, and nothing after it before it ends well.
-    let ended_badly = containers(subject)
-        .find(|c| c.at(&["state", "terminated", "exitCode"]).and_then(int).is_some_and(|code| code != 0));
+    let ended_badly = containers(subject).find(|c| {
+        c.at(&["state", "terminated", "exitCode"]).and_then(whole_number).is_some_and(|code| code != 0)
+    });
     if let Some(container) = ended_badly.filter(|_| restarts_always) {
         let name = container.str_at(&["name"]).unwrap_or_default();
         let reason = container.str_at(&["state", "terminated", "reason"]).unwrap_or("Error");
@@ -131,8 +133,9 @@ fn running(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: 
 }
 
 fn failed(subject: &Subject<'_>, message: &str) -> HealthVerdict {
-    let ended_badly = containers(subject)
-        .find(|c| c.at(&["state", "terminated", "exitCode"]).and_then(int).is_some_and(|code| code != 0));
+    let ended_badly = containers(subject).find(|c| {
+        c.at(&["state", "terminated", "exitCode"]).and_then(whole_number).is_some_and(|code| code != 0)
+    });
     let detail = ended_badly.and_then(|c| {
         Some(format!("container {}: {}", c.str_at(&["name"]).unwrap_or_default(), last_exit(c)?))
     });

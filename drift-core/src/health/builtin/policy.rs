@@ -1,7 +1,7 @@
 //! HorizontalPodAutoscaler and PodDisruptionBudget.
 
-use crate::health::conditions::{Condition, Conditions};
 use crate::health::verdict::{HealthVerdict, Subject};
+use crate::k8s::conditions::{Condition, Conditions};
 use crate::object::Doc;
 
 /// v1 keeps its conditions as JSON in an annotation.

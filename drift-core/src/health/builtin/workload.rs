@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use crate::health::conditions::{Condition, Conditions};
 use crate::health::verdict::{HealthVerdict, Subject};
+use crate::k8s::conditions::{Condition, Conditions};
 
 fn status(subject: &Subject<'_>, field: &str) -> i64 {
     subject.int(&["status", field]).unwrap_or(0)

@@ -2,10 +2,10 @@
 
 use super::part_conditions;
 use crate::health::HealthStatus;
-use crate::health::conditions::{Condition, Conditions, Truth};
 use crate::health::rules::Options;
 use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words::{self, Polarity};
+use crate::k8s::conditions::{Condition, Conditions, Truth};
 use crate::object::Node;
 
 /// What the conditions of an object say together.

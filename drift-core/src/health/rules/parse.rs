@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::super::HealthStatus;
-use super::super::conditions::Truth;
 use super::glob::Glob;
 use super::path::Path;
 use super::test::{Operand, Order, Template, Test};
 use super::{HealthRules, KindGlob, Rule, RuleError, Section};
+use crate::k8s::conditions::Truth;
 
 type Problem = String;
 

@@ -1,7 +1,7 @@
 //! Paths with wildcards into an object.
 
-use super::super::conditions::Conditions;
 use super::super::verdict::Subject;
+use crate::k8s::conditions::Conditions;
 use crate::object::{Kind, Node};
 
 /// One step down.

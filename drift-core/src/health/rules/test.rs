@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::super::conditions::{Condition, Truth};
 use super::super::verdict::Subject;
 use super::glob::Glob;
 use super::path::{Path, is_set, lookup, text};
+use crate::k8s::conditions::{Condition, Truth};
 
 /// What the tests came across, which is what a rule says when it gives no text of its own.
 #[derive(Debug, Default)]

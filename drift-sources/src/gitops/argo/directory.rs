@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drift_core::Object;
 use drift_core::drift::DeclarationError;
-use drift_core::rules::Pattern;
+use drift_core::drift::rules::Pattern;
 use serde_json::Value;
 
 use super::super::objects_of;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use drift_core::blame::{AppRef, Applications, FieldBlame, Initiator, Since, Version, blame};
+use drift_core::blame::{Applications, FieldBlame, Initiator, Since, Version, blame};
+use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::SchemaSet;
 use drift_core::{Event, Facet, FieldPath, Object, Operation, PathElement, ResourceKey, StreamId};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};

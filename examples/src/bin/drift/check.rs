@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use drift_core::Until;
 use drift_core::checks::{CheckResult, Severity, check, list};
-use drift_core::replay::Until;
 use drift_core::schema::SchemaSet;
 use drift_sinks::report::{API_VERSION, KeyV1};
 use serde::Serialize;

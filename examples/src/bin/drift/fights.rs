@@ -1,7 +1,8 @@
 //! `drift fights`: fields that two writers overwrite in turn, and hand changes that an engine put back.
 
-use drift_core::blame::{AppRef, Version};
+use drift_core::blame::Version;
 use drift_core::fights::{Fight, Revert, Writer, find_conflicts};
+use drift_core::k8s::tracking::AppRef;
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
 use drift_sources::audit::Change;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use drift_core::drift::rules::{Rule, RuleSet};
 use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, Status, compare_apps};
-use drift_core::rules::{Rule, RuleSet};
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
 use drift_sources::argo::answer::Answer;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use drift_core::ResourceKey;
+use drift_core::Until;
 use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid, to_svg};
-use drift_core::replay::Until;
 use drift_sinks::report::API_VERSION;
 use futures::TryStreamExt;
 use serde_json::json;

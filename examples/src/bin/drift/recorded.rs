@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use drift_core::Until;
 use drift_core::cause::CauseIndex;
 use drift_core::graph::EdgeRules;
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
-use drift_core::replay::{State, Until};
+use drift_core::replay::State;
 use drift_core::{
     Event, EventStore, EventStoreExt, Facet, Gap, GapReason, Ingest, MemoryStore, Object, Position,
     ResourceKey, StoreError, StreamId,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use drift_core::drift::DriftReport;
-use drift_core::rules::{Effect, Rule, RuleSet, exceptions};
+use drift_core::drift::rules::{Effect, Rule, RuleSet, exceptions};
 use drift_sinks::report::API_VERSION;
 use drift_sources::yaml;
 use serde::Serialize;

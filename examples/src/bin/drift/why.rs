@@ -6,8 +6,10 @@ mod text;
 
 use std::sync::Arc;
 
-use drift_core::cause::{Cause, Change, Explanation, Fault, Hop, ResourceOp, Weights, incidents};
-use drift_core::replay::Until;
+use drift_core::Until;
+use drift_core::cause::{Cause, Explanation, Hop, Weights, incidents};
+use drift_core::fault::Fault;
+use drift_core::history::{Change, ResourceOp};
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey, ResourceVersion};
 use drift_sinks::report::{API_VERSION, KeyV1};

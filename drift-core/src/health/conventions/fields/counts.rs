@@ -1,7 +1,8 @@
 //! Counts of replicas and the like against how many there are to be.
 
-use crate::health::verdict::{HealthVerdict, Subject, int};
+use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words;
+use crate::k8s::conditions::whole_number;
 use crate::object::Node;
 
 use super::{listed, maps};
@@ -59,7 +60,9 @@ fn counts(map: Node<'_>, spec: Option<Node<'_>>) -> Option<HealthVerdict> {
     }
     // A count of zero is left out when Go writes JSON, so that none being ready is told by none being counted.
     let expected = ["Replicas", "Nodes", "Members"].iter().find_map(|noun| {
-        map.get(&format!("expected{noun}")).or_else(|| map.get(&format!("desired{noun}"))).and_then(int)
+        map.get(&format!("expected{noun}"))
+            .or_else(|| map.get(&format!("desired{noun}")))
+            .and_then(whole_number)
     });
     expected.filter(|n| *n > 0).map(|n| HealthVerdict::progressing("Replicas", format!("0 of {n} are ready")))
 }
@@ -74,12 +77,12 @@ fn count<'a>(field: Node<'a>, map: Node<'_>, spec: Option<Node<'_>>) -> Option<C
         });
     }
     if matches!(key, "ready" | "available" | "succeeded" | "completed") {
-        let wanted = WHOLES.iter().find_map(|name| map.get(name).and_then(int))?;
+        let wanted = WHOLES.iter().find_map(|name| map.get(name).and_then(whole_number))?;
         return Some(Count { what: key, there: field.as_i64()?, wanted });
     }
     let (what, noun) = COUNTED.iter().find_map(|p| Some((p, key.strip_prefix(p)?)))?;
     noun.starts_with(char::is_uppercase).then_some(())?;
-    Some(Count { what, there: int(field)?, wanted: wanted(noun, map, spec)? })
+    Some(Count { what, there: whole_number(field)?, wanted: wanted(noun, map, spec)? })
 }
 
 /// Tells whether `1/2` in a field of this name says how many there are: `readyReplicas`, `replicas`, `tasksReady`.
@@ -92,10 +95,10 @@ fn is_count_name(key: &str) -> bool {
 fn wanted(noun: &str, map: Node<'_>, spec: Option<Node<'_>>) -> Option<i64> {
     let lower = lower_first(noun);
     let names = ["desired", "expected", "total", "target", "matched"].map(|p| format!("{p}{noun}"));
-    let declared = spec.and_then(|s| s.get(&lower)).and_then(int);
+    let declared = spec.and_then(|s| s.get(&lower)).and_then(whole_number);
     declared
-        .or_else(|| map.get(&lower).and_then(int))
-        .or_else(|| names.iter().find_map(|name| map.get(name).and_then(int)))
+        .or_else(|| map.get(&lower).and_then(whole_number))
+        .or_else(|| names.iter().find_map(|name| map.get(name).and_then(whole_number)))
 }
 
 fn lower_first(noun: &str) -> String {

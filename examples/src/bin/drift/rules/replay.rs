@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{DriftClass, ResourceDrift, Status};
-use drift_core::rules::RuleSet;
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::KeyV1;
 use drift_sources::gitops::{Cluster, IncrementalGitOps, Standing, Version};
@@ -75,10 +75,11 @@ pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(ReplayV1, Vec<
         problems.extend(told.map(|p| p.to_string()));
     }
     let all = episodes.finish(tried);
-    let expired =
-        |r: &&drift_core::rules::Rule| r.because.as_ref().and_then(|b| b.expires).is_some_and(|e| e <= to);
+    let expired = |r: &&drift_core::drift::rules::Rule| {
+        r.because.as_ref().and_then(|b| b.expires).is_some_and(|e| e <= to)
+    };
     problems.extend(tried.problems.iter().map(ToString::to_string));
-    let when = |r: &drift_core::rules::Rule| r.because.as_ref().and_then(|b| b.expires);
+    let when = |r: &drift_core::drift::rules::Rule| r.because.as_ref().and_then(|b| b.expires);
     problems.extend(tried.rules.iter().filter(expired).filter_map(|r| {
         Some(format!("rule `{}`: expired at {}: it hides nothing any more", r.name, when(r)?))
     }));

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use drift_core::cause::{Fault, Incidents};
+use drift_core::cause::Incidents;
+use drift_core::fault::Fault;
 use drift_sinks::report::API_VERSION;
 use serde::Serialize;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::graph::pod_spec;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Node, Object};
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::graph::pod_spec;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
 use super::super::Investigation;
-use super::super::change::{Change, ResourceOp};
 use super::super::class::ChangeKind;
-use super::super::fault::Fault;
-use super::super::history::Moment;
 use super::super::rank::in_pod_spec;
-use super::scheduler::Refusals;
+use super::scheduler_message::Refusals;
 use super::{Counterfactual, CounterfactualVerdict};
+use crate::fault::Fault;
+use crate::history::Moment;
+use crate::history::{Change, ResourceOp};
 
 /// Reads a quantity, as a text or a number, in billionths.
 pub(super) fn amount(node: Node<'_>) -> Option<i128> {
@@ -414,7 +414,7 @@ fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_
 
 /// Returns the pods that another workload made since a change, by uid.
 fn came_with(case: &Investigation<'_>, change: &Change, at: &Moment) -> Vec<crate::key::Uid> {
-    super::super::effect::pods_of(case, &change.key)
+    super::super::relevance::pods_of(case, &change.key)
         .into_iter()
         .filter(|k| case.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
         .filter_map(|k| case.history.at(&k, at).and_then(|o| o.uid()))

@@ -1,14 +1,18 @@
-//! The list of conditions that most kinds keep in their status.
+//! The list of conditions that most kinds keep in `status.conditions`.
+//!
+//! After `staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go` (`Condition`) and the API conventions
+//! (`sig-architecture/api-conventions.md`, "Typical status properties"); read leniently, since operators deviate.
 
 use jiff::Timestamp;
 
-use super::verdict::int;
 use crate::object::Node;
 
 /// What a condition's `status` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Truth {
+pub enum Truth {
+    /// `True`, also as a boolean or in lower case.
     True,
+    /// `False`, also as a boolean or in lower case.
     False,
     /// `Unknown`, or anything else.
     Unknown,
@@ -16,16 +20,21 @@ pub(super) enum Truth {
 
 /// One entry of `status.conditions`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Condition<'a> {
+pub struct Condition<'a> {
     /// The type without a domain in front: `example.org/app-ready` is `app-ready`.
-    pub(super) name: &'a str,
-    pub(super) truth: Truth,
-    pub(super) reason: &'a str,
-    pub(super) message: &'a str,
-    pub(super) observed_generation: Option<i64>,
-    pub(super) since: Option<Timestamp>,
+    pub name: &'a str,
+    /// Whether it holds.
+    pub truth: Truth,
+    /// One word in the controller's own terms, such as `MinimumReplicasUnavailable`; empty where it gives none.
+    pub reason: &'a str,
+    /// Text for people, trimmed; empty where there is none.
+    pub message: &'a str,
+    /// The generation of the spec that it is about, where the controller says so.
+    pub observed_generation: Option<i64>,
+    /// `lastTransitionTime`, where it is a time.
+    pub since: Option<Timestamp>,
     /// How bad it is when it is not true, as Cluster API and others write: `Error`, `Warning`, `Info`.
-    pub(super) severity: &'a str,
+    pub severity: &'a str,
 }
 
 impl<'a> Condition<'a> {
@@ -47,45 +56,55 @@ impl<'a> Condition<'a> {
             truth,
             reason: text("reason"),
             message: text("message").trim(),
-            observed_generation: node.get("observedGeneration").and_then(int),
+            observed_generation: node.get("observedGeneration").and_then(whole_number),
             severity: text("severity"),
             since: node.str_at(&["lastTransitionTime"]).and_then(|t| t.parse().ok()),
         })
     }
 
-    pub(super) fn is_true(&self) -> bool {
+    /// Returns `true` if the status is `True`; `Unknown` is neither true nor false.
+    pub fn is_true(&self) -> bool {
         self.truth == Truth::True
     }
 
-    pub(super) fn is_false(&self) -> bool {
+    /// Returns `true` if the status is `False`; `Unknown` is neither true nor false.
+    pub fn is_false(&self) -> bool {
         self.truth == Truth::False
     }
 
     /// Returns the reason, or the type when the controller gives none.
-    pub(super) fn reason_or_name(&self) -> &'a str {
+    pub fn reason_or_name(&self) -> &'a str {
         if self.reason.is_empty() { self.name } else { self.reason }
     }
 }
 
 /// The conditions of an object, in its order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Conditions<'a>(Vec<Condition<'a>>);
+pub struct Conditions<'a>(Vec<Condition<'a>>);
 
 impl<'a> Conditions<'a> {
     /// Reads a list of conditions; what is none is passed over.
-    pub(super) fn of(list: Option<Node<'a>>) -> Self {
+    pub fn of(list: Option<Node<'a>>) -> Self {
         Self(list.into_iter().flat_map(Node::children).filter_map(Condition::of).collect())
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Condition<'a>> {
+    /// Returns the first condition of a type.
+    pub fn get(&self, name: &str) -> Option<&Condition<'a>> {
         self.0.iter().find(|c| c.name == name)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Condition<'a>> {
+    /// Iterates over the conditions in the order of the object.
+    pub fn iter(&self) -> impl Iterator<Item = &Condition<'a>> {
         self.0.iter()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Returns `true` if there is no condition that can be read.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Returns a whole number, also one that is written as text, as Argo Rollouts writes `observedGeneration`.
+pub(crate) fn whole_number(node: Node<'_>) -> Option<i64> {
+    node.as_i64().or_else(|| node.as_str()?.parse().ok())
 }

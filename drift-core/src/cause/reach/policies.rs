@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::{Relation, pod_spec};
+use crate::graph::Relation;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::Node;
 use crate::ownership::ManagedFields;
 
 use super::super::Investigation;
-use super::super::fault::{Fault, FaultKind};
-use super::super::table::CandidateRole;
+use super::super::effects::CandidateRole;
 use super::{Field, Reached, go, jump, names};
+use crate::fault::{Fault, FaultKind};
 
 pub(super) fn rulers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
     let start = &own[0];

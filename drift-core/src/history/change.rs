@@ -12,7 +12,7 @@ use crate::ownership::ManagedFields;
 use crate::path::{FieldPath, PathElement};
 use crate::schema::SchemaSet;
 
-use super::history::{History, Moment, Version};
+use super::view::{History, Moment, Version};
 
 /// What was done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,7 +213,7 @@ fn revision_of<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
 }
 
 /// Returns of a Node what others feel: conditions by status, and what it has to give.
-pub(super) fn node_state(node: &Object) -> Vec<(String, String)> {
+pub(crate) fn node_state(node: &Object) -> Vec<(String, String)> {
     let mut out: Vec<_> = node
         .root()
         .at(&["status", "conditions"])
@@ -254,7 +254,7 @@ fn desired_changes(
     fields
 }
 
-fn ready_of(node: &Object) -> String {
+pub(crate) fn ready_of(node: &Object) -> String {
     let conditions = node.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
     let ready = conditions.into_iter().find(|c| c.str_at(&["type"]) == Some("Ready"));
     ready.and_then(|c| c.str_at(&["status"])).unwrap_or("Unknown").to_owned()

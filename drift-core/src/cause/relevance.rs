@@ -1,20 +1,20 @@
 //! Did a change reach what fails: was it in force, was it read, did others run well with it?
 
 use crate::diff::FieldChange;
-use crate::graph::pod_spec;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::PathElement;
 
 use super::Investigation;
-use super::change::{Change, ResourceOp};
 use super::class::ChangeKind;
-use super::fault::{Fault, FaultKind, is_pod_ready};
-use super::history::Moment;
-use super::proof::{keeps_apart, lookup, uses_of};
+use super::counterfactual::{keeps_apart, lookup, uses_of};
+use super::effects::{self, CandidateRole};
 use super::rank::in_pod_spec;
-use super::table::{self, CandidateRole};
-use super::way::{Reached, injected};
+use super::reach::{Reached, injected};
+use crate::fault::{Fault, FaultKind, is_pod_ready};
+use crate::history::Moment;
+use crate::history::{Change, ResourceOp};
 
 /// How much of a change's effect reached the faulty resource: 0 for none.
 pub(super) fn effect(
@@ -73,7 +73,7 @@ pub(super) fn effect(
             | ChangeKind::AdmissionPolicy
             | ChangeKind::LimitRangeSpec,
         ) if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
-            && !super::way::names(&fault.message, &change.key.name) =>
+            && !super::reach::names(&fault.message, &change.key.name) =>
         {
             0.4
         }
@@ -183,7 +183,7 @@ fn config(
         _ => None,
     };
     let reads =
-        |u: &&super::super::graph::ConfigUse| u.key.as_deref().is_none_or(|k| key.is_none_or(|key| key == k));
+        |u: &&crate::k8s::pod::ConfigUse| u.key.as_deref().is_none_or(|k| key.is_none_or(|key| key == k));
     let read: Vec<_> = uses.iter().filter(reads).collect();
     if read.is_empty() {
         return 0.0;
@@ -369,12 +369,12 @@ pub(super) fn cleared(
     witnesses.dedup();
     let time_to_fail =
         fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
-    let needed = table::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
+    let needed = effects::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
         let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
         // What was ready and is not any more, without a new start, did start well.
         let stayed = pod == fault.on && fault.kind == FaultKind::NotReady;
-        if ran >= if stayed { table::STAYED_READY_SECONDS } else { needed } {
+        if ran >= if stayed { effects::STAYED_READY_SECONDS } else { needed } {
             return Some(format!("{} ran well with it for {ran:.0} s", pod));
         }
     }
@@ -408,7 +408,7 @@ pub(super) fn pods_of(case: &Investigation<'_>, workload: &ResourceKey) -> Vec<R
 pub(super) fn came_up_since(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
     let workload = case.owners_of(&fault.on).pop().unwrap_or_else(|| fault.on.clone());
     let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, ChangeKind::ConfigData);
-    pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= table::RAN_WELL_SECONDS)
+    pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= effects::RAN_WELL_SECONDS)
 }
 
 /// Returns for how long a pod that started with a change was ready before a fault, in seconds.

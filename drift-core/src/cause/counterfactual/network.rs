@@ -1,17 +1,19 @@
 //! Do ports line up, and do policies let traffic through?
 
-use crate::graph::{Relation, Selector, pod_spec, template_labels};
+use crate::graph::Relation;
+use crate::k8s::pod::{pod_spec, template_labels};
+use crate::k8s::selector::Selector;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::super::Investigation;
-use super::super::change::{Change, ResourceOp};
-use super::super::effect::came_up_since;
-use super::super::fault::Fault;
-use super::super::table::CandidateRole;
-use super::super::way::{Reached, peers};
-use super::policy::{End, Policies, Side, decides, selects};
+use super::super::effects::CandidateRole;
+use super::super::reach::{Reached, peers};
+use super::super::relevance::came_up_since;
+use super::network_policy::{End, Policies, Side, decides, selects};
 use super::{Counterfactual, CounterfactualVerdict};
+use crate::fault::Fault;
+use crate::history::{Change, ResourceOp};
 
 fn service_ports(object: Option<&Object>) -> Vec<i64> {
     let ports = object.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);

@@ -4,10 +4,10 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::super::Investigation;
-use super::super::change::Change;
 use super::super::class::ChangeKind;
-use super::super::fault::{Fault, FaultKind};
-use super::{Counterfactual, CounterfactualVerdict, room};
+use super::{Counterfactual, CounterfactualVerdict, scheduling};
+use crate::fault::{Fault, FaultKind};
+use crate::history::Change;
 
 /// Do the claim templates of a new set name a class that never was?
 pub(super) fn claim_class(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
@@ -24,7 +24,7 @@ pub(super) fn claim_class(case: &Investigation<'_>, fault: &Fault, change: &Chan
             format!("its claims ask for class {name}, which never was"),
         ),
         _ if fault.kind == FaultKind::Unschedulable => {
-            room::prove(case, fault, change, ChangeKind::OtherTemplate)
+            scheduling::prove(case, fault, change, ChangeKind::OtherTemplate)
         }
         None if !named.is_empty() => Counterfactual::new(
             CounterfactualVerdict::Fails,

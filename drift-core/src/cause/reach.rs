@@ -1,18 +1,19 @@
 //! Which resources may stand behind a fault, and the way from the one to the other.
 
-mod rule;
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::graph::{Edge, IsAddress, Relation, hosts_in, pod_spec};
+use crate::graph::{Edge, IsAddress, Relation, hosts_in};
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::Node;
 
 use super::Investigation;
-use super::fault::{Fault, FaultKind};
-use super::table::CandidateRole;
+use super::effects::CandidateRole;
+use crate::fault::{Fault, FaultKind};
 
-pub(super) use rule::injected;
+pub(super) use policies::injected;
 
 /// One step of a way, towards the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +87,11 @@ pub(super) fn reach(case: &Investigation<'_>, fault: &Fault) -> Vec<Reached> {
         needed(case, fault, o, 0, &mut field);
     }
     nodes(case, fault, &own[0], &mut field);
-    rule::rulers(case, fault, &own, &mut field);
-    rule::mutators(case, fault, &own[0], &mut field);
-    rule::definitions(case, fault, &own[0], &mut field);
-    rule::rivals(case, fault, &own, &mut field);
-    rule::controllers(case, fault, &own, &mut field);
+    policies::rulers(case, fault, &own, &mut field);
+    policies::mutators(case, fault, &own[0], &mut field);
+    policies::definitions(case, fault, &own[0], &mut field);
+    policies::rivals(case, fault, &own, &mut field);
+    policies::controllers(case, fault, &own, &mut field);
     field.found.into_values().collect()
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::graph::{AsOf, DependencyGraph, EdgeRules, LogPosition};
-use crate::replay::Until;
+use crate::event::LogPosition;
+use crate::event::Until;
+use crate::graph::{AsOf, DependencyGraph, EdgeRules};
 use crate::schema::SchemaSet;
 
 use super::Investigation;
-use super::records::Records;
+use crate::history::Records;
 
 /// Versions that are held as they are; older ones are packed.
 const MAX_FRESH: usize = 16 << 10;
@@ -21,7 +22,7 @@ const MAX_FRESH: usize = 16 << 10;
 /// # Example
 /// ```
 /// use drift_core::cause::CauseIndex;
-/// use drift_core::replay::Until;
+/// use drift_core::Until;
 /// use drift_core::schema::SchemaSet;
 /// use drift_core::{Event, ResourceKey};
 ///
@@ -100,13 +101,13 @@ impl CauseIndex {
             return self.cut(until).into_case(schemas);
         }
         let graph = AsOf::new(Arc::clone(&self.graph), until);
-        Investigation::new(super::History::new(Arc::clone(&self.records), until), graph, schemas)
+        Investigation::new(crate::history::History::new(Arc::clone(&self.records), until), graph, schemas)
     }
 
     /// Makes a case of everything, for one who asks once.
     pub(super) fn into_case(self, schemas: &SchemaSet) -> Investigation<'_> {
         let graph = AsOf::new(self.graph, Until::End);
-        Investigation::new(super::History::new(self.records, Until::End), graph, schemas)
+        Investigation::new(crate::history::History::new(self.records, Until::End), graph, schemas)
     }
 
     /// Makes anew what was known at a time, for a log whose times go back: what counts is no beginning of it.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CounterfactualVerdict, access, admit, config, fits_node, network, room::NodeWithPods, selector};
-use crate::cause::change::ResourceOp;
-use crate::cause::{Change, ChangeKind, Fault, FaultKind, Investigation, Moment};
+use super::{CounterfactualVerdict, NodeWithPods, admission, config, fits_node, network, rbac, selector};
+use crate::cause::{ChangeKind, Investigation};
+use crate::event::LogPosition;
+use crate::event::Until;
 use crate::event::{Event, EventBody, EventId, NewEvent, Origin};
-use crate::graph::LogPosition;
+use crate::fault::{Fault, FaultKind};
+use crate::history::ResourceOp;
+use crate::history::{Change, Moment};
 use crate::object::{Doc, Object};
-use crate::replay::Until;
 use crate::schema::SchemaSet;
 use crate::stream::{Position, Revision, StreamId};
 
@@ -206,7 +208,7 @@ proptest! {
             if is_named { "q" } else { "other" }, pair(asked), pair(used));
         let (old, new) = (quota(before), quota(after));
         let proof = on(std::slice::from_ref(&new), |case| {
-            admit::quota(case, &fault(FaultKind::OverQuota, &new, &message), &change(&old, &new), ChangeKind::Quota)
+            admission::quota(case, &fault(FaultKind::OverQuota, &new, &message), &change(&old, &new), ChangeKind::Quota)
         });
         let fits = |(cpu, memory): (Option<u64>, Option<u64>)| cpu.is_none_or(|h| used.0 + asked.0 <= h)
             && memory.is_none_or(|h| used.1 + asked.1 <= h);
@@ -321,7 +323,7 @@ proptest! {
         let (old, new) = (role(&before), role(&after));
         let it = pod("one", "p", &Labels::new(), json!({"serviceAccountName":"sa","containers":[]}));
         let proof = on(&[it.clone(), new.clone()], |case| {
-            access::prove(case, &fault(FaultKind::Forbidden, &it, &message), &change(&old, &new))
+            rbac::prove(case, &fault(FaultKind::Forbidden, &it, &message), &change(&old, &new))
         });
         let allows = |rules: &[(String, String, Option<String>)]| rules.iter().any(|(v, r, n)| {
             (v == "*" || *v == verb) && *r == resource && n.as_ref().is_none_or(|n| *n == name)
@@ -345,7 +347,7 @@ proptest! {
         let (old, new) = (binding(&before), binding(&after));
         let it = pod("one", "p", &Labels::new(), json!({"serviceAccountName":"sa","containers":[]}));
         let proof = on(&[role, it.clone(), new.clone()], |case| {
-            access::prove(case, &fault(FaultKind::Forbidden, &it, message), &change(&old, &new))
+            rbac::prove(case, &fault(FaultKind::Forbidden, &it, message), &change(&old, &new))
         });
         let me = ("one".to_owned(), "sa".to_owned());
         let may = |s: &BTreeSet<(String, String)>| is_allowed && s.contains(&me);

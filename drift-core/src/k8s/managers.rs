@@ -2,7 +2,7 @@
 
 use crate::path::{FieldPath, PathElement};
 
-use super::report::Owner;
+use crate::drift::Owner;
 
 /// Part of the platform itself: whatever they write that nobody declared is their own.
 const PLATFORM: &[&str] = &[
@@ -85,7 +85,7 @@ fn any(patterns: &[&str], text: &str) -> bool {
 }
 
 /// Matches `*` against any run of characters.
-pub(super) fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((head, rest)) => text.strip_prefix(head).is_some_and(|text| {
@@ -102,28 +102,28 @@ fn last_field(path: &FieldPath) -> &str {
 }
 
 /// Tells whether a person drives the manager by hand.
-pub(super) fn is_by_hand(manager: &str) -> bool {
+pub fn is_by_hand(manager: &str) -> bool {
     any(BY_HAND, manager)
 }
 
 /// Tells whether the manager is a part of the platform.
-pub(super) fn is_platform(manager: &str) -> bool {
+pub fn is_platform(manager: &str) -> bool {
     any(PLATFORM, manager)
 }
 
 /// Tells whether the manager sets `spec.replicas` for a living.
-pub(super) fn is_autoscaler(manager: &str) -> bool {
+pub fn is_autoscaler(manager: &str) -> bool {
     any(AUTOSCALERS, manager)
 }
 
 /// Tells whether the path is that of a field that the manager, a controller, is known to own even if it is declared.
-pub(super) fn owns_declared(owner: &Owner, kind: &str, path: &FieldPath) -> bool {
+pub fn owns_declared(owner: &Owner, kind: &str, path: &FieldPath) -> bool {
     (last_field(path) == "caBundle" && any(CA_INJECTORS, &owner.manager))
         || (kind == "ClusterRole" && &*owner.manager == "clusterrole-aggregation-controller")
 }
 
 /// Tells whether the path is that of a field that the manager, a controller, is known to own if nobody declares it.
-pub(super) fn owns_undeclared(owner: &Owner, kind: &str, path: &FieldPath) -> bool {
+pub fn owns_undeclared(owner: &Owner, kind: &str, path: &FieldPath) -> bool {
     owns_declared(owner, kind, path)
         || any(PLATFORM, &owner.manager)
         || (path.to_string() == ".spec.replicas" && any(AUTOSCALERS, &owner.manager))
@@ -131,7 +131,7 @@ pub(super) fn owns_undeclared(owner: &Owner, kind: &str, path: &FieldPath) -> bo
 }
 
 /// Tells whether the path is a label or annotation of somebody's bookkeeping, or the caBundle of a webhook.
-pub(super) fn is_bookkeeping(path: &FieldPath) -> bool {
+pub fn is_bookkeeping(path: &FieldPath) -> bool {
     let meta = path.starts_with_fields(&["metadata", "labels"])
         || path.starts_with_fields(&["metadata", "annotations"]);
     meta && path.len() == 3 && any(BOOKKEEPING, last_field(path))

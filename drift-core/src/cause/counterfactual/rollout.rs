@@ -1,13 +1,14 @@
 //! How many pods may be gone at once: by a rollout's strategy by a disruption budget and by an autoscaler.
 
-use crate::graph::{Selector, pod_spec, template_labels};
+use crate::k8s::pod::{pod_spec, template_labels};
+use crate::k8s::selector::Selector;
 use crate::object::{Node, Object};
 
 use super::super::Investigation;
-use super::super::change::Change;
-use super::super::effect::pods_of;
-use super::super::fault::{Fault, FaultKind, faults_of, is_pod_ready};
+use super::super::relevance::pods_of;
 use super::{Counterfactual, CounterfactualVerdict};
+use crate::fault::{Fault, FaultKind, faults_of, is_pod_ready};
+use crate::history::Change;
 
 /// Seconds within which a rollout has taken its old pods away.
 const ROLLS_SECONDS: f64 = 600.0;
@@ -104,7 +105,7 @@ pub(in super::super) fn keeps_apart(case: &Investigation<'_>, fault: &Fault, cha
                 .and_then(Selector::read)
                 .is_some_and(|s| s.matches(template_labels(pod)))
     };
-    let nodes = super::room::nodes_open_to(case, spec, &fault.onset);
+    let nodes = super::scheduling::nodes_open_to(case, spec, &fault.onset);
     fault.message.contains("anti-affinity")
         && rules.into_iter().flat_map(Node::children).any(is_of_itself)
         && was <= nodes

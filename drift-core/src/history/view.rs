@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::event::LogPosition;
+use crate::event::Until;
 use crate::event::{Event, EventId, Gap};
-use crate::graph::LogPosition;
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::Object;
-use crate::replay::Until;
 
-use super::records::{Records, StoredVersion};
+use super::versions::{Records, StoredVersion};
 
 /// One version of a resource, or its end.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ impl History {
     }
 
     /// Looks at records up to a moment; a time only where times do not go back.
-    pub(super) fn new(records: Arc<Records>, until: Until) -> Self {
+    pub(crate) fn new(records: Arc<Records>, until: Until) -> Self {
         let mut opened = Vec::new();
         opened.resize_with(records.len().div_ceil(PAGE), OnceCell::new);
         Self { records, until, opened, loads: OnceCell::new() }
@@ -206,7 +206,7 @@ impl History {
     }
 
     /// Returns the versions that may change what is asked for, each with the object before it; no other is unpacked.
-    pub(super) fn moves(&self, key: &ResourceKey) -> impl Iterator<Item = (Option<Arc<Object>>, Version)> {
+    pub(crate) fn moves(&self, key: &ResourceKey) -> impl Iterator<Item = (Option<Arc<Object>>, Version)> {
         let (lane, kept) = self.kept(key).unwrap_or_default();
         let moves = (0..kept.len()).filter(|n| kept[*n].is_move);
         moves.map(move |n| {
@@ -217,14 +217,14 @@ impl History {
     }
 
     /// Returns the objects that differ in what they ask for, oldest first.
-    pub(super) fn wishes(&self, key: &ResourceKey) -> impl Iterator<Item = &Arc<Object>> {
+    pub(crate) fn wishes(&self, key: &ResourceKey) -> impl Iterator<Item = &Arc<Object>> {
         let (lane, kept) = self.kept(key).unwrap_or_default();
         let is_wish = |n: &usize| (*n == 0 || kept[*n].is_move || kept[*n - 1].is_end) && !kept[*n].is_end;
         (0..kept.len()).filter(is_wish).filter_map(move |n| self.object(lane, kept, n))
     }
 
     /// Returns what the pods on each node take there at a mark: the pods with nothing else in them.
-    pub(super) fn loads(&self, at: &Moment) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
+    pub(crate) fn loads(&self, at: &Moment) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
         let mut next = &self.loads;
         loop {
             let loads = next.get_or_init(|| Box::new(self.loads_at(at)));

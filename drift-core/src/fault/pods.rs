@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::history::{History, KubernetesEvent, Moment, Version};
-use super::super::table::RECOVERED_SECONDS;
 use super::{Fault, FaultKind};
+
+/// Seconds of being ready after which a crash is a new episode: the kubelet forgets its back-off after as long.
+const RECOVERED_SECONDS: f64 = 600.0;
+use crate::history::{History, KubernetesEvent, Moment, Version};
 
 /// What one version of a pod shows.
 struct Sight {
@@ -129,13 +131,13 @@ pub(super) fn add_text(all: &mut String, text: &str) {
     }
 }
 
-pub(in super::super) fn condition<'a>(object: &'a Object, name: &str) -> Option<Node<'a>> {
+pub(crate) fn condition<'a>(object: &'a Object, name: &str) -> Option<Node<'a>> {
     let conditions = object.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
     conditions.into_iter().find(|c| c.str_at(&["type"]) == Some(name))
 }
 
 /// Tells whether a pod is ready, or has done its work.
-pub(in super::super) fn is_ready(pod: &Object) -> bool {
+pub(crate) fn is_ready(pod: &Object) -> bool {
     pod.root().str_at(&["status", "phase"]) == Some("Succeeded")
         || condition(pod, "Ready").and_then(|c| c.str_at(&["status"])) == Some("True")
 }
@@ -327,7 +329,7 @@ fn node_of(history: &History, pod: &Object) -> Option<(ResourceKey, std::sync::A
     Some((key.clone(), history.last(&key).cloned()?))
 }
 
-pub(in super::super) fn node_ready(node: &Object) -> bool {
+pub(crate) fn node_ready(node: &Object) -> bool {
     condition(node, "Ready").and_then(|c| c.str_at(&["status"])) == Some("True")
 }
 

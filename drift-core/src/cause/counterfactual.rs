@@ -3,36 +3,37 @@
 //! Each check decides from recorded objects alone. What needs the application's own code, a registry or a network is
 //! undecided, and said to be so.
 
-mod access;
-mod admit;
+mod admission;
 #[cfg(test)]
 mod laws;
 mod network;
+mod network_policy;
 #[cfg(test)]
 mod oracles;
-mod policy;
+mod rbac;
 mod rollout;
-mod room;
-mod scheduler;
+mod scheduler_message;
+mod scheduling;
 mod storage;
 
-pub use access::allows;
 pub use network::admits_everything;
+pub use rbac::allows;
 pub(super) use rollout::keeps_apart;
-pub use room::{NodeWithPods, fits_node};
-pub(super) use scheduler::Refusals;
+pub(super) use scheduler_message::Refusals;
+pub use scheduling::{NodeWithPods, fits_node};
 
-use crate::graph::{ConfigSource, ConfigUse, Selector, config_uses, pod_spec, template_labels};
+use crate::k8s::pod::{ConfigSource, ConfigUse, config_uses, pod_spec, template_labels};
+use crate::k8s::selector::Selector;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::Investigation;
-use super::change::{Change, ResourceOp};
 use super::class::ChangeKind;
-use super::fault::{Fault, FaultKind};
-use super::history::Moment;
-use super::table::CandidateRole;
-use super::way::{Reached, names};
+use super::effects::CandidateRole;
+use super::reach::{Reached, names};
+use crate::fault::{Fault, FaultKind};
+use crate::history::Moment;
+use crate::history::{Change, ResourceOp};
 
 /// What a counterfactual check says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,12 +105,12 @@ pub(super) fn prove(
         ) => reference(case, fault, change),
         (F::ImagePull, C::Image) => image(case, fault, change),
         (F::OutOfMemory, C::Limits) => memory(case, change),
-        (F::Unschedulable, _) => room::prove(case, fault, change, class),
-        (F::OverQuota, _) => admit::quota(case, fault, change, class),
-        (F::PodSecurity, C::NamespaceAdmission) => admit::pod_security(fault, change),
-        (F::LimitRange, C::LimitRangeSpec) => admit::limit_range(fault, change),
+        (F::Unschedulable, _) => scheduling::prove(case, fault, change, class),
+        (F::OverQuota, _) => admission::quota(case, fault, change, class),
+        (F::PodSecurity, C::NamespaceAdmission) => admission::pod_security(fault, change),
+        (F::LimitRange, C::LimitRangeSpec) => admission::limit_range(fault, change),
         (F::Webhook | F::Refused, C::WebhookConfig | C::AdmissionPolicy) => {
-            admit::webhook(case, fault, change)
+            admission::webhook(case, fault, change)
         }
         (F::NoIdentity, C::Identity | C::PodIdentity) => identity(case, fault, change),
         (F::NoEndpoints, C::ServiceSelector) => selector(case, fault, change),
@@ -123,7 +124,7 @@ pub(super) fn prove(
         ) => network::port(change, ports),
         (_, C::ServiceSelector) if change.op == ResourceOp::Update => selector(case, fault, change),
         (_, C::WebhookConfig | C::AdmissionPolicy) if reached.place == CandidateRole::AdmissionWebhook => {
-            admit::mutation(case, fault, change)
+            admission::mutation(case, fault, change)
         }
         (F::SyncFailed, C::Revision) => revision(case, fault, change),
         (F::ConfigMissing, C::Security) => root_user(fault),
@@ -146,11 +147,11 @@ pub(super) fn prove(
             network::policy(case, fault, reached, change)
         }
         (F::NodeDown, C::NodeStatus) => node(case, change),
-        (F::Evicted, C::NodeTaint) => room::eviction(case, fault, change),
+        (F::Evicted, C::NodeTaint) => scheduling::eviction(case, fault, change),
         (
             F::Forbidden | F::Stuck | F::SyncFailed | F::Terminating | F::Crash | F::NotReady,
             C::RoleRules | C::Binding,
-        ) => access::prove(case, fault, change),
+        ) => rbac::prove(case, fault, change),
         (F::NotScheduled, C::Schedule) => schedule(change),
         (F::JobFailed | F::Crash, C::JobLimits) => job_limits(fault, change),
         (
@@ -361,7 +362,7 @@ fn image(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfac
 fn memory_limits(object: Option<&Object>) -> Vec<(String, Option<i128>)> {
     let Some((_, spec)) = object.and_then(pod_spec) else { return Vec::new() };
     let one = |c: Node<'_>| {
-        let limit = c.at(&["resources", "limits", "memory"]).and_then(room::amount);
+        let limit = c.at(&["resources", "limits", "memory"]).and_then(scheduling::amount);
         (c.str_at(&["name"]).unwrap_or_default().to_owned(), limit)
     };
     spec.get("containers").into_iter().flat_map(Node::children).map(one).collect()
@@ -541,7 +542,7 @@ fn backing(case: &Investigation<'_>, fault: &Fault, change: &Change, class: Chan
 }
 
 fn node(case: &Investigation<'_>, change: &Change) -> Counterfactual {
-    let ready = |o: Option<&Object>| o.is_some_and(super::fault::is_node_ready);
+    let ready = |o: Option<&Object>| o.is_some_and(crate::fault::is_node_ready);
     let _ = case;
     let verdict = CounterfactualVerdict::of(ready(change.before.as_deref()), ready(change.after.as_deref()));
     Counterfactual::new(verdict, "whether the node is ready")

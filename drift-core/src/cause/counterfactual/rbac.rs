@@ -3,9 +3,9 @@
 use crate::object::{Node, Object};
 
 use super::super::Investigation;
-use super::super::change::Change;
-use super::super::fault::{Fault, FaultKind};
 use super::{Counterfactual, CounterfactualVerdict};
+use crate::fault::{Fault, FaultKind};
+use crate::history::Change;
 
 /// A request that was refused.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,33 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::event::LogPosition;
+use crate::event::Until;
 use crate::event::{Event, EventBody, EventId, Gap};
-use crate::graph::LogPosition;
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::{Node, Object, Packed, Packer};
-use crate::replay::Until;
 use crate::stream::{Facet, StreamId};
 
-use super::history::{KubernetesEvent, Moment, Version};
-use super::imprint::{Fingerprint, imprint, load};
+use super::fingerprint::{Fingerprint, imprint, load};
+use super::view::{KubernetesEvent, Moment, Version};
 
 /// An object that is larger than this stays as it is: what is packed can be unpacked.
 const MAX_PACKED: usize = 16 << 20;
 
 /// One version of a resource at rest.
 #[derive(Clone, Debug)]
-pub(super) struct StoredVersion {
+pub(crate) struct StoredVersion {
     id: EventId,
-    pub(super) at: LogPosition,
+    pub(crate) at: LogPosition,
     version: Option<ResourceVersion>,
     user: Option<Arc<str>>,
     /// Whether the resource went away; the object is its last state then.
-    pub(super) is_end: bool,
+    pub(crate) is_end: bool,
     /// Whether it may change what is asked for; one that does not differs from the one before in status alone.
-    pub(super) is_move: bool,
+    pub(crate) is_move: bool,
     held: Payload,
     /// Of a pod what it takes from its node: the pod with nothing else in it.
-    pub(super) load: Option<Arc<Object>>,
+    pub(crate) load: Option<Arc<Object>>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ enum Payload {
 
 impl StoredVersion {
     /// Returns the object, of an end the last state if it is known.
-    pub(super) fn object(&self) -> Option<Arc<Object>> {
+    pub(crate) fn object(&self) -> Option<Arc<Object>> {
         match &self.held {
             Payload::Fresh(object) => Some(Arc::clone(object)),
             Payload::Packed(packed) => {
@@ -53,12 +53,12 @@ impl StoredVersion {
     }
 
     /// Tells whether it came after a mark.
-    pub(super) fn is_after(&self, mark: &Moment) -> bool {
+    pub(crate) fn is_after(&self, mark: &Moment) -> bool {
         let order = mark.version.as_ref().zip(self.version.as_ref()).and_then(|(a, b)| a.order(b));
         order.map_or(mark.at < self.at, std::cmp::Ordering::is_lt)
     }
 
-    pub(super) fn version(&self, object: Option<Arc<Object>>) -> Version {
+    pub(crate) fn version(&self, object: Option<Arc<Object>>) -> Version {
         let (object, last) = if self.is_end { (None, object) } else { (object, None) };
         let Self { id, at, version, user, .. } = self;
         Version { id: *id, at: *at, version: version.clone(), object, last, user: user.clone() }
@@ -67,7 +67,7 @@ impl StoredVersion {
 
 /// What is kept of a log.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Records {
+pub(crate) struct Records {
     lanes: BTreeMap<ResourceKey, u32>,
     versions: Vec<Vec<StoredVersion>>,
     /// What the last version of each lane asks for; `None` after an end.
@@ -91,7 +91,7 @@ pub(super) struct Records {
 
 impl Records {
     /// Takes the next event.
-    pub(super) fn apply(&mut self, event: &Event) {
+    pub(crate) fn apply(&mut self, event: &Event) {
         let at = LogPosition { position: event.position, time: event.observed_at };
         self.goes_back |= self.places.last().is_some_and(|before| at.time < before.time);
         self.places.push(at);
@@ -184,7 +184,7 @@ impl Records {
     }
 
     /// Packs all but the newest versions.
-    pub(super) fn pack(&mut self, keep: usize) {
+    pub(crate) fn pack(&mut self, keep: usize) {
         while self.fresh.len() > keep {
             let packer = self.packer.get_or_insert_with(|| trained(&self.fresh, &self.versions)).clone();
             let Some((lane, n)) = self.fresh.pop_front() else { return };
@@ -198,7 +198,7 @@ impl Records {
     }
 
     /// Returns the records of what was known at a moment, whatever the order of times.
-    pub(super) fn cut(&self, until: Until) -> Self {
+    pub(crate) fn cut(&self, until: Until) -> Self {
         let mut cut = Self { packer: self.packer.clone(), ..Self::default() };
         for (key, lane) in &self.lanes {
             let kept: Vec<_> =
@@ -224,7 +224,7 @@ impl Records {
     }
 
     /// Returns all versions in the order of the log, with their keys.
-    pub(super) fn in_order(&self) -> Vec<(&ResourceKey, &StoredVersion)> {
+    pub(crate) fn in_order(&self) -> Vec<(&ResourceKey, &StoredVersion)> {
         let lanes = self.lanes.iter();
         let mut all: Vec<_> =
             lanes.flat_map(|(k, lane)| self.versions[*lane as usize].iter().map(move |v| (k, v))).collect();
@@ -233,21 +233,21 @@ impl Records {
     }
 
     /// Tells whether times go back somewhere.
-    pub(super) fn goes_back(&self) -> bool {
+    pub(crate) fn goes_back(&self) -> bool {
         self.goes_back
     }
 
     /// Returns the number of resources.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.versions.len()
     }
 
     /// Returns the number of events that were taken.
-    pub(super) fn events(&self) -> usize {
+    pub(crate) fn events(&self) -> usize {
         self.places.len()
     }
 
-    pub(super) fn lane(&self, key: &ResourceKey) -> Option<(usize, &[StoredVersion])> {
+    pub(crate) fn lane(&self, key: &ResourceKey) -> Option<(usize, &[StoredVersion])> {
         let lane = *self.lanes.get(key)? as usize;
         Some((lane, &self.versions[lane]))
     }
@@ -257,12 +257,12 @@ impl Records {
     }
 
     /// Returns all keys, sorted, with where they were first seen.
-    pub(super) fn keys(&self) -> impl Iterator<Item = (&ResourceKey, LogPosition)> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&ResourceKey, LogPosition)> {
         self.lanes.iter().filter_map(|l| self.first(l))
     }
 
     /// Returns the keys of some kinds, sorted, of one namespace or of all, without looking at others.
-    pub(super) fn of_kinds<'a>(
+    pub(crate) fn of_kinds<'a>(
         &'a self,
         is_kind: impl Fn(&str, &str) -> bool + 'a,
         namespace: Option<&'a str>,
@@ -271,7 +271,7 @@ impl Records {
     }
 
     /// Returns the keys of some kinds that may have changed, sorted, with where they first did.
-    pub(super) fn moved_of_kinds<'a>(
+    pub(crate) fn moved_of_kinds<'a>(
         &'a self,
         is_kind: impl Fn(&str, &str) -> bool + 'a,
         namespace: Option<&'a str>,
@@ -279,24 +279,24 @@ impl Records {
         within(&self.kinds, &self.moved, is_kind, namespace).map(|(key, at)| (key, *at))
     }
 
-    pub(super) fn notes(&self, key: &ResourceKey) -> &[KubernetesEvent] {
+    pub(crate) fn notes(&self, key: &ResourceKey) -> &[KubernetesEvent] {
         self.notes.get(key).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn gaps(&self, until: Until) -> &[Gap] {
+    pub(crate) fn gaps(&self, until: Until) -> &[Gap] {
         &self.gaps[..self.told.partition_point(|at| at.is_within(until))]
     }
 
-    pub(super) fn start(&self) -> Option<LogPosition> {
+    pub(crate) fn start(&self) -> Option<LogPosition> {
         self.places.first().copied()
     }
 
-    pub(super) fn last(&self, until: Until) -> Option<LogPosition> {
+    pub(crate) fn last(&self, until: Until) -> Option<LogPosition> {
         self.places[..self.places.partition_point(|at| at.is_within(until))].last().copied()
     }
 
     /// Returns the bytes that objects and their places take in memory.
-    pub(super) fn heap_size(&self) -> usize {
+    pub(crate) fn heap_size(&self) -> usize {
         let held = |k: &StoredVersion| match &k.held {
             Payload::Fresh(object) => object.doc().heap_size(),
             Payload::Packed(packed) => packed.heap_size(),

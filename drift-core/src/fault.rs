@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use crate::event::EventId;
 use crate::key::{ResourceKey, ResourceVersion};
 
-use super::history::{History, Moment};
+use crate::history::{History, Moment};
 
-pub(super) use pods::{is_ready as is_pod_ready, node_ready as is_node_ready};
+pub(crate) use pods::{is_ready as is_pod_ready, node_ready as is_node_ready};
 
 /// The kind of a fault: the words in which the table of effects is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,7 +194,7 @@ pub fn faults_of(history: &History, key: &ResourceKey) -> Vec<Fault> {
 }
 
 /// Reads the kind of a refusal to make pods out of its text.
-pub(super) fn refusal(message: &str) -> FaultKind {
+pub(crate) fn refusal(message: &str) -> FaultKind {
     let has = |t: &str| message.contains(t);
     if has("exceeded quota") || has("failed quota") || has("status unknown for quota") {
         FaultKind::OverQuota

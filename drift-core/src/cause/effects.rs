@@ -4,7 +4,7 @@
 //! known to have, and the numbers say how directly a change of that kind leads to that fault.
 
 use super::class::ChangeKind::{self, *};
-use super::fault::FaultKind::{self, *};
+use crate::fault::FaultKind::{self, *};
 
 /// What each part of a score weighs; they add up to 1.
 ///
@@ -76,8 +76,6 @@ pub(super) const CLEARED: f64 = 0.45;
 pub(super) const BLAMES_PEER: f64 = 0.7;
 /// What is left of a score when a gap lies between change and fault.
 pub(super) const ACROSS_GAP: f64 = 0.8;
-/// Seconds of being ready after which a crash is a new episode: the kubelet forgets its back-off after as long.
-pub(super) const RECOVERED_SECONDS: f64 = 600.0;
 /// Seconds that a container has to run well to clear what was changed before it started.
 pub(super) const RAN_WELL_SECONDS: f64 = 4.0;
 

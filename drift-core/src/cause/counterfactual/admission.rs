@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::{Selector, pod_spec};
+use crate::k8s::pod::pod_spec;
+use crate::k8s::selector::Selector;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
 use super::super::Investigation;
-use super::super::change::{Change, ResourceOp};
 use super::super::class::ChangeKind;
-use super::super::effect::pods_of;
-use super::super::fault::Fault;
-use super::super::way::{injected, names};
-use super::room::amount;
+use super::super::reach::{injected, names};
+use super::super::relevance::pods_of;
+use super::scheduling::amount;
 use super::{Counterfactual, CounterfactualVerdict};
+use crate::fault::Fault;
+use crate::history::{Change, ResourceOp};
 
 /// One refusal by a quota, as the API server words it.
 #[derive(Debug, Default, PartialEq, Eq)]

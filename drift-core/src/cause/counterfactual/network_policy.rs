@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use crate::graph::{Selector, template_labels};
+use crate::k8s::pod::template_labels;
+use crate::k8s::selector::Selector;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::super::Investigation;
-use super::super::history::Moment;
+use crate::history::Moment;
 
 /// Which way a policy looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

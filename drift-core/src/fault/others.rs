@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::graph::pod_spec;
+use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
 
-use super::super::history::{History, KubernetesEvent, Moment, Version};
 use super::pods::{add_text, condition, node_ready};
 use super::{Fault, FaultKind, refusal};
+use crate::history::{History, KubernetesEvent, Moment, Version};
 
 /// A judgement of one version: what is wrong, with reason and text.
 type Sight = Option<(FaultKind, String, String)>;
