@@ -27,7 +27,7 @@ struct Verdict {
 ///
 /// # Example
 /// ```
-/// use drift_core::{drift::IncrementalApps, rules::NoJq, schema::SchemaSet};
+/// use drift_core::{drift::IncrementalApps, drift::rules::NoJq, schema::SchemaSet};
 /// let mut kept = IncrementalApps::new((*SchemaSet::bundled()).clone());
 /// // `set_app` and `set_live` for all there is, then after each change:
 /// let changed = kept.judge(&NoJq);
