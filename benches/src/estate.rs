@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use drift_core::drift::DesiredObject;
 use drift_core::schema::{SchemaSet, SchemaSetBuilder};
+use drift_core::tape::TapeEvent;
 use drift_core::{Object, ResourceKey};
 use drift_sources::dump::Dump;
 use drift_sources::manifests::Manifests;
-use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
+use drift_sources::tape::{TapeOptions, TapeReader};
 
 use crate::Failure;
 

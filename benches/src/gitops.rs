@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use drift_core::drift::Status;
 use drift_core::drift::rules::RuleSet;
 use drift_core::schema::SchemaSet;
+use drift_core::tape::TapeEvent;
 use drift_core::{Doc, Object, ResourceKey};
 use drift_sources::gitops::{Cluster, IncrementalGitOps, Repositories, Version};
 use drift_sources::render::{RenderOptions, Renderer};
-use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
+use drift_sources::tape::{TapeOptions, TapeReader};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use drift_core::Event;
 use drift_core::graph::DependencyGraph;
-use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
+use drift_core::tape::TapeEvent;
+use drift_sources::tape::{TapeOptions, TapeReader};
 
 use crate::Failure;
 use crate::fleet::{self, Chain, Log, Wish};

@@ -29,6 +29,7 @@ mod sink;
 mod source;
 mod store;
 mod stream;
+pub mod tape;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! Tapes: recorded watch events, one JSON object a line, plain, gzip or zstd by the file's name.
 //!
-//! A line is `{"ts","group","version","resource","type","object"}`. Secrets are the caller's to redact before.
+//! The format of a line is in [`drift_core::tape`]. Objects are written as they are: redact Secrets before.
 
 mod resume;
 
@@ -8,59 +8,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use drift_core::Doc;
-use jiff::Timestamp;
-use serde::Serialize;
+use drift_core::tape::TapeLine;
 
 /// A compressed part is closed at so many bytes of lines, so that a torn one is small enough to be mended.
 const PART: u64 = 8 << 20;
-
-/// What a line of a tape tells of its object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[non_exhaustive]
-pub enum TapeEvent {
-    /// It was there when the recording began.
-    Listed,
-    /// It was created.
-    Added,
-    /// It was changed.
-    Modified,
-    /// It was deleted; the object is its last state.
-    Deleted,
-    /// Nothing happened up to the object's resourceVersion.
-    Bookmark,
-    /// The watch failed; the object is the server's `Status`.
-    Error,
-}
-
-/// One line of a tape.
-#[derive(Clone, Copy, Debug)]
-pub struct TapeLine<'a> {
-    /// When it was received.
-    pub ts: Timestamp,
-    /// API group, empty for the core group.
-    pub group: &'a str,
-    /// API version.
-    pub version: &'a str,
-    /// Name of the resource as in URLs, such as `deployments`.
-    pub resource: &'a str,
-    /// What it tells.
-    pub event: TapeEvent,
-    /// The object, redacted.
-    pub object: &'a Doc,
-}
-
-/// A line as it is written, in this order.
-#[derive(Serialize)]
-struct Line<'a> {
-    ts: Timestamp,
-    group: &'a str,
-    version: &'a str,
-    resource: &'a str,
-    r#type: TapeEvent,
-    object: drift_core::Node<'a>,
-}
 
 /// How a tape is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +38,7 @@ impl TapeFormat {
 /// Why a tape is not written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TapeError {
+pub enum TapeWriteError {
     /// The file could not be opened, read or written.
     #[error("tape {}: {what}", path.display())]
     Io {
@@ -166,11 +117,12 @@ impl TapeWriter {
     ///
     /// # Errors
     /// When the file cannot be opened or is damaged elsewhere.
-    pub fn append_to(path: impl Into<PathBuf>) -> Result<Self, TapeError> {
+    pub fn append_to(path: impl Into<PathBuf>) -> Result<Self, TapeWriteError> {
         let path = path.into();
         let format = TapeFormat::of(&path);
         let options = OpenOptions::new().read(true).append(true).create(true).open(&path);
-        let file = options.map_err(|source| TapeError::Io { path: path.clone(), what: "opening", source })?;
+        let file =
+            options.map_err(|source| TapeWriteError::Io { path: path.clone(), what: "opening", source })?;
         let mut writer = Self { path, format, part: None, file, bytes: 0, cut: 0 };
         let end = resume::end(&writer.file, &writer.path, format)?;
         writer.cut = end.cut;
@@ -191,16 +143,14 @@ impl TapeWriter {
     ///
     /// # Errors
     /// When the file cannot be written to. The tape then may end with a part of the line; opening it again mends that.
-    pub fn write(&mut self, line: &TapeLine<'_>) -> Result<(), TapeError> {
-        let TapeLine { ts, group, version, resource, event, object } = *line;
-        let line = Line { ts, group, version, resource, r#type: event, object: object.root() };
-        let mut text = serde_json::to_vec(&line).expect("a document holds nothing that JSON cannot");
+    pub fn write(&mut self, line: &TapeLine) -> Result<(), TapeWriteError> {
+        let mut text = line.to_json().into_bytes();
         text.push(b'\n');
         self.put(&text)?;
         if self.bytes >= PART { self.close_part() } else { Ok(()) }
     }
 
-    fn put(&mut self, text: &[u8]) -> Result<(), TapeError> {
+    fn put(&mut self, text: &[u8]) -> Result<(), TapeWriteError> {
         if self.part.is_none() {
             self.part = Some(self.open_part().map_err(|e| self.error("writing", e))?);
         }
@@ -225,7 +175,7 @@ impl TapeWriter {
         })
     }
 
-    fn close_part(&mut self) -> Result<(), TapeError> {
+    fn close_part(&mut self) -> Result<(), TapeWriteError> {
         self.bytes = 0;
         self.part.take().map_or(Ok(()), Part::close).map_err(|e| self.error("writing", e))
     }
@@ -234,7 +184,7 @@ impl TapeWriter {
     ///
     /// # Errors
     /// When the file cannot be written to.
-    pub fn flush(&mut self) -> Result<(), TapeError> {
+    pub fn flush(&mut self) -> Result<(), TapeWriteError> {
         let flushed = self.part.as_mut().map_or(Ok(()), |p| p.out().flush());
         flushed.map_err(|e| self.error("writing", e))
     }
@@ -243,12 +193,12 @@ impl TapeWriter {
     ///
     /// # Errors
     /// When the file cannot be written to.
-    pub fn finish(mut self) -> Result<(), TapeError> {
+    pub fn finish(mut self) -> Result<(), TapeWriteError> {
         self.close_part()?;
         self.file.sync_all().map_err(|e| self.error("syncing", e))
     }
 
-    fn error(&self, what: &'static str, source: io::Error) -> TapeError {
-        TapeError::Io { path: self.path.clone(), what, source }
+    fn error(&self, what: &'static str, source: io::Error) -> TapeWriteError {
+        TapeWriteError::Io { path: self.path.clone(), what, source }
     }
 }

@@ -22,7 +22,7 @@ mod input;
 pub mod jq;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
-#[cfg(any(feature = "audit", feature = "cdevents"))]
+#[cfg(any(feature = "audit", feature = "cdevents", feature = "tape"))]
 mod lines;
 #[cfg(feature = "manifests")]
 pub mod manifests;

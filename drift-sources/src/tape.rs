@@ -1,26 +1,22 @@
-//! Recorded watch events, one JSON object a line, plain, gzip or zstd.
+//! Tapes: recorded watch events, one JSON object a line, plain, gzip or zstd.
 //!
-//! `{"ts","group","version","resource","type":"LISTED|ADDED|MODIFIED|DELETED|BOOKMARK|ERROR","object"}`. A line that
-//! cannot be read is told with its number and reason, and reading goes on behind it.
+//! The format of a line is in [`drift_core::tape`]. A line that cannot be read is reported with its number and the
+//! reason, and reading continues with the next line.
 
-mod line;
 mod source;
 
-use std::collections::HashMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use drift_core::{Doc, Object, ResourceVersion};
-use jiff::Timestamp;
+use drift_core::tape::{TapeLine, TapeLineError, TapeParser, looks_like_tape};
 
-use crate::input::{self, Cut, Input};
+use crate::lines::{LineFault, Lines};
 pub use source::TapeSource;
 
 /// A tape that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TapeError {
+pub enum TapeOpenError {
     /// The file cannot be opened or its first bytes cannot be read.
     #[error("cannot read {}", path.display())]
     Unavailable {
@@ -30,52 +26,6 @@ pub enum TapeError {
         #[source]
         source: io::Error,
     },
-}
-
-/// One line of a tape.
-#[derive(Clone, Debug)]
-pub struct TapeLine {
-    /// Number of the line, from 1.
-    pub number: u64,
-    /// When the recorder received it.
-    pub at: Timestamp,
-    /// What was watched.
-    pub resource: Arc<WatchedResource>,
-    /// What the watch said.
-    pub event: TapeEvent,
-}
-
-/// A resource type as the API server serves it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WatchedResource {
-    /// API group; empty for the core group.
-    pub group: String,
-    /// Version in which it was watched.
-    pub version: String,
-    /// Plural name, such as `deployments`.
-    pub resource: String,
-}
-
-/// What a watch said.
-#[derive(Clone, Debug)]
-pub enum TapeEvent {
-    /// The object was there when it was listed.
-    Listed(Object),
-    /// The object appeared.
-    Added(Object),
-    /// The object changed.
-    Modified(Object),
-    /// The object is gone; this is its last state.
-    Deleted(Object),
-    /// Everything up to a version was told.
-    Bookmark {
-        /// The version.
-        version: Option<ResourceVersion>,
-        /// Whether this ends the listing that the watch began with (`k8s.io/initial-events-end`).
-        ends_listing: bool,
-    },
-    /// The watch failed with a `Status`.
-    Error(Doc),
 }
 
 /// A part of a tape that cannot be read.
@@ -92,21 +42,21 @@ pub struct TapeDamage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DamageKind {
-    /// Not a line of a tape, or its object is none.
-    #[error("{0}")]
-    Corrupt(String),
+    /// Not a line of a tape.
+    #[error(transparent)]
+    Corrupt(#[from] TapeLineError),
     /// Longer than the limit.
     #[error("longer than {0} bytes")]
     TooLong(usize),
-    /// The file ends here before its time; the rest is not known.
+    /// The file ends in the middle of compressed data or cannot be read further; the rest is unknown.
     #[error("{0}")]
     Cut(String),
 }
 
-/// Bounds on what a tape may take.
+/// Limits on the size of a tape.
 #[derive(Clone, Copy, Debug)]
 pub struct TapeOptions {
-    /// Bytes of one line; a longer one is skipped and told.
+    /// Bytes of one line; a longer one is skipped and reported.
     pub max_line: usize,
     /// Decompressed bytes of the whole tape; it is never held as a whole.
     pub max_size: u64,
@@ -119,18 +69,30 @@ impl Default for TapeOptions {
     }
 }
 
-/// The lines of a tape.
+/// Iterates over the lines of a tape.
 ///
-/// After a [`DamageKind::Cut`] there is nothing more.
+/// A damaged line is an `Err` item, and the next line follows; after a [`DamageKind::Cut`] there is nothing more.
+///
+/// ```
+/// use drift_core::tape::TapeEvent;
+/// use drift_sources::tape::{TapeOptions, TapeReader};
+///
+/// let tape = r#"{"ts":"2026-11-21T00:57:51Z","group":"","version":"v1","resource":"pods","type":"ADDED","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0","namespace":"shop"}}}
+/// not a line of a tape
+/// "#;
+/// let mut reader = TapeReader::from_stream(tape.as_bytes(), TapeOptions::default())?;
+/// let line = reader.next().unwrap()?;
+/// assert!(matches!(line.event, TapeEvent::Added(pod) if pod.name() == "web-0"));
+/// let damage = reader.next().unwrap().unwrap_err();
+/// assert_eq!(damage.to_string(), "line 2: not valid JSON at column 2");
+/// assert!(reader.next().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TapeReader {
-    input: Input,
-    options: TapeOptions,
+    lines: Lines,
+    /// Number of the last line, from 1.
     number: u64,
-    buffer: Vec<u8>,
-    done: bool,
-    resources: Vec<Arc<WatchedResource>>,
-    /// Kinds by resource, learned from objects that name theirs.
-    kinds: HashMap<Arc<WatchedResource>, (String, String)>,
+    parser: TapeParser,
 }
 
 impl std::fmt::Debug for TapeReader {
@@ -144,91 +106,34 @@ impl TapeReader {
     ///
     /// # Errors
     /// When it cannot be opened or its first bytes cannot be read.
-    pub fn open(path: &Path, options: TapeOptions) -> Result<Self, TapeError> {
-        let unavailable = |source| TapeError::Unavailable { path: path.to_owned(), source };
+    pub fn open(path: &Path, options: TapeOptions) -> Result<Self, TapeOpenError> {
+        let unavailable = |source| TapeOpenError::Unavailable { path: path.to_owned(), source };
         let file = std::fs::File::open(path).map_err(unavailable)?;
         Self::from_stream(file, options).map_err(unavailable)
     }
 
-    /// Takes a stream.
+    /// Reads a stream.
     ///
     /// # Errors
     /// When its first bytes cannot be read.
     pub fn from_stream(stream: impl Read + Send + 'static, options: TapeOptions) -> io::Result<Self> {
-        Ok(Self {
-            input: input::open(stream, options.max_size)?,
-            options,
-            number: 0,
-            buffer: Vec::new(),
-            done: false,
-            resources: Vec::new(),
-            kinds: HashMap::new(),
-        })
+        let lines = Lines::new(stream, options.max_line, options.max_size)?;
+        Ok(Self { lines, number: 0, parser: TapeParser::default() })
     }
 
-    /// Tells whether text begins like a tape and not like a dump: with one line that has `type` and `object`.
+    /// Returns `true` if text begins like a tape and not like a dump: with one line that has `type` and `object`.
     pub fn is_tape(start: &[u8]) -> bool {
-        let line = start.split(|b| *b == b'\n').find(|l| !l.trim_ascii().is_empty()).unwrap_or_default();
-        line::looks_like_one(line)
+        looks_like_tape(start)
     }
 
-    /// Returns the kind of a resource, if an object before named it.
-    pub(crate) fn kind_of(&self, resource: &WatchedResource) -> Option<&str> {
-        self.kinds.get(resource).map(|(_, kind)| &**kind)
+    /// Returns the number of the line that was returned last, from 1; empty lines count.
+    pub fn line_number(&self) -> u64 {
+        self.number
     }
 
-    /// Reads the next line into the buffer; `None` at the end.
-    fn line(&mut self) -> Option<Result<(), DamageKind>> {
-        self.buffer.clear();
-        let (mut any, mut too_long) = (false, false);
-        loop {
-            let piece = match self.input.fill_buf() {
-                Ok(piece) => piece,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => {
-                    self.done = true;
-                    return Some(Err(DamageKind::Cut(Cut::of(&e).to_string())));
-                }
-            };
-            if piece.is_empty() {
-                self.done = true;
-                break;
-            }
-            any = true;
-            let end = memchr::memchr(b'\n', piece);
-            let taken = end.map_or(piece.len(), |i| i + 1);
-            too_long |= self.buffer.len() + taken > self.options.max_line;
-            if !too_long {
-                self.buffer.extend_from_slice(&piece[..taken]);
-            }
-            self.input.consume(taken);
-            if end.is_some() {
-                break;
-            }
-        }
-        match (any, too_long) {
-            (false, _) => None,
-            (true, false) => Some(Ok(())),
-            (true, true) => {
-                self.buffer = Vec::new();
-                Some(Err(DamageKind::TooLong(self.options.max_line)))
-            }
-        }
-    }
-
-    fn resource(&mut self, group: &str, version: &str, resource: &str) -> Arc<WatchedResource> {
-        let same =
-            |r: &&Arc<WatchedResource>| r.group == group && r.version == version && r.resource == resource;
-        if let Some(known) = self.resources.iter().find(same) {
-            return Arc::clone(known);
-        }
-        let (group, version, resource) = (group.to_owned(), version.to_owned(), resource.to_owned());
-        let new = Arc::new(WatchedResource { group, version, resource });
-        // A tape has a few hundred at most; a hostile one does not get to fill memory with them.
-        if self.resources.len() < 10_000 {
-            self.resources.push(Arc::clone(&new));
-        }
-        new
+    /// Returns what was learned from the lines so far.
+    pub(crate) fn parser(&self) -> &TapeParser {
+        &self.parser
     }
 }
 
@@ -236,21 +141,13 @@ impl Iterator for TapeReader {
     type Item = Result<TapeLine, TapeDamage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.done {
-            let read = self.line()?;
-            self.number += 1;
-            let number = self.number;
-            if let Err(problem) = read {
-                return Some(Err(TapeDamage { number, problem }));
-            }
-            if self.buffer.trim_ascii().is_empty() {
-                continue;
-            }
-            let buffer = std::mem::take(&mut self.buffer);
-            let parsed = line::parse(self, number, &buffer);
-            self.buffer = buffer;
-            return Some(parsed.map_err(|text| TapeDamage { number, problem: DamageKind::Corrupt(text) }));
-        }
-        None
+        let (number, line) = self.lines.next()?;
+        self.number = number;
+        let line = match line {
+            Ok(text) => self.parser.parse(text).map_err(DamageKind::Corrupt),
+            Err(LineFault::TooLong(limit)) => Err(DamageKind::TooLong(limit)),
+            Err(LineFault::Cut(reason)) => Err(DamageKind::Cut(reason)),
+        };
+        Some(line.map_err(|problem| TapeDamage { number, problem }))
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{TapeError, TapeFormat};
+use super::{TapeFormat, TapeWriteError};
 
 /// Longest unfinished part that is held in memory; our writer closes parts long before.
 const MAX_TORN: usize = 64 << 20;
@@ -20,9 +20,9 @@ pub(super) struct End {
 }
 
 /// Finds the end of a tape.
-pub(super) fn end(mut file: &File, path: &Path, format: TapeFormat) -> Result<End, TapeError> {
-    let failed = |source| TapeError::Io { path: path.to_owned(), what: "reading its end", source };
-    let damaged = |offset, what| TapeError::Damaged { path: path.to_owned(), offset, what };
+pub(super) fn end(mut file: &File, path: &Path, format: TapeFormat) -> Result<End, TapeWriteError> {
+    let failed = |source| TapeWriteError::Io { path: path.to_owned(), what: "reading its end", source };
+    let damaged = |offset, what| TapeWriteError::Damaged { path: path.to_owned(), offset, what };
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let mut input = Counted { inner: BufReader::with_capacity(64 << 10, file), at: 0 };
     if format == TapeFormat::Plain {

@@ -2,32 +2,37 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
-use drift_core::Doc;
-use drift_sinks::tape::{TapeError, TapeEvent, TapeLine, TapeWriter};
+use drift_core::tape::{TapeEvent, TapeLine, WatchedResource};
+use drift_core::{Doc, Object};
+use drift_sinks::tape::{TapeWriteError, TapeWriter};
 
 const NAMES: [&str; 3] = ["tape.jsonl", "tape.jsonl.gz", "tape.jsonl.zst"];
 
-fn line(object: &Doc, event: TapeEvent) -> TapeLine<'_> {
-    let ts = "2026-11-21T00:57:51.439600Z".parse().unwrap();
-    TapeLine { ts, group: "apps", version: "v1", resource: "deployments", event, object }
+fn line(n: usize) -> TapeLine {
+    let at = "2026-11-21T00:57:51.439600Z".parse().unwrap();
+    let (group, version, resource) = ("apps".to_owned(), "v1".to_owned(), "deployments".to_owned());
+    let resource = Arc::new(WatchedResource { group, version, resource });
+    TapeLine { at, resource, event: TapeEvent::Added(object(n)) }
 }
 
-fn object(n: usize) -> Doc {
-    Doc::from_value(&serde_json::json!({"kind": "Deployment", "metadata": {"name": format!("web-{n}")}}))
-        .unwrap()
+fn object(n: usize) -> Object {
+    let metadata = serde_json::json!({"name": format!("web-{n}")});
+    let object = serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata});
+    Object::new(Doc::from_value(&object).unwrap()).unwrap()
 }
 
 fn text(n: usize) -> String {
     format!(
-        r#"{{"ts":"2026-11-21T00:57:51.4396Z","group":"apps","version":"v1","resource":"deployments","type":"ADDED","object":{{"kind":"Deployment","metadata":{{"name":"web-{n}"}}}}}}"#
+        r#"{{"ts":"2026-11-21T00:57:51.4396Z","group":"apps","version":"v1","resource":"deployments","type":"ADDED","object":{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"web-{n}"}}}}}}"#
     )
 }
 
 fn write(path: &Path, numbers: std::ops::Range<usize>) {
     let mut tape = TapeWriter::append_to(path).unwrap();
     for n in numbers {
-        tape.write(&line(&object(n), TapeEvent::Added)).unwrap();
+        tape.write(&line(n)).unwrap();
     }
     tape.finish().unwrap();
 }
@@ -59,7 +64,7 @@ fn what_was_flushed_can_be_read_while_the_tape_grows() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tape.jsonl.gz");
     let mut tape = TapeWriter::append_to(&path).unwrap();
-    tape.write(&line(&object(0), TapeEvent::Added)).unwrap();
+    tape.write(&line(0)).unwrap();
     tape.flush().unwrap();
     let mut out = vec![0; text(0).len()];
     flate2::read::GzDecoder::new(std::fs::File::open(&path).unwrap()).read_exact(&mut out).unwrap();
@@ -76,7 +81,7 @@ fn a_tape_cut_anywhere_is_mended_and_keeps_its_whole_lines() {
         // A killed recorder: lines were flushed one by one and the part was not closed.
         let mut tape = TapeWriter::append_to(&path).unwrap();
         for n in 2..6 {
-            tape.write(&line(&object(n), TapeEvent::Added)).unwrap();
+            tape.write(&line(n)).unwrap();
             tape.flush().unwrap();
         }
         std::mem::forget(tape);
@@ -101,10 +106,10 @@ fn another_file_is_not_appended_to() {
         let path = dir.path().join(name);
         std::fs::write(&path, b"this is no compressed file, and long enough to tell").unwrap();
         let error = TapeWriter::append_to(&path).unwrap_err();
-        assert!(matches!(error, TapeError::Damaged { offset: 0, .. }), "{error:?}");
+        assert!(matches!(error, TapeWriteError::Damaged { offset: 0, .. }), "{error:?}");
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 51);
     }
-    assert!(matches!(TapeWriter::append_to(dir.path()), Err(TapeError::Io { .. })));
+    assert!(matches!(TapeWriter::append_to(dir.path()), Err(TapeWriteError::Io { .. })));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
 
-use super::{DamageKind, TapeDamage, TapeEvent, TapeLine, TapeOptions, TapeReader, WatchedResource};
+use drift_core::tape::{TapeEvent, TapeLine, WatchedResource};
+
+use super::{DamageKind, TapeDamage, TapeOptions, TapeReader};
 
 /// Lines between two checkpoints.
 const CHECKPOINT: u64 = 1_000;
@@ -130,7 +132,7 @@ impl<'a> Playing<'a> {
         let Some(item) = self.reader.next() else {
             return self.finish();
         };
-        self.number = item.as_ref().map_or_else(|damage| damage.number, |line| line.number);
+        self.number = self.reader.line_number();
         if self.is_skipping && self.number > self.skip {
             self.resume();
         }
@@ -165,7 +167,8 @@ impl<'a> Playing<'a> {
     }
 
     fn line(&mut self, line: TapeLine) {
-        let TapeLine { number, at, resource, event } = line;
+        let TapeLine { at, resource, event } = line;
+        let number = self.number;
         match event {
             TapeEvent::Listed(object) => self.listed(resource, object, number, at),
             TapeEvent::Added(object) | TapeEvent::Modified(object) => {
@@ -184,7 +187,7 @@ impl<'a> Playing<'a> {
                     actor,
                 }));
             }
-            TapeEvent::Bookmark { ends_listing, .. } => self.bookmark(&resource, ends_listing, at),
+            TapeEvent::Bookmark(mark) => self.bookmark(&resource, mark.ends_listing, at),
             TapeEvent::Error(status) => self.error(&resource, &status, number, at),
         }
     }
@@ -234,7 +237,8 @@ impl<'a> Playing<'a> {
 
     /// Returns the scope of a resource; of all kinds where none of its objects has named its kind yet.
     fn scope_of(&self, resource: &WatchedResource) -> Scope {
-        let kind = self.reader.kind_of(resource).map(|kind| (resource.group.as_str().into(), kind.into()));
+        let kind =
+            self.reader.parser().kind_of(resource).map(|kind| (resource.group.as_str().into(), kind.into()));
         Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() }
     }
 

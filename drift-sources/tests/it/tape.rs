@@ -3,8 +3,9 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
+use drift_core::tape::TapeEvent;
 use drift_core::{Cursor as SourceCursor, Observation, Source};
-use drift_sources::tape::{DamageKind, TapeEvent, TapeOptions, TapeReader, TapeSource};
+use drift_sources::tape::{DamageKind, TapeOptions, TapeReader, TapeSource};
 use futures::StreamExt;
 use proptest::prelude::*;
 
@@ -19,22 +20,23 @@ fn object(kind: &str, name: &str) -> String {
 }
 
 fn read_with(bytes: impl Into<Vec<u8>>, options: TapeOptions) -> Vec<String> {
-    TapeReader::from_stream(Cursor::new(bytes.into()), options)
-        .unwrap()
-        .map(|item| match item {
+    let mut reader = TapeReader::from_stream(Cursor::new(bytes.into()), options).unwrap();
+    let mut all = Vec::new();
+    while let Some(item) = reader.next() {
+        let number = reader.line_number();
+        all.push(match item.map(|line| line.event) {
             Err(e) => e.to_string(),
-            Ok(l) => match l.event {
-                TapeEvent::Listed(o) => format!("{} listed {}", l.number, o.key()),
-                TapeEvent::Added(o) => format!("{} added {}", l.number, o.key()),
-                TapeEvent::Modified(o) => format!("{} modified {}", l.number, o.key()),
-                TapeEvent::Deleted(o) => format!("{} deleted {}", l.number, o.key()),
-                TapeEvent::Bookmark { version, ends_listing } => {
-                    format!("{} bookmark {version:?} {ends_listing}", l.number)
-                }
-                TapeEvent::Error(s) => format!("{} error {}", l.number, s.to_json()),
-            },
-        })
-        .collect()
+            Ok(TapeEvent::Listed(o)) => format!("{number} listed {}", o.key()),
+            Ok(TapeEvent::Added(o)) => format!("{number} added {}", o.key()),
+            Ok(TapeEvent::Modified(o)) => format!("{number} modified {}", o.key()),
+            Ok(TapeEvent::Deleted(o)) => format!("{number} deleted {}", o.key()),
+            Ok(TapeEvent::Bookmark(mark)) => {
+                format!("{number} bookmark {:?} {}", mark.version, mark.ends_listing)
+            }
+            Ok(TapeEvent::Error(s)) => format!("{number} error {}", s.to_json()),
+        });
+    }
+    all
 }
 
 fn read(bytes: impl Into<Vec<u8>>) -> Vec<String> {
@@ -86,11 +88,11 @@ fn a_damaged_line_is_told_and_the_next_one_is_read() {
         ("{\"ts\":{\"s3cret\":1}}\n", "a field of another type at column 6"),
         (
             &line(1, "pods", "SEEN", "{}"),
-            "`type` is none of LISTED, ADDED, MODIFIED, DELETED, BOOKMARK, ERROR",
+            "`type` is not one of LISTED, ADDED, MODIFIED, DELETED, BOOKMARK, ERROR",
         ),
         (&line(1, "nodes", "ADDED", "{\"metadata\":{}}"), "not a Kubernetes object: `apiVersion` is missing"),
         (&line(1, "pods", "ADDED", "\"s3cret\""), "not a Kubernetes object: `.` must be a map"),
-        (&good.replace("2026-01", "s3cret"), "`ts` is no RFC 3339 time"),
+        (&good.replace("2026-01", "s3cret"), "`ts` is not an RFC 3339 time"),
     ];
     for (text, expect) in bad {
         assert_eq!(

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use drift_core::drift::rules::{Rule, RuleSet};
 use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, Status, compare_apps};
 use drift_core::schema::SchemaSet;
+use drift_core::tape::TapeEvent;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
 use drift_sources::argo::answer::Answer;
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
 use drift_sources::gitops::{Cluster, GitOps, HistoryError, Repositories, Version};
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{Program, RenderOptions, Renderer};
-use drift_sources::tape::{TapeEvent, TapeOptions, TapeReader};
+use drift_sources::tape::{TapeOptions, TapeReader};
 use jiff::Timestamp;
 
 use crate::argocd;

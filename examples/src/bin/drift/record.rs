@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::schema::SchemaSet;
-use drift_core::{Doc, Gap, GapReason, Object, Observation, Scope, Source};
-use drift_sinks::tape::{TapeError, TapeEvent, TapeLine, TapeWriter};
+use drift_core::tape::{Bookmark, TapeEvent, TapeLine, WatchedResource};
+use drift_core::{Doc, Gap, GapReason, Object, Observation, ResourceVersion, Scope, Source};
+use drift_sinks::tape::{TapeWriteError, TapeWriter};
 use futures::StreamExt;
 use jiff::Timestamp;
 use serde_json::json;
@@ -59,7 +61,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
     Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
 }
 
-fn recorder_failure(error: &TapeError) -> Failure {
+fn recorder_failure(error: &TapeWriteError) -> Failure {
     Failure::new("cannot write the tape")
         .because(error)
         .hint("what was flushed before can be read, and recording to the same file goes on behind it")
@@ -95,7 +97,7 @@ impl Recorder {
         })
     }
 
-    fn snapshot(&mut self, objects: Vec<Object>, gaps: &[Gap], at: Timestamp) -> Result<(), TapeError> {
+    fn snapshot(&mut self, objects: Vec<Object>, gaps: &[Gap], at: Timestamp) -> Result<(), TapeWriteError> {
         let mut kinds = BTreeSet::new();
         for object in objects {
             kinds.insert((object.group().to_owned(), object.kind().to_owned()));
@@ -105,11 +107,12 @@ impl Recorder {
         gaps.iter().try_for_each(|gap| self.gap(gap))
     }
 
-    fn take(&mut self, observation: Observation) -> Result<(), TapeError> {
+    fn take(&mut self, observation: Observation) -> Result<(), TapeWriteError> {
         match observation {
             Observation::Applied(applied) => {
                 let listed = self.listings.iter().any(|s| s.contains(&applied.key));
-                let event = if listed { TapeEvent::Listed } else { TapeEvent::Modified };
+                let event: fn(Object) -> TapeEvent =
+                    if listed { TapeEvent::Listed } else { TapeEvent::Modified };
                 self.write(Object::clone(&applied.object), event, applied.observed_at)
             }
             Observation::Deleted(deleted) => match deleted.last {
@@ -137,28 +140,37 @@ impl Recorder {
         }
     }
 
-    fn write(&mut self, object: Object, event: TapeEvent, ts: Timestamp) -> Result<(), TapeError> {
+    fn write(
+        &mut self,
+        object: Object,
+        event: fn(Object) -> TapeEvent,
+        at: Timestamp,
+    ) -> Result<(), TapeWriteError> {
         self.plurals.learn(&object);
         let object = self.redactor.redact(object);
         let kind = (object.group().to_owned(), object.kind().to_owned());
-        let resource = self.plurals.of(&kind);
+        let resource = self.plurals.resource(&kind, object.version());
         let version = object.resource_version().map_or_else(String::new, |v| v.as_str().to_owned());
         self.versions.insert(kind, (object.version().to_owned(), version));
-        let (group, version) = (object.group(), object.version());
-        self.line(&TapeLine { ts, group, version, resource: &resource, event, object: object.doc() })
+        self.line(&TapeLine { at, resource, event: event(object) })
     }
 
     /// Writes the bookmark with which the server ends a streamed list.
-    fn end_of_list(&mut self, kind: &Kind, ts: Timestamp) -> Result<(), TapeError> {
+    fn end_of_list(&mut self, kind: &Kind, at: Timestamp) -> Result<(), TapeWriteError> {
         let Some((version, resource_version)) = self.versions.get(kind).cloned() else { return Ok(()) };
         let api_version = if kind.0.is_empty() { version.clone() } else { format!("{}/{version}", kind.0) };
-        let metadata = json!({"resourceVersion": resource_version, "annotations": {"k8s.io/initial-events-end": "true"}});
-        let object = json!({"apiVersion": api_version, "kind": kind.1, "metadata": metadata});
-        self.other(kind, &version, TapeEvent::Bookmark, ts, &object)
+        let bookmark = Bookmark {
+            api_version,
+            kind: kind.1.clone(),
+            version: Some(ResourceVersion::new(resource_version)),
+            ends_listing: true,
+        };
+        let resource = self.plurals.resource(kind, &version);
+        self.line(&TapeLine { at, resource, event: TapeEvent::Bookmark(bookmark) })
     }
 
-    /// Writes a gap as the failure of a watch, as the server would tell it.
-    fn gap(&mut self, gap: &Gap) -> Result<(), TapeError> {
+    /// Writes a gap as the failure of a watch, as the server would report it.
+    fn gap(&mut self, gap: &Gap) -> Result<(), TapeWriteError> {
         let code = match gap.reason {
             GapReason::Expired => 410,
             GapReason::Denied => 403,
@@ -166,32 +178,21 @@ impl Recorder {
             _ => 500,
         };
         let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": *gap.message});
+        let status = Doc::from_value(&status).expect("a small document is whole and shallow");
         let kind = gap.scope.kind.as_ref().map(|(g, k)| (g.to_string(), k.to_string())).unwrap_or_default();
         let version = self.versions.get(&kind).map_or_else(|| "v1".to_owned(), |v| v.0.clone());
-        self.other(&kind, &version, TapeEvent::Error, gap.to, &status)
+        let resource = self.plurals.resource(&kind, &version);
+        self.line(&TapeLine { at: gap.to, resource, event: TapeEvent::Error(status) })
     }
 
-    fn other(
-        &mut self,
-        kind: &Kind,
-        version: &str,
-        event: TapeEvent,
-        ts: Timestamp,
-        object: &serde_json::Value,
-    ) -> Result<(), TapeError> {
-        let object = Doc::from_value(object).expect("a small document is whole and shallow");
-        let resource = self.plurals.of(kind);
-        self.line(&TapeLine { ts, group: &kind.0, version, resource: &resource, event, object: &object })
-    }
-
-    fn line(&mut self, line: &TapeLine<'_>) -> Result<(), TapeError> {
+    fn line(&mut self, line: &TapeLine) -> Result<(), TapeWriteError> {
         self.tape.write(line)?;
         self.lines += 1;
         self.counter.set(self.lines);
         Ok(())
     }
 
-    fn finish(self) -> Result<u64, TapeError> {
+    fn finish(self) -> Result<u64, TapeWriteError> {
         self.counter.finish();
         self.tape.finish()?;
         Ok(self.lines)
@@ -215,7 +216,13 @@ impl Plurals {
         }
     }
 
-    fn of(&mut self, kind: &Kind) -> String {
+    /// Returns the resource type of a kind in a version.
+    fn resource(&mut self, kind: &Kind, version: &str) -> Arc<WatchedResource> {
+        let resource = self.plural(kind);
+        Arc::new(WatchedResource { group: kind.0.clone(), version: version.to_owned(), resource })
+    }
+
+    fn plural(&mut self, kind: &Kind) -> String {
         let named = || SchemaSet::bundled().versions(&kind.0, &kind.1).next().map(|k| k.plural().to_owned());
         // A kind whose definition may not be read: its name is only a label in the tape.
         let made = || if kind.1.is_empty() { String::new() } else { format!("{}s", kind.1.to_lowercase()) };
