@@ -15,6 +15,7 @@ mod commit;
 mod desired;
 mod error;
 mod files;
+mod handles;
 mod history;
 mod open;
 mod remote;

@@ -15,16 +15,15 @@ mod history;
 mod ignore;
 mod kept;
 mod marks;
+mod memo;
 mod repositories;
 mod semver;
 mod transition;
 mod unstable;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use drift_core::drift::{AppDeclaration, DeclarationError};
 use drift_core::{Object, ResourceKey};
@@ -36,6 +35,7 @@ pub use repositories::Repositories;
 pub use transition::{Transition, transitions};
 
 use marks::{Mark, Marks};
+use memo::Memo;
 
 use crate::argo::answer::Answer;
 use crate::argo::{AppProject, Application, Settings};
@@ -94,7 +94,7 @@ pub struct AppState {
 
 /// An object, and the engine whose last application of it is meant.
 type Remembered = (ResourceKey, &'static str);
-type Rendered = Result<Rc<Vec<Arc<Object>>>, DeclarationError>;
+type Rendered = Result<Arc<Vec<Arc<Object>>>, DeclarationError>;
 
 /// The apps of a cluster.
 #[derive(Debug)]
@@ -113,11 +113,11 @@ pub struct GitOps<'a> {
     named: BTreeSet<String>,
     /// What Argo CD's API says of Applications whose repositories are not at hand.
     answers: BTreeMap<ResourceKey, Answer>,
-    rendered: RefCell<HashMap<String, Rendered>>,
+    rendered: Memo<String, Rendered>,
     /// What no two renders of an app agree on.
-    unstable: RefCell<BTreeMap<ResourceKey, unstable::Unstable>>,
+    unstable: Mutex<BTreeMap<ResourceKey, unstable::Unstable>>,
     /// What was applied last, as objects remember it, by object and engine.
-    remembered: RefCell<HashMap<Remembered, Option<Arc<Object>>>>,
+    remembered: Memo<Remembered, Option<Arc<Object>>>,
 }
 
 impl<'a> GitOps<'a> {
@@ -140,9 +140,9 @@ impl<'a> GitOps<'a> {
             notes: BTreeMap::new(),
             named: BTreeSet::new(),
             answers: BTreeMap::new(),
-            rendered: RefCell::default(),
-            unstable: RefCell::default(),
-            remembered: RefCell::default(),
+            rendered: Memo::default(),
+            unstable: Mutex::default(),
+            remembered: Memo::default(),
         };
         for object in this.cluster.live().to_vec() {
             this.take(&object);
@@ -321,12 +321,7 @@ impl<'a> GitOps<'a> {
     /// What an engine applied last, as the object itself remembers it.
     fn remembered(&self, key: &ResourceKey, managers: &[&'static str]) -> Option<Arc<Object>> {
         let slot = (key.clone(), managers.first().copied().unwrap_or_default());
-        if let Some(known) = self.remembered.borrow().get(&slot) {
-            return known.clone();
-        }
-        let found = history::remembered(&self.cluster, key, managers);
-        self.remembered.borrow_mut().insert(slot, found.clone());
-        found
+        self.remembered.get_or_compute(slot, || history::remembered(&self.cluster, key, managers))
     }
 
     /// Keeps what a rendering gave, by what it was of.
@@ -335,12 +330,19 @@ impl<'a> GitOps<'a> {
         key: String,
         render: impl FnOnce() -> Result<Vec<Arc<Object>>, DeclarationError>,
     ) -> Rendered {
-        if let Some(kept) = self.rendered.borrow().get(&key) {
-            return kept.clone();
-        }
-        let rendered = render().map(Rc::new);
-        self.rendered.borrow_mut().insert(key, rendered.clone());
-        rendered
+        self.rendered.get_or_compute(key, || render().map(Arc::new))
+    }
+
+    /// Returns the fields of an app on which no two renders agree.
+    fn unstable_of(&self, app: &ResourceKey) -> Option<unstable::Unstable> {
+        self.unstable.lock().unwrap_or_else(PoisonError::into_inner).get(app).cloned()
+    }
+
+    /// Adds to the fields of an app on which no two renders agree.
+    fn add_unstable(&self, app: ResourceKey, found: unstable::Unstable) {
+        let mut all = self.unstable.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.entry(app).or_default();
+        found.into_iter().for_each(|(key, paths)| known.entry(key).or_default().extend(paths));
     }
 }
 

@@ -136,7 +136,8 @@ pub struct Reference {
 impl GitRepo {
     /// The references that begin with `prefix` and lead to a commit, by name; others are left out.
     pub fn references(&self, prefix: &str) -> Vec<Reference> {
-        let Ok(platform) = self.repo.references() else { return Vec::new() };
+        let repo = self.handle();
+        let Ok(platform) = repo.references() else { return Vec::new() };
         let Ok(all) = platform.prefixed(prefix) else { return Vec::new() };
         let mut found: Vec<Reference> =
             all.filter_map(Result::ok).take(LOOKED_AT).filter_map(|r| self.reference(r)).collect();
@@ -145,8 +146,9 @@ impl GitRepo {
     }
 
     fn reference(&self, reference: gix::Reference<'_>) -> Option<Reference> {
+        let repo = self.handle();
         let name = reference.name().as_bstr().to_string();
-        let object = reference.target().try_id().and_then(|id| self.repo.find_object(id).ok())?;
+        let object = reference.target().try_id().and_then(|id| repo.find_object(id).ok())?;
         let tagged_at = match object.kind {
             gix::object::Kind::Tag => {
                 let tag = object.clone().try_into_tag().ok()?;
@@ -173,7 +175,8 @@ impl GitRepo {
         {
             return Err(unknown());
         }
-        let id = self.repo.rev_parse_single(revision).map_err(|_| unknown())?;
+        let repo = self.handle();
+        let id = repo.rev_parse_single(revision).map_err(|_| unknown())?;
         let object = id.object().map_err(|e| GitError::corrupt(format!("revision `{revision}`"), e))?;
         let commit = object.peel_to_commit().map_err(|_| unknown())?;
         self.commit(CommitId(commit.id))
@@ -184,7 +187,7 @@ impl GitRepo {
     /// # Errors
     /// [`GitError::Corrupt`] if there is none or it cannot be decoded.
     pub fn commit(&self, id: CommitId) -> Result<Commit, GitError> {
-        Commit::read(&self.repo, id.0).map_err(|e| GitError::corrupt(format!("commit {id}"), e))
+        Commit::read(&self.handle(), id.0).map_err(|e| GitError::corrupt(format!("commit {id}"), e))
     }
 
     fn unknown_revision(&self, revision: &str) -> GitError {
@@ -200,7 +203,8 @@ impl GitRepo {
 
     /// Short names of branches and tags; what cannot be read is left out, since it only feeds a message.
     fn reference_names(&self) -> Vec<String> {
-        let Ok(platform) = self.repo.references() else { return Vec::new() };
+        let repo = self.handle();
+        let Ok(platform) = repo.references() else { return Vec::new() };
         let Ok(all) = platform.all() else { return Vec::new() };
         let known =
             all.take(LOOKED_AT).filter_map(Result::ok).filter(|r| !r.name().as_bstr().starts_with(OURS));

@@ -130,11 +130,11 @@ impl GitRepo {
         if self.size(id, path)? > self.limits.file_bytes {
             return Err(GitError::TooLarge { what: format!("file {path}"), limit: self.limits.file_bytes });
         }
-        Ok(self.repo.find_blob(id.0).map_err(corrupt)?.take_data())
+        Ok(self.handle().find_blob(id.0).map_err(corrupt)?.take_data())
     }
 
     pub(super) fn size(&self, id: BlobId, path: &str) -> Result<u64, GitError> {
-        let header = self.repo.find_header(id.0);
+        let header = self.handle().find_header(id.0);
         Ok(header.map_err(|e| GitError::corrupt(format!("file {path} (blob {})", id.short()), e))?.size())
     }
 }

@@ -159,14 +159,17 @@ impl GitRepo {
 
     /// Commits whose parents are absent because the clone is shallow.
     pub(super) fn shallow_boundary(&self) -> Result<BTreeSet<ObjectId>, GitError> {
-        let commits =
-            self.repo.shallow_commits().map_err(|e| GitError::corrupt("the list of shallow commits", e))?;
+        let commits = self
+            .handle()
+            .shallow_commits()
+            .map_err(|e| GitError::corrupt("the list of shallow commits", e))?;
         Ok(commits.iter().flat_map(|commits| commits.iter().copied()).collect())
     }
 
     pub(super) fn node(&self, id: ObjectId, boundary: &BTreeSet<ObjectId>) -> Result<Node, GitError> {
+        let repo = self.handle();
         let read = || -> Result<Node, gix::Error> {
-            let object = self.repo.find_commit(id)?;
+            let object = repo.find_commit(id)?;
             let commit = object.decode()?;
             let parents = if boundary.contains(&id) { Vec::new() } else { commit.parents().collect() };
             Ok(Node { parents, time: commit.committer()?.seconds(), tree: commit.tree() })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::blame::BlameCache;
+use super::handles::{RepositoryHandle, RepositoryHandles};
 use super::spec::normal_subdir;
 use super::{GitError, GitLocation, GitSpec, bundle, remote};
 
@@ -86,9 +87,9 @@ pub struct GitOptions {
     pub limits: Limits,
 }
 
-/// A repository whose objects can be read. Not `Sync`: open one per thread.
+/// A repository whose objects can be read, from any number of threads.
 pub struct GitRepo {
-    pub(super) repo: gix::Repository,
+    handles: RepositoryHandles,
     /// As it is named in messages.
     pub(super) place: String,
     /// The folder of the repository that the spec's path is, if it is one inside of it.
@@ -137,11 +138,9 @@ impl GitRepo {
         }
     }
 
-    fn new(mut repo: gix::Repository, place: String, scratch: Option<TempDir>, options: &GitOptions) -> Self {
-        // Diffs and walks read the same trees and commits again and again.
-        repo.object_cache_size_if_unset(64 << 20);
+    fn new(repo: gix::Repository, place: String, scratch: Option<TempDir>, options: &GitOptions) -> Self {
         Self {
-            repo,
+            handles: RepositoryHandles::new(repo),
             place,
             inside: None,
             limits: options.limits.clone(),
@@ -161,7 +160,12 @@ impl GitRepo {
     /// Whether the repository holds only the newest part of its history.
     pub fn is_shallow(&self) -> bool {
         // An unreadable list of boundaries shows up as a missing commit where it matters.
-        self.repo.is_shallow().unwrap_or(false)
+        self.handle().is_shallow().unwrap_or(false)
+    }
+
+    /// Borrows the repository for one question.
+    pub(super) fn handle(&self) -> RepositoryHandle<'_> {
+        self.handles.borrow()
     }
 }
 

@@ -91,7 +91,7 @@ impl Source for GitSource {
             facet: Facet::Desired(Authority::Manifests(self.name.as_str().into())),
             out: send,
         };
-        // Reading packs and fetching block, and a repository is not `Sync`: it lives in a thread of its own.
+        // Reading packs and fetching block, so it is done in a thread of its own.
         let thread =
             std::thread::Builder::new().name("drift-git-source".to_owned()).spawn(move || run.run(after));
         match thread {

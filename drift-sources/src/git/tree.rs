@@ -34,8 +34,9 @@ impl GitRepo {
     /// The entries of a tree, in its own order.
     pub(super) fn entries(&self, tree: ObjectId) -> Result<Vec<Entry>, GitError> {
         let most = self.limits.entries;
+        let repo = self.handle();
         let read = || -> Result<Vec<Entry>, gix::Error> {
-            let object = self.repo.find_tree(tree)?;
+            let object = repo.find_tree(tree)?;
             let mut entries = Vec::new();
             // One more than allowed is enough for the caller to see that it is too many.
             for entry in object.iter().take(most.saturating_add(1)) {
@@ -67,8 +68,9 @@ impl GitRepo {
     }
 
     fn entry_named(&self, tree: ObjectId, name: &str) -> Result<Option<Entry>, GitError> {
+        let repo = self.handle();
         let read = || -> Result<Option<Entry>, gix::Error> {
-            let object = self.repo.find_tree(tree)?;
+            let object = repo.find_tree(tree)?;
             for entry in object.iter() {
                 let entry = entry?;
                 if entry.filename() == name {

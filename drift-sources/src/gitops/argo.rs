@@ -6,7 +6,6 @@ mod helm;
 mod kustomize;
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use drift_core::drift::rules::{Effect, LabelMatch, Rule, RuleTarget};
@@ -64,8 +63,8 @@ impl GitOps<'_> {
         let mut rules = crate::argo::ignore_differences(&app.ignore_differences);
         rules.append(self.settings.rules.clone());
         rules.rules.push(ignore_extraneous());
-        if let Some(unstable) = self.unstable.borrow().get(&app.key()) {
-            let (more, told) = super::unstable::rules(unstable);
+        if let Some(unstable) = self.unstable_of(&app.key()) {
+            let (more, told) = super::unstable::rules(&unstable);
             rules.rules.extend(more);
             notes.extend(told);
         }
@@ -142,7 +141,7 @@ impl GitOps<'_> {
                 .collect();
             let objects = match commits {
                 Some(commits) => Some(self.application_at(app, sources, &commits)),
-                None => self.answered_at(app, revisions).map(|objects| Ok(Rc::new(objects))),
+                None => self.answered_at(app, revisions).map(|objects| Ok(Arc::new(objects))),
             };
             match objects {
                 Some(Ok(objects)) => all.push((*objects).clone()),
@@ -246,7 +245,7 @@ impl GitOps<'_> {
         &self,
         sources: &[Source],
         commits: &Commits,
-    ) -> Result<Vec<(String, Rc<Tree>)>, DeclarationError> {
+    ) -> Result<Vec<(String, Arc<Tree>)>, DeclarationError> {
         let mut trees = Vec::new();
         for (source, commit) in sources.iter().zip(commits) {
             if let (Some(name), Some(commit)) = (&source.reference, commit) {

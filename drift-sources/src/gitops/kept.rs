@@ -103,7 +103,7 @@ impl<'a> IncrementalGitOps<'a> {
         let now = version.object.clone();
         self.gitops.cluster.to_mut().apply(key, version);
         for engine in [crate::argo::MANAGERS, super::flux::MANAGERS].iter().filter_map(|m| m.first()) {
-            self.gitops.remembered.get_mut().remove(&(key.clone(), *engine));
+            self.gitops.remembered.forget(&(key.clone(), *engine));
         }
         let mut touched = self.readers.get(key).cloned().unwrap_or_default();
         for (object, came) in before.iter().map(|o| (o, false)).chain(now.iter().map(|o| (o, true))) {

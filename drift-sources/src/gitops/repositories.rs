@@ -1,11 +1,11 @@
 //! Git repositories by the URLs that engines know them by, and where they stood at a moment.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::memo::Memo;
 use super::semver::{Range, Version};
 use crate::flux::{Artifact, GitReference};
 use crate::git::{Commit, CommitId, GitRepo, Reference};
@@ -20,8 +20,8 @@ const MAX_TREES: usize = 64;
 #[derive(Debug, Default)]
 pub struct Repositories {
     by_url: BTreeMap<String, GitRepo>,
-    trees: RefCell<HashMap<(String, String, String), Rc<Tree>>>,
-    commits: RefCell<HashMap<(String, String), Option<Commit>>>,
+    trees: Memo<(String, String, String), Arc<Tree>>,
+    commits: Memo<(String, String), Option<Commit>>,
 }
 
 /// Spells a URL so that the ways of writing one repository are one.
@@ -61,12 +61,8 @@ impl Repositories {
     /// Finds a commit of a repository by its full id.
     pub fn commit(&self, url: &str, id: &str) -> Option<Commit> {
         let key = (normal(url), id.to_owned());
-        if let Some(known) = self.commits.borrow().get(&key) {
-            return known.clone();
-        }
-        let commit = self.find(url).and_then(|r| r.commit(id.parse::<CommitId>().ok()?).ok());
-        self.commits.borrow_mut().insert(key, commit.clone());
-        commit
+        self.commits
+            .get_or_compute(key, || self.find(url).and_then(|r| r.commit(id.parse::<CommitId>().ok()?).ok()))
     }
 
     /// Lays out the files of a commit; `ignore` names the files that `wanted` leaves out.
@@ -76,19 +72,12 @@ impl Repositories {
         commit: &Commit,
         ignore: &str,
         wanted: impl Fn(&str) -> bool,
-    ) -> Result<Rc<Tree>, String> {
+    ) -> Result<Arc<Tree>, String> {
         let key = (normal(url), commit.tree_id(), ignore.to_owned());
-        if let Some(tree) = self.trees.borrow().get(&key) {
-            return Ok(Rc::clone(tree));
-        }
-        let repo = self.find(url).ok_or_else(|| format!("no repository is given for {url}"))?;
-        let tree = Rc::new(Tree::of(repo, commit, wanted).map_err(|e| e.to_string())?);
-        let mut trees = self.trees.borrow_mut();
-        if trees.len() >= MAX_TREES {
-            trees.clear();
-        }
-        trees.insert(key, Rc::clone(&tree));
-        Ok(tree)
+        self.trees.get_or_try_compute(key, MAX_TREES, || {
+            let repo = self.find(url).ok_or_else(|| format!("no repository is given for {url}"))?;
+            Tree::of(repo, commit, wanted).map(Arc::new).map_err(|e| e.to_string())
+        })
     }
 }
 

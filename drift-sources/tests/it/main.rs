@@ -18,11 +18,13 @@ mod git;
 mod gitops;
 #[cfg(feature = "gitops")]
 mod gitops_seen;
+#[cfg(feature = "gitops")]
 mod kept;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]
 mod receiver;
+mod send_sync;
 #[cfg(feature = "tape")]
 mod tape;
 #[cfg(feature = "manifests")]

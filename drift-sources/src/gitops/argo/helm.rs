@@ -1,7 +1,6 @@
 //! Applications that are templated by Helm.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use drift_core::drift::DeclarationError;
@@ -20,7 +19,7 @@ impl GitOps<'_> {
         app: &Application,
         source: &Source,
         (tree, path): (&Tree, &str),
-        references: &[(String, Rc<Tree>)],
+        references: &[(String, Arc<Tree>)],
         environment: &Environment,
     ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let none = Value::Null;
@@ -82,10 +81,7 @@ impl GitOps<'_> {
             let again = self.renderer.run_anew(Program::Helm, tree, path, &arguments, &edits);
             let again = again.map_err(|e| undeclared(&e))?;
             let again = objects_of("helm template", &again).map_err(DeclarationError::Broken)?;
-            let found = unstable::compare(&objects, &again);
-            let mut all = self.unstable.borrow_mut();
-            let known = all.entry(app.key()).or_default();
-            found.into_iter().for_each(|(key, paths)| known.entry(key).or_default().extend(paths));
+            self.add_unstable(app.key(), unstable::compare(&objects, &again));
         }
         Ok(objects)
     }
@@ -137,7 +133,7 @@ fn plain(value: &str) -> String {
 }
 
 /// The files of the source that a name beginning with `$` refers to, and the rest of the name.
-fn referenced<'a, 'f>(references: &'a [(String, Rc<Tree>)], file: &'f str) -> Option<(&'a Tree, &'f str)> {
+fn referenced<'a, 'f>(references: &'a [(String, Arc<Tree>)], file: &'f str) -> Option<(&'a Tree, &'f str)> {
     let (name, rest) = file.strip_prefix('$')?.split_once('/')?;
     references.iter().find(|(n, _)| n == name).map(|(_, tree)| (&**tree, rest))
 }
@@ -154,7 +150,7 @@ fn word(value: &Value, name: &str) -> String {
 struct Files<'a> {
     tree: &'a Tree,
     path: &'a str,
-    references: &'a [(String, Rc<Tree>)],
+    references: &'a [(String, Arc<Tree>)],
     environment: &'a Environment,
 }
 
