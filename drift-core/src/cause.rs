@@ -27,9 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 pub use class::{ChangeKind, classes_of};
-pub use counterfactual::{
-    Counterfactual, CounterfactualVerdict, NodeWithPods, admits_everything, allows, fits_node,
-};
+pub use counterfactual::{Counterfactual, CounterfactualVerdict};
 pub use effects::{CandidateRole, THRESHOLD, Weights, delay, fit};
 pub use incident::{Incident, Incidents, Unexplained, incidents};
 pub use index::CauseIndex;

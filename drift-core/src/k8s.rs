@@ -3,7 +3,17 @@
 //! Pure functions of objects. Each module names the file of `kubernetes/kubernetes`, or the KEP, that its rules come from.
 
 pub mod conditions;
+#[cfg(test)]
+mod laws;
 pub mod managers;
+pub mod network_policy;
 pub mod pod;
+pub mod pod_security;
+pub mod quota;
+pub mod rbac;
+pub mod resources;
+pub mod scheduling;
 pub mod selector;
+pub mod service;
 pub mod tracking;
+pub mod webhooks;

@@ -4,8 +4,6 @@
 //! undecided, and said to be so.
 
 mod admission;
-#[cfg(test)]
-mod laws;
 mod network;
 mod network_policy;
 #[cfg(test)]
@@ -16,13 +14,11 @@ mod scheduler_message;
 mod scheduling;
 mod storage;
 
-pub use network::admits_everything;
-pub use rbac::allows;
 pub(super) use rollout::keeps_apart;
 pub(super) use scheduler_message::Refusals;
-pub use scheduling::{NodeWithPods, fits_node};
 
 use crate::k8s::pod::{ConfigSource, ConfigUse, config_uses, pod_spec, template_labels};
+use crate::k8s::resources::quantity_nanos;
 use crate::k8s::selector::Selector;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
@@ -362,7 +358,7 @@ fn image(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfac
 fn memory_limits(object: Option<&Object>) -> Vec<(String, Option<i128>)> {
     let Some((_, spec)) = object.and_then(pod_spec) else { return Vec::new() };
     let one = |c: Node<'_>| {
-        let limit = c.at(&["resources", "limits", "memory"]).and_then(scheduling::amount);
+        let limit = c.at(&["resources", "limits", "memory"]).and_then(quantity_nanos);
         (c.str_at(&["name"]).unwrap_or_default().to_owned(), limit)
     };
     spec.get("containers").into_iter().flat_map(Node::children).map(one).collect()

@@ -1,7 +1,7 @@
 //! Latent breaks: what runs well only because it was started before.
 
-use crate::cause::{NodeWithPods, fits_node};
 use crate::k8s::pod::{ConfigUse, config_uses, pod_spec};
+use crate::k8s::scheduling::{NodeWithPods, fits_node};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;

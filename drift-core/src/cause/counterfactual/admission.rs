@@ -3,52 +3,19 @@
 use std::collections::BTreeMap;
 
 use crate::k8s::pod::pod_spec;
-use crate::k8s::selector::Selector;
+use crate::k8s::pod_security::{PodSecurityLevel, enforced_level};
+use crate::k8s::quota::{QuotaRefusal, hard_limits, quota_usage};
+use crate::k8s::webhooks::webhook_selects;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
-use crate::schema::Quantity;
 
 use super::super::Investigation;
 use super::super::class::ChangeKind;
 use super::super::reach::{injected, names};
 use super::super::relevance::pods_of;
-use super::scheduling::amount;
 use super::{Counterfactual, CounterfactualVerdict};
 use crate::fault::Fault;
 use crate::history::{Change, ResourceOp};
-
-/// One refusal by a quota, as the API server words it.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Refusal {
-    quota: String,
-    requested: BTreeMap<String, i128>,
-    used: BTreeMap<String, i128>,
-    limited: BTreeMap<String, i128>,
-}
-
-/// Reads `exceeded quota: NAME, requested: A=1,B=2, used: …, limited: …`; the last one of several.
-fn refusal(message: &str) -> Option<Refusal> {
-    let (_, rest) = message.rsplit_once("exceeded quota: ")?;
-    let rest = rest.split(" | ").next().unwrap_or(rest);
-    let (quota, rest) = rest.split_once(", requested: ")?;
-    let (requested, rest) = rest.split_once(", used: ")?;
-    let (used, limited) = rest.split_once(", limited: ")?;
-    let table = |text: &str| {
-        let pairs = text.split(',').filter_map(|p| p.trim().split_once('='));
-        pairs.filter_map(|(k, v)| Some((k.to_owned(), v.trim().parse::<Quantity>().ok()?.nanos()))).collect()
-    };
-    Some(Refusal {
-        quota: quota.to_owned(),
-        requested: table(requested),
-        used: table(used),
-        limited: table(limited),
-    })
-}
-
-fn hard(object: Option<&Object>) -> BTreeMap<String, i128> {
-    let list = object.and_then(|o| o.root().at(&["spec", "hard"])).into_iter().flat_map(Node::children);
-    list.filter_map(|n| Some((n.key().to_owned(), amount(n)?))).collect()
-}
 
 /// Does the sum add up without the change?
 pub(super) fn quota(
@@ -57,7 +24,7 @@ pub(super) fn quota(
     change: &Change,
     class: ChangeKind,
 ) -> Counterfactual {
-    let Some(refusal) = refusal(&fault.message) else {
+    let Some(refusal) = QuotaRefusal::from_message(&fault.message) else {
         // `failed quota: NAME: must specify …`
         let is_named = fault.message.contains(&format!("quota: {}", change.key.name));
         return match class {
@@ -81,8 +48,8 @@ pub(super) fn quota(
                     hard.get(k).is_none_or(|h| used + want <= *h)
                 })
             };
-            let before = change.before.as_deref().map(|o| hard(Some(o))).unwrap_or_default();
-            let (was, is) = (adds_up(&before), adds_up(&hard(change.after.as_deref())));
+            let before = change.before.as_deref().map(|o| hard_limits(Some(o))).unwrap_or_default();
+            let (was, is) = (adds_up(&before), adds_up(&hard_limits(change.after.as_deref())));
             Counterfactual::new(
                 CounterfactualVerdict::of(was, is),
                 "used and requested together against the hard limits before and after",
@@ -96,18 +63,7 @@ pub(super) fn quota(
     }
 }
 
-fn pod_total(spec: Node<'_>, name: &str) -> Option<i128> {
-    let (list, resource) = match name.split_once('.') {
-        Some(("requests", r)) => ("requests", r),
-        Some(("limits", r)) => ("limits", r),
-        None if matches!(name, "cpu" | "memory") => ("requests", name),
-        _ => return None,
-    };
-    let of = |c: Node<'_>| c.at(&["resources", list, resource]).and_then(amount).unwrap_or(0);
-    Some(spec.get("containers").into_iter().flat_map(Node::children).map(of).sum())
-}
-
-fn requests(case: &Investigation<'_>, change: &Change, refusal: &Refusal) -> Counterfactual {
+fn requests(case: &Investigation<'_>, change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
     let _ = case;
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
         return Counterfactual::undecided();
@@ -115,7 +71,7 @@ fn requests(case: &Investigation<'_>, change: &Change, refusal: &Refusal) -> Cou
     let fits = |spec: Node<'_>| {
         refusal.requested.iter().all(|(k, want)| {
             let used = refusal.used.get(k).copied().unwrap_or(0);
-            let want = pod_total(spec, k).unwrap_or(*want);
+            let want = quota_usage(spec, k).unwrap_or(*want);
             refusal.limited.get(k).is_none_or(|h| used + want <= *h)
         })
     };
@@ -127,14 +83,14 @@ fn requests(case: &Investigation<'_>, change: &Change, refusal: &Refusal) -> Cou
 }
 
 /// Would the quota have room if the workload had not grown?
-fn replicas(change: &Change, refusal: &Refusal) -> Counterfactual {
+fn replicas(change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
     let count = |o: Option<&Object>| {
         o.map_or(0, |o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1))
     };
     let grown = i128::from(count(change.after.as_deref()) - count(change.before.as_deref()));
     let each = |name: &str| match name {
         "pods" | "count/pods" => 1_000_000_000,
-        _ => change.object().and_then(|o| pod_spec(o)).and_then(|(_, s)| pod_total(s, name)).unwrap_or(0),
+        _ => change.object().and_then(|o| pod_spec(o)).and_then(|(_, s)| quota_usage(s, name)).unwrap_or(0),
     };
     let fits = refusal.requested.iter().all(|(k, want)| {
         let used = refusal.used.get(k).copied().unwrap_or(0) - grown * each(k);
@@ -150,18 +106,13 @@ fn replicas(change: &Change, refusal: &Refusal) -> Counterfactual {
     }
 }
 
-/// How strict the level is that a namespace enforces.
-fn level(namespace: Option<&Object>) -> u8 {
-    match namespace.and_then(|n| n.label("pod-security.kubernetes.io/enforce")) {
-        Some("restricted") => 2,
-        Some("baseline") => 1,
-        _ => 0,
-    }
-}
-
 pub(super) fn pod_security(fault: &Fault, change: &Change) -> Counterfactual {
-    let (before, after) = (level(change.before.as_deref()), level(change.after.as_deref()));
-    let said = if fault.message.contains("\"restricted") { 2 } else { 1 };
+    let (before, after) = (enforced_level(change.before.as_deref()), enforced_level(change.after.as_deref()));
+    let said = if fault.message.contains("\"restricted") {
+        PodSecurityLevel::Restricted
+    } else {
+        PodSecurityLevel::Baseline
+    };
     Counterfactual::new(
         CounterfactualVerdict::of(before < said, after < said),
         "whether the namespace enforced the level that refuses",
@@ -215,7 +166,10 @@ pub(super) fn webhook(case: &Investigation<'_>, fault: &Fault, change: &Change) 
 pub(super) fn mutation(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let foreign = injected(case, &fault.on);
     let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
-    if change.op != ResourceOp::Delete && !picks(case, change.after.as_deref(), &fault.on, pod) {
+    let namespace = case.history.last(&ResourceKey::new("", "Namespace", "", &fault.on.namespace));
+    if change.op != ResourceOp::Delete
+        && !webhook_selects(change.after.as_deref(), namespace.map(|o| &**o), pod)
+    {
         return Counterfactual::new(CounterfactualVerdict::Fails, "its selectors do not match the pod");
     }
     let has = |o: &Object| {
@@ -246,36 +200,5 @@ pub(super) fn mutation(case: &Investigation<'_>, fault: &Fault, change: &Change)
             format!("pods made before it lack {}", foreign.join(", ")),
         ),
         None => Counterfactual::undecided(),
-    }
-}
-
-/// Tells whether one of the webhooks of a configuration looks at a pod, by its selectors.
-fn picks(case: &Investigation<'_>, config: Option<&Object>, key: &ResourceKey, pod: &Object) -> bool {
-    let namespace = case.history.last(&ResourceKey::new("", "Namespace", "", &key.namespace));
-    let labels = namespace.and_then(|n| n.root().at(&["metadata", "labels"]));
-    let hooks = config.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
-    let mut hooks = hooks.peekable();
-    let fits = |h: Node<'_>, field: &str, labels: Option<Node<'_>>| {
-        h.get(field).and_then(Selector::read).is_none_or(|s| s.is_empty() || s.matches(labels))
-    };
-    hooks.peek().is_none()
-        || hooks.any(|h| {
-            fits(h, "namespaceSelector", labels)
-                && fits(h, "objectSelector", pod.root().at(&["metadata", "labels"]))
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_read_as_the_server_words_it() {
-        let text = "pods \"a-1\" is forbidden: exceeded quota: small, requested: pods=1,requests.cpu=500m, used: pods=15,requests.cpu=1, limited: pods=12,requests.cpu=2";
-        let got = refusal(text).unwrap();
-        assert_eq!(got.quota, "small");
-        assert_eq!(got.requested["requests.cpu"], 500_000_000);
-        assert_eq!((got.used["pods"], got.limited["pods"]), (15_000_000_000, 12_000_000_000));
-        assert_eq!(refusal("exceeded quota"), None);
     }
 }

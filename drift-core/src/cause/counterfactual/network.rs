@@ -1,8 +1,10 @@
 //! Do ports line up, and do policies let traffic through?
 
 use crate::graph::Relation;
-use crate::k8s::pod::{pod_spec, template_labels};
+use crate::k8s::network_policy::{TrafficDirection, admits_everything, decides_about, selects_pod};
+use crate::k8s::pod::template_labels;
 use crate::k8s::selector::Selector;
+use crate::k8s::service::{declares_target_port, target_ports};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
@@ -10,7 +12,7 @@ use super::super::Investigation;
 use super::super::effects::CandidateRole;
 use super::super::reach::{Reached, peers};
 use super::super::relevance::came_up_since;
-use super::network_policy::{End, Policies, Side, decides, selects};
+use super::network_policy::{Policies, end_of};
 use super::{Counterfactual, CounterfactualVerdict};
 use crate::fault::Fault;
 use crate::history::{Change, ResourceOp};
@@ -64,19 +66,6 @@ pub(super) fn port_name(fault: &Fault, change: &Change) -> bool {
     names(change.before.as_deref()).iter().any(|n| gone(n) && asks(n))
 }
 
-/// Tells whether a pod listens on the target port of a Service port.
-fn listens(pod: &Object, port: Node<'_>) -> bool {
-    let Some((_, spec)) = pod_spec(pod) else { return false };
-    let containers = spec.get("containers").into_iter().flat_map(Node::children);
-    let mut ports = containers.flat_map(|c| c.get("ports").into_iter().flat_map(Node::children));
-    let target = port.get("targetPort").or_else(|| port.get("port"));
-    match target {
-        Some(t) if t.as_str().is_some() => ports.any(|p| p.str_at(&["name"]) == t.as_str()),
-        Some(t) => ports.any(|p| p.get("containerPort").and_then(Node::as_i64) == t.as_i64()),
-        None => false,
-    }
-}
-
 /// Does something listen on the target ports, before and not after?
 pub(super) fn target_port(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let Some(service) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
@@ -85,7 +74,7 @@ pub(super) fn target_port(case: &Investigation<'_>, fault: &Fault, change: &Chan
     };
     let line_up = |service: &Object, pod: &Object| {
         let ports = service.root().at(&["spec", "ports"]).into_iter().flat_map(Node::children);
-        ports.into_iter().all(|p| listens(pod, p))
+        ports.into_iter().all(|p| declares_target_port(pod, p))
     };
     let pods = case.history.of_kind_in("", "Pod", &fault.on.namespace);
     let pod =
@@ -101,49 +90,10 @@ pub(super) fn target_port(case: &Investigation<'_>, fault: &Fault, change: &Chan
     Counterfactual::new(verdict, "whether the pods have a container port for every target port")
 }
 
-/// Tells whether a NetworkPolicy lets through everything that it decides about.
-pub fn admits_everything(policy: &Object) -> bool {
-    let spec = policy.root().get("spec");
-    let types: Vec<&str> = spec
-        .and_then(|s| s.get("policyTypes"))
-        .into_iter()
-        .flat_map(Node::children)
-        .filter_map(Node::as_str)
-        .collect();
-    let open = |field: &str, peer: &str| {
-        let rules = spec.and_then(|s| s.get(field)).into_iter().flat_map(Node::children);
-        rules
-            .into_iter()
-            .any(|r| r.get(peer).is_none_or(Node::is_empty) && r.get("ports").is_none_or(Node::is_empty))
-    };
-    let decides = |t: &str, field: &str| {
-        types.contains(&t)
-            || (types.is_empty() && (t == "Ingress" || spec.is_some_and(|s| s.get(field).is_some())))
-    };
-    (!decides("Ingress", "ingress") || open("ingress", "from"))
-        && (!decides("Egress", "egress") || open("egress", "to"))
-}
-
 /// A connection that the faulty pod needs: to a pod, on ports of that pod.
 struct Need {
     to: ResourceKey,
     ports: Vec<i64>,
-}
-
-/// Returns the ports of a pod to which a Service leads.
-fn targets(service: Option<&Object>, pod: &Object) -> Vec<i64> {
-    let ports = service.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);
-    let containers = pod.root().at(&["spec", "containers"]).into_iter().flat_map(Node::children);
-    let named: Vec<_> = containers
-        .flat_map(|c| c.get("ports").into_iter().flat_map(Node::children))
-        .filter_map(|p| Some((p.str_at(&["name"])?, p.get("containerPort").and_then(Node::as_i64)?)))
-        .collect();
-    let one = |p: Node<'_>| {
-        let target = p.get("targetPort").or_else(|| p.get("port"))?;
-        let by_name = |name: &str| named.iter().find(|(n, _)| *n == name).map(|(_, port)| *port);
-        target.as_i64().or_else(|| target.as_str().and_then(by_name))
-    };
-    ports.filter_map(one).collect()
 }
 
 /// Finds what the faulty pod has to reach: the pods behind its peers, or the one on the way, and the name service.
@@ -161,7 +111,7 @@ fn needs(case: &Investigation<'_>, fault: &Fault, reached: &Reached) -> Vec<Need
         }
         for to in pods_behind(service) {
             let Some(pod) = case.history.at(&to, &fault.onset) else { continue };
-            let ports = targets(case.history.at(service, &fault.onset).map(|o| &**o), pod);
+            let ports = target_ports(case.history.at(service, &fault.onset).map(|o| &**o), pod);
             out.push(Need { to, ports });
         }
     }
@@ -191,12 +141,12 @@ pub(super) fn policy(
     let Some(own) = case.history.last(&fault.on).filter(|_| &*fault.on.kind == "Pod") else {
         return Counterfactual::undecided();
     };
-    let from = End { pod: own, namespace: &fault.on.namespace };
+    let from = end_of(case, own, &fault.on.namespace);
     let before = Policies::new(case, &fault.onset, (&change.key, change.before.as_deref()));
     let after = Policies::new(case, &fault.onset, (&change.key, change.after.as_deref()));
     for need in needs(case, fault, reached) {
         let Some(pod) = case.history.last(&need.to) else { continue };
-        let to = End { pod, namespace: &need.to.namespace };
+        let to = end_of(case, pod, &need.to.namespace);
         if before.admit(from, to, &need.ports) && !after.admit(from, to, &need.ports) {
             return Counterfactual::new(
                 CounterfactualVerdict::Holds,
@@ -205,7 +155,10 @@ pub(super) fn policy(
         }
     }
     // What leaves the cluster, or a name service that is not recorded, may be shut out all the same.
-    let leaves = change.after.as_deref().is_some_and(|o| selects(o, own) && decides(o, Side::Egress));
+    let leaves = change
+        .after
+        .as_deref()
+        .is_some_and(|o| selects_pod(o, own) && decides_about(o, TrafficDirection::Egress));
     if leaves && change.key.namespace == fault.on.namespace {
         Counterfactual::undecided()
     } else {
@@ -224,8 +177,8 @@ pub(super) fn labels(case: &Investigation<'_>, fault: &Fault, change: &Change) -
     let policies = Policies::new(case, &fault.onset, (&change.key, None));
     for need in needs(case, fault, &start) {
         let Some(pod) = case.history.last(&need.to) else { continue };
-        let to = End { pod, namespace: &need.to.namespace };
-        let may = |own| policies.admit(End { pod: own, namespace: &fault.on.namespace }, to, &need.ports);
+        let to = end_of(case, pod, &need.to.namespace);
+        let may = |own| policies.admit(end_of(case, own, &fault.on.namespace), to, &need.ports);
         if may(before) && !may(after) {
             return Counterfactual::new(
                 CounterfactualVerdict::Holds,

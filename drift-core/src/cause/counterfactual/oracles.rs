@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CounterfactualVerdict, NodeWithPods, admission, config, fits_node, network, rbac, selector};
+use super::{CounterfactualVerdict, admission, config, network, rbac, selector};
 use crate::cause::{ChangeKind, Investigation};
 use crate::event::LogPosition;
 use crate::event::Until;
@@ -14,6 +14,7 @@ use crate::event::{Event, EventBody, EventId, NewEvent, Origin};
 use crate::fault::{Fault, FaultKind};
 use crate::history::ResourceOp;
 use crate::history::{Change, Moment};
+use crate::k8s::scheduling::{NodeWithPods, fits_node};
 use crate::object::{Doc, Object};
 use crate::schema::SchemaSet;
 use crate::stream::{Position, Revision, StreamId};

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use crate::k8s::pod::pod_spec;
+use crate::k8s::resources::requested_nanos;
+use crate::k8s::scheduling::{
+    NodeWithPods, fits_node, host_ports, is_feasible, matches_node_selector, tolerates_taints,
+};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
-use crate::schema::Quantity;
 
 use super::super::Investigation;
 use super::super::class::ChangeKind;
@@ -15,166 +18,6 @@ use super::{Counterfactual, CounterfactualVerdict};
 use crate::fault::Fault;
 use crate::history::Moment;
 use crate::history::{Change, ResourceOp};
-
-/// Reads a quantity, as a text or a number, in billionths.
-pub(super) fn amount(node: Node<'_>) -> Option<i128> {
-    let parsed = match (node.as_str(), node.as_i64(), node.as_f64()) {
-        (Some(text), ..) => text.parse::<Quantity>(),
-        (None, Some(i), _) => i.to_string().parse(),
-        (None, None, Some(f)) => f.to_string().parse(),
-        _ => return None,
-    };
-    parsed.ok().map(Quantity::nanos)
-}
-
-/// A node with what the pods on it have asked for.
-#[derive(Debug)]
-pub struct NodeWithPods<'a> {
-    /// The node.
-    pub node: &'a Object,
-    /// The pods that run on it.
-    pub pods: Vec<&'a Object>,
-}
-
-/// Returns what a pod spec asks for of a resource: its containers together, or its largest init container.
-fn asked(spec: Node<'_>, resource: &str) -> i128 {
-    let of = |c: Node<'_>| c.at(&["resources", "requests", resource]).and_then(amount).unwrap_or(0);
-    let sum: i128 = spec.get("containers").into_iter().flat_map(Node::children).map(of).sum();
-    let init = spec.get("initContainers").into_iter().flat_map(Node::children).map(of).max().unwrap_or(0);
-    let overhead = spec.at(&["overhead", resource]).and_then(amount).unwrap_or(0);
-    sum.max(init) + overhead
-}
-
-fn is_over(pod: &Object) -> bool {
-    matches!(pod.root().str_at(&["status", "phase"]), Some("Succeeded" | "Failed"))
-}
-
-/// Tells whether a pod spec fits on a node as the scheduler sees it; affinity between pods and volumes are not looked at.
-pub fn fits_node(spec: Node<'_>, room: &NodeWithPods<'_>) -> bool {
-    let node = room.node.root();
-    has_room(spec, room)
-        && is_open(spec, node)
-        && wants(spec, node)
-        && tolerates(spec, node, &["NoSchedule", "NoExecute"])
-        && ports_are_free(spec, room)
-}
-
-fn is_open(spec: Node<'_>, node: Node<'_>) -> bool {
-    node.at(&["spec", "unschedulable"]).and_then(Node::as_bool) != Some(true)
-        || tolerations(spec).any(|t| tolerates_taint(t, "node.kubernetes.io/unschedulable", "", "NoSchedule"))
-}
-
-fn has_room(spec: Node<'_>, room: &NodeWithPods<'_>) -> bool {
-    let taken = |resource: &str| -> i128 {
-        let pods = room.pods.iter().filter(|p| !is_over(p)).filter_map(|p| p.root().get("spec"));
-        pods.map(|s| asked(s, resource)).sum()
-    };
-    // What is more than all of a node needs no look at its pods.
-    let gives = |resource: &str, want: i128| {
-        let all = room.node.root().at(&["status", "allocatable", resource]).and_then(amount);
-        all.map(|all| want <= all && want <= all - taken(resource))
-    };
-    let mut names: Vec<&str> = Vec::new();
-    for c in spec.get("containers").into_iter().flat_map(Node::children) {
-        names.extend(c.at(&["resources", "requests"]).into_iter().flat_map(Node::children).map(Node::key));
-    }
-    // A node that has none of a resource cannot give it; one that says nothing of cpu and memory is not known to lack them.
-    names.iter().all(|r| {
-        let want = asked(spec, r);
-        want == 0 || gives(r, want).unwrap_or(matches!(*r, "cpu" | "memory" | "ephemeral-storage"))
-    })
-}
-
-/// Tells whether node selector and required node affinity match.
-fn wants(spec: Node<'_>, node: Node<'_>) -> bool {
-    let label =
-        |name: &str| node.at(&["metadata", "labels"]).and_then(|l| l.get(name)).and_then(Node::as_str);
-    let simple = spec.get("nodeSelector").into_iter().flat_map(Node::children);
-    if !simple.into_iter().all(|s| label(s.key()) == s.as_str()) {
-        return false;
-    }
-    let path =
-        ["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
-    spec.at(&path).is_none_or(|terms| matches_terms(terms, node))
-}
-
-/// Tells whether one of the terms of a node selector matches a node.
-fn matches_terms(terms: Node<'_>, node: Node<'_>) -> bool {
-    let label =
-        |name: &str| node.at(&["metadata", "labels"]).and_then(|l| l.get(name)).and_then(Node::as_str);
-    let name = node.str_at(&["metadata", "name"]);
-    terms.children().any(|term| {
-        let expressions = term.get("matchExpressions").into_iter().flat_map(Node::children);
-        let fields = term.get("matchFields").into_iter().flat_map(Node::children);
-        let empty = term.get("matchExpressions").is_none_or(Node::is_empty)
-            && term.get("matchFields").is_none_or(Node::is_empty);
-        !empty
-            && expressions.into_iter().all(|e| expression(e, label(e.str_at(&["key"]).unwrap_or_default())))
-            && fields.into_iter().all(|e| expression(e, name))
-    })
-}
-
-fn expression(e: Node<'_>, value: Option<&str>) -> bool {
-    let values: Vec<&str> =
-        e.get("values").into_iter().flat_map(Node::children).filter_map(Node::as_str).collect();
-    let number = |t: Option<&str>| t.and_then(|t| t.parse::<i64>().ok());
-    let bound = || number(values.first().copied());
-    match e.str_at(&["operator"]) {
-        Some("In") => value.is_some_and(|v| values.contains(&v)),
-        Some("NotIn") => value.is_none_or(|v| !values.contains(&v)),
-        Some("Exists") => value.is_some(),
-        Some("DoesNotExist") => value.is_none(),
-        Some("Gt") => number(value).zip(bound()).is_some_and(|(a, b)| a > b),
-        Some("Lt") => number(value).zip(bound()).is_some_and(|(a, b)| a < b),
-        _ => false,
-    }
-}
-
-fn tolerations<'a>(spec: Node<'a>) -> impl Iterator<Item = Node<'a>> {
-    spec.get("tolerations").into_iter().flat_map(Node::children)
-}
-
-fn tolerates_taint(t: Node<'_>, key: &str, value: &str, effect: &str) -> bool {
-    let get = |f: &str| t.str_at(&[f]).unwrap_or_default();
-    let by_key = get("key").is_empty() || get("key") == key;
-    let by_value = get("operator") == "Exists" || (get("value") == value && !get("key").is_empty());
-    by_key && by_value && (get("effect").is_empty() || get("effect") == effect)
-}
-
-fn tolerates(spec: Node<'_>, node: Node<'_>, effects: &[&str]) -> bool {
-    node.at(&["spec", "taints"]).into_iter().flat_map(Node::children).all(|taint| {
-        let get = |f: &str| taint.str_at(&[f]).unwrap_or_default();
-        // The node controller derives this one from the mark, and takes it away with it.
-        let is_mark = get("key") == "node.kubernetes.io/unschedulable";
-        (is_mark && node.at(&["spec", "unschedulable"]).and_then(Node::as_bool) != Some(true))
-            || !effects.contains(&get("effect"))
-            || tolerations(spec).any(|t| tolerates_taint(t, get("key"), get("value"), get("effect")))
-    })
-}
-
-fn host_ports(spec: Node<'_>) -> Vec<(i64, String)> {
-    let on_host = spec.get("hostNetwork").and_then(Node::as_bool) == Some(true);
-    let containers = spec.get("containers").into_iter().flat_map(Node::children);
-    let ports = containers.flat_map(|c| c.get("ports").into_iter().flat_map(Node::children));
-    let one = |p: Node<'_>| {
-        let port = p.get("hostPort").and_then(Node::as_i64).filter(|p| *p > 0);
-        let port =
-            port.or_else(|| if on_host { p.get("containerPort").and_then(Node::as_i64) } else { None });
-        port.map(|n| (n, p.str_at(&["protocol"]).unwrap_or("TCP").to_owned()))
-    };
-    ports.filter_map(one).collect()
-}
-
-fn ports_are_free(spec: Node<'_>, room: &NodeWithPods<'_>) -> bool {
-    let wanted = host_ports(spec);
-    wanted.is_empty()
-        || !room
-            .pods
-            .iter()
-            .filter(|p| !is_over(p))
-            .filter_map(|p| pod_spec(p))
-            .any(|(_, s)| host_ports(s).iter().any(|taken| wanted.contains(taken)))
-}
 
 fn room<'c>(node: &'c Object, pods: Option<&'c Vec<Arc<Object>>>) -> NodeWithPods<'c> {
     NodeWithPods { node, pods: pods.into_iter().flatten().map(|o| &**o).collect() }
@@ -252,20 +95,14 @@ fn takers_now(case: &Investigation<'_>, fault: &Fault, spec: Node<'_>) -> usize 
     })
 }
 
-/// Tells whether a node takes pods of a spec if it has room: by label, taint and cordon alone.
-fn takes(spec: Node<'_>, node: &Object) -> bool {
-    let node = node.root();
-    is_open(spec, node) && wants(spec, node) && tolerates(spec, node, &["NoSchedule", "NoExecute"])
-}
-
 /// Tells whether a node would take pods of a spec if there was room at a time.
 fn is_open_to(case: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> bool {
-    nodes(case, at).any(|n| takes(spec, n))
+    nodes(case, at).any(|n| is_feasible(spec, n))
 }
 
 /// Counts the nodes at a time that would take pods of a spec if there was room.
 pub(super) fn nodes_open_to(case: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> usize {
-    nodes(case, at).filter(|n| takes(spec, n)).count()
+    nodes(case, at).filter(|n| is_feasible(spec, n)).count()
 }
 
 /// Tells whether the volumes of bound claims can be reached from a node.
@@ -285,7 +122,7 @@ fn volumes_reach(
             return true;
         };
         let terms = volume.root().at(&["spec", "nodeAffinity", "required", "nodeSelectorTerms"]);
-        terms.is_none_or(|t| matches_terms(t, node.root()))
+        terms.is_none_or(|t| matches_node_selector(t, node.root()))
     })
 }
 
@@ -377,7 +214,7 @@ fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_
     let total = |o: Option<&Object>, resource: &str| {
         let Some(o) = o else { return 0 };
         let replicas = o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
-        pod_spec(o).map_or(0, |(_, s)| asked(s, resource)) * i128::from(replicas.max(0))
+        pod_spec(o).map_or(0, |(_, s)| requested_nanos(s, resource)) * i128::from(replicas.max(0))
     };
     let ports = |o: Option<&Object>| o.and_then(pod_spec).map_or(Vec::new(), |(_, s)| host_ports(s));
     if fault.message.contains("free ports") && change.op != ResourceOp::Delete {
@@ -473,7 +310,7 @@ fn volumes(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterf
 pub(super) fn eviction(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
     let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some((_, spec)) = pod_spec(pod) else { return Counterfactual::undecided() };
-    let stays = |o: Option<&Object>| o.is_some_and(|n| tolerates(spec, n.root(), &["NoExecute"]));
+    let stays = |o: Option<&Object>| o.is_some_and(|n| tolerates_taints(spec, n.root(), &["NoExecute"]));
     let verdict = CounterfactualVerdict::of(stays(change.before.as_deref()), stays(change.after.as_deref()));
     Counterfactual::new(verdict, "whether the pod tolerates the taints of the node")
 }

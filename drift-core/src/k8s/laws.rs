@@ -1,9 +1,11 @@
-//! Counterfactual checks against independent naive evaluators.
+//! The rules of Kubernetes against naive evaluators that know nothing of the code.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{NodeWithPods, admits_everything, allows, fits_node};
+use super::network_policy::admits_everything;
+use super::rbac::rules_allow;
+use super::scheduling::{NodeWithPods, fits_node};
 use crate::object::{Doc, Object};
 
 fn object(value: &Value) -> Object {
@@ -58,7 +60,7 @@ proptest! {
             within(v, &verb) && within(g, &group) && within(r, &resource)
                 && (n.is_empty() || name.as_ref().is_some_and(|x| n.contains(x)))
         });
-        prop_assert_eq!(allows(doc.root(), &verb, &group, &resource, name.as_deref()), expect);
+        prop_assert_eq!(rules_allow(doc.root(), &verb, &group, &resource, name.as_deref()), expect);
     }
 
     #[test]
