@@ -39,4 +39,4 @@ pub use report::{
 };
 pub use resource::{Context, compare_object};
 pub use secret::fold as folded;
-pub use verdict::{EngineContext, lookup as value_at, owned_part};
+pub use verdict::{EngineContext, owned_part};

@@ -16,6 +16,8 @@ use serde_json::Value;
 use crate::blame::{Version, changes, remover, same_but_status, units, writer};
 use crate::drift::Owner;
 use crate::finding::{Finding, FindingBody, FindingId};
+use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at};
+use crate::k8s::managers::is_by_hand;
 use crate::k8s::tracking::AppRef;
 use crate::key::ResourceKey;
 use crate::object::Object;
@@ -215,18 +217,10 @@ fn side(object: &Object, owner: Option<&Owner>) -> Writer {
 
 /// Tells whether a field can be fought over: not where an engine keeps its books, nor where one asks and another answers.
 fn counts(path: &FieldPath, object: &Object) -> bool {
-    const ANNOTATIONS: [&str; 6] = [
-        "kubectl.kubernetes.io/last-applied-configuration",
-        "argocd.argoproj.io/tracking-id",
-        "argocd.argoproj.io/refresh",
-        "argocd.argoproj.io/hydrate",
-        "deployment.kubernetes.io/revision",
-        "control-plane.alpha.kubernetes.io/leader",
-    ];
     let is_request = object.group() == "argoproj.io" && path.starts_with_fields(&["operation"]);
     !path.starts_with_fields(&["status"])
         && !is_request
-        && !ANNOTATIONS.iter().any(|a| path.starts_with_fields(&["metadata", "annotations", a]))
+        && !matches!(bookkeeping_at(path), Some(BookkeepingKind::Record | BookkeepingKind::Request))
 }
 
 fn fight(key: &ResourceKey, path: &FieldPath, writes: &[Write]) -> Option<Fight> {
@@ -279,7 +273,7 @@ fn revert(key: &ResourceKey, path: &FieldPath, hand: &Write, back: &Write) -> Op
     let claim = back.side.claim.clone()?;
     let is_hand = hand.side.claim.is_none()
         && hand.side.manager.is_some()
-        && hand.owner.as_ref().is_none_or(|o| o.subresource.is_empty() || &*o.manager == "kubectl");
+        && hand.owner.as_ref().is_none_or(|o| o.subresource.is_empty() || is_by_hand(&o.manager));
     (is_hand && back.after == hand.before).then(|| Revert {
         key: key.clone(),
         path: path.clone(),

@@ -2,6 +2,7 @@
 //!
 //! Pure functions of objects. Each module names the file of `kubernetes/kubernetes`, or the KEP, that its rules come from.
 
+pub mod annotations;
 pub mod conditions;
 #[cfg(test)]
 mod laws;

@@ -35,9 +35,6 @@ pub const INSTALLATION_ANNOTATION: &str = "argocd.argoproj.io/installation-id";
 /// Label that names the app where tracking goes by label.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 
-/// Field managers under which Argo CD writes: applying, and replacing where `Replace=true`.
-pub const MANAGERS: &[&str] = &["argocd-controller", "argocd-application-controller"];
-
 /// Tells whether an object is a hook: run at a sync, and declared by nobody.
 pub fn is_hook(object: &drift_core::Object) -> bool {
     let helm = object.annotation("helm.sh/hook");

@@ -20,9 +20,6 @@ use crate::manifests::{ManifestProblem, ManifestReader};
 /// Group by which reports name releases; there is no such API.
 pub const GROUP: &str = "helm.sh";
 
-/// Field managers under which Helm writes.
-pub const MANAGERS: &[&str] = &["helm"];
-
 /// Largest release that is decoded, in bytes of JSON. A Secret holds 1 MiB, which packs to less than this.
 const MAX_SIZE: u64 = 64 << 20;
 

@@ -200,25 +200,6 @@ fn of_numbers(
     })
 }
 
-/// Finds the value at a path of an object.
-pub(super) fn lookup<'a>(node: Node<'a>, path: &crate::path::FieldPath) -> Option<Node<'a>> {
-    use crate::path::PathElement as P;
-    path.elements().iter().try_fold(node, |node, element| match element {
-        P::Field(name) => node.get(name),
-        P::Index(i) => node.children().nth(*i),
-        P::Key(fields) => node.children().find(|n| {
-            fields.iter().all(|(name, want)| {
-                let have = n.get(name).and_then(|v| crate::path::Scalar::from_value(&v.to_value()));
-                // Keys are defaulted: an absent protocol is TCP.
-                have.as_ref() == Some(want) || (have.is_none() && &**name == "protocol")
-            })
-        }),
-        P::Value(want) => {
-            node.children().find(|n| crate::path::Scalar::from_value(&n.to_value()).as_ref() == Some(want))
-        }
-    })
-}
-
 /// Returns the pod, or what would make pods, that a fault is about, with the pod spec in it.
 fn pod_of<'c>(case: &'c Investigation<'_>, key: &ResourceKey) -> Option<&'c Object> {
     case.history.last(key).map(|o| &**o).filter(|o| pod_spec(o).is_some())

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::k8s::managers::{is_engine, is_platform};
 use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::path::{FieldPath, PathElement};
@@ -383,18 +384,6 @@ pub(super) fn is_derived(case: &Investigation<'_>, change: &Change) -> bool {
         || (platform && &*change.key.kind == "Node" && !change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])))
 }
 
-/// Tells whether a manager is a part of the control plane or a kubelet.
-pub(super) fn is_platform(manager: &str) -> bool {
-    matches!(
-        manager,
-        "kube-controller-manager"
-            | "kube-scheduler"
-            | "kube-apiserver"
-            | "kubelet"
-            | "cloud-controller-manager"
-    )
-}
-
 /// Collects the scalars of a value as texts.
 pub(super) fn leaves(value: &Value, out: &mut Vec<String>) {
     match value {
@@ -458,7 +447,7 @@ fn actor(change: &Change) -> f64 {
         |m: &str| m.ends_with("-controller") || m.ends_with("-operator") || m.contains("external");
     match manager {
         m if is_platform(m) => 0.3,
-        m if m.starts_with("argocd") || m.contains("kustomize") || m.contains("helm") => 0.9,
+        m if is_engine(m) => 0.9,
         m if is_controller(m) => 0.7,
         _ => 1.0,
     }

@@ -8,7 +8,7 @@ use crate::path::PathElement;
 
 use super::Investigation;
 use super::class::ChangeKind;
-use super::counterfactual::{keeps_apart, lookup, uses_of};
+use super::counterfactual::{keeps_apart, uses_of};
 use super::effects::{self, CandidateRole};
 use super::rank::in_pod_spec;
 use super::reach::{Reached, injected};
@@ -96,7 +96,7 @@ fn is_undone(case: &Investigation<'_>, fault: &Fault, change: &Change, field: Op
 }
 
 fn value_at(object: Option<&std::sync::Arc<Object>>, field: &FieldChange) -> Option<serde_json::Value> {
-    lookup(object?.root(), &field.path).map(Node::to_value)
+    object?.root().at_path(&field.path).map(Node::to_value)
 }
 
 /// Tells whether a container started with a value that configuration had before, and with which readers were ready.
@@ -267,7 +267,7 @@ fn own(
     let made = maker(case, fault, &change.key);
     let Some(object) = made.as_ref().and_then(|k| case.history.last(k)) else { return 1.0 };
     let Some((_, spec)) = pod_spec(object) else { return 1.0 };
-    let have = lookup(spec, &relative).map(Node::to_value);
+    let have = spec.at_path(&relative).map(Node::to_value);
     match (&field.after, have) {
         (None, None) => 1.0,
         (Some(after), Some(have)) if *after == have || same_or_defaulted(after, &have) => 1.0,
@@ -430,7 +430,7 @@ fn ran_well(
         let (_, spec) = pod_spec(object)?;
         for f in &change.fields {
             let Some(relative) = in_pod_spec(change, &f.path) else { continue };
-            let have = lookup(spec, &relative).map(Node::to_value);
+            let have = spec.at_path(&relative).map(Node::to_value);
             let fits = match (&f.after, &have) {
                 (Some(a), Some(h)) => same_or_defaulted(a, h),
                 (None, _) => f.before != have,

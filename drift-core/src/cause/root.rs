@@ -7,9 +7,10 @@ use crate::key::ResourceKey;
 
 use super::Investigation;
 use super::class::{ChangeKind, classes_of};
-use super::rank::{is_platform, leaves};
+use super::rank::leaves;
 use super::reach::{Hop, is_engine, names};
 use crate::history::{Change, ResourceOp};
+use crate::k8s::managers;
 
 /// A change with what it was derived from.
 #[derive(Clone, Debug)]
@@ -53,7 +54,7 @@ pub(super) fn root_of(case: &Investigation<'_>, change: &Rc<Change>, class: Chan
         root.change = up.change;
     }
     root.revision = brought(&root.change);
-    let by_engine = |c: &Change| c.manager.as_deref().is_some_and(is_engine_manager) || c.manager.is_none();
+    let by_engine = |c: &Change| c.manager.as_deref().is_some_and(managers::is_engine) || c.manager.is_none();
     if by_engine(&root.change) && !is_engine(&root.change.key) {
         engines(case, &mut root);
     }
@@ -66,13 +67,6 @@ fn brought(change: &Change) -> Option<Revision> {
     let field = change.fields.iter().find(|f| f.path == path)?;
     let commit = |v: &Option<serde_json::Value>| v.as_ref().and_then(|v| v.as_str()).and_then(commit_in);
     Some(Revision { before: commit(&field.before), after: commit(&field.after)? })
-}
-
-fn is_engine_manager(manager: &str) -> bool {
-    manager.contains("kustomize")
-        || manager.starts_with("argocd")
-        || manager.contains("helm")
-        || manager.contains("flux")
 }
 
 /// What declares or owns a resource.
@@ -109,13 +103,13 @@ struct Lifted {
 /// Finds the change that this change carries out: of a parent, or of what a parent takes its values from.
 fn lift(case: &Investigation<'_>, change: &Rc<Change>) -> Option<Lifted> {
     let manager = change.manager.as_deref().unwrap_or_default();
-    if is_by_hand(manager) {
+    if managers::is_by_hand(manager) {
         return None;
     }
     let mut all = Vec::new();
     for step in parents(case, &change.key) {
         let scales = matches!(&*step.key.group, "autoscaling" | "keda.sh" | "autoscaling.k8s.io");
-        if is_platform(manager) && !scales && &*step.key.group != "apps" {
+        if managers::is_platform(manager) && !scales && &*step.key.group != "apps" {
             continue;
         }
         if change.op == ResourceOp::Delete && change.manager.is_none() && !deletes(case, &step.key, change) {
@@ -125,7 +119,7 @@ fn lift(case: &Investigation<'_>, change: &Rc<Change>) -> Option<Lifted> {
         all.extend(of_parent(case, step, change));
         all.extend(values);
     }
-    if !is_platform(manager) && change.op != ResourceOp::Delete {
+    if !managers::is_platform(manager) && change.op != ResourceOp::Delete {
         all.extend(of_operator(case, manager, change));
     }
     // A value that can be followed says more than what came last; of equals the last decides.
@@ -261,10 +255,6 @@ fn engine_carries(case: &Investigation<'_>, up: &Change, change: &Change) -> boo
 fn deletes(case: &Investigation<'_>, parent: &ResourceKey, change: &Change) -> bool {
     let changes = case.changes_of(parent);
     changes.iter().any(|c| c.op == ResourceOp::Delete && c.mark.is_before(&change.mark))
-}
-
-fn is_by_hand(manager: &str) -> bool {
-    manager.starts_with("kubectl") || matches!(manager, "k9s" | "lens" | "node-fetch" | "Mozilla")
 }
 
 fn has_spec(change: &Change) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::k8s::annotations::bookkeeping_at;
 use crate::key::{ResourceKey, SourceRevision};
 use crate::ownership::{Operation, OwnerEntry};
 use crate::path::FieldPath;
@@ -213,7 +214,7 @@ impl DriftChange {
 
     /// Tells whether the field is one in which an engine or controller keeps its books.
     pub(crate) fn is_bookkeeping(&self) -> bool {
-        use crate::k8s::managers::is_bookkeeping;
+        let is_bookkeeping = |path: &FieldPath| bookkeeping_at(path).is_some();
         // All labels or annotations at once, and nothing but bookkeeping in them.
         let all = |v: &Value| {
             let map = v.as_object().filter(|m| self.path.len() == 2 && !m.is_empty());

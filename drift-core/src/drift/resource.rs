@@ -1,6 +1,7 @@
 //! One declared object against the live one.
 
 use crate::diff::{Difference, Mode, Walk};
+use crate::k8s::annotations::LAST_APPLIED;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::OwnerView;
@@ -12,8 +13,6 @@ use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
 use super::verdict::{EncryptedValue, EngineContext, Evidence, Verdict};
-
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Fields of `metadata` that a manifest can declare with effect; all others are the server's.
 const META: &[&str] = &["annotations", "finalizers", "labels", "ownerReferences"];

@@ -10,6 +10,7 @@ use crate::schema::ScalarKind;
 
 use super::applier::Applier;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
+use crate::k8s::annotations::bookkeeping_at;
 use crate::k8s::managers;
 
 /// What is known of one live object besides its fields.
@@ -130,7 +131,7 @@ impl Evidence<'_> {
         }
         let Some(applied) = &knowledge.applied else { return verdict };
         let applied: Vec<Option<Node<'_>>> =
-            applied.iter().map(|o| o.and_then(|o| lookup(o.root(), &d.path))).collect();
+            applied.iter().map(|o| o.and_then(|o| o.root().at_path(&d.path))).collect();
         let was = |live: Node<'_>| applied.iter().flatten().any(|a| same(*a, live));
         let co_owned = applier || self.managed.owners(&d.path).any(|e| self.is_applier(e));
         let (class, row) = match (d.desired, d.live) {
@@ -169,7 +170,7 @@ impl Evidence<'_> {
         let Some(entry) = entry else {
             return (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther);
         };
-        if managers::owns_declared(&Owner::of(entry), self.kind, &d.path) {
+        if managers::writes_declared(entry.manager, self.kind, &d.path) {
             return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         if !self.is_applier(entry) {
@@ -198,7 +199,8 @@ impl Evidence<'_> {
     ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d) };
-        if managers::owns_undeclared(&Owner::of(entry), self.kind, &d.path) {
+        if managers::writes_undeclared(entry.manager, self.kind, &d.path) || bookkeeping_at(&d.path).is_some()
+        {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if !self.is_applier(entry) {
@@ -221,7 +223,7 @@ impl Evidence<'_> {
 
     /// A live field without owner.
     fn unowned(&self, d: &Difference<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
-        if managers::is_bookkeeping(&d.path) {
+        if bookkeeping_at(&d.path).is_some() {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if self.managed.entries.is_empty() {
@@ -237,7 +239,7 @@ impl Evidence<'_> {
     }
 
     fn applied(&self, path: &FieldPath) -> Option<Node<'_>> {
-        lookup(self.last_applied?.root(), path)
+        self.last_applied?.root().at_path(path)
     }
 
     fn cause(&self, class: DriftClass, entry: Option<&OwnerEntry<'_>>, path: &FieldPath) -> DriftCause {
@@ -265,7 +267,7 @@ impl EngineContext<'_> {
     }
 
     fn others_say(&self, path: &FieldPath, live: Node<'_>) -> bool {
-        self.others.iter().filter_map(|o| lookup(o.root(), path)).any(|o| same(o, live))
+        self.others.iter().filter_map(|o| o.root().at_path(path)).any(|o| same(o, live))
     }
 }
 
@@ -285,21 +287,6 @@ fn same(applied: Node<'_>, other: Node<'_>) -> bool {
         }
         _ => same_scalar(ScalarKind::Quantity, applied, other),
     }
-}
-
-/// Follows a typed path in a document that may lack defaulted key fields.
-pub fn lookup<'a>(root: Node<'a>, path: &FieldPath) -> Option<Node<'a>> {
-    path.elements().iter().try_fold(root, |at, element| match element {
-        PathElement::Field(name) => at.get(name),
-        PathElement::Index(i) => at.children().nth(*i),
-        PathElement::Value(v) => at.children().find(|n| scalar(*n).as_ref() == Some(v)),
-        PathElement::Key(fields) => {
-            let is = |n: &Node<'_>| {
-                fields.iter().all(|(k, v)| n.get(k).is_none_or(|f| scalar(f).as_ref() == Some(v)))
-            };
-            at.children().find(is)
-        }
-    })
 }
 
 fn scalar(node: Node<'_>) -> Option<Scalar> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::diff::{FieldChange, diff};
 use crate::event::EventId;
+use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at};
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::{Node, Object};
 use crate::ownership::ManagedFields;
@@ -268,11 +269,7 @@ fn is_own_business(path: &FieldPath) -> bool {
         || ["managedFields", "resourceVersion", "generation", "selfLink", "uid", "creationTimestamp"]
             .iter()
             .any(|f| under(&["metadata", f]))
-        || under(&["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"])
-        || under(&["metadata", "annotations", "deployment.kubernetes.io/revision"])
-        || under(&["metadata", "annotations", "endpoints.kubernetes.io/last-change-trigger-time"])
-        || under(&["metadata", "annotations", "control-plane.alpha.kubernetes.io/leader"])
-        || under(&["metadata", "annotations", "deprecated.daemonset.template.generation"])
+        || bookkeeping_at(path) == Some(BookkeepingKind::Record)
 }
 
 fn creator(object: &Object) -> Option<Arc<str>> {

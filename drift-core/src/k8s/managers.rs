@@ -1,31 +1,84 @@
-//! Which field managers are controllers, and which fields are their own.
+//! Field managers: who is behind a name in `metadata.managedFields`, and which fields a controller writes by its nature.
+//!
+//! The name is what the client gives (`fieldManager`), or the beginning of its user agent
+//! (`staging/src/k8s.io/apimachinery/pkg/util/managedfields`, KEP-555). Names are all that an object tells of its writer, so
+//! these are lists; who really wrote, and by which user, the audit log says.
 
 use crate::path::{FieldPath, PathElement};
 
-use crate::drift::Owner;
+/// What stands behind a field manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ManagerKind {
+    /// A tool that a person drives: `kubectl`, a dashboard, a browser.
+    Person,
+    /// Argo CD, Flux or Helm, writing what is declared in Git or a chart.
+    Engine,
+    /// A part of the control plane, of the node, or of what scales and feeds them.
+    Platform,
+    /// Anything else: an operator, a CI job, a script.
+    Other,
+}
 
-/// Part of the platform itself: whatever they write that nobody declared is their own.
-const PLATFORM: &[&str] = &[
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kube-apiserver",
-    "kubelet",
-    "cloud-controller-manager",
-    "*-cloud-controller-manager",
-    "clusterrole-aggregation-controller",
-    "csi-provisioner",
-    "csi-attacher",
-    "csi-resizer",
-    "external-provisioner",
-    "snapshot-controller",
-    "vpa-updater",
-    "vpa-recommender",
-    "vpa-admission-controller",
-    "cluster-autoscaler",
-    "karpenter",
-    "node-problem-detector",
-    // What Flux's controllers write of their own objects: finalizers.
-    "gotk-*",
+/// Name under which Argo CD applies: its controller's, and that of releases before 2.5.
+pub const ARGO_CD: &[&str] = &["argocd-controller", "argocd-application-controller"];
+
+/// Name under which Flux applies Kustomizations.
+pub const FLUX_KUSTOMIZE: &[&str] = &["kustomize-controller"];
+
+/// Name under which Flux applies HelmReleases.
+pub const FLUX_HELM: &str = "helm-controller";
+
+/// Names under which Helm applies; older releases wrote without one, and the user agent's beginning stands for it.
+pub const HELM: &[&str] = &["helm", "Helm"];
+
+/// Managers by what stands behind them; the first row that matches decides, `*` stands for any run of characters.
+const MANAGERS: &[(ManagerKind, &[&str])] = &[
+    (
+        ManagerKind::Person,
+        &[
+            "kubectl",
+            "kubectl-*",
+            "k9s",
+            "node-fetch",
+            "Mozilla",
+            "lens*",
+            "freelens*",
+            "headlamp*",
+            "dashboard*",
+            "OpenAPI-Generator",
+            "oc",
+            "oc-*",
+            "curl",
+            "rancher",
+            "before-first-apply",
+        ],
+    ),
+    (
+        ManagerKind::Platform,
+        &[
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kube-apiserver",
+            "kubelet",
+            "cloud-controller-manager",
+            "*-cloud-controller-manager",
+            "clusterrole-aggregation-controller",
+            "csi-provisioner",
+            "csi-attacher",
+            "csi-resizer",
+            "external-provisioner",
+            "snapshot-controller",
+            "vpa-updater",
+            "vpa-recommender",
+            "vpa-admission-controller",
+            "cluster-autoscaler",
+            "karpenter",
+            "node-problem-detector",
+            // What Flux's controllers write of their own objects: finalizers.
+            "gotk-*",
+        ],
+    ),
+    (ManagerKind::Engine, &["argocd*", "*kustomize*", "*helm*", "Helm", "*flux*"]),
 ];
 
 /// Managers that put certificates into `caBundle` fields.
@@ -44,97 +97,72 @@ const CA_INJECTORS: &[&str] = &[
 const AUTOSCALERS: &[&str] =
     &["kube-controller-manager", "keda*", "horizontal-pod-autoscaler", "vertical-pod-autoscaler"];
 
-/// Tools that a person drives by hand.
-const BY_HAND: &[&str] = &[
-    "kubectl",
-    "kubectl-*",
-    "k9s",
-    "node-fetch",
-    "Mozilla",
-    "lens*",
-    "freelens*",
-    "headlamp*",
-    "dashboard*",
-    "OpenAPI-Generator",
-    "oc",
-    "oc-*",
-    "curl",
-    "rancher",
-    "before-first-apply",
-];
-
-/// Labels and annotations that GitOps engines, Helm and controllers keep their books in.
-const BOOKKEEPING: &[&str] = &[
-    "kustomize.toolkit.fluxcd.io/*",
-    "helm.toolkit.fluxcd.io/*",
-    "reconcile.fluxcd.io/*",
-    "argocd.argoproj.io/tracking-id",
-    "argocd.argoproj.io/installation-id",
-    "argocd.argoproj.io/refresh",
-    "argocd.argoproj.io/hydrate",
-    "notified.notifications.argoproj.io",
-    "meta.helm.sh/*",
-    "deployment.kubernetes.io/revision*",
-    "autoscaling.alpha.kubernetes.io/*",
-    "control-plane.alpha.kubernetes.io/leader",
-    "deprecated.daemonset.template.generation",
-];
-
-fn any(patterns: &[&str], text: &str) -> bool {
-    patterns.iter().any(|p| glob(p, text))
+/// Returns what stands behind a field manager, by its name.
+///
+/// # Example
+/// ```
+/// use drift_core::k8s::managers::{ManagerKind, manager_kind};
+///
+/// assert_eq!(manager_kind("kubectl-edit"), ManagerKind::Person);
+/// assert_eq!(manager_kind("kustomize-controller"), ManagerKind::Engine);
+/// assert_eq!(manager_kind("kubelet"), ManagerKind::Platform);
+/// assert_eq!(manager_kind("widget-operator"), ManagerKind::Other);
+/// ```
+pub fn manager_kind(manager: &str) -> ManagerKind {
+    let row = MANAGERS.iter().find(|(_, patterns)| matches_any(patterns, manager));
+    row.map_or(ManagerKind::Other, |(kind, _)| *kind)
 }
 
-/// Matches `*` against any run of characters.
-pub fn glob(pattern: &str, text: &str) -> bool {
+/// Returns `true` if a person drives the manager by hand.
+pub fn is_by_hand(manager: &str) -> bool {
+    manager_kind(manager) == ManagerKind::Person
+}
+
+/// Returns `true` if the manager is a part of the platform.
+pub fn is_platform(manager: &str) -> bool {
+    manager_kind(manager) == ManagerKind::Platform
+}
+
+/// Returns `true` if Argo CD, Flux or Helm writes under the name.
+pub fn is_engine(manager: &str) -> bool {
+    manager_kind(manager) == ManagerKind::Engine
+}
+
+/// Returns `true` if the manager sets `spec.replicas` by its nature.
+pub fn is_autoscaler(manager: &str) -> bool {
+    matches_any(AUTOSCALERS, manager)
+}
+
+/// Returns `true` if a controller writes the field by its nature even where somebody declares it.
+///
+/// For example `caBundle` of a webhook by a CA injector, and the rules of an aggregated ClusterRole.
+pub fn writes_declared(manager: &str, kind: &str, path: &FieldPath) -> bool {
+    let is_ca_bundle = matches!(path.elements().last(), Some(PathElement::Field(f)) if &**f == "caBundle");
+    (is_ca_bundle && matches_any(CA_INJECTORS, manager))
+        || (kind == "ClusterRole" && manager == "clusterrole-aggregation-controller")
+}
+
+/// Returns `true` if a controller writes the field by its nature where nobody declares it.
+///
+/// For example `spec.replicas` by an autoscaler, and whatever the platform itself writes.
+pub fn writes_undeclared(manager: &str, kind: &str, path: &FieldPath) -> bool {
+    writes_declared(manager, kind, path)
+        || is_platform(manager)
+        || (path.to_string() == ".spec.replicas" && is_autoscaler(manager))
+}
+
+fn matches_any(patterns: &[&str], text: &str) -> bool {
+    patterns.iter().any(|p| matches_pattern(p, text))
+}
+
+/// Returns `true` if a text matches a pattern in which `*` stands for any run of characters.
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((head, rest)) => text.strip_prefix(head).is_some_and(|text| {
-            (0..=text.len()).filter(|i| text.is_char_boundary(*i)).any(|i| glob(rest, &text[i..]))
+            (0..=text.len()).filter(|i| text.is_char_boundary(*i)).any(|i| matches_pattern(rest, &text[i..]))
         }),
     }
-}
-
-fn last_field(path: &FieldPath) -> &str {
-    match path.elements().last() {
-        Some(PathElement::Field(name)) => name,
-        _ => "",
-    }
-}
-
-/// Tells whether a person drives the manager by hand.
-pub fn is_by_hand(manager: &str) -> bool {
-    any(BY_HAND, manager)
-}
-
-/// Tells whether the manager is a part of the platform.
-pub fn is_platform(manager: &str) -> bool {
-    any(PLATFORM, manager)
-}
-
-/// Tells whether the manager sets `spec.replicas` for a living.
-pub fn is_autoscaler(manager: &str) -> bool {
-    any(AUTOSCALERS, manager)
-}
-
-/// Tells whether the path is that of a field that the manager, a controller, is known to own even if it is declared.
-pub fn owns_declared(owner: &Owner, kind: &str, path: &FieldPath) -> bool {
-    (last_field(path) == "caBundle" && any(CA_INJECTORS, &owner.manager))
-        || (kind == "ClusterRole" && &*owner.manager == "clusterrole-aggregation-controller")
-}
-
-/// Tells whether the path is that of a field that the manager, a controller, is known to own if nobody declares it.
-pub fn owns_undeclared(owner: &Owner, kind: &str, path: &FieldPath) -> bool {
-    owns_declared(owner, kind, path)
-        || any(PLATFORM, &owner.manager)
-        || (path.to_string() == ".spec.replicas" && any(AUTOSCALERS, &owner.manager))
-        || is_bookkeeping(path)
-}
-
-/// Tells whether the path is a label or annotation of somebody's bookkeeping, or the caBundle of a webhook.
-pub fn is_bookkeeping(path: &FieldPath) -> bool {
-    let meta = path.starts_with_fields(&["metadata", "labels"])
-        || path.starts_with_fields(&["metadata", "annotations"]);
-    meta && path.len() == 3 && any(BOOKKEEPING, last_field(path))
 }
 
 #[cfg(test)]
@@ -142,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn globs_match_runs() {
+    fn patterns_match_runs() {
         for (pattern, text, want) in [
             ("a*", "abc", true),
             ("*b*", "abc", true),
@@ -152,7 +180,14 @@ mod tests {
             ("ab", "abc", false),
             ("*", "", true),
         ] {
-            assert_eq!(glob(pattern, text), want, "{pattern} {text}");
+            assert_eq!(matches_pattern(pattern, text), want, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn every_name_of_an_engine_is_an_engines() {
+        for name in ARGO_CD.iter().chain(FLUX_KUSTOMIZE).chain(HELM).chain([&FLUX_HELM]) {
+            assert_eq!(manager_kind(name), ManagerKind::Engine, "{name}");
         }
     }
 }

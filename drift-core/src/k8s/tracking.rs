@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::k8s::managers;
 use crate::key::ResourceKey;
 use crate::object::Object;
 
@@ -20,8 +21,6 @@ pub enum AppRef {
     App(ResourceKey),
 }
 
-const ARGO: [&str; 2] = ["argocd-controller", "argocd-application-controller"];
-
 impl AppRef {
     /// Reads the mark of the engine whose field manager this is; `None` for every other manager.
     ///
@@ -32,19 +31,18 @@ impl AppRef {
             Some((object.label(&format!("{group}/namespace")).unwrap_or_default(), name))
         };
         match manager {
-            m if ARGO.contains(&m) => Some(argo(object)),
-            "kustomize-controller" => {
+            m if managers::ARGO_CD.contains(&m) => Some(argo(object)),
+            m if managers::FLUX_KUSTOMIZE.contains(&m) => {
                 let group = "kustomize.toolkit.fluxcd.io";
                 let (namespace, name) = labels(group)?;
                 Some(Self::App(ResourceKey::new(group, "Kustomization", namespace, name)))
             }
-            "helm-controller" => {
+            managers::FLUX_HELM => {
                 let group = "helm.toolkit.fluxcd.io";
                 let (namespace, name) = labels(group)?;
                 Some(Self::App(ResourceKey::new(group, "HelmRelease", namespace, name)))
             }
-            // Older releases wrote without a name for themselves: the user agent's beginning stands for it.
-            "helm" | "Helm" => {
+            m if managers::HELM.contains(&m) => {
                 let name = object.annotation("meta.helm.sh/release-name")?;
                 let namespace =
                     object.annotation("meta.helm.sh/release-namespace").unwrap_or(object.namespace());

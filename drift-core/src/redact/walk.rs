@@ -8,9 +8,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::rule::{self, States, Step};
 use super::{Redactor, is_redacted};
+use crate::k8s::annotations::LAST_APPLIED;
 use crate::object::{Doc, DocBuilder, Kind, Node};
 
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Documents in annotations of documents in annotations: none is real, and each level doubles the quotes.
 const MAX_NESTED: usize = 3;
 

@@ -1,5 +1,6 @@
 //! The last look before a value is shown: nothing of a Secret gets out.
 
+use drift_core::k8s::annotations::LAST_APPLIED;
 use drift_core::{FieldPath, PathElement, ResourceKey};
 use serde_json::Value;
 
@@ -7,7 +8,6 @@ use serde_json::Value;
 pub const REDACTED: &str = "<redacted>";
 
 /// Carries the whole Secret once more, in clear.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Returns a value as it may be shown at a path of a resource.
 ///

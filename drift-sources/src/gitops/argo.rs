@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use drift_core::drift::rules::{Effect, LabelMatch, Rule, RuleTarget};
 use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
+use drift_core::k8s::managers;
 use drift_core::{FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
 use self::directory::directory;
 use self::environment::Environment;
 use super::{AppState, GitOps, Rendered, edit, repositories};
-use crate::argo::{Application, MANAGERS, Source, TrackingMethod, held, is_hook};
+use crate::argo::{Application, Source, TrackingMethod, held, is_hook};
 use crate::git::Commit;
 use crate::render::{RenderError, Tree};
 use crate::yaml;
@@ -70,7 +71,7 @@ impl GitOps<'_> {
         }
         AppDeclaration {
             app: app.key(),
-            appliers: MANAGERS.iter().map(|m| (*m).into()).collect(),
+            appliers: managers::ARGO_CD.iter().map(|m| (*m).into()).collect(),
             default_namespace: app.destination.namespace.as_str().into(),
             desired,
             applied,
@@ -284,7 +285,7 @@ impl GitOps<'_> {
             return None;
         }
         let listed = app.resources.iter().filter(|r| !r.hook && !r.requires_pruning);
-        let remembered = listed.filter_map(|r| self.remembered(&r.key, MANAGERS));
+        let remembered = listed.filter_map(|r| self.remembered(&r.key, managers::ARGO_CD));
         let all: Vec<_> = remembered.collect();
         (!all.is_empty()).then_some(all)
     }

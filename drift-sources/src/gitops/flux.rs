@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
+use drift_core::k8s::managers;
 use drift_core::{Object, ResourceKey};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -13,9 +14,6 @@ use super::{AppState, GitOps, Rendered, edit, objects_of, repositories};
 use crate::flux::{Condition, FluxRevision, FluxSource, Kustomization, SourceKind};
 use crate::git::Commit;
 use crate::render::{Program, RenderError, Tree, Unset, envsubst};
-
-/// Field managers under which kustomize-controller writes what it applies.
-pub(super) const MANAGERS: &[&str] = &["kustomize-controller"];
 
 /// What a value begins with that SOPS encrypted.
 const ENCRYPTED: &str = "ENC[AES256_GCM,";
@@ -47,7 +45,7 @@ impl GitOps<'_> {
             tracked.iter().map(|o| Tracked { key: o.key(), once_declared: None, kept_by: kept_by(app, o) });
         AppDeclaration {
             app: app.key.clone(),
-            appliers: MANAGERS.iter().map(|m| (*m).into()).collect(),
+            appliers: managers::FLUX_KUSTOMIZE.iter().map(|m| (*m).into()).collect(),
             default_namespace: app.target_namespace.as_deref().unwrap_or("default").into(),
             desired,
             applied,
@@ -287,7 +285,7 @@ impl GitOps<'_> {
         if app.is_remote {
             return None;
         }
-        let remembered = |key: &ResourceKey| self.remembered(key, MANAGERS);
+        let remembered = |key: &ResourceKey| self.remembered(key, managers::FLUX_KUSTOMIZE);
         let all: Vec<_> = app.inventory.iter().filter_map(remembered).collect();
         (!all.is_empty()).then_some(all)
     }
@@ -473,7 +471,7 @@ fn marked(app: &Kustomization, object: Arc<Object>) -> Arc<Object> {
         if let Some(Value::Object(annotations)) =
             map.get_mut("metadata").and_then(|m| m.get_mut("annotations"))
         {
-            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+            annotations.remove(drift_core::k8s::annotations::LAST_APPLIED);
         }
     });
     marked.unwrap_or(object)

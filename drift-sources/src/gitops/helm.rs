@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
+use drift_core::k8s::managers;
 use drift_core::{Object, ResourceKey};
 
 use super::{AppState, GitOps};
@@ -31,7 +32,7 @@ impl GitOps<'_> {
         let app = ResourceKey::new(helm::GROUP, "Release", namespace, name);
         self.declared_by(
             app,
-            helm::MANAGERS,
+            managers::HELM,
             (namespace, name),
             tracked,
             RuleSet::default(),

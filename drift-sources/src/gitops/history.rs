@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use drift_core::drift::{
-    DeclarationError, DriftCause, DriftClass, DriftReport, ResourceDrift, VerdictRow, folded, value_at,
+    DeclarationError, DriftCause, DriftClass, DriftReport, ResourceDrift, VerdictRow, folded,
 };
+use drift_core::k8s::annotations::LAST_APPLIED;
 use drift_core::{Doc, FieldPath, ManagedFields, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -16,8 +17,6 @@ use crate::git::{Commit, GitRepo};
 
 /// Most commits that are rendered for one answer.
 const MAX_COMMITS: usize = 2_000;
-
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The commit that last changed what is declared for a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +117,7 @@ impl GitOps<'_> {
         for change in resource.changes.iter_mut().filter(|c| c.class == DriftClass::Mutated) {
             let Some(own) = change.owner.as_ref().map(|o| &o.manager) else { continue };
             let wrote = |object: &Arc<Object>| {
-                let same = value_at(object.root(), &change.path).map(|n| n.to_value()) == change.live;
+                let same = object.root().at_path(&change.path).map(|n| n.to_value()) == change.live;
                 let managed = ManagedFields::of(object);
                 same && managed.owners(&change.path).any(|e| e.manager != *own)
             };
@@ -205,7 +204,7 @@ impl Walk<'_> {
         // The API server knows no `stringData`: what a path of `data` asks for may stand there.
         let folded = folded(object);
         let root = folded.as_ref().map_or(object.root(), Doc::root);
-        value_at(root, self.path).map(|n| n.to_value())
+        root.at_path(self.path).map(|n| n.to_value())
     }
 
     fn declared(&self, commit: &Commit, value: Option<Value>) -> DeclaredCommit {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use drift_core::drift::rules::{RuleProblems, RuleSet};
 use drift_core::drift::{DriftReport, IncrementalApps, ResourceDrift};
+use drift_core::k8s::managers;
 use drift_core::schema::SchemaSet;
 use drift_core::{Object, ResourceKey};
 
@@ -102,7 +103,7 @@ impl<'a> IncrementalGitOps<'a> {
         let before = self.gitops.cluster.get(key).cloned();
         let now = version.object.clone();
         self.gitops.cluster.to_mut().apply(key, version);
-        for engine in [crate::argo::MANAGERS, super::flux::MANAGERS].iter().filter_map(|m| m.first()) {
+        for engine in [managers::ARGO_CD, managers::FLUX_KUSTOMIZE].iter().filter_map(|m| m.first()) {
             self.gitops.remembered.forget(&(key.clone(), *engine));
         }
         let mut touched = self.readers.get(key).cloned().unwrap_or_default();

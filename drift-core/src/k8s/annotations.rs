@@ -1,0 +1,67 @@
+//! Labels and annotations in which tools keep records for themselves.
+//!
+//! From <https://kubernetes.io/docs/reference/labels-annotations-taints/> and, for Argo CD, Flux and Helm, from their own
+//! references: `argo-cd/docs/user-guide/annotations-and-labels.md`, `fluxcd/pkg/apis/meta`, and
+//! `helm/pkg/action/validate.go`.
+
+use crate::k8s::managers::matches_pattern;
+use crate::path::{FieldPath, PathElement};
+
+/// Annotation in which `kubectl apply` keeps the manifest that it applied last.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What a tool keeps a label or an annotation for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BookkeepingKind {
+    /// A record of what its writer did or counted: a revision, a time, the manifest that was applied.
+    Record,
+    /// A mark that says which application or release the object belongs to.
+    Ownership,
+    /// A request to a controller to do something once: refresh, reconcile.
+    Request,
+}
+
+use BookkeepingKind::{Ownership, Record, Request};
+
+/// Every bookkeeping label and annotation that is known by name; `*` stands for any run of characters.
+const BOOKKEEPING: &[(&str, BookkeepingKind)] = &[
+    (LAST_APPLIED, Record),
+    ("deployment.kubernetes.io/revision*", Record),
+    ("autoscaling.alpha.kubernetes.io/*", Record),
+    ("control-plane.alpha.kubernetes.io/leader", Record),
+    ("deprecated.daemonset.template.generation", Record),
+    ("endpoints.kubernetes.io/last-change-trigger-time", Record),
+    ("notified.notifications.argoproj.io", Record),
+    ("kustomize.toolkit.fluxcd.io/*", Ownership),
+    ("helm.toolkit.fluxcd.io/*", Ownership),
+    ("argocd.argoproj.io/tracking-id", Ownership),
+    ("argocd.argoproj.io/installation-id", Ownership),
+    ("meta.helm.sh/*", Ownership),
+    ("reconcile.fluxcd.io/*", Request),
+    ("argocd.argoproj.io/refresh", Request),
+    ("argocd.argoproj.io/hydrate", Request),
+];
+
+/// Returns what a label or annotation is kept for, or `None` where it is not known as bookkeeping.
+///
+/// # Example
+/// ```
+/// use drift_core::k8s::annotations::{BookkeepingKind, bookkeeping_kind};
+///
+/// assert_eq!(bookkeeping_kind("deployment.kubernetes.io/revision"), Some(BookkeepingKind::Record));
+/// assert_eq!(bookkeeping_kind("argocd.argoproj.io/refresh"), Some(BookkeepingKind::Request));
+/// assert_eq!(bookkeeping_kind("example.com/team"), None);
+/// ```
+pub fn bookkeeping_kind(name: &str) -> Option<BookkeepingKind> {
+    BOOKKEEPING.iter().find(|(pattern, _)| matches_pattern(pattern, name)).map(|(_, kind)| *kind)
+}
+
+/// Returns what the label or annotation at a path is kept for; `None` for every other field, and for a whole map of them.
+pub fn bookkeeping_at(path: &FieldPath) -> Option<BookkeepingKind> {
+    let is_metadata = path.starts_with_fields(&["metadata", "labels"])
+        || path.starts_with_fields(&["metadata", "annotations"]);
+    match path.elements().last() {
+        Some(PathElement::Field(name)) if is_metadata && path.len() == 3 => bookkeeping_kind(name),
+        _ => None,
+    }
+}
