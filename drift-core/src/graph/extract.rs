@@ -111,7 +111,7 @@ fn metadata(key: &ResourceKey, object: &Object, sink: &mut Sink) {
     }
 }
 
-/// Tells whether quotas, limits and labels of its namespace decide about an object.
+/// Returns `true` if quotas, limits and labels of its namespace decide about an object.
 fn lives_under_rules(key: &ResourceKey) -> bool {
     matches!(
         (&*key.group, &*key.kind),

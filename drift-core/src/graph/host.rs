@@ -75,7 +75,7 @@ fn service(name: &str, port: Option<u16>, is_address: bool) -> Option<HostPort> 
     Some(HostPort { service: labels[0].to_owned(), namespace, port })
 }
 
-/// Tells whether a variable of this name holds an address.
+/// Returns `true` if a variable of this name holds an address.
 pub(super) fn is_address_name(name: &str) -> IsAddress {
     let name = name.to_ascii_uppercase();
     let ends = [

@@ -11,7 +11,7 @@ use super::extract::Sink;
 use super::host::{hosts_in, is_address_name};
 use super::{Evidence, Relation};
 
-/// Tells what a pod spec in a namespace refers to.
+/// Adds what a pod spec in a namespace refers to.
 pub(super) fn spec_references(spec: Node<'_>, path: &FieldPath, namespace: &Arc<str>, sink: &mut Sink) {
     let local = |kind: &str, name: &str| ResourceKey::new("", kind, namespace, name);
     for u in config_uses(spec, path) {

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::layers::Layers;
 use crate::k8s::selector::Selector;
 
-use super::{AsOf, DependencyGraph, Edge, EdgeRules, Evidence, LogPosition, Relation, references, to_svg};
+use crate::event::LogPosition;
+
+use super::{AsOf, DependencyGraph, Edge, EdgeRules, Evidence, Relation, references, to_svg};
 use crate::event::Until;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
