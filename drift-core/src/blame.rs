@@ -56,9 +56,9 @@ pub struct FieldBlame {
     pub writer: Option<Owner>,
 }
 
-/// Tells where each field at or below a path has its value from, sorted by path; nothing where the object is gone.
+/// Returns who set each field at or below a path, sorted by path; nothing where the object is gone.
 ///
-/// A path that leads to a part with fields of its own is told first, as it was last changed anywhere, then its fields.
+/// A path that leads to a part with fields of its own comes first, as it was last changed anywhere, then its fields.
 /// Of a whole object `status` and what the server keeps in `metadata` are left out.
 pub fn blame(versions: &[Version], ty: Option<TypeRef<'_>>, path: &FieldPath) -> Vec<FieldBlame> {
     let Some(last) = versions.last().and_then(|v| v.object.as_deref()) else { return Vec::new() };
@@ -110,7 +110,7 @@ impl Record<'_> {
         self.versions[version].object.as_ref().map(Arc::as_ref)
     }
 
-    /// Tells whether a change gave the field, or a part of it, the value that it had then.
+    /// Returns `true` if a change gave the field, or a part of it, the value that it had then.
     fn gave(&self, version: usize, change: &FieldChange, path: &FieldPath) -> bool {
         if change.path.starts_with(path) {
             return true;

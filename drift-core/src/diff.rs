@@ -42,7 +42,7 @@ impl Diff {
         &self.changes
     }
 
-    /// Tells whether the states mean the same.
+    /// Returns `true` if the states mean the same.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }

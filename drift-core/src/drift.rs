@@ -14,14 +14,14 @@
 //! | live only | nobody, on an object that has owners | in sync: a default or an admission the table does not know |
 //! | live only | nobody, on an object that has no owners | [`VerdictRow::AddedByNobody`] |
 //!
-//! The applier is not told but found: the field manager that owns most of what is declared.
+//! The applier is not an argument but found: the field manager that owns most of what is declared.
 //!
 //! **Invariant:** nothing here reads a clock, a file or the order of a hash map. The same objects give the same report.
 
 mod applier;
 mod authority;
 mod estate;
-mod kept;
+mod incremental;
 mod report;
 mod resource;
 pub mod rules;
@@ -32,7 +32,7 @@ mod verdict;
 
 pub use authority::{AppDeclaration, DeclarationError, Tracked, compare_apps};
 pub use estate::{DesiredObject, DriftOptions, UnmanagedResources, compare};
-pub use kept::{IncrementalApps, IncrementalComparison};
+pub use incremental::{IncrementalApps, IncrementalComparison};
 pub use report::{
     Basis, CommitRef, Declaration, DriftCause, DriftChange, DriftClass, DriftReport, FieldOp, Owner,
     ResourceDrift, Status, Summary, VerdictRow,

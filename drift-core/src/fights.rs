@@ -215,7 +215,7 @@ fn side(object: &Object, owner: Option<&Owner>) -> Writer {
     Writer { manager, claim }
 }
 
-/// Tells whether a field can be fought over: not where an engine keeps its books, nor where one asks and another answers.
+/// Returns `true` if a field can be fought over: not a record or a request of an engine, nor what one asks and another answers.
 fn counts(path: &FieldPath, object: &Object) -> bool {
     let is_request = object.group() == "argoproj.io" && path.starts_with_fields(&["operation"]);
     !path.starts_with_fields(&["status"])

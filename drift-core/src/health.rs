@@ -2,11 +2,11 @@
 //!
 //! Three layers, the first that knows the kind decides, and a [`Health`] names the one that did:
 //! built-in kinds of Kubernetes have a function each, after what the API server's own controllers write
-//! ([`HealthBasis::BuiltIn`]); a table of rules knows kinds whose meaning cannot be told from their shape
+//! ([`HealthBasis::BuiltIn`]); a table of rules knows kinds whose meaning their shape does not show
 //! ([`HealthRules`], [`HealthBasis::Rule`]); everything else is read by the conventions of the API: conditions,
 //! generations, phase words, replicas ([`HealthBasis::Conventions`]).
 //!
-//! What cannot be told is [`HealthStatus::Unknown`] and not a guess.
+//! What nothing shows is [`HealthStatus::Unknown`] and not a guess.
 
 mod builtin;
 #[cfg(feature = "cel")]
@@ -34,11 +34,11 @@ pub enum HealthStatus {
     Suspended,
     /// It is on its way and may still get there by itself.
     Progressing,
-    /// What it stands for does not exist.
+    /// The resource, or the one that it represents, does not exist.
     Missing,
     /// It failed, or will not get there by itself.
     Degraded,
-    /// It cannot be told.
+    /// Nothing in the object says how it is doing.
     Unknown,
 }
 
@@ -104,7 +104,7 @@ pub fn assess_manifest(root: Node<'_>, context: &HealthContext<'_>) -> Health {
     Health { status: verdict.status, reason: verdict.reason, message: verdict.message, since, basis }
 }
 
-/// Returns the newest time that an object tells of what happened to it.
+/// Returns the newest time in an object at which something happened to it.
 ///
 /// A dump does not say when it was made; not before the newest of these. Times that lie ahead by nature (expiry, the
 /// next run) are not among them.

@@ -68,7 +68,7 @@ pub struct Impact {
 /// Most resources that are listed.
 const MAX_AFFECTED: usize = 1000;
 
-/// Tells what a change of the state at the end of a history would touch; the change stays in the timeline it is given.
+/// Returns what a change of the state at the end of a history would touch; the change stays in the index it is given.
 pub fn impact(mut timeline: CauseIndex, proposal: &Proposal, schemas: &SchemaSet) -> Impact {
     let end = timeline.end();
     let position = end.map_or(Position::START, |end| end.position);
@@ -138,7 +138,7 @@ fn affected(case: &Investigation<'_>, key: &ResourceKey, proposal: &Proposal) ->
     all
 }
 
-/// Tells whether the change is one of a pod template, so that pods are made anew.
+/// Returns `true` if the change is one of a pod template, so that pods are replaced.
 fn template_changes(case: &Investigation<'_>, proposal: &Proposal) -> bool {
     let Proposal::Apply(object) = proposal else { return true };
     let now = case.history().now(&object.key());
@@ -155,7 +155,7 @@ fn effect(
 ) -> &'static str {
     let is_pod = &*from.kind == "Pod";
     match (relation, &*to.kind) {
-        (Relation::OwnedBy, _) if is_pod && restarts => "is made anew",
+        (Relation::OwnedBy, _) if is_pod && restarts => "is replaced",
         (Relation::OwnedBy, _) if restarts => "follows",
         (Relation::OwnedBy, _) => "stays as it is",
         (Relation::Uses, "ConfigMap" | "Secret") if is_pod => {

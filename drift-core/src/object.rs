@@ -131,12 +131,12 @@ impl<'a> Node<'a> {
         self.slot().kind
     }
 
-    /// Tells whether the value is `null`.
+    /// Returns `true` if the value is `null`.
     pub fn is_null(self) -> bool {
         self.kind() == Kind::Null
     }
 
-    /// Tells whether the value is a list or a map without elements.
+    /// Returns `true` if the value is a list or a map without elements.
     pub fn is_empty(self) -> bool {
         matches!(self.kind(), Kind::List | Kind::Map) && self.slot().data == 0
     }

@@ -67,12 +67,12 @@ impl ManagedFields {
         &self.entries
     }
 
-    /// Tells how many entries could not be read.
+    /// Returns how many entries could not be read.
     pub fn unreadable(&self) -> usize {
         self.unreadable
     }
 
-    /// Tells whether the object carries no owners at all.
+    /// Returns `true` if the object carries no owners at all.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

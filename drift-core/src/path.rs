@@ -129,7 +129,7 @@ impl FieldPath {
         self.0.len()
     }
 
-    /// Tells whether this is the path of the object itself.
+    /// Returns `true` if this is the path of the object itself.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -157,12 +157,12 @@ impl FieldPath {
         (!self.0.is_empty()).then(|| Self(self.0[..self.0.len() - 1].to_vec()))
     }
 
-    /// Tells whether `self` is `prefix` or lies below it.
+    /// Returns `true` if `self` is `prefix` or lies below it.
     pub fn starts_with(&self, prefix: &Self) -> bool {
         self.0.starts_with(&prefix.0)
     }
 
-    /// Tells whether the path begins with these field names.
+    /// Returns `true` if the path begins with these field names.
     pub fn starts_with_fields(&self, fields: &[&str]) -> bool {
         self.0.len() >= fields.len()
             && self.0.iter().zip(fields).all(|(e, f)| matches!(e, PathElement::Field(n) if **n == **f))
@@ -202,7 +202,7 @@ impl From<Vec<PathElement>> for FieldPath {
     }
 }
 
-/// Tells whether a field name can be written after a dot without quotes.
+/// Returns `true` if a field name can be written after a dot without quotes.
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'))
 }

@@ -2,7 +2,7 @@
 
 use crate::object::{Kind, Node};
 
-/// Tells whether a declared value is the live one, which may have defaults besides.
+/// Returns `true` if a declared value is the live one, which may have defaults besides.
 pub fn declares(declared: Node<'_>, live: Node<'_>) -> bool {
     match (declared.kind(), live.kind()) {
         (Kind::Map, Kind::Map) => declared

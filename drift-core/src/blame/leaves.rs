@@ -51,7 +51,7 @@ fn collect<'a>(node: Node<'a>, ty: Option<TypeRef<'a>>, path: &mut FieldPath, ou
     }
 }
 
-/// Tells whether a value has fields of its own.
+/// Returns `true` if a value has fields of its own.
 fn is_open(node: Node<'_>, ty: Option<TypeRef<'_>>) -> bool {
     match (node.kind(), ty.map(TypeRef::shape)) {
         (Kind::Map | Kind::List, _) if node.is_empty() => false,

@@ -62,7 +62,7 @@ impl Applications {
         hits.is_empty().then(|| hit.clone())
     }
 
-    /// Tells whether an Application has a resource among its own, at a time or soon after.
+    /// Returns `true` if an Application has a resource among its own, at a time or soon after.
     fn lists(&self, app: &ResourceKey, resource: &ResourceKey, at: Timestamp) -> bool {
         let later = at + SignedDuration::from_secs(10);
         let near = self.versions(app).iter().rfind(|v| v.at <= later);
@@ -73,7 +73,7 @@ impl Applications {
         resources.unwrap_or(false)
     }
 
-    /// Tells who started the operation in which an Application wrote at a time; `None` where nothing says.
+    /// Returns who started the operation in which an Application wrote at a time; `None` where it is not recorded.
     pub fn initiator(&self, app: &ResourceKey, at: Timestamp) -> Option<Initiator> {
         let states = self.versions(app).iter().filter_map(|v| Some((v.at, v.object.as_deref()?)));
         let mut operations: BTreeMap<Timestamp, Operation<'_>> = BTreeMap::new();
@@ -121,7 +121,7 @@ struct Operation<'a> {
     by: Option<Node<'a>>,
 }
 
-/// Tells whether the initiators of two operations stand in one place.
+/// Returns `true` if the initiators of two operations stand in one place.
 fn is_mixed(by: Node<'_>) -> bool {
     let user = by.str_at(&["username"]).is_some_and(|n| !n.is_empty());
     user && by.get("automated").and_then(Node::as_bool) == Some(true)
@@ -146,7 +146,7 @@ fn initiator(by: Node<'_>) -> Option<Initiator> {
     by.str_at(&["username"]).filter(|n| !n.is_empty()).map(|n| Initiator::User(n.into()))
 }
 
-/// Looks an operation up in the Application's own history, which tells of those before the record too.
+/// Looks an operation up in the Application's own history, which also has those from before the recording.
 fn deployed_by(application: &Object, at: Timestamp) -> Option<Initiator> {
     let history = application.root().at(&["status", "history"])?;
     let covers = |entry: &Node<'_>| {

@@ -54,7 +54,7 @@ impl Version {
         self.object.as_ref()?.root().str_at(&["metadata", "creationTimestamp"])?.parse().ok()
     }
 
-    /// Tells whether the object was made just before this version was seen, so that it is its first one.
+    /// Returns `true` if the object was made just before this version was seen, so that it is its first one.
     pub(crate) fn is_new(&self) -> bool {
         self.created_at().is_some_and(|c| self.at.as_second() - c.as_second() <= SLACK)
     }
@@ -87,7 +87,7 @@ pub(crate) fn same_but_status(before: Node<'_>, after: Node<'_>) -> bool {
     same && METADATA.iter().all(|f| before.at(&["metadata", f]) == after.at(&["metadata", f]))
 }
 
-/// Tells whether a field is one that somebody writes, not the server for itself.
+/// Returns `true` if a field is one that somebody writes, not the server for itself.
 pub(crate) fn is_written(path: &FieldPath) -> bool {
     !path.starts_with_fields(&["metadata"])
         || METADATA.iter().any(|f| path.starts_with_fields(&["metadata", f]))

@@ -52,7 +52,7 @@ pub(super) fn name(kind: F) -> &'static str {
     row(kind).map_or("fault", |r| r.1)
 }
 
-/// Says what to do next about a fault.
+/// Returns what to do next about a fault.
 pub(super) fn next(kind: F) -> &'static str {
     row(kind).map_or("look at the Events of the resource", |r| r.3)
 }

@@ -10,7 +10,7 @@ use super::CheckContext;
 
 type Found = Vec<(String, String)>;
 
-/// Tells whether an object makes pods and is not itself made by one that does.
+/// Returns `true` if an object makes pods and is not itself made by one that does.
 fn makes_pods(key: &ResourceKey, object: &Object) -> bool {
     let owned = object.root().at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
     &*key.kind != "Pod"
@@ -164,9 +164,9 @@ pub(super) fn no_node_fits(scene: &CheckContext<'_, '_>, key: &ResourceKey, obje
     }
     let Some((_, spec)) = pod_spec(object) else { return Vec::new() };
     // An empty node: what runs there now would make place for itself.
-    let mut rooms =
+    let mut nodes =
         scene.of_kind("", "Node").map(|(_, node)| NodeWithPods { node, pods: Vec::new() }).peekable();
-    if rooms.peek().is_none() || rooms.any(|r| fits_node(spec, &r)) {
+    if nodes.peek().is_none() || nodes.any(|r| fits_node(spec, &r)) {
         return Vec::new();
     }
     vec![("no node would take its pods".into(), "labels, taints, and allocatable of all nodes, empty".into())]

@@ -8,7 +8,7 @@ use super::CheckContext;
 
 type Found = Vec<(String, String)>;
 
-/// Tells whether a Service has a ready endpoint, as far as slices tell; one without slices counts as empty.
+/// Returns `true` if a Service has a ready endpoint, as far as slices tell; one without slices counts as empty.
 fn has_endpoints(scene: &CheckContext<'_, '_>, service: &ResourceKey) -> bool {
     scene.of_kind("discovery.k8s.io", "EndpointSlice").any(|(k, o)| {
         let mut endpoints = o.root().get("endpoints").into_iter().flat_map(Node::children);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::object::{Kind, Node};
 use crate::schema::{GoDuration, Quantity, ScalarKind};
 
-/// Tells whether two values of a scalar type mean the same, as the API server reads them.
+/// Returns `true` if two values of a scalar type mean the same, as the API server reads them.
 ///
 /// Values that cannot be read as their type are equal only as they stand.
 pub(crate) fn same_scalar(kind: ScalarKind, a: Node<'_>, b: Node<'_>) -> bool {

@@ -265,7 +265,7 @@ impl<'a> Walk<'a> {
         self.emit(Some(d), l.filter(|n| !n.is_null()));
     }
 
-    /// Tells whether a value is what stands there by default; if not, what would, as far as that can be said.
+    /// Returns `true` if a value is what stands there by default; if not, what would, as far as that can be said.
     fn is_default(
         &self,
         field: Field<'a>,
@@ -309,7 +309,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Tells whether two values mean the same, whatever they live in.
+    /// Returns `true` if two values mean the same, whatever they live in.
     fn same(&self, a: Node<'_>, b: Node<'_>, ty: TypeRef<'_>) -> bool {
         let mut walk = Walk { probing: true, ..Walk::new(self.mode, a, b) };
         walk.pair(a, b, Some(ty));
@@ -474,11 +474,11 @@ impl<'a> Walk<'a> {
         let key = |n: Node<'a>| keys.iter().map(|k| key_field(n, k, ty).map(scalar)).collect::<Vec<_>>();
         d.children().filter(|n| !n.is_null()).for_each(|n| index.entry(key(n)).or_default().0.push(n));
         l.children().for_each(|n| index.entry(key(n)).or_default().1.push(n));
-        let telling = |(k, (ds, ls)): (&Vec<_>, &(Vec<_>, Vec<_>))| {
+        let is_unique = |(k, (ds, ls)): (&Vec<_>, &(Vec<_>, Vec<_>))| {
             k.iter().all(Option::is_some) && ds.len().max(ls.len()) < 2
         };
-        if self.mode == Mode::Versions && !index.iter().all(telling) {
-            // Paths would name two elements at once: only the list as a whole can be told.
+        if self.mode == Mode::Versions && !index.iter().all(is_unique) {
+            // Paths would name two elements at once: only the list as a whole can be reported.
             return self.atomic(d, l, |w| w.in_order(d.children(), l.children(), Some(ty)));
         }
         for (ds, ls) in index.values() {
@@ -508,7 +508,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Tells whether a value and a missing field are one: also an empty list or map, which Go cannot tell from none.
+/// Returns `true` if a value and a missing field are one: also an empty list or map, which Go cannot tell from none.
 fn stands_for_nothing(field: Field<'_>, n: Node<'_>) -> bool {
     n.is_null()
         || field.is_absent(n)

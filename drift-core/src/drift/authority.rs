@@ -33,7 +33,7 @@ pub struct AppDeclaration {
     pub applied: Option<Vec<Vec<Arc<Object>>>>,
     /// What the engine would have written otherwise, such as a failed revision of a release.
     pub others: Vec<Arc<Object>>,
-    /// Resources that the engine's own books list as applied.
+    /// Resources that the engine's own inventory lists as applied.
     pub inventory: BTreeSet<ResourceKey>,
     /// Live resources that carry the engine's mark of this app.
     pub tracked: Vec<Tracked>,
@@ -41,7 +41,7 @@ pub struct AppDeclaration {
     pub rules: RuleSet,
     /// What the engine itself says of resources, such as `Synced`.
     pub verdicts: BTreeMap<ResourceKey, Arc<str>>,
-    /// Fields in which the engine keeps its own books: no change of them counts.
+    /// Fields in which the engine keeps records of its own: no change of them counts.
     pub own: Vec<FieldPath>,
     /// What holds its engine back from applying what is pending, in words.
     pub held_back: Option<Arc<str>>,
@@ -58,7 +58,7 @@ pub enum DeclarationError {
     /// The declaration is there, but it cannot be read here: what the engine lists is [`Status::Unknown`].
     #[error("{0}")]
     Unavailable(String),
-    /// Where it comes from is not at hand.
+    /// Its source is not available.
     #[error("{0}")]
     NotGiven(String),
 }
@@ -104,14 +104,18 @@ pub fn compare_apps(
 
 /// What one judgement looks at besides the app.
 pub(super) struct ComparisonContext<'a> {
-    pub(super) live: &'a super::kept::Live,
+    pub(super) live: &'a super::incremental::Live,
     pub(super) context: &'a Context<'a>,
     pub(super) jq: &'a dyn JqPaths,
 }
 
 impl App {
     /// Puts the objects of a declaration under their keys.
-    pub(super) fn new(declaration: AppDeclaration, live: &super::kept::Live, schemas: &SchemaSet) -> Self {
+    pub(super) fn new(
+        declaration: AppDeclaration,
+        live: &super::incremental::Live,
+        schemas: &SchemaSet,
+    ) -> Self {
         let namespace = Arc::clone(&declaration.default_namespace);
         let key = |o: &Object| live.key(o, schemas, &namespace);
         let keyed = |all: &[Arc<Object>]| -> Keyed { all.iter().map(|o| (key(o), Arc::clone(o))).collect() };
@@ -134,7 +138,7 @@ impl App {
         }
     }
 
-    /// Tells whether two declarations of one app say the same of one key.
+    /// Returns `true` if two declarations of one app say the same of one key.
     pub(super) fn says_the_same(&self, other: &Self, key: &ResourceKey) -> bool {
         let same = |a: Option<&Arc<Object>>, b: Option<&Arc<Object>>| match (a, b) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
@@ -159,7 +163,7 @@ impl App {
             && self.declaration.verdicts.get(key) == other.declaration.verdicts.get(key)
     }
 
-    /// Tells whether two declarations of one app are alike in what bears on all of their resources.
+    /// Returns `true` if two declarations of one app are alike in what bears on all of their resources.
     pub(super) fn is_alike(&self, other: &Self) -> bool {
         let (a, b) = (&self.declaration, &other.declaration);
         a.appliers == b.appliers
@@ -256,7 +260,7 @@ impl App {
         }
     }
 
-    /// Notes where the engine says otherwise.
+    /// Notes where the engine reports otherwise.
     fn contradict(&self, resource: &mut ResourceDrift) {
         let Some(verdict) = self.declaration.verdicts.get(&resource.key) else { return };
         let hidden = resource.changes.iter().any(|c| c.class == DriftClass::Managed);
@@ -326,7 +330,7 @@ fn leave_out(change: &mut DriftChange, own: &[FieldPath]) -> bool {
         let Some([PathElement::Field(name)]) = path.elements().strip_prefix(change.path.elements()) else {
             continue;
         };
-        // Only of a part that is there on one side alone: a part that both have is told field by field.
+        // Only of a part that is there on one side alone: a part that both have is reported field by field.
         let side = match (&mut change.desired, &mut change.live) {
             (Some(side), None) | (None, Some(side)) => side.as_object_mut(),
             _ => None,
@@ -338,7 +342,7 @@ fn leave_out(change: &mut DriftChange, own: &[FieldPath]) -> bool {
     true
 }
 
-/// Tells whether a change in an engine's own object is none of its declaration: a sync that was asked for, or a value
+/// Returns `true` if a change in an engine's own object is none of its declaration: a sync that was asked for, or a value
 /// that Go leaves out when the engine writes the object back.
 fn is_of_engine(key: &ResourceKey, change: &DriftChange) -> bool {
     let own = &*key.group == "argoproj.io" || key.group.ends_with(".toolkit.fluxcd.io");

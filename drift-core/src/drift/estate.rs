@@ -244,7 +244,7 @@ pub(super) fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {
     resource
 }
 
-/// Tells whether a live object that nobody declares was made by the platform or by the controller of another object.
+/// Returns `true` if a live object that nobody declares was made by the platform or by the controller of another object.
 fn is_made_by_platform(object: &Object) -> bool {
     let root = object.root();
     let owned = root.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());

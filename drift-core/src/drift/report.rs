@@ -60,7 +60,7 @@ pub enum DriftClass {
 }
 
 impl DriftClass {
-    /// Tells whether a change of this class makes its resource drifted.
+    /// Returns `true` if a change of this class makes its resource drifted.
     pub fn counts(self) -> bool {
         !matches!(self, Self::Managed | Self::Ignored)
     }
@@ -207,12 +207,12 @@ pub struct CommitRef {
 }
 
 impl DriftChange {
-    /// Tells whether the change waits for the cluster to follow its declaration.
+    /// Returns `true` if the change waits for the cluster to follow its declaration.
     pub fn is_pending(&self) -> bool {
         matches!(self.class, DriftClass::PendingSync | DriftClass::PendingRemoval)
     }
 
-    /// Tells whether the field is one in which an engine or controller keeps its books.
+    /// Returns `true` if the field is one in which an engine or a controller keeps records of its own.
     pub(crate) fn is_bookkeeping(&self) -> bool {
         let is_bookkeeping = |path: &FieldPath| bookkeeping_at(path).is_some();
         // All labels or annotations at once, and nothing but bookkeeping in them.

@@ -56,7 +56,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Tells whether two versions of a kind have the same fields in their spec.
+/// Returns `true` if two versions of a kind have the same fields in their spec.
 fn alike(a: TypeRef<'_>, b: TypeRef<'_>) -> bool {
     if a == b {
         return true;
@@ -178,7 +178,7 @@ fn annotations<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>
     match (d, l) {
         (Some(d), Some(l)) => walk.maps_without(d, l, shape, LAST_APPLIED),
         (Some(d), None) => walk.emit(Some(d), None),
-        // With bookkeeping beside it, what was added is told key by key; alone, as the whole it is.
+        // With bookkeeping beside it, what was added is reported key by key; alone, as a whole.
         (None, Some(l)) if l.children().any(|n| special(&n)) => {
             for child in l.children().filter(|n| !special(n)) {
                 walk.below(child.key(), |w| w.emit(None, Some(child)));
@@ -240,7 +240,7 @@ fn judge(
     result.changes.sort_by(|a, b| a.path.cmp(&b.path));
     result.applier = applier.map(|a| a.manager);
     let mut counting = result.changes.iter().filter(|c| c.class.counts()).peekable();
-    // An engine's books are no drift of what it declares.
+    // An engine's own records are no drift of what it declares.
     if unknown && counting.clone().all(DriftChange::is_bookkeeping) {
         result.status = Status::Unknown;
     } else if counting.peek().is_some() {

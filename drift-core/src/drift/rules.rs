@@ -1,7 +1,7 @@
 //! Rules that say which differences do not count: those of the engines as they stand in their objects, and own ones.
 //!
 //! A change that a rule hides is not dropped: it stays in the report with class `Ignored` and the rule's name. A rule
-//! that cannot be evaluated hides nothing and is told as a [`RuleProblem`].
+//! that cannot be evaluated hides nothing and is reported as a [`RuleProblem`].
 //!
 //! **Invariant:** evaluates no jq: whoever calls hands in what does ([`JqPaths`]), since a deadline needs a clock.
 

@@ -12,24 +12,24 @@ pub(super) fn is_secret(object: &Object) -> bool {
     object.kind() == "Secret" && object.group().is_empty()
 }
 
-/// Tells whether a declared value is encrypted by SOPS: what it says is not known, and not the same twice.
+/// Returns `true` if a declared value is encrypted by SOPS: what it says is not known, and not the same twice.
 pub(super) fn is_encrypted(node: Node<'_>) -> bool {
     node.as_str().is_some_and(|s| s.starts_with("ENC[AES256_GCM,") && s.ends_with(']'))
 }
 
-/// Tells whether two values of Secrets cannot be compared: just one of them is redacted, or what is declared is hidden.
+/// Returns `true` if two values of Secrets cannot be compared: just one of them is redacted, or what is declared is hidden.
 pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
     let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(is_redacted);
     let hidden = desired.and_then(Node::as_str) == Some(UNKNOWN);
     desired.is_some() && live.is_some() && (hidden || redacted(desired) != redacted(live))
 }
 
-/// Tells whether a declared object was encrypted by SOPS: it carries the books of that.
+/// Returns `true` if a declared object was encrypted by SOPS: it carries the metadata of that.
 pub(super) fn is_sealed(object: &Object) -> bool {
     object.root().get("sops").is_some_and(|sops| sops.kind() == Kind::Map)
 }
 
-/// Tells whether a declared value is encrypted, or something in it.
+/// Returns `true` if a declared value is encrypted, or something in it.
 pub(super) fn holds_sealed(node: Node<'_>) -> bool {
     match node.as_str() {
         Some(text) => is_sealed_text(text),

@@ -58,7 +58,7 @@ pub(super) fn judge(subject: &Subject<'_>) -> Option<HealthVerdict> {
     })
 }
 
-/// Tells whether an API group belongs to Kubernetes itself: its kinds without a check have no health of their own.
+/// Returns `true` if an API group belongs to Kubernetes itself: its kinds without a check have no health of their own.
 pub(super) fn is_of_kubernetes(group: &str) -> bool {
     const GROUPS: &[&str] = &[
         "",

@@ -13,7 +13,7 @@ const MAX_TEXT: usize = 1024;
 /// How deep an expression may be nested: its parser and evaluator call themselves.
 const MAX_DEPTH: usize = 32;
 const MAX_LOOPS: usize = 2;
-/// Calls of `matches`, each of which compiles its pattern anew.
+/// Calls of `matches`, each of which compiles its pattern again.
 const MAX_PATTERNS: usize = 4;
 const MAX_VALUES: usize = 100_000;
 /// How many bytes may be looked at at most: a few seconds.
@@ -94,7 +94,7 @@ impl Predicate {
     }
 }
 
-/// Tells whether a name is neither given nor bound by a macro.
+/// Returns `true` if a name is neither given nor bound by a macro.
 fn unknown(name: &str, compact: &str) -> bool {
     let bound = |m: &str| compact.contains(&format!("{m}({name},"));
     !["object", "now"].contains(&name)

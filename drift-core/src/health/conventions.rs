@@ -58,15 +58,16 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
         fields::failures(status),
         fields::replicas(subject),
     ];
-    let told = signals.into_iter().flatten().reduce(HealthVerdict::worse);
-    told.or_else(|| fields::steps(status))
+    let worst = signals.into_iter().flatten().reduce(HealthVerdict::worse);
+    worst
+        .or_else(|| fields::steps(status))
         .or_else(|| fields::any_word(status, subject.kind))
         .or_else(|| schedule(subject))
         .or_else(|| observed(subject, status))
         .or_else(|| if is_blank(status) { no_status(subject) } else { None })
 }
 
-/// Tells whether the controller has not seen the newest spec yet, by whatever name it keeps the generation it saw.
+/// Returns `true` if the controller has not seen the newest spec yet, by whatever name it keeps the generation it saw.
 fn lags(subject: &Subject<'_>) -> bool {
     let Some(generation) = subject.int(&["metadata", "generation"]) else { return false };
     let status = subject.at(&["status"]);
@@ -106,7 +107,7 @@ fn schedule(subject: &Subject<'_>) -> Option<HealthVerdict> {
     })
 }
 
-/// Tells whether a status holds nothing but empty values, or a list of conditions that is still empty.
+/// Returns `true` if a status holds nothing but empty values, or a list of conditions that is still empty.
 fn is_blank(status: Node<'_>) -> bool {
     fn empty(node: Node<'_>) -> bool {
         match node.kind() {

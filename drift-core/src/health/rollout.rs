@@ -1,7 +1,7 @@
 //! Rollouts of workloads as a state machine over history.
 //!
 //! A rollout begins when the Pod template of a Deployment, StatefulSet, DaemonSet or Argo Rollout changes, and ends
-//! when all Pods run the new one, or when another change overtakes it. What is told here is told from recorded
+//! when all Pods run the new one, or when another change overtakes it. What is reported here comes from recorded
 //! versions alone: the same versions give the same rollouts.
 
 mod template;
@@ -117,7 +117,7 @@ impl Rollout {
         self.ended.unwrap_or(now).duration_since(self.started)
     }
 
-    /// Tells whether it is still to come to an end.
+    /// Returns `true` if it is still to come to an end.
     pub fn is_open(&self) -> bool {
         self.ended.is_none()
     }

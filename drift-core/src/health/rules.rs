@@ -1,4 +1,4 @@
-//! The rule table: kinds whose health cannot be told by conventions, and the user's own rules.
+//! The rule table: kinds whose health the conventions do not show, and the user's own rules.
 //!
 //! A table is text. A section names kinds, and its lines are tried in order; the first whose tests all hold decides.
 //! When none holds, the conventions decide. `data/health.txt` is the table that comes along, and says the grammar.
@@ -133,7 +133,7 @@ impl HealthRules {
         self.sections.iter().map(|s| s.rules.len()).sum()
     }
 
-    /// Tells whether there is no rule.
+    /// Returns `true` if there is no rule.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -52,7 +52,7 @@ impl<'a> Subject<'a> {
         Conditions::of(self.at(&["status", "conditions"]))
     }
 
-    /// Tells whether the controller has not seen the newest spec yet.
+    /// Returns `true` if the controller has not seen the newest spec yet.
     pub(super) fn lags(&self) -> bool {
         match (self.int(&["metadata", "generation"]), self.int(&["status", "observedGeneration"])) {
             (Some(generation), Some(observed)) => observed < generation,

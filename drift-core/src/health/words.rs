@@ -85,13 +85,13 @@ pub(super) fn split(text: &str) -> Words {
     words
 }
 
-/// Tells whether a word names something under way: `creating`.
+/// Returns `true` if a word names something under way: `creating`.
 fn is_activity(word: &str) -> bool {
     let known = senses(word);
     known.has(Sense::UnderWay) || (word.len() > 5 && word.ends_with("ing") && !known.has(Sense::NoActivity))
 }
 
-/// Says what a phase, state or reason stands for, if its words tell.
+/// Returns what a phase, state or reason stands for, if its words are known.
 ///
 /// Trouble is looked for first, then work under way: `CreateFailed` is trouble, `ImportInProgress` is under way.
 pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
@@ -130,7 +130,7 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
     }
 }
 
-/// Says what the absence of something stands for: no errors is good, not ready is not there yet.
+/// Returns what the absence of something stands for: no errors is good, not ready is not there yet.
 fn denied(word: &str) -> Option<HealthStatus> {
     let known = senses(word);
     if known.has(Sense::Decision) || matches!(word, "allowed" | "supported" | "permitted") {
@@ -144,34 +144,34 @@ fn denied(word: &str) -> Option<HealthStatus> {
     }
 }
 
-/// Tells whether a condition states a decision: `Accepted` that is false was refused.
+/// Returns `true` if a condition states a decision: `Accepted` that is false was refused.
 pub(super) fn is_decision(name: &str) -> bool {
     split(name).iter().any(|w| senses(w).has(Sense::Decision) || w == "succeeded")
 }
 
-/// Tells whether a reason names work in so many words: `CreateInProgress`, and not `NotReady`.
+/// Returns `true` if a reason names work in so many words: `CreateInProgress`, and not `NotReady`.
 pub(super) fn names_activity(reason: &str) -> bool {
     meaning(reason) == Some(Progressing) && split(reason).iter().any(is_activity)
 }
 
-/// Tells whether the reason of an activity says that it is over: `NewReplicaSetAvailable`.
+/// Returns `true` if the reason of an activity says that it is over: `NewReplicaSetAvailable`.
 pub(super) fn is_arrival(reason: &str) -> bool {
     let words = split(reason);
     words.any(Sense::Over) && !words.has("not") && !words.has("no")
 }
 
-/// Tells whether the reason of an activity says that it failed before and is tried again.
+/// Returns `true` if the reason of an activity says that it failed before and is tried again.
 pub(super) fn is_retry(reason: &str) -> bool {
     let words = split(reason);
     words.has("retry") || words.has("retrying")
 }
 
-/// Tells whether a word says that something began and not that it ended.
+/// Returns `true` if a word says that something began and not that it ended.
 pub(super) fn is_start(text: &str) -> bool {
     split(text).any(Sense::Start)
 }
 
-/// Tells whether a field is about what was or what is wanted, and not about what is.
+/// Returns `true` if a field is about what was or what is wanted, and not about what is.
 pub(super) fn is_past(key: &str) -> bool {
     let words = split(key);
     let first = words.first().unwrap_or_default();
@@ -201,7 +201,7 @@ impl Phrases {
         Self(by_letter)
     }
 
-    /// Tells whether one of them is in a text, in whatever case.
+    /// Returns `true` if one of them is in a text, in whatever case.
     fn are_in(&self, text: &[u8]) -> bool {
         (0..text.len()).any(|at| {
             let letter = text[at].to_ascii_lowercase().wrapping_sub(b'a');
@@ -211,7 +211,7 @@ impl Phrases {
     }
 }
 
-/// Says what a message hints at, for reasons that do not tell: trouble, or waiting.
+/// Returns what a message hints at where the reason does not: trouble, or waiting.
 pub(super) fn hint(message: &str) -> Option<HealthStatus> {
     let text = &message.as_bytes()[..MAX_MESSAGE.min(message.len())];
     let [trouble, waiting, asked] = &*PHRASES;
@@ -226,7 +226,7 @@ pub(super) fn hint(message: &str) -> Option<HealthStatus> {
     }
 }
 
-/// Tells whether objects of a kind run to an end, so that "running" is not the goal.
+/// Returns `true` if objects of a kind run to an end, so that "running" is not the goal.
 pub(super) fn runs_to_an_end(kind: &str) -> bool {
     let words = split(kind);
     // `CronJob` and `BackupSchedule` start such things and live on.
@@ -234,13 +234,13 @@ pub(super) fn runs_to_an_end(kind: &str) -> bool {
         && !matches!(words.first(), Some("cron" | "scheduled"))
 }
 
-/// Tells whether objects of a kind start others at set times: `CronWorkflow`, `Schedule`.
+/// Returns `true` if objects of a kind start others at set times: `CronWorkflow`, `Schedule`.
 pub(super) fn is_schedule(kind: &str) -> bool {
     let words = split(kind);
     matches!(words.first(), Some("cron" | "scheduled")) || words.last() == Some("schedule")
 }
 
-/// Tells whether objects of a kind are read by others and seldom have a status: `WorkflowTemplate`.
+/// Returns `true` if objects of a kind are read by others and seldom have a status: `WorkflowTemplate`.
 pub(super) fn is_configuration(kind: &str) -> bool {
     let words = split(kind);
     matches!(words.last(), Some("class" | "template" | "config" | "parameters" | "preset" | "usage"))

@@ -29,7 +29,7 @@ pub struct Condition<'a> {
     pub reason: &'a str,
     /// Text for people, trimmed; empty where there is none.
     pub message: &'a str,
-    /// The generation of the spec that it is about, where the controller says so.
+    /// The generation of the spec that it is about, where it is given.
     pub observed_generation: Option<i64>,
     /// `lastTransitionTime`, where it is a time.
     pub since: Option<Timestamp>,

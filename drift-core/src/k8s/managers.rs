@@ -1,7 +1,7 @@
 //! Field managers: who is behind a name in `metadata.managedFields`, and which fields a controller writes by its nature.
 //!
 //! The name is what the client gives (`fieldManager`), or the beginning of its user agent
-//! (`staging/src/k8s.io/apimachinery/pkg/util/managedfields`, KEP-555). Names are all that an object tells of its writer, so
+//! (`staging/src/k8s.io/apimachinery/pkg/util/managedfields`, KEP-555). Names are all that an object has of its writer, so
 //! these are lists; who really wrote, and by which user, the audit log says.
 
 use crate::path::{FieldPath, PathElement};

@@ -52,12 +52,12 @@ impl Selector {
         Self { requirements: node.children().map(one).collect() }
     }
 
-    /// Tells whether there is no requirement.
+    /// Returns `true` if there is no requirement.
     pub fn is_empty(&self) -> bool {
         self.requirements.is_empty()
     }
 
-    /// Tells whether labels match.
+    /// Returns `true` if labels match.
     pub fn matches(&self, labels: Option<Node<'_>>) -> bool {
         self.requirements.iter().all(|r| {
             let value = labels.and_then(|l| l.get(&r.label)).and_then(Node::as_str);

@@ -246,7 +246,7 @@ impl DocBuilder {
         Ok(())
     }
 
-    /// Tells early whether what was put in so far can still become a document.
+    /// Checks early whether what was put in so far can still become a document.
     ///
     /// # Errors
     /// What [`DocBuilder::finish`] would say.

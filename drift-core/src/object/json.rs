@@ -31,7 +31,7 @@ impl Doc {
         builder.finish().map_err(|e| DecodeError::Json(serde_json::Error::custom(e)))
     }
 
-    /// Tells whether some value under this key, at any depth, is one of these strings.
+    /// Returns `true` if some value under this key, at any depth, is one of these strings.
     pub(crate) fn mentions(&self, key: &str, values: &[&str]) -> bool {
         let heap = self.heap.as_bytes();
         let is = |(at, len): (u32, u32), text: &str| heap[at as usize..][..len as usize] == *text.as_bytes();

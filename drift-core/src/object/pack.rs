@@ -90,7 +90,7 @@ impl std::fmt::Debug for Packer {
     }
 }
 
-/// What a thread packs and unpacks with: making it anew costs more than the work itself.
+/// What a thread packs and unpacks with: making it each time costs more than the work itself.
 struct Work {
     compressor: CCtx<'static>,
     decompressor: DCtx<'static>,

@@ -64,13 +64,13 @@ impl FieldSet {
         leaf.member = true;
     }
 
-    /// Tells whether the path itself is in the set.
+    /// Returns `true` if the path itself is in the set.
     pub fn contains(&self, path: &FieldPath) -> bool {
         let leaf = path.elements().iter().try_fold(self, |set, e| set.children.get(e));
         leaf.is_some_and(|set| set.member)
     }
 
-    /// Tells whether the path, a path below it, or an atomic value above it is in the set.
+    /// Returns `true` if the path, a path below it, or an atomic value above it is in the set.
     ///
     /// An atomic value is a member without parts; a path into it is owned with it.
     pub fn touches(&self, path: &FieldPath) -> bool {
@@ -84,7 +84,7 @@ impl FieldSet {
         set.member || !set.children.is_empty()
     }
 
-    /// Tells whether the path that leads here is in the set, and nothing below it: an atomic value.
+    /// Returns `true` if the path that leads here is in the set, and nothing below it: an atomic value.
     pub fn is_leaf(&self) -> bool {
         self.member && self.children.is_empty()
     }
@@ -94,7 +94,7 @@ impl FieldSet {
         self.children.iter()
     }
 
-    /// Tells whether nothing is in the set.
+    /// Returns `true` if nothing is in the set.
     pub fn is_empty(&self) -> bool {
         !self.member && self.children.values().all(Self::is_empty)
     }

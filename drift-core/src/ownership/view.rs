@@ -74,7 +74,7 @@ impl<'a> OwnerEntry<'a> {
         self.manager.into()
     }
 
-    /// Tells what [`super::FieldSet::touches`] tells of the set of this entry.
+    /// Returns what [`super::FieldSet::touches`] returns for the set of this entry.
     pub(crate) fn touches(&self, path: &FieldPath) -> bool {
         let Some(mut at) = self.fields else { return false };
         for element in path.elements() {
@@ -113,7 +113,7 @@ fn owned(desired: Node<'_>, fields: Node<'_>, depth: usize) -> usize {
     sum
 }
 
-/// Tells whether a FieldsV1 key names a path element.
+/// Returns `true` if a FieldsV1 key names a path element.
 fn names(key: &str, element: &PathElement) -> bool {
     let Some((tag, rest)) = key.split_once(':') else { return false };
     match (tag, element) {

@@ -1,6 +1,6 @@
 //! The built-in kinds that the crate ships.
 //!
-//! To make the table anew, with the OpenAPI documents of a cluster (one file for each group and version) and the Go
+//! To make the table again, with the OpenAPI documents of a cluster (one file for each group and version) and the Go
 //! module `k8s.io/api` of the same release:
 //! `cargo run -p drift-examples --bin generate-schemas -- --openapi DIR --go DIR --out drift-core/data/kubernetes.txt`
 

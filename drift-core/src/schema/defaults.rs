@@ -122,13 +122,13 @@ pub(super) fn apply(graph: &mut TypeGraph, names: &HashMap<String, u32>) -> Hash
 
 impl Edit {
     fn apply(&self, graph: &mut TypeGraph, own: &mut HashSet<u32>, start: u32) -> Option<()> {
-        let (last, way) = match self.pattern {
+        let (last, parents) = match self.pattern {
             Some(_) => (None, &self.steps[..]),
-            None => self.steps.split_last().map(|(last, way)| (Some(last), way))?,
+            None => self.steps.split_last().map(|(last, parents)| (Some(last), parents))?,
         };
         // Looked up before anything is copied: a line without effect leaves no copies behind.
         self.steps.iter().try_fold(start, |at, step| child(graph, at, step))?;
-        let at = way.iter().try_fold(start, |at, step| own_child(graph, own, at, step))?;
+        let at = parents.iter().try_fold(start, |at, step| own_child(graph, own, at, step))?;
         if let Some(pattern) = &self.pattern {
             let node = graph.node_mut(at);
             let mut all = std::mem::take(&mut node.allocated).into_vec();

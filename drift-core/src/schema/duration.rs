@@ -24,7 +24,7 @@ impl GoDuration {
         self.0
     }
 
-    /// Tells whether two texts are durations of the same length.
+    /// Returns `true` if two texts are durations of the same length.
     ///
     /// Texts that are no durations are equal only if they are the same text.
     pub fn equal_texts(a: &str, b: &str) -> bool {

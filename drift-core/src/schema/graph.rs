@@ -56,7 +56,7 @@ pub(super) enum TypeKind {
     },
 }
 
-/// How the elements of a list are told apart.
+/// How the elements of a list are identified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListTopology {
     Atomic,

@@ -56,14 +56,14 @@ fn well_known(name: &str) -> Option<Option<ScalarKind>> {
     })
 }
 
-/// Tells whether a pattern is the one controller-gen writes for quantities, or one like it.
+/// Returns `true` if a pattern is the one controller-gen writes for quantities, or one like it.
 fn is_quantity_pattern(pattern: &str) -> bool {
     ["[KMGTPE]i)", "[EPTGMK]i", "(Ei|Pi|Ti|Gi|Mi|Ki", "[KMGTP]i", "Ki|Mi|Gi"]
         .iter()
         .any(|p| pattern.contains(p))
 }
 
-/// Tells whether a pattern is one of those written for Go durations.
+/// Returns `true` if a pattern is one of those written for Go durations.
 fn is_duration_pattern(pattern: &str) -> bool {
     let units = ["ms|s|m|h", "h|m|s|ms", "ms|s|m", "ns|us|µs|ms|s|m|h", "s|m|h", "h|m|s"];
     units.iter().any(|u| pattern.contains(&format!("({u})")) || pattern.contains(&format!("({u}|")))
@@ -99,7 +99,7 @@ impl<'a> Lowering<'a> {
         SchemaError::Malformed { of: self.of.clone(), problem }
     }
 
-    /// Says what is lowered from now on, for errors.
+    /// Names what is lowered from now on, for errors.
     pub(super) fn begin(&mut self, of: &str) {
         of.clone_into(&mut self.of);
     }

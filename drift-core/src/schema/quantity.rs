@@ -64,7 +64,7 @@ impl Quantity {
         Self { nanos: (whole + rest.signum()) * 1_000_000, ..self }
     }
 
-    /// Tells whether two texts are quantities of the same amount.
+    /// Returns `true` if two texts are quantities of the same amount.
     ///
     /// Texts that are no quantities are equal only if they are the same text.
     pub fn equal_texts(a: &str, b: &str) -> bool {
@@ -181,7 +181,7 @@ fn significant(whole: &str, fraction: &str) -> (u128, bool, i32) {
     (digits, more, ten)
 }
 
-/// Tells whether the API server takes a number as a 64-bit integer times a power of ten, without capping it.
+/// Returns `true` if the API server takes a number as a 64-bit integer times a power of ten, without capping it.
 fn is_short(whole: &str, fraction: &str, ten: i32, two: u32) -> bool {
     let whole_len = whole.trim_start_matches('0').len() as i64;
     let fraction_len = fraction.trim_end_matches('0').len() as i64;

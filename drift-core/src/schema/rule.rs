@@ -153,7 +153,7 @@ fn empty_struct() -> Doc {
     })
 }
 
-/// Tells whether a field is there and holds something.
+/// Returns `true` if a field is there and holds something.
 pub(super) fn given(parent: Node<'_>, name: &str) -> bool {
     parent.get(name).is_some_and(|n| !n.is_null() && !n.is_empty() && n.as_str() != Some(""))
 }
@@ -188,7 +188,7 @@ impl Rule {
         NAMES.iter().find(|n| n.0 == name).map(|n| n.1)
     }
 
-    /// Tells whether the rule also completes a field that is there, as it adds what is limited to what is requested.
+    /// Returns `true` if the rule also completes a field that is there, as it adds what is limited to what is requested.
     ///
     /// [`Rule::evaluate`] then gives the whole completed value, or `None` where nothing is to be added.
     pub fn completes(self) -> bool {

@@ -68,7 +68,7 @@ fn is_tag(tag: &str) -> bool {
         && tag.bytes().all(|b| word(b) || b == b'.' || b == b'-')
 }
 
-/// Tells whether a name without tag is one that registries take; the API server takes any text for an image, and
+/// Returns `true` if a name without tag is one that registries take; the API server takes any text for an image, and
 /// then sees no tag in it.
 fn is_repository(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();

@@ -66,7 +66,7 @@ pub enum Default<'a> {
     Allocated,
 }
 
-/// How the elements of a list are told apart.
+/// How the elements of a list are identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topology<'a> {
     /// Not at all: the list is one value.
@@ -102,7 +102,7 @@ impl<'a> TypeRef<'a> {
         self.graph.text(self.node().name)
     }
 
-    /// Tells whether `null` is a value of its own here, not another way of saying that the field is missing.
+    /// Returns `true` if `null` is a value of its own here, not another way of saying that the field is missing.
     pub fn is_nullable(self) -> bool {
         self.node().nullable
     }
@@ -166,12 +166,12 @@ impl<'a> StructShape<'a> {
         Fields { graph: self.0.graph, rest: self.parts().0.iter() }
     }
 
-    /// Tells whether the struct is one value that is owned and replaced as a whole.
+    /// Returns `true` if the struct is one value that is owned and replaced as a whole.
     pub fn is_atomic(self) -> bool {
         self.parts().1
     }
 
-    /// Tells whether fields that the schema does not have are kept; elsewhere the API server drops them.
+    /// Returns `true` if fields that the schema does not have are kept; elsewhere the API server drops them.
     pub fn preserves_unknown(self) -> bool {
         self.parts().2
     }
@@ -190,12 +190,12 @@ impl<'a> MapShape<'a> {
         }
     }
 
-    /// Tells whether the map is one value that is owned and replaced as a whole.
+    /// Returns `true` if the map is one value that is owned and replaced as a whole.
     pub fn is_atomic(self) -> bool {
         matches!(self.0.node().kind, TypeKind::Map { atomic: true, .. })
     }
 
-    /// Tells whether the API server or a built-in controller puts this key in on its own, as it does
+    /// Returns `true` if the API server or a built-in controller puts this key in on its own, as it does
     /// `deployment.kubernetes.io/revision` in the annotations of a Deployment.
     pub fn allocates(self, key: &str) -> bool {
         self.0.allocates(|p| p.matches(key))
@@ -215,7 +215,7 @@ impl<'a> ListShape<'a> {
         }
     }
 
-    /// Returns how the elements are told apart.
+    /// Returns how the elements are identified.
     pub fn topology(self) -> Topology<'a> {
         match self.0.node().kind {
             TypeKind::List { topology: ListTopology::Set, .. } => Topology::Set,
@@ -226,7 +226,7 @@ impl<'a> ListShape<'a> {
         }
     }
 
-    /// Tells whether the API server or a built-in controller puts this element in on its own, as it does the
+    /// Returns `true` if the API server or a built-in controller puts this element in on its own, as it does the
     /// `kube-api-access-…` volume of a Pod.
     ///
     /// Also of an atomic list: the declared elements and these together are the list that was declared.
@@ -236,7 +236,7 @@ impl<'a> ListShape<'a> {
         self.0.allocates(|p| text(&p.field).is_some_and(|t| p.matches(t)))
     }
 
-    /// Tells whether [`ListShape::allocates`] can hold for any element.
+    /// Returns `true` if [`ListShape::allocates`] can hold for any element.
     pub fn has_allocated(self) -> bool {
         !self.0.node().allocated.is_empty()
     }
@@ -270,7 +270,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Tells whether the zero value (`""`, `0`, `false`, an empty list or map) and a missing field are one:
+    /// Returns `true` if the zero value (`""`, `0`, `false`, an empty list or map) and a missing field are one:
     /// the API server drops it on the way in.
     ///
     /// Not so for `replicas: 0` or `runAsNonRoot: false`, which mean something else than a missing field. Where a
@@ -279,7 +279,7 @@ impl<'a> Field<'a> {
         self.node.omits_zero
     }
 
-    /// Tells whether a value is the zero value of a field that [omits](Field::omits_zero) it, or `null` where
+    /// Returns `true` if a value is the zero value of a field that [omits](Field::omits_zero) it, or `null` where
     /// that means missing.
     pub fn is_absent(self, value: Node<'_>) -> bool {
         match value.kind() {

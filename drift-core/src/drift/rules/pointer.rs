@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Step>, String> {
     Ok(rest.split('/').map(|s| Step::Either(s.replace("~1", "/").replace("~0", "~"))).collect())
 }
 
-/// Tells whether a change lies in places that are taken out of both documents, as far as it has a side in them.
+/// Returns `true` if a change lies in places that are taken out of both documents, as far as it has a side in them.
 ///
 /// An engine removes the places from each document and compares the rest, so one side alone is not enough.
 pub(super) fn covers(
@@ -57,7 +57,7 @@ pub(super) fn covers(
         && side(change.live.is_some(), sides.live, in_live)
 }
 
-/// Tells whether the value at a path, or all that is in it, lies in some places.
+/// Returns `true` if the value at a path, or all that is in it, lies in some places.
 fn covered(root: Node<'_>, path: &FieldPath, places: &[Vec<Step>]) -> bool {
     let Some((steps, node)) = locate(root, path) else { return false };
     let hit = |steps: &[Step]| {

@@ -50,7 +50,7 @@ impl Pattern {
     /// Takes a regular expression that is anchored at both ends; the empty one is any.
     ///
     /// # Errors
-    /// Says what is wrong with the expression.
+    /// What is wrong with the expression.
     pub fn regex(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self::Any);
@@ -59,7 +59,7 @@ impl Pattern {
         built.map(|r| Self::Regex(Box::new(r))).map_err(|e| format!("`{text}` is no regular expression: {e}"))
     }
 
-    /// Tells whether a text matches.
+    /// Returns `true` if a text matches.
     pub fn matches(&self, text: &str) -> bool {
         match self {
             Self::Any => true,
@@ -209,7 +209,7 @@ pub struct RuleTarget {
 }
 
 impl RuleTarget {
-    /// Tells whether the rule is about a resource.
+    /// Returns `true` if the rule is about a resource.
     pub fn matches(&self, sides: ResourcePair<'_>) -> bool {
         let key = sides.key;
         let any = sides.desired.or(sides.live);

@@ -2,7 +2,7 @@
 
 use crate::health::verdict::{HealthVerdict, Subject};
 
-/// Tells whether a load balancer has been given an address.
+/// Returns `true` if a load balancer has been given an address.
 fn has_address(subject: &Subject<'_>) -> bool {
     subject.at(&["status", "loadBalancer", "ingress"]).is_some_and(|list| !list.is_empty())
 }

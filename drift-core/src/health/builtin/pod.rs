@@ -41,7 +41,7 @@ fn containers<'a>(subject: &Subject<'a>) -> impl Iterator<Item = Node<'a>> {
     lists.into_iter().flatten().flat_map(Node::children)
 }
 
-/// Tells whether a waiting reason is about something no restart cures.
+/// Returns `true` if a waiting reason is about something no restart cures.
 fn is_final(reason: &str) -> bool {
     reason.contains("Image") || reason.ends_with("ConfigError") || reason == "CreateContainerError"
 }
@@ -71,7 +71,7 @@ fn stuck_container(subject: &Subject<'_>, restarts_always: bool) -> Option<Healt
     })
 }
 
-/// Says how a container ended the last time.
+/// Returns how a container ended the last time.
 fn last_exit(container: Node<'_>) -> Option<String> {
     let ended =
         container.at(&["state", "terminated"]).or_else(|| container.at(&["lastState", "terminated"]))?;

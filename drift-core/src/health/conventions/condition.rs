@@ -140,12 +140,12 @@ impl Reader<'_> {
     }
 }
 
-/// Tells whether a condition is about one component: `DatabaseReady`, and not `Synced` or `ResolvedRefs`.
+/// Returns `true` if a condition is about one component: `DatabaseReady`, and not `Synced` or `ResolvedRefs`.
 fn is_component(condition: &Condition<'_>) -> bool {
     !condition.name.starts_with("Resolved") && words::split(condition.name).len() > 1
 }
 
-/// Tells whether a condition says that something is over: `Completed`.
+/// Returns `true` if a condition says that something is over: `Completed`.
 fn is_end(name: &str) -> bool {
     name.starts_with("Complete") || name == "Finished" || name == "Done"
 }
@@ -167,7 +167,7 @@ fn untroubled(known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
     Some(Found { verdict, speaks_for_all: false })
 }
 
-/// Tells whether `Ready` says that it is about the newest spec.
+/// Returns `true` if `Ready` says that it is about the newest spec.
 ///
 /// It is more to the point than the status as a whole: some controllers raise that only after a success.
 pub(super) fn is_newer(subject: &Subject<'_>) -> bool {
@@ -193,7 +193,7 @@ fn trouble(condition: &Condition<'_>) -> Option<HealthVerdict> {
     condition.is_true().then(|| said(HealthStatus::Degraded, condition))
 }
 
-/// Tells whether a condition says that work is under way.
+/// Returns `true` if a condition says that work is under way.
 fn is_busy(condition: &Condition<'_>, polarity: Polarity) -> bool {
     match polarity {
         Polarity::Activity => is_under_way(condition),
@@ -202,7 +202,7 @@ fn is_busy(condition: &Condition<'_>, polarity: Polarity) -> bool {
     }
 }
 
-/// Tells whether an activity is under way; `Progressing` stays true in Deployments that have arrived.
+/// Returns `true` if an activity is under way; `Progressing` stays true in Deployments that have arrived.
 fn is_under_way(condition: &Condition<'_>) -> bool {
     condition.is_true() && !words::is_arrival(condition.reason) && !words::is_retry(condition.reason)
 }
@@ -228,7 +228,7 @@ fn activity(condition: &Condition<'_>, ready: bool) -> Option<HealthVerdict> {
     }
 }
 
-/// Tells whether an activity brings the object to a newer spec, however ready the older one is.
+/// Returns `true` if an activity brings the object to a newer spec, however ready the older one is.
 fn is_rollout(name: &str) -> bool {
     matches!(
         name,
@@ -236,7 +236,7 @@ fn is_rollout(name: &str) -> bool {
     )
 }
 
-/// Says whether something that is not there is on its way or in trouble.
+/// Returns whether something that is not there is still to come or in trouble.
 fn why_false(condition: &Condition<'_>, busy: bool) -> HealthStatus {
     match condition.severity {
         "Error" => return HealthStatus::Degraded,

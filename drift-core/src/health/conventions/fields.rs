@@ -68,11 +68,11 @@ fn failed_part(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
     if words::runs_to_an_end(kind) {
         return None;
     }
-    let told = |part: Node<'_>| {
+    let judge_part = |part: Node<'_>| {
         let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
         Some(HealthVerdict::new(words::meaning(&text)?, text, message(part)))
     };
-    listed(status).filter_map(told).find(|v| v.status == HealthStatus::Degraded)
+    listed(status).filter_map(judge_part).find(|v| v.status == HealthStatus::Degraded)
 }
 
 fn is_aspect(key: &str) -> bool {
@@ -116,7 +116,7 @@ fn error(status: Node<'_>) -> Option<HealthVerdict> {
     })
 }
 
-/// Tells whether an error field says that there is none.
+/// Returns `true` if an error field says that there is none.
 fn is_no_error(text: &str) -> bool {
     ["", "none", "nil", "null", "ok", "no error", "no errors"]
         .iter()
@@ -142,7 +142,7 @@ pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
 
 /// Reads booleans that are named as a state: `status.ready`.
 pub(super) fn flags(status: Node<'_>) -> Option<HealthVerdict> {
-    let told = |(key, is): (&str, bool)| {
+    let judge_flag = |(key, is): (&str, bool)| {
         let status = match (key, is) {
             ("ready" | "isReady" | "readyToUse" | "available" | "healthy" | "synced" | "valid", true)
             | (
@@ -159,7 +159,11 @@ pub(super) fn flags(status: Node<'_>) -> Option<HealthVerdict> {
         };
         Some(HealthVerdict::new(status, key, format!("status.{key} is {is}")))
     };
-    status.children().filter_map(|f| Some((f.key(), truth(f)?))).filter_map(told).reduce(HealthVerdict::worse)
+    status
+        .children()
+        .filter_map(|f| Some((f.key(), truth(f)?)))
+        .filter_map(judge_flag)
+        .reduce(HealthVerdict::worse)
 }
 
 /// Reads flags that say that a step was done, for statuses in which nothing else tells: `status.created`.
@@ -175,7 +179,7 @@ pub(super) fn steps(status: Node<'_>) -> Option<HealthVerdict> {
         "provisioned",
         "registered",
     ];
-    let told = |field: Node<'_>| {
+    let judge_field = |field: Node<'_>| {
         let is = truth(field).filter(|_| STEPS.contains(&field.key()))?;
         // A step that is not done and has a reason was tried.
         let status_of_false = words::meaning(message(status)).or_else(|| words::hint(message(status)));
@@ -183,8 +187,8 @@ pub(super) fn steps(status: Node<'_>) -> Option<HealthVerdict> {
             if is { HealthStatus::Healthy } else { status_of_false.unwrap_or(HealthStatus::Progressing) };
         Some(HealthVerdict::new(verdict, field.key(), format!("status.{} is {is}", field.key())))
     };
-    let parts = listed(status).flat_map(Node::children).filter_map(told);
-    status.children().filter_map(told).chain(parts).reduce(HealthVerdict::worse)
+    let parts = listed(status).flat_map(Node::children).filter_map(judge_field);
+    status.children().filter_map(judge_field).chain(parts).reduce(HealthVerdict::worse)
 }
 
 /// Reads single words in fields of any name, for statuses in which nothing else tells: `status.result`.

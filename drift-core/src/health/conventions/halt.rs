@@ -25,7 +25,7 @@ const WANTED: &[&[&str]] = &[
     &["job", "state"],
 ];
 
-/// Says that an object is halted on purpose.
+/// Returns the verdict for an object that is halted on purpose.
 pub(super) fn halted(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let spec = subject.at(&["spec"]);
     let switch =

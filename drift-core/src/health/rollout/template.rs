@@ -19,7 +19,7 @@ impl Template {
         Some(Self { doc: cleaned(template, &[])?, at_rest: cleaned(template, &[RESTARTED_AT])? })
     }
 
-    /// Tells whether the Pods only differ by being younger.
+    /// Returns `true` if the Pods only differ by being younger.
     pub(super) fn differs_by_restart_only(&self, other: &Self) -> bool {
         self.doc != other.doc && self.at_rest == other.at_rest
     }

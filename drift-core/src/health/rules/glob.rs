@@ -17,7 +17,7 @@ impl Glob {
         }
     }
 
-    /// Tells whether the whole text fits. Takes time in proportion to text × pattern at most.
+    /// Returns `true` if the whole text fits. Takes time in proportion to text × pattern at most.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (Some(first), Some(last)) = (self.0.first(), self.0.last()) else { return false };
         if self.0.len() == 1 {

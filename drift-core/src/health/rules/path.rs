@@ -104,7 +104,7 @@ pub(super) fn text(node: Node<'_>) -> String {
     }
 }
 
-/// Tells whether something is in the value: no empty text, list or map.
+/// Returns `true` if something is in the value: no empty text, list or map.
 pub(super) fn is_set(node: Node<'_>) -> bool {
     !node.is_null() && !node.is_empty() && node.as_str() != Some("")
 }

@@ -20,7 +20,7 @@ pub(in crate::health) enum Polarity {
     Activity,
     /// Halted on purpose: `Paused`.
     Halt,
-    /// Says nothing about health: `ScalingLimited`.
+    /// Neutral for health: `ScalingLimited`.
     Neutral,
 }
 
@@ -62,7 +62,7 @@ pub(in crate::health) fn polarity(name: &str) -> Polarity {
     Polarity::Neutral
 }
 
-/// Tells whether a type names work: `Reconciling`, `ScalingUp`, `RollingUpdate`, `UpgradeInProgress`.
+/// Returns `true` if a type names work: `Reconciling`, `ScalingUp`, `RollingUpdate`, `UpgradeInProgress`.
 fn is_under_way(words: &Words) -> bool {
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return false };
     let directed = words.len() == 2 && ["up", "down", "out", "in", "back"].contains(&last);

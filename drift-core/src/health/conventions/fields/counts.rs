@@ -58,7 +58,7 @@ fn counts(map: Node<'_>, spec: Option<Node<'_>>) -> Option<HealthVerdict> {
     if let Some(c) = found.first() {
         return Some(HealthVerdict::healthy("Replicas", format!("all of {} are {}", c.wanted, c.what)));
     }
-    // A count of zero is left out when Go writes JSON, so that none being ready is told by none being counted.
+    // A count of zero is left out when Go writes JSON, so no count means that none is ready.
     let expected = ["Replicas", "Nodes", "Members"].iter().find_map(|noun| {
         map.get(&format!("expected{noun}"))
             .or_else(|| map.get(&format!("desired{noun}")))
@@ -85,7 +85,7 @@ fn count<'a>(field: Node<'a>, map: Node<'_>, spec: Option<Node<'_>>) -> Option<C
     Some(Count { what, there: whole_number(field)?, wanted: wanted(noun, map, spec)? })
 }
 
-/// Tells whether `1/2` in a field of this name says how many there are: `readyReplicas`, `replicas`, `tasksReady`.
+/// Returns `true` if `1/2` in a field of this name says how many there are: `readyReplicas`, `replicas`, `tasksReady`.
 fn is_count_name(key: &str) -> bool {
     let words = words::split(key);
     words.iter().any(|w| ["ready", "available", "replicas", "nodes", "members", "instances"].contains(&w))

@@ -60,7 +60,7 @@ impl IncrementalApps {
         }
     }
 
-    /// Takes other schemas; everything is judged anew.
+    /// Takes other schemas and compares everything again.
     pub fn set_schemas(&mut self, schemas: SchemaSet) {
         self.schemas = schemas;
         let apps: Vec<AppDeclaration> =

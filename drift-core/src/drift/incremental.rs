@@ -1,4 +1,4 @@
-//! Comparisons that are kept: after a change only what it touches is judged anew.
+//! Incremental comparisons: after a change only what it affects is compared again.
 //!
 //! [`IncrementalComparison`] keeps what [`compare`](super::compare) says, [`IncrementalApps`] what
 //! [`compare_apps`](super::compare_apps) says; the law that ties them is tested on random changes.
