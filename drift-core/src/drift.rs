@@ -22,6 +22,7 @@ mod applier;
 mod authority;
 mod estate;
 mod incremental;
+mod live_index;
 mod report;
 mod resource;
 pub mod rules;
@@ -38,5 +39,5 @@ pub use report::{
     ResourceDrift, Status, Summary, VerdictRow,
 };
 pub use resource::{Context, compare_object};
-pub use secret::fold as folded;
-pub use verdict::{EngineContext, owned_part};
+pub use secret::normalize_secret;
+pub use verdict::EngineContext;

@@ -20,7 +20,7 @@ mod words;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use rules::{HealthRules, RuleError};
+pub use rules::{HealthRuleError, HealthRules};
 
 use crate::object::{Node, Object};
 use verdict::{HealthVerdict, Subject};

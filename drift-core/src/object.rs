@@ -204,16 +204,26 @@ impl<'a> Node<'a> {
     }
 
     fn step(self, element: &PathElement) -> Option<Node<'a>> {
-        let is = |n: Node<'_>, v: &Scalar| Scalar::from_value(&n.to_value()).as_ref() == Some(v);
         match element {
             PathElement::Field(name) => self.get(name),
             _ if self.kind() != Kind::List => None,
             PathElement::Index(i) => self.children().nth(*i),
-            PathElement::Value(value) => self.children().find(|n| is(*n, value)),
-            PathElement::Key(fields) => self.children().find(|n| {
-                fields.iter().all(|(name, value)| n.get(name).is_none_or(|f| is(f, value)))
-                    && fields.iter().any(|(name, _)| n.get(name).is_some())
-            }),
+            PathElement::Value(_) | PathElement::Key(_) => self.children().find(|n| n.is_element(element)),
+        }
+    }
+
+    /// Returns `true` if an element of a list is the one that a key or a value of a path names.
+    ///
+    /// A key field that the element leaves out may have its default, for example `protocol: TCP`; not all of them.
+    pub(crate) fn is_element(self, element: &PathElement) -> bool {
+        let is = |n: Node<'_>, v: &Scalar| Scalar::from_value(&n.to_value()).as_ref() == Some(v);
+        match element {
+            PathElement::Value(value) => is(self, value),
+            PathElement::Key(fields) => {
+                fields.iter().all(|(name, value)| self.get(name).is_none_or(|f| is(f, value)))
+                    && fields.iter().any(|(name, _)| self.get(name).is_some())
+            }
+            PathElement::Field(_) | PathElement::Index(_) => false,
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use drift_core::Doc;
-use drift_core::drift::rules::{JqPaths, Step};
+use drift_core::drift::rules::{JqPaths, PointerStep};
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, data};
 use jaq_json::Val;
@@ -71,7 +71,7 @@ const REFUSED: &[&str] = &[
 ];
 
 type Compiled = jaq_core::Filter<data::JustLut<Val>>;
-type Found = Result<Vec<Vec<Step>>, String>;
+type Found = Result<Vec<Vec<PointerStep>>, String>;
 
 /// Evaluates jq expressions with a deadline.
 #[derive(Debug)]
@@ -221,10 +221,10 @@ fn evaluate(code: &str, json: &str) -> Found {
     Ok(found)
 }
 
-fn steps(path: &Value) -> Option<Vec<Step>> {
+fn steps(path: &Value) -> Option<Vec<PointerStep>> {
     let step = |v: &Value| match v {
-        Value::String(key) => Some(Step::Key(key.clone())),
-        Value::Number(n) => Some(Step::Index(usize::try_from(n.as_i64()?).ok()?)),
+        Value::String(key) => Some(PointerStep::Key(key.clone())),
+        Value::Number(n) => Some(PointerStep::Index(usize::try_from(n.as_i64()?).ok()?)),
         _ => None,
     };
     path.as_array()?.iter().map(step).collect()
@@ -242,11 +242,11 @@ mod tests {
             "metadata":{"annotations":{"x/y":"1","z":"2"}}}),
         )
         .unwrap();
-        let text = |path: &Vec<Step>| {
+        let text = |path: &Vec<PointerStep>| {
             path.iter()
                 .map(|s| match s {
-                    Step::Key(k) | Step::Either(k) => k.clone(),
-                    Step::Index(i) => i.to_string(),
+                    PointerStep::Key(k) | PointerStep::Either(k) => k.clone(),
+                    PointerStep::Index(i) => i.to_string(),
                 })
                 .collect::<Vec<_>>()
                 .join("|")

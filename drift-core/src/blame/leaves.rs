@@ -7,10 +7,14 @@ use crate::schema::{Shape, Topology, TypeRef};
 
 use super::version::is_written;
 
-type Field<'a> = (FieldPath, Node<'a>);
+type LeafField<'a> = (FieldPath, Node<'a>);
 
 /// Returns the fields at or below a path; a path with fields below it comes first itself.
-pub(super) fn leaves<'a>(object: &'a Object, ty: Option<TypeRef<'a>>, path: &FieldPath) -> Vec<Field<'a>> {
+pub(super) fn leaves<'a>(
+    object: &'a Object,
+    ty: Option<TypeRef<'a>>,
+    path: &FieldPath,
+) -> Vec<LeafField<'a>> {
     let mut out = Vec::new();
     let Some(node) = object.root().at_path(path).filter(|n| !n.is_null()) else { return out };
     collect(node, type_at(ty, path), &mut path.clone(), &mut out);
@@ -35,7 +39,7 @@ pub(crate) fn type_at<'a>(ty: Option<TypeRef<'a>>, path: &FieldPath) -> Option<T
     })
 }
 
-fn collect<'a>(node: Node<'a>, ty: Option<TypeRef<'a>>, path: &mut FieldPath, out: &mut Vec<Field<'a>>) {
+fn collect<'a>(node: Node<'a>, ty: Option<TypeRef<'a>>, path: &mut FieldPath, out: &mut Vec<LeafField<'a>>) {
     if !is_open(node, ty) {
         out.push((path.clone(), node));
         return;

@@ -76,11 +76,11 @@ impl Applications {
     /// Returns who started the operation in which an Application wrote at a time; `None` where it is not recorded.
     pub fn initiator(&self, app: &ResourceKey, at: Timestamp) -> Option<Initiator> {
         let states = self.versions(app).iter().filter_map(|v| Some((v.at, v.object.as_deref()?)));
-        let mut operations: BTreeMap<Timestamp, Operation<'_>> = BTreeMap::new();
+        let mut operations: BTreeMap<Timestamp, AppOperation<'_>> = BTreeMap::new();
         for (seen, object) in states.clone() {
             let Some(state) = object.root().at(&["status", "operationState"]) else { continue };
             let Some(started) = time(state, "startedAt") else { continue };
-            let operation = operations.entry(started).or_insert(Operation {
+            let operation = operations.entry(started).or_insert(AppOperation {
                 seen,
                 finished: None,
                 asked: None,
@@ -96,7 +96,7 @@ impl Applications {
                 None => operation.by = state.at(&["operation", "initiatedBy"]),
             }
         }
-        let ran = |started: Timestamp, o: &Operation<'_>| {
+        let ran = |started: Timestamp, o: &AppOperation<'_>| {
             started <= at + SLACK && o.finished.is_none_or(|f| at <= f + SLACK)
         };
         let mut running = operations.iter().filter(|(started, o)| ran(**started, o)).map(|(_, o)| o);
@@ -111,7 +111,7 @@ impl Applications {
 }
 
 /// An operation as it was last seen.
-struct Operation<'a> {
+struct AppOperation<'a> {
     /// When it was first seen.
     seen: Timestamp,
     finished: Option<Timestamp>,

@@ -34,18 +34,18 @@ pub(crate) struct Difference<'a> {
 
 /// One step of the path, not yet turned into a path element: most steps lead to no difference.
 #[derive(Clone, Copy)]
-enum Step<'a> {
+enum WalkStep<'a> {
     Field(&'a str),
     Element { node: Node<'a>, keys: &'a [Box<str>], ty: TypeRef<'a> },
     Value(Node<'a>),
 }
 
-impl Step<'_> {
+impl WalkStep<'_> {
     fn element(self) -> PathElement {
         match self {
-            Step::Field(name) => PathElement::Field(name.into()),
-            Step::Value(node) => PathElement::Value(scalar(node)),
-            Step::Element { node, keys, ty } => {
+            WalkStep::Field(name) => PathElement::Field(name.into()),
+            WalkStep::Value(node) => PathElement::Value(scalar(node)),
+            WalkStep::Element { node, keys, ty } => {
                 let fields = keys.iter().filter_map(|k| Some((k.clone(), scalar(key_field(node, k, ty)?))));
                 PathElement::key(fields.collect::<Vec<_>>())
             }
@@ -74,7 +74,7 @@ type Sides<'a> = (Vec<Node<'a>>, Vec<Node<'a>>);
 /// The walk. One level of recursion per level of the documents, whose depth is bounded by their builder.
 pub(crate) struct Walk<'a> {
     mode: Mode,
-    path: Vec<Step<'a>>,
+    path: Vec<WalkStep<'a>>,
     found: Vec<Difference<'a>>,
     /// Within an atomic value only whether anything differs is of interest.
     probing: bool,
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
             if !special(self, name, dv, lv) {
                 let field = shape.and_then(|s| s.field(name));
                 let keeps = shape.is_none_or(StructShape::preserves_unknown);
-                self.step(Step::Field(name), |w| w.field(field, dv, lv, (d, l), keeps));
+                self.step(WalkStep::Field(name), |w| w.field(field, dv, lv, (d, l), keeps));
             }
         }
     }
@@ -136,10 +136,10 @@ impl<'a> Walk<'a> {
 
     /// Walks below a field of the root.
     pub(crate) fn below(&mut self, name: &'a str, walk: impl FnOnce(&mut Self)) {
-        self.step(Step::Field(name), walk);
+        self.step(WalkStep::Field(name), walk);
     }
 
-    fn step(&mut self, step: Step<'a>, walk: impl FnOnce(&mut Self)) {
+    fn step(&mut self, step: WalkStep<'a>, walk: impl FnOnce(&mut Self)) {
         self.path.push(step);
         walk(self);
         self.path.pop();
@@ -208,7 +208,7 @@ impl<'a> Walk<'a> {
         let mut fields = s.fields().peekable();
         for (name, dv, lv) in join(d, l) {
             let field = seek(&mut fields, name);
-            self.step(Step::Field(name), |w| w.field(field, dv, lv, (d, l), s.preserves_unknown()));
+            self.step(WalkStep::Field(name), |w| w.field(field, dv, lv, (d, l), s.preserves_unknown()));
         }
     }
 
@@ -374,7 +374,7 @@ impl<'a> Walk<'a> {
         for child in l.children() {
             let field = seek(&mut fields, child.key());
             if !child.is_null() && !field.is_some_and(|f| stands_for_nothing(f, child)) {
-                self.step(Step::Field(child.key()), |w| w.live_only(field, child, None, None, l));
+                self.step(WalkStep::Field(child.key()), |w| w.live_only(field, child, None, None, l));
             }
         }
     }
@@ -383,7 +383,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn maps(&mut self, d: Node<'a>, l: Node<'a>, m: Option<MapShape<'a>>) {
         let ty = m.map(MapShape::value);
         for (key, dv, lv) in join(d, l) {
-            self.step(Step::Field(key), |w| {
+            self.step(WalkStep::Field(key), |w| {
                 match (dv.filter(|n| !n.is_null()), lv.filter(|n| !n.is_null())) {
                     (Some(dv), Some(lv)) => w.pair(dv, lv, ty),
                     (Some(dv), None) => w.emit(Some(dv), None),
@@ -400,7 +400,7 @@ impl<'a> Walk<'a> {
 
     fn maps_live(&mut self, l: Node<'a>, m: MapShape<'a>) {
         for child in l.children().filter(|n| !n.is_null() && !m.allocates(n.key())) {
-            self.step(Step::Field(child.key()), |w| w.emit(None, Some(child)));
+            self.step(WalkStep::Field(child.key()), |w| w.emit(None, Some(child)));
         }
     }
 
@@ -448,13 +448,13 @@ impl<'a> Walk<'a> {
         let (ds, ls) = (index(d), index(l));
         for (key, node) in &ds {
             if !ls.contains_key(key) {
-                self.step(Step::Value(*node), |w| w.emit(Some(*node), None));
+                self.step(WalkStep::Value(*node), |w| w.emit(Some(*node), None));
             }
         }
         for (key, node) in &ls {
             let allocated = self.mode == Mode::Declared && list.allocates(*node);
             if !ds.contains_key(key) && !allocated {
-                self.step(Step::Value(*node), |w| w.emit(None, Some(*node)));
+                self.step(WalkStep::Value(*node), |w| w.emit(None, Some(*node)));
             }
         }
     }
@@ -465,7 +465,7 @@ impl<'a> Walk<'a> {
             |(a, b): (Node<'a>, Node<'a>)| keys.iter().all(|k| key_field(a, k, ty) == key_field(b, k, ty));
         if self.mode == Mode::Declared && d.len() == l.len() && d.children().zip(l.children()).all(same_key) {
             for (dv, lv) in d.children().zip(l.children()) {
-                self.step(Step::Element { node: lv, keys, ty }, |w| w.pair(dv, lv, Some(ty)));
+                self.step(WalkStep::Element { node: lv, keys, ty }, |w| w.pair(dv, lv, Some(ty)));
             }
             return;
         }
@@ -485,7 +485,7 @@ impl<'a> Walk<'a> {
             for i in 0..ds.len().max(ls.len()) {
                 let (dv, lv) = (ds.get(i).copied(), ls.get(i).copied());
                 let Some(node) = lv.or(dv) else { continue };
-                self.step(Step::Element { node, keys, ty }, |w| match (dv, lv) {
+                self.step(WalkStep::Element { node, keys, ty }, |w| match (dv, lv) {
                     (Some(dv), Some(lv)) => w.pair(dv, lv, Some(ty)),
                     (None, Some(lv)) if w.mode == Mode::Declared && list.allocates(lv) => {}
                     _ => w.emit(dv, lv),
@@ -500,9 +500,11 @@ impl<'a> Walk<'a> {
         match list.topology() {
             _ if rest().next().is_none() => {}
             Topology::Map(keys) if any => rest().for_each(|e| {
-                self.step(Step::Element { node: e, keys, ty: list.element() }, |w| w.emit(None, Some(e)));
+                self.step(WalkStep::Element { node: e, keys, ty: list.element() }, |w| w.emit(None, Some(e)));
             }),
-            Topology::Set if any => rest().for_each(|e| self.step(Step::Value(e), |w| w.emit(None, Some(e)))),
+            Topology::Set if any => {
+                rest().for_each(|e| self.step(WalkStep::Value(e), |w| w.emit(None, Some(e))))
+            }
             _ => self.emit(None, Some(l)),
         }
     }

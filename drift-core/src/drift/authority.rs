@@ -13,6 +13,7 @@ use crate::path::{FieldPath, PathElement};
 use crate::schema::SchemaSet;
 
 use super::estate::{self, DesiredObject};
+use super::live_index::LiveIndex;
 use super::report::{DriftChange, DriftClass, DriftReport, FieldOp, ResourceDrift, Status};
 use super::resource::{Context, compare_known, creator};
 use super::secret;
@@ -88,34 +89,30 @@ pub(super) struct App {
 
 /// Compares what apps declare with what is live; a resource that two apps declare is listed once for each.
 ///
-/// What is asked again after each change is better kept: see [`super::IncrementalApps`], of which this is the first judgement.
+/// What is asked again after each change is better left to [`super::IncrementalApps`], of which this is the first answer.
 pub fn compare_apps(
     apps: &[AppDeclaration],
     live: &[Arc<Object>],
     schemas: &SchemaSet,
     jq: &dyn JqPaths,
 ) -> DriftReport {
-    let mut kept = super::IncrementalApps::new(schemas.clone());
-    live.iter().for_each(|object| kept.set_live(Arc::clone(object)));
-    apps.iter().for_each(|app| kept.set_app(app.clone()));
-    kept.judge(jq);
-    kept.into_report()
+    let mut comparison = super::IncrementalApps::new(schemas.clone());
+    live.iter().for_each(|object| comparison.set_live(Arc::clone(object)));
+    apps.iter().for_each(|app| comparison.set_app(app.clone()));
+    comparison.judge(jq);
+    comparison.into_report()
 }
 
 /// What one judgement looks at besides the app.
 pub(super) struct ComparisonContext<'a> {
-    pub(super) live: &'a super::incremental::Live,
+    pub(super) live: &'a LiveIndex,
     pub(super) context: &'a Context<'a>,
     pub(super) jq: &'a dyn JqPaths,
 }
 
 impl App {
     /// Puts the objects of a declaration under their keys.
-    pub(super) fn new(
-        declaration: AppDeclaration,
-        live: &super::incremental::Live,
-        schemas: &SchemaSet,
-    ) -> Self {
+    pub(super) fn new(declaration: AppDeclaration, live: &LiveIndex, schemas: &SchemaSet) -> Self {
         let namespace = Arc::clone(&declaration.default_namespace);
         let key = |o: &Object| live.key(o, schemas, &namespace);
         let keyed = |all: &[Arc<Object>]| -> Keyed { all.iter().map(|o| (key(o), Arc::clone(o))).collect() };
@@ -219,8 +216,8 @@ impl App {
                     self.applied.as_ref().map(|all| all.iter().map(|o| o.get(key).map(|o| &**o)).collect());
                 // The API server knows no `stringData`, and neither do the paths of differences.
                 let applied_secrets: Vec<_> =
-                    applied.iter().flatten().map(|o| o.and_then(secret::folded_object)).collect();
-                let other_secrets: Vec<_> = others.iter().map(|o| secret::folded_object(o)).collect();
+                    applied.iter().flatten().map(|o| o.and_then(secret::normalized_secret)).collect();
+                let other_secrets: Vec<_> = others.iter().map(|o| secret::normalized_secret(o)).collect();
                 let as_folded = applied_secrets.iter().map(Option::as_ref);
                 let knowledge = EngineContext {
                     appliers: &self.declaration.appliers,
@@ -280,7 +277,7 @@ impl App {
             status: Status::Unknown,
             app: Some(self.declaration.app.clone()),
             notes: vec![why.to_string()],
-            ..estate::plain(key)
+            ..ResourceDrift::in_sync(key)
         }
     }
 
@@ -312,7 +309,7 @@ impl App {
             app: Some(self.declaration.app.clone()),
             class: once.then_some(DriftClass::PendingRemoval),
             rule: t.kept_by.clone(),
-            ..estate::plain(&t.key)
+            ..ResourceDrift::in_sync(&t.key)
         };
         let sides = ResourcePair { key: &t.key, desired: None, live: Some(found) };
         self.declaration.rules.hide(&mut resource, sides, around.jq, problems);

@@ -9,7 +9,7 @@ use crate::ownership::OwnerView;
 use crate::schema::{SchemaSet, Scope};
 
 use super::applier::{self, Applier};
-use super::report::{Basis, Declaration, DriftReport, ResourceDrift, Status};
+use super::report::{Declaration, DriftReport, ResourceDrift, Status};
 use super::resource::{Context, compare_object, creator};
 use crate::k8s::managers;
 
@@ -185,7 +185,7 @@ pub(super) fn extra(object: &Object, cluster: &str) -> Option<ResourceDrift> {
     counts.then(|| ResourceDrift {
         status: Status::Extra,
         creator: creator(object),
-        ..plain(&object.key().in_cluster(cluster))
+        ..ResourceDrift::in_sync(&object.key().in_cluster(cluster))
     })
 }
 
@@ -215,24 +215,8 @@ pub(super) fn bare_key(object: &Object, schemas: &SchemaSet, default: &str) -> O
     unknown.then(|| ResourceKey::new(group, kind, default, name))
 }
 
-pub(super) fn plain(key: &ResourceKey) -> ResourceDrift {
-    ResourceDrift {
-        key: key.clone(),
-        status: Status::InSync,
-        changes: Vec::new(),
-        basis: Basis::Structure,
-        applier: None,
-        declared: None,
-        creator: None,
-        notes: Vec::new(),
-        app: None,
-        class: None,
-        rule: None,
-    }
-}
-
 pub(super) fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {
-    let mut resource = ResourceDrift { status: Status::Missing, ..plain(key) };
+    let mut resource = ResourceDrift { status: Status::Missing, ..ResourceDrift::in_sync(key) };
     let ttl = wanted.root().at(&["spec", "ttlSecondsAfterFinished"]).and_then(|n| n.as_i64());
     if let (true, Some(ttl)) = (wanted.kind() == "Job", ttl) {
         // That it is gone is what it declares; that it was ever there only history can tell.

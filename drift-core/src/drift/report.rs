@@ -276,6 +276,25 @@ pub struct ResourceDrift {
     pub rule: Option<Arc<str>>,
 }
 
+impl ResourceDrift {
+    /// Makes the verdict of a resource that is as declared, to be filled in.
+    pub fn in_sync(key: &ResourceKey) -> Self {
+        Self {
+            key: key.clone(),
+            status: Status::InSync,
+            changes: Vec::new(),
+            basis: Basis::Structure,
+            applier: None,
+            declared: None,
+            creator: None,
+            notes: Vec::new(),
+            app: None,
+            class: None,
+            rule: None,
+        }
+    }
+}
+
 /// Resources by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

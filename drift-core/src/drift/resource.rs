@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
-use super::verdict::{EncryptedValue, EngineContext, Evidence, Verdict};
+use super::verdict::{EncryptedValue, EngineContext, FieldVerdict, LiveEvidence};
 
 /// Fields of `metadata` that a manifest can declare with effect; all others are the server's.
 const META: &[&str] = &["annotations", "finalizers", "labels", "ownerReferences"];
@@ -86,7 +86,7 @@ pub(super) fn compare_known(
     context: &Context<'_>,
     knowledge: Option<&EngineContext<'_>>,
 ) -> ResourceDrift {
-    let mut result = super::estate::plain(key);
+    let mut result = ResourceDrift::in_sync(key);
     let schema = match context.schema(desired, live) {
         Ok(schema) => schema.map(KindSchema::root),
         Err(why) => {
@@ -98,7 +98,7 @@ pub(super) fn compare_known(
     if live.root().at(&["metadata", "deletionTimestamp"]).is_some() {
         result.notes.push("is being deleted".into());
     }
-    let (folded_desired, folded_live) = (secret::fold(desired), secret::fold(live));
+    let (folded_desired, folded_live) = (secret::normalize_secret(desired), secret::normalize_secret(live));
     let d = folded_desired.as_ref().map_or(desired.root(), Doc::root);
     let l = folded_live.as_ref().map_or(live.root(), Doc::root);
     let mut differences = differences(d, l, schema, context);
@@ -205,7 +205,7 @@ fn judge(
         None => find_applier(desired, &managed, context),
     };
     let applied = last_applied(live, &managed, applier.as_ref());
-    let evidence = Evidence {
+    let evidence = LiveEvidence {
         kind: live.kind(),
         managed: &managed,
         applier: applier.as_ref(),
@@ -248,12 +248,12 @@ fn judge(
     }
 }
 
-fn change(d: Difference<'_>, verdict: Verdict, hides: bool) -> DriftChange {
+fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange {
     let value = |n: Option<Node<'_>>| {
         n.map(|n| if hides { secret::hide(&d.path, n.to_value()) } else { n.to_value() })
     };
     let (desired, live) = (value(d.desired), value(d.live));
-    let Verdict { op, class, cause, owner, row } = verdict;
+    let FieldVerdict { op, class, cause, owner, row } = verdict;
     let default = d.default.filter(|_| row == super::VerdictRow::DefaultChanged).map(|d| d.root().to_value());
     DriftChange {
         path: d.path,
@@ -293,7 +293,7 @@ fn last_applied(live: &Object, managed: &OwnerView<'_>, applier: Option<&Applier
         return None;
     }
     let doc = Doc::from_json(text.as_bytes()).ok()?;
-    if let Some(folded) = Object::new(doc.clone()).ok().and_then(|o| secret::fold(&o)) {
+    if let Some(folded) = Object::new(doc.clone()).ok().and_then(|o| secret::normalize_secret(&o)) {
         return Some(folded);
     }
     (doc.root().kind() == Kind::Map).then_some(doc)

@@ -21,7 +21,7 @@ use crate::ownership::ManagedFields;
 use crate::path::FieldPath;
 
 pub use exceptions::exceptions;
-pub use pointer::Step;
+pub use pointer::PointerStep;
 pub use target::{LabelMatch, Pattern, RuleTarget, Selector, SelectorError};
 
 /// What a rule takes out of the comparison.
@@ -90,7 +90,7 @@ pub trait JqPaths {
     ///
     /// # Errors
     /// When the expression cannot be compiled, fails, takes too long, or names too much; the text says which.
-    fn paths(&self, expression: &str, doc: &Doc) -> Result<Vec<Vec<Step>>, String>;
+    fn paths(&self, expression: &str, doc: &Doc) -> Result<Vec<Vec<PointerStep>>, String>;
 }
 
 /// Evaluates no jq: every expression is an error.
@@ -98,7 +98,7 @@ pub trait JqPaths {
 pub struct NoJq;
 
 impl JqPaths for NoJq {
-    fn paths(&self, _: &str, _: &Doc) -> Result<Vec<Vec<Step>>, String> {
+    fn paths(&self, _: &str, _: &Doc) -> Result<Vec<Vec<PointerStep>>, String> {
         Err("jq is not built in".to_owned())
     }
 }
@@ -211,7 +211,7 @@ fn hide_fields(
     let mut problem = |why: String| {
         problems.insert(RuleProblem { rule: Arc::clone(&rule.name), why }, ());
     };
-    let mut places = |object: Option<&Object>| -> Vec<Vec<Step>> {
+    let mut places = |object: Option<&Object>| -> Vec<Vec<PointerStep>> {
         let Some(object) = object else { return Vec::new() };
         let mut all = Vec::new();
         for text in &fields.pointers {

@@ -41,8 +41,10 @@ fn is_sealed_text(text: &str) -> bool {
     text.starts_with("ENC[") && text.ends_with(']')
 }
 
-/// Folds `stringData` into `data`, as the API server does; `None` where there is nothing to fold.
-pub fn fold(object: &Object) -> Option<Doc> {
+/// Moves `stringData` of a Secret into `data`, as the API server does; `None` where there is none.
+///
+/// For example `stringData: {user: ann}` becomes `data: {user: YW5u}`.
+pub fn normalize_secret(object: &Object) -> Option<Doc> {
     let root = object.root();
     let text = root.get("stringData").filter(|n| is_secret(object) && !n.is_empty() && !n.is_null())?;
     let mut builder = DocBuilder::default();
@@ -72,8 +74,8 @@ pub fn fold(object: &Object) -> Option<Doc> {
 }
 
 /// Folds an object as a whole; `None` where there is nothing to fold.
-pub(super) fn folded_object(object: &Object) -> Option<Object> {
-    fold(object).and_then(|doc| Object::new(doc).ok())
+pub(super) fn normalized_secret(object: &Object) -> Option<Object> {
+    normalize_secret(object).and_then(|doc| Object::new(doc).ok())
 }
 
 /// Hides the values of a change below `data`; the keys are no secret.
@@ -99,7 +101,7 @@ mod tests {
     fn string_data_wins_over_data_and_keeps_redacted_text() {
         let secret = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},
             "data":{"a":"b2xk","b":"Yg=="},"stringData":{"a":"new","c":"redacted:00112233445566778899aabbccddeeff"}});
-        let folded = fold(&Object::new(Doc::from_value(&secret).unwrap()).unwrap()).unwrap();
+        let folded = normalize_secret(&Object::new(Doc::from_value(&secret).unwrap()).unwrap()).unwrap();
         assert_eq!(
             folded.root().get("data").unwrap().to_value(),
             json!({"a":"bmV3","b":"Yg==","c":"redacted:00112233445566778899aabbccddeeff"})

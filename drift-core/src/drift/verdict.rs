@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::diff::{Difference, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
-use crate::path::{FieldPath, PathElement, Scalar};
+use crate::path::{FieldPath, PathElement};
 use crate::schema::ScalarKind;
 
 use super::applier::Applier;
@@ -14,7 +14,7 @@ use crate::k8s::annotations::bookkeeping_at;
 use crate::k8s::managers;
 
 /// What is known of one live object besides its fields.
-pub(super) struct Evidence<'a> {
+pub(super) struct LiveEvidence<'a> {
     pub(super) kind: &'a str,
     pub(super) managed: &'a OwnerView<'a>,
     pub(super) applier: Option<&'a Applier>,
@@ -40,7 +40,7 @@ pub struct EngineContext<'a> {
 
 /// A verdict on one difference.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Verdict {
+pub(super) struct FieldVerdict {
     pub(super) op: FieldOp,
     pub(super) class: DriftClass,
     pub(super) cause: DriftCause,
@@ -66,9 +66,9 @@ impl std::fmt::Display for EncryptedValue {
     }
 }
 
-impl Evidence<'_> {
+impl LiveEvidence<'_> {
     /// Weighs a verdict on a value that is declared encrypted, where owners are all that tells; `None` where it stands.
-    pub(super) fn encrypted(&self, verdict: &Verdict) -> Option<EncryptedValue> {
+    pub(super) fn encrypted(&self, verdict: &FieldVerdict) -> Option<EncryptedValue> {
         let knows = self.knowledge.is_some_and(|k| k.applied.is_some());
         match verdict.class {
             // By the engine's own hand, with nothing moved.
@@ -79,7 +79,7 @@ impl Evidence<'_> {
     }
 
     /// Judges a difference; `None` where it is none that counts and nobody would want to see it.
-    pub(super) fn judge(&self, d: &Difference<'_>) -> Option<Verdict> {
+    pub(super) fn judge(&self, d: &Difference<'_>) -> Option<FieldVerdict> {
         let entry = self.owner(&d.path);
         let owner = entry.map(Owner::of);
         match (d.desired, d.live) {
@@ -91,7 +91,7 @@ impl Evidence<'_> {
         .map(|(op, class, row)| self.by_knowledge(d, entry, (op, class, row)))
         .map(|(op, class, row)| {
             let cause = self.cause(class, entry, &d.path);
-            Verdict { op, class, cause, owner: if op == FieldOp::Remove { None } else { owner }, row }
+            FieldVerdict { op, class, cause, owner: if op == FieldOp::Remove { None } else { owner }, row }
         })
     }
 
@@ -286,53 +286,5 @@ fn same(applied: Node<'_>, other: Node<'_>) -> bool {
             applied.len() == other.len() && applied.children().zip(other.children()).all(|(a, b)| same(a, b))
         }
         _ => same_scalar(ScalarKind::Quantity, applied, other),
-    }
-}
-
-fn scalar(node: Node<'_>) -> Option<Scalar> {
-    Scalar::from_value(&node.to_value())
-}
-
-/// Returns the part of a document that is in a set of fields; the keys of list elements come along.
-pub fn owned_part(root: Node<'_>, fields: &crate::ownership::FieldSet) -> Option<serde_json::Value> {
-    use serde_json::{Map, Value};
-    if fields.is_leaf() {
-        return Some(root.to_value());
-    }
-    match root.kind() {
-        Kind::Map => {
-            let mut map = Map::new();
-            for (element, below) in fields.children() {
-                if let PathElement::Field(name) = element
-                    && let Some(child) = root.get(name)
-                    && let Some(part) = owned_part(child, below)
-                {
-                    map.insert(name.to_string(), part);
-                }
-            }
-            Some(Value::Object(map))
-        }
-        Kind::List => {
-            let mut list = Vec::new();
-            for child in root.children() {
-                let hit = fields.children().find(|(element, _)| match element {
-                    PathElement::Key(keys) => {
-                        keys.iter().all(|(k, v)| child.get(k).is_none_or(|f| scalar(f).as_ref() == Some(v)))
-                    }
-                    PathElement::Value(v) => scalar(child).as_ref() == Some(v),
-                    _ => false,
-                });
-                let Some((element, below)) = hit else { continue };
-                let mut part = owned_part(child, below)?;
-                if let (PathElement::Key(keys), Value::Object(map)) = (element, &mut part) {
-                    for (name, value) in keys {
-                        map.entry(name.to_string()).or_insert_with(|| value.to_value());
-                    }
-                }
-                list.push(part);
-            }
-            Some(Value::Array(list))
-        }
-        _ => Some(root.to_value()),
     }
 }

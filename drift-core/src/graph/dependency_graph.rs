@@ -11,10 +11,10 @@ use crate::stream::{Facet, StreamId};
 use super::edge::{Edge, Evidence, Relation};
 use super::extract::references;
 use super::rules::EdgeRules;
-use super::select::Index;
+use super::select::SelectorIndex;
 
 #[derive(Clone, Debug)]
-struct Record {
+struct EdgeRecord {
     from: u32,
     to: u32,
     relation: Relation,
@@ -41,10 +41,10 @@ pub struct DependencyGraph {
     keys: Vec<ResourceKey>,
     ids: HashMap<ResourceKey, u32>,
     vertices: Vec<Vertex>,
-    records: Vec<Record>,
+    records: Vec<EdgeRecord>,
     /// Open selector edges by both ends.
     selected: BTreeMap<(u32, u32), u32>,
-    index: Index,
+    index: SelectorIndex,
     rules: Arc<EdgeRules>,
 }
 
@@ -63,7 +63,7 @@ impl DependencyGraph {
             vertices: Vec::new(),
             records: Vec::new(),
             selected: BTreeMap::new(),
-            index: Index::default(),
+            index: SelectorIndex::default(),
             rules,
         }
     }
@@ -134,7 +134,7 @@ impl DependencyGraph {
         }
     }
 
-    fn open(&mut self, record: Record) -> u32 {
+    fn open(&mut self, record: EdgeRecord) -> u32 {
         let n = u32::try_from(self.records.len()).expect("fewer than 2³² edges fit in memory");
         self.vertices[record.from as usize].out.push(n);
         self.vertices[record.to as usize].into.push(n);
@@ -156,7 +156,8 @@ impl DependencyGraph {
             if kept.contains_key(&(relation, to, evidence.clone())) {
                 continue;
             }
-            let record = Record { from, to, relation, evidence: evidence.clone(), since: at, until: None };
+            let record =
+                EdgeRecord { from, to, relation, evidence: evidence.clone(), since: at, until: None };
             let n = self.open(record);
             kept.insert((relation, to, evidence), n);
         }
@@ -176,7 +177,7 @@ impl DependencyGraph {
                 continue;
             }
             let text = self.index.text_of(holder);
-            let record = Record {
+            let record = EdgeRecord {
                 from: holder,
                 to: target,
                 relation: Relation::Selects,

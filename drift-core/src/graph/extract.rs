@@ -6,47 +6,16 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::{FieldPath, PathElement};
 
+use super::edge::{Evidence, Relation};
 use super::host::is_address_name;
 use super::pod::spec_references;
+use super::reference::{Reference, ReferenceSink};
 use super::rules::EdgeRules;
-use super::{Evidence, Relation};
 use crate::k8s::pod::pod_spec;
-
-/// What an object refers to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reference {
-    /// What it means.
-    pub relation: Relation,
-    /// The target, there or not.
-    pub to: ResourceKey,
-    /// Why it is believed.
-    pub evidence: Evidence,
-}
-
-/// Collects references.
-#[derive(Debug, Default)]
-pub(super) struct Sink {
-    out: Vec<Reference>,
-    cluster: Arc<str>,
-}
-
-impl Sink {
-    pub(super) fn put(&mut self, relation: Relation, mut to: ResourceKey, evidence: Evidence) {
-        if to.name.is_empty() {
-            return;
-        }
-        to.cluster = Arc::clone(&self.cluster);
-        self.out.push(Reference { relation, to, evidence });
-    }
-
-    pub(super) fn field(&mut self, relation: Relation, to: ResourceKey, path: FieldPath) {
-        self.put(relation, to, Evidence::FieldReference(path));
-    }
-}
 
 /// Returns everything an object refers to, sorted; what it selects by labels is not in it.
 pub fn references(key: &ResourceKey, object: &Object, rules: &EdgeRules) -> Vec<Reference> {
-    let mut sink = Sink { out: Vec::new(), cluster: Arc::clone(&key.cluster) };
+    let mut sink = ReferenceSink::new(&key.cluster);
     metadata(key, object, &mut sink);
     if let Some((path, spec)) = pod_spec(object) {
         spec_references(spec, &path, &key.namespace, &mut sink);
@@ -54,12 +23,10 @@ pub fn references(key: &ResourceKey, object: &Object, rules: &EdgeRules) -> Vec<
     built_in(key, object, &mut sink);
     engines(key, object, &mut sink);
     rules.apply(key, object, &mut sink);
-    sink.out.sort();
-    sink.out.dedup();
-    sink.out
+    sink.into_sorted()
 }
 
-fn metadata(key: &ResourceKey, object: &Object, sink: &mut Sink) {
+fn metadata(key: &ResourceKey, object: &Object, sink: &mut ReferenceSink) {
     for owner in object.root().at(&["metadata", "ownerReferences"]).into_iter().flat_map(Node::children) {
         let api = owner.str_at(&["apiVersion"]).unwrap_or_default();
         let group = api.rsplit_once('/').map_or("", |(group, _)| group);
@@ -129,7 +96,7 @@ fn text<'a>(object: &'a Object, path: &[&str]) -> Option<&'a str> {
 /// Names a target at a path of plain fields.
 fn name_at(
     object: &Object,
-    sink: &mut Sink,
+    sink: &mut ReferenceSink,
     relation: Relation,
     path: &[&str],
     group: &str,
@@ -141,7 +108,7 @@ fn name_at(
     }
 }
 
-fn built_in(key: &ResourceKey, object: &Object, sink: &mut Sink) {
+fn built_in(key: &ResourceKey, object: &Object, sink: &mut ReferenceSink) {
     let ns = &*key.namespace;
     match (&*key.group, &*key.kind) {
         ("discovery.k8s.io", "EndpointSlice") => {
@@ -205,7 +172,7 @@ fn built_in(key: &ResourceKey, object: &Object, sink: &mut Sink) {
 }
 
 /// A custom resource is defined by a CRD; its plural is not in the object, so the link is by group and kind.
-fn custom(key: &ResourceKey, sink: &mut Sink) {
+fn custom(key: &ResourceKey, sink: &mut ReferenceSink) {
     let is_custom = key.group.contains('.') && !key.group.ends_with(".k8s.io");
     if is_custom && &*key.kind != "CustomResourceDefinition" {
         let plural = plural(&key.kind);
@@ -227,14 +194,14 @@ fn plural(kind: &str) -> String {
     }
 }
 
-fn config_map(object: &Object, namespace: &Arc<str>, sink: &mut Sink) {
+fn config_map(object: &Object, namespace: &Arc<str>, sink: &mut ReferenceSink) {
     for entry in object.root().get("data").into_iter().flat_map(Node::children) {
         let rule = format!("address in key {}", entry.key());
         sink.hosts(entry.as_str().unwrap_or_default(), is_address_name(entry.key()), namespace, &rule);
     }
 }
 
-fn stateful_set(object: &Object, ns: &str, sink: &mut Sink) {
+fn stateful_set(object: &Object, ns: &str, sink: &mut ReferenceSink) {
     name_at(object, sink, Relation::Routes, &["spec", "serviceName"], "", "Service", ns);
     for template in object.root().at(&["spec", "volumeClaimTemplates"]).into_iter().flat_map(Node::children) {
         if let Some(class) = template.str_at(&["spec", "storageClassName"]) {
@@ -245,7 +212,7 @@ fn stateful_set(object: &Object, ns: &str, sink: &mut Sink) {
 }
 
 /// A reference by `apiVersion`, `kind` and `name`.
-fn target(object: &Object, path: &[&str], relation: Relation, ns: &str, sink: &mut Sink) {
+fn target(object: &Object, path: &[&str], relation: Relation, ns: &str, sink: &mut ReferenceSink) {
     let Some(r) = object.root().at(path) else { return };
     let api = r.str_at(&["apiVersion"]).unwrap_or_default();
     let group = api.rsplit_once('/').map_or("", |(g, _)| g);
@@ -254,7 +221,7 @@ fn target(object: &Object, path: &[&str], relation: Relation, ns: &str, sink: &m
     }
 }
 
-fn ingress(object: &Object, ns: &str, sink: &mut Sink) {
+fn ingress(object: &Object, ns: &str, sink: &mut ReferenceSink) {
     name_at(
         object,
         sink,
@@ -282,7 +249,7 @@ fn ingress(object: &Object, ns: &str, sink: &mut Sink) {
     }
 }
 
-fn binding(object: &Object, ns: &str, sink: &mut Sink) {
+fn binding(object: &Object, ns: &str, sink: &mut ReferenceSink) {
     let group = "rbac.authorization.k8s.io";
     if let (Some(kind), Some(name)) = (text(object, &["roleRef", "kind"]), text(object, &["roleRef", "name"]))
     {
@@ -303,7 +270,7 @@ fn binding(object: &Object, ns: &str, sink: &mut Sink) {
     }
 }
 
-fn webhooks(object: &Object, sink: &mut Sink) {
+fn webhooks(object: &Object, sink: &mut ReferenceSink) {
     for hook in object.root().get("webhooks").into_iter().flat_map(Node::children) {
         let service = hook.at(&["clientConfig", "service"]);
         if let Some((name, namespace)) =
@@ -318,7 +285,7 @@ fn webhooks(object: &Object, sink: &mut Sink) {
     }
 }
 
-fn engines(key: &ResourceKey, object: &Object, sink: &mut Sink) {
+fn engines(key: &ResourceKey, object: &Object, sink: &mut ReferenceSink) {
     match (&*key.group, &*key.kind) {
         ("argoproj.io", "Application") => {
             for r in object.root().at(&["status", "resources"]).into_iter().flat_map(Node::children) {

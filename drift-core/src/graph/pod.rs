@@ -7,12 +7,17 @@ use crate::key::ResourceKey;
 use crate::object::Node;
 use crate::path::FieldPath;
 
-use super::extract::Sink;
-use super::host::{hosts_in, is_address_name};
-use super::{Evidence, Relation};
+use super::edge::Relation;
+use super::host::is_address_name;
+use super::reference::ReferenceSink;
 
 /// Adds what a pod spec in a namespace refers to.
-pub(super) fn spec_references(spec: Node<'_>, path: &FieldPath, namespace: &Arc<str>, sink: &mut Sink) {
+pub(super) fn spec_references(
+    spec: Node<'_>,
+    path: &FieldPath,
+    namespace: &Arc<str>,
+    sink: &mut ReferenceSink,
+) {
     let local = |kind: &str, name: &str| ResourceKey::new("", kind, namespace, name);
     for u in config_uses(spec, path) {
         // Every pod gets these two; they say nothing.
@@ -53,7 +58,7 @@ pub(super) fn spec_references(spec: Node<'_>, path: &FieldPath, namespace: &Arc<
 }
 
 /// Concludes from addresses in variables and arguments which Services a pod talks to.
-fn talks(spec: Node<'_>, path: &FieldPath, namespace: &Arc<str>, sink: &mut Sink) {
+fn talks(spec: Node<'_>, path: &FieldPath, namespace: &Arc<str>, sink: &mut ReferenceSink) {
     for (_, container) in containers(spec, path) {
         for env in container.get("env").into_iter().flat_map(Node::children) {
             let (name, value) = (env.str_at(&["name"]).unwrap_or_default(), env.str_at(&["value"]));
@@ -65,23 +70,6 @@ fn talks(spec: Node<'_>, path: &FieldPath, namespace: &Arc<str>, sink: &mut Sink
                 let rule = format!("address in {list}");
                 sink.hosts(text, super::host::IsAddress::Unknown, namespace, &rule);
             }
-        }
-    }
-}
-
-impl Sink {
-    /// Puts in the Services that a text names as hosts.
-    pub(super) fn hosts(
-        &mut self,
-        text: &str,
-        is_address: super::host::IsAddress,
-        namespace: &Arc<str>,
-        rule: &str,
-    ) {
-        for host in hosts_in(text, is_address) {
-            let ns = host.namespace.as_deref().unwrap_or(namespace);
-            let key = ResourceKey::new("", "Service", ns, &host.service);
-            self.put(Relation::TalksTo, key, Evidence::Inferred(rule.into()));
         }
     }
 }

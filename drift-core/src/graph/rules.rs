@@ -6,9 +6,9 @@ use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
 use crate::path::FieldPath;
 
-use super::Relation;
-use super::extract::Sink;
+use super::edge::Relation;
 use super::host::IsAddress;
+use super::reference::ReferenceSink;
 
 /// The rules that come along; the file says how they are written.
 const BUNDLED: &str = include_str!("edges.rules");
@@ -16,24 +16,24 @@ const BUNDLED: &str = include_str!("edges.rules");
 /// Edge rules by group and kind.
 #[derive(Clone, Debug, Default)]
 pub struct EdgeRules {
-    by_kind: BTreeMap<(String, String), Vec<Rule>>,
+    by_kind: BTreeMap<(String, String), Vec<EdgeRule>>,
 }
 
 #[derive(Clone, Debug)]
-struct Rule {
+struct EdgeRule {
     relation: Relation,
-    path: Vec<Step>,
-    target: Target,
+    path: Vec<EdgePathStep>,
+    target: EdgeTarget,
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum EdgePathStep {
     Field(String),
     Each,
 }
 
 #[derive(Clone, Debug)]
-enum Target {
+enum EdgeTarget {
     /// The value is a name.
     Named { group: String, kind: String, is_global: bool },
     /// The value is a map that names the target; the kind if it says none.
@@ -45,7 +45,7 @@ enum Target {
 /// A line that is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, {field}: {expected} expected, not `{found}`")]
-pub struct RuleError {
+pub struct EdgeRuleError {
     /// Number of the line, from 1.
     pub line: usize,
     /// Which part of it: `rule`, `kind`, `relation`, `path` or `target`.
@@ -57,7 +57,7 @@ pub struct RuleError {
 }
 
 /// A part of a line that makes no sense: which one, what was expected, what stands there.
-type Odd<'l> = (&'static str, &'static str, &'l str);
+type InvalidPart<'l> = (&'static str, &'static str, &'l str);
 
 /// Longest path of a rule, in steps; no schema of the API is nested deeper.
 const MAX_STEPS: usize = 64;
@@ -72,13 +72,13 @@ impl EdgeRules {
     ///
     /// # Errors
     /// Names the first line that is no rule.
-    pub fn with(mut self, text: &str) -> Result<Self, RuleError> {
+    pub fn with(mut self, text: &str) -> Result<Self, EdgeRuleError> {
         for (i, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (kind, rule) = parse(line).map_err(|(field, expected, found)| RuleError {
+            let (kind, rule) = parse(line).map_err(|(field, expected, found)| EdgeRuleError {
                 line: i + 1,
                 field,
                 expected,
@@ -89,7 +89,7 @@ impl EdgeRules {
         Ok(self)
     }
 
-    pub(super) fn apply(&self, key: &ResourceKey, object: &Object, sink: &mut Sink) {
+    pub(super) fn apply(&self, key: &ResourceKey, object: &Object, sink: &mut ReferenceSink) {
         let kind = (key.group.to_string(), key.kind.to_string());
         for rule in self.by_kind.get(&kind).into_iter().flatten() {
             let mut path = Vec::new();
@@ -100,14 +100,14 @@ impl EdgeRules {
 
 fn walk<'a>(
     node: Node<'a>,
-    steps: &'a [Step],
+    steps: &'a [EdgePathStep],
     path: &mut Vec<&'a str>,
     found: &mut dyn FnMut(Node<'a>, &[&str]),
 ) {
     match steps.split_first() {
         None => found(node, path),
-        Some((Step::Each, rest)) => node.children().for_each(|n| walk(n, rest, path, found)),
-        Some((Step::Field(name), rest)) => {
+        Some((EdgePathStep::Each, rest)) => node.children().for_each(|n| walk(n, rest, path, found)),
+        Some((EdgePathStep::Field(name), rest)) => {
             if let Some(n) = node.get(name) {
                 path.push(name);
                 walk(n, rest, path, found);
@@ -117,20 +117,20 @@ fn walk<'a>(
     }
 }
 
-impl Rule {
-    fn found(&self, key: &ResourceKey, node: Node<'_>, path: &[&str], sink: &mut Sink) {
+impl EdgeRule {
+    fn found(&self, key: &ResourceKey, node: Node<'_>, path: &[&str], sink: &mut ReferenceSink) {
         let at = FieldPath::of(path);
         match &self.target {
-            Target::Hosts => {
+            EdgeTarget::Hosts => {
                 let rule = format!("address in {at}");
                 sink.hosts(node.as_str().unwrap_or_default(), IsAddress::Yes, &key.namespace, &rule);
             }
-            Target::Named { group, kind, is_global } => {
+            EdgeTarget::Named { group, kind, is_global } => {
                 let namespace = if *is_global { "" } else { &*key.namespace };
                 let name = node.as_str().unwrap_or_default();
                 sink.field(self.relation, ResourceKey::new(group, kind, namespace, name), at);
             }
-            Target::Ref(default) if node.kind() == Kind::Map => {
+            EdgeTarget::Ref(default) if node.kind() == Kind::Map => {
                 let api = node.str_at(&["apiVersion"]).and_then(|a| a.rsplit_once('/')).map(|(g, _)| g);
                 let group = node.str_at(&["group"]).or(api);
                 let (default_group, default_kind) =
@@ -148,13 +148,13 @@ impl Rule {
                 let name = node.str_at(&["name"]).unwrap_or_default();
                 sink.field(self.relation, ResourceKey::new(group, kind, namespace, name), at);
             }
-            Target::Ref(_) => {}
+            EdgeTarget::Ref(_) => {}
         }
     }
 }
 
 /// Reads `KIND` or `KIND.GROUP`.
-fn split_kind<'l>(field: &'static str, text: &'l str) -> Result<(String, String), Odd<'l>> {
+fn split_kind<'l>(field: &'static str, text: &'l str) -> Result<(String, String), InvalidPart<'l>> {
     let (kind, group) = text.split_once('.').unwrap_or((text, ""));
     let is_kind = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric());
     let is_group = group.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
@@ -164,7 +164,7 @@ fn split_kind<'l>(field: &'static str, text: &'l str) -> Result<(String, String)
     Ok((group.to_owned(), kind.to_owned()))
 }
 
-fn parse(line: &str) -> Result<((String, String), Rule), Odd<'_>> {
+fn parse(line: &str) -> Result<((String, String), EdgeRule), InvalidPart<'_>> {
     let Some((left, target)) = line.split_once("->") else {
         return Err(("rule", "KIND.GROUP RELATION PATH -> TARGET", line));
     };
@@ -174,26 +174,26 @@ fn parse(line: &str) -> Result<((String, String), Rule), Odd<'_>> {
     };
     let kind = split_kind("kind", kind)?;
     let rule =
-        Rule { relation: relation_of(relation)?, path: steps(path)?, target: target_of(target.trim())? };
+        EdgeRule { relation: relation_of(relation)?, path: steps(path)?, target: target_of(target.trim())? };
     Ok((kind, rule))
 }
 
-fn target_of(target: &str) -> Result<Target, Odd<'_>> {
+fn target_of(target: &str) -> Result<EdgeTarget, InvalidPart<'_>> {
     Ok(match target {
         "" => return Err(("target", "KIND.GROUP, //KIND.GROUP, ref, ref:KIND.GROUP or hosts", target)),
-        "hosts" => Target::Hosts,
-        "ref" => Target::Ref(None),
+        "hosts" => EdgeTarget::Hosts,
+        "ref" => EdgeTarget::Ref(None),
         _ => match (target.strip_prefix("ref:"), target.strip_prefix("//")) {
-            (Some(kind), _) => Target::Ref(Some(split_kind("target", kind)?)),
+            (Some(kind), _) => EdgeTarget::Ref(Some(split_kind("target", kind)?)),
             (None, global) => {
                 let (group, kind) = split_kind("target", global.unwrap_or(target))?;
-                Target::Named { group, kind, is_global: global.is_some() }
+                EdgeTarget::Named { group, kind, is_global: global.is_some() }
             }
         },
     })
 }
 
-fn steps(path: &str) -> Result<Vec<Step>, Odd<'_>> {
+fn steps(path: &str) -> Result<Vec<EdgePathStep>, InvalidPart<'_>> {
     let odd = Err(("path", "field names with dots between them, and [] after lists,", path));
     let mut out = Vec::new();
     for part in path.split('.') {
@@ -201,13 +201,13 @@ fn steps(path: &str) -> Result<Vec<Step>, Odd<'_>> {
         if name.is_empty() || name.contains(['[', ']']) || out.len() > MAX_STEPS {
             return odd;
         }
-        out.push(Step::Field(name.to_owned()));
-        out.extend((0..(part.len() - name.len()) / 2).map(|_| Step::Each));
+        out.push(EdgePathStep::Field(name.to_owned()));
+        out.extend((0..(part.len() - name.len()) / 2).map(|_| EdgePathStep::Each));
     }
     if out.len() > MAX_STEPS { odd } else { Ok(out) }
 }
 
-fn relation_of(word: &str) -> Result<Relation, Odd<'_>> {
+fn relation_of(word: &str) -> Result<Relation, InvalidPart<'_>> {
     Ok(match word {
         "uses" => Relation::Uses,
         "routes" => Relation::Routes,

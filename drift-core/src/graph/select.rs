@@ -27,7 +27,7 @@ pub(super) fn selector_of(key: &ResourceKey, object: &Object) -> Option<(&'stati
 }
 
 #[derive(Clone, Debug)]
-struct Holder {
+struct SelectorHolder {
     namespace: Arc<str>,
     target: &'static str,
     selector: Selector,
@@ -36,7 +36,7 @@ struct Holder {
 }
 
 #[derive(Clone, Debug)]
-struct Target {
+struct SelectionTarget {
     namespace: Arc<str>,
     kind: &'static str,
     labels: Vec<(String, String)>,
@@ -44,26 +44,26 @@ struct Target {
     holders: BTreeSet<u32>,
 }
 
-type Place = (Arc<str>, &'static str, String, String);
+type LabelEntry = (Arc<str>, &'static str, String, String);
 
 /// Selectors and what they can select, each found by the other.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Index {
-    holders: HashMap<u32, Holder>,
-    targets: HashMap<u32, Target>,
+pub(super) struct SelectorIndex {
+    holders: HashMap<u32, SelectorHolder>,
+    targets: HashMap<u32, SelectionTarget>,
     /// Selectors by a label that all they match must have.
-    anchored: BTreeMap<Place, BTreeSet<u32>>,
+    anchored: BTreeMap<LabelEntry, BTreeSet<u32>>,
     /// Selectors without such a label, by namespace and kind.
     loose: BTreeMap<(Arc<str>, &'static str), BTreeSet<u32>>,
     /// Targets by each of their labels.
-    labelled: BTreeMap<Place, BTreeSet<u32>>,
+    labelled: BTreeMap<LabelEntry, BTreeSet<u32>>,
     /// Targets by namespace and kind.
     all: BTreeMap<(Arc<str>, &'static str), BTreeSet<u32>>,
 }
 
 /// Pairs of one that selects and one that is selected.
 #[derive(Debug, Default)]
-pub(super) struct Change {
+pub(super) struct SelectionChange {
     pub(super) won: Vec<(u32, u32)>,
     pub(super) lost: Vec<(u32, u32)>,
 }
@@ -76,20 +76,20 @@ fn target_kind(key: &ResourceKey) -> Option<&'static str> {
     }
 }
 
-impl Index {
+impl SelectorIndex {
     pub(super) fn text_of(&self, holder: u32) -> Arc<str> {
         self.holders.get(&holder).map_or_else(|| "".into(), |h| Arc::clone(&h.text))
     }
 
     /// Brings an object in and returns which pairs came and went.
-    pub(super) fn put(&mut self, id: u32, key: &ResourceKey, object: &Object) -> Change {
-        let mut change = Change::default();
+    pub(super) fn put(&mut self, id: u32, key: &ResourceKey, object: &Object) -> SelectionChange {
+        let mut change = SelectionChange::default();
         self.put_target(id, key, object, &mut change);
         self.put_holder(id, key, object, &mut change);
         change
     }
 
-    fn put_target(&mut self, id: u32, key: &ResourceKey, object: &Object, change: &mut Change) {
+    fn put_target(&mut self, id: u32, key: &ResourceKey, object: &Object, change: &mut SelectionChange) {
         let Some(kind) = target_kind(key) else { return };
         let labels_node = object.root().at(&["metadata", "labels"]);
         let labels: Vec<_> = labels_node
@@ -103,7 +103,7 @@ impl Index {
         let old = self.take_target(id);
         let namespace = Arc::clone(&key.namespace);
         let doc = labels_node.map_or_else(empty, Node::to_doc);
-        let mut target = Target { namespace, kind, labels, object: doc, holders: BTreeSet::new() };
+        let mut target = SelectionTarget { namespace, kind, labels, object: doc, holders: BTreeSet::new() };
         for holder in self.holders_for(&target) {
             if self.holders[&holder].selector.matches(Some(target.object.root())) {
                 target.holders.insert(holder);
@@ -128,7 +128,7 @@ impl Index {
         self.targets.insert(id, target);
     }
 
-    fn holders_for(&self, target: &Target) -> BTreeSet<u32> {
+    fn holders_for(&self, target: &SelectionTarget) -> BTreeSet<u32> {
         let mut out = BTreeSet::new();
         for (k, v) in &target.labels {
             let place = (Arc::clone(&target.namespace), target.kind, k.clone(), v.clone());
@@ -138,7 +138,7 @@ impl Index {
         out
     }
 
-    fn put_holder(&mut self, id: u32, key: &ResourceKey, object: &Object, change: &mut Change) {
+    fn put_holder(&mut self, id: u32, key: &ResourceKey, object: &Object, change: &mut SelectionChange) {
         let new = selector_of(key, object);
         let same = match (&new, self.holders.get(&id)) {
             (None, None) => true,
@@ -182,7 +182,7 @@ impl Index {
         }
         let text = selector.to_string().into();
         let namespace = Arc::clone(namespace);
-        self.holders.insert(id, Holder { namespace, target, selector, text, matched });
+        self.holders.insert(id, SelectorHolder { namespace, target, selector, text, matched });
     }
 
     fn matching(&self, namespace: &Arc<str>, kind: &'static str, selector: &Selector) -> BTreeSet<u32> {

@@ -17,7 +17,7 @@ const LETTER: usize = 8;
 /// Longest line of a box, in letters; the whole name is in its tooltip.
 const MAX_LETTERS: usize = 48;
 
-struct Place {
+struct BoxPosition {
     x: usize,
     y: usize,
     width: usize,
@@ -46,14 +46,14 @@ pub fn to_svg(edges: &[Edge<'_>]) -> String {
 }
 
 /// Gives every resource its box, and tells how wide it all is.
-fn places<'a>(layers: &Layers<'a>) -> (BTreeMap<&'a ResourceKey, Place>, usize) {
+fn places<'a>(layers: &Layers<'a>) -> (BTreeMap<&'a ResourceKey, BoxPosition>, usize) {
     let mut all = BTreeMap::new();
     let (mut x, mut end) = (MARGIN, MARGIN);
     for column in &layers.columns {
         let letters = column.iter().flat_map(|k| lines(k)).map(|l| l.chars().count()).max().unwrap_or(0);
         let width = letters * LETTER + 16;
         for (row, key) in column.iter().enumerate() {
-            all.insert(*key, Place { x, y: MARGIN + row * ROW, width });
+            all.insert(*key, BoxPosition { x, y: MARGIN + row * ROW, width });
         }
         end = x + width;
         x = end + GAP;
@@ -75,8 +75,8 @@ fn lines(key: &ResourceKey) -> [String; 2] {
     })
 }
 
-fn label(out: &mut String, key: &ResourceKey, place: &Place, is_missing: bool) {
-    let Place { x, y, width } = place;
+fn label(out: &mut String, key: &ResourceKey, place: &BoxPosition, is_missing: bool) {
+    let BoxPosition { x, y, width } = place;
     let (style, mark) = if is_missing {
         ("fill=\"#fff5f5\" stroke=\"#c00\" stroke-dasharray=\"4 3\"", " (missing)")
     } else {
@@ -95,8 +95,8 @@ fn label(out: &mut String, key: &ResourceKey, place: &Place, is_missing: bool) {
     );
 }
 
-fn arrow(out: &mut String, edge: &Edge<'_>, from: &Place, to: &Place) {
-    let middle = |p: &Place| p.y + HEIGHT / 2;
+fn arrow(out: &mut String, edge: &Edge<'_>, from: &BoxPosition, to: &BoxPosition) {
+    let middle = |p: &BoxPosition| p.y + HEIGHT / 2;
     let (x1, y1, x2, y2) = (from.x + from.width, middle(from), to.x, middle(to));
     // Within a column, or against the direction in a cycle, the line leaves and arrives on the right.
     let is_forward = x2 > x1;

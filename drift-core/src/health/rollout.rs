@@ -13,7 +13,7 @@ use crate::k8s::conditions::Conditions;
 use crate::k8s::conditions::whole_number;
 use crate::key::Uid;
 use crate::object::{Node, Object};
-use template::Template;
+use template::PodTemplate;
 
 /// How long a workload without a progress deadline of its own may stand still before its rollout counts as stalled.
 ///
@@ -156,7 +156,7 @@ struct Machine {
 /// A template that was there before.
 #[derive(Debug)]
 struct Known {
-    template: Template,
+    template: PodTemplate,
     revision: Option<String>,
     /// When its ReplicaSet was made; `None` when the workload itself was seen to have it.
     born: Option<Timestamp>,
@@ -166,7 +166,7 @@ struct Known {
 #[derive(Debug)]
 struct Current {
     uid: Option<Uid>,
-    template: Template,
+    template: PodTemplate,
     deadline: SignedDuration,
     halted: bool,
 }
@@ -175,13 +175,13 @@ impl Machine {
     fn replica_set(&mut self, set: &Object) {
         let revision = set.annotation("deployment.kubernetes.io/revision").map(str::to_owned);
         let born = set.root().str_at(&["metadata", "creationTimestamp"]).and_then(|t| t.parse().ok());
-        if let (Some(template), Some(born)) = (Template::of(set), born) {
+        if let (Some(template), Some(born)) = (PodTemplate::of(set), born) {
             self.remember(template, revision, Some(born));
         }
     }
 
     /// Keeps a template; its newest revision counts, as a rollback gives an old ReplicaSet a new one.
-    fn remember(&mut self, template: Template, revision: Option<String>, born: Option<Timestamp>) {
+    fn remember(&mut self, template: PodTemplate, revision: Option<String>, born: Option<Timestamp>) {
         match self.known.iter_mut().find(|k| k.template == template) {
             Some(known) => {
                 known.revision = revision.or(known.revision.take());
@@ -192,7 +192,7 @@ impl Machine {
     }
 
     fn workload(&mut self, at: Timestamp, object: &Object) {
-        let Some(template) = Template::of(object) else { return };
+        let Some(template) = PodTemplate::of(object) else { return };
         let uid = object.uid();
         let reborn = self.current.as_ref().is_some_and(|c| c.uid != uid);
         if reborn {
@@ -218,7 +218,7 @@ impl Machine {
         self.advance(at, object);
     }
 
-    fn trigger(&self, at: Timestamp, before: &Template, after: &Template) -> RolloutTrigger {
+    fn trigger(&self, at: Timestamp, before: &PodTemplate, after: &PodTemplate) -> RolloutTrigger {
         if before.differs_by_restart_only(after) {
             return RolloutTrigger::Restarted;
         }

@@ -14,18 +14,18 @@ use std::sync::{Arc, LazyLock};
 use super::HealthStatus;
 use super::verdict::{HealthVerdict, Subject};
 use glob::Glob;
-use test::{Template, Test};
+use test::{MessageTemplate, RuleTest};
 
 /// A table of rules.
 #[derive(Clone, Debug, Default)]
 pub struct HealthRules {
     sections: Vec<Arc<Section>>,
-    index: Arc<Index>,
+    index: Arc<KindIndex>,
 }
 
 /// Which sections may be about a kind, so that an object is not held against every glob.
 #[derive(Debug, Default)]
-struct Index {
+struct KindIndex {
     /// Sections by the kinds that they name without a `*`.
     kinds: HashMap<String, Vec<usize>>,
     /// Sections that name kinds by a `*`, by the group that they name without one.
@@ -37,7 +37,7 @@ struct Index {
 /// A line of a rule table that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
-pub struct RuleError {
+pub struct HealthRuleError {
     /// Line in the text, from 1.
     pub line: usize,
     /// What is wrong, and what was expected.
@@ -57,7 +57,7 @@ pub(super) struct Options {
 #[derive(Debug)]
 pub(super) struct Section {
     kinds: Vec<KindGlob>,
-    rules: Vec<Rule>,
+    rules: Vec<HealthRule>,
     options: Options,
 }
 
@@ -71,11 +71,11 @@ struct KindGlob {
 }
 
 #[derive(Debug)]
-struct Rule {
+struct HealthRule {
     status: HealthStatus,
-    reason: Option<Template>,
-    tests: Vec<Test>,
-    message: Option<Template>,
+    reason: Option<MessageTemplate>,
+    tests: Vec<RuleTest>,
+    message: Option<MessageTemplate>,
 }
 
 static BUNDLED: LazyLock<HealthRules> = LazyLock::new(|| {
@@ -98,7 +98,7 @@ impl HealthRules {
     ///
     /// # Errors
     /// Names the first line that cannot be read; no rule is dropped silently.
-    pub fn parse(text: &str) -> Result<Self, RuleError> {
+    pub fn parse(text: &str) -> Result<Self, HealthRuleError> {
         parse::table(text)
     }
 
@@ -112,7 +112,7 @@ impl HealthRules {
 
     /// Makes a table of sections in the order in which they are to be tried.
     fn of(sections: Vec<Arc<Section>>) -> Self {
-        let mut index = Index::default();
+        let mut index = KindIndex::default();
         for (n, section) in sections.iter().enumerate() {
             for kind in &section.kinds {
                 let list = match (kind.kind.literal(), kind.group.literal()) {
@@ -187,9 +187,9 @@ impl KindGlob {
     }
 }
 
-impl Rule {
+impl HealthRule {
     fn judge(&self, subject: &Subject<'_>) -> Option<HealthVerdict> {
-        let mut found = test::Found::default();
+        let mut found = test::FoundValues::default();
         for test in &self.tests {
             let holds = test.holds(subject, &mut found);
             if let Some(why) = found.failure {

@@ -159,6 +159,45 @@ impl FieldSet {
             children: self.children.iter().filter_map(left).collect(),
         }
     }
+
+    /// Returns the part of a document that is in the set; the key fields of list elements are included.
+    ///
+    /// For example of `{spec: {replicas: 3, paused: true}}` and a set with `.spec.replicas`: `{spec: {replicas: 3}}`.
+    pub fn part_of(&self, root: Node<'_>) -> Option<serde_json::Value> {
+        if self.is_leaf() {
+            return Some(root.to_value());
+        }
+        match root.kind() {
+            Kind::Map => {
+                let mut map = Map::new();
+                for (element, below) in self.children() {
+                    if let PathElement::Field(name) = element
+                        && let Some(child) = root.get(name)
+                        && let Some(part) = below.part_of(child)
+                    {
+                        map.insert(name.to_string(), part);
+                    }
+                }
+                Some(Value::Object(map))
+            }
+            Kind::List => {
+                let mut list = Vec::new();
+                for child in root.children() {
+                    let hit = self.children().find(|(element, _)| child.is_element(element));
+                    let Some((element, below)) = hit else { continue };
+                    let mut part = below.part_of(child)?;
+                    if let (PathElement::Key(keys), Value::Object(map)) = (element, &mut part) {
+                        for (name, value) in keys {
+                            map.entry(name.to_string()).or_insert_with(|| value.to_value());
+                        }
+                    }
+                    list.push(part);
+                }
+                Some(Value::Array(list))
+            }
+            _ => Some(root.to_value()),
+        }
+    }
 }
 
 fn element(key: &str) -> Option<PathElement> {

@@ -19,13 +19,13 @@ pub(super) struct Edit {
     pub(super) line: usize,
     /// OpenAPI names of the type that the path starts from.
     pub(super) types: Vec<String>,
-    steps: Vec<Step>,
+    steps: Vec<DefaultPathStep>,
     pattern: Option<EntryPattern>,
     value: Value,
 }
 
 #[derive(Debug)]
-enum Step {
+enum DefaultPathStep {
     Field(Box<str>),
     /// The elements of a list or the values of a map.
     Elements,
@@ -79,18 +79,18 @@ fn edit(line: usize, content: &str, packages: &[&str]) -> Option<Edit> {
 }
 
 /// Reads `a.b[].c` or `a.b[PATTERN]`.
-fn path_steps(path: &str) -> Option<(Vec<Step>, Option<EntryPattern>)> {
+fn path_steps(path: &str) -> Option<(Vec<DefaultPathStep>, Option<EntryPattern>)> {
     let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix("[]") {
-            steps.push(Step::Elements);
+            steps.push(DefaultPathStep::Elements);
             rest = after.strip_prefix('.').unwrap_or(after);
         } else if let Some(pattern) = rest.strip_prefix('[') {
             return Some((steps, Some(entry_pattern(pattern.strip_suffix(']')?))));
         } else {
             let end = rest.find(['.', '[']).unwrap_or(rest.len());
-            steps.push(Step::Field(rest[..end].into()));
+            steps.push(DefaultPathStep::Field(rest[..end].into()));
             rest = rest[end..].strip_prefix('.').unwrap_or(&rest[end..]);
         }
     }
@@ -136,7 +136,7 @@ impl Edit {
             node.allocated = all.into();
             return Some(());
         }
-        let Some(Step::Field(name)) = last else { return None };
+        let Some(DefaultPathStep::Field(name)) = last else { return None };
         let default = match &self.value {
             Value::Constant(value) => graph.constant(value.clone()),
             Value::Computed(rule) => DefaultNode::Computed(*rule),
@@ -151,27 +151,28 @@ impl Edit {
 }
 
 /// Returns the type one step below.
-fn child(graph: &TypeGraph, at: u32, step: &Step) -> Option<u32> {
+fn child(graph: &TypeGraph, at: u32, step: &DefaultPathStep) -> Option<u32> {
     match (&graph.node(at).kind, step) {
-        (TypeKind::Struct { fields, .. }, Step::Field(name)) => {
+        (TypeKind::Struct { fields, .. }, DefaultPathStep::Field(name)) => {
             fields.iter().find(|f| graph.text(f.name) == &**name).map(|f| f.ty)
         }
-        (TypeKind::List { element: below, .. } | TypeKind::Map { value: below, .. }, Step::Elements) => {
-            Some(*below)
-        }
+        (
+            TypeKind::List { element: below, .. } | TypeKind::Map { value: below, .. },
+            DefaultPathStep::Elements,
+        ) => Some(*below),
         _ => None,
     }
 }
 
 /// Returns the type one step below as a copy that only this place uses.
-fn own_child(graph: &mut TypeGraph, own: &mut HashSet<u32>, at: u32, step: &Step) -> Option<u32> {
+fn own_child(graph: &mut TypeGraph, own: &mut HashSet<u32>, at: u32, step: &DefaultPathStep) -> Option<u32> {
     let below = child(graph, at, step)?;
     if own.contains(&below) {
         return Some(below);
     }
     let copy = graph.add(graph.node(below).clone());
     own.insert(copy);
-    let field = if let Step::Field(name) = step { Some(graph.intern(name)) } else { None };
+    let field = if let DefaultPathStep::Field(name) = step { Some(graph.intern(name)) } else { None };
     match &mut graph.node_mut(at).kind {
         TypeKind::Struct { fields, .. } => {
             fields.iter_mut().filter(|f| Some(f.name) == field).for_each(|f| f.ty = copy)

@@ -13,7 +13,7 @@ const MAX_BYTES: usize = 128 << 20;
 const GVK: &str = "x-kubernetes-group-version-kind";
 
 /// Where the objects of a kind are served.
-struct Resource {
+struct ApiResource {
     plural: String,
     scope: Scope,
 }
@@ -66,7 +66,7 @@ fn kind_key(gvk: Node<'_>) -> (&str, &str, &str) {
 /// Reads from the paths which kind is served under which plural and in which scope.
 ///
 /// `/apis/GROUP/VERSION[/namespaces/{namespace}]/PLURAL`: deeper paths are subresources, some of them of another kind.
-fn resources(paths: Node<'_>) -> BTreeMap<(&str, &str, &str), Resource> {
+fn resources(paths: Node<'_>) -> BTreeMap<(&str, &str, &str), ApiResource> {
     let mut found = BTreeMap::new();
     for path in paths.children() {
         let parts: Vec<&str> = path.key().split('/').filter(|p| !p.is_empty()).collect();
@@ -85,7 +85,7 @@ fn resources(paths: Node<'_>) -> BTreeMap<(&str, &str, &str), Resource> {
         let Some(gvk) = actions.filter_map(|a| a.get(GVK)).next() else { continue };
         // A namespaced kind has a path over all namespaces too, which looks like that of a cluster-scoped kind.
         let entry =
-            found.entry(kind_key(gvk)).or_insert_with(|| Resource { plural: plural.to_owned(), scope });
+            found.entry(kind_key(gvk)).or_insert_with(|| ApiResource { plural: plural.to_owned(), scope });
         if scope == Scope::Namespaced {
             entry.scope = scope;
         }

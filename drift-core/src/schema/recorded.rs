@@ -11,7 +11,7 @@ use crate::object::{Doc, Node, Object};
 const RECORDED: &str = include_str!("../../data/recorded.jsonl");
 
 /// Finds what live objects have and neither their declaration nor the schema explains: the plainest diff there is.
-struct Unexplained<'a> {
+struct UnreadDefinition<'a> {
     root: Node<'a>,
     found: Vec<String>,
 }
@@ -42,7 +42,7 @@ fn key(element: TypeRef<'_>, node: Node<'_>, keys: &[Box<str>]) -> Vec<String> {
         .collect()
 }
 
-impl Unexplained<'_> {
+impl UnreadDefinition<'_> {
     fn compare(&mut self, ty: TypeRef<'_>, declared: Node<'_>, live: Node<'_>, path: &str) {
         let none = null();
         match ty.shape() {
@@ -133,7 +133,7 @@ fn what_the_api_server_adds_is_explained() {
     for (declared, live) in &pairs {
         let (group, version) = live.api_version().split_once('/').unwrap_or(("", live.api_version()));
         let kind = set.kind(group, version, live.kind()).unwrap_or_else(|| panic!("no schema of {live:?}"));
-        let mut unexplained = Unexplained { root: declared.root(), found: Vec::new() };
+        let mut unexplained = UnreadDefinition { root: declared.root(), found: Vec::new() };
         unexplained.compare(kind.root(), declared.root(), live.root(), "");
         all.extend(unexplained.found.into_iter().map(|f| format!("{} {f}", live.key())));
     }

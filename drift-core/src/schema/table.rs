@@ -132,7 +132,7 @@ fn expression(ty: TypeRef<'_>) -> String {
 }
 
 /// Reads a table back.
-struct Reader<'a> {
+struct TableReader<'a> {
     graph: TypeGraph,
     named: HashMap<&'a str, u32>,
     /// Types by their text: the same text is the same type.
@@ -141,7 +141,7 @@ struct Reader<'a> {
 
 /// Reads a table into types and kinds.
 pub(super) fn read(text: &str) -> Result<(TypeGraph, Vec<Named>), TableError> {
-    let mut reader = Reader { graph: TypeGraph::new(), named: HashMap::new(), written: HashMap::new() };
+    let mut reader = TableReader { graph: TypeGraph::new(), named: HashMap::new(), written: HashMap::new() };
     let mut lines = text.lines().enumerate().map(|(i, l)| (i + 1, l)).filter(|(_, l)| !l.starts_with('#'));
     if lines.next().is_none_or(|(_, l)| l != HEADER) {
         return Err(TableError::Line { line: 1 });
@@ -168,7 +168,7 @@ pub(super) fn read(text: &str) -> Result<(TypeGraph, Vec<Named>), TableError> {
     Ok((reader.graph, kinds))
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TableReader<'a> {
     fn named(&mut self, name: &'a str) -> u32 {
         if let Some(&id) = self.named.get(name) {
             return id;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drift_core::drift::{
-    DeclarationError, DriftCause, DriftClass, DriftReport, ResourceDrift, VerdictRow, folded,
+    DeclarationError, DriftCause, DriftClass, DriftReport, ResourceDrift, VerdictRow, normalize_secret,
 };
 use drift_core::k8s::annotations::LAST_APPLIED;
 use drift_core::{Doc, FieldPath, ManagedFields, Object, Operation, ResourceKey};
@@ -202,7 +202,7 @@ impl Walk<'_> {
         // Of two declarations the last one counts.
         let object = objects.iter().rev().find(is)?;
         // The API server knows no `stringData`: what a path of `data` asks for may stand there.
-        let folded = folded(object);
+        let folded = normalize_secret(object);
         let root = folded.as_ref().map_or(object.root(), Doc::root);
         root.at_path(self.path).map(|n| n.to_value())
     }
@@ -270,5 +270,5 @@ fn annotated(object: &Object, managers: &[&str]) -> Option<Arc<Object>> {
 
 /// The part of an object that is in a set of fields.
 fn owned_part(object: &Object, fields: &drift_core::FieldSet) -> Option<Value> {
-    drift_core::drift::owned_part(object.root(), fields)
+    fields.part_of(object.root())
 }

@@ -12,13 +12,13 @@ use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::schema::SchemaSet;
 
-use super::{Live, key_of};
+use crate::drift::live_index::{LiveIndex, key_of};
 
 /// What one app says of one resource: the resource, then the app.
-type Slot = (ResourceKey, ResourceKey);
+type AppResource = (ResourceKey, ResourceKey);
 
 #[derive(Debug)]
-struct Verdict {
+struct StoredVerdict {
     drift: ResourceDrift,
     problems: RuleProblems,
 }
@@ -36,14 +36,14 @@ struct Verdict {
 #[derive(Debug)]
 pub struct IncrementalApps {
     schemas: SchemaSet,
-    live: Live,
+    live: LiveIndex,
     apps: BTreeMap<ResourceKey, App>,
     /// Apps that have something to say of a key.
     by_key: HashMap<ResourceKey, BTreeSet<ResourceKey>>,
     /// Apps that declare something whose namespace depends on whether this key is live.
     bare: HashMap<ResourceKey, BTreeSet<ResourceKey>>,
-    verdicts: BTreeMap<Slot, Verdict>,
-    stale: BTreeSet<Slot>,
+    verdicts: BTreeMap<AppResource, StoredVerdict>,
+    stale: BTreeSet<AppResource>,
 }
 
 impl IncrementalApps {
@@ -51,7 +51,7 @@ impl IncrementalApps {
     pub fn new(schemas: SchemaSet) -> Self {
         Self {
             schemas,
-            live: Live::default(),
+            live: LiveIndex::default(),
             apps: BTreeMap::new(),
             by_key: HashMap::new(),
             bare: HashMap::new(),
@@ -139,7 +139,7 @@ impl IncrementalApps {
             let drift = app.and_then(|app| app.judge(&slot.0, others, &around, &mut problems));
             let is_same = self.verdicts.get(&slot).map(|v| &v.drift) == drift.as_ref();
             match drift {
-                Some(drift) => drop(self.verdicts.insert(slot.clone(), Verdict { drift, problems })),
+                Some(drift) => drop(self.verdicts.insert(slot.clone(), StoredVerdict { drift, problems })),
                 None => drop(self.verdicts.remove(&slot)),
             }
             if !is_same {
@@ -176,7 +176,7 @@ impl IncrementalApps {
     }
 
     /// What other apps declare of a resource that write under the same managers.
-    fn others(&self, (key, name): &Slot, app: &App) -> Vec<&Object> {
+    fn others(&self, (key, name): &AppResource, app: &App) -> Vec<&Object> {
         let others = self.by_key.get(key).into_iter().flatten().filter(|other| *other != name);
         let others = others.filter_map(|other| self.apps.get(other));
         let alike = others.filter(|o| o.declaration.appliers == app.declaration.appliers);

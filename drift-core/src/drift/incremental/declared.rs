@@ -12,7 +12,7 @@ use crate::object::Object;
 use crate::ownership::OwnerView;
 use crate::schema::SchemaSet;
 
-use super::{Live, key_of};
+use crate::drift::live_index::{LiveIndex, key_of};
 
 /// Declared objects and the live ones, kept compared; of the live ones only those that are declared are held.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct IncrementalComparison {
     namespaces: BTreeSet<Arc<str>>,
     /// Keys whose being live decides in which namespace a declared object is.
     bare: BTreeSet<ResourceKey>,
-    live: Live,
+    live: LiveIndex,
     votes: HashMap<ResourceKey, Applier>,
     counts: BTreeMap<Applier, usize>,
     applier: Option<Applier>,
@@ -45,7 +45,7 @@ impl IncrementalComparison {
             desired: BTreeMap::new(),
             namespaces: BTreeSet::new(),
             bare: BTreeSet::new(),
-            live: Live::default(),
+            live: LiveIndex::default(),
             votes: HashMap::new(),
             counts: BTreeMap::new(),
             applier: None,

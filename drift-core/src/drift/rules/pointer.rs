@@ -10,7 +10,7 @@ use super::ResourcePair;
 
 /// One step of an untyped path, as jq and JSON pointers know them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub enum PointerStep {
     /// A key of a map.
     Key(String),
     /// A place in a list.
@@ -19,8 +19,8 @@ pub enum Step {
     Either(String),
 }
 
-impl Step {
-    fn is(&self, other: &Step) -> bool {
+impl PointerStep {
+    fn is(&self, other: &PointerStep) -> bool {
         match (self, other) {
             (Self::Either(a), Self::Key(b)) => a == b,
             (Self::Either(a), Self::Index(b)) => *a == b.to_string(),
@@ -30,14 +30,14 @@ impl Step {
 }
 
 /// Parses a JSON pointer; the empty one is the whole document.
-pub(super) fn parse(text: &str) -> Result<Vec<Step>, String> {
+pub(super) fn parse(text: &str) -> Result<Vec<PointerStep>, String> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
     let Some(rest) = text.strip_prefix('/') else {
         return Err(format!("`{text}` is no JSON pointer: it begins with `/`"));
     };
-    Ok(rest.split('/').map(|s| Step::Either(s.replace("~1", "/").replace("~0", "~"))).collect())
+    Ok(rest.split('/').map(|s| PointerStep::Either(s.replace("~1", "/").replace("~0", "~"))).collect())
 }
 
 /// Returns `true` if a change lies in places that are taken out of both documents, as far as it has a side in them.
@@ -46,10 +46,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<Step>, String> {
 pub(super) fn covers(
     change: &DriftChange,
     sides: ResourcePair<'_>,
-    in_desired: &[Vec<Step>],
-    in_live: &[Vec<Step>],
+    in_desired: &[Vec<PointerStep>],
+    in_live: &[Vec<PointerStep>],
 ) -> bool {
-    let side = |there: bool, object: Option<&Object>, places: &[Vec<Step>]| {
+    let side = |there: bool, object: Option<&Object>, places: &[Vec<PointerStep>]| {
         !there || object.is_some_and(|o| covered(o.root(), &change.path, places))
     };
     let any = !(in_desired.is_empty() && in_live.is_empty());
@@ -58,9 +58,9 @@ pub(super) fn covers(
 }
 
 /// Returns `true` if the value at a path, or all that is in it, lies in some places.
-fn covered(root: Node<'_>, path: &FieldPath, places: &[Vec<Step>]) -> bool {
+fn covered(root: Node<'_>, path: &FieldPath, places: &[Vec<PointerStep>]) -> bool {
     let Some((steps, node)) = locate(root, path) else { return false };
-    let hit = |steps: &[Step]| {
+    let hit = |steps: &[PointerStep]| {
         places.iter().any(|p| p.len() <= steps.len() && p.iter().zip(steps).all(|(a, b)| a.is(b)))
     };
     if hit(&steps) {
@@ -71,7 +71,7 @@ fn covered(root: Node<'_>, path: &FieldPath, places: &[Vec<Step>]) -> bool {
     deeper && emptied(node, &mut steps.clone(), &hit)
 }
 
-fn emptied(node: Node<'_>, steps: &mut Vec<Step>, hit: &impl Fn(&[Step]) -> bool) -> bool {
+fn emptied(node: Node<'_>, steps: &mut Vec<PointerStep>, hit: &impl Fn(&[PointerStep]) -> bool) -> bool {
     if hit(steps) {
         return true;
     }
@@ -82,7 +82,7 @@ fn emptied(node: Node<'_>, steps: &mut Vec<Step>, hit: &impl Fn(&[Step]) -> bool
     };
     !node.is_empty()
         && node.children().enumerate().all(|(i, child)| {
-            steps.push(if list { Step::Index(i) } else { Step::Key(child.key().to_owned()) });
+            steps.push(if list { PointerStep::Index(i) } else { PointerStep::Key(child.key().to_owned()) });
             let gone = emptied(child, steps, hit);
             steps.pop();
             gone
@@ -90,13 +90,13 @@ fn emptied(node: Node<'_>, steps: &mut Vec<Step>, hit: &impl Fn(&[Step]) -> bool
 }
 
 /// Follows a typed path in a document, and says by which places it leads.
-fn locate<'a>(root: Node<'a>, path: &FieldPath) -> Option<(Vec<Step>, Node<'a>)> {
+fn locate<'a>(root: Node<'a>, path: &FieldPath) -> Option<(Vec<PointerStep>, Node<'a>)> {
     let (mut steps, mut at) = (Vec::new(), root);
     for element in path.elements() {
         let index = match element {
             PathElement::Field(name) => {
                 at = at.get(name)?;
-                steps.push(Step::Key(name.to_string()));
+                steps.push(PointerStep::Key(name.to_string()));
                 continue;
             }
             PathElement::Index(i) => *i,
@@ -106,7 +106,7 @@ fn locate<'a>(root: Node<'a>, path: &FieldPath) -> Option<(Vec<Step>, Node<'a>)>
             })?,
         };
         at = at.children().nth(index)?;
-        steps.push(Step::Index(index));
+        steps.push(PointerStep::Index(index));
     }
     Some((steps, at))
 }

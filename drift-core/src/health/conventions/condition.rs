@@ -9,7 +9,7 @@ use crate::k8s::conditions::{Condition, Conditions, Truth};
 use crate::object::Node;
 
 /// What the conditions of an object say together.
-pub(super) struct Found {
+pub(super) struct FoundCondition {
     pub(super) verdict: HealthVerdict,
     /// Whether one of them is about the object as a whole.
     pub(super) speaks_for_all: bool,
@@ -21,8 +21,8 @@ pub(super) fn judge(
     status: Node<'_>,
     phase: Option<&HealthVerdict>,
     options: &Options,
-) -> Option<Found> {
-    let reader = Reader {
+) -> Option<FoundCondition> {
+    let reader = ConditionReader {
         generation: subject.int(&["metadata", "generation"]).filter(|_| !options.ignores_generation),
         busy: phase.is_some_and(|p| p.status == HealthStatus::Progressing),
         runs_to_an_end: words::runs_to_an_end(subject.kind),
@@ -35,15 +35,16 @@ pub(super) fn judge(
     parts.fold(own, |found, part| {
         Some(match found {
             None => part,
-            Some(found) => {
-                Found { speaks_for_all: found.speaks_for_all, verdict: found.verdict.worse(part.verdict) }
-            }
+            Some(found) => FoundCondition {
+                speaks_for_all: found.speaks_for_all,
+                verdict: found.verdict.worse(part.verdict),
+            },
         })
     })
 }
 
 /// What is known before conditions are read.
-struct Reader<'a> {
+struct ConditionReader<'a> {
     /// The newest spec, where conditions about an older one do not count.
     generation: Option<i64>,
     /// Whether the phase says that work is under way.
@@ -55,8 +56,8 @@ struct Reader<'a> {
     ignored: &'a [String],
 }
 
-impl Reader<'_> {
-    fn read(&self, conditions: &Conditions<'_>) -> Option<Found> {
+impl ConditionReader<'_> {
+    fn read(&self, conditions: &Conditions<'_>) -> Option<FoundCondition> {
         let known: Vec<_> = conditions
             .iter()
             .filter(|c| !self.ignored.iter().any(|name| name == c.name))
@@ -82,7 +83,7 @@ impl Reader<'_> {
             Polarity::PartTrouble | Polarity::Halt | Polarity::Weak | Polarity::Neutral => None,
         });
         match verdicts.reduce(HealthVerdict::worse) {
-            Some(verdict) => Some(Found { verdict, speaks_for_all: summed_up }),
+            Some(verdict) => Some(FoundCondition { verdict, speaks_for_all: summed_up }),
             None => self.weak(&known, busy).or_else(|| self.unknown(&known)).or_else(|| untroubled(&known)),
         }
     }
@@ -96,22 +97,22 @@ impl Reader<'_> {
     }
 
     /// Reads what counts only where nothing else tells.
-    fn weak(&self, known: &[(&Condition<'_>, Polarity)], busy: bool) -> Option<Found> {
+    fn weak(&self, known: &[(&Condition<'_>, Polarity)], busy: bool) -> Option<FoundCondition> {
         let weak = known.iter().filter(|(_, p)| *p == Polarity::Weak);
         let judge = |c: &Condition<'_>| match words::hint(c.message) {
             Some(HealthStatus::Progressing) if c.is_true() => said(HealthStatus::Progressing, c),
             _ => self.positive(c, busy),
         };
         let verdict = weak.map(|(c, _)| judge(c)).reduce(HealthVerdict::worse)?;
-        Some(Found { verdict, speaks_for_all: false })
+        Some(FoundCondition { verdict, speaks_for_all: false })
     }
 
     /// Reads conditions whose types tell nothing, by the reasons they give for not being true.
-    fn unknown(&self, known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
+    fn unknown(&self, known: &[(&Condition<'_>, Polarity)]) -> Option<FoundCondition> {
         let untrue = known.iter().filter(|(c, p)| *p == Polarity::Neutral && c.is_false());
         let failed = untrue.filter(|(c, _)| words::meaning(c.reason) == Some(HealthStatus::Degraded));
         let verdict = failed.map(|(c, _)| said(HealthStatus::Degraded, c)).reduce(HealthVerdict::worse)?;
-        Some(Found { verdict, speaks_for_all: false })
+        Some(FoundCondition { verdict, speaks_for_all: false })
     }
 
     /// Judges a condition that ought to be true.
@@ -157,14 +158,14 @@ fn plain_failure(condition: &Condition<'_>) -> Option<HealthVerdict> {
 }
 
 /// A kind that only reports trouble or work, and reports none.
-fn untroubled(known: &[(&Condition<'_>, Polarity)]) -> Option<Found> {
+fn untroubled(known: &[(&Condition<'_>, Polarity)]) -> Option<FoundCondition> {
     let clear = |(c, p): &&(&Condition<'_>, Polarity)| {
         c.is_false() && matches!(p, Polarity::Trouble | Polarity::PartTrouble | Polarity::Activity)
     };
     let (condition, _) = known.iter().find(clear)?;
     let verdict =
         HealthVerdict::healthy("NoTrouble", format!("{} is False", condition.name)).since(condition.since);
-    Some(Found { verdict, speaks_for_all: false })
+    Some(FoundCondition { verdict, speaks_for_all: false })
 }
 
 /// Returns `true` if `Ready` says that it is about the newest spec.

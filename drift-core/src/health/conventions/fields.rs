@@ -17,23 +17,23 @@ const MESSAGE: &[&str] = &["message", "phaseReason", "reason", "statusMessage", 
 
 /// What words say.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(super) struct FieldWords {
     /// The word for the whole object.
     pub(super) phase: Option<HealthVerdict>,
-    /// Words for parts and aspects of it.
+    /// FieldWords for parts and aspects of it.
     pub(super) part: Option<HealthVerdict>,
 }
 
 /// Reads phase and state words.
-pub(super) fn words(status: Node<'_>, kind: &str) -> Words {
+pub(super) fn words(status: Node<'_>, kind: &str) -> FieldWords {
     if let Some(text) = status.as_str() {
-        return Words { phase: verdict(text, "", kind), part: None };
+        return FieldWords { phase: verdict(text, "", kind), part: None };
     }
     let message = message(status);
     let phase = PHASE.iter().filter_map(|f| status.str_at(&[f])).filter_map(|t| verdict(t, message, kind));
     let aspects = status.children().filter(|f| is_aspect(f.key())).filter_map(Node::as_str);
     let part = aspects.filter_map(|t| verdict(t, message, kind)).reduce(HealthVerdict::worse);
-    let mut words = Words { phase: phase.reduce(HealthVerdict::worse), part };
+    let mut words = FieldWords { phase: phase.reduce(HealthVerdict::worse), part };
     let spoken = words.phase.is_some() || words.part.is_some();
     let nested = nested(status, kind, if spoken { &["health"] } else { PHASE });
     let under_way = words.phase.iter().chain(&words.part).any(|v| v.status == HealthStatus::Progressing);

@@ -6,13 +6,13 @@ const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// A Pod template without what controllers put into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template {
+pub(super) struct PodTemplate {
     doc: Doc,
     /// The same without the annotation of `kubectl rollout restart`.
     at_rest: Doc,
 }
 
-impl Template {
+impl PodTemplate {
     /// Takes the template of a workload or of its ReplicaSet.
     pub(super) fn of(object: &Object) -> Option<Self> {
         let template = object.root().at(&["spec", "template"]).filter(|t| t.kind() == Kind::Map)?;

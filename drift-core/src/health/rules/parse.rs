@@ -5,16 +5,16 @@ use std::sync::Arc;
 use super::super::HealthStatus;
 use super::glob::Glob;
 use super::path::Path;
-use super::test::{Operand, Order, Template, Test};
-use super::{HealthRules, KindGlob, Rule, RuleError, Section};
+use super::test::{MessageTemplate, Operand, Order, RuleTest};
+use super::{HealthRule, HealthRuleError, HealthRules, KindGlob, Section};
 use crate::k8s::conditions::Truth;
 
 type Problem = String;
 
-pub(super) fn table(text: &str) -> Result<HealthRules, RuleError> {
+pub(super) fn table(text: &str) -> Result<HealthRules, HealthRuleError> {
     let mut sections: Vec<Section> = Vec::new();
     for (n, line) in text.lines().enumerate() {
-        let error = |problem| RuleError { line: n + 1, problem };
+        let error = |problem| HealthRuleError { line: n + 1, problem };
         let tokens = tokens(line).map_err(error)?;
         let Some(first) = tokens.first() else { continue };
         if first.is("for") {
@@ -101,7 +101,7 @@ fn option(tokens: &[Token], section: &mut Section) -> Result<(), Problem> {
     Ok(())
 }
 
-fn rule(tokens: &[Token]) -> Result<Rule, Problem> {
+fn rule(tokens: &[Token]) -> Result<HealthRule, Problem> {
     let status = match tokens[0].text.as_str() {
         "Healthy" => HealthStatus::Healthy,
         "Progressing" => HealthStatus::Progressing,
@@ -125,34 +125,35 @@ fn rule(tokens: &[Token]) -> Result<Rule, Problem> {
         _ => return Err("the message after `->` must be one text in quotes".into()),
     };
     let tests = tests.split(|t| t.is("and")).map(test).collect::<Result<Vec<_>, _>>()?;
-    Ok(Rule { status, reason, tests, message })
+    Ok(HealthRule { status, reason, tests, message })
 }
 
-fn template(text: &str) -> Result<Template, Problem> {
-    Template::parse(text).ok_or_else(|| format!("`{text}` is not text with {{.path}} or {{Condition}} in it"))
+fn template(text: &str) -> Result<MessageTemplate, Problem> {
+    MessageTemplate::parse(text)
+        .ok_or_else(|| format!("`{text}` is not text with {{.path}} or {{Condition}} in it"))
 }
 
-fn test(tokens: &[Token]) -> Result<Test, Problem> {
+fn test(tokens: &[Token]) -> Result<RuleTest, Problem> {
     match tokens {
         [] => Err("a test is expected after `when` and `and`".into()),
-        [word] if word.is("always") => Ok(Test::Always),
-        [word] if word.is("lags") => Ok(Test::Lags),
+        [word] if word.is("always") => Ok(RuleTest::Always),
+        [word] if word.is("lags") => Ok(RuleTest::Lags),
         [word, text] if word.is("cel") && text.quoted => cel(&text.text),
         [word, path, op, values @ ..] if word.is("every") && op.is("=") => {
-            Ok(Test::Is { path: path_of(&path.text)?, values: globs(values)?, every: true })
+            Ok(RuleTest::Is { path: path_of(&path.text)?, values: globs(values)?, every: true })
         }
         [one] => single(&one.text),
         [path, op, values @ ..] if op.is("=") => {
-            Ok(Test::Is { path: path_of(&path.text)?, values: globs(values)?, every: false })
+            Ok(RuleTest::Is { path: path_of(&path.text)?, values: globs(values)?, every: false })
         }
         [path, op, values @ ..] if op.is("!=") => {
-            Ok(Test::IsNot { path: path_of(&path.text)?, values: globs(values)? })
+            Ok(RuleTest::IsNot { path: path_of(&path.text)?, values: globs(values)? })
         }
         [left, op, right] if op.is("same") || op.is("differs") => {
             let (left, right) = (path_of(&left.text)?, path_of(&right.text)?);
-            Ok(Test::Same { left, right, wanted: op.is("same") })
+            Ok(RuleTest::Same { left, right, wanted: op.is("same") })
         }
-        [left, op, right] => Ok(Test::Compare {
+        [left, op, right] => Ok(RuleTest::Compare {
             left: operand(&left.text)?,
             order: order(&op.text)?,
             right: operand(&right.text)?,
@@ -162,32 +163,32 @@ fn test(tokens: &[Token]) -> Result<Test, Problem> {
 }
 
 #[cfg(feature = "cel")]
-fn cel(text: &str) -> Result<Test, Problem> {
-    crate::health::cel::Predicate::compile(text).map(Test::Cel)
+fn cel(text: &str) -> Result<RuleTest, Problem> {
+    crate::health::cel::Predicate::compile(text).map(RuleTest::Cel)
 }
 
 #[cfg(not(feature = "cel"))]
-fn cel(_: &str) -> Result<Test, Problem> {
+fn cel(_: &str) -> Result<RuleTest, Problem> {
     Err("this build has no CEL: turn the feature `cel` on".into())
 }
 
 /// Reads `.path`, `!.path`, `!Type`, `Type=Status` and `Type!=Status`.
-fn single(text: &str) -> Result<Test, Problem> {
+fn single(text: &str) -> Result<RuleTest, Problem> {
     if let Some(denied) = text.strip_prefix('!') {
         return if denied.starts_with('.') {
-            Ok(Test::Set { path: path_of(denied)?, wanted: false })
+            Ok(RuleTest::Set { path: path_of(denied)?, wanted: false })
         } else {
-            Ok(Test::NoCondition { name: Glob::new(denied) })
+            Ok(RuleTest::NoCondition { name: Glob::new(denied) })
         };
     }
     if text.starts_with('.') {
-        return Ok(Test::Set { path: path_of(text)?, wanted: true });
+        return Ok(RuleTest::Set { path: path_of(text)?, wanted: true });
     }
     let Some((name, value)) = text.split_once('=') else {
         return Err(format!("`{text}` is no test; .path, !.path, Type=True, !Type, lags or always expected"));
     };
     if let Some(name) = name.strip_suffix('!') {
-        return Ok(Test::NotCondition { name: Glob::new(name), truths: truths(value)? });
+        return Ok(RuleTest::NotCondition { name: Glob::new(name), truths: truths(value)? });
     }
     let (value, reasons) = match value.split_once('(') {
         Some((value, reasons)) => {
@@ -196,7 +197,7 @@ fn single(text: &str) -> Result<Test, Problem> {
         }
         None => (value, Vec::new()),
     };
-    Ok(Test::Condition { name: Glob::new(name), truths: truths(value)?, reasons })
+    Ok(RuleTest::Condition { name: Glob::new(name), truths: truths(value)?, reasons })
 }
 
 fn truths(text: &str) -> Result<Vec<Truth>, Problem> {

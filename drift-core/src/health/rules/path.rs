@@ -6,7 +6,7 @@ use crate::object::{Kind, Node};
 
 /// One step down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum StatusPathStep {
     Field(String),
     /// `.*` and `[*]`: every element.
     All,
@@ -17,7 +17,7 @@ enum Step {
 /// A path such as `.status.parents[*].state`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Path {
-    steps: Vec<Step>,
+    steps: Vec<StatusPathStep>,
     /// What counts when nothing is there: `.status.readyReplicas?0`.
     default: Option<i64>,
 }
@@ -42,8 +42,8 @@ impl Path {
                 let (name, rest) = inner.split_at(end);
                 match name {
                     "" => return None,
-                    "*" => (Step::All, rest),
-                    name => (Step::Field(name.to_owned()), rest),
+                    "*" => (StatusPathStep::All, rest),
+                    name => (StatusPathStep::Field(name.to_owned()), rest),
                 }
             };
             steps.push(step);
@@ -51,15 +51,15 @@ impl Path {
         (!steps.is_empty()).then_some(Self { steps, default })
     }
 
-    fn bracket(inner: &str) -> Option<Step> {
+    fn bracket(inner: &str) -> Option<StatusPathStep> {
         if inner == "*" {
-            return Some(Step::All);
+            return Some(StatusPathStep::All);
         }
         if let Some((field, value)) = inner.split_once('=') {
-            return Some(Step::Where(field.to_owned(), value.to_owned()));
+            return Some(StatusPathStep::Where(field.to_owned(), value.to_owned()));
         }
         let name = inner.strip_prefix('\'')?.strip_suffix('\'')?;
-        Some(Step::Field(name.to_owned()))
+        Some(StatusPathStep::Field(name.to_owned()))
     }
 
     /// Returns what the path leads to, `null` left out.
@@ -72,14 +72,14 @@ impl Path {
         nodes
     }
 
-    fn step<'a>(node: Node<'a>, step: &Step) -> Vec<Node<'a>> {
+    fn step<'a>(node: Node<'a>, step: &StatusPathStep) -> Vec<Node<'a>> {
         match step {
-            Step::Field(name) => node.get(name).into_iter().collect(),
-            Step::All => node.children().collect(),
-            Step::Where(field, value) if node.kind() == Kind::List => {
+            StatusPathStep::Field(name) => node.get(name).into_iter().collect(),
+            StatusPathStep::All => node.children().collect(),
+            StatusPathStep::Where(field, value) if node.kind() == Kind::List => {
                 node.children().filter(|e| e.get(field).is_some_and(|f| text(f) == *value)).collect()
             }
-            Step::Where(..) => Vec::new(),
+            StatusPathStep::Where(..) => Vec::new(),
         }
     }
 

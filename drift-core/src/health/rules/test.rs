@@ -9,7 +9,7 @@ use crate::k8s::conditions::{Condition, Truth};
 
 /// What the tests came across, which is what a rule says when it gives no text of its own.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundValues {
     pub(super) reason: Option<String>,
     pub(super) message: Option<String>,
     pub(super) since: Option<Timestamp>,
@@ -17,7 +17,7 @@ pub(super) struct Found {
     pub(super) failure: Option<String>,
 }
 
-impl Found {
+impl FoundValues {
     fn condition(&mut self, condition: &Condition<'_>) {
         self.reason.get_or_insert_with(|| condition.reason_or_name().to_owned());
         if !condition.message.is_empty() {
@@ -46,7 +46,7 @@ pub(super) enum Operand {
 
 /// One thing that a rule asks.
 #[derive(Debug)]
-pub(super) enum Test {
+pub(super) enum RuleTest {
     /// `always`
     Always,
     /// `lags`: the controller has not seen the newest spec.
@@ -72,8 +72,8 @@ pub(super) enum Test {
     Cel(crate::health::cel::Predicate),
 }
 
-impl Test {
-    pub(super) fn holds(&self, subject: &Subject<'_>, found: &mut Found) -> bool {
+impl RuleTest {
+    pub(super) fn holds(&self, subject: &Subject<'_>, found: &mut FoundValues) -> bool {
         match self {
             Self::Always => true,
             Self::Lags => subject.lags(),
@@ -139,12 +139,12 @@ fn compare(left: &Operand, order: Order, right: &Operand, subject: &Subject<'_>)
 
 /// Text with `{.path}`, `{Ready}` and `{Ready.reason}` in it.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(super) struct MessageTemplate {
     /// Text and, after it, what is looked up.
     parts: Vec<(String, Option<String>)>,
 }
 
-impl Template {
+impl MessageTemplate {
     /// Reads a template; `None` when a brace is left open.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = Vec::new();
