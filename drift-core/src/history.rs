@@ -37,7 +37,6 @@ pub use version::{KubernetesEvent, Moment, RecordedVersion, Version};
 pub use view::History;
 
 pub(crate) use payload::{PackQueue, Payload, Payloads};
-pub(crate) use spec_difference::WRITABLE_METADATA;
 pub(crate) use version::VersionList;
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::diff::{FieldChange, diff};
 use crate::drift::Owner;
-use crate::history::{WRITABLE_METADATA, differs_beyond_status};
+use crate::history::differs_beyond_status;
+use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
 use crate::path::FieldPath;

@@ -1,9 +1,7 @@
 //! Did anything but status change? Asked of two versions of an object here and nowhere else.
 
+use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::object::{Node, Object};
-
-/// Fields of `metadata` that people and tools write; the server writes all others.
-pub(crate) const WRITABLE_METADATA: [&str; 4] = ["annotations", "finalizers", "labels", "ownerReferences"];
 
 /// Fields of `metadata` that the server writes when somebody creates or deletes the object.
 const LIFECYCLE_METADATA: [&str; 2] = ["deletionTimestamp", "uid"];
