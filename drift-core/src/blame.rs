@@ -11,24 +11,25 @@
 mod declares;
 mod leaves;
 mod operation;
-mod version;
-
-use std::sync::Arc;
+mod writer;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use crate::history::Version;
 pub use declares::declares;
 pub(crate) use leaves::{type_at, units};
 pub use operation::{Applications, Initiator};
-pub use version::Version;
-pub(crate) use version::{changes, remover, same_but_status, writer};
+pub(crate) use writer::{changes, remover, writer};
 
 use crate::diff::FieldChange;
 use crate::drift::Owner;
+use crate::history::{History, VersionList};
+use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::FieldPath;
 use crate::schema::TypeRef;
+use writer::{created_at, is_first_version};
 
 /// Since when a field has its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,55 +60,85 @@ pub struct FieldBlame {
 /// Returns who set each field at or below a path, sorted by path; nothing where the object is gone.
 ///
 /// A path that leads to a part with fields of its own comes first, as it was last changed anywhere, then its fields.
-/// Of a whole object `status` and what the server keeps in `metadata` are left out.
+/// Of a whole object `status` and the server's own metadata are left out.
+///
+/// # Example
+/// ```
+/// use drift_core::{Event, FieldPath, blame::blame, history::Version};
+///
+/// # let events: Vec<Event> = Vec::new();
+/// let versions = Version::from_events(&events);
+/// for field in blame(&versions, None, &FieldPath::of(&["spec", "replicas"])) {
+///     println!("{} was set at {} by {:?}", field.path, field.at, field.writer);
+/// }
+/// ```
 pub fn blame(versions: &[Version], ty: Option<TypeRef<'_>>, path: &FieldPath) -> Vec<FieldBlame> {
-    let Some(last) = versions.last().and_then(|v| v.object.as_deref()) else { return Vec::new() };
-    let first = first_of_incarnation(versions);
-    let written: Vec<(usize, FieldChange)> = (first + 1..versions.len())
-        .flat_map(|i| {
-            let pair = (versions[i - 1].object.as_deref(), versions[i].object.as_deref());
-            let changes = match pair {
-                (Some(before), Some(after)) => changes(before, after, ty),
-                _ => Vec::new(),
-            };
-            changes.into_iter().map(move |c| (i, c))
+    blame_versions(&versions, ty, path)
+}
+
+/// Returns who set each field of a resource in a history, as [`blame()`] does for a list of versions.
+///
+/// The fingerprints of the history say which versions can have written the field; only these are decompressed.
+/// [`FieldBlame::version`] counts in [`History::versions`].
+pub fn blame_in_history(
+    history: &History,
+    key: &ResourceKey,
+    ty: Option<TypeRef<'_>>,
+    path: &FieldPath,
+) -> Vec<FieldBlame> {
+    blame_versions(&history.version_list(key), ty, path)
+}
+
+fn blame_versions(versions: &dyn VersionList, ty: Option<TypeRef<'_>>, path: &FieldPath) -> Vec<FieldBlame> {
+    let Some(last) = versions.count().checked_sub(1) else { return Vec::new() };
+    let Some(object) = versions.object(last) else { return Vec::new() };
+    let first = first_of_incarnation(versions, last);
+    let in_status = path.starts_with_fields(&["status"]);
+    let may_write = |n: &usize| in_status || versions.may_change_spec(*n);
+    let written: Vec<(usize, FieldChange)> = (first + 1..=last)
+        .filter(may_write)
+        .flat_map(|n| {
+            let pair = versions.object(n - 1).zip(versions.object(n));
+            let changes = pair.map_or_else(Vec::new, |(before, after)| changes(before, after, ty));
+            changes.into_iter().map(move |c| (n, c))
         })
         .collect();
     let record = Record { versions, first, written };
-    leaves::leaves(last, ty, path).into_iter().map(|(path, node)| record.field(path, node)).collect()
+    leaves::leaves(object, ty, path).into_iter().map(|(path, node)| record.field(path, node)).collect()
 }
 
-/// Returns the first version of the object that is there last: since it was made, or since the record begins.
-fn first_of_incarnation(versions: &[Version]) -> usize {
-    let uid = |v: &Version| v.object.as_deref().and_then(Object::uid);
-    let last = versions.last().and_then(uid);
-    let earlier = versions.iter().rposition(|v| v.object.is_none() || uid(v) != last);
-    earlier.map_or(0, |i| i + 1)
+/// Returns the first version of the object that is there last: since it was created, or since the record begins.
+fn first_of_incarnation(versions: &dyn VersionList, last: usize) -> usize {
+    let uid = versions.object(last).and_then(Object::uid);
+    // Where another incarnation ends, the spec may have changed: the uid is part of what is compared.
+    let begins = |n: &usize| {
+        versions.may_change_spec(*n) && versions.object(n - 1).is_none_or(|before| before.uid() != uid)
+    };
+    (1..=last).rev().find(begins).unwrap_or(0)
 }
 
 struct Record<'a> {
-    versions: &'a [Version],
+    versions: &'a dyn VersionList,
     first: usize,
     written: Vec<(usize, FieldChange)>,
 }
 
 impl Record<'_> {
     fn field(&self, path: FieldPath, node: Node<'_>) -> FieldBlame {
-        let version = self.written.iter().rev().find(|(i, c)| self.gave(*i, c, &path)).map(|(i, _)| *i);
+        let version = self.written.iter().rev().find(|(n, c)| self.gave(*n, c, &path)).map(|(n, _)| *n);
         let version = version.unwrap_or(self.first);
-        let before = version.checked_sub(1).filter(|_| version > self.first).and_then(|i| self.object(i));
-        let after = self.object(version);
+        let before = version.checked_sub(1).filter(|_| version > self.first);
+        let before = before.and_then(|n| self.versions.object(n));
+        let (after, seen) = (self.versions.object(version), self.versions.at(version));
         let writer = after.and_then(|o| writer(before, o, &path));
-        let is_recorded = version > self.first || self.first > 0 || self.versions[version].is_new();
+        let is_recorded = version > self.first
+            || self.first > 0
+            || after.is_some_and(|object| is_first_version(object, seen));
         let (since, at) = match is_recorded {
-            true => (Since::Recorded, self.versions[version].at),
+            true => (Since::Recorded, seen),
             false => (Since::Earlier, self.earlier(writer.as_ref())),
         };
         FieldBlame { value: node.to_value(), path, version, at, since, writer }
-    }
-
-    fn object(&self, version: usize) -> Option<&Object> {
-        self.versions[version].object.as_ref().map(Arc::as_ref)
     }
 
     /// Returns `true` if a change gave the field, or a part of it, the value that it had then.
@@ -117,15 +148,16 @@ impl Record<'_> {
         }
         // A whole part around it came, went or was replaced: the field itself may have stayed as it was.
         path.starts_with(&change.path) && {
-            let value =
-                |i: usize| self.object(i).and_then(|o| o.root().at_path(path)).filter(|n| !n.is_null());
+            let value = |n: usize| {
+                self.versions.object(n).and_then(|o| o.root().at_path(path)).filter(|node| !node.is_null())
+            };
             value(version - 1) != value(version)
         }
     }
 
     fn earlier(&self, writer: Option<&Owner>) -> Timestamp {
-        let first = &self.versions[self.first];
-        writer.and_then(|w| w.time).or_else(|| first.created_at()).unwrap_or(first.at)
+        let created = || self.versions.object(self.first).and_then(created_at);
+        writer.and_then(|w| w.time).or_else(created).unwrap_or_else(|| self.versions.at(self.first))
     }
 }
 

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::blame::{Version, changes, remover, same_but_status, units, writer};
+use crate::blame::{changes, remover, units, writer};
 use crate::drift::Owner;
 use crate::finding::{Finding, FindingBody, FindingId};
+use crate::history::{History, Version, VersionList};
 use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at};
 use crate::k8s::managers::is_by_hand;
 use crate::k8s::tracking::AppRef;
@@ -127,17 +128,32 @@ pub struct FieldConflicts {
 
 /// Looks for fights and reverts in the versions of one resource.
 pub fn find_conflicts(key: &ResourceKey, versions: &[Version], ty: Option<TypeRef<'_>>) -> FieldConflicts {
+    conflicts_in(key, &versions, ty)
+}
+
+/// Looks for fights and reverts of one resource in a history, and decompresses only versions that changed its spec.
+///
+/// Versions, as in [`Revert::made`], count in [`History::versions`].
+pub fn find_conflicts_in_history(
+    history: &History,
+    key: &ResourceKey,
+    ty: Option<TypeRef<'_>>,
+) -> FieldConflicts {
+    conflicts_in(key, &history.version_list(key), ty)
+}
+
+fn conflicts_in(key: &ResourceKey, versions: &dyn VersionList, ty: Option<TypeRef<'_>>) -> FieldConflicts {
     let mut fields: BTreeMap<FieldPath, Vec<Write>> = BTreeMap::new();
-    for i in 1..versions.len() {
-        let (Some(before), Some(after)) = (&versions[i - 1].object, &versions[i].object) else {
+    for n in (1..versions.count()).filter(|n| versions.may_change_spec(*n)) {
+        let Some((before, after)) = versions.object(n - 1).zip(versions.object(n)) else {
             fields.clear();
             continue;
         };
-        if before.uid() != after.uid() {
-            fields.clear();
-        } else if !same_but_status(before.root(), after.root()) {
-            let pair = Pair { before, after, version: i, at: versions[i].at };
+        if before.uid() == after.uid() {
+            let pair = Pair { before, after, version: n, at: versions.at(n) };
             pair.writes(ty, &mut fields);
+        } else {
+            fields.clear();
         }
     }
     let mut out = FieldConflicts::default();

@@ -7,6 +7,7 @@ pub mod conditions;
 #[cfg(test)]
 mod laws;
 pub mod managers;
+pub mod metadata;
 pub mod network_policy;
 pub mod pod;
 pub mod pod_security;

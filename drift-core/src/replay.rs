@@ -1,11 +1,24 @@
 //! Replay: from events to the state of an estate, at any position or time.
 //!
 //! A [`State`] is a fold: applying the same events in order of position gives the same state, however they are cut.
-//! Objects are held compressed but for the few that changed last.
+//! It holds the newest version of every stream, compressed except for the few that changed last;
+//! [`crate::history::VersionStore`] holds all versions of what was live.
+//!
+//! # Example
+//! ```
+//! use drift_core::replay::State;
+//! use drift_core::{Event, Until};
+//!
+//! # let events: Vec<Event> = Vec::new();
+//! let state = State::replay(&events, Until::End);
+//! for (key, resource) in state.live() {
+//!     println!("{key} since {}", resource.observed_at);
+//! }
+//! ```
 
 mod at;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -14,8 +27,9 @@ use jiff::Timestamp;
 pub use at::event_at;
 
 use crate::event::{Event, EventBody, Gap, Until};
+use crate::history::{PackQueue, Payload, Payloads};
 use crate::key::{ResourceKey, Uid};
-use crate::object::{Doc, Object, PackError, Packed, Packer};
+use crate::object::{Object, PackError};
 use crate::store::{EventStore, StoreError};
 use crate::stream::{Facet, Position, Revision, StreamId};
 
@@ -28,60 +42,50 @@ pub struct State {
     position: Position,
     resources: BTreeMap<StreamId, Resource>,
     gaps: Vec<Arc<Gap>>,
-    /// Streams whose object is fresh, in the order in which they became so.
-    fresh: VecDeque<StreamId>,
-    packer: Option<Packer>,
+    queue: PackQueue<StreamId>,
 }
 
-/// What a state holds of one side of one resource.
+/// The newest version of one side of one resource.
 #[derive(Clone, Debug)]
 pub struct Resource {
     /// Incarnation of the last object.
     pub uid: Option<Uid>,
-    /// Last event that told how the object is, or that it is gone.
+    /// Last event that reported the object, or that it is gone.
     pub revision: Revision,
     /// Its position.
     pub position: Position,
     /// When it was observed.
     pub observed_at: Timestamp,
-    held: Held,
-}
-
-#[derive(Clone, Debug)]
-enum Held {
-    Fresh(Arc<Object>),
-    Packed(Packed),
-    Gone,
+    payload: Payload,
 }
 
 impl Resource {
-    /// Tells whether the object is there, and not gone.
+    /// Returns `true` if the object is there, and not gone.
     pub fn is_alive(&self) -> bool {
-        !matches!(self.held, Held::Gone)
+        !matches!(self.payload, Payload::Absent)
     }
 
     /// Returns the object, `None` if it is gone.
     ///
     /// # Errors
-    /// When the object is larger than what is ever unpacked, which no API server takes.
+    /// When its compressed bytes are damaged, which memory is not.
     pub fn object(&self) -> Result<Option<Arc<Object>>, PackError> {
-        match &self.held {
-            Held::Fresh(object) => Ok(Some(Arc::clone(object))),
-            Held::Packed(packed) => {
-                let object = Object::new(packed.unpack()?).map_err(crate::object::DecodeError::Object)?;
-                Ok(Some(Arc::new(object)))
-            }
-            Held::Gone => Ok(None),
-        }
+        self.payload.object()
     }
 
     /// Returns the bytes that the object takes in memory.
     pub fn heap_size(&self) -> usize {
-        match &self.held {
-            Held::Fresh(object) => object.doc().heap_size(),
-            Held::Packed(packed) => packed.heap_size(),
-            Held::Gone => 0,
-        }
+        self.payload.heap_size()
+    }
+}
+
+impl Payloads<StreamId> for BTreeMap<StreamId, Resource> {
+    fn payload(&self, stream: &StreamId) -> Option<&Payload> {
+        self.get(stream).map(|r| &r.payload)
+    }
+
+    fn payload_mut(&mut self, stream: &StreamId) -> Option<&mut Payload> {
+        self.get_mut(stream).map(|r| &mut r.payload)
     }
 }
 
@@ -112,51 +116,37 @@ impl State {
         state
     }
 
-    /// Takes one event further; events come in order of position.
+    /// Applies the next event; events come in order of position.
     pub fn apply(&mut self, event: &Event) {
         self.position = self.position.max(event.position);
         match &event.body {
-            EventBody::Applied(object) => self.put(event, Held::Fresh(Arc::clone(object))),
-            EventBody::Deleted(_) => self.put(event, Held::Gone),
+            EventBody::Applied(object) => self.put(event, Payload::Fresh(Arc::clone(object))),
+            EventBody::Deleted(_) => self.put(event, Payload::Absent),
             EventBody::Gap(gap) => self.gaps.push(Arc::new(gap.clone())),
             EventBody::Happened(_) | EventBody::Relisted(_) | EventBody::Checkpoint => {}
         }
     }
 
-    fn put(&mut self, event: &Event, held: Held) {
-        let fresh = matches!(held, Held::Fresh(_));
+    fn put(&mut self, event: &Event, payload: Payload) {
+        let is_fresh = payload.is_fresh();
         let Event { uid, revision, position, observed_at, .. } = event;
         let resource = Resource {
             uid: uid.clone(),
             revision: *revision,
             position: *position,
             observed_at: *observed_at,
-            held,
+            payload,
         };
         let before = self.resources.insert(event.stream.clone(), resource);
-        if fresh && !before.is_some_and(|b| matches!(b.held, Held::Fresh(_))) {
-            self.fresh.push_back(event.stream.clone());
+        if is_fresh && !before.is_some_and(|b| b.payload.is_fresh()) {
+            self.queue.push(event.stream.clone());
         }
-        while self.fresh.len() > MAX_FRESH {
-            self.pack_oldest();
-        }
+        self.queue.pack_all_but(MAX_FRESH, &mut self.resources);
     }
 
-    /// Compresses all objects, for a state that is kept and changes no more.
+    /// Compresses all objects, for a state that is stored and does not change any more.
     pub fn settle(&mut self) {
-        while !self.fresh.is_empty() {
-            self.pack_oldest();
-        }
-    }
-
-    fn pack_oldest(&mut self) {
-        let packer = self.packer.get_or_insert_with(|| Packer::trained(fresh(&self.resources))).clone();
-        let Some(stream) = self.fresh.pop_front() else { return };
-        if let Some(resource) = self.resources.get_mut(&stream)
-            && let Held::Fresh(object) = &resource.held
-        {
-            resource.held = Held::Packed(packer.pack(object.doc()));
-        }
+        self.queue.pack_all_but(0, &mut self.resources);
     }
 
     /// Returns the position of the last event.
@@ -164,7 +154,7 @@ impl State {
         self.position
     }
 
-    /// Returns what is known of a stream's resource, gone or not.
+    /// Returns the newest version of a stream's resource, also where it is gone.
     pub fn get(&self, stream: &StreamId) -> Option<&Resource> {
         self.resources.get(stream)
     }
@@ -182,7 +172,7 @@ impl State {
         })
     }
 
-    /// Returns the gaps that were told so far, in the order they were told in.
+    /// Returns the gaps that were recorded so far, in the order of the log.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.gaps.iter().map(|g| &**g)
     }
@@ -196,12 +186,4 @@ impl State {
     pub fn heap_size(&self) -> usize {
         self.resources.values().map(Resource::heap_size).sum()
     }
-}
-
-/// Returns the documents that are held as they are.
-fn fresh(resources: &BTreeMap<StreamId, Resource>) -> impl Iterator<Item = &Doc> {
-    resources.values().filter_map(|r| match &r.held {
-        Held::Fresh(object) => Some(object.doc()),
-        _ => None,
-    })
 }

@@ -28,7 +28,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use drift_core::drift::{AppDeclaration, DeclarationError};
 use drift_core::{Object, ResourceKey};
 
-pub use cluster::{Cluster, Version};
+pub use cluster::Cluster;
+pub use drift_core::history::Version;
 pub use history::{DeclaredCommit, HistoryError};
 pub use kept::{IncrementalGitOps, Standing};
 pub use repositories::Repositories;

@@ -5,7 +5,7 @@ use crate::object::{Kind, Node, Object};
 use crate::path::{FieldPath, PathElement};
 use crate::schema::{Shape, Topology, TypeRef};
 
-use super::version::is_written;
+use super::writer::is_written;
 
 type LeafField<'a> = (FieldPath, Node<'a>);
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::k8s::tracking::AppRef;
 
-use super::Version;
+use crate::history::Version;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 

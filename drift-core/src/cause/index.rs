@@ -9,7 +9,7 @@ use crate::graph::{AsOf, DependencyGraph, EdgeRules};
 use crate::schema::SchemaSet;
 
 use super::Investigation;
-use crate::history::Records;
+use crate::history::{History, VersionStore};
 
 /// Versions that are held as they are; older ones are packed.
 const MAX_FRESH: usize = 16 << 10;
@@ -37,7 +37,7 @@ const MAX_FRESH: usize = 16 << 10;
 /// ```
 #[derive(Clone, Debug)]
 pub struct CauseIndex {
-    records: Arc<Records>,
+    versions: Arc<VersionStore>,
     graph: Arc<DependencyGraph>,
     rules: Arc<EdgeRules>,
 }
@@ -52,25 +52,25 @@ impl CauseIndex {
     /// Makes an empty index with rules for the edges of custom kinds.
     pub fn new(rules: Arc<EdgeRules>) -> Self {
         let graph = Arc::new(DependencyGraph::new(Arc::clone(&rules)));
-        Self { records: Arc::default(), graph, rules }
+        Self { versions: Arc::default(), graph, rules }
     }
 
     /// Takes the next event; events come in order of position.
     pub fn apply(&mut self, event: &Event) {
         self.take(event);
         // No case is alive while this is borrowed for writing, so nothing is copied.
-        Arc::make_mut(&mut self.records).pack(MAX_FRESH);
+        Arc::make_mut(&mut self.versions).pack_all_but(MAX_FRESH);
     }
 
     /// Takes the next event and leaves its object as it is, which its giver holds as well.
     pub(super) fn take(&mut self, event: &Event) {
         Arc::make_mut(&mut self.graph).apply(event);
-        Arc::make_mut(&mut self.records).apply(event);
+        Arc::make_mut(&mut self.versions).apply(event);
     }
 
     /// Packs all objects, for an index that waits for questions.
     pub fn settle(&mut self) {
-        Arc::make_mut(&mut self.records).pack(0);
+        Arc::make_mut(&mut self.versions).pack_all_but(0);
     }
 
     /// Returns the dependency graph over the whole history.
@@ -80,46 +80,46 @@ impl CauseIndex {
 
     /// Returns the place of the last event.
     pub fn end(&self) -> Option<LogPosition> {
-        self.records.last(Until::End)
+        self.versions.last(Until::End)
     }
 
     /// Returns how many events were taken.
     pub fn events(&self) -> usize {
-        self.records.events()
+        self.versions.event_count()
     }
 
     /// Returns the bytes that the versions of all resources take in memory; the graph comes on top.
     pub fn heap_size(&self) -> usize {
-        self.records.heap_size()
+        self.versions.heap_size()
     }
 
     /// Looks at everything as it was known at a moment, to ask about any number of resources.
     ///
     /// What the questions look at is unpacked once and held until the case is dropped.
     pub fn case<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Investigation<'a> {
-        if matches!(until, Until::Time(_)) && self.records.goes_back() {
+        if matches!(until, Until::Time(_)) && self.versions.times_go_back() {
             return self.cut(until).into_case(schemas);
         }
         let graph = AsOf::new(Arc::clone(&self.graph), until);
-        Investigation::new(crate::history::History::new(Arc::clone(&self.records), until), graph, schemas)
+        Investigation::new(History::new(Arc::clone(&self.versions), until), graph, schemas)
     }
 
     /// Makes a case of everything, for one who asks once.
     pub(super) fn into_case(self, schemas: &SchemaSet) -> Investigation<'_> {
         let graph = AsOf::new(self.graph, Until::End);
-        Investigation::new(crate::history::History::new(self.records, Until::End), graph, schemas)
+        Investigation::new(History::new(self.versions, Until::End), graph, schemas)
     }
 
     /// Makes anew what was known at a time, for a log whose times go back: what counts is no beginning of it.
     fn cut(&self, until: Until) -> Self {
-        let records = self.records.cut(until);
+        let versions = self.versions.cut(until);
         let mut graph = DependencyGraph::new(Arc::clone(&self.rules));
-        for (key, kept) in records.in_order() {
-            match kept.object() {
-                Some(object) if !kept.is_end => graph.put(key, &object, kept.at),
-                _ => graph.remove(key, kept.at),
+        for (key, version) in versions.in_order() {
+            match version.object() {
+                Some(object) if !version.is_deletion => graph.put(key, &object, version.at),
+                _ => graph.remove(key, version.at),
             }
         }
-        Self { records: Arc::new(records), graph: Arc::new(graph), rules: Arc::clone(&self.rules) }
+        Self { versions: Arc::new(versions), graph: Arc::new(graph), rules: Arc::clone(&self.rules) }
     }
 }

@@ -134,14 +134,14 @@ fn would_back(case: &Investigation<'_>, fault: &Fault, service: &Reached) -> Vec
     use crate::k8s::selector::Selector;
     let selectors: Vec<_> = case
         .history
-        .wishes(&fault.on)
+        .distinct_specs(&fault.on)
         .filter_map(|o| o.root().at(&["spec", "selector"]).and_then(Selector::read))
         .filter(|s| !s.is_empty())
         .collect();
     let is_workload = |group: &str, kind: &str| group == "apps" && kind != "ReplicaSet";
     let keys = case.history.of_kinds(is_workload, Some(&fault.on.namespace));
     let fits = |k: &&ResourceKey| {
-        case.history.wishes(k).any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
+        case.history.distinct_specs(k).any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
     };
     let one = |k: &ResourceKey| Reached {
         key: k.clone(),

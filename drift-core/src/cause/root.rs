@@ -175,7 +175,10 @@ fn values_of(case: &Investigation<'_>, parent: &Hop, change: &Change) -> Vec<Lif
 fn of_operator(case: &Investigation<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
     let kinds = |group: &str, kind: &str| group == "apps" && matches!(kind, "Deployment" | "StatefulSet");
     // One that never changed wrote nothing new.
-    let all = case.history.moved_of_kinds(kinds, None).filter(|k| &*k.name == manager && **k != change.key);
+    let all = case
+        .history
+        .kinds_with_spec_changes(kinds, None)
+        .filter(|k| &*k.name == manager && **k != change.key);
     let mut out = Vec::new();
     for key in all.cloned().collect::<Vec<_>>() {
         let step = Hop {

@@ -2,6 +2,7 @@
 
 use crate::diff::{Difference, Mode, Walk};
 use crate::k8s::annotations::LAST_APPLIED;
+use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::OwnerView;
@@ -13,9 +14,6 @@ use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
 use super::verdict::{EncryptedValue, EngineContext, FieldVerdict, LiveEvidence};
-
-/// Fields of `metadata` that a manifest can declare with effect; all others are the server's.
-const META: &[&str] = &["annotations", "finalizers", "labels", "ownerReferences"];
 
 /// What a comparison needs to know besides the two objects.
 #[derive(Debug)]
@@ -152,12 +150,12 @@ fn differences<'a>(
 }
 
 fn metadata<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: Option<TypeRef<'a>>) {
-    for name in META {
+    for name in WRITABLE_METADATA {
         let child =
             |n: Option<Node<'a>>| n.and_then(|n| n.get(name)).filter(|n| !n.is_null() && !n.is_empty());
         let (d, l) = (child(d), child(l));
         let ty = ty.and_then(|t| t.child(name));
-        walk.below(name, |walk| match (*name, d, l) {
+        walk.below(name, |walk| match (name, d, l) {
             ("annotations", d, l) => annotations(walk, d, l, ty),
             (_, Some(d), Some(l)) => walk.pair(d, l, ty),
             (_, Some(d), None) => walk.emit(Some(d), None),

@@ -9,7 +9,7 @@ use crate::object::{Kind, Node, Object};
 
 use super::pods::{add_text, condition, node_ready};
 use super::{Fault, FaultKind, refusal};
-use crate::history::{History, KubernetesEvent, Moment, Version};
+use crate::history::{History, KubernetesEvent, Moment, RecordedVersion};
 
 /// A judgement of one version: what is wrong, with reason and text.
 type Sight = Option<(FaultKind, String, String)>;
@@ -55,8 +55,9 @@ fn nowhere(history: &History, key: &ResourceKey) -> Option<Fault> {
     if (&*key.group, &*key.kind) != ("apps", "DaemonSet") {
         return None;
     }
-    let wanted =
-        |v: &Version| v.object.as_ref().and_then(|o| number(o, &["status", "desiredNumberScheduled"]));
+    let wanted = |v: &RecordedVersion| {
+        v.object.as_ref().and_then(|o| number(o, &["status", "desiredNumberScheduled"]))
+    };
     let versions = history.versions(key);
     let ran = versions.iter().rposition(|v| wanted(v).is_some_and(|n| n > 0))?;
     let first = versions.get(ran + 1).filter(|v| wanted(v) == Some(0))?;
@@ -73,7 +74,7 @@ fn by_version(history: &History, key: &ResourceKey, judge: impl Fn(&Object) -> S
     let (kind, reason, message) = judge(versions.last()?.object.as_ref()?)?;
     let is_same =
         |(k, _, text): (FaultKind, String, String)| k == kind && topic(kind, &text) == topic(kind, &message);
-    let same = |v: &&Version| v.object.as_ref().and_then(|o| judge(o)).is_some_and(is_same);
+    let same = |v: &&RecordedVersion| v.object.as_ref().and_then(|o| judge(o)).is_some_and(is_same);
     let first = versions.iter().rev().take_while(same).last()?;
     Some(fault(kind, key, reason, message, first))
 }
@@ -85,7 +86,13 @@ fn topic(kind: FaultKind, message: &str) -> Option<&'static str> {
     topics.into_iter().find(|t| kind == FaultKind::NoMetrics && message.contains(t))
 }
 
-fn fault(kind: FaultKind, key: &ResourceKey, reason: String, message: String, shown: &Version) -> Fault {
+fn fault(
+    kind: FaultKind,
+    key: &ResourceKey,
+    reason: String,
+    message: String,
+    shown: &RecordedVersion,
+) -> Fault {
     Fault {
         kind,
         on: key.clone(),
@@ -319,7 +326,7 @@ fn endpoints(history: &History, key: &ResourceKey) -> Option<Fault> {
         .cloned()
         .collect();
     let mut now = (0, 0);
-    let mut shown: Option<&Version> = None;
+    let mut shown: Option<&RecordedVersion> = None;
     for slice in &slices {
         if let Some(o) = history.now(slice) {
             let (ready, ports) = ready_in(o);
@@ -327,7 +334,7 @@ fn endpoints(history: &History, key: &ResourceKey) -> Option<Fault> {
             now.1 += if ready > 0 { ports } else { 0 };
         }
         let versions = history.versions(slice);
-        let full = |v: &Version| v.object.as_ref().is_some_and(|o| ready_in(o).0 > 0);
+        let full = |v: &RecordedVersion| v.object.as_ref().is_some_and(|o| ready_in(o).0 > 0);
         let first = versions.iter().rposition(full).and_then(|i| versions.get(i + 1));
         // Of several slices the one that emptied last took the last endpoint.
         if let Some(v) = first
@@ -360,7 +367,7 @@ fn ready_in(slice: &Object) -> (usize, usize) {
 fn notes(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
     let is_workload = history.last(key).is_some_and(|o| pod_spec(o).is_some());
     let recovered = recovered(history, key);
-    for note in history.notes(key).iter().filter(|n| n.is_warning) {
+    for note in history.kubernetes_events(key).iter().filter(|n| n.is_warning) {
         if recovered.as_ref().is_some_and(|r| note.mark.is_before(r)) {
             continue;
         }
@@ -394,8 +401,8 @@ fn notes(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
 /// Returns when a resource last said of itself that it is well; what Events said before is over.
 fn recovered(history: &History, key: &ResourceKey) -> Option<Moment> {
     let is_well = |o: &Object| speaks(key, o) && judge(key, o).is_none();
-    let whole = |v: &&Version| v.object.as_ref().is_some_and(|o| is_well(o));
-    history.versions(key).iter().rev().find(whole).map(Version::mark)
+    let whole = |v: &&RecordedVersion| v.object.as_ref().is_some_and(|o| is_well(o));
+    history.versions(key).iter().rev().find(whole).map(RecordedVersion::mark)
 }
 
 /// Tells whether the status of a version says how it fares, so that no fault in it means that it is well.

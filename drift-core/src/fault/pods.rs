@@ -11,7 +11,7 @@ use super::{Fault, FaultKind};
 
 /// Seconds of being ready after which a crash is a new episode: the kubelet forgets its back-off after as long.
 const RECOVERED_SECONDS: f64 = 600.0;
-use crate::history::{History, KubernetesEvent, Moment, Version};
+use crate::history::{History, KubernetesEvent, Moment, RecordedVersion};
 
 /// What one version of a pod shows.
 struct Sight {
@@ -72,7 +72,7 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
 
 /// Finds the version with which the present trouble begins: a pod that is ready for a moment between two crashes has not
 /// recovered.
-fn episode_start(versions: &[Version]) -> usize {
+fn episode_start(versions: &[RecordedVersion]) -> usize {
     let (mut start, mut ready_since): (Option<usize>, Option<Timestamp>) = (None, None);
     let mut last_ready = None;
     for (i, version) in versions.iter().enumerate() {
@@ -98,7 +98,7 @@ fn put(
     seen: &mut Vec<(FaultKind, usize)>,
     key: &ResourceKey,
     sight: Sight,
-    version: &Version,
+    version: &RecordedVersion,
 ) {
     if let Some((_, n)) = seen.iter().find(|(k, _)| *k == sight.kind) {
         let fault = &mut out[*n];
@@ -167,12 +167,12 @@ fn has_started(pod: &Object) -> bool {
 }
 
 /// Returns when what fails was started: by what its containers say of their end, or when the pod was first seen.
-fn started(versions: &[Version], start: usize) -> Option<Moment> {
+fn started(versions: &[RecordedVersion], start: usize) -> Option<Moment> {
     let object = versions.get(start).and_then(|v| v.object.as_ref().or(v.last.as_ref()))?;
     let ends = statuses(object).flat_map(|c| ["state", "lastState"].map(|s| c.at(&[s, "terminated"])));
     let begun = ends.flatten().filter_map(|t| t.str_at(&["startedAt"])?.parse::<Timestamp>().ok()).max();
     // A pod of the same name that was there before, as sets make them, is another one.
-    let is_same = |v: &Version| v.object.as_ref().is_some_and(|o| o.uid() == object.uid());
+    let is_same = |v: &RecordedVersion| v.object.as_ref().is_some_and(|o| o.uid() == object.uid());
     let own = versions[..start].iter().rposition(|v| !is_same(v)).map_or(0, |i| i + 1);
     let mut versions = versions[own..].iter();
     let first = match begun {
@@ -180,7 +180,7 @@ fn started(versions: &[Version], start: usize) -> Option<Moment> {
         Some(begun) => versions.find(|v| v.at.time.as_second() >= begun.as_second()),
         None => versions.next(),
     };
-    first.map(Version::mark)
+    first.map(RecordedVersion::mark)
 }
 
 fn sights(pod: &Object, since: Option<Timestamp>) -> Vec<Sight> {
@@ -268,7 +268,7 @@ fn is_oom(status: Node<'_>) -> bool {
 
 /// Takes what Events say about the pod since it was last healthy.
 fn events(history: &History, key: &ResourceKey, since: Option<&Moment>, out: &mut Vec<Fault>) {
-    for note in history.notes(key) {
+    for note in history.kubernetes_events(key) {
         if since.is_some_and(|s| note.mark.is_before(s)) {
             continue;
         }
@@ -334,7 +334,13 @@ pub(crate) fn node_ready(node: &Object) -> bool {
 }
 
 /// A pod on a node that does not report is not to be trusted, whatever its last status was.
-fn node(history: &History, key: &ResourceKey, pod: &Object, episode: &[Version], out: &mut Vec<Fault>) {
+fn node(
+    history: &History,
+    key: &ResourceKey,
+    pod: &Object,
+    episode: &[RecordedVersion],
+    out: &mut Vec<Fault>,
+) {
     let Some((node_key, node)) = node_of(history, pod) else { return };
     let is_gone = history.now(&node_key).is_none();
     if (node_ready(&node) && !is_gone) || out.iter().any(|f| f.kind == FaultKind::NodeDown) {

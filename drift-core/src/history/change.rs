@@ -1,4 +1,4 @@
-//! Changes of desired state: what one version of a resource has that the one before had not.
+//! Changes of a resource: what somebody changed from one version to the next.
 
 use std::sync::Arc;
 
@@ -13,21 +13,23 @@ use crate::ownership::ManagedFields;
 use crate::path::{FieldPath, PathElement};
 use crate::schema::SchemaSet;
 
-use super::view::{History, Moment, Version};
+use super::spec_difference::differs_beyond_status;
+use super::version::{Moment, RecordedVersion};
+use super::view::History;
 
 /// What was done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceOp {
-    /// It came into being.
+    /// It was created.
     Create,
     /// Some of its fields changed.
     Update,
-    /// It went away.
+    /// It was deleted.
     Delete,
 }
 
 impl ResourceOp {
-    /// Names it as reports do.
+    /// Returns its name in reports.
     pub fn word(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -40,23 +42,23 @@ impl ResourceOp {
 /// A change of a resource that somebody or something made.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// The event that told it.
+    /// The event that recorded it.
     pub id: EventId,
-    /// Which resource.
+    /// The resource.
     pub key: ResourceKey,
-    /// What was done.
+    /// Whether it was created, updated or deleted.
     pub op: ResourceOp,
-    /// When.
+    /// When it came to be.
     pub mark: Moment,
-    /// Fields that changed, status left out; empty for what came or went as a whole.
+    /// Fields that changed, without status; empty for a creation or a deletion.
     pub fields: Vec<FieldChange>,
-    /// Field manager.
+    /// Field manager that wrote it, by managedFields.
     pub manager: Option<Arc<str>>,
     /// User, where a source named one.
     pub user: Option<Arc<str>>,
-    /// The object before; `None` for what came into being.
+    /// The object before; `None` for a creation.
     pub before: Option<Arc<Object>>,
-    /// The object after; `None` for what went away.
+    /// The object after; `None` for a deletion.
     pub after: Option<Arc<Object>>,
 }
 
@@ -83,7 +85,7 @@ impl Change {
         out
     }
 
-    /// Tells whether an added list element stands for a removed one: it has the name of one in the same list.
+    /// Returns `true` if an added list element takes the place of a removed one: it has the name of one in the same list.
     fn is_rename(&self, added: &FieldChange, after: &serde_json::Map<String, Value>) -> bool {
         let name = after.get("name").filter(|n| n.is_string());
         let list = added.path.parent();
@@ -125,20 +127,20 @@ impl Change {
     }
 }
 
-/// Returns the changes of a resource in order; versions of nothing but status make none.
+/// Returns the changes of a resource in order; a version that differs in status alone is not a change.
 pub fn changes_of(history: &History, key: &ResourceKey, schemas: &SchemaSet) -> Vec<Change> {
-    let mut out = Vec::new();
-    for (before, version) in history.moves(key) {
-        out.extend(step(history, key, before.as_ref(), &version, schemas));
-    }
-    out
+    let changes = history.spec_changes(key);
+    changes
+        .filter_map(|(before, version)| change_of(history, key, before.as_ref(), &version, schemas))
+        .collect()
 }
 
-fn step(
+/// Returns the change that made a version of the one before it, if there is one.
+pub(super) fn change_of(
     history: &History,
     key: &ResourceKey,
     before: Option<&Arc<Object>>,
-    version: &Version,
+    version: &RecordedVersion,
     schemas: &SchemaSet,
 ) -> Option<Change> {
     let make = |op, fields, manager| Change {
@@ -159,13 +161,14 @@ fn step(
     match before.filter(|b| b.uid() == after.uid()) {
         None if was_there(history, before, after) => None,
         None => Some(make(ResourceOp::Create, Vec::new(), creator(after))),
-        Some(before) if is_same_desire(key, before, after) => None,
+        Some(before) if !may_differ(key, before, after) => None,
         Some(before) => {
-            let fields = desired_changes(key, before, after, schemas);
-            if fields.is_empty() {
+            let fields = spec_fields(key, before, after, schemas);
+            // Links to other objects come and go with those: alone they change nothing that anybody runs.
+            if fields.iter().all(|c| is_link(&c.path)) {
                 return None;
             }
-            // With finalizers or a grace period the act is the mark of deletion; the end comes later by itself.
+            // With finalizers or a grace period somebody deletes by setting the mark; the object goes later by itself.
             let act = FieldPath::of(&["metadata", "deletionTimestamp"]);
             if fields.iter().any(|c| c.path == act && c.before.is_none()) {
                 return Some(make(ResourceOp::Delete, Vec::new(), None));
@@ -176,7 +179,7 @@ fn step(
     }
 }
 
-/// Tells whether an object that is seen for the first time was there before the log began.
+/// Returns `true` if an object that is seen for the first time was there before the log began.
 fn was_there(history: &History, before: Option<&Arc<Object>>, after: &Object) -> bool {
     let created = after.root().str_at(&["metadata", "creationTimestamp"]).and_then(|t| t.parse().ok());
     let created: Option<jiff::Timestamp> = created;
@@ -184,37 +187,30 @@ fn was_there(history: &History, before: Option<&Arc<Object>>, after: &Object) ->
         && created.zip(history.start()).is_none_or(|(c, start)| c.as_second() < start.as_second())
 }
 
-/// Compares what somebody asks for, quickly and as bytes; most versions change nothing but status.
-fn is_same_desire(key: &ResourceKey, before: &Object, after: &Object) -> bool {
-    let fields = |o: &'_ Object| -> Vec<(String, crate::object::Doc)> {
-        o.root()
-            .children()
-            .filter(|n| !matches!(n.key(), "status" | "metadata" | "operation"))
-            .map(|n| (n.key().to_owned(), n.to_doc()))
-            .collect()
-    };
-    let quick = |o: &Object, path: &[&str]| o.root().at(path).map(Node::to_doc);
-    for path in [["metadata", "labels"], ["metadata", "annotations"], ["metadata", "deletionTimestamp"]] {
-        if quick(before, &path) != quick(after, &path) {
-            return false;
-        }
-    }
-    if &*key.kind == "Node" && node_state(before) != node_state(after) {
-        return false;
-    }
-    revision_of(key, before) == revision_of(key, after) && fields(before) == fields(after)
+/// Returns `false` if a diff would find no change; most versions differ in status alone.
+fn may_differ(key: &ResourceKey, before: &Object, after: &Object) -> bool {
+    differs_beyond_status(before, after)
+        || source_revision(key, before) != source_revision(key, after)
+        || (&*key.kind == "Node" && node_state(before) != node_state(after))
 }
 
-/// Returns what a source of declared state brings: a commit or a digest. It comes from outside, so no specification says it.
-fn revision_of<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
+/// Returns `true` for the finalizers and owner references of an object.
+fn is_link(path: &FieldPath) -> bool {
+    ["finalizers", "ownerReferences"].iter().any(|f| path.starts_with_fields(&["metadata", f]))
+}
+
+/// Returns the revision that a Flux source fetched: a commit or a digest, such as `main@sha1:4ac2…`.
+///
+/// It comes from outside of the cluster, so that no spec has it and the status is the only trace of the change.
+pub(super) fn source_revision<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
     if &*key.group != "source.toolkit.fluxcd.io" {
         return None;
     }
     object.root().str_at(&["status", "artifact", "revision"])
 }
 
-/// Returns of a Node what others feel: conditions by status, and what it has to give.
-pub(crate) fn node_state(node: &Object) -> Vec<(String, String)> {
+/// Returns the parts of a Node's status that decide about pods: its conditions without their times, and its capacity.
+pub(super) fn node_state(node: &Object) -> Vec<(String, String)> {
     let mut out: Vec<_> = node
         .root()
         .at(&["status", "conditions"])
@@ -230,12 +226,7 @@ pub(crate) fn node_state(node: &Object) -> Vec<(String, String)> {
     out
 }
 
-fn desired_changes(
-    key: &ResourceKey,
-    before: &Object,
-    after: &Object,
-    schemas: &SchemaSet,
-) -> Vec<FieldChange> {
+fn spec_fields(key: &ResourceKey, before: &Object, after: &Object, schemas: &SchemaSet) -> Vec<FieldChange> {
     let schema = schemas.kind(after.group(), after.version(), after.kind());
     let found = diff(before.doc(), after.doc(), schema.map(|s| s.root()));
     let mut fields: Vec<_> = found.changes().iter().filter(|c| !is_own_business(&c.path)).cloned().collect();
@@ -246,7 +237,7 @@ fn desired_changes(
             after: Some(Value::from(ready_of(after))),
         });
     }
-    let (old, new) = (revision_of(key, before), revision_of(key, after));
+    let (old, new) = (source_revision(key, before), source_revision(key, after));
     if old != new {
         let value = |r: Option<&str>| r.map(Value::from);
         let path = FieldPath::of(&["status", "artifact", "revision"]);
@@ -255,13 +246,13 @@ fn desired_changes(
     fields
 }
 
-pub(crate) fn ready_of(node: &Object) -> String {
+fn ready_of(node: &Object) -> String {
     let conditions = node.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
     let ready = conditions.into_iter().find(|c| c.str_at(&["type"]) == Some("Ready"));
     ready.and_then(|c| c.str_at(&["status"])).unwrap_or("Unknown").to_owned()
 }
 
-/// Tells whether a path is the server's or a controller's own business: status and the books of writing.
+/// Returns `true` for fields that the server or a controller keeps for itself: status, bookkeeping.
 fn is_own_business(path: &FieldPath) -> bool {
     let under = |fields: &[&str]| path.starts_with_fields(fields);
     under(&["status"])

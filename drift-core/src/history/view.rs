@@ -1,116 +1,64 @@
-//! The versions of every resource, what Kubernetes Events told of it, and the gaps, up to a moment.
+//! A history as of a moment: reads a store of versions, and decompresses what is asked for.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use crate::event::LogPosition;
-use crate::event::Until;
-use crate::event::{Event, EventId, Gap};
-use crate::key::{ResourceKey, ResourceVersion};
+use crate::event::{Event, Gap, LogPosition, Until};
+use crate::key::ResourceKey;
 use crate::object::Object;
 
-use super::versions::{Records, StoredVersion};
-
-/// One version of a resource, or its end.
-#[derive(Clone, Debug)]
-pub struct Version {
-    /// The event that told it.
-    pub id: EventId,
-    /// Its place in the log.
-    pub at: LogPosition,
-    /// The object's version; of an end that of the deletion.
-    pub version: Option<ResourceVersion>,
-    /// The object; `None` when it is gone.
-    pub object: Option<Arc<Object>>,
-    /// Its last state, when it is gone.
-    pub last: Option<Arc<Object>>,
-    /// User, where a source named one.
-    pub user: Option<Arc<str>>,
-}
-
-impl Version {
-    /// Tells whether this was before another, by the cluster's own order where both have one.
-    pub fn is_before(&self, other: &Moment) -> bool {
-        self.mark().is_before(other)
-    }
-
-    /// Returns its place in time.
-    pub fn mark(&self) -> Moment {
-        Moment { version: self.version.clone(), at: self.at }
-    }
-}
-
-/// A place in time: by the cluster's order if both have it, by the order of the log otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// The version at it.
-    pub version: Option<ResourceVersion>,
-    /// Its place in the log.
-    pub at: LogPosition,
-}
-
-impl Moment {
-    /// Tells whether this was before another.
-    pub fn is_before(&self, other: &Self) -> bool {
-        let order = self.version.as_ref().zip(other.version.as_ref()).and_then(|(a, b)| a.order(b));
-        order.map_or(self.at < other.at, std::cmp::Ordering::is_lt)
-    }
-}
-
-/// What a Kubernetes Event told.
-#[derive(Clone, Debug)]
-pub struct KubernetesEvent {
-    /// The event in our log.
-    pub id: EventId,
-    /// The Kubernetes Event.
-    pub key: ResourceKey,
-    /// Its place in the log.
-    pub mark: Moment,
-    /// Its reason.
-    pub reason: String,
-    /// Its text.
-    pub message: String,
-    /// Whether it is a warning.
-    pub is_warning: bool,
-    /// The container that it is about, where it says so.
-    pub container: Option<String>,
-}
+use super::store::{StoredVersion, VersionStore};
+use super::version::{KubernetesEvent, Moment, RecordedVersion, VersionList};
 
 /// The history of an estate up to a moment.
 ///
-/// What is looked at is unpacked once and stays so for as long as this lives, which is one question.
+/// What a question looks at is decompressed once and stays so for as long as this lives: make one for a question or for a
+/// few that belong together. Any number of threads may ask it.
+///
+/// # Example
+/// ```
+/// use drift_core::history::History;
+/// use drift_core::{Event, ResourceKey, Until};
+///
+/// # let events: Vec<Event> = Vec::new();
+/// let history = History::from_events(&events, Until::End);
+/// let web = ResourceKey::new("apps", "Deployment", "shop", "web");
+/// for version in history.versions(&web) {
+///     println!("{} {:?}", version.occurred_at, version.version);
+/// }
+/// assert!(!history.knows(&web));
+/// ```
 #[derive(Clone, Debug)]
 pub struct History {
-    records: Arc<Records>,
+    store: Arc<VersionStore>,
     until: Until,
-    /// What was unpacked, by lane, in pages: one question looks at few of the lanes.
-    opened: Vec<OnceCell<Box<[Opened]>>>,
-    /// What pods took from nodes, at the first mark that was asked about; the others follow it.
-    loads: OnceCell<Box<Loads>>,
+    /// What was decompressed, by resource, in pages: one question looks at few of the resources.
+    unpacked: Vec<OnceLock<Box<[UnpackedResource]>>>,
+    /// Pods by node at the first moment that was asked about; the others follow it.
+    pods_by_node: OnceLock<Box<PodsByNode>>,
 }
 
-/// What the pods on each node take there at a mark.
+/// The pods on each node at a moment, with nothing in them but what they take there.
 #[derive(Clone, Debug)]
-struct Loads {
+struct PodsByNode {
     at: Moment,
     by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>>,
-    next: OnceCell<Box<Loads>>,
+    next: OnceLock<Box<PodsByNode>>,
 }
 
-/// Lanes of a page.
+/// Resources of a page.
 const PAGE: usize = 64;
 
-type Unpacked = OnceCell<Option<Arc<Object>>>;
+type UnpackedObject = OnceLock<Option<Arc<Object>>>;
 
-/// What was unpacked of one resource.
+/// What was decompressed of one resource.
 #[derive(Clone, Debug, Default)]
-struct Opened {
-    /// Objects by version; a deleted one's is its last state.
-    objects: OnceCell<Box<[Unpacked]>>,
-    versions: OnceCell<Box<[Version]>>,
+struct UnpackedResource {
+    /// Objects by version; that of a deletion is the last state.
+    objects: OnceLock<Box<[UnpackedObject]>>,
+    versions: OnceLock<Box<[RecordedVersion]>>,
 }
 
 impl Default for History {
@@ -120,49 +68,65 @@ impl Default for History {
 }
 
 impl History {
-    /// Takes the events up to a moment.
-    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until) -> Self {
-        let mut records = Records::default();
-        for event in events.into_iter().filter(|e| until.includes(e)) {
-            records.apply(event);
-        }
-        Self::new(Arc::new(records), Until::End)
+    /// Makes the history that events up to a moment record; events come in order of position.
+    pub fn from_events<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until) -> Self {
+        let mut store = VersionStore::default();
+        events.into_iter().filter(|e| until.includes(e)).for_each(|event| store.apply(event));
+        Self::new(Arc::new(store), Until::End)
     }
 
-    /// Looks at records up to a moment; a time only where times do not go back.
-    pub(crate) fn new(records: Arc<Records>, until: Until) -> Self {
-        let mut opened = Vec::new();
-        opened.resize_with(records.len().div_ceil(PAGE), OnceCell::new);
-        Self { records, until, opened, loads: OnceCell::new() }
+    /// Reads a store as of a moment.
+    ///
+    /// Copies nothing, unless times go back in the log and the moment is a time: then what was known at it is not the
+    /// beginning of the log and is picked out, which takes as long as the log is.
+    pub fn as_of(store: &Arc<VersionStore>, until: Until) -> Self {
+        match until {
+            Until::Time(_) if store.times_go_back() => Self::new(Arc::new(store.cut(until)), Until::End),
+            _ => Self::new(Arc::clone(store), until),
+        }
+    }
+
+    /// Reads a store up to a moment, which is a time only where times do not go back.
+    pub(crate) fn new(store: Arc<VersionStore>, until: Until) -> Self {
+        let mut unpacked = Vec::new();
+        unpacked.resize_with(store.resource_count().div_ceil(PAGE), OnceLock::new);
+        Self { store, until, unpacked, pods_by_node: OnceLock::new() }
     }
 
     fn has(&self, at: LogPosition) -> bool {
         at.is_within(self.until)
     }
 
-    /// Returns the number of a resource's lane and what is known of it until then.
-    fn kept(&self, key: &ResourceKey) -> Option<(usize, &[StoredVersion])> {
-        let (lane, kept) = self.records.lane(key)?;
+    /// Returns the number of a resource and its versions until then; `None` if there are none.
+    fn stored(&self, key: &ResourceKey) -> Option<(usize, &[StoredVersion])> {
+        let (resource_id, stored) = self.store.versions_of(key)?;
         let count = match self.until {
-            Until::End => kept.len(),
-            _ => kept.partition_point(|k| self.has(k.at)),
+            Until::End => stored.len(),
+            _ => stored.partition_point(|v| self.has(v.at)),
         };
-        (count > 0).then(|| (lane, &kept[..count]))
+        (count > 0).then(|| (resource_id, &stored[..count]))
     }
 
-    fn opened(&self, lane: usize) -> &Opened {
-        let page = self.opened[lane / PAGE].get_or_init(|| (0..PAGE).map(|_| Opened::default()).collect());
-        &page[lane % PAGE]
+    fn unpacked(&self, resource_id: usize) -> &UnpackedResource {
+        let page = self.unpacked[resource_id / PAGE]
+            .get_or_init(|| (0..PAGE).map(|_| UnpackedResource::default()).collect());
+        &page[resource_id % PAGE]
     }
 
-    fn object<'a>(&'a self, lane: usize, kept: &'a [StoredVersion], n: usize) -> Option<&'a Arc<Object>> {
-        let all = self.opened(lane).objects.get_or_init(|| kept.iter().map(|_| OnceCell::new()).collect());
-        all[n].get_or_init(|| kept[n].object()).as_ref()
+    fn object<'a>(
+        &'a self,
+        resource_id: usize,
+        stored: &'a [StoredVersion],
+        n: usize,
+    ) -> Option<&'a Arc<Object>> {
+        let objects = &self.unpacked(resource_id).objects;
+        let all = objects.get_or_init(|| stored.iter().map(|_| OnceLock::new()).collect());
+        all[n].get_or_init(|| stored[n].object()).as_ref()
     }
 
     /// Returns all resources that were ever there.
     pub fn keys(&self) -> impl Iterator<Item = &ResourceKey> {
-        self.records.keys().filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
+        self.store.keys().filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
     }
 
     /// Returns the resources of a kind that were ever there.
@@ -186,117 +150,157 @@ impl History {
         is_kind: impl Fn(&str, &str) -> bool + 'a,
         namespace: Option<&'a str>,
     ) -> impl Iterator<Item = &'a ResourceKey> {
-        let all = self.records.of_kinds(is_kind, namespace);
+        let all = self.store.of_kinds(is_kind, namespace);
         all.filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
     }
 
-    /// Returns the resources of some kinds of which something may have changed but status; only these have changes.
-    pub fn moved_of_kinds<'a>(
+    /// Returns the resources of some kinds whose spec may have changed; only these have changes.
+    pub fn kinds_with_spec_changes<'a>(
         &'a self,
         is_kind: impl Fn(&str, &str) -> bool + 'a,
         namespace: Option<&'a str>,
     ) -> impl Iterator<Item = &'a ResourceKey> {
-        let all = self.records.moved_of_kinds(is_kind, namespace);
+        let all = self.store.kinds_with_spec_changes(is_kind, namespace);
         all.filter(|(_, first)| self.has(*first)).map(|(key, _)| key)
     }
 
-    /// Tells whether a resource was ever there.
+    /// Returns `true` if a resource was ever there.
     pub fn knows(&self, key: &ResourceKey) -> bool {
-        self.kept(key).is_some()
+        self.stored(key).is_some()
     }
 
-    /// Returns the versions that may change what is asked for, each with the object before it; no other is unpacked.
-    pub(crate) fn moves(&self, key: &ResourceKey) -> impl Iterator<Item = (Option<Arc<Object>>, Version)> {
-        let (lane, kept) = self.kept(key).unwrap_or_default();
-        let moves = (0..kept.len()).filter(|n| kept[*n].is_move);
-        moves.map(move |n| {
-            let before = n.checked_sub(1).filter(|b| !kept[*b].is_end);
-            let before = before.and_then(|b| self.object(lane, kept, b).cloned());
-            (before, kept[n].version(self.object(lane, kept, n).cloned()))
+    /// Returns the versions that may have changed the spec, each with its predecessor. Only these are decompressed.
+    ///
+    /// For example of a Deployment with versions `create`, `status`, `scale`, `status`: `create` with `None`, and `scale`
+    /// with the object of the first `status`.
+    pub(crate) fn spec_changes(
+        &self,
+        key: &ResourceKey,
+    ) -> impl Iterator<Item = (Option<Arc<Object>>, RecordedVersion)> {
+        let (id, stored) = self.stored(key).unwrap_or_default();
+        let changes = (0..stored.len()).filter(|n| stored[*n].changes_spec);
+        changes.map(move |n| {
+            let before = n.checked_sub(1).filter(|b| !stored[*b].is_deletion);
+            let before = before.and_then(|b| self.object(id, stored, b).cloned());
+            (before, stored[n].with_object(self.object(id, stored, n).cloned()))
         })
     }
 
-    /// Returns the objects that differ in what they ask for, oldest first.
-    pub(crate) fn wishes(&self, key: &ResourceKey) -> impl Iterator<Item = &Arc<Object>> {
-        let (lane, kept) = self.kept(key).unwrap_or_default();
-        let is_wish = |n: &usize| (*n == 0 || kept[*n].is_move || kept[*n - 1].is_end) && !kept[*n].is_end;
-        (0..kept.len()).filter(is_wish).filter_map(move |n| self.object(lane, kept, n))
+    /// Returns one object for each spec that the resource had, oldest first.
+    pub(crate) fn distinct_specs(&self, key: &ResourceKey) -> impl Iterator<Item = &Arc<Object>> {
+        let (id, stored) = self.stored(key).unwrap_or_default();
+        let is_new = |n: &usize| *n == 0 || stored[*n].changes_spec || stored[*n - 1].is_deletion;
+        let distinct = (0..stored.len()).filter(move |n| is_new(n) && !stored[*n].is_deletion);
+        distinct.filter_map(move |n| self.object(id, stored, n))
     }
 
-    /// Returns what the pods on each node take there at a mark: the pods with nothing else in them.
-    pub(crate) fn loads(&self, at: &Moment) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
-        let mut next = &self.loads;
+    /// Returns the pods on each node at a moment, with nothing in them but what they take there.
+    pub(crate) fn pods_by_node(&self, at: &Moment) -> &BTreeMap<Arc<str>, Vec<Arc<Object>>> {
+        let mut next = &self.pods_by_node;
         loop {
-            let loads = next.get_or_init(|| Box::new(self.loads_at(at)));
-            if loads.at == *at {
-                return &loads.by_node;
+            let pods = next.get_or_init(|| Box::new(self.find_pods_by_node(at)));
+            if pods.at == *at {
+                return &pods.by_node;
             }
-            next = &loads.next;
+            next = &pods.next;
         }
     }
 
-    fn loads_at(&self, at: &Moment) -> Loads {
+    fn find_pods_by_node(&self, at: &Moment) -> PodsByNode {
         let mut by_node: BTreeMap<Arc<str>, Vec<Arc<Object>>> = BTreeMap::new();
         for key in self.of_kind("", "Pod") {
-            let Some(load) = self.load(key, at) else { continue };
-            let Some(node) = load.root().str_at(&["spec", "nodeName"]) else { continue };
-            by_node.entry(node.into()).or_default().push(Arc::clone(load));
+            let Some(pod) = self.pod_requests(key, at) else { continue };
+            let Some(node) = pod.root().str_at(&["spec", "nodeName"]) else { continue };
+            by_node.entry(node.into()).or_default().push(Arc::clone(pod));
         }
-        Loads { at: at.clone(), by_node, next: OnceCell::new() }
+        PodsByNode { at: at.clone(), by_node, next: OnceLock::new() }
     }
 
-    fn load(&self, key: &ResourceKey, at: &Moment) -> Option<&Arc<Object>> {
-        let (_, kept) = self.kept(key)?;
-        kept.iter().rev().find(|k| !k.is_after(at))?.load.as_ref()
+    fn pod_requests(&self, key: &ResourceKey, at: &Moment) -> Option<&Arc<Object>> {
+        let (_, stored) = self.stored(key)?;
+        stored.iter().rev().find(|v| !v.is_after(at))?.pod_requests.as_ref()
     }
 
-    /// Returns the versions of a resource in the order of the log.
-    pub fn versions(&self, key: &ResourceKey) -> &[Version] {
-        let Some((lane, kept)) = self.kept(key) else { return &[] };
-        self.opened(lane).versions.get_or_init(|| {
-            let one = |n: usize| kept[n].version(self.object(lane, kept, n).cloned());
-            (0..kept.len()).map(one).collect()
+    /// Returns the versions of a resource in the order of the log. All of them are decompressed.
+    pub fn versions(&self, key: &ResourceKey) -> &[RecordedVersion] {
+        let Some((id, stored)) = self.stored(key) else { return &[] };
+        self.unpacked(id).versions.get_or_init(|| {
+            let one = |n: usize| stored[n].with_object(self.object(id, stored, n).cloned());
+            (0..stored.len()).map(one).collect()
         })
+    }
+
+    /// Returns the versions of a resource as a list that decompresses only what is asked for.
+    pub(crate) fn version_list(&self, key: &ResourceKey) -> StoredVersionList<'_> {
+        let (resource_id, stored) = self.stored(key).unwrap_or_default();
+        StoredVersionList { history: self, resource_id, stored }
     }
 
     /// Returns the Kubernetes Events about a resource.
-    pub fn notes(&self, key: &ResourceKey) -> &[KubernetesEvent] {
-        let all = self.records.notes(key);
+    pub fn kubernetes_events(&self, key: &ResourceKey) -> &[KubernetesEvent] {
+        let all = self.store.kubernetes_events(key);
         &all[..all.partition_point(|n| self.has(n.mark.at))]
     }
 
-    /// Returns what is not known.
+    /// Returns the parts of the history that are not known.
     pub fn gaps(&self) -> &[Gap] {
-        self.records.gaps(self.until)
+        self.store.gaps(self.until)
     }
 
     /// Returns when the log begins.
     pub fn start(&self) -> Option<Timestamp> {
-        self.records.start().filter(|first| self.has(*first)).map(|first| first.time)
+        self.store.start().filter(|first| self.has(*first)).map(|first| first.time)
     }
 
     /// Returns the last place in the log.
     pub fn end(&self) -> Option<LogPosition> {
-        self.records.last(self.until)
+        self.store.last(self.until)
     }
 
-    /// Returns the object as it is at the end, `None` if it is not there.
+    /// Returns the object as it is at the end; `None` if it is not there.
     pub fn now(&self, key: &ResourceKey) -> Option<&Arc<Object>> {
-        let (lane, kept) = self.kept(key)?;
-        let n = kept.len() - 1;
-        if kept[n].is_end { None } else { self.object(lane, kept, n) }
+        let (id, stored) = self.stored(key)?;
+        let n = stored.len() - 1;
+        if stored[n].is_deletion { None } else { self.object(id, stored, n) }
     }
 
-    /// Returns the object as it was at or before a mark, `None` if it was not there.
-    pub fn at(&self, key: &ResourceKey, mark: &Moment) -> Option<&Arc<Object>> {
-        let (lane, kept) = self.kept(key)?;
-        let n = kept.iter().rposition(|k| !k.is_after(mark))?;
-        if kept[n].is_end { None } else { self.object(lane, kept, n) }
+    /// Returns the object as it was at a moment; `None` if it was not there.
+    pub fn at(&self, key: &ResourceKey, at: &Moment) -> Option<&Arc<Object>> {
+        let (id, stored) = self.stored(key)?;
+        let n = stored.iter().rposition(|v| !v.is_after(at))?;
+        if stored[n].is_deletion { None } else { self.object(id, stored, n) }
     }
 
-    /// Returns the last state of the object, there or gone.
+    /// Returns the last state of the object, whether it is there or gone.
     pub fn last(&self, key: &ResourceKey) -> Option<&Arc<Object>> {
-        let (lane, kept) = self.kept(key)?;
-        (0..kept.len()).rev().find_map(|n| self.object(lane, kept, n))
+        let (id, stored) = self.stored(key)?;
+        (0..stored.len()).rev().find_map(|n| self.object(id, stored, n))
+    }
+}
+
+/// The versions of one resource in a history.
+pub(crate) struct StoredVersionList<'h> {
+    history: &'h History,
+    resource_id: usize,
+    stored: &'h [StoredVersion],
+}
+
+impl VersionList for StoredVersionList<'_> {
+    fn count(&self) -> usize {
+        self.stored.len()
+    }
+
+    fn at(&self, n: usize) -> Timestamp {
+        self.stored[n].occurred_at
+    }
+
+    fn object(&self, n: usize) -> Option<&Object> {
+        let object =
+            self.history.object(self.resource_id, self.stored, n).filter(|_| !self.stored[n].is_deletion);
+        object.map(|o| &**o)
+    }
+
+    fn may_change_spec(&self, n: usize) -> bool {
+        self.stored[n].changes_spec || n.checked_sub(1).is_none_or(|before| self.stored[before].is_deletion)
     }
 }

@@ -10,7 +10,7 @@ use crate::stream::{Revision, StreamId};
 /// How far times may be out of order within a stream, in events; also what is read in one go.
 const WINDOW: u64 = 64;
 
-/// Finds the event that told last, at or before a time, how an object is or that it is gone.
+/// Returns the newest event at or before a time that has an object or its deletion.
 ///
 /// Reads a number of events that grows with the logarithm of the stream's length. Within a stream times may go back, when
 /// clocks are set or sources differ, by up to 64 events; events further out of order are not seen.
@@ -67,8 +67,8 @@ async fn last_between(
         if event.revision.get() > end {
             break;
         }
-        let tells = matches!(event.body, EventBody::Applied(_) | EventBody::Deleted(_));
-        if tells && event.observed_at <= time {
+        let is_version = matches!(event.body, EventBody::Applied(_) | EventBody::Deleted(_));
+        if is_version && event.observed_at <= time {
             found = Some(event);
         }
     }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drift_core::Until;
+use drift_core::blame::{blame, blame_in_history};
+use drift_core::fights::{find_conflicts, find_conflicts_in_history};
+use drift_core::history::{History, Version, VersionStore};
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor, is_redacted};
 use drift_core::replay::{State, event_at};
 use drift_core::testing::{self, Dice, Script, TapeOptions, tape};
 use drift_core::{
     Actor, Append, Applied, Authority, Cursor, Deleted, Doc, Event, EventBody, EventStore, EventStoreExt,
-    ExpectedRevision, Facet, Gap, GapReason, Ingest, MemoryStore, Object, Observation, Occurrence,
+    ExpectedRevision, Facet, FieldPath, Gap, GapReason, Ingest, MemoryStore, Object, Observation, Occurrence,
     OccurrenceKind, Position, ResourceKey, Revision, Scope, StoreError, StreamId,
 };
 use futures::executor::block_on;
@@ -489,6 +492,45 @@ proptest! {
     fn what_is_live_in_the_end_is_what_the_tape_says(Tape(_, said) in tapes()) {
         let (_, log) = log_of(&said);
         prop_assert_eq!(live_versions(&log), truth(&said));
+    }
+
+    #[test]
+    fn a_history_is_blamed_like_its_versions(Tape(_, said) in tapes(), fresh in 0..40usize) {
+        let (_, log) = log_of(&said);
+        let mut store = VersionStore::default();
+        for event in &log {
+            store.apply(event);
+            store.pack_all_but(fresh);
+        }
+        let history = History::as_of(&Arc::new(store), Until::End);
+        for key in history.keys() {
+            let versions: Vec<Version> = history.versions(key).iter().map(Version::from).collect();
+            for path in [FieldPath::ROOT, FieldPath::of(&["spec"]), FieldPath::of(&["metadata"])] {
+                prop_assert_eq!(blame_in_history(&history, key, None, &path), blame(&versions, None, &path));
+            }
+            prop_assert_eq!(find_conflicts_in_history(&history, key, None), find_conflicts(key, &versions, None));
+        }
+    }
+
+    #[test]
+    fn a_history_at_a_moment_is_that_of_the_events_until_then(Tape(_, said) in tapes(), cut in any::<prop::sample::Index>()) {
+        let (_, log) = log_of(&said);
+        prop_assume!(!log.is_empty());
+        let mut store = VersionStore::default();
+        log.iter().for_each(|event| store.apply(event));
+        let store = Arc::new(store);
+        let cut = &log[cut.index(log.len())];
+        for until in [Until::Position(cut.position), Until::Time(cut.observed_at)] {
+            let (one, other) = (History::as_of(&store, until), History::from_events(&log, until));
+            let state = State::replay(&log, until);
+            prop_assert!(one.keys().eq(other.keys()));
+            for key in one.keys() {
+                let ids = |h: &History| h.versions(key).iter().map(|v| v.id).collect::<Vec<_>>();
+                prop_assert_eq!(ids(&one), ids(&other));
+                let newest = state.get(&StreamId::live(key.clone())).unwrap().object().unwrap();
+                prop_assert_eq!(one.now(key), newest.as_ref());
+            }
+        }
     }
 
     #[test]

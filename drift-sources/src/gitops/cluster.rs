@@ -3,17 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use drift_core::history::Version;
 use drift_core::{Object, ResourceKey};
 use jiff::Timestamp;
-
-/// An object as it was from a time on; `None` where it was gone.
-#[derive(Clone, Debug)]
-pub struct Version {
-    /// When it was seen.
-    pub at: Timestamp,
-    /// The object.
-    pub object: Option<Arc<Object>>,
-}
 
 /// Most versions of one object that are held while a cluster is kept; the store has them all.
 const MAX_KEPT: usize = 64;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use drift_core::drift::{
     DeclarationError, DriftCause, DriftClass, DriftReport, ResourceDrift, VerdictRow, normalize_secret,
 };
+use drift_core::history::Version;
 use drift_core::k8s::annotations::LAST_APPLIED;
 use drift_core::{Doc, FieldPath, ManagedFields, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::argo::Commits;
-use super::cluster::{Cluster, Version};
+use super::cluster::Cluster;
 use super::{App, GitOps, Rendered};
 use crate::git::{Commit, GitRepo};
 

@@ -30,7 +30,7 @@ fn nodes<'c>(case: &'c Investigation<'_>, at: &'c Moment) -> impl Iterator<Item 
 
 /// The nodes at a time with their pods.
 fn rooms<'c>(case: &'c Investigation<'_>, at: &Moment) -> Vec<NodeWithPods<'c>> {
-    let loads = case.history.loads(at);
+    let loads = case.history.pods_by_node(at);
     let mut out = Vec::new();
     for key in case.history.of_kind("", "Node") {
         if let Some(node) = case.history.at(key, at) {
@@ -131,7 +131,7 @@ fn node(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>
     let at = &fault.onset;
     let namespace = &fault.on.namespace;
     let undone = undone(case, change, at);
-    let pods = case.history.loads(at).get(&*change.key.name);
+    let pods = case.history.pods_by_node(at).get(&*change.key.name);
     let one = |node: Option<&Object>| node.map_or(0, |n| takers(case, namespace, spec, &[room(n, pods)], at));
     let is = takers_now(case, fault, spec);
     // The other nodes are the same before and after.

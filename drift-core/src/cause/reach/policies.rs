@@ -254,7 +254,7 @@ pub(super) fn rivals(case: &Investigation<'_>, fault: &Fault, own: &[Reached], f
             || ((group, kind) == ("", "Pod") && fault.kind == FaultKind::Preempted)
     };
     // One that never changed took no room from anybody.
-    let keys = case.history.moved_of_kinds(is_workload, scope).filter(|k| !mine.contains(k));
+    let keys = case.history.kinds_with_spec_changes(is_workload, scope).filter(|k| !mine.contains(k));
     for key in keys.cloned().collect::<Vec<_>>() {
         field.put(jump(
             start,
