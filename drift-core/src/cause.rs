@@ -22,9 +22,8 @@ mod symptom;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use class::{ChangeKind, classes_of};
 pub use counterfactual::{Counterfactual, CounterfactualVerdict};
@@ -50,9 +49,10 @@ pub struct Investigation<'s> {
     pub(crate) graph: AsOf,
     schemas: &'s SchemaSet,
     weights: Weights,
-    changes: RefCell<BTreeMap<ResourceKey, Rc<[Rc<Change>]>>>,
+    /// Changes of the resources that were looked at, compared once.
+    changes: Mutex<BTreeMap<ResourceKey, Arc<[Arc<Change>]>>>,
     /// How many nodes take a faulty pod at its onset.
-    takers: RefCell<Vec<(ResourceKey, Moment, usize)>>,
+    takers: Mutex<Vec<(ResourceKey, Moment, usize)>>,
 }
 
 impl<'s> Investigation<'s> {
@@ -86,13 +86,13 @@ impl<'s> Investigation<'s> {
     }
 
     /// Returns the changes of a resource, in order.
-    pub fn changes_of(&self, key: &ResourceKey) -> Rc<[Rc<Change>]> {
-        if let Some(known) = self.changes.borrow().get(key) {
-            return Rc::clone(known);
+    pub fn changes_of(&self, key: &ResourceKey) -> Arc<[Arc<Change>]> {
+        if let Some(known) = locked(&self.changes).get(key) {
+            return Arc::clone(known);
         }
-        let found: Rc<[Rc<Change>]> =
-            changes_of(&self.history, key, self.schemas).into_iter().map(Rc::new).collect();
-        self.changes.borrow_mut().insert(key.clone(), Rc::clone(&found));
+        let found: Arc<[Arc<Change>]> =
+            changes_of(&self.history, key, self.schemas).into_iter().map(Arc::new).collect();
+        locked(&self.changes).insert(key.clone(), Arc::clone(&found));
         found
     }
 
@@ -177,6 +177,11 @@ impl<'s> Investigation<'s> {
     }
 }
 
+/// Locks a cache. Entries are inserted whole, so one that another thread left by panicking is as good as before.
+fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Most causes that an answer lists, the unlikely ones included.
 const MAX_CAUSES: usize = 10;
 
@@ -186,7 +191,7 @@ pub struct Cause {
     /// Score, 0 to 1; below [`THRESHOLD`] it was considered and explains nothing.
     pub score: f64,
     /// The root: the earliest recorded change of desired state on the way.
-    pub root: Rc<Change>,
+    pub root: Arc<Change>,
     /// From the root to the symptom, both included.
     pub chain: Vec<Hop>,
     /// Revision that a GitOps engine brought.

@@ -1,7 +1,7 @@
 //! Candidates for a fault, and their scores.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ use crate::history::{Change, ResourceOp};
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// The change.
-    pub change: Rc<Change>,
+    pub change: Arc<Change>,
     /// The class that decides.
     pub class: ChangeKind,
     /// Where it stands.
@@ -272,7 +272,7 @@ fn judge(
     case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
-    change: &Rc<Change>,
+    change: &Arc<Change>,
     ports: &[u16],
 ) -> Option<Candidate> {
     if is_derived(case, change) {
@@ -301,7 +301,7 @@ fn score(
     case: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
-    change: &Rc<Change>,
+    change: &Arc<Change>,
     class: ChangeKind,
     fit: f64,
     proof: Counterfactual,
@@ -341,7 +341,7 @@ fn score(
         notes.push("history is not known in between".into());
     }
     Candidate {
-        change: Rc::clone(change),
+        change: Arc::clone(change),
         class,
         place: reached.place,
         way: reached.way.clone(),

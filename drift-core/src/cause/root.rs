@@ -1,6 +1,6 @@
 //! From a change to the root behind it: the earliest recorded change of desired state on the way.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::graph::Relation;
 use crate::key::ResourceKey;
@@ -16,7 +16,7 @@ use crate::k8s::managers;
 #[derive(Clone, Debug)]
 pub(super) struct Root {
     /// The root itself.
-    pub change: Rc<Change>,
+    pub change: Arc<Change>,
     /// Steps from the change that was found up to the root, without the first.
     pub via: Vec<Hop>,
     /// Resources of GitOps engines behind the change, nearest first: links of the chain, where they are not the root.
@@ -35,21 +35,21 @@ pub struct Revision {
 }
 
 /// Finds the root behind a change.
-pub(super) fn root_of(case: &Investigation<'_>, change: &Rc<Change>, class: ChangeKind) -> Root {
-    let mut root = Root { change: Rc::clone(change), via: Vec::new(), engines: Vec::new(), revision: None };
+pub(super) fn root_of(case: &Investigation<'_>, change: &Arc<Change>, class: ChangeKind) -> Root {
+    let mut root = Root { change: Arc::clone(change), via: Vec::new(), engines: Vec::new(), revision: None };
     // Of several fields that one write brought only those count that make the fault.
-    let mut narrow = Rc::clone(change);
+    let mut narrow = Arc::clone(change);
     if change.op == ResourceOp::Update {
         let fields =
             classes_of(change).into_iter().filter(|(c, _)| *c == class).filter_map(|(_, f)| f.cloned());
         let fields: Vec<_> = fields.collect();
         if !fields.is_empty() && fields.len() < change.fields.len() {
-            narrow = Rc::new(Change { fields, ..(**change).clone() });
+            narrow = Arc::new(Change { fields, ..(**change).clone() });
         }
     }
     for _ in 0..6 {
         let Some(up) = lift(case, &narrow) else { break };
-        narrow = Rc::clone(&up.change);
+        narrow = Arc::clone(&up.change);
         root.via.extend(up.steps);
         root.change = up.change;
     }
@@ -95,13 +95,13 @@ fn parents(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
 
 /// A change from which another one was derived, with the way to it; stronger is surer.
 struct Lifted {
-    change: Rc<Change>,
+    change: Arc<Change>,
     steps: Vec<Hop>,
     strength: u8,
 }
 
 /// Finds the change that this change carries out: of a parent, or of what a parent takes its values from.
-fn lift(case: &Investigation<'_>, change: &Rc<Change>) -> Option<Lifted> {
+fn lift(case: &Investigation<'_>, change: &Arc<Change>) -> Option<Lifted> {
     let manager = change.manager.as_deref().unwrap_or_default();
     if managers::is_by_hand(manager) {
         return None;
@@ -143,7 +143,7 @@ fn of_parent(case: &Investigation<'_>, step: Hop, change: &Change) -> Option<Lif
         let removed = change.op == ResourceOp::Delete && up.op == ResourceOp::Delete;
         u8::from(engine_carries(case, up, change) || made || removed)
     };
-    (strength > 0).then(|| Lifted { change: Rc::clone(up), steps: vec![step], strength })
+    (strength > 0).then(|| Lifted { change: Arc::clone(up), steps: vec![step], strength })
 }
 
 /// Finds the last change of what a parent takes its values from: a ConfigMap or Secret that an engine or operator reads.
@@ -165,7 +165,7 @@ fn values_of(case: &Investigation<'_>, parent: &Hop, change: &Change) -> Vec<Lif
                 edge: "takes values from".into(),
                 evidence: edge.evidence.to_string(),
             };
-            out.push(Lifted { change: Rc::clone(up), steps: vec![parent.clone(), step], strength });
+            out.push(Lifted { change: Arc::clone(up), steps: vec![parent.clone(), step], strength });
         }
     }
     out
@@ -185,13 +185,13 @@ fn of_operator(case: &Investigation<'_>, manager: &str, change: &Change) -> Vec<
         };
         let changes = case.changes_of(&key);
         let up = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
-        let is_template = |c: &&Rc<Change>| {
+        let is_template = |c: &&Arc<Change>| {
             c.op == ResourceOp::Update
                 && c.fields.iter().any(|f| f.path.starts_with_fields(&["spec", "template", "spec"]))
         };
         out.extend(values_of(case, &step, change));
         if let Some(up) = up.filter(is_template).filter(|c| is_first_after(case, c, change)) {
-            out.push(Lifted { change: Rc::clone(up), steps: vec![step], strength: 1 });
+            out.push(Lifted { change: Arc::clone(up), steps: vec![step], strength: 1 });
         }
     }
     out
@@ -311,7 +311,7 @@ fn is_common(value: &str) -> bool {
 
 /// Finds the engines behind a change, and the revision that they brought.
 fn engines(case: &Investigation<'_>, root: &mut Root) {
-    let change = Rc::clone(&root.change);
+    let change = Arc::clone(&root.change);
     let mut next = change.key.clone();
     for _ in 0..3 {
         let found = parents(case, &next).into_iter().chain(sources(case, &next));

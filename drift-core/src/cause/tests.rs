@@ -54,3 +54,13 @@ fn restart(change: impl FnOnce(&mut Tape), status: Value) -> Tape {
 fn container(spec: &mut Value) -> &mut Value {
     &mut spec["containers"][0]
 }
+
+/// A server that answers `why` hands the answer from the thread that found it to the one that writes it.
+#[test]
+fn results_cross_threads() {
+    fn is_send_sync<T: Send + Sync>() {}
+    is_send_sync::<super::Explanation>();
+    is_send_sync::<super::Cause>();
+    is_send_sync::<super::Candidate>();
+    is_send_sync::<super::Incidents>();
+}

@@ -10,9 +10,9 @@ use crate::k8s::scheduling::{
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
 use super::super::class::ChangeKind;
 use super::super::rank::in_pod_spec;
+use super::super::{Investigation, locked};
 use super::scheduler_message::Refusals;
 use super::{Counterfactual, CounterfactualVerdict};
 use crate::fault::Fault;
@@ -87,10 +87,10 @@ fn takers(
 /// Counts the nodes that take the faulty pod as it is at the onset: once for all candidates.
 fn takers_now(case: &Investigation<'_>, fault: &Fault, spec: Node<'_>) -> usize {
     let at = &fault.onset;
-    let known = case.takers.borrow().iter().find(|(on, mark, _)| *on == fault.on && mark == at).map(|t| t.2);
+    let known = locked(&case.takers).iter().find(|(on, mark, _)| *on == fault.on && mark == at).map(|t| t.2);
     known.unwrap_or_else(|| {
         let count = takers(case, &fault.on.namespace, spec, &rooms(case, at), at);
-        case.takers.borrow_mut().push((fault.on.clone(), at.clone(), count));
+        locked(&case.takers).push((fault.on.clone(), at.clone(), count));
         count
     })
 }
