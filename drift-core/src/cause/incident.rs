@@ -7,7 +7,10 @@ use crate::key::ResourceKey;
 
 use crate::fault::{Fault, FaultKind, faults_of};
 
-use super::{Cause, Explanation, Investigation, THRESHOLD};
+use super::explanation::{Cause, Explanation};
+use super::investigation::Investigation;
+use super::symptom::Symptom;
+use super::weights::THRESHOLD;
 
 /// Symptoms with one root.
 #[derive(Clone, Debug)]
@@ -84,7 +87,7 @@ fn is_open(fault: &Fault) -> bool {
 
 /// Returns the cause of one fault of an answer; of a fault that only repeats that something is wrong, the answer's first.
 fn behind<'a>(answer: &'a Explanation, fault: &Fault) -> Option<&'a Cause> {
-    let is_it = |s: &super::Symptom| s.fault.on == fault.on && s.fault.kind == fault.kind;
+    let is_it = |s: &Symptom| s.fault.on == fault.on && s.fault.kind == fault.kind;
     let places: Vec<_> =
         answer.symptoms.iter().enumerate().filter(|(_, s)| is_it(s)).map(|(i, _)| i).collect();
     let own = answer.explaining().find(|c| places.iter().any(|p| c.explains.contains(p)));

@@ -8,7 +8,7 @@ use crate::event::Until;
 use crate::graph::{AsOf, DependencyGraph, EdgeRules};
 use crate::schema::SchemaSet;
 
-use super::Investigation;
+use super::investigation::Investigation;
 use crate::history::Records;
 
 /// Versions that are held as they are; older ones are packed.
@@ -121,5 +121,14 @@ impl CauseIndex {
             }
         }
         Self { records: Arc::new(records), graph: Arc::new(graph), rules: Arc::clone(&self.rules) }
+    }
+}
+
+impl<'s> Investigation<'s> {
+    /// Takes the events up to a moment, for one who asks once; a [`CauseIndex`] answers often.
+    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until, schemas: &'s SchemaSet) -> Self {
+        let mut timeline = CauseIndex::default();
+        events.into_iter().filter(|e| until.includes(e)).for_each(|e| timeline.take(e));
+        timeline.into_case(schemas)
     }
 }

@@ -1,20 +1,21 @@
 //! Did a change reach what fails: was it in force, was it read, did others run well with it?
 
 use crate::diff::FieldChange;
+use crate::fault::{Fault, FaultKind, is_pod_ready};
+use crate::history::{Change, Moment, ResourceOp};
 use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::PathElement;
 
-use super::Investigation;
-use super::class::ChangeKind;
-use super::counterfactual::{keeps_apart, uses_of};
-use super::effects::{self, CandidateRole};
-use super::rank::in_pod_spec;
-use super::reach::{Reached, injected};
-use crate::fault::{Fault, FaultKind, is_pod_ready};
-use crate::history::Moment;
-use crate::history::{Change, ResourceOp};
+use super::change_kind::ChangeKind;
+use super::counterfactual::keeps_apart;
+use super::investigation::Investigation;
+use super::lineage::{in_pod_spec, injected, owners_of, pods_of, ran_well, same_or_defaulted, uses_of};
+use super::mention::names;
+use super::reach::Reached;
+use super::role::CandidateRole;
+use super::weights::{RAN_WELL_SECONDS, STAYED_READY_SECONDS};
 
 /// How much of a change's effect reached the faulty resource: 0 for none.
 pub(super) fn effect(
@@ -73,7 +74,7 @@ pub(super) fn effect(
             | ChangeKind::AdmissionPolicy
             | ChangeKind::LimitRangeSpec,
         ) if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
-            && !super::reach::names(&fault.message, &change.key.name) =>
+            && !names(&fault.message, &change.key.name) =>
         {
             0.4
         }
@@ -277,23 +278,9 @@ fn own(
     }
 }
 
-/// Tells whether a value is another one with more filled in.
-fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Value) -> bool {
-    use serde_json::Value as V;
-    match (want, have) {
-        (V::Object(w), V::Object(h)) => {
-            w.iter().all(|(k, v)| h.get(k).is_some_and(|x| same_or_defaulted(v, x)))
-        }
-        (V::Array(w), V::Array(h)) => {
-            w.len() == h.len() && w.iter().zip(h).all(|(a, b)| same_or_defaulted(a, b))
-        }
-        _ => want == have,
-    }
-}
-
 /// Returns what stands directly under the changed workload on the way to the faulty one: it holds a copy of the template.
 fn maker(case: &Investigation<'_>, fault: &Fault, workload: &ResourceKey) -> Option<ResourceKey> {
-    let owners = case.owners_of(&fault.on);
+    let owners = owners_of(case, &fault.on);
     let place = owners.iter().position(|o| o == workload);
     match place {
         Some(0) | None if fault.on == *workload => None,
@@ -322,7 +309,7 @@ fn preemptor(case: &Investigation<'_>, fault: &Fault, change: &Change) -> f64 {
         case.history.last(k).and_then(|o| o.uid()).is_some_and(|uid| fault.message.contains(uid.as_str()))
     });
     match named {
-        Some(pod) if *pod == change.key || case.owners_of(pod).contains(&change.key) => 1.0,
+        Some(pod) if *pod == change.key || owners_of(case, pod).contains(&change.key) => 1.0,
         Some(_) => 0.3,
         None => 0.8,
     }
@@ -369,92 +356,14 @@ pub(super) fn cleared(
     witnesses.dedup();
     let time_to_fail =
         fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
-    let needed = effects::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
+    let needed = RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
         let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
         // What was ready and is not any more, without a new start, did start well.
         let stayed = pod == fault.on && fault.kind == FaultKind::NotReady;
-        if ran >= if stayed { effects::STAYED_READY_SECONDS } else { needed } {
+        if ran >= if stayed { STAYED_READY_SECONDS } else { needed } {
             return Some(format!("{} ran well with it for {ran:.0} s", pod));
         }
     }
     None
-}
-
-/// Pods that a workload ever made.
-pub(super) fn pods_of(case: &Investigation<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
-    let mut out = Vec::new();
-    let mut next = vec![workload.clone()];
-    let mut depth = 0;
-    while let Some(key) = next.pop() {
-        depth += 1;
-        if depth > 10_000 {
-            break;
-        }
-        for edge in case.graph.ever_to(&key) {
-            if edge.relation == crate::graph::Relation::OwnedBy {
-                if &*edge.from.kind == "Pod" {
-                    out.push(edge.from.clone())
-                } else {
-                    next.push(edge.from.clone())
-                }
-            }
-        }
-    }
-    out
-}
-
-/// Tells whether a pod of the same workload came up after a change and was ready with it for long enough.
-pub(super) fn came_up_since(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
-    let workload = case.owners_of(&fault.on).pop().unwrap_or_else(|| fault.on.clone());
-    let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, ChangeKind::ConfigData);
-    pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= effects::RAN_WELL_SECONDS)
-}
-
-/// Returns for how long a pod that started with a change was ready before a fault, in seconds.
-fn ran_well(
-    case: &Investigation<'_>,
-    pod: &ResourceKey,
-    change: &Change,
-    onset: &Moment,
-    class: ChangeKind,
-) -> Option<f64> {
-    let versions = case.history.versions(pod);
-    let first = versions.first()?;
-    // Only a pod that started after the change has it; one that was there at the start of the log has not.
-    if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o)) {
-        return None;
-    }
-    if !matches!(class, ChangeKind::ConfigData | ChangeKind::SecretData) {
-        let object = first.object.as_ref()?;
-        let (_, spec) = pod_spec(object)?;
-        for f in &change.fields {
-            let Some(relative) = in_pod_spec(change, &f.path) else { continue };
-            let have = spec.at_path(&relative).map(Node::to_value);
-            let fits = match (&f.after, &have) {
-                (Some(a), Some(h)) => same_or_defaulted(a, h),
-                (None, _) => f.before != have,
-                _ => false,
-            };
-            if !fits {
-                return None;
-            }
-        }
-    }
-    let (mut longest, mut since) = (0.0_f64, None);
-    for v in versions.iter().filter(|v| v.is_before(onset)) {
-        let ready = v.object.as_ref().is_some_and(|o| is_pod_ready(o));
-        match (ready, since) {
-            (true, None) => since = Some(v.at.time),
-            (false, Some(from)) => {
-                longest = longest.max(v.at.time.duration_since(from).as_secs_f64());
-                since = None;
-            }
-            _ => {}
-        }
-    }
-    if let Some(from) = since {
-        longest = longest.max(onset.at.time.duration_since(from).as_secs_f64());
-    }
-    Some(longest)
 }

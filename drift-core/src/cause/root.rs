@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::graph::Relation;
 use crate::key::ResourceKey;
 
-use super::Investigation;
-use super::class::{ChangeKind, classes_of};
-use super::rank::leaves;
-use super::reach::{Hop, is_engine, names};
+use super::change_kind::{ChangeKind, classes_of};
+use super::hop::Hop;
+use super::investigation::Investigation;
+use super::lineage::is_engine;
+use super::mention::{leaves, names};
 use crate::history::{Change, ResourceOp};
 use crate::k8s::managers;
 
@@ -401,4 +402,35 @@ fn revisions(object: crate::object::Node<'_>) -> Vec<String> {
 fn commit_in(text: &str) -> Option<String> {
     let mut parts = text.split(|c: char| !c.is_ascii_hexdigit());
     parts.find(|p| p.len() == 40).map(str::to_owned)
+}
+
+/// Tells whether a controller made the change on the way from another one: a link, and no root.
+pub(super) fn is_derived(case: &Investigation<'_>, change: &Change) -> bool {
+    let Some(object) = change.object() else { return false };
+    let owners = object
+        .root()
+        .at(&["metadata", "ownerReferences"])
+        .into_iter()
+        .flat_map(crate::object::Node::children);
+    let controlled = owners.into_iter().any(|o| {
+        o.get("controller").and_then(crate::object::Node::as_bool) == Some(true)
+            && matches!(
+                o.str_at(&["kind"]),
+                Some("ReplicaSet" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Node")
+            )
+    });
+    let platform = change.manager.as_deref().is_some_and(managers::is_platform);
+    let told = matches!(
+        (&*change.key.group, &*change.key.kind),
+        ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision")
+    );
+    let _ = case;
+    // Claims that a set or a generic volume asked for by a template.
+    let from_template = platform
+        && change.op == ResourceOp::Create
+        && (&*change.key.group, &*change.key.kind) == ("", "PersistentVolumeClaim");
+    told || from_template || (controlled && (platform || change.op != ResourceOp::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
+        || (&*change.key.kind == "ReplicaSet" && controlled)
+        // Taints and the like that the node controller derives from what nodes report.
+        || (platform && &*change.key.kind == "Node" && !change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])))
 }

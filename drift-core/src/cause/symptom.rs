@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::graph::Relation;
 use crate::key::ResourceKey;
 
-use super::Investigation;
-use super::reach::{Hop, is_engine};
+use super::hop::Hop;
+use super::investigation::Investigation;
+use super::lineage::is_engine;
 use crate::fault::{Fault, FaultKind, faults_of};
 
 /// A fault with the way to it from what was asked about.

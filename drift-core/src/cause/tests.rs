@@ -9,6 +9,7 @@ mod network;
 mod operators;
 mod pods;
 mod policy;
+mod scenario;
 mod scheduling;
 mod services;
 mod storage;
@@ -16,7 +17,7 @@ mod table;
 
 use serde_json::{Value, json};
 
-use super::scenario::Tape;
+use scenario::Tape;
 
 const WEB: &str = "Deployment.apps/shop/web";
 const POD: &str = "Pod/shop/web-2-b";

@@ -9,11 +9,11 @@ use crate::k8s::webhooks::webhook_selects;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::super::class::ChangeKind;
-use super::super::reach::{injected, names};
-use super::super::relevance::pods_of;
-use super::{Counterfactual, CounterfactualVerdict};
+use crate::cause::change_kind::ChangeKind;
+use crate::cause::investigation::Investigation;
+use crate::cause::lineage::{injected, owners_of, pods_of};
+use crate::cause::mention::names;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::Fault;
 use crate::history::{Change, ResourceOp};
 
@@ -188,7 +188,7 @@ pub(super) fn mutation(case: &Investigation<'_>, fault: &Fault, change: &Change)
         };
         Some(all.into_iter().any(is_same))
     };
-    let Some(workload) = case.owners_of(&fault.on).pop() else { return Counterfactual::undecided() };
+    let Some(workload) = owners_of(case, &fault.on).pop() else { return Counterfactual::undecided() };
     let siblings = pods_of(case, &workload);
     let older = siblings.iter().filter_map(|k| case.history.versions(k).first());
     let older: Vec<_> =

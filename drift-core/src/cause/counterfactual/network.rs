@@ -8,12 +8,12 @@ use crate::k8s::service::{declares_target_port, target_ports};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::super::effects::CandidateRole;
-use super::super::reach::{Reached, peers};
-use super::super::relevance::came_up_since;
 use super::network_policy::{Policies, end_of};
-use super::{Counterfactual, CounterfactualVerdict};
+use crate::cause::investigation::Investigation;
+use crate::cause::lineage::came_up_since;
+use crate::cause::reach::{Reached, peers};
+use crate::cause::role::CandidateRole;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::Fault;
 use crate::history::{Change, ResourceOp};
 

@@ -4,7 +4,7 @@ use crate::k8s::network_policy::{PolicyEnd, TrafficDirection, may_pass};
 use crate::key::ResourceKey;
 use crate::object::Object;
 
-use super::super::Investigation;
+use crate::cause::investigation::Investigation;
 use crate::history::Moment;
 
 /// The policies of a cluster at a time; one of them can be taken for another version of itself.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CounterfactualVerdict, admission, config, network, rbac, selector};
+use super::config::config;
+use super::endpoints::selector;
+use super::{admission, network, rbac};
+use crate::cause::verdict::CounterfactualVerdict;
 use crate::cause::{ChangeKind, Investigation};
 use crate::event::LogPosition;
 use crate::event::Until;

@@ -3,8 +3,8 @@
 use crate::k8s::rbac::{AccessRequest, binding_has_user, role_allows as rules_allow};
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::{Counterfactual, CounterfactualVerdict};
+use crate::cause::investigation::Investigation;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::{Fault, FaultKind};
 use crate::history::Change;
 

@@ -4,9 +4,9 @@ use crate::k8s::pod::{pod_spec, template_labels};
 use crate::k8s::selector::Selector;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::super::relevance::pods_of;
-use super::{Counterfactual, CounterfactualVerdict};
+use crate::cause::investigation::Investigation;
+use crate::cause::lineage::pods_of;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::{Fault, FaultKind, faults_of, is_pod_ready};
 use crate::history::Change;
 

@@ -10,11 +10,12 @@ use crate::k8s::scheduling::{
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::class::ChangeKind;
-use super::super::rank::in_pod_spec;
-use super::super::{Investigation, locked};
-use super::scheduler_message::Refusals;
-use super::{Counterfactual, CounterfactualVerdict};
+use super::config;
+use crate::cause::change_kind::ChangeKind;
+use crate::cause::investigation::Investigation;
+use crate::cause::lineage::{in_pod_spec, owners_of, pods_of};
+use crate::cause::scheduler_message::Refusals;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::Fault;
 use crate::history::Moment;
 use crate::history::{Change, ResourceOp};
@@ -59,7 +60,7 @@ pub(super) fn prove(
             node(case, fault, change, spec)
         }
         ChangeKind::Claim | ChangeKind::StorageClass | ChangeKind::Volume => volumes(case, fault, change),
-        ChangeKind::Volumes => super::reference(case, fault, change),
+        ChangeKind::Volumes => config::reference(case, fault, change),
         _ if &*change.key.kind == "LimitRange" => Counterfactual::undecided(),
         _ => {
             let has_a_node = || takers_now(case, fault, spec) > 0;
@@ -87,12 +88,7 @@ fn takers(
 /// Counts the nodes that take the faulty pod as it is at the onset: once for all candidates.
 fn takers_now(case: &Investigation<'_>, fault: &Fault, spec: Node<'_>) -> usize {
     let at = &fault.onset;
-    let known = locked(&case.takers).iter().find(|(on, mark, _)| *on == fault.on && mark == at).map(|t| t.2);
-    known.unwrap_or_else(|| {
-        let count = takers(case, &fault.on.namespace, spec, &rooms(case, at), at);
-        locked(&case.takers).push((fault.on.clone(), at.clone(), count));
-        count
-    })
+    case.feasible_nodes(&fault.on, at, || takers(case, &fault.on.namespace, spec, &rooms(case, at), at))
 }
 
 /// Tells whether a node would take pods of a spec if there was room at a time.
@@ -137,7 +133,7 @@ fn node(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>
     // The other nodes are the same before and after.
     let was = is + one(undone.as_ref()) - one(case.history.at(&change.key, at).map(|o| &**o));
     // The template of that time would still find a node: what was changed about it since then decides.
-    let workload = case.owners_of(&fault.on).pop();
+    let workload = owners_of(case, &fault.on).pop();
     let moved = |w: &ResourceKey| {
         let between = |c: &Change| change.mark.is_before(&c.mark) && c.mark.is_before(at);
         case.changes_of(w)
@@ -179,7 +175,7 @@ fn undone(case: &Investigation<'_>, change: &Change, at: &Moment) -> Option<Obje
 fn template(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Counterfactual {
     let is_own = fault.on == change.key
         || case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
-        || case.owners_of(&fault.on).contains(&change.key);
+        || owners_of(case, &fault.on).contains(&change.key);
     if !is_own {
         return rival(case, change, fault, spec);
     }
@@ -251,7 +247,7 @@ fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_
 
 /// Returns the pods that another workload made since a change, by uid.
 fn came_with(case: &Investigation<'_>, change: &Change, at: &Moment) -> Vec<crate::key::Uid> {
-    super::super::relevance::pods_of(case, &change.key)
+    pods_of(case, &change.key)
         .into_iter()
         .filter(|k| case.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
         .filter_map(|k| case.history.at(&k, at).and_then(|o| o.uid()))

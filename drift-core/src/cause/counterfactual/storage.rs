@@ -3,9 +3,10 @@
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::super::class::ChangeKind;
-use super::{Counterfactual, CounterfactualVerdict, scheduling};
+use super::scheduling;
+use crate::cause::change_kind::ChangeKind;
+use crate::cause::investigation::Investigation;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::{Fault, FaultKind};
 use crate::history::Change;
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::graph::Relation;
-use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::Node;
 use crate::ownership::ManagedFields;
 
-use super::super::Investigation;
-use super::super::effects::CandidateRole;
-use super::{Field, Reached, go, jump, names};
+use super::set::{Field, Reached, go, jump};
+use crate::cause::investigation::Investigation;
+use crate::cause::lineage::injected;
+use crate::cause::mention::names;
+use crate::cause::role::CandidateRole;
 use crate::fault::{Fault, FaultKind};
 
 pub(super) fn rulers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
@@ -54,26 +55,6 @@ pub(super) fn rulers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], f
     ) {
         admission(case, fault, start, field);
     }
-}
-
-/// Returns what a pod has that no template gave it: containers by name, and those whose image is another one.
-///
-/// Admission put it there when the pod was made; a change of the template cannot have.
-pub(in super::super) fn injected(case: &Investigation<'_>, pod: &ResourceKey) -> Vec<String> {
-    let Some(object) = case.history.last(pod).filter(|_| &*pod.kind == "Pod") else { return Vec::new() };
-    let Some(maker) = case.owners_of(pod).into_iter().next() else { return Vec::new() };
-    let template = case.history.last(&maker).and_then(|o| pod_spec(o));
-    let Some(((_, made), (_, given))) = pod_spec(object).zip(template) else { return Vec::new() };
-    let all = |spec: Node<'_>| -> Vec<(String, String)> {
-        let lists = ["initContainers", "containers"].map(|l| spec.get(l));
-        let one = |c: Node<'_>| {
-            let text = |f: &str| c.str_at(&[f]).unwrap_or_default().to_owned();
-            (text("name"), text("image"))
-        };
-        lists.into_iter().flatten().flat_map(Node::children).map(one).collect()
-    };
-    let given = all(given);
-    all(made).into_iter().filter(|c| !given.contains(c)).map(|(name, _)| name).collect()
 }
 
 /// Goes to what changes pods while they are made, when what fails is of its making.

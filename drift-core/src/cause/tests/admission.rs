@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::{Tape, waiting};
 use super::WEB;
+use super::scenario::{Tape, waiting};
 use crate::history::ResourceOp;
 
 const HOOK: &str = "MutatingWebhookConfiguration.admissionregistration.k8s.io//side";

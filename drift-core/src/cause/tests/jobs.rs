@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::Tape;
+use super::scenario::Tape;
 use crate::history::ResourceOp;
 
 const CRON: &str = "CronJob.batch/shop/report";
@@ -97,7 +97,7 @@ fn key_that_the_next_run_reads_renamed() {
     pod(
         &mut tape,
         "report-2",
-        super::super::scenario::waiting(
+        super::scenario::waiting(
             "CreateContainerConfigError",
             "couldn't find key MODE in ConfigMap shop/web-conf",
         ),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::{Tape, running};
 use super::WEB;
+use super::scenario::{Tape, running};
 use crate::history::ResourceOp;
 
 fn policy(name: &str, spec: Value) -> Value {
@@ -231,11 +231,7 @@ fn mesh_policy_that_denies() {
 fn dns_policy_that_knows_no_cluster_names() {
     let tape = super::rollout(
         |s| s["dnsPolicy"] = "Default".into(),
-        super::super::scenario::crashed(
-            "Error",
-            1,
-            "dial tcp: lookup db on 169.254.169.254:53: no such host",
-        ),
+        super::scenario::crashed("Error", 1, "dial tcp: lookup db on 169.254.169.254:53: no such host"),
     );
     tape.check(super::POD, WEB, ResourceOp::Update, "dnsPolicy");
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::Weights;
-use super::super::scenario::{Tape, crashed, running, waiting};
+use super::scenario::{Tape, crashed, running, waiting};
 use super::{POD, WEB, container, restart, rollout};
 use crate::history::ResourceOp;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::Tape;
+use super::scenario::Tape;
 use super::{WEB, container};
 use crate::history::ResourceOp;
 

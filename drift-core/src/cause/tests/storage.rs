@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::{Tape, unschedulable, waiting};
+use super::scenario::{Tape, unschedulable, waiting};
 use super::{POD, WEB};
 use crate::history::ResourceOp;
 

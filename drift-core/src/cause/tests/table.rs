@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::{Tape, crashed, running, unschedulable, waiting};
+use super::scenario::{Tape, crashed, running, unschedulable, waiting};
 use super::{POD, WEB, container, restart, rollout};
 use crate::history::ResourceOp;
 

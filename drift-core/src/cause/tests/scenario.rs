@@ -14,7 +14,7 @@ use crate::stream::{Position, Revision, StreamId};
 
 use crate::history::ResourceOp;
 
-use super::{CauseIndex, Explanation, Incidents, Investigation, THRESHOLD, Weights, incidents};
+use crate::cause::{CauseIndex, Explanation, Incidents, Investigation, THRESHOLD, Weights, incidents};
 
 /// A tape in the making.
 pub(super) struct Tape {
@@ -277,7 +277,7 @@ impl Tape {
     pub(super) fn check(&self, asked: &str, cause: &str, op: ResourceOp, path: &str) {
         let answer = self.ask(asked);
         let show = |a: &Explanation| {
-            let one = |c: &super::Cause| {
+            let one = |c: &crate::cause::Cause| {
                 format!(
                     "{:.3} {} {:?} {:?} {:?} {:?}",
                     c.score,

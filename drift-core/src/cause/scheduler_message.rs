@@ -1,6 +1,6 @@
 //! What the scheduler says about why no node takes a pod: `0/6 nodes are available: 1 Insufficient cpu, 5 node(s) had …`.
 
-use super::super::class::ChangeKind;
+use super::change_kind::ChangeKind;
 
 /// Why nodes refuse a pod, in the words that the scheduler's plugins use for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,14 +35,14 @@ fn why(text: &str) -> Why {
 
 /// Nodes that refuse a pod, by why, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Refusals {
+pub(super) struct Refusals {
     by: Vec<(u32, Why)>,
     all: u32,
 }
 
 impl Refusals {
     /// Reads the first of the texts that counts nodes; `None` when none does.
-    pub(in super::super) fn read(message: &str) -> Option<Self> {
+    pub(super) fn read(message: &str) -> Option<Self> {
         let (head, rest) = message.split_once(" nodes are available: ")?;
         let all: u32 = head.rsplit(['/', ' ']).next()?.parse().ok()?;
         let rest = rest.split(" | ").next().unwrap_or(rest);
@@ -61,7 +61,7 @@ impl Refusals {
     }
 
     /// Returns for which part of the nodes a change of a class can be the reason; `None` when the class has no word of its own.
-    pub(in super::super) fn share(&self, class: ChangeKind) -> Option<f64> {
+    pub(super) fn share(&self, class: ChangeKind) -> Option<f64> {
         let reasons: &[Why] = match class {
             ChangeKind::NodeTaint => &[Why::Taint],
             ChangeKind::NodeCordon => &[Why::Cordon, Why::Taint],

@@ -1,0 +1,32 @@
+//! A change that may be behind a fault, with its score.
+
+use std::sync::Arc;
+
+use super::change_kind::ChangeKind;
+use super::hop::Hop;
+use super::role::CandidateRole;
+use super::verdict::Counterfactual;
+use crate::history::Change;
+
+/// A change that may have caused a fault, with its score.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The change.
+    pub change: Arc<Change>,
+    /// The class that decides.
+    pub class: ChangeKind,
+    /// Where it stands.
+    pub place: CandidateRole,
+    /// The way from the faulty resource to the changed one.
+    pub way: Vec<Hop>,
+    /// The parts of the score, in order of [`super::Weights::NAMES`].
+    pub parts: [f64; 7],
+    /// The score, 0 to 1.
+    pub score: f64,
+    /// The counterfactual check.
+    pub proof: Counterfactual,
+    /// What lowers the score besides, for people.
+    pub notes: Vec<String>,
+    /// Index of the fault in the list of faults.
+    pub fault: usize,
+}

@@ -1,0 +1,104 @@
+//! Is there what is needed: a definition, a service account, an object, a revision?
+
+use crate::fault::Fault;
+use crate::history::{Change, ResourceOp};
+use crate::k8s::pod::pod_spec;
+use crate::key::ResourceKey;
+use crate::object::{Node, Object};
+
+use crate::cause::investigation::Investigation;
+use crate::cause::mention::names;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
+
+/// Is a version that the fault's text asks for served before, and not after?
+pub(super) fn definition(fault: &Fault, change: &Change) -> Counterfactual {
+    let served = |o: Option<&Object>| -> Vec<String> {
+        let versions =
+            o.and_then(|o| o.root().at(&["spec", "versions"])).into_iter().flat_map(Node::children);
+        let is_served = |v: &Node<'_>| v.get("served").and_then(Node::as_bool) == Some(true);
+        versions.filter(is_served).filter_map(|v| v.str_at(&["name"]).map(str::to_owned)).collect()
+    };
+    let (before, after) = (served(change.before.as_deref()), served(change.after.as_deref()));
+    if change.op == ResourceOp::Delete {
+        return Counterfactual::new(CounterfactualVerdict::Holds, "the kind was defined before");
+    }
+    match before.iter().find(|v| !after.contains(v)) {
+        Some(version) if names(&fault.message, version) => {
+            Counterfactual::new(CounterfactualVerdict::Holds, format!("version {version} was served before"))
+        }
+        Some(_) => Counterfactual::undecided(),
+        None if change.op == ResourceOp::Update && !before.is_empty() => {
+            Counterfactual::new(CounterfactualVerdict::Fails, "every version is served as before")
+        }
+        None => Counterfactual::undecided(),
+    }
+}
+
+pub(super) fn identity(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+    let account = |o: Option<&Object>| {
+        let (_, spec) = o.and_then(pod_spec)?;
+        Some(spec.str_at(&["serviceAccountName"]).unwrap_or("default").to_owned())
+    };
+    let there = |name: &Option<String>| {
+        name.as_ref().is_some_and(|n| {
+            let key = ResourceKey::new("", "ServiceAccount", &fault.on.namespace, n);
+            case.history.at(&key, &fault.onset).is_some()
+        })
+    };
+    if &*change.key.kind == "ServiceAccount" {
+        let is_named = names(&fault.message, &change.key.name);
+        return if change.op == ResourceOp::Delete && is_named {
+            Counterfactual::new(CounterfactualVerdict::Holds, "the service account was there before")
+        } else {
+            Counterfactual::new(
+                CounterfactualVerdict::Fails,
+                "not the service account that is missing, or still there",
+            )
+        };
+    }
+    let (before, after) = (account(change.before.as_deref()), account(change.after.as_deref()));
+    let verdict = if change.before.is_none() {
+        if there(&after) { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Undecided }
+    } else {
+        CounterfactualVerdict::of(there(&before), there(&after))
+    };
+    Counterfactual::new(verdict, "whether the service account exists that the template names")
+}
+
+/// Is something that the faulty one refers to gone?
+pub(super) fn existence(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+    let back = case
+        .history
+        .at(&change.key, &fault.onset)
+        .is_some_and(|o| o.root().at(&["metadata", "deletionTimestamp"]).is_none());
+    if back {
+        return Counterfactual::new(CounterfactualVerdict::Fails, "it is there again");
+    }
+    let refers = case.graph.ever_from(&fault.on).iter().any(|e| *e.to == change.key);
+    if refers || names(&fault.message, &change.key.name) || fault.on == change.key {
+        return Counterfactual::new(CounterfactualVerdict::Holds, "it was there before, and is referred to");
+    }
+    Counterfactual::undecided()
+}
+
+/// Did the engine apply the revision before, and fail with this one?
+pub(super) fn revision(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+    let read = |o: Option<&Object>| {
+        o.and_then(|o| o.root().str_at(&["status", "artifact", "revision"])).map(str::to_owned)
+    };
+    let (before, after) = (read(change.before.as_deref()), read(change.after.as_deref()));
+    let Some(engine) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+    let at = |f: &str| engine.root().str_at(&["status", f]).map(str::to_owned);
+    if before.is_some() && at("lastAppliedRevision") == before && at("lastAttemptedRevision") == after {
+        return Counterfactual::new(
+            CounterfactualVerdict::Holds,
+            "the revision before was applied, and this one is not",
+        );
+    }
+    match at("lastAttemptedRevision") {
+        Some(tried) if Some(&tried) != after.as_ref() => {
+            Counterfactual::new(CounterfactualVerdict::Fails, "another revision is what fails")
+        }
+        _ => Counterfactual::undecided(),
+    }
+}

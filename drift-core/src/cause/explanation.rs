@@ -1,0 +1,165 @@
+//! From candidates to an answer: those with one root together, with the chain from root to symptom, or why there is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::event::EventId;
+use crate::history::Change;
+use crate::key::ResourceKey;
+
+use super::candidate::Candidate;
+use super::candidates::candidates;
+use super::hop::Hop;
+use super::investigation::Investigation;
+use super::root::{self, Revision};
+use super::symptom::{Symptom, symptoms};
+use super::weights::THRESHOLD;
+
+/// A cause of a symptom.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// Score, 0 to 1; below [`THRESHOLD`] it was considered and explains nothing.
+    pub score: f64,
+    /// The root: the earliest recorded change of desired state on the way.
+    pub root: Arc<Change>,
+    /// From the root to the symptom, both included.
+    pub chain: Vec<Hop>,
+    /// Revision that a GitOps engine brought.
+    pub revision: Option<Revision>,
+    /// Places of the faults that it explains in the answer's list.
+    pub explains: BTreeSet<usize>,
+    /// The change that was scored, with parts and proof; the root itself or what carried it out.
+    pub candidate: Candidate,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What was asked about.
+    pub key: ResourceKey,
+    /// What is wrong with it, most telling first.
+    pub symptoms: Vec<Symptom>,
+    /// What may be behind it, best first.
+    pub causes: Vec<Cause>,
+    /// Why it abstained; `None` when the first cause explains the symptom.
+    pub abstained_because: Option<String>,
+}
+
+impl Explanation {
+    fn new(case: &Investigation<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
+        let abstained_because = match causes.first() {
+            _ if !case.history.knows(key) => Some(format!("{key} is not in the recorded history")),
+            _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
+            Some(best) if best.score >= THRESHOLD => None,
+            best => Some(abstention(case, &symptoms, best)),
+        };
+        Self { key: key.clone(), symptoms, causes, abstained_because }
+    }
+
+    /// Returns the causes that count.
+    pub fn explaining(&self) -> impl Iterator<Item = &Cause> {
+        self.causes.iter().filter(|c| c.score >= THRESHOLD)
+    }
+}
+
+/// Most causes that an answer lists, the unlikely ones included.
+const MAX_CAUSES: usize = 10;
+
+impl Investigation<'_> {
+    /// Answers why a resource is as it is.
+    pub fn why(&self, key: &ResourceKey) -> Explanation {
+        let symptoms = symptoms(self, key);
+        let mut all: Vec<Candidate> = Vec::new();
+        for (i, symptom) in symptoms.iter().enumerate() {
+            let mut seen = BTreeSet::new();
+            for mut c in candidates(self, &symptom.fault, 0, &mut seen) {
+                c.fault = i;
+                c.score *= symptom.weight;
+                all.push(c);
+            }
+        }
+        let causes = self.causes(&symptoms, all);
+        Explanation::new(self, key, symptoms, causes)
+    }
+
+    /// Puts candidates with one root together, and in order.
+    fn causes(&self, symptoms: &[Symptom], candidates: Vec<Candidate>) -> Vec<Cause> {
+        let mut by_root: BTreeMap<EventId, Cause> = BTreeMap::new();
+        for candidate in candidates {
+            let root = root::root_of(self, &candidate.change, candidate.class);
+            let chain = chain(symptoms, &candidate, &root);
+            let id = root.change.id;
+            let cause = Cause {
+                score: candidate.score,
+                root: root.change,
+                chain,
+                revision: root.revision,
+                explains: BTreeSet::from([candidate.fault]),
+                candidate,
+            };
+            match by_root.get_mut(&id) {
+                None => {
+                    by_root.insert(id, cause);
+                }
+                Some(old) => {
+                    old.explains.extend(cause.explains.iter().copied());
+                    if cause.score > old.score {
+                        let explains = std::mem::take(&mut old.explains);
+                        *old = Cause { explains, ..cause };
+                    }
+                }
+            }
+        }
+        let mut all: Vec<_> = by_root.into_values().collect();
+        // Ties: the later change first, since it is the nearer one; then by key.
+        all.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then_with(|| b.root.mark.at.cmp(&a.root.mark.at))
+                .then_with(|| a.root.key.cmp(&b.root.key))
+        });
+        all.truncate(MAX_CAUSES);
+        all
+    }
+}
+
+fn abstention(case: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
+    let onset = symptoms.first().map(|s| &s.fault.onset);
+    let gap = case
+        .history
+        .gaps()
+        .iter()
+        .find(|g| onset.is_some_and(|o| g.to <= o.at.time || g.from.is_none_or(|f| f <= o.at.time)));
+    if let Some(gap) = gap {
+        let from = gap.from.map_or("the beginning".to_owned(), |f| f.to_string());
+        return format!("history is not known from {from} to {}: {}", gap.to, gap.message);
+    }
+    match best {
+        None => "no recorded change on anything it depends on could have this effect".to_owned(),
+        Some(c) => {
+            let why =
+                c.candidate.notes.first().cloned().unwrap_or_else(|| "it hardly fits the fault".to_owned());
+            format!("the nearest change, of {}, does not explain it: {why}", c.root.key)
+        }
+    }
+}
+
+/// Writes the way from root to symptom.
+fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::Root) -> Vec<Hop> {
+    let symptom = &symptoms[candidate.fault];
+    let mut out: Vec<Hop> = Vec::new();
+    let mut put = |step: Hop| {
+        if out.iter().all(|s| s.key != step.key) {
+            out.push(step);
+        }
+    };
+    let plain = |key: &ResourceKey| Hop { key: key.clone(), edge: String::new(), evidence: String::new() };
+    root.engines.iter().rev().for_each(|s| put(s.clone()));
+    put(plain(&root.change.key));
+    root.via.iter().rev().skip(1).for_each(|s| put(s.clone()));
+    put(plain(&candidate.change.key));
+    candidate.way.iter().rev().for_each(|s| put(s.clone()));
+    put(plain(&symptom.fault.on));
+    symptom.way.iter().for_each(|s| put(s.clone()));
+    out
+}
