@@ -25,6 +25,7 @@ mod role;
 mod root;
 mod scheduler_message;
 mod score;
+mod suspicion;
 mod symptom;
 #[cfg(test)]
 mod tests;
@@ -43,4 +44,4 @@ pub use role::CandidateRole;
 pub use root::Revision;
 pub use symptom::{Symptom, symptoms};
 pub use verdict::{Counterfactual, CounterfactualVerdict};
-pub use weights::{THRESHOLD, Weights};
+pub use weights::{ScoreParts, THRESHOLD, Weights};

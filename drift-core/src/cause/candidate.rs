@@ -6,6 +6,7 @@ use super::change_kind::ChangeKind;
 use super::hop::Hop;
 use super::role::CandidateRole;
 use super::verdict::Counterfactual;
+use super::weights::ScoreParts;
 use crate::history::Change;
 
 /// A change that may have caused a fault, with its score.
@@ -13,18 +14,18 @@ use crate::history::Change;
 pub struct Candidate {
     /// The change.
     pub change: Arc<Change>,
-    /// The class that decides.
-    pub class: ChangeKind,
+    /// Kind of the change of the field that explains most.
+    pub kind: ChangeKind,
     /// Where it stands.
     pub place: CandidateRole,
     /// The way from the faulty resource to the changed one.
     pub way: Vec<Hop>,
-    /// The parts of the score, in order of [`super::Weights::NAMES`].
-    pub parts: [f64; 7],
+    /// The parts of the score.
+    pub parts: ScoreParts,
     /// The score, 0 to 1.
     pub score: f64,
     /// The counterfactual check.
-    pub proof: Counterfactual,
+    pub counterfactual: Counterfactual,
     /// What lowers the score besides, for people.
     pub notes: Vec<String>,
     /// Index of the fault in the list of faults.

@@ -14,7 +14,7 @@ use super::lineage::{owners_of, pods_of};
 use super::mention::blames_outside;
 use super::reach::{PeerService, Reached, behind, peers, reach};
 use super::role::CandidateRole;
-use super::score::judge;
+use super::score::assess;
 use super::verdict::{Counterfactual, CounterfactualVerdict};
 use super::weights::BLAMES_PEER;
 
@@ -67,7 +67,9 @@ pub(super) fn candidates(
 
 /// Tells whether a candidate says that the faulty one is to blame itself, with nothing but its nearness for it.
 fn is_own_fault(c: &Candidate) -> bool {
-    c.parts[2] < 0.7 && c.place != CandidateRole::Policy && c.proof.verdict != CounterfactualVerdict::Holds
+    c.parts.mentioned < 0.7
+        && c.place != CandidateRole::Policy
+        && c.counterfactual.verdict != CounterfactualVerdict::Holds
 }
 
 /// What a controller that is itself broken should have brought forward waits for it.
@@ -139,7 +141,7 @@ fn all_changes(
 ) {
     for change in case.changes_of(&reached.key).iter() {
         if change.mark.is_before(&fault.onset) || change.mark == fault.onset {
-            out.extend(judge(case, fault, reached, change, ports));
+            out.extend(assess(case, fault, reached, change, ports));
         }
     }
 }
@@ -160,7 +162,7 @@ fn elsewhere(
     for reached in all.iter().filter(|r| peer.is_named || is_policy(&r.key)) {
         all_changes(case, fault, reached, &peer.ports, out);
     }
-    out[from..].iter_mut().for_each(|c| c.score *= discount(peer, &c.proof));
+    out[from..].iter_mut().for_each(|c| c.score *= discount(peer, &c.counterfactual));
     if !seen.insert(peer.reached.key.clone()) {
         return;
     }
@@ -174,7 +176,7 @@ fn elsewhere(
                 continue;
             }
             for mut c in candidates(case, &inner, depth + 1, seen) {
-                c.score *= discount(peer, &c.proof).min(0.97);
+                c.score *= discount(peer, &c.counterfactual).min(0.97);
                 let mut way = over_workload(case, reached);
                 way.append(&mut c.way);
                 c.way = way;
@@ -186,8 +188,8 @@ fn elsewhere(
 }
 
 /// What is left of a score where only configuration says that the faulty one talks to a peer: most of it, if the proof holds.
-fn discount(peer: &PeerService, proof: &Counterfactual) -> f64 {
-    match (peer.is_named, proof.verdict) {
+fn discount(peer: &PeerService, check: &Counterfactual) -> f64 {
+    match (peer.is_named, check.verdict) {
         (true, _) => 1.0,
         (false, CounterfactualVerdict::Holds) => 0.95,
         (false, _) => 0.8,
@@ -231,7 +233,7 @@ fn service_down(case: &Investigation<'_>, fault: &Fault, peer: &PeerService, out
             let mut found = Vec::new();
             all_changes(case, &inner, &reached, &peer.ports, &mut found);
             for mut c in found {
-                c.score *= discount(peer, &c.proof).min(0.97);
+                c.score *= discount(peer, &c.counterfactual).min(0.97);
                 let mut way = peer.reached.way.clone();
                 way.append(&mut c.way);
                 c.way = way;

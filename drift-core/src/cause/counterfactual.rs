@@ -1,7 +1,20 @@
 //! Counterfactual checks: had this change not been made, would the failing condition hold?
 //!
 //! Each check decides from recorded objects alone. What needs the application's own code, a registry or a network is
-//! undecided, and said to be so.
+//! undecided.
+//!
+//! [`CHECKS`] lists them, as `EFFECTS` lists which change leads to which fault. A new check is one function and one row:
+//!
+//! ```text
+//! /// Was the job given less time than it took?
+//! pub(super) fn deadline(suspicion: &Suspicion<'_>) -> Counterfactual {
+//!     let Suspicion { fault, change, .. } = *suspicion;
+//!     // Look at `change.before`, `change.after`, and at the rest of the cluster as it was at `fault.onset`.
+//!     Counterfactual::new(CounterfactualVerdict::from_condition(held_before, holds_after), "what was compared")
+//! }
+//!
+//! row(&[JobFailed], &[JobLimits], workload::deadline),
+//! ```
 
 mod admission;
 mod config;
@@ -10,145 +23,114 @@ mod endpoints;
 mod existence;
 mod network;
 mod network_policy;
-#[cfg(test)]
-mod oracles;
 mod rbac;
 mod rollout;
 mod scheduling;
 mod storage;
 mod workload;
 
-pub(super) use rollout::keeps_apart;
+pub(super) use rollout::exceeds_nodes;
 
-use super::change_kind::ChangeKind;
-use super::investigation::Investigation;
-use super::reach::Reached;
+use super::change_kind::ChangeKind::{self, *};
 use super::role::CandidateRole;
-use super::verdict::{Counterfactual, CounterfactualVerdict};
-use crate::fault::{Fault, FaultKind};
-use crate::history::{Change, ResourceOp};
+use super::suspicion::Suspicion;
+use super::verdict::Counterfactual;
+use crate::fault::FaultKind::{self, *};
+use crate::history::ResourceOp;
 
-/// Checks one change against one fault.
-pub(super) fn prove(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-    class: ChangeKind,
-    ports: &[u16],
-) -> Counterfactual {
-    use ChangeKind as C;
-    use FaultKind as F;
-    if let Some(proof) = of_numbers(case, fault, change, class) {
-        return proof;
+/// A counterfactual check, with the faults and changes that it is for.
+struct Check {
+    /// Faults that it is for; all, if empty.
+    faults: &'static [FaultKind],
+    /// Kinds of changes that it is for; all, if empty.
+    changes: &'static [ChangeKind],
+    /// What else has to hold, or the row is passed over.
+    when: fn(&Suspicion<'_>) -> bool,
+    /// Compares the failing condition without the change and with it.
+    check: fn(&Suspicion<'_>) -> Counterfactual,
+}
+
+impl Check {
+    const fn when(mut self, when: fn(&Suspicion<'_>) -> bool) -> Self {
+        self.when = when;
+        self
     }
-    match (fault.kind, class) {
-        (F::ConfigMissing | F::Mount | F::Crash | F::NotReady, C::ConfigData | C::SecretData) => {
-            config::config(case, fault, change)
-        }
-        (
-            F::ConfigMissing | F::Mount,
-            C::Env | C::Volumes | C::Containers | C::InitContainers | C::OtherTemplate,
-        ) => config::reference(case, fault, change),
-        (F::ImagePull, C::Image) => container::image(case, fault, change),
-        (F::OutOfMemory, C::Limits) => container::memory(case, change),
-        (F::Unschedulable, _) => scheduling::prove(case, fault, change, class),
-        (F::OverQuota, _) => admission::quota(case, fault, change, class),
-        (F::PodSecurity, C::NamespaceAdmission) => admission::pod_security(fault, change),
-        (F::LimitRange, C::LimitRangeSpec) => admission::limit_range(fault, change),
-        (F::Webhook | F::Refused, C::WebhookConfig | C::AdmissionPolicy) => {
-            admission::webhook(case, fault, change)
-        }
-        (F::NoIdentity, C::Identity | C::PodIdentity) => existence::identity(case, fault, change),
-        (F::NoEndpoints, C::ServiceSelector) => endpoints::selector(case, fault, change),
-        (F::NoEndpoints, C::PodLabels | C::ScaledToZero | C::OtherTemplate) => {
-            endpoints::backing(case, fault, change, class)
-        }
-        (F::PortMismatch, _) => network::target_port(case, fault, change),
-        (
-            F::NotReady | F::Crash | F::LivenessKill | F::Webhook | F::Refused | F::BrokenRoute,
-            C::ServicePorts,
-        ) => network::port(change, ports),
-        (_, C::ServiceSelector) if change.op == ResourceOp::Update => {
-            endpoints::selector(case, fault, change)
-        }
-        (_, C::WebhookConfig | C::AdmissionPolicy) if reached.place == CandidateRole::AdmissionWebhook => {
-            admission::mutation(case, fault, change)
-        }
-        (F::SyncFailed, C::Revision) => existence::revision(case, fault, change),
-        (F::ConfigMissing, C::Security) => container::root_user(fault),
-        (F::Mount, C::Replicas | C::Rollout) => storage::shared_volume(fault, change),
-        (F::Crash | F::NotReady | F::LivenessKill, C::PodLabels)
-            if reached.place == CandidateRole::SelfOrOwner =>
-        {
-            network::labels(case, fault, change)
-        }
-        (F::Crash | F::NotReady | F::LivenessKill, C::PodDns) => container::name_lookup(fault, change),
-        (_, C::ServiceSelector)
-            if change.op == ResourceOp::Delete && reached.place == CandidateRole::Peer =>
-        {
-            let back = case.history.at(&change.key, &fault.onset).is_some();
-            let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
-            Counterfactual::new(verdict, "whether the Service is there that the faulty one talks to")
-        }
-        (_, C::Definition) => existence::definition(fault, change),
-        (_, C::NetworkPolicy) if &*change.key.group == "networking.k8s.io" => {
-            network::policy(case, fault, reached, change)
-        }
-        (F::NodeDown, C::NodeStatus) => workload::node(case, change),
-        (F::Evicted, C::NodeTaint) => scheduling::eviction(case, fault, change),
-        (
-            F::Forbidden | F::Stuck | F::SyncFailed | F::Terminating | F::Crash | F::NotReady,
-            C::RoleRules | C::Binding,
-        ) => rbac::prove(case, fault, change),
-        (F::NotScheduled, C::Schedule) => workload::schedule(change),
-        (F::JobFailed | F::Crash, C::JobLimits) => workload::job_limits(fault, change),
-        (
-            F::ScaledDown
-            | F::Stuck
-            | F::SyncFailed
-            | F::Terminating
-            | F::Webhook
-            | F::Refused
-            | F::NoMetrics,
-            C::ScaledToZero,
-        ) => workload::still(case, change),
-        (F::RolloutHeld, C::Rollout) => {
-            Counterfactual::new(CounterfactualVerdict::Holds, "the rollout is paused by it")
-        }
-        (F::NoMetrics, C::Requests | C::OtherTemplate | C::Containers) => workload::requests(case, change),
-        _ if change.op == ResourceOp::Delete => existence::existence(case, fault, change),
-        _ => Counterfactual::undecided(),
+
+    fn applies(&self, suspicion: &Suspicion<'_>) -> bool {
+        (self.faults.is_empty() || self.faults.contains(&suspicion.fault.kind))
+            && (self.changes.is_empty() || self.changes.contains(&suspicion.kind))
+            && (self.when)(suspicion)
     }
 }
 
-/// Checks what is a matter of numbers and names alone; `None` where nothing of the kind decides.
-fn of_numbers(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-) -> Option<Counterfactual> {
-    use ChangeKind as C;
-    use FaultKind as F;
-    Some(match (fault.kind, class) {
-        (F::NotReady | F::LivenessKill, C::Autoscaler) => rollout::held_at_bound(case, change),
-        (F::BrokenRoute, C::ServicePorts) if network::port_name(fault, change) => Counterfactual::new(
-            CounterfactualVerdict::Holds,
-            "a port of the name that the route asks for was there before",
-        ),
-        (F::Unschedulable, C::Replicas) if rollout::keeps_apart(case, fault, change) => Counterfactual::new(
-            CounterfactualVerdict::Holds,
-            "its pods may not share a node, and no more nodes take them",
-        ),
-        (F::Unschedulable | F::ClaimPending, C::OtherTemplate)
-            if &*change.key.kind == "StatefulSet" && change.op == ResourceOp::Create =>
-        {
-            storage::claim_class(case, fault, change)
-        }
-        (F::NoEndpoints, C::Rollout) => rollout::strategy(case, fault, change),
-        (F::NotDrained, C::DisruptionBudget) => rollout::budget(case, fault, change),
-        (F::AtBound, C::Autoscaler) => rollout::bound(change),
-        _ => return None,
-    })
+const fn row(
+    faults: &'static [FaultKind],
+    changes: &'static [ChangeKind],
+    check: fn(&Suspicion<'_>) -> Counterfactual,
+) -> Check {
+    Check { faults, changes, when: always, check }
+}
+
+fn always(_: &Suspicion<'_>) -> bool {
+    true
+}
+
+/// The first row that applies decides, so that the special comes before the general.
+///
+/// For example a Service whose selector was edited is asked about by `endpoints::selector` in the row of `NoEndpoints`; the
+/// same change, suspected of the crash of a client, by the row for any fault further down; and where the Service was
+/// deleted, by `existence::deleted_peer`.
+#[rustfmt::skip]
+const CHECKS: &[Check] = &[
+    // Numbers and names alone.
+    row(&[NotReady, LivenessKill], &[Autoscaler], rollout::held_at_bound),
+    row(&[BrokenRoute], &[ServicePorts], network::named_port).when(network::took_named_port),
+    row(&[Unschedulable], &[Replicas], rollout::one_per_node).when(rollout::exceeds_nodes),
+    row(&[Unschedulable, ClaimPending], &[OtherTemplate], storage::claim_class).when(storage::is_new_stateful_set),
+    row(&[NoEndpoints], &[Rollout], rollout::strategy),
+    row(&[NotDrained], &[DisruptionBudget], rollout::budget),
+    row(&[AtBound], &[Autoscaler], rollout::bound),
+    // Configuration and containers.
+    row(&[ConfigMissing, Mount, Crash, NotReady], &[ConfigData, SecretData], config::keys),
+    row(&[ConfigMissing, Mount], &[Env, Volumes, Containers, InitContainers, OtherTemplate], config::references),
+    row(&[ImagePull], &[Image], container::image),
+    row(&[OutOfMemory], &[Limits], container::memory),
+    // Scheduling and admission.
+    row(&[Unschedulable], &[], scheduling::placement),
+    row(&[OverQuota], &[], admission::quota),
+    row(&[PodSecurity], &[NamespaceAdmission], admission::pod_security),
+    row(&[FaultKind::LimitRange], &[LimitRangeSpec], admission::limit_range),
+    row(&[FaultKind::Webhook, Refused], &[WebhookConfig, AdmissionPolicy], admission::webhook),
+    row(&[NoIdentity], &[Identity, PodIdentity], existence::service_account),
+    // Services, and the pods and policies behind them.
+    row(&[NoEndpoints], &[ServiceSelector], endpoints::selector),
+    row(&[NoEndpoints], &[PodLabels, ScaledToZero, OtherTemplate], endpoints::backing),
+    row(&[PortMismatch], &[], network::target_port),
+    row(&[NotReady, Crash, LivenessKill, FaultKind::Webhook, Refused, BrokenRoute], &[ServicePorts], network::port),
+    row(&[], &[ServiceSelector], endpoints::selector).when(|s| s.change.op == ResourceOp::Update),
+    row(&[], &[WebhookConfig, AdmissionPolicy], admission::mutation).when(|s| s.reached.place == CandidateRole::AdmissionWebhook),
+    row(&[SyncFailed], &[ChangeKind::Revision], existence::revision),
+    row(&[ConfigMissing], &[Security], container::root_user),
+    row(&[Mount], &[Replicas, Rollout], storage::shared_volume),
+    row(&[Crash, NotReady, LivenessKill], &[PodLabels], network::labels).when(|s| s.reached.place == CandidateRole::SelfOrOwner),
+    row(&[Crash, NotReady, LivenessKill], &[PodDns], container::name_lookup),
+    row(&[], &[ServiceSelector], existence::deleted_peer).when(existence::is_deleted_peer),
+    row(&[], &[Definition], existence::definition),
+    row(&[], &[ChangeKind::NetworkPolicy], network::policy).when(|s| &*s.change.key.group == "networking.k8s.io"),
+    // Nodes, controllers and workloads.
+    row(&[NodeDown], &[NodeStatus], workload::node),
+    row(&[Evicted], &[NodeTaint], scheduling::eviction),
+    row(&[Forbidden, Stuck, SyncFailed, Terminating, Crash, NotReady], &[RoleRules, Binding], rbac::access),
+    row(&[NotScheduled], &[Schedule], workload::schedule),
+    row(&[JobFailed, Crash], &[JobLimits], workload::job_limits),
+    row(&[ScaledDown, Stuck, SyncFailed, Terminating, FaultKind::Webhook, Refused, NoMetrics], &[ScaledToZero], workload::scaled_to_zero),
+    row(&[RolloutHeld], &[Rollout], rollout::paused),
+    row(&[NoMetrics], &[Requests, OtherTemplate, Containers], workload::cpu_requests),
+    row(&[], &[], existence::deleted).when(|s| s.change.op == ResourceOp::Delete),
+];
+
+/// Checks whether the failing condition would hold without the change.
+pub(super) fn check(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let row = CHECKS.iter().find(|row| row.applies(suspicion));
+    row.map_or_else(Counterfactual::undecided, |row| (row.check)(suspicion))
 }

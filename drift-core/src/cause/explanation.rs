@@ -86,7 +86,7 @@ impl Investigation<'_> {
     fn causes(&self, symptoms: &[Symptom], candidates: Vec<Candidate>) -> Vec<Cause> {
         let mut by_root: BTreeMap<EventId, Cause> = BTreeMap::new();
         for candidate in candidates {
-            let root = root::root_of(self, &candidate.change, candidate.class);
+            let root = root::root_of(self, &candidate.change, candidate.kind);
             let chain = chain(symptoms, &candidate, &root);
             let id = root.change.id;
             let cause = Cause {

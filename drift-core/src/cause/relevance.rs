@@ -9,49 +9,44 @@ use crate::object::{Node, Object};
 use crate::path::PathElement;
 
 use super::change_kind::ChangeKind;
-use super::counterfactual::keeps_apart;
+use super::counterfactual::exceeds_nodes;
 use super::investigation::Investigation;
 use super::lineage::{in_pod_spec, injected, owners_of, pods_of, ran_well, same_or_defaulted, uses_of};
 use super::mention::names;
-use super::reach::Reached;
+use super::suspicion::Suspicion;
+
 use super::role::CandidateRole;
 use super::weights::{RAN_WELL_SECONDS, STAYED_READY_SECONDS};
 
 /// How much of a change's effect reached the faulty resource: 0 for none.
-pub(super) fn effect(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-    class: ChangeKind,
-    field: Option<&FieldChange>,
-) -> f64 {
+pub(super) fn effect(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { fault, reached, change, kind, .. } = *suspicion;
     if change.op == ResourceOp::Create
         && matches!(
             reached.place,
             CandidateRole::Dependency | CandidateRole::Peer | CandidateRole::PeerBackend
         )
-        && !breaks_by_being_there(class)
+        && !breaks_by_being_there(kind)
     {
-        return if fault.kind == FaultKind::ClaimPending || class == ChangeKind::Claim { 1.0 } else { 0.3 };
+        return if fault.kind == FaultKind::ClaimPending || kind == ChangeKind::Claim { 1.0 } else { 0.3 };
     }
     if change.op == ResourceOp::Delete
         && matches!(reached.place, CandidateRole::Policy)
-        && !helps_by_being_there(class)
+        && !helps_by_being_there(kind)
     {
         return 0.0;
     }
-    if (class == ChangeKind::Revision && waits(fault)) || is_undone(case, fault, change, field) {
+    if (kind == ChangeKind::Revision && waits(fault)) || is_undone(suspicion) {
         return 0.0;
     }
-    match (reached.place, class) {
+    match (reached.place, kind) {
         (
             CandidateRole::Dependency | CandidateRole::PeerBackend,
             ChangeKind::ConfigData | ChangeKind::SecretData,
-        ) => config(case, fault, reached, change, field),
+        ) => config(suspicion),
         // That there is room for more pods is nobody's promise; that pods may not share a node is known before.
         (CandidateRole::SelfOrOwner, ChangeKind::Replicas)
-            if fault.kind == FaultKind::Unschedulable && !keeps_apart(case, fault, change) =>
+            if fault.kind == FaultKind::Unschedulable && !exceeds_nodes(suspicion) =>
         {
             0.5
         }
@@ -59,13 +54,9 @@ pub(super) fn effect(
             CandidateRole::SelfOrOwner,
             ChangeKind::Replicas | ChangeKind::ScaledToZero | ChangeKind::Rollout,
         ) => 1.0,
-        (CandidateRole::SelfOrOwner, _) => {
-            own(case, fault, change, class, field) * concerns(case, fault, field)
-        }
-        (CandidateRole::Competitor, _) if fault.kind == FaultKind::Preempted => {
-            preemptor(case, fault, change)
-        }
-        (CandidateRole::Competitor, _) => rival(change, field),
+        (CandidateRole::SelfOrOwner, _) => own(suspicion) * concerns(suspicion),
+        (CandidateRole::Competitor, _) if fault.kind == FaultKind::Preempted => preemptor(suspicion),
+        (CandidateRole::Competitor, _) => rival(suspicion),
         // Rules that decide about everything are blamed where the text names them.
         (
             CandidateRole::Policy,
@@ -84,7 +75,8 @@ pub(super) fn effect(
 
 /// Tells whether a change was taken back before the fault: the field had its old value again, what came was gone, what went
 /// was back. Templates are left out, since their pods tell what they were made of.
-fn is_undone(case: &Investigation<'_>, fault: &Fault, change: &Change, field: Option<&FieldChange>) -> bool {
+fn is_undone(suspicion: &Suspicion<'_>) -> bool {
+    let Suspicion { investigation: case, fault, change, field, .. } = *suspicion;
     let now = case.history.at(&change.key, &fault.onset);
     match (change.op, field) {
         (ResourceOp::Create, _) => now.is_none() && change.key != fault.on,
@@ -158,13 +150,8 @@ fn helps_by_being_there(class: ChangeKind) -> bool {
 }
 
 /// Configuration reaches a container by the keys that it reads, when it starts or as a file.
-fn config(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-    field: Option<&FieldChange>,
-) -> f64 {
+fn config(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation: case, fault, reached, change, field, .. } = *suspicion;
     let consumer = reached.way.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
     let mut uses = uses_of(case, consumer, &change.key);
     if uses.is_empty() {
@@ -219,7 +206,8 @@ fn newest_start(case: &Investigation<'_>, key: &ResourceKey) -> Option<Moment> {
 }
 
 /// A change of one container hardly breaks another one, and none of a template what admission put into the pod.
-fn concerns(case: &Investigation<'_>, fault: &Fault, field: Option<&FieldChange>) -> f64 {
+fn concerns(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation: case, fault, field, .. } = *suspicion;
     if fault.containers.is_empty() {
         return 1.0;
     }
@@ -244,13 +232,8 @@ fn concerns(case: &Investigation<'_>, fault: &Fault, field: Option<&FieldChange>
 }
 
 /// A field of a template reaches a pod when the pod has the value.
-fn own(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-    field: Option<&FieldChange>,
-) -> f64 {
+fn own(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation: case, fault, change, kind, field, .. } = *suspicion;
     let Some(field) = field else {
         // Made just so: everything about it is new, and nothing of it ever ran.
         return if change.op == ResourceOp::Delete
@@ -261,7 +244,7 @@ fn own(
             1.0
         };
     };
-    if class == ChangeKind::Claim || class == ChangeKind::Custom || class == ChangeKind::Engine {
+    if kind == ChangeKind::Claim || kind == ChangeKind::Custom || kind == ChangeKind::Engine {
         return 1.0;
     }
     let Some(relative) = in_pod_spec(change, &field.path) else { return 1.0 };
@@ -290,7 +273,8 @@ fn maker(case: &Investigation<'_>, fault: &Fault, workload: &ResourceKey) -> Opt
 }
 
 /// Only pods of a higher priority push others out; the Event names theirs by its uid.
-fn preemptor(case: &Investigation<'_>, fault: &Fault, change: &Change) -> f64 {
+fn preemptor(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let class_value = |name: &str| {
         let key = ResourceKey::new("scheduling.k8s.io", "PriorityClass", "", name);
         case.history.last(&key).and_then(|c| c.root().get("value").and_then(Node::as_i64))
@@ -316,7 +300,8 @@ fn preemptor(case: &Investigation<'_>, fault: &Fault, change: &Change) -> f64 {
 }
 
 /// Only growing takes room from others.
-fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
+fn rival(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { change, field, .. } = *suspicion;
     match (change.op, field) {
         (ResourceOp::Create, _) => 0.8,
         (ResourceOp::Delete, _) => 0.0,
@@ -332,20 +317,15 @@ fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
 }
 
 /// Finds a container that ran well with the change for long enough to clear it, and says so.
-pub(super) fn cleared(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-    class: ChangeKind,
-) -> Option<String> {
+pub(super) fn exonerated_by(suspicion: &Suspicion<'_>) -> Option<String> {
+    let Suspicion { investigation: case, fault, reached, change, kind, .. } = *suspicion;
     if !fault.kind.shows_at_start()
         || matches!(reached.place, CandidateRole::Peer | CandidateRole::Policy)
         || change.op == ResourceOp::Delete
     {
         return None;
     }
-    let mut witnesses: Vec<ResourceKey> = match class {
+    let mut witnesses: Vec<ResourceKey> = match kind {
         ChangeKind::ConfigData | ChangeKind::SecretData => {
             let readers = case.graph.ever_to(&change.key).into_iter().filter(|e| &*e.from.kind == "Pod");
             readers.map(|e| e.from.clone()).collect()
@@ -358,7 +338,7 @@ pub(super) fn cleared(
         fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
     let needed = RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
-        let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
+        let Some(ran) = ran_well(case, &pod, change, &fault.onset, kind) else { continue };
         // What was ready and is not any more, without a new start, did start well.
         let stayed = pod == fault.on && fault.kind == FaultKind::NotReady;
         if ran >= if stayed { STAYED_READY_SECONDS } else { needed } {

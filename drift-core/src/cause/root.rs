@@ -405,7 +405,7 @@ fn commit_in(text: &str) -> Option<String> {
 }
 
 /// Tells whether a controller made the change on the way from another one: a link, and no root.
-pub(super) fn is_derived(case: &Investigation<'_>, change: &Change) -> bool {
+pub(super) fn is_derived(change: &Change) -> bool {
     let Some(object) = change.object() else { return false };
     let owners = object
         .root()
@@ -424,7 +424,6 @@ pub(super) fn is_derived(case: &Investigation<'_>, change: &Change) -> bool {
         (&*change.key.group, &*change.key.kind),
         ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision")
     );
-    let _ = case;
     // Claims that a set or a generic volume asked for by a template.
     let from_template = platform
         && change.op == ResourceOp::Create

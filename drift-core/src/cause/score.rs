@@ -4,48 +4,49 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::fault::{Fault, FaultKind};
-use crate::history::{Change, Moment, ResourceOp};
+use crate::history::{Change, Moment};
 use crate::k8s::managers::{is_engine, is_platform};
 use crate::key::ResourceKey;
 use crate::path::PathElement;
 
 use super::candidate::Candidate;
-use super::change_kind::{ChangeKind, classes_of};
-use super::counterfactual::prove;
+use super::change_kind::classes_of;
+use super::counterfactual::check;
 use super::effects;
 use super::investigation::Investigation;
 use super::mention::{leaves, names, words};
 use super::reach::Reached;
-use super::relevance::{cleared, effect};
+use super::relevance::{effect, exonerated_by};
 use super::role::CandidateRole;
 use super::root::is_derived;
 use super::scheduler_message::Refusals;
-use super::verdict::{Counterfactual, CounterfactualVerdict};
-use super::weights::{ACROSS_GAP, CLEARED, REFUTED};
+use super::suspicion::Suspicion;
+use super::verdict::CounterfactualVerdict;
+use super::weights::{ACROSS_GAP, CLEARED, REFUTED, ScoreParts};
 
-/// Scores one change against one fault; `None` when no way leads from one to the other.
-pub(super) fn judge(
-    case: &Investigation<'_>,
+/// Scores one change against one fault by the field of it that explains most; `None` when none can have that effect.
+pub(super) fn assess(
+    investigation: &Investigation<'_>,
     fault: &Fault,
     reached: &Reached,
     change: &Arc<Change>,
     ports: &[u16],
 ) -> Option<Candidate> {
-    if is_derived(case, change) {
+    if is_derived(change) {
         return None;
     }
     let mut best: Option<Candidate> = None;
-    for (class, field) in classes_of(change) {
-        let base = effects::fit(fault.kind, reached.place, class);
+    for (kind, field) in classes_of(change) {
+        let suspicion = Suspicion { investigation, fault, reached, change, kind, field, ports };
+        let base = effects::fit(fault.kind, reached.place, kind);
         if base == 0.0 {
             continue;
         }
-        let fit = base * effect(case, fault, reached, change, class, field);
+        let fit = base * effect(&suspicion);
         if fit <= 0.0 {
             continue;
         }
-        let proof = prove(case, fault, reached, change, class, ports);
-        let candidate = score(case, fault, reached, change, class, fit, proof);
+        let candidate = score(&suspicion, fit);
         if best.as_ref().is_none_or(|b| candidate.score > b.score) {
             best = Some(candidate);
         }
@@ -53,57 +54,52 @@ pub(super) fn judge(
     best
 }
 
-fn score(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Arc<Change>,
-    class: ChangeKind,
-    fit: f64,
-    proof: Counterfactual,
-) -> Candidate {
-    let mut notes = Vec::new();
-    let parts = [
+/// Weighs the evidence for one suspicion.
+///
+/// A new kind of evidence is a part of [`ScoreParts`] with its weight in [`Weights`], and one function here.
+fn score(suspicion: &Suspicion<'_>, fit: f64) -> Candidate {
+    let Suspicion { investigation, fault, reached, change, kind, .. } = *suspicion;
+    let counterfactual = check(suspicion);
+    let parts = ScoreParts {
         fit,
-        match proof.verdict {
+        counterfactual: match counterfactual.verdict {
             CounterfactualVerdict::Holds => 1.0,
             CounterfactualVerdict::Undecided => 0.5,
             CounterfactualVerdict::Fails => 0.0,
         },
-        said(fault, change).max(blamed_by_scheduler(fault, class)),
-        1.0 / (1.0 + 0.25 * reached.cost),
-        soon(fault, change, class),
-        actor(change),
-        rare(case, change, class),
-    ];
-    let weights = case.weights.to_array();
-    let total: f64 = weights.iter().sum();
-    let mut score = weights.iter().zip(parts).map(|(w, p)| w * p).sum::<f64>() / total;
+        mentioned: mentioned(suspicion).max(blamed_by_scheduler(suspicion)),
+        distance: 1.0 / (1.0 + 0.25 * reached.cost),
+        timing: timing(suspicion),
+        actor: actor(change),
+        rarity: rarity(suspicion),
+    };
+    let mut score = investigation.weights.weigh(&parts);
+    let mut notes = Vec::new();
     // A change that hardly fits is no cause however near it is.
     score *= (fit / 0.5).min(1.0);
-    if proof.verdict == CounterfactualVerdict::Fails {
+    if counterfactual.verdict == CounterfactualVerdict::Fails {
         score *= REFUTED;
-        notes.push(format!("counterfactual fails: {}", proof.text));
+        notes.push(format!("counterfactual fails: {}", counterfactual.text));
     }
     // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
-    let may_clear = proof.verdict != CounterfactualVerdict::Holds
+    let may_exonerate = counterfactual.verdict != CounterfactualVerdict::Holds
         || (fault.kind == FaultKind::Unschedulable && reached.place == CandidateRole::SelfOrOwner);
-    if may_clear && let Some(note) = cleared(case, fault, reached, change, class) {
+    if may_exonerate && let Some(note) = exonerated_by(suspicion) {
         score *= CLEARED;
         notes.push(note);
     }
-    if gap_between(case, &change.mark, &fault.onset, &change.key) {
+    if gap_between(investigation, &change.mark, &fault.onset, &change.key) {
         score *= ACROSS_GAP;
         notes.push("history is not known in between".into());
     }
     Candidate {
         change: Arc::clone(change),
-        class,
+        kind,
         place: reached.place,
         way: reached.way.clone(),
         parts,
         score: score.clamp(0.0, 1.0),
-        proof,
+        counterfactual,
         notes,
         fault: 0,
     }
@@ -118,7 +114,8 @@ fn gap_between(case: &Investigation<'_>, from: &Moment, to: &Moment, key: &Resou
 }
 
 /// Does the fault's own text name the change: a new value best, then a key or an old value, then the object?
-fn said(fault: &Fault, change: &Change) -> f64 {
+fn mentioned(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { fault, change, .. } = *suspicion;
     let text = &fault.message;
     let (mut before, mut after, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for f in &change.fields {
@@ -145,16 +142,18 @@ fn said(fault: &Fault, change: &Change) -> f64 {
 }
 
 /// The part of the nodes that refuse a pod for a reason that a change of this class brings.
-fn blamed_by_scheduler(fault: &Fault, class: ChangeKind) -> f64 {
+fn blamed_by_scheduler(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { fault, kind, .. } = *suspicion;
     if fault.kind != FaultKind::Unschedulable {
         return 0.0;
     }
-    Refusals::read(&fault.message).and_then(|r| r.share(class)).unwrap_or(0.0)
+    Refusals::read(&fault.message).and_then(|r| r.share(kind)).unwrap_or(0.0)
 }
 
-fn soon(fault: &Fault, change: &Change, class: ChangeKind) -> f64 {
+fn timing(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { fault, change, kind, .. } = *suspicion;
     let seconds = fault.onset.at.time.duration_since(change.mark.at.time).as_secs_f64().max(0.0);
-    1.0 / (1.0 + seconds / effects::delay(class))
+    1.0 / (1.0 + seconds / effects::delay(kind))
 }
 
 fn actor(change: &Change) -> f64 {
@@ -169,8 +168,9 @@ fn actor(change: &Change) -> f64 {
     }
 }
 
-fn rare(case: &Investigation<'_>, change: &Change, class: ChangeKind) -> f64 {
+fn rarity(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation: case, change, kind, .. } = *suspicion;
     let changes = case.changes_of(&change.key);
-    let same = changes.iter().filter(|c| classes_of(c).iter().any(|(k, _)| *k == class)).count();
+    let same = changes.iter().filter(|c| classes_of(c).iter().any(|(k, _)| *k == kind)).count();
     1.0 / (1.0 + 0.4 * (same.max(1) - 1) as f64)
 }

@@ -7,6 +7,7 @@ mod incidents;
 mod jobs;
 mod network;
 mod operators;
+mod oracles;
 mod pods;
 mod policy;
 mod scenario;

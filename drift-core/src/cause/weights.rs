@@ -1,55 +1,97 @@
-//! What each part of a score weighs, and what is taken off it.
+//! The parts of a score, what each weighs, and what is taken off.
+
+/// How much speaks for a candidate, each part from 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ScoreParts {
+    /// Changes of this field are known to have this very effect.
+    pub fit: f64,
+    /// Undoing it would make the failing condition true: 1; 0.5 where that cannot be decided offline, 0 where it would not.
+    pub counterfactual: f64,
+    /// The cluster's own text about the fault names what was changed.
+    pub mentioned: f64,
+    /// It was made on the faulty resource or its owner: 1; less with every reference in between.
+    pub distance: f64,
+    /// The fault came as soon as this kind of change takes effect.
+    pub timing: f64,
+    /// A person or a pipeline did it: 1; less for a controller doing its work.
+    pub actor: f64,
+    /// The field changed only this once: 1; less for one that changes often.
+    pub rarity: f64,
+}
+
+impl ScoreParts {
+    /// Returns the parts with the names that reports show, in order of [`Weights::NAMES`].
+    pub fn named(&self) -> [(&'static str, f64); 7] {
+        let values = self.to_array();
+        std::array::from_fn(|i| (Weights::NAMES[i], values[i]))
+    }
+
+    fn to_array(self) -> [f64; 7] {
+        let Self { fit, counterfactual, mentioned, distance, timing, actor, rarity } = self;
+        [fit, counterfactual, mentioned, distance, timing, actor, rarity]
+    }
+}
 
 /// What each part of a score weighs; they add up to 1.
 ///
 /// | part | weight | meaning of 1.0 |
 /// |---|---|---|
 /// | `fit` | 0.36 | changes of this field are known to have this very effect |
-/// | `proof` | 0.22 | undoing it would make the failing condition true (0.5: cannot be decided offline; 0: it would not) |
-/// | `said` | 0.14 | the cluster's own text about the fault names what was changed |
-/// | `near` | 0.12 | it was made on the faulty object or on what makes it |
-/// | `soon` | 0.08 | the fault came as soon as this kind of change takes effect |
+/// | `counterfactual` | 0.22 | undoing it would make the failing condition true (0.5: cannot be decided offline; 0: it would not) |
+/// | `mentioned` | 0.14 | the cluster's own text about the fault names what was changed |
+/// | `distance` | 0.12 | it was made on the faulty object or on its owner |
+/// | `timing` | 0.08 | the fault came as soon as this kind of change takes effect |
 /// | `actor` | 0.04 | a person or a pipeline did it, not a controller doing its work |
-/// | `rare` | 0.04 | the field changed only this once |
+/// | `rarity` | 0.04 | the field changed only this once |
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
     /// Compatibility of the changed field with the fault.
     pub fit: f64,
     /// Counterfactual check.
-    pub proof: f64,
+    pub counterfactual: f64,
     /// The fault's own text names the change.
-    pub said: f64,
+    pub mentioned: f64,
     /// Distance in the graph.
-    pub near: f64,
+    pub distance: f64,
     /// Time against the expected delay.
-    pub soon: f64,
+    pub timing: f64,
     /// Who did it.
     pub actor: f64,
     /// How rarely this changes.
-    pub rare: f64,
+    pub rarity: f64,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { fit: 0.36, proof: 0.22, said: 0.14, near: 0.12, soon: 0.08, actor: 0.04, rare: 0.04 }
+        Self {
+            fit: 0.36,
+            counterfactual: 0.22,
+            mentioned: 0.14,
+            distance: 0.12,
+            timing: 0.08,
+            actor: 0.04,
+            rarity: 0.04,
+        }
     }
 }
 
 impl Weights {
     /// Names of the parts, in order.
-    pub const NAMES: [&str; 7] = ["fit", "proof", "said", "near", "soon", "actor", "rare"];
+    pub const NAMES: [&str; 7] =
+        ["fit", "counterfactual", "mentioned", "distance", "timing", "actor", "rarity"];
 
     /// Returns the weights in order of [`Self::NAMES`].
     pub fn to_array(self) -> [f64; 7] {
-        [self.fit, self.proof, self.said, self.near, self.soon, self.actor, self.rare]
+        let Self { fit, counterfactual, mentioned, distance, timing, actor, rarity } = self;
+        [fit, counterfactual, mentioned, distance, timing, actor, rarity]
     }
 
-    /// Makes weights in order of [`Self::NAMES`].
-    pub fn from_array([fit, proof, said, near, soon, actor, rare]: [f64; 7]) -> Self {
-        Self { fit, proof, said, near, soon, actor, rare }
+    /// Makes weights from their values in order of [`Self::NAMES`].
+    pub fn from_array([fit, counterfactual, mentioned, distance, timing, actor, rarity]: [f64; 7]) -> Self {
+        Self { fit, counterfactual, mentioned, distance, timing, actor, rarity }
     }
 
-    /// Returns the weights with one of them multiplied by a factor.
+    /// Returns the weights with one of them, by its place in [`Self::NAMES`], multiplied by a factor.
     #[must_use]
     pub fn scaled(self, part: usize, factor: f64) -> Self {
         let mut all = self.to_array();
@@ -57,6 +99,13 @@ impl Weights {
             *w *= factor;
         }
         Self::from_array(all)
+    }
+
+    /// Returns the weighted mean of the parts.
+    pub(super) fn weigh(&self, parts: &ScoreParts) -> f64 {
+        let weights = self.to_array();
+        let total: f64 = weights.iter().sum();
+        weights.iter().zip(parts.to_array()).map(|(w, p)| w * p).sum::<f64>() / total
     }
 }
 

@@ -10,24 +10,21 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use crate::cause::change_kind::ChangeKind;
-use crate::cause::investigation::Investigation;
+use crate::cause::suspicion::Suspicion;
+
 use crate::cause::lineage::{injected, owners_of, pods_of};
 use crate::cause::mention::names;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
-use crate::fault::Fault;
-use crate::history::{Change, ResourceOp};
+
+use crate::history::ResourceOp;
 
 /// Does the sum add up without the change?
-pub(super) fn quota(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-) -> Counterfactual {
+pub(super) fn quota(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, kind, .. } = *suspicion;
     let Some(refusal) = QuotaRefusal::from_message(&fault.message) else {
         // `failed quota: NAME: must specify …`
         let is_named = fault.message.contains(&format!("quota: {}", change.key.name));
-        return match class {
+        return match kind {
             ChangeKind::Quota if is_named && change.op == ResourceOp::Create => {
                 Counterfactual::new(CounterfactualVerdict::Holds, "the quota came with it")
             }
@@ -37,7 +34,7 @@ pub(super) fn quota(
             _ => Counterfactual::undecided(),
         };
     };
-    match class {
+    match kind {
         ChangeKind::Quota if *change.key.name != *refusal.quota => {
             Counterfactual::new(CounterfactualVerdict::Fails, "another quota refuses")
         }
@@ -56,15 +53,15 @@ pub(super) fn quota(
             )
         }
         ChangeKind::Requests | ChangeKind::Limits | ChangeKind::OtherTemplate | ChangeKind::Containers => {
-            requests(case, change, &refusal)
+            requests(suspicion, &refusal)
         }
-        ChangeKind::Replicas => replicas(change, &refusal),
+        ChangeKind::Replicas => replicas(suspicion, &refusal),
         _ => Counterfactual::undecided(),
     }
 }
 
-fn requests(case: &Investigation<'_>, change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
-    let _ = case;
+fn requests(suspicion: &Suspicion<'_>, refusal: &QuotaRefusal) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
         return Counterfactual::undecided();
     };
@@ -83,7 +80,8 @@ fn requests(case: &Investigation<'_>, change: &Change, refusal: &QuotaRefusal) -
 }
 
 /// Would the quota have room if the workload had not grown?
-fn replicas(change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
+fn replicas(suspicion: &Suspicion<'_>, refusal: &QuotaRefusal) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let count = |o: Option<&Object>| {
         o.map_or(0, |o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1))
     };
@@ -106,7 +104,8 @@ fn replicas(change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
     }
 }
 
-pub(super) fn pod_security(fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn pod_security(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let (before, after) = (enforced_level(change.before.as_deref()), enforced_level(change.after.as_deref()));
     let said = if fault.message.contains("\"restricted") {
         PodSecurityLevel::Restricted
@@ -119,7 +118,8 @@ pub(super) fn pod_security(fault: &Fault, change: &Change) -> Counterfactual {
     )
 }
 
-pub(super) fn limit_range(fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn limit_range(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let bounds = |o: Option<&Object>| {
         o.and_then(|o| o.root().at(&["spec", "limits"])).map_or(String::new(), |n| n.to_doc().to_json())
     };
@@ -134,7 +134,8 @@ pub(super) fn limit_range(fault: &Fault, change: &Change) -> Counterfactual {
     Counterfactual::undecided()
 }
 
-pub(super) fn webhook(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn webhook(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let hooks = |o: Option<&Object>| -> Vec<String> {
         let list = o.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
         list.filter_map(|h| h.str_at(&["name"]).map(str::to_owned)).collect()
@@ -163,7 +164,8 @@ pub(super) fn webhook(case: &Investigation<'_>, fault: &Fault, change: &Change) 
 }
 
 /// Do pods made before the change lack what no template gave this one?
-pub(super) fn mutation(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn mutation(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let foreign = injected(case, &fault.on);
     let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
     let namespace = case.history.last(&ResourceKey::new("", "Namespace", "", &fault.on.namespace));

@@ -1,12 +1,13 @@
 //! Is the configuration there that a pod reads, and what it refers to?
 
-use crate::fault::{Fault, FaultKind};
-use crate::history::{Change, Moment};
+use crate::fault::FaultKind;
+use crate::history::Moment;
 use crate::k8s::pod::{ConfigSource, config_uses, pod_spec};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use crate::cause::investigation::Investigation;
+use crate::cause::suspicion::Suspicion;
+
 use crate::cause::lineage::uses_of;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
@@ -17,7 +18,8 @@ fn keys_of(object: Option<&Object>) -> Vec<&str> {
 }
 
 /// Does every key that the pod reads exist before the change, and not after?
-pub(super) fn config(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn keys(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let uses = uses_of(case, &fault.on, &change.key);
     let (before, after) = (keys_of(change.before.as_deref()), keys_of(change.after.as_deref()));
     let (had, has) = (change.before.is_some(), change.after.is_some());
@@ -49,7 +51,8 @@ pub(super) fn config(case: &Investigation<'_>, fault: &Fault, change: &Change) -
 }
 
 /// Does the template refer to something that is not there, and did it not before?
-pub(super) fn reference(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn references(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let missing = |object: Option<&Object>, at: &Moment| {
         let object = object?;
         let (path, spec) = pod_spec(object)?;

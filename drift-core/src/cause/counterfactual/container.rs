@@ -1,12 +1,11 @@
 //! Would the container run without the change: image, memory, user, names?
 
-use crate::fault::Fault;
-use crate::history::Change;
 use crate::k8s::pod::pod_spec;
 use crate::k8s::resources::quantity_nanos;
 use crate::object::{Node, Object};
 
-use crate::cause::investigation::Investigation;
+use crate::cause::suspicion::Suspicion;
+
 use crate::cause::lineage::pod_of;
 use crate::cause::mention::names;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
@@ -19,7 +18,8 @@ fn images(object: Option<&Object>) -> Vec<String> {
 }
 
 /// Is the image that cannot be pulled one that came with the change?
-pub(super) fn image(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn image(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let (before, after) = (images(change.before.as_deref()), images(change.after.as_deref()));
     let new: Vec<_> = after.iter().filter(|i| !before.contains(i)).collect();
     let failing: Vec<_> = new.iter().filter(|i| names(&fault.message, i)).collect();
@@ -46,7 +46,8 @@ fn memory_limits(object: Option<&Object>) -> Vec<(String, Option<i128>)> {
 }
 
 /// Was a memory limit lowered or set?
-pub(super) fn memory(_case: &Investigation<'_>, change: &Change) -> Counterfactual {
+pub(super) fn memory(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let before = memory_limits(change.before.as_deref());
     let after = memory_limits(change.after.as_deref());
     let lowered = after.iter().any(|(name, limit)| {
@@ -67,7 +68,8 @@ pub(super) fn memory(_case: &Investigation<'_>, change: &Change) -> Counterfactu
 }
 
 /// Does the text say that the user of the container is what is refused?
-pub(super) fn root_user(fault: &Fault) -> Counterfactual {
+pub(super) fn root_user(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, .. } = *suspicion;
     let says = ["runAsNonRoot", "run as root", "runAsUser", "non-numeric user"];
     if says.iter().any(|t| fault.message.contains(t)) {
         Counterfactual::new(CounterfactualVerdict::Holds, "the user of the container is what is refused")
@@ -77,7 +79,8 @@ pub(super) fn root_user(fault: &Fault) -> Counterfactual {
 }
 
 /// Can names of the cluster be looked up before, and not after?
-pub(super) fn name_lookup(fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn name_lookup(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     if !["lookup", "no such host", "resolve", "resolution", ":53"].iter().any(|t| fault.message.contains(t)) {
         return Counterfactual::undecided();
     }

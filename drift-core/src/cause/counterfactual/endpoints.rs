@@ -1,13 +1,13 @@
 //! Do pods match the selector of a Service?
 
-use crate::fault::Fault;
-use crate::history::{Change, Moment, ResourceOp};
+use crate::history::{Moment, ResourceOp};
 use crate::k8s::pod::template_labels;
 use crate::k8s::selector::Selector;
 use crate::object::{Node, Object};
 
 use crate::cause::change_kind::ChangeKind;
 use crate::cause::investigation::Investigation;
+use crate::cause::suspicion::Suspicion;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
 /// Pods of a namespace at a time whose labels match, and of them those that are ready.
@@ -18,7 +18,8 @@ fn matched(case: &Investigation<'_>, namespace: &str, selector: &Selector, at: &
 }
 
 /// Does the selector before match pods, and the one after not?
-pub(super) fn selector(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn selector(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let read = |o: &Option<std::sync::Arc<Object>>| {
         o.as_ref()
             .and_then(|o| o.root().at(&["spec", "selector"]))
@@ -36,12 +37,8 @@ pub(super) fn selector(case: &Investigation<'_>, fault: &Fault, change: &Change)
 }
 
 /// Would the workload give the Service endpoints without the change?
-pub(super) fn backing(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-) -> Counterfactual {
+pub(super) fn backing(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, kind, .. } = *suspicion;
     let service = case
         .history
         .last(&fault.on)
@@ -55,7 +52,7 @@ pub(super) fn backing(
         })
     };
     let (was, is) = (gives(change.before.as_deref()), gives(change.after.as_deref()));
-    if class == ChangeKind::OtherTemplate && change.op == ResourceOp::Update {
+    if kind == ChangeKind::OtherTemplate && change.op == ResourceOp::Update {
         return Counterfactual::undecided();
     }
     Counterfactual::new(

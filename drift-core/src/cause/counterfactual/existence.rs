@@ -1,17 +1,19 @@
 //! Is there what is needed: a definition, a service account, an object, a revision?
 
-use crate::fault::Fault;
-use crate::history::{Change, ResourceOp};
+use crate::history::ResourceOp;
 use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use crate::cause::investigation::Investigation;
+use crate::cause::role::CandidateRole;
+use crate::cause::suspicion::Suspicion;
+
 use crate::cause::mention::names;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
 /// Is a version that the fault's text asks for served before, and not after?
-pub(super) fn definition(fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn definition(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let served = |o: Option<&Object>| -> Vec<String> {
         let versions =
             o.and_then(|o| o.root().at(&["spec", "versions"])).into_iter().flat_map(Node::children);
@@ -34,7 +36,8 @@ pub(super) fn definition(fault: &Fault, change: &Change) -> Counterfactual {
     }
 }
 
-pub(super) fn identity(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn service_account(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let account = |o: Option<&Object>| {
         let (_, spec) = o.and_then(pod_spec)?;
         Some(spec.str_at(&["serviceAccountName"]).unwrap_or("default").to_owned())
@@ -66,7 +69,8 @@ pub(super) fn identity(case: &Investigation<'_>, fault: &Fault, change: &Change)
 }
 
 /// Is something that the faulty one refers to gone?
-pub(super) fn existence(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn deleted(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let back = case
         .history
         .at(&change.key, &fault.onset)
@@ -82,7 +86,8 @@ pub(super) fn existence(case: &Investigation<'_>, fault: &Fault, change: &Change
 }
 
 /// Did the engine apply the revision before, and fail with this one?
-pub(super) fn revision(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn revision(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let read = |o: Option<&Object>| {
         o.and_then(|o| o.root().str_at(&["status", "artifact", "revision"])).map(str::to_owned)
     };
@@ -101,4 +106,17 @@ pub(super) fn revision(case: &Investigation<'_>, fault: &Fault, change: &Change)
         }
         _ => Counterfactual::undecided(),
     }
+}
+
+/// Returns `true` if a Service was deleted that the faulty one talks to.
+pub(super) fn is_deleted_peer(suspicion: &Suspicion<'_>) -> bool {
+    suspicion.change.op == ResourceOp::Delete && suspicion.reached.place == CandidateRole::Peer
+}
+
+/// Is the Service still gone that the faulty one talks to?
+pub(super) fn deleted_peer(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let back = case.history.at(&change.key, &fault.onset).is_some();
+    let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
+    Counterfactual::new(verdict, "whether the Service is there that the faulty one talks to")
 }

@@ -9,13 +9,14 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::network_policy::{Policies, end_of};
-use crate::cause::investigation::Investigation;
+use crate::cause::suspicion::Suspicion;
+
 use crate::cause::lineage::came_up_since;
 use crate::cause::reach::{Reached, peers};
 use crate::cause::role::CandidateRole;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
-use crate::fault::Fault;
-use crate::history::{Change, ResourceOp};
+
+use crate::history::ResourceOp;
 
 fn service_ports(object: Option<&Object>) -> Vec<i64> {
     let ports = object.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);
@@ -23,7 +24,8 @@ fn service_ports(object: Option<&Object>) -> Vec<i64> {
 }
 
 /// Does the Service listen where its clients ask, before and not after?
-pub(super) fn port(change: &Change, asked: &[u16]) -> Counterfactual {
+pub(super) fn port(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { change, ports: asked, .. } = *suspicion;
     let (before, after) = (service_ports(change.before.as_deref()), service_ports(change.after.as_deref()));
     let offers = |ports: &[i64]| asked.iter().all(|p| ports.contains(&i64::from(*p)));
     if !asked.is_empty() {
@@ -44,7 +46,8 @@ pub(super) fn port(change: &Change, asked: &[u16]) -> Counterfactual {
 }
 
 /// Tells whether a change took away the port of a Service that the fault's text calls by its name.
-pub(super) fn port_name(fault: &Fault, change: &Change) -> bool {
+pub(super) fn took_named_port(suspicion: &Suspicion<'_>) -> bool {
+    let Suspicion { fault, change, .. } = *suspicion;
     let names = |o: Option<&Object>| -> Vec<String> {
         let ports = o.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);
         ports.filter_map(|p| p.str_at(&["name"]).map(str::to_owned)).collect()
@@ -66,8 +69,17 @@ pub(super) fn port_name(fault: &Fault, change: &Change) -> bool {
     names(change.before.as_deref()).iter().any(|n| gone(n) && asks(n))
 }
 
+/// A port that the fault's text calls by its name was there before.
+pub(super) fn named_port(_: &Suspicion<'_>) -> Counterfactual {
+    Counterfactual::new(
+        CounterfactualVerdict::Holds,
+        "a port of the name that the route asks for was there before",
+    )
+}
+
 /// Does something listen on the target ports, before and not after?
-pub(super) fn target_port(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn target_port(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let Some(service) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some(selector) = service.root().at(&["spec", "selector"]).and_then(Selector::read) else {
         return Counterfactual::undecided();
@@ -97,7 +109,8 @@ struct Need {
 }
 
 /// Finds what the faulty pod has to reach: the pods behind its peers, or the one on the way, and the name service.
-fn needs(case: &Investigation<'_>, fault: &Fault, reached: &Reached) -> Vec<Need> {
+fn needs(suspicion: &Suspicion<'_>) -> Vec<Need> {
+    let Suspicion { investigation: case, fault, reached, .. } = *suspicion;
     let mut out = Vec::new();
     let pods_behind = |service: &ResourceKey| -> Vec<ResourceKey> {
         let edges = case.graph.ever_from(service);
@@ -122,12 +135,8 @@ fn needs(case: &Investigation<'_>, fault: &Fault, reached: &Reached) -> Vec<Need
 }
 
 /// Does what the faulty pod has to reach let it in before the change, and not after?
-pub(super) fn policy(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-) -> Counterfactual {
+pub(super) fn policy(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let open = |o: Option<&Object>| o.is_none_or(admits_everything);
     if change.op != ResourceOp::Delete && open(change.after.as_deref()) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "it lets everything through");
@@ -144,7 +153,7 @@ pub(super) fn policy(
     let from = end_of(case, own, &fault.on.namespace);
     let before = Policies::new(case, &fault.onset, (&change.key, change.before.as_deref()));
     let after = Policies::new(case, &fault.onset, (&change.key, change.after.as_deref()));
-    for need in needs(case, fault, reached) {
+    for need in needs(suspicion) {
         let Some(pod) = case.history.last(&need.to) else { continue };
         let to = end_of(case, pod, &need.to.namespace);
         if before.admit(from, to, &need.ports) && !after.admit(from, to, &need.ports) {
@@ -167,7 +176,8 @@ pub(super) fn policy(
 }
 
 /// Do the policies let the pod through with the labels that it had before, and not with those after?
-pub(super) fn labels(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn labels(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let nothing = || Counterfactual::new(CounterfactualVerdict::Fails, "no policy decides by the labels");
     let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else {
         return nothing();
@@ -175,7 +185,7 @@ pub(super) fn labels(case: &Investigation<'_>, fault: &Fault, change: &Change) -
     let start =
         Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
     let policies = Policies::new(case, &fault.onset, (&change.key, None));
-    for need in needs(case, fault, &start) {
+    for need in needs(&Suspicion { reached: &start, ..*suspicion }) {
         let Some(pod) = case.history.last(&need.to) else { continue };
         let to = end_of(case, pod, &need.to.namespace);
         let may = |own| policies.admit(end_of(case, own, &fault.on.namespace), to, &need.ports);

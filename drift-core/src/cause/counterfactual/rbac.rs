@@ -3,14 +3,15 @@
 use crate::k8s::rbac::{AccessRequest, binding_has_user, role_allows as rules_allow};
 use crate::object::{Node, Object};
 
-use crate::cause::investigation::Investigation;
-use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
-use crate::fault::{Fault, FaultKind};
-use crate::history::Change;
+use crate::cause::suspicion::Suspicion;
 
-pub(super) fn prove(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
+use crate::fault::FaultKind;
+
+pub(super) fn access(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let Some(request) = AccessRequest::from_refusal(&fault.message) else {
-        return lost(fault, change);
+        return lost(suspicion);
     };
     let text = format!("whether {} may {} {}", request.user, request.verb, request.resource);
     if change.key.kind.ends_with("Role") {
@@ -31,7 +32,8 @@ pub(super) fn prove(case: &Investigation<'_>, fault: &Fault, change: &Change) ->
 }
 
 /// Without a refused request there is only this: a change that takes no permission away breaks nothing.
-fn lost(fault: &Fault, change: &Change) -> Counterfactual {
+fn lost(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let count = |o: Option<&Object>| -> usize {
         let Some(o) = o else { return 0 };
         let rules = o.root().get("rules").into_iter().flat_map(Node::children);

@@ -4,7 +4,8 @@ use crate::k8s::pod::{pod_spec, template_labels};
 use crate::k8s::selector::Selector;
 use crate::object::{Node, Object};
 
-use crate::cause::investigation::Investigation;
+use crate::cause::suspicion::Suspicion;
+
 use crate::cause::lineage::pods_of;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::{Fault, FaultKind, faults_of, is_pod_ready};
@@ -49,7 +50,8 @@ fn may_take_all(deployment: &Object) -> Option<bool> {
 }
 
 /// Did a rollout take all pods at once that would have left some without the change?
-pub(super) fn strategy(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn strategy(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let side = |o: Option<&Object>| o.and_then(may_take_all);
     let Some((was, is)) = side(change.before.as_deref()).zip(side(change.after.as_deref())) else {
         return Counterfactual::undecided();
@@ -87,7 +89,8 @@ pub(super) fn strategy(case: &Investigation<'_>, fault: &Fault, change: &Change)
 }
 
 /// Tells whether pods that may not share a node were raised in number above the nodes that take them.
-pub(in super::super) fn keeps_apart(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
+pub(in crate::cause) fn exceeds_nodes(suspicion: &Suspicion<'_>) -> bool {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let replicas = |o: Option<&Object>| {
         let set = o?.root().get("spec")?.get("replicas").and_then(Node::as_i64);
         usize::try_from(set.unwrap_or(1)).ok()
@@ -112,8 +115,22 @@ pub(in super::super) fn keeps_apart(case: &Investigation<'_>, fault: &Fault, cha
         && nodes < is
 }
 
+/// Its pods may not share a node, and no more nodes take them.
+pub(super) fn one_per_node(_: &Suspicion<'_>) -> Counterfactual {
+    Counterfactual::new(
+        CounterfactualVerdict::Holds,
+        "its pods may not share a node, and no more nodes take them",
+    )
+}
+
+/// A rollout that is paused goes on without the pause.
+pub(super) fn paused(_: &Suspicion<'_>) -> Counterfactual {
+    Counterfactual::new(CounterfactualVerdict::Holds, "the rollout is paused by it")
+}
+
 /// Does the budget forbid to evict any pod of the node, and did it not before?
-pub(super) fn budget(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn budget(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let spare = |o: Option<&Object>| -> Option<bool> {
         let Some(o) = o else { return Some(true) };
         let spec = o.root().get("spec")?;
@@ -146,7 +163,8 @@ pub(super) fn budget(case: &Investigation<'_>, fault: &Fault, change: &Change) -
 }
 
 /// Was the upper bound lowered, or the lower one raised?
-pub(super) fn bound(change: &Change) -> Counterfactual {
+pub(super) fn bound(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let bounds = |o: Option<&Object>| {
         let at = |f: &str| o.and_then(|o| o.root().at(&["spec", f])).and_then(Node::as_i64);
         (at("minReplicas").unwrap_or(1), at("maxReplicas").unwrap_or(i64::MAX))
@@ -161,7 +179,8 @@ pub(super) fn bound(change: &Change) -> Counterfactual {
 }
 
 /// Does the autoscaler want more than its new upper bound, which was lowered?
-pub(super) fn held_at_bound(case: &Investigation<'_>, change: &Change) -> Counterfactual {
+pub(super) fn held_at_bound(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, change, .. } = *suspicion;
     let most = |o: Option<&Object>| {
         o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
     };

@@ -15,8 +15,9 @@ use crate::cause::change_kind::ChangeKind;
 use crate::cause::investigation::Investigation;
 use crate::cause::lineage::{in_pod_spec, owners_of, pods_of};
 use crate::cause::scheduler_message::Refusals;
+use crate::cause::suspicion::Suspicion;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
-use crate::fault::Fault;
+
 use crate::history::Moment;
 use crate::history::{Change, ResourceOp};
 
@@ -42,34 +43,30 @@ fn rooms<'c>(case: &'c Investigation<'_>, at: &Moment) -> Vec<NodeWithPods<'c>> 
 }
 
 /// Would the pod fit somewhere without the change?
-pub(super) fn prove(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-) -> Counterfactual {
+pub(super) fn placement(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, kind, .. } = *suspicion;
     let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some((_, spec)) = pod_spec(pod) else { return Counterfactual::undecided() };
     let refusals = Refusals::read(&fault.message);
-    if refusals.as_ref().and_then(|r| r.share(class)) == Some(0.0) {
+    if refusals.as_ref().and_then(|r| r.share(kind)) == Some(0.0) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "the scheduler gives other reasons");
     }
     let at = &fault.onset;
-    match class {
+    match kind {
         ChangeKind::NodeCordon | ChangeKind::NodeTaint | ChangeKind::NodeLabels | ChangeKind::NodeStatus => {
-            node(case, fault, change, spec)
+            node(suspicion, spec)
         }
-        ChangeKind::Claim | ChangeKind::StorageClass | ChangeKind::Volume => volumes(case, fault, change),
-        ChangeKind::Volumes => config::reference(case, fault, change),
+        ChangeKind::Claim | ChangeKind::StorageClass | ChangeKind::Volume => volumes(suspicion),
+        ChangeKind::Volumes => config::references(suspicion),
         _ if &*change.key.kind == "LimitRange" => Counterfactual::undecided(),
         _ => {
-            let has_a_node = || takers_now(case, fault, spec) > 0;
+            let has_a_node = || takers_now(suspicion, spec) > 0;
             if nodes(case, at).next().is_none()
-                || (matches!(class, ChangeKind::Replicas | ChangeKind::Limits) && has_a_node())
+                || (matches!(kind, ChangeKind::Replicas | ChangeKind::Limits) && has_a_node())
             {
                 return Counterfactual::undecided();
             }
-            template(case, fault, change, spec)
+            template(suspicion, spec)
         }
     }
 }
@@ -86,7 +83,8 @@ fn takers(
 }
 
 /// Counts the nodes that take the faulty pod as it is at the onset: once for all candidates.
-fn takers_now(case: &Investigation<'_>, fault: &Fault, spec: Node<'_>) -> usize {
+fn takers_now(suspicion: &Suspicion<'_>, spec: Node<'_>) -> usize {
+    let Suspicion { investigation: case, fault, .. } = *suspicion;
     let at = &fault.onset;
     case.feasible_nodes(&fault.on, at, || takers(case, &fault.on.namespace, spec, &rooms(case, at), at))
 }
@@ -123,13 +121,14 @@ fn volumes_reach(
 }
 
 /// Would the pod fit with the node as it was, and did nothing later decide about it?
-fn node(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Counterfactual {
+fn node(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let at = &fault.onset;
     let namespace = &fault.on.namespace;
-    let undone = undone(case, change, at);
+    let undone = undone(suspicion, at);
     let pods = case.history.loads(at).get(&*change.key.name);
     let one = |node: Option<&Object>| node.map_or(0, |n| takers(case, namespace, spec, &[room(n, pods)], at));
-    let is = takers_now(case, fault, spec);
+    let is = takers_now(suspicion, spec);
     // The other nodes are the same before and after.
     let was = is + one(undone.as_ref()) - one(case.history.at(&change.key, at).map(|o| &**o));
     // The template of that time would still find a node: what was changed about it since then decides.
@@ -157,7 +156,8 @@ fn node(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>
 }
 
 /// Returns the node as it is at a time with one change undone, whatever was changed later.
-fn undone(case: &Investigation<'_>, change: &Change, at: &Moment) -> Option<Object> {
+fn undone(suspicion: &Suspicion<'_>, at: &Moment) -> Option<Object> {
+    let Suspicion { investigation: case, change, .. } = *suspicion;
     let before = || change.before.as_deref().cloned();
     let Some(now) = case.history.at(&change.key, at) else { return before() };
     let ty = case.schemas.kind(now.group(), now.version(), now.kind()).map(|k| k.root());
@@ -172,12 +172,13 @@ fn undone(case: &Investigation<'_>, change: &Change, at: &Moment) -> Option<Obje
 }
 
 /// Would pods of the template before the change fit somewhere?
-fn template(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Counterfactual {
+fn template(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let is_own = fault.on == change.key
         || case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
         || owners_of(case, &fault.on).contains(&change.key);
     if !is_own {
-        return rival(case, change, fault, spec);
+        return rival(suspicion, spec);
     }
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
         return Counterfactual::undecided();
@@ -192,7 +193,7 @@ fn template(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node
     let (was, is) = match &*fault.on.kind {
         // Daemons are given nodes by labels and taints, whatever room there is.
         "DaemonSet" => (nodes_open_to(case, before, at), nodes_open_to(case, spec, at)),
-        _ => (takers(case, namespace, before, &rooms(case, at), at), takers_now(case, fault, spec)),
+        _ => (takers(case, namespace, before, &rooms(case, at), at), takers_now(suspicion, spec)),
     };
     let verdict = if is > 0 && was > 0 {
         CounterfactualVerdict::Undecided
@@ -206,7 +207,8 @@ fn template(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node
 }
 
 /// Does another workload ask for more of what is short than before?
-fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_>) -> Counterfactual {
+fn rival(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, change, fault, .. } = *suspicion;
     let total = |o: Option<&Object>, resource: &str| {
         let Some(o) = o else { return 0 };
         let replicas = o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
@@ -230,10 +232,10 @@ fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_
     if is > was && change.op != ResourceOp::Delete {
         let end = case.history.end().map(|at| Moment { version: None, at });
         let marks = || [Some(&fault.onset), end.as_ref()].into_iter().flatten();
-        if marks().all(|at| came_with(case, change, at).is_empty()) {
+        if marks().all(|at| came_with(suspicion, at).is_empty()) {
             return Counterfactual::new(CounterfactualVerdict::Fails, "no pod of it came since");
         }
-        return if marks().any(|at| fits_without(case, change, fault, spec, at)) {
+        return if marks().any(|at| fits_without(suspicion, spec, at)) {
             Counterfactual::new(
                 CounterfactualVerdict::Holds,
                 "without the pods that came with it this one fits",
@@ -246,7 +248,8 @@ fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_
 }
 
 /// Returns the pods that another workload made since a change, by uid.
-fn came_with(case: &Investigation<'_>, change: &Change, at: &Moment) -> Vec<crate::key::Uid> {
+fn came_with(suspicion: &Suspicion<'_>, at: &Moment) -> Vec<crate::key::Uid> {
+    let Suspicion { investigation: case, change, .. } = *suspicion;
     pods_of(case, &change.key)
         .into_iter()
         .filter(|k| case.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
@@ -255,14 +258,9 @@ fn came_with(case: &Investigation<'_>, change: &Change, at: &Moment) -> Vec<crat
 }
 
 /// Tells whether the pod fits once the pods that another workload made since a change are gone.
-fn fits_without(
-    case: &Investigation<'_>,
-    change: &Change,
-    fault: &Fault,
-    spec: Node<'_>,
-    at: &Moment,
-) -> bool {
-    let came = came_with(case, change, at);
+fn fits_without(suspicion: &Suspicion<'_>, spec: Node<'_>, at: &Moment) -> bool {
+    let Suspicion { investigation: case, fault, .. } = *suspicion;
+    let came = came_with(suspicion, at);
     let is_new = |p: &&Object| p.uid().is_some_and(|u| came.contains(&u));
     // Where none of them runs nothing becomes free.
     let mut freed = rooms(case, at);
@@ -273,7 +271,8 @@ fn fits_without(
 }
 
 /// Is the claim that the pod asks for there and bound but for the change?
-fn volumes(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+fn volumes(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let at = &fault.onset;
     let missing = fault.message.split("persistentvolumeclaim \"").nth(1).and_then(|t| t.split('"').next());
     if let Some(missing) = missing {
@@ -303,7 +302,8 @@ fn volumes(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterf
 }
 
 /// Does the taint put the pod out?
-pub(super) fn eviction(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn eviction(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
     let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some((_, spec)) = pod_spec(pod) else { return Counterfactual::undecided() };
     let stays = |o: Option<&Object>| o.is_some_and(|n| tolerates_taints(spec, n.root(), &["NoExecute"]));

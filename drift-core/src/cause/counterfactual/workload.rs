@@ -1,21 +1,21 @@
 //! Is anything asked to run, when, and for how long; is the node ready?
 
-use crate::fault::Fault;
-use crate::history::Change;
 use crate::k8s::pod::pod_spec;
 use crate::object::{Node, Object};
 
-use crate::cause::investigation::Investigation;
+use crate::cause::suspicion::Suspicion;
+
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
-pub(super) fn node(case: &Investigation<'_>, change: &Change) -> Counterfactual {
+pub(super) fn node(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let ready = |o: Option<&Object>| o.is_some_and(crate::fault::is_node_ready);
-    let _ = case;
     let verdict = CounterfactualVerdict::of(ready(change.before.as_deref()), ready(change.after.as_deref()));
     Counterfactual::new(verdict, "whether the node is ready")
 }
 
-pub(super) fn schedule(change: &Change) -> Counterfactual {
+pub(super) fn schedule(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let runs = |o: Option<&Object>| {
         o.is_some_and(|o| o.root().at(&["spec", "suspend"]).and_then(Node::as_bool) != Some(true))
     };
@@ -27,7 +27,8 @@ pub(super) fn schedule(change: &Change) -> Counterfactual {
 }
 
 /// Was the limit lowered that the Job ran into?
-pub(super) fn job_limits(fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn job_limits(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let field = match fault.reason.as_str() {
         "DeadlineExceeded" => "activeDeadlineSeconds",
         "BackoffLimitExceeded" => "backoffLimit",
@@ -50,7 +51,8 @@ pub(super) fn job_limits(fault: &Fault, change: &Change) -> Counterfactual {
 }
 
 /// Is nothing asked for since the change, still at the time of the fault?
-pub(super) fn still(case: &Investigation<'_>, change: &Change) -> Counterfactual {
+pub(super) fn scaled_to_zero(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation: case, change, .. } = *suspicion;
     let asked = |o: Option<&Object>| {
         o.is_some_and(|o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1) > 0)
     };
@@ -62,7 +64,8 @@ pub(super) fn still(case: &Investigation<'_>, change: &Change) -> Counterfactual
     Counterfactual::new(verdict, "whether any replicas are asked for")
 }
 
-pub(super) fn requests(_case: &Investigation<'_>, change: &Change) -> Counterfactual {
+pub(super) fn cpu_requests(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let has = |o: Option<&Object>| {
         o.and_then(pod_spec).is_some_and(|(_, spec)| {
             let mut containers = spec.get("containers").into_iter().flat_map(Node::children);

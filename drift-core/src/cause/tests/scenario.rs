@@ -284,7 +284,7 @@ impl Tape {
                     c.root.key,
                     c.root.op,
                     c.root.paths().iter().map(ToString::to_string).collect::<Vec<_>>(),
-                    c.candidate.proof,
+                    c.candidate.counterfactual,
                     c.candidate.parts
                 )
             };

@@ -213,7 +213,7 @@ fn more_pods_that_may_not_share_a_node_than_nodes() {
         tape.pod("web", "2", "b", unschedulable(text));
         let answer = tape.ask(POD);
         let is_raise = |c: &&super::super::Cause| {
-            c.root.key.to_string() == WEB && c.candidate.class == super::super::ChangeKind::Replicas
+            c.root.key.to_string() == WEB && c.candidate.kind == super::super::ChangeKind::Replicas
         };
         let raised = answer.causes.iter().find(is_raise);
         let score = raised.map_or(0.0, |c| c.score);

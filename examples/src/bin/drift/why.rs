@@ -190,7 +190,13 @@ impl Reporter<'_> {
         CauseV1 {
             rank: place + 1,
             score: round(cause.score),
-            parts: Weights::NAMES.into_iter().zip(cause.candidate.parts.map(round)).collect(),
+            parts: cause
+                .candidate
+                .parts
+                .named()
+                .into_iter()
+                .map(|(name, part)| (name, round(part)))
+                .collect(),
             event: EventV1 {
                 id: format!("{:#}", root.id),
                 key: (&root.key).into(),
@@ -202,8 +208,8 @@ impl Reporter<'_> {
                 commit: commit.as_ref().map(|c| c.id.clone()),
             },
             chain: cause.chain.iter().map(link_v1).collect(),
-            counterfactual: cause.candidate.proof.verdict.word(),
-            compared: cause.candidate.proof.text.clone(),
+            counterfactual: cause.candidate.counterfactual.verdict.word(),
+            compared: cause.candidate.counterfactual.text.clone(),
             explains: cause.explains.iter().copied().collect(),
             commit,
             but: cause.candidate.notes.clone(),

@@ -123,7 +123,7 @@ fn touches(repo: &GitRepo, file: &ChangedFile, cause: &Cause) -> Touch {
     // Of several fields that one sync brought those count that make the fault.
     let of_class = classes_of(&cause.candidate.change).into_iter();
     let guilty: Vec<_> =
-        of_class.filter(|(c, _)| *c == cause.candidate.class).filter_map(|(_, f)| f).collect();
+        of_class.filter(|(c, _)| *c == cause.candidate.kind).filter_map(|(_, f)| f).collect();
     let all = || cause.candidate.change.fields.iter().collect();
     let fields = if guilty.is_empty() { all() } else { guilty };
     let came = fields.iter().filter_map(|f| f.after.as_ref()).any(|v| {

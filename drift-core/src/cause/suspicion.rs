@@ -1,0 +1,34 @@
+//! One change suspected of one fault.
+
+use std::sync::Arc;
+
+use crate::diff::FieldChange;
+use crate::fault::Fault;
+use crate::history::Change;
+
+use super::change_kind::ChangeKind;
+use super::investigation::Investigation;
+use super::reach::Reached;
+
+/// What relevance, the counterfactual checks and the score are asked about: a change, the fault that it may be behind, and
+/// the path from the one to the other.
+///
+/// A change of several fields is suspected once for each of them, since each has effects of its own. For example a rollout
+/// that changed an image and a memory limit is suspected of `OOMKilled` twice, and the better of the two counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suspicion<'c> {
+    /// History, graph and schemas.
+    pub(super) investigation: &'c Investigation<'c>,
+    /// What is wrong.
+    pub(super) fault: &'c Fault,
+    /// The changed resource, with the path to it from the faulty one.
+    pub(super) reached: &'c Reached,
+    /// What was changed.
+    pub(super) change: &'c Arc<Change>,
+    /// Kind of the change of that field.
+    pub(super) kind: ChangeKind,
+    /// The changed field; `None` where the resource was created or deleted as a whole.
+    pub(super) field: Option<&'c FieldChange>,
+    /// Ports that the faulty one asks the changed resource for, where that is a Service or stands behind one.
+    pub(super) ports: &'c [u16],
+}
