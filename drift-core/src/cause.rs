@@ -41,7 +41,7 @@ pub use incident::{Incident, Incidents, Unexplained, incidents};
 pub use index::CauseIndex;
 pub use investigation::Investigation;
 pub use role::CandidateRole;
-pub use root::Revision;
+pub use root::RevisionChange;
 pub use symptom::{Symptom, symptoms};
 pub use verdict::{Counterfactual, CounterfactualVerdict};
 pub use weights::{ScoreParts, THRESHOLD, Weights};

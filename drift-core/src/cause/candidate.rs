@@ -17,9 +17,9 @@ pub struct Candidate {
     /// Kind of the change of the field that explains most.
     pub kind: ChangeKind,
     /// Where it stands.
-    pub place: CandidateRole,
+    pub role: CandidateRole,
     /// The way from the faulty resource to the changed one.
-    pub way: Vec<Hop>,
+    pub hops: Vec<Hop>,
     /// The parts of the score.
     pub parts: ScoreParts,
     /// The score, 0 to 1.

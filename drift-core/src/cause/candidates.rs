@@ -12,7 +12,7 @@ use super::hop::Hop;
 use super::investigation::Investigation;
 use super::lineage::{owners_of, pods_of};
 use super::mention::blames_outside;
-use super::reach::{PeerService, Reached, behind, peers, reach};
+use super::reach::{PeerService, ReachedResource, backends_of, peers, reach};
 use super::role::CandidateRole;
 use super::score::assess;
 use super::verdict::{Counterfactual, CounterfactualVerdict};
@@ -23,29 +23,28 @@ const MAX_DEPTH: usize = 3;
 
 /// Finds and scores all candidates for a fault.
 pub(super) fn candidates(
-    case: &Investigation<'_>,
+    investigation: &Investigation<'_>,
     fault: &Fault,
     depth: usize,
     seen: &mut BTreeSet<ResourceKey>,
 ) -> Vec<Candidate> {
     let mut out = Vec::new();
-    for reached in reach(case, fault) {
-        all_changes(case, fault, &reached, &[], &mut out);
+    for reached in reach(investigation, fault) {
+        add_changes(investigation, fault, &reached, &[], &mut out);
     }
     if matches!(fault.kind, FaultKind::NoEndpoints | FaultKind::PortMismatch) {
-        let service =
-            Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
-        let mut all = behind(case, &service);
-        all.extend(would_back(case, fault, &service));
+        let service = ReachedResource::start(&fault.on);
+        let mut all = backends_of(investigation, &service);
+        all.extend(possible_backends(investigation, fault, &service));
         for reached in all {
-            all_changes(case, fault, &reached, &[], &mut out);
+            add_changes(investigation, fault, &reached, &[], &mut out);
         }
     }
     if depth < MAX_DEPTH {
-        broken_controllers(case, fault, depth, seen, &mut out);
+        broken_controllers(investigation, fault, depth, seen, &mut out);
     }
     if fault.kind.may_come_from_elsewhere() && depth < MAX_DEPTH {
-        let peers = peers(case, fault);
+        let peers = peers(investigation, fault);
         if peers.iter().any(|p| p.is_named) {
             // The text blames somebody else: a change of its own counts less, unless the text names that too.
             for c in out.iter_mut().filter(|c| is_own_fault(c)) {
@@ -59,7 +58,7 @@ pub(super) fn candidates(
             }
         }
         for peer in peers {
-            elsewhere(case, fault, &peer, depth, seen, &mut out);
+            peer_candidates(investigation, fault, &peer, depth, seen, &mut out);
         }
     }
     out
@@ -68,37 +67,39 @@ pub(super) fn candidates(
 /// Tells whether a candidate says that the faulty one is to blame itself, with nothing but its nearness for it.
 fn is_own_fault(c: &Candidate) -> bool {
     c.parts.mentioned < 0.7
-        && c.place != CandidateRole::Policy
+        && c.role != CandidateRole::Policy
         && c.counterfactual.verdict != CounterfactualVerdict::Holds
 }
 
 /// What a controller that is itself broken should have brought forward waits for it.
 fn broken_controllers(
-    case: &Investigation<'_>,
+    investigation: &Investigation<'_>,
     fault: &Fault,
     depth: usize,
     seen: &mut BTreeSet<ResourceKey>,
     out: &mut Vec<Candidate>,
 ) {
-    let controllers = reach(case, fault)
+    let controllers = reach(investigation, fault)
         .into_iter()
-        .filter(|r| r.place == CandidateRole::Controller && &*r.key.group == "apps");
+        .filter(|r| r.role == CandidateRole::Controller && &*r.key.group == "apps");
     for reached in controllers {
-        for pod in pods_of(case, &reached.key) {
-            if case.history.now(&pod).is_none() || !seen.insert(pod.clone()) {
+        for pod in pods_of(investigation, &reached.key) {
+            if investigation.history.now(&pod).is_none() || !seen.insert(pod.clone()) {
                 continue;
             }
-            for inner in faults_of(&case.history, &pod).iter().filter(|f| f.onset.is_before(&fault.onset)) {
-                for mut c in candidates(case, inner, depth + 1, seen) {
+            for inner in
+                faults_of(&investigation.history, &pod).iter().filter(|f| f.onset.is_before(&fault.onset))
+            {
+                for mut c in candidates(investigation, inner, depth + 1, seen) {
                     c.score *= 0.97;
-                    let mut way = reached.way.clone();
-                    way.push(Hop {
+                    let mut hops = reached.hops.clone();
+                    hops.push(Hop {
                         key: pod.clone(),
                         edge: "makes".into(),
                         evidence: "owner reference".into(),
                     });
-                    way.append(&mut c.way);
-                    c.way = way;
+                    hops.append(&mut c.hops);
+                    c.hops = hops;
                     out.push(c);
                 }
             }
@@ -107,23 +108,27 @@ fn broken_controllers(
 }
 
 /// Workloads whose pods a Service would select, seen or not.
-fn would_back(case: &Investigation<'_>, fault: &Fault, service: &Reached) -> Vec<Reached> {
-    let selectors: Vec<_> = case
+fn possible_backends(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    service: &ReachedResource,
+) -> Vec<ReachedResource> {
+    let selectors: Vec<_> = investigation
         .history
         .wishes(&fault.on)
         .filter_map(|o| o.root().at(&["spec", "selector"]).and_then(Selector::read))
         .filter(|s| !s.is_empty())
         .collect();
     let is_workload = |group: &str, kind: &str| group == "apps" && kind != "ReplicaSet";
-    let keys = case.history.of_kinds(is_workload, Some(&fault.on.namespace));
+    let keys = investigation.history.of_kinds(is_workload, Some(&fault.on.namespace));
     let fits = |k: &&ResourceKey| {
-        case.history.wishes(k).any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
+        investigation.history.wishes(k).any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
     };
-    let one = |k: &ResourceKey| Reached {
+    let one = |k: &ResourceKey| ReachedResource {
         key: k.clone(),
-        place: CandidateRole::PeerBackend,
+        role: CandidateRole::PeerBackend,
         cost: service.cost + 0.5,
-        way: vec![Hop {
+        hops: vec![Hop {
             key: k.clone(),
             edge: "selects pods of".into(),
             evidence: "labels of its template".into(),
@@ -132,23 +137,23 @@ fn would_back(case: &Investigation<'_>, fault: &Fault, service: &Reached) -> Vec
     keys.filter(fits).map(one).collect()
 }
 
-fn all_changes(
-    case: &Investigation<'_>,
+fn add_changes(
+    investigation: &Investigation<'_>,
     fault: &Fault,
-    reached: &Reached,
+    reached: &ReachedResource,
     ports: &[u16],
     out: &mut Vec<Candidate>,
 ) {
-    for change in case.changes_of(&reached.key).iter() {
+    for change in investigation.changes_of(&reached.key).iter() {
         if change.mark.is_before(&fault.onset) || change.mark == fault.onset {
-            out.extend(assess(case, fault, reached, change, ports));
+            out.extend(assess(investigation, fault, reached, change, ports));
         }
     }
 }
 
 /// Follows a fault to a Service that the faulty one talks to, and to what stands behind it.
-fn elsewhere(
-    case: &Investigation<'_>,
+fn peer_candidates(
+    investigation: &Investigation<'_>,
     fault: &Fault,
     peer: &PeerService,
     depth: usize,
@@ -156,35 +161,35 @@ fn elsewhere(
     out: &mut Vec<Candidate>,
 ) {
     let from = out.len();
-    all_changes(case, fault, &peer.reached, &peer.ports, out);
-    let all = behind(case, &peer.reached);
+    add_changes(investigation, fault, &peer.reached, &peer.ports, out);
+    let all = backends_of(investigation, &peer.reached);
     // What shuts traffic out leaves no mark on the peer; the rest counts where the text names the peer.
     for reached in all.iter().filter(|r| peer.is_named || is_policy(&r.key)) {
-        all_changes(case, fault, reached, &peer.ports, out);
+        add_changes(investigation, fault, reached, &peer.ports, out);
     }
     out[from..].iter_mut().for_each(|c| c.score *= discount(peer, &c.counterfactual));
     if !seen.insert(peer.reached.key.clone()) {
         return;
     }
     for reached in all.iter().filter(|r| &*r.key.kind == "Pod") {
-        if !peer.is_named && case.history.now(&reached.key).is_none() {
+        if !peer.is_named && investigation.history.now(&reached.key).is_none() {
             continue;
         }
-        for inner in faults_of(&case.history, &reached.key) {
+        for inner in faults_of(&investigation.history, &reached.key) {
             // What stands behind failed first, or at the same time as far as probes can tell.
             if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
                 continue;
             }
-            for mut c in candidates(case, &inner, depth + 1, seen) {
+            for mut c in candidates(investigation, &inner, depth + 1, seen) {
                 c.score *= discount(peer, &c.counterfactual).min(0.97);
-                let mut way = over_workload(case, reached);
-                way.append(&mut c.way);
-                c.way = way;
+                let mut hops = hops_over_workload(investigation, reached);
+                hops.append(&mut c.hops);
+                c.hops = hops;
                 out.push(c);
             }
         }
     }
-    service_down(case, fault, peer, out);
+    peer_without_endpoints(investigation, fault, peer, out);
 }
 
 /// What is left of a score where only configuration says that the faulty one talks to a peer: most of it, if the proof holds.
@@ -208,35 +213,39 @@ fn is_policy(key: &ResourceKey) -> bool {
 }
 
 /// Writes the way to a pod over the workload that makes it.
-fn over_workload(case: &Investigation<'_>, pod: &Reached) -> Vec<Hop> {
-    let mut way = pod.way.clone();
-    if let Some(top) = owners_of(case, &pod.key).pop() {
+fn hops_over_workload(investigation: &Investigation<'_>, pod: &ReachedResource) -> Vec<Hop> {
+    let mut hops = pod.hops.clone();
+    if let Some(top) = owners_of(investigation, &pod.key).pop() {
         let step =
             Hop { key: top, edge: "selects pods of".into(), evidence: "labels of its template".into() };
-        way.insert(way.len().saturating_sub(1), step);
+        hops.insert(hops.len().saturating_sub(1), step);
     }
-    way
+    hops
 }
 
 /// A Service without endpoints is a fault of its own.
-fn service_down(case: &Investigation<'_>, fault: &Fault, peer: &PeerService, out: &mut Vec<Candidate>) {
-    for inner in faults_of(&case.history, &peer.reached.key) {
+fn peer_without_endpoints(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    peer: &PeerService,
+    out: &mut Vec<Candidate>,
+) {
+    for inner in faults_of(&investigation.history, &peer.reached.key) {
         if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
             continue;
         }
-        let service =
-            Reached { key: inner.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
+        let service = ReachedResource::start(&inner.on);
         let mut all = vec![service.clone()];
-        all.extend(behind(case, &service));
-        all.extend(would_back(case, &inner, &service));
+        all.extend(backends_of(investigation, &service));
+        all.extend(possible_backends(investigation, &inner, &service));
         for reached in all {
             let mut found = Vec::new();
-            all_changes(case, &inner, &reached, &peer.ports, &mut found);
+            add_changes(investigation, &inner, &reached, &peer.ports, &mut found);
             for mut c in found {
                 c.score *= discount(peer, &c.counterfactual).min(0.97);
-                let mut way = peer.reached.way.clone();
-                way.append(&mut c.way);
-                c.way = way;
+                let mut hops = peer.reached.hops.clone();
+                hops.append(&mut c.hops);
+                c.hops = hops;
                 out.push(c);
             }
         }

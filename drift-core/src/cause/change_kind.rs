@@ -137,13 +137,13 @@ pub enum ChangeKind {
 /// Returns the classes of a change, each field by itself; what came or went as a whole has the class of its kind.
 pub fn classes_of(change: &Change) -> Vec<(ChangeKind, Option<&FieldChange>)> {
     if change.op != ResourceOp::Update {
-        return vec![(class_of_kind(&change.key), None)];
+        return vec![(kind_of_resource(&change.key), None)];
     }
-    change.fields.iter().map(|f| (class_of_field(change, f), Some(f))).collect()
+    change.fields.iter().map(|f| (kind_of_field(change, f), Some(f))).collect()
 }
 
 /// Returns the class that everything of a kind has.
-pub(super) fn class_of_kind(key: &ResourceKey) -> ChangeKind {
+pub(super) fn kind_of_resource(key: &ResourceKey) -> ChangeKind {
     match (&*key.group, &*key.kind) {
         ("", "ConfigMap") => ChangeKind::ConfigData,
         ("", "Secret") => ChangeKind::SecretData,
@@ -184,7 +184,7 @@ pub(super) fn class_of_kind(key: &ResourceKey) -> ChangeKind {
     }
 }
 
-fn class_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
+fn kind_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
     let path = plain_path(&field.path);
     if path.starts_with("metadata.") {
         return metadata(&change.key, &path);
@@ -202,7 +202,7 @@ fn class_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
         ("", "Node") if path.starts_with("spec.taints") => ChangeKind::NodeTaint,
         ("", "Node") if path.starts_with("status") => ChangeKind::NodeStatus,
         ("", "Node" | "Namespace" | "ServiceAccount") => ChangeKind::Other,
-        _ => class_of_kind(&change.key),
+        _ => kind_of_resource(&change.key),
     }
 }
 

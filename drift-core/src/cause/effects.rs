@@ -103,15 +103,15 @@ const EFFECTS: &[Row] = &[
 ];
 
 /// Tells how well a change fits a fault: 0 where no way leads from one to the other.
-pub fn fit(fault: FaultKind, place: CandidateRole, class: ChangeKind) -> f64 {
-    let rows = EFFECTS.iter().filter(|(f, p, _)| f.contains(&fault) && p.contains(&place));
-    let values = rows.flat_map(|(_, _, classes)| *classes).filter(|(c, _)| *c == class);
+pub fn fit(fault: FaultKind, role: CandidateRole, kind: ChangeKind) -> f64 {
+    let rows = EFFECTS.iter().filter(|(f, p, _)| f.contains(&fault) && p.contains(&role));
+    let values = rows.flat_map(|(_, _, classes)| *classes).filter(|(c, _)| *c == kind);
     values.map(|(_, v)| *v).fold(0.0, f64::max)
 }
 
 /// Returns how many seconds it takes until changes of a class show, in general.
-pub fn delay(class: ChangeKind) -> f64 {
-    match class {
+pub fn delay(kind: ChangeKind) -> f64 {
+    match kind {
         // They wait for the next start of a container or the next pod.
         ConfigData | SecretData | Quota | LimitRangeSpec | NamespaceAdmission | WebhookConfig
         | AdmissionPolicy | Identity | StorageClass | PriorityClass | NodeCordon | NodeLabels | Binding

@@ -11,7 +11,7 @@ use super::candidate::Candidate;
 use super::candidates::candidates;
 use super::hop::Hop;
 use super::investigation::Investigation;
-use super::root::{self, Revision};
+use super::root::{self, RevisionChange};
 use super::symptom::{Symptom, symptoms};
 use super::weights::THRESHOLD;
 
@@ -25,7 +25,7 @@ pub struct Cause {
     /// From the root to the symptom, both included.
     pub chain: Vec<Hop>,
     /// Revision that a GitOps engine brought.
-    pub revision: Option<Revision>,
+    pub revision: Option<RevisionChange>,
     /// Places of the faults that it explains in the answer's list.
     pub explains: BTreeSet<usize>,
     /// The change that was scored, with parts and proof; the root itself or what carried it out.
@@ -46,12 +46,17 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    fn new(case: &Investigation<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
+    fn new(
+        investigation: &Investigation<'_>,
+        key: &ResourceKey,
+        symptoms: Vec<Symptom>,
+        causes: Vec<Cause>,
+    ) -> Self {
         let abstained_because = match causes.first() {
-            _ if !case.history.knows(key) => Some(format!("{key} is not in the recorded history")),
+            _ if !investigation.history.knows(key) => Some(format!("{key} is not in the recorded history")),
             _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
             Some(best) if best.score >= THRESHOLD => None,
-            best => Some(abstention(case, &symptoms, best)),
+            best => Some(abstention(investigation, &symptoms, best)),
         };
         Self { key: key.clone(), symptoms, causes, abstained_because }
     }
@@ -123,9 +128,9 @@ impl Investigation<'_> {
     }
 }
 
-fn abstention(case: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
+fn abstention(investigation: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
     let onset = symptoms.first().map(|s| &s.fault.onset);
-    let gap = case
+    let gap = investigation
         .history
         .gaps()
         .iter()
@@ -145,21 +150,21 @@ fn abstention(case: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Caus
 }
 
 /// Writes the way from root to symptom.
-fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::Root) -> Vec<Hop> {
+fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::RootChange) -> Vec<Hop> {
     let symptom = &symptoms[candidate.fault];
     let mut out: Vec<Hop> = Vec::new();
-    let mut put = |step: Hop| {
-        if out.iter().all(|s| s.key != step.key) {
-            out.push(step);
+    let mut put = |hop: Hop| {
+        if out.iter().all(|s| s.key != hop.key) {
+            out.push(hop);
         }
     };
-    let plain = |key: &ResourceKey| Hop { key: key.clone(), edge: String::new(), evidence: String::new() };
+    let bare = |key: &ResourceKey| Hop { key: key.clone(), edge: String::new(), evidence: String::new() };
     root.engines.iter().rev().for_each(|s| put(s.clone()));
-    put(plain(&root.change.key));
+    put(bare(&root.change.key));
     root.via.iter().rev().skip(1).for_each(|s| put(s.clone()));
-    put(plain(&candidate.change.key));
-    candidate.way.iter().rev().for_each(|s| put(s.clone()));
-    put(plain(&symptom.fault.on));
-    symptom.way.iter().for_each(|s| put(s.clone()));
+    put(bare(&candidate.change.key));
+    candidate.hops.iter().rev().for_each(|s| put(s.clone()));
+    put(bare(&symptom.fault.on));
+    symptom.hops.iter().for_each(|s| put(s.clone()));
     out
 }

@@ -46,11 +46,12 @@ const MAX_ASKED: usize = 1000;
 ///
 /// Only resources of which `in_scope` holds are asked about; their causes may lie anywhere. What somebody asked for, such as
 /// nothing running at a scale of zero, is no symptom.
-pub fn incidents(case: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bool) -> Incidents {
+pub fn incidents(investigation: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bool) -> Incidents {
     let mut open: Vec<(&ResourceKey, Vec<Fault>)> = Vec::new();
-    for key in case.history().keys().filter(|k| in_scope(k)) {
-        if case.history().now(key).is_some() {
-            let faults: Vec<_> = faults_of(case.history(), key).into_iter().filter(is_open).collect();
+    for key in investigation.history().keys().filter(|k| in_scope(k)) {
+        if investigation.history().now(key).is_some() {
+            let faults: Vec<_> =
+                faults_of(investigation.history(), key).into_iter().filter(is_open).collect();
             if !faults.is_empty() {
                 open.push((key, faults));
             }
@@ -60,9 +61,9 @@ pub fn incidents(case: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bo
     let mut by_root: BTreeMap<EventId, Incident> = BTreeMap::new();
     let mut unexplained = Vec::new();
     for (n, (key, faults)) in open.into_iter().enumerate() {
-        let answer = (n < MAX_ASKED).then(|| case.why(key));
+        let answer = (n < MAX_ASKED).then(|| investigation.why(key));
         for fault in faults {
-            match answer.as_ref().and_then(|a| behind(a, &fault)) {
+            match answer.as_ref().and_then(|a| backends_of(a, &fault)) {
                 Some(cause) => join(&mut by_root, cause, fault),
                 None => {
                     let because = answer.as_ref().map_or_else(too_many, |a| silence(a, &fault));
@@ -86,7 +87,7 @@ fn is_open(fault: &Fault) -> bool {
 }
 
 /// Returns the cause of one fault of an answer; of a fault that only repeats that something is wrong, the answer's first.
-fn behind<'a>(answer: &'a Explanation, fault: &Fault) -> Option<&'a Cause> {
+fn backends_of<'a>(answer: &'a Explanation, fault: &Fault) -> Option<&'a Cause> {
     let is_it = |s: &Symptom| s.fault.on == fault.on && s.fault.kind == fault.kind;
     let places: Vec<_> =
         answer.symptoms.iter().enumerate().filter(|(_, s)| is_it(s)).map(|(i, _)| i).collect();

@@ -28,11 +28,11 @@ const MAX_FRESH: usize = 16 << 10;
 ///
 /// # let events: Vec<Event> = Vec::new();
 /// let schemas = SchemaSet::bundled();
-/// let mut timeline = CauseIndex::default();
+/// let mut index = CauseIndex::default();
 /// for event in &events {
-///     timeline.apply(event);
+///     index.apply(event);
 /// }
-/// let answer = timeline.case(Until::End, &schemas).why(&ResourceKey::new("", "Pod", "shop", "web-0"));
+/// let answer = index.investigation(Until::End, &schemas).why(&ResourceKey::new("", "Pod", "shop", "web-0"));
 /// assert!(answer.abstained_because.is_some());
 /// ```
 #[derive(Clone, Debug)]
@@ -96,16 +96,16 @@ impl CauseIndex {
     /// Looks at everything as it was known at a moment, to ask about any number of resources.
     ///
     /// What the questions look at is unpacked once and held until the case is dropped.
-    pub fn case<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Investigation<'a> {
+    pub fn investigation<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Investigation<'a> {
         if matches!(until, Until::Time(_)) && self.records.goes_back() {
-            return self.cut(until).into_case(schemas);
+            return self.cut(until).into_investigation(schemas);
         }
         let graph = AsOf::new(Arc::clone(&self.graph), until);
         Investigation::new(crate::history::History::new(Arc::clone(&self.records), until), graph, schemas)
     }
 
     /// Makes a case of everything, for one who asks once.
-    pub(super) fn into_case(self, schemas: &SchemaSet) -> Investigation<'_> {
+    pub(super) fn into_investigation(self, schemas: &SchemaSet) -> Investigation<'_> {
         let graph = AsOf::new(self.graph, Until::End);
         Investigation::new(crate::history::History::new(self.records, Until::End), graph, schemas)
     }
@@ -126,9 +126,13 @@ impl CauseIndex {
 
 impl<'s> Investigation<'s> {
     /// Takes the events up to a moment, for one who asks once; a [`CauseIndex`] answers often.
-    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until, schemas: &'s SchemaSet) -> Self {
-        let mut timeline = CauseIndex::default();
-        events.into_iter().filter(|e| until.includes(e)).for_each(|e| timeline.take(e));
-        timeline.into_case(schemas)
+    pub fn from_events<'e>(
+        events: impl IntoIterator<Item = &'e Event>,
+        until: Until,
+        schemas: &'s SchemaSet,
+    ) -> Self {
+        let mut index = CauseIndex::default();
+        events.into_iter().filter(|e| until.includes(e)).for_each(|e| index.take(e));
+        index.into_investigation(schemas)
     }
 }

@@ -13,11 +13,11 @@ use super::weights::RAN_WELL_SECONDS;
 use crate::fault::{Fault, is_pod_ready};
 
 /// Returns what makes and keeps a resource, nearest first.
-pub(super) fn owners_of(case: &Investigation<'_>, key: &ResourceKey) -> Vec<ResourceKey> {
+pub(super) fn owners_of(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<ResourceKey> {
     let mut out: Vec<ResourceKey> = Vec::new();
     let mut next = key.clone();
     while out.len() < 16 {
-        let edges = case.graph.ever_from(&next);
+        let edges = investigation.graph.ever_from(&next);
         let Some(owner) = edges.iter().find(|e| e.relation == Relation::OwnedBy) else { break };
         if out.contains(owner.to) {
             break;
@@ -29,7 +29,7 @@ pub(super) fn owners_of(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Reso
 }
 
 /// Pods that a workload ever made.
-pub(super) fn pods_of(case: &Investigation<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
+pub(super) fn pods_of(investigation: &Investigation<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
     let mut out = Vec::new();
     let mut next = vec![workload.clone()];
     let mut depth = 0;
@@ -38,7 +38,7 @@ pub(super) fn pods_of(case: &Investigation<'_>, workload: &ResourceKey) -> Vec<R
         if depth > 10_000 {
             break;
         }
-        for edge in case.graph.ever_to(&key) {
+        for edge in investigation.graph.ever_to(&key) {
             if edge.relation == crate::graph::Relation::OwnedBy {
                 if &*edge.from.kind == "Pod" {
                     out.push(edge.from.clone())
@@ -52,27 +52,28 @@ pub(super) fn pods_of(case: &Investigation<'_>, workload: &ResourceKey) -> Vec<R
 }
 
 /// Tells whether a pod of the same workload came up after a change and was ready with it for long enough.
-pub(super) fn came_up_since(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
-    let workload = owners_of(case, &fault.on).pop().unwrap_or_else(|| fault.on.clone());
-    let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, ChangeKind::ConfigData);
-    pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= RAN_WELL_SECONDS)
+pub(super) fn came_up_since(investigation: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
+    let workload = owners_of(investigation, &fault.on).pop().unwrap_or_else(|| fault.on.clone());
+    let seconds =
+        |pod: &ResourceKey| ran_well(investigation, pod, change, &fault.onset, ChangeKind::ConfigData);
+    pods_of(investigation, &workload).iter().filter_map(seconds).any(|s| s >= RAN_WELL_SECONDS)
 }
 
 /// Returns for how long a pod that started with a change was ready before a fault, in seconds.
 pub(super) fn ran_well(
-    case: &Investigation<'_>,
+    investigation: &Investigation<'_>,
     pod: &ResourceKey,
     change: &Change,
     onset: &Moment,
-    class: ChangeKind,
+    kind: ChangeKind,
 ) -> Option<f64> {
-    let versions = case.history.versions(pod);
+    let versions = investigation.history.versions(pod);
     let first = versions.first()?;
     // Only a pod that started after the change has it; one that was there at the start of the log has not.
     if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o)) {
         return None;
     }
-    if !matches!(class, ChangeKind::ConfigData | ChangeKind::SecretData) {
+    if !matches!(kind, ChangeKind::ConfigData | ChangeKind::SecretData) {
         let object = first.object.as_ref()?;
         let (_, spec) = pod_spec(object)?;
         for f in &change.fields {
@@ -123,10 +124,12 @@ pub(super) fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Val
 /// Returns what a pod has that no template gave it: containers by name, and those whose image is another one.
 ///
 /// Admission put it there when the pod was made; a change of the template cannot have.
-pub(super) fn injected(case: &Investigation<'_>, pod: &ResourceKey) -> Vec<String> {
-    let Some(object) = case.history.last(pod).filter(|_| &*pod.kind == "Pod") else { return Vec::new() };
-    let Some(maker) = owners_of(case, pod).into_iter().next() else { return Vec::new() };
-    let template = case.history.last(&maker).and_then(|o| pod_spec(o));
+pub(super) fn injected(investigation: &Investigation<'_>, pod: &ResourceKey) -> Vec<String> {
+    let Some(object) = investigation.history.last(pod).filter(|_| &*pod.kind == "Pod") else {
+        return Vec::new();
+    };
+    let Some(maker) = owners_of(investigation, pod).into_iter().next() else { return Vec::new() };
+    let template = investigation.history.last(&maker).and_then(|o| pod_spec(o));
     let Some(((_, made), (_, given))) = pod_spec(object).zip(template) else { return Vec::new() };
     let all = |spec: Node<'_>| -> Vec<(String, String)> {
         let lists = ["initContainers", "containers"].map(|l| spec.get(l));
@@ -147,13 +150,17 @@ pub(super) fn in_pod_spec(change: &Change, path: &FieldPath) -> Option<FieldPath
 }
 
 /// Returns the pod, or what would make pods, that a fault is about, with the pod spec in it.
-pub(super) fn pod_of<'c>(case: &'c Investigation<'_>, key: &ResourceKey) -> Option<&'c Object> {
-    case.history.last(key).map(|o| &**o).filter(|o| pod_spec(o).is_some())
+pub(super) fn pod_of<'c>(investigation: &'c Investigation<'_>, key: &ResourceKey) -> Option<&'c Object> {
+    investigation.history.last(key).map(|o| &**o).filter(|o| pod_spec(o).is_some())
 }
 
 /// Returns the places at which the faulty pod takes configuration from an object.
-pub(super) fn uses_of(case: &Investigation<'_>, pod: &ResourceKey, target: &ResourceKey) -> Vec<ConfigUse> {
-    let Some(object) = pod_of(case, pod) else { return Vec::new() };
+pub(super) fn uses_of(
+    investigation: &Investigation<'_>,
+    pod: &ResourceKey,
+    target: &ResourceKey,
+) -> Vec<ConfigUse> {
+    let Some(object) = pod_of(investigation, pod) else { return Vec::new() };
     let Some((path, spec)) = pod_spec(object) else { return Vec::new() };
     let is_target = |u: &ConfigUse| *u.name == *target.name && u.source.kind() == &*target.kind;
     config_uses(spec, &path).into_iter().filter(is_target).collect()

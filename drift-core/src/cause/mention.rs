@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Tells whether a text names something as a word of its own.
-pub(super) fn names(text: &str, word: &str) -> bool {
+pub(super) fn mentions(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     !word.is_empty()
         && text.match_indices(word).any(|(i, _)| {
@@ -58,13 +58,13 @@ fn is_outside(word: &str) -> bool {
 }
 
 /// Collects the scalars of a value as texts.
-pub(super) fn leaves(value: &Value, out: &mut Vec<String>) {
+pub(super) fn scalar_texts(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::String(s) => out.push(s.clone()),
         Value::Number(n) => out.push(n.to_string()),
         Value::Bool(b) => out.push(b.to_string()),
-        Value::Array(a) => a.iter().for_each(|v| leaves(v, out)),
-        Value::Object(o) => o.values().for_each(|v| leaves(v, out)),
+        Value::Array(a) => a.iter().for_each(|v| scalar_texts(v, out)),
+        Value::Object(o) => o.values().for_each(|v| scalar_texts(v, out)),
         Value::Null => {}
     }
 }

@@ -9,26 +9,24 @@ mod set;
 use crate::fault::Fault;
 
 use super::investigation::Investigation;
-use super::role::CandidateRole;
-use set::Field;
+use set::ReachSet;
 
-pub(super) use peers::{PeerService, behind, peers};
-pub(super) use set::Reached;
+pub(super) use peers::{PeerService, backends_of, peers};
+pub(super) use set::ReachedResource;
 
 /// Finds what may stand behind a fault, peers left out, sorted.
-pub(super) fn reach(case: &Investigation<'_>, fault: &Fault) -> Vec<Reached> {
-    let mut field = Field::default();
-    let start =
-        Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
-    let own = owners::owners(case, start, &mut field);
+pub(super) fn reach(investigation: &Investigation<'_>, fault: &Fault) -> Vec<ReachedResource> {
+    let mut set = ReachSet::default();
+    let start = ReachedResource::start(&fault.on);
+    let own = owners::owners(investigation, start, &mut set);
     for o in &own {
-        dependencies::needed(case, fault, o, 0, &mut field);
+        dependencies::dependencies(investigation, fault, o, 0, &mut set);
     }
-    dependencies::nodes(case, fault, &own[0], &mut field);
-    policies::rulers(case, fault, &own, &mut field);
-    policies::mutators(case, fault, &own[0], &mut field);
-    policies::definitions(case, fault, &own[0], &mut field);
-    policies::rivals(case, fault, &own, &mut field);
-    policies::controllers(case, fault, &own, &mut field);
-    field.found.into_values().collect()
+    dependencies::nodes(investigation, fault, &own[0], &mut set);
+    policies::policies_over(investigation, fault, &own, &mut set);
+    policies::admission_webhooks(investigation, fault, &own[0], &mut set);
+    policies::missing_definitions(investigation, fault, &own[0], &mut set);
+    policies::competitors(investigation, fault, &own, &mut set);
+    policies::controllers(investigation, fault, &own, &mut set);
+    set.into_sorted()
 }

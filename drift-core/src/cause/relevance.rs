@@ -12,18 +12,18 @@ use super::change_kind::ChangeKind;
 use super::counterfactual::exceeds_nodes;
 use super::investigation::Investigation;
 use super::lineage::{in_pod_spec, injected, owners_of, pods_of, ran_well, same_or_defaulted, uses_of};
-use super::mention::names;
+use super::mention::mentions;
 use super::suspicion::Suspicion;
 
 use super::role::CandidateRole;
 use super::weights::{RAN_WELL_SECONDS, STAYED_READY_SECONDS};
 
 /// How much of a change's effect reached the faulty resource: 0 for none.
-pub(super) fn effect(suspicion: &Suspicion<'_>) -> f64 {
+pub(super) fn relevance(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { fault, reached, change, kind, .. } = *suspicion;
     if change.op == ResourceOp::Create
         && matches!(
-            reached.place,
+            reached.role,
             CandidateRole::Dependency | CandidateRole::Peer | CandidateRole::PeerBackend
         )
         && !breaks_by_being_there(kind)
@@ -31,19 +31,19 @@ pub(super) fn effect(suspicion: &Suspicion<'_>) -> f64 {
         return if fault.kind == FaultKind::ClaimPending || kind == ChangeKind::Claim { 1.0 } else { 0.3 };
     }
     if change.op == ResourceOp::Delete
-        && matches!(reached.place, CandidateRole::Policy)
+        && matches!(reached.role, CandidateRole::Policy)
         && !helps_by_being_there(kind)
     {
         return 0.0;
     }
-    if (kind == ChangeKind::Revision && waits(fault)) || is_undone(suspicion) {
+    if (kind == ChangeKind::Revision && reports_waiting(fault)) || is_undone(suspicion) {
         return 0.0;
     }
-    match (reached.place, kind) {
+    match (reached.role, kind) {
         (
             CandidateRole::Dependency | CandidateRole::PeerBackend,
             ChangeKind::ConfigData | ChangeKind::SecretData,
-        ) => config(suspicion),
+        ) => configuration(suspicion),
         // That there is room for more pods is nobody's promise; that pods may not share a node is known before.
         (CandidateRole::SelfOrOwner, ChangeKind::Replicas)
             if fault.kind == FaultKind::Unschedulable && !exceeds_nodes(suspicion) =>
@@ -54,9 +54,9 @@ pub(super) fn effect(suspicion: &Suspicion<'_>) -> f64 {
             CandidateRole::SelfOrOwner,
             ChangeKind::Replicas | ChangeKind::ScaledToZero | ChangeKind::Rollout,
         ) => 1.0,
-        (CandidateRole::SelfOrOwner, _) => own(suspicion) * concerns(suspicion),
-        (CandidateRole::Competitor, _) if fault.kind == FaultKind::Preempted => preemptor(suspicion),
-        (CandidateRole::Competitor, _) => rival(suspicion),
+        (CandidateRole::SelfOrOwner, _) => template(suspicion) * container_factor(suspicion),
+        (CandidateRole::Competitor, _) if fault.kind == FaultKind::Preempted => preemption(suspicion),
+        (CandidateRole::Competitor, _) => growth(suspicion),
         // Rules that decide about everything are blamed where the text names them.
         (
             CandidateRole::Policy,
@@ -65,7 +65,7 @@ pub(super) fn effect(suspicion: &Suspicion<'_>) -> f64 {
             | ChangeKind::AdmissionPolicy
             | ChangeKind::LimitRangeSpec,
         ) if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
-            && !names(&fault.message, &change.key.name) =>
+            && !mentions(&fault.message, &change.key.name) =>
         {
             0.4
         }
@@ -76,8 +76,8 @@ pub(super) fn effect(suspicion: &Suspicion<'_>) -> f64 {
 /// Tells whether a change was taken back before the fault: the field had its old value again, what came was gone, what went
 /// was back. Templates are left out, since their pods tell what they were made of.
 fn is_undone(suspicion: &Suspicion<'_>) -> bool {
-    let Suspicion { investigation: case, fault, change, field, .. } = *suspicion;
-    let now = case.history.at(&change.key, &fault.onset);
+    let Suspicion { investigation, fault, change, field, .. } = *suspicion;
+    let now = investigation.history.at(&change.key, &fault.onset);
     match (change.op, field) {
         (ResourceOp::Create, _) => now.is_none() && change.key != fault.on,
         (ResourceOp::Delete, _) => false,
@@ -95,22 +95,28 @@ fn value_at(object: Option<&std::sync::Arc<Object>>, field: &FieldChange) -> Opt
 /// Tells whether a container started with a value that configuration had before, and with which readers were ready.
 ///
 /// The value that it was changed to and back counts for nothing, nor does the change back.
-fn is_as_before(case: &Investigation<'_>, change: &Change, field: &FieldChange, at: &Moment) -> bool {
-    let read = value_at(case.history.at(&change.key, at), field);
+fn is_as_before(
+    investigation: &Investigation<'_>,
+    change: &Change,
+    field: &FieldChange,
+    at: &Moment,
+) -> bool {
+    let read = value_at(investigation.history.at(&change.key, at), field);
     if read == field.before && read != field.after {
         return true;
     }
     if read != field.after {
         return false;
     }
-    let versions = case.history.versions(&change.key);
+    let versions = investigation.history.versions(&change.key);
     let earlier = versions.iter().filter(|v| v.is_before(&change.mark));
     let mut same =
         earlier.filter(|v| v.object.is_some() && value_at(v.object.as_ref(), field) == field.after);
     let Some(then) = same.next() else { return false };
-    let readers = case.graph.ever_to(&change.key).into_iter().map(|e| e.from).filter(|k| &*k.kind == "Pod");
+    let readers =
+        investigation.graph.ever_to(&change.key).into_iter().map(|e| e.from).filter(|k| &*k.kind == "Pod");
     let was_ready = |k: &ResourceKey| {
-        let mut versions = case.history.versions(k).iter().filter(|v| v.is_before(&change.mark));
+        let mut versions = investigation.history.versions(k).iter().filter(|v| v.is_before(&change.mark));
         versions.any(|v| v.object.as_ref().is_some_and(|o| is_pod_ready(o)))
     };
     let until = versions.iter().find(|v| then.is_before(&v.mark()));
@@ -118,16 +124,16 @@ fn is_as_before(case: &Investigation<'_>, change: &Change, field: &FieldChange, 
 }
 
 /// Tells whether an engine waits for what it applied: then that says what is wrong, and not what brought it.
-fn waits(fault: &Fault) -> bool {
+fn reports_waiting(fault: &Fault) -> bool {
     ["health check", "timeout waiting", "timed out", "not ready", "deadline exceeded"]
         .iter()
         .any(|t| fault.message.contains(t))
 }
 
 /// Tells whether an object of a class can break others by coming into being.
-fn breaks_by_being_there(class: ChangeKind) -> bool {
+fn breaks_by_being_there(kind: ChangeKind) -> bool {
     matches!(
-        class,
+        kind,
         ChangeKind::NetworkPolicy
             | ChangeKind::MeshPolicy
             | ChangeKind::Quota
@@ -138,9 +144,9 @@ fn breaks_by_being_there(class: ChangeKind) -> bool {
 }
 
 /// Tells whether others need an object of a class, so that they break when it goes.
-fn helps_by_being_there(class: ChangeKind) -> bool {
+fn helps_by_being_there(kind: ChangeKind) -> bool {
     !matches!(
-        class,
+        kind,
         ChangeKind::Quota
             | ChangeKind::LimitRangeSpec
             | ChangeKind::WebhookConfig
@@ -150,12 +156,12 @@ fn helps_by_being_there(class: ChangeKind) -> bool {
 }
 
 /// Configuration reaches a container by the keys that it reads, when it starts or as a file.
-fn config(suspicion: &Suspicion<'_>) -> f64 {
-    let Suspicion { investigation: case, fault, reached, change, field, .. } = *suspicion;
-    let consumer = reached.way.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
-    let mut uses = uses_of(case, consumer, &change.key);
+fn configuration(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, reached, change, field, .. } = *suspicion;
+    let consumer = reached.hops.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
+    let mut uses = uses_of(investigation, consumer, &change.key);
     if uses.is_empty() {
-        uses = uses_of(case, &fault.on, &change.key);
+        uses = uses_of(investigation, &fault.on, &change.key);
     }
     if uses.is_empty() {
         // Read by something that is no pod: a claim of a custom resource, an image pull secret.
@@ -182,16 +188,16 @@ fn config(suspicion: &Suspicion<'_>) -> f64 {
     let asked = if is_new && !by_name { 0.35 } else { 1.0 };
     // A running container keeps the variables that it started with.
     let is_live = read.iter().any(|u| u.is_live);
-    let started = match reached.place {
+    let started = match reached.role {
         // Of a peer its own start counts, and of its workload that of its newest pod.
-        CandidateRole::PeerBackend => newest_start(case, consumer),
+        CandidateRole::PeerBackend => newest_start(investigation, consumer),
         _ => fault.started.clone(),
     };
     let came_late = started.as_ref().is_some_and(|s| s.is_before(&change.mark));
     // What the container read is what it had read before, and ran with.
     let read_at =
-        started.as_ref().filter(|_| !came_late && !is_live && reached.place == CandidateRole::Dependency);
-    if is_as_before(case, change, field, read_at.unwrap_or(&fault.onset)) {
+        started.as_ref().filter(|_| !came_late && !is_live && reached.role == CandidateRole::Dependency);
+    if is_as_before(investigation, change, field, read_at.unwrap_or(&fault.onset)) {
         return 0.0;
     }
     let late = if came_late && !is_live { 0.3 } else { 1.0 };
@@ -199,19 +205,19 @@ fn config(suspicion: &Suspicion<'_>) -> f64 {
 }
 
 /// Returns when a pod, or the newest pod of a workload, was first seen.
-fn newest_start(case: &Investigation<'_>, key: &ResourceKey) -> Option<Moment> {
-    let pods = if &*key.kind == "Pod" { vec![key.clone()] } else { pods_of(case, key) };
-    let starts = pods.iter().filter_map(|p| case.history.versions(p).first()).map(|v| v.mark());
+fn newest_start(investigation: &Investigation<'_>, key: &ResourceKey) -> Option<Moment> {
+    let pods = if &*key.kind == "Pod" { vec![key.clone()] } else { pods_of(investigation, key) };
+    let starts = pods.iter().filter_map(|p| investigation.history.versions(p).first()).map(|v| v.mark());
     starts.max_by_key(|m| m.at)
 }
 
 /// A change of one container hardly breaks another one, and none of a template what admission put into the pod.
-fn concerns(suspicion: &Suspicion<'_>) -> f64 {
-    let Suspicion { investigation: case, fault, field, .. } = *suspicion;
+fn container_factor(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, field, .. } = *suspicion;
     if fault.containers.is_empty() {
         return 1.0;
     }
-    let foreign = injected(case, &fault.on);
+    let foreign = injected(investigation, &fault.on);
     if fault.containers.iter().all(|c| foreign.contains(c)) {
         return 0.45;
     }
@@ -232,8 +238,8 @@ fn concerns(suspicion: &Suspicion<'_>) -> f64 {
 }
 
 /// A field of a template reaches a pod when the pod has the value.
-fn own(suspicion: &Suspicion<'_>) -> f64 {
-    let Suspicion { investigation: case, fault, change, kind, field, .. } = *suspicion;
+fn template(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, change, kind, field, .. } = *suspicion;
     let Some(field) = field else {
         // Made just so: everything about it is new, and nothing of it ever ran.
         return if change.op == ResourceOp::Delete
@@ -248,8 +254,8 @@ fn own(suspicion: &Suspicion<'_>) -> f64 {
         return 1.0;
     }
     let Some(relative) = in_pod_spec(change, &field.path) else { return 1.0 };
-    let made = maker(case, fault, &change.key);
-    let Some(object) = made.as_ref().and_then(|k| case.history.last(k)) else { return 1.0 };
+    let made = template_holder(investigation, fault, &change.key);
+    let Some(object) = made.as_ref().and_then(|k| investigation.history.last(k)) else { return 1.0 };
     let Some((_, spec)) = pod_spec(object) else { return 1.0 };
     let have = spec.at_path(&relative).map(Node::to_value);
     match (&field.after, have) {
@@ -262,10 +268,14 @@ fn own(suspicion: &Suspicion<'_>) -> f64 {
 }
 
 /// Returns what stands directly under the changed workload on the way to the faulty one: it holds a copy of the template.
-fn maker(case: &Investigation<'_>, fault: &Fault, workload: &ResourceKey) -> Option<ResourceKey> {
-    let owners = owners_of(case, &fault.on);
-    let place = owners.iter().position(|o| o == workload);
-    match place {
+fn template_holder(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    workload: &ResourceKey,
+) -> Option<ResourceKey> {
+    let owners = owners_of(investigation, &fault.on);
+    let position = owners.iter().position(|o| o == workload);
+    match position {
         Some(0) | None if fault.on == *workload => None,
         Some(0) | None => Some(fault.on.clone()),
         Some(i) => Some(owners[i - 1].clone()),
@@ -273,34 +283,38 @@ fn maker(case: &Investigation<'_>, fault: &Fault, workload: &ResourceKey) -> Opt
 }
 
 /// Only pods of a higher priority push others out; the Event names theirs by its uid.
-fn preemptor(suspicion: &Suspicion<'_>) -> f64 {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+fn preemption(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let class_value = |name: &str| {
         let key = ResourceKey::new("scheduling.k8s.io", "PriorityClass", "", name);
-        case.history.last(&key).and_then(|c| c.root().get("value").and_then(Node::as_i64))
+        investigation.history.last(&key).and_then(|c| c.root().get("value").and_then(Node::as_i64))
     };
     let priority = |o: &Object| {
         let (_, spec) = pod_spec(o)?;
         let set = spec.get("priority").and_then(Node::as_i64);
         set.or_else(|| spec.str_at(&["priorityClassName"]).map(|n| class_value(n).unwrap_or(1)))
     };
-    let mine = case.history.last(&fault.on).and_then(|o| priority(o)).unwrap_or(0);
+    let mine = investigation.history.last(&fault.on).and_then(|o| priority(o)).unwrap_or(0);
     let theirs = change.after.as_deref().and_then(priority).unwrap_or(0);
     if theirs <= mine {
         return 0.0;
     }
-    let named = case.history.of_kind("", "Pod").find(|k| {
-        case.history.last(k).and_then(|o| o.uid()).is_some_and(|uid| fault.message.contains(uid.as_str()))
+    let named = investigation.history.of_kind("", "Pod").find(|k| {
+        investigation
+            .history
+            .last(k)
+            .and_then(|o| o.uid())
+            .is_some_and(|uid| fault.message.contains(uid.as_str()))
     });
     match named {
-        Some(pod) if *pod == change.key || owners_of(case, pod).contains(&change.key) => 1.0,
+        Some(pod) if *pod == change.key || owners_of(investigation, pod).contains(&change.key) => 1.0,
         Some(_) => 0.3,
         None => 0.8,
     }
 }
 
 /// Only growing takes room from others.
-fn rival(suspicion: &Suspicion<'_>) -> f64 {
+fn growth(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { change, field, .. } = *suspicion;
     match (change.op, field) {
         (ResourceOp::Create, _) => 0.8,
@@ -318,19 +332,20 @@ fn rival(suspicion: &Suspicion<'_>) -> f64 {
 
 /// Finds a container that ran well with the change for long enough to clear it, and says so.
 pub(super) fn exonerated_by(suspicion: &Suspicion<'_>) -> Option<String> {
-    let Suspicion { investigation: case, fault, reached, change, kind, .. } = *suspicion;
+    let Suspicion { investigation, fault, reached, change, kind, .. } = *suspicion;
     if !fault.kind.shows_at_start()
-        || matches!(reached.place, CandidateRole::Peer | CandidateRole::Policy)
+        || matches!(reached.role, CandidateRole::Peer | CandidateRole::Policy)
         || change.op == ResourceOp::Delete
     {
         return None;
     }
     let mut witnesses: Vec<ResourceKey> = match kind {
         ChangeKind::ConfigData | ChangeKind::SecretData => {
-            let readers = case.graph.ever_to(&change.key).into_iter().filter(|e| &*e.from.kind == "Pod");
+            let readers =
+                investigation.graph.ever_to(&change.key).into_iter().filter(|e| &*e.from.kind == "Pod");
             readers.map(|e| e.from.clone()).collect()
         }
-        _ => pods_of(case, &change.key),
+        _ => pods_of(investigation, &change.key),
     };
     witnesses.sort();
     witnesses.dedup();
@@ -338,7 +353,7 @@ pub(super) fn exonerated_by(suspicion: &Suspicion<'_>) -> Option<String> {
         fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
     let needed = RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
-        let Some(ran) = ran_well(case, &pod, change, &fault.onset, kind) else { continue };
+        let Some(ran) = ran_well(investigation, &pod, change, &fault.onset, kind) else { continue };
         // What was ready and is not any more, without a new start, did start well.
         let stayed = pod == fault.on && fault.kind == FaultKind::NotReady;
         if ran >= if stayed { STAYED_READY_SECONDS } else { needed } {

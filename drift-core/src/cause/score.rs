@@ -14,12 +14,12 @@ use super::change_kind::classes_of;
 use super::counterfactual::check;
 use super::effects;
 use super::investigation::Investigation;
-use super::mention::{leaves, names, words};
-use super::reach::Reached;
-use super::relevance::{effect, exonerated_by};
+use super::mention::{mentions, scalar_texts, words};
+use super::reach::ReachedResource;
+use super::relevance::{exonerated_by, relevance};
 use super::role::CandidateRole;
 use super::root::is_derived;
-use super::scheduler_message::Refusals;
+use super::scheduler_message::SchedulerMessage;
 use super::suspicion::Suspicion;
 use super::verdict::CounterfactualVerdict;
 use super::weights::{ACROSS_GAP, CLEARED, REFUTED, ScoreParts};
@@ -28,7 +28,7 @@ use super::weights::{ACROSS_GAP, CLEARED, REFUTED, ScoreParts};
 pub(super) fn assess(
     investigation: &Investigation<'_>,
     fault: &Fault,
-    reached: &Reached,
+    reached: &ReachedResource,
     change: &Arc<Change>,
     ports: &[u16],
 ) -> Option<Candidate> {
@@ -38,11 +38,11 @@ pub(super) fn assess(
     let mut best: Option<Candidate> = None;
     for (kind, field) in classes_of(change) {
         let suspicion = Suspicion { investigation, fault, reached, change, kind, field, ports };
-        let base = effects::fit(fault.kind, reached.place, kind);
+        let base = effects::fit(fault.kind, reached.role, kind);
         if base == 0.0 {
             continue;
         }
-        let fit = base * effect(&suspicion);
+        let fit = base * relevance(&suspicion);
         if fit <= 0.0 {
             continue;
         }
@@ -83,7 +83,7 @@ fn score(suspicion: &Suspicion<'_>, fit: f64) -> Candidate {
     }
     // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
     let may_exonerate = counterfactual.verdict != CounterfactualVerdict::Holds
-        || (fault.kind == FaultKind::Unschedulable && reached.place == CandidateRole::SelfOrOwner);
+        || (fault.kind == FaultKind::Unschedulable && reached.role == CandidateRole::SelfOrOwner);
     if may_exonerate && let Some(note) = exonerated_by(suspicion) {
         score *= CLEARED;
         notes.push(note);
@@ -95,8 +95,8 @@ fn score(suspicion: &Suspicion<'_>, fit: f64) -> Candidate {
     Candidate {
         change: Arc::clone(change),
         kind,
-        place: reached.place,
-        way: reached.way.clone(),
+        role: reached.role,
+        hops: reached.hops.clone(),
         parts,
         score: score.clamp(0.0, 1.0),
         counterfactual,
@@ -106,8 +106,9 @@ fn score(suspicion: &Suspicion<'_>, fit: f64) -> Candidate {
 }
 
 /// Tells whether history is not known for a while between two marks, for the resource or altogether.
-fn gap_between(case: &Investigation<'_>, from: &Moment, to: &Moment, key: &ResourceKey) -> bool {
-    case.history
+fn gap_between(investigation: &Investigation<'_>, from: &Moment, to: &Moment, key: &ResourceKey) -> bool {
+    investigation
+        .history
         .gaps()
         .iter()
         .any(|g| g.scope.contains(key) && g.to >= from.at.time && g.from.is_none_or(|f| f <= to.at.time))
@@ -119,8 +120,8 @@ fn mentioned(suspicion: &Suspicion<'_>) -> f64 {
     let text = &fault.message;
     let (mut before, mut after, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for f in &change.fields {
-        f.before.iter().for_each(|v| leaves(v, &mut before));
-        f.after.iter().for_each(|v| leaves(v, &mut after));
+        f.before.iter().for_each(|v| scalar_texts(v, &mut before));
+        f.after.iter().for_each(|v| scalar_texts(v, &mut after));
         if f.path.starts_with_fields(&["data"])
             && let Some(PathElement::Field(name)) = f.path.elements().last()
         {
@@ -129,16 +130,17 @@ fn mentioned(suspicion: &Suspicion<'_>) -> f64 {
     }
     let old: BTreeSet<&str> = before.iter().flat_map(|t| words(t)).collect();
     let is_new = |w: &&str| !old.contains(w) && !w.bytes().all(|b| b.is_ascii_digit());
-    if after.iter().flat_map(|t| words(t)).filter(is_new).any(|w| names(text, w)) {
+    if after.iter().flat_map(|t| words(t)).filter(is_new).any(|w| mentions(text, w)) {
         return 1.0;
     }
-    if keys.iter().any(|k| names(text, k)) {
+    if keys.iter().any(|k| mentions(text, k)) {
         return 0.9;
     }
-    if before.iter().flat_map(|t| words(t)).any(|w| names(text, w) && !after.iter().any(|a| a.contains(w))) {
+    if before.iter().flat_map(|t| words(t)).any(|w| mentions(text, w) && !after.iter().any(|a| a.contains(w)))
+    {
         return 0.7;
     }
-    if names(text, &change.key.name) && change.key != fault.on { 0.6 } else { 0.0 }
+    if mentions(text, &change.key.name) && change.key != fault.on { 0.6 } else { 0.0 }
 }
 
 /// The part of the nodes that refuse a pod for a reason that a change of this class brings.
@@ -147,7 +149,7 @@ fn blamed_by_scheduler(suspicion: &Suspicion<'_>) -> f64 {
     if fault.kind != FaultKind::Unschedulable {
         return 0.0;
     }
-    Refusals::read(&fault.message).and_then(|r| r.share(kind)).unwrap_or(0.0)
+    SchedulerMessage::parse(&fault.message).and_then(|r| r.share_explained_by(kind)).unwrap_or(0.0)
 }
 
 fn timing(suspicion: &Suspicion<'_>) -> f64 {
@@ -169,8 +171,8 @@ fn actor(change: &Change) -> f64 {
 }
 
 fn rarity(suspicion: &Suspicion<'_>) -> f64 {
-    let Suspicion { investigation: case, change, kind, .. } = *suspicion;
-    let changes = case.changes_of(&change.key);
+    let Suspicion { investigation, change, kind, .. } = *suspicion;
+    let changes = investigation.changes_of(&change.key);
     let same = changes.iter().filter(|c| classes_of(c).iter().any(|(k, _)| *k == kind)).count();
     1.0 / (1.0 + 0.4 * (same.max(1) - 1) as f64)
 }

@@ -8,7 +8,7 @@ use crate::history::Change;
 
 use super::change_kind::ChangeKind;
 use super::investigation::Investigation;
-use super::reach::Reached;
+use super::reach::ReachedResource;
 
 /// What relevance, the counterfactual checks and the score are asked about: a change, the fault that it may be behind, and
 /// the path from the one to the other.
@@ -22,7 +22,7 @@ pub(super) struct Suspicion<'c> {
     /// What is wrong.
     pub(super) fault: &'c Fault,
     /// The changed resource, with the path to it from the faulty one.
-    pub(super) reached: &'c Reached,
+    pub(super) reached: &'c ReachedResource,
     /// What was changed.
     pub(super) change: &'c Arc<Change>,
     /// Kind of the change of that field.

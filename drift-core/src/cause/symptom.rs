@@ -16,7 +16,7 @@ pub struct Symptom {
     /// The fault.
     pub fault: Fault,
     /// From the faulty resource up to the one that was asked about, without the faulty one.
-    pub way: Vec<Hop>,
+    pub hops: Vec<Hop>,
     /// How much of the symptom it is: a fault that only may be a part of it counts less.
     pub weight: f64,
 }
@@ -25,39 +25,42 @@ pub struct Symptom {
 const MAX_LOOKED_AT: usize = 500;
 
 /// Finds what is wrong with a resource and with what it stands on, most telling first.
-pub fn symptoms(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
+pub fn symptoms(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out: Vec<Symptom> = Vec::new();
     let mut seen = BTreeSet::from([key.clone()]);
     let mut queue = std::collections::VecDeque::from([(key.clone(), Vec::<Hop>::new(), 1.0_f64)]);
-    while let Some((at, way, weight)) = queue.pop_front() {
-        for fault in faults_of(&case.history, &at) {
-            out.push(Symptom { fault, way: way.clone(), weight });
+    while let Some((at, hops, weight)) = queue.pop_front() {
+        for fault in faults_of(&investigation.history, &at) {
+            out.push(Symptom { fault, hops: hops.clone(), weight });
         }
         if seen.len() > MAX_LOOKED_AT {
             continue;
         }
-        for (next, edge, evidence, factor) in below(case, &at) {
+        for (next, edge, evidence, factor) in dependencies(investigation, &at) {
             if seen.insert(next.clone()) {
                 let mut further = vec![Hop { key: at.clone(), edge, evidence }];
-                further.extend(way.iter().cloned());
+                further.extend(hops.iter().cloned());
                 queue.push_back((next, further, weight * factor));
             }
         }
     }
     if out.is_empty() {
-        out = above(case, key);
+        out = owners(investigation, key);
     }
-    telling(&mut out);
+    rank_symptoms(&mut out);
     out
 }
 
 /// Returns what a resource's health rests on, with how much of it.
-fn below(case: &Investigation<'_>, key: &ResourceKey) -> Vec<(ResourceKey, String, String, f64)> {
+fn dependencies(
+    investigation: &Investigation<'_>,
+    key: &ResourceKey,
+) -> Vec<(ResourceKey, String, String, f64)> {
     let mut out = Vec::new();
-    let there = |k: &ResourceKey| case.history.now(k).is_some();
+    let there = |k: &ResourceKey| investigation.history.now(k).is_some();
     let mut put =
         |k: &ResourceKey, r: Relation, e: String, f: f64| out.push((k.clone(), r.word().to_owned(), e, f));
-    for e in case.graph.ever_to(key) {
+    for e in investigation.graph.ever_to(key) {
         match e.relation {
             Relation::OwnedBy if there(e.from) => put(e.from, e.relation, e.evidence.to_string(), 1.0),
             Relation::ManagedBy if is_engine(key) && there(e.from) => {
@@ -66,7 +69,7 @@ fn below(case: &Investigation<'_>, key: &ResourceKey) -> Vec<(ResourceKey, Strin
             _ => {}
         }
     }
-    for e in case.graph.ever_from(key) {
+    for e in investigation.graph.ever_from(key) {
         match e.relation {
             Relation::Selects if &*key.kind == "Service" && there(e.to) => {
                 put(e.to, e.relation, e.evidence.to_string(), 0.97)
@@ -92,17 +95,17 @@ fn below(case: &Investigation<'_>, key: &ResourceKey) -> Vec<(ResourceKey, Strin
 }
 
 /// A resource that shows no fault may be held back by the one that should bring it forward.
-fn above(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
+fn owners(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out = Vec::new();
-    for e in case.graph.ever_from(key) {
+    for e in investigation.graph.ever_from(key) {
         if matches!(e.relation, Relation::OwnedBy | Relation::ManagedBy) {
-            for fault in faults_of(&case.history, e.to) {
-                let way = vec![Hop {
+            for fault in faults_of(&investigation.history, e.to) {
+                let hops = vec![Hop {
                     key: key.clone(),
                     edge: e.relation.word().into(),
                     evidence: e.evidence.to_string(),
                 }];
-                out.push(Symptom { fault, way, weight: 0.9 });
+                out.push(Symptom { fault, hops, weight: 0.9 });
             }
         }
     }
@@ -110,11 +113,11 @@ fn above(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
 }
 
 /// Puts the faults that say most first, and leaves out what only repeats that something is wrong.
-fn telling(all: &mut Vec<Symptom>) {
+fn rank_symptoms(all: &mut Vec<Symptom>) {
     let is_vague = |k: FaultKind| matches!(k, FaultKind::Unavailable | FaultKind::JobFailed);
     if all.iter().any(|s| !is_vague(s.fault.kind)) {
         // A deployment is unavailable because of its pods; they say why.
-        all.retain(|s| !is_vague(s.fault.kind) || s.way.is_empty());
+        all.retain(|s| !is_vague(s.fault.kind) || s.hops.is_empty());
         for s in all.iter_mut().filter(|s| is_vague(s.fault.kind)) {
             s.weight *= 0.6;
         }
@@ -129,9 +132,9 @@ fn telling(all: &mut Vec<Symptom>) {
         }
     }
     all.sort_by(|a, b| {
-        (is_vague(a.fault.kind), a.way.len(), a.fault.onset.at, a.fault.kind, &a.fault.on).cmp(&(
+        (is_vague(a.fault.kind), a.hops.len(), a.fault.onset.at, a.fault.kind, &a.fault.on).cmp(&(
             is_vague(b.fault.kind),
-            b.way.len(),
+            b.hops.len(),
             b.fault.onset.at,
             b.fault.kind,
             &b.fault.on,

@@ -13,7 +13,7 @@ pub enum CounterfactualVerdict {
 
 impl CounterfactualVerdict {
     /// Names it as reports do.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Holds => "holds",
             Self::Fails => "fails",
@@ -22,7 +22,7 @@ impl CounterfactualVerdict {
     }
 
     /// Makes one of whether the condition holds before and after a change.
-    pub(super) fn of(before: bool, after: bool) -> Self {
+    pub(super) fn from_condition(before: bool, after: bool) -> Self {
         if before && !after { Self::Holds } else { Self::Fails }
     }
 }

@@ -13,7 +13,7 @@ use crate::cause::change_kind::ChangeKind;
 use crate::cause::suspicion::Suspicion;
 
 use crate::cause::lineage::{injected, owners_of, pods_of};
-use crate::cause::mention::names;
+use crate::cause::mention::mentions;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
 use crate::history::ResourceOp;
@@ -48,7 +48,7 @@ pub(super) fn quota(suspicion: &Suspicion<'_>) -> Counterfactual {
             let before = change.before.as_deref().map(|o| hard_limits(Some(o))).unwrap_or_default();
             let (was, is) = (adds_up(&before), adds_up(&hard_limits(change.after.as_deref())));
             Counterfactual::new(
-                CounterfactualVerdict::of(was, is),
+                CounterfactualVerdict::from_condition(was, is),
                 "used and requested together against the hard limits before and after",
             )
         }
@@ -72,7 +72,7 @@ fn requests(suspicion: &Suspicion<'_>, refusal: &QuotaRefusal) -> Counterfactual
             refusal.limited.get(k).is_none_or(|h| used + want <= *h)
         })
     };
-    let verdict = CounterfactualVerdict::of(fits(before), false);
+    let verdict = CounterfactualVerdict::from_condition(fits(before), false);
     Counterfactual::new(
         verdict,
         "what a pod of the template before asks for, against what the quota has left",
@@ -113,7 +113,7 @@ pub(super) fn pod_security(suspicion: &Suspicion<'_>) -> Counterfactual {
         PodSecurityLevel::Baseline
     };
     Counterfactual::new(
-        CounterfactualVerdict::of(before < said, after < said),
+        CounterfactualVerdict::from_condition(before < said, after < said),
         "whether the namespace enforced the level that refuses",
     )
 }
@@ -135,7 +135,7 @@ pub(super) fn limit_range(suspicion: &Suspicion<'_>) -> Counterfactual {
 }
 
 pub(super) fn webhook(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let hooks = |o: Option<&Object>| -> Vec<String> {
         let list = o.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
         list.filter_map(|h| h.str_at(&["name"]).map(str::to_owned)).collect()
@@ -143,17 +143,17 @@ pub(super) fn webhook(suspicion: &Suspicion<'_>) -> Counterfactual {
     let mut all = hooks(change.before.as_deref());
     all.extend(hooks(change.after.as_deref()));
     all.push(change.key.name.to_string());
-    if !all.iter().any(|n| names(&fault.message, n)) {
+    if !all.iter().any(|n| mentions(&fault.message, n)) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "another one refuses");
     }
     if change.op == ResourceOp::Create {
         // A webhook that was answered after it came, and is not any more, lost its backend.
         let was_answered = fault.message.contains("failed calling webhook")
-            && case
+            && investigation
                 .graph
                 .ever_from(&change.key)
                 .iter()
-                .any(|e| case.history.at(e.to, &change.mark).is_some());
+                .any(|e| investigation.history.at(e.to, &change.mark).is_some());
         return if was_answered {
             Counterfactual::undecided()
         } else {
@@ -165,10 +165,10 @@ pub(super) fn webhook(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Do pods made before the change lack what no template gave this one?
 pub(super) fn mutation(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
-    let foreign = injected(case, &fault.on);
-    let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
-    let namespace = case.history.last(&ResourceKey::new("", "Namespace", "", &fault.on.namespace));
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
+    let foreign = injected(investigation, &fault.on);
+    let Some(pod) = investigation.history.last(&fault.on) else { return Counterfactual::undecided() };
+    let namespace = investigation.history.last(&ResourceKey::new("", "Namespace", "", &fault.on.namespace));
     if change.op != ResourceOp::Delete
         && !webhook_selects(change.after.as_deref(), namespace.map(|o| &**o), pod)
     {
@@ -190,9 +190,11 @@ pub(super) fn mutation(suspicion: &Suspicion<'_>) -> Counterfactual {
         };
         Some(all.into_iter().any(is_same))
     };
-    let Some(workload) = owners_of(case, &fault.on).pop() else { return Counterfactual::undecided() };
-    let siblings = pods_of(case, &workload);
-    let older = siblings.iter().filter_map(|k| case.history.versions(k).first());
+    let Some(workload) = owners_of(investigation, &fault.on).pop() else {
+        return Counterfactual::undecided();
+    };
+    let siblings = pods_of(investigation, &workload);
+    let older = siblings.iter().filter_map(|k| investigation.history.versions(k).first());
     let older: Vec<_> =
         older.filter(|v| v.is_before(&change.mark)).filter_map(|v| v.object.as_ref()).collect();
     match older.iter().map(|o| has(o).unwrap_or(false)).reduce(|a, b| a && b) {

@@ -19,8 +19,8 @@ fn keys_of(object: Option<&Object>) -> Vec<&str> {
 
 /// Does every key that the pod reads exist before the change, and not after?
 pub(super) fn keys(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
-    let uses = uses_of(case, &fault.on, &change.key);
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
+    let uses = uses_of(investigation, &fault.on, &change.key);
     let (before, after) = (keys_of(change.before.as_deref()), keys_of(change.after.as_deref()));
     let (had, has) = (change.before.is_some(), change.after.is_some());
     for u in uses.iter().filter(|u| !u.is_optional) {
@@ -31,7 +31,7 @@ pub(super) fn keys(suspicion: &Suspicion<'_>) -> Counterfactual {
         if was && !is {
             let what = u.key.as_deref().map_or("the object".to_owned(), |k| format!("key {k}"));
             // Somebody may have put it back since.
-            let now = case.history.at(&change.key, &fault.onset);
+            let now = investigation.history.at(&change.key, &fault.onset);
             let back =
                 now.is_some_and(|o| u.key.as_ref().is_none_or(|k| keys_of(Some(o)).contains(&k.as_str())));
             let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
@@ -52,7 +52,7 @@ pub(super) fn keys(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Does the template refer to something that is not there, and did it not before?
 pub(super) fn references(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let missing = |object: Option<&Object>, at: &Moment| {
         let object = object?;
         let (path, spec) = pod_spec(object)?;
@@ -64,7 +64,7 @@ pub(super) fn references(suspicion: &Suspicion<'_>) -> Counterfactual {
                 ConfigSource::Secret => "Secret",
             };
             let key = ResourceKey::new("", group_kind, namespace, &u.name);
-            let there = case.history.at(&key, at);
+            let there = investigation.history.at(&key, at);
             if there.is_none_or(|o| u.key.as_ref().is_some_and(|k| !keys_of(Some(o)).contains(&k.as_str()))) {
                 out.push(format!(
                     "{}/{}{}",
@@ -77,7 +77,7 @@ pub(super) fn references(suspicion: &Suspicion<'_>) -> Counterfactual {
         for volume in spec.get("volumes").into_iter().flat_map(Node::children) {
             if let Some(claim) = volume.str_at(&["persistentVolumeClaim", "claimName"]) {
                 let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
-                if case.history.at(&key, at).is_none() {
+                if investigation.history.at(&key, at).is_none() {
                     out.push(format!("PersistentVolumeClaim/{claim}"));
                 }
             }

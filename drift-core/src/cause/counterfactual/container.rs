@@ -7,7 +7,7 @@ use crate::object::{Node, Object};
 use crate::cause::suspicion::Suspicion;
 
 use crate::cause::lineage::pod_of;
-use crate::cause::mention::names;
+use crate::cause::mention::mentions;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
 fn images(object: Option<&Object>) -> Vec<String> {
@@ -19,17 +19,17 @@ fn images(object: Option<&Object>) -> Vec<String> {
 
 /// Is the image that cannot be pulled one that came with the change?
 pub(super) fn image(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let (before, after) = (images(change.before.as_deref()), images(change.after.as_deref()));
     let new: Vec<_> = after.iter().filter(|i| !before.contains(i)).collect();
-    let failing: Vec<_> = new.iter().filter(|i| names(&fault.message, i)).collect();
+    let failing: Vec<_> = new.iter().filter(|i| mentions(&fault.message, i)).collect();
     if let Some(image) = failing.first() {
         return Counterfactual::new(
             CounterfactualVerdict::Holds,
             format!("{image} came with it; what was there before had been pulled"),
         );
     }
-    let pod = images(pod_of(case, &fault.on));
+    let pod = images(pod_of(investigation, &fault.on));
     if new.iter().any(|i| pod.contains(i)) && !fault.message.contains("image \"") {
         return Counterfactual::undecided();
     }
@@ -92,5 +92,8 @@ pub(super) fn name_lookup(suspicion: &Suspicion<'_>) -> Counterfactual {
     if was && is {
         return Counterfactual::undecided();
     }
-    Counterfactual::new(CounterfactualVerdict::of(was, is), "whether its names are asked for in the cluster")
+    Counterfactual::new(
+        CounterfactualVerdict::from_condition(was, is),
+        "whether its names are asked for in the cluster",
+    )
 }

@@ -8,7 +8,7 @@ use crate::object::{Node, Object};
 use crate::cause::role::CandidateRole;
 use crate::cause::suspicion::Suspicion;
 
-use crate::cause::mention::names;
+use crate::cause::mention::mentions;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
 /// Is a version that the fault's text asks for served before, and not after?
@@ -25,7 +25,7 @@ pub(super) fn definition(suspicion: &Suspicion<'_>) -> Counterfactual {
         return Counterfactual::new(CounterfactualVerdict::Holds, "the kind was defined before");
     }
     match before.iter().find(|v| !after.contains(v)) {
-        Some(version) if names(&fault.message, version) => {
+        Some(version) if mentions(&fault.message, version) => {
             Counterfactual::new(CounterfactualVerdict::Holds, format!("version {version} was served before"))
         }
         Some(_) => Counterfactual::undecided(),
@@ -37,7 +37,7 @@ pub(super) fn definition(suspicion: &Suspicion<'_>) -> Counterfactual {
 }
 
 pub(super) fn service_account(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let account = |o: Option<&Object>| {
         let (_, spec) = o.and_then(pod_spec)?;
         Some(spec.str_at(&["serviceAccountName"]).unwrap_or("default").to_owned())
@@ -45,11 +45,11 @@ pub(super) fn service_account(suspicion: &Suspicion<'_>) -> Counterfactual {
     let there = |name: &Option<String>| {
         name.as_ref().is_some_and(|n| {
             let key = ResourceKey::new("", "ServiceAccount", &fault.on.namespace, n);
-            case.history.at(&key, &fault.onset).is_some()
+            investigation.history.at(&key, &fault.onset).is_some()
         })
     };
     if &*change.key.kind == "ServiceAccount" {
-        let is_named = names(&fault.message, &change.key.name);
+        let is_named = mentions(&fault.message, &change.key.name);
         return if change.op == ResourceOp::Delete && is_named {
             Counterfactual::new(CounterfactualVerdict::Holds, "the service account was there before")
         } else {
@@ -63,23 +63,23 @@ pub(super) fn service_account(suspicion: &Suspicion<'_>) -> Counterfactual {
     let verdict = if change.before.is_none() {
         if there(&after) { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Undecided }
     } else {
-        CounterfactualVerdict::of(there(&before), there(&after))
+        CounterfactualVerdict::from_condition(there(&before), there(&after))
     };
     Counterfactual::new(verdict, "whether the service account exists that the template names")
 }
 
 /// Is something that the faulty one refers to gone?
 pub(super) fn deleted(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
-    let back = case
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
+    let back = investigation
         .history
         .at(&change.key, &fault.onset)
         .is_some_and(|o| o.root().at(&["metadata", "deletionTimestamp"]).is_none());
     if back {
         return Counterfactual::new(CounterfactualVerdict::Fails, "it is there again");
     }
-    let refers = case.graph.ever_from(&fault.on).iter().any(|e| *e.to == change.key);
-    if refers || names(&fault.message, &change.key.name) || fault.on == change.key {
+    let refers = investigation.graph.ever_from(&fault.on).iter().any(|e| *e.to == change.key);
+    if refers || mentions(&fault.message, &change.key.name) || fault.on == change.key {
         return Counterfactual::new(CounterfactualVerdict::Holds, "it was there before, and is referred to");
     }
     Counterfactual::undecided()
@@ -87,12 +87,12 @@ pub(super) fn deleted(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Did the engine apply the revision before, and fail with this one?
 pub(super) fn revision(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let read = |o: Option<&Object>| {
         o.and_then(|o| o.root().str_at(&["status", "artifact", "revision"])).map(str::to_owned)
     };
     let (before, after) = (read(change.before.as_deref()), read(change.after.as_deref()));
-    let Some(engine) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+    let Some(engine) = investigation.history.last(&fault.on) else { return Counterfactual::undecided() };
     let at = |f: &str| engine.root().str_at(&["status", f]).map(str::to_owned);
     if before.is_some() && at("lastAppliedRevision") == before && at("lastAttemptedRevision") == after {
         return Counterfactual::new(
@@ -110,13 +110,13 @@ pub(super) fn revision(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Returns `true` if a Service was deleted that the faulty one talks to.
 pub(super) fn is_deleted_peer(suspicion: &Suspicion<'_>) -> bool {
-    suspicion.change.op == ResourceOp::Delete && suspicion.reached.place == CandidateRole::Peer
+    suspicion.change.op == ResourceOp::Delete && suspicion.reached.role == CandidateRole::Peer
 }
 
 /// Is the Service still gone that the faulty one talks to?
 pub(super) fn deleted_peer(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
-    let back = case.history.at(&change.key, &fault.onset).is_some();
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
+    let back = investigation.history.at(&change.key, &fault.onset).is_some();
     let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
     Counterfactual::new(verdict, "whether the Service is there that the faulty one talks to")
 }

@@ -12,7 +12,7 @@ use super::network_policy::{Policies, end_of};
 use crate::cause::suspicion::Suspicion;
 
 use crate::cause::lineage::came_up_since;
-use crate::cause::reach::{Reached, peers};
+use crate::cause::reach::{ReachedResource, peers};
 use crate::cause::role::CandidateRole;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
@@ -31,7 +31,10 @@ pub(super) fn port(suspicion: &Suspicion<'_>) -> Counterfactual {
     if !asked.is_empty() {
         let text = format!("clients ask for {asked:?}; it had {before:?} and has {after:?}");
         if !(offers(&before) && offers(&after)) {
-            return Counterfactual::new(CounterfactualVerdict::of(offers(&before), offers(&after)), text);
+            return Counterfactual::new(
+                CounterfactualVerdict::from_condition(offers(&before), offers(&after)),
+                text,
+            );
         }
     }
     // The port is where it was: then it may still lead elsewhere.
@@ -48,11 +51,11 @@ pub(super) fn port(suspicion: &Suspicion<'_>) -> Counterfactual {
 /// Tells whether a change took away the port of a Service that the fault's text calls by its name.
 pub(super) fn took_named_port(suspicion: &Suspicion<'_>) -> bool {
     let Suspicion { fault, change, .. } = *suspicion;
-    let names = |o: Option<&Object>| -> Vec<String> {
+    let port_names = |o: Option<&Object>| -> Vec<String> {
         let ports = o.and_then(|o| o.root().at(&["spec", "ports"])).into_iter().flat_map(Node::children);
         ports.filter_map(|p| p.str_at(&["name"]).map(str::to_owned)).collect()
     };
-    let after = names(change.after.as_deref());
+    let after = port_names(change.after.as_deref());
     let gone = |n: &String| !after.contains(n);
     // Beside the word, lest another word of the text that is the same is taken for it.
     let asks = |n: &String| {
@@ -66,7 +69,7 @@ pub(super) fn took_named_port(suspicion: &Suspicion<'_>) -> bool {
             })
             || fault.message.contains(&format!("{}:{n}", change.key.name))
     };
-    names(change.before.as_deref()).iter().any(|n| gone(n) && asks(n))
+    port_names(change.before.as_deref()).iter().any(|n| gone(n) && asks(n))
 }
 
 /// A port that the fault's text calls by its name was there before.
@@ -79,8 +82,8 @@ pub(super) fn named_port(_: &Suspicion<'_>) -> Counterfactual {
 
 /// Does something listen on the target ports, before and not after?
 pub(super) fn target_port(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
-    let Some(service) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
+    let Some(service) = investigation.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some(selector) = service.root().at(&["spec", "selector"]).and_then(Selector::read) else {
         return Counterfactual::undecided();
     };
@@ -88,16 +91,17 @@ pub(super) fn target_port(suspicion: &Suspicion<'_>) -> Counterfactual {
         let ports = service.root().at(&["spec", "ports"]).into_iter().flat_map(Node::children);
         ports.into_iter().all(|p| declares_target_port(pod, p))
     };
-    let pods = case.history.of_kind_in("", "Pod", &fault.on.namespace);
-    let pod =
-        pods.filter_map(|k| case.history.at(k, &fault.onset)).find(|p| selector.matches(template_labels(p)));
+    let pods = investigation.history.of_kind_in("", "Pod", &fault.on.namespace);
+    let pod = pods
+        .filter_map(|k| investigation.history.at(k, &fault.onset))
+        .find(|p| selector.matches(template_labels(p)));
     let verdict = if change.key == fault.on {
         let Some(pod) = pod else { return Counterfactual::undecided() };
         let side = |o: Option<&Object>| o.is_some_and(|s| line_up(s, pod));
-        CounterfactualVerdict::of(side(change.before.as_deref()), side(change.after.as_deref()))
+        CounterfactualVerdict::from_condition(side(change.before.as_deref()), side(change.after.as_deref()))
     } else {
         let side = |o: Option<&Object>| o.is_some_and(|w| line_up(service, w));
-        CounterfactualVerdict::of(side(change.before.as_deref()), side(change.after.as_deref()))
+        CounterfactualVerdict::from_condition(side(change.before.as_deref()), side(change.after.as_deref()))
     };
     Counterfactual::new(verdict, "whether the pods have a container port for every target port")
 }
@@ -110,52 +114,53 @@ struct Need {
 
 /// Finds what the faulty pod has to reach: the pods behind its peers, or the one on the way, and the name service.
 fn needs(suspicion: &Suspicion<'_>) -> Vec<Need> {
-    let Suspicion { investigation: case, fault, reached, .. } = *suspicion;
+    let Suspicion { investigation, fault, reached, .. } = *suspicion;
     let mut out = Vec::new();
     let pods_behind = |service: &ResourceKey| -> Vec<ResourceKey> {
-        let edges = case.graph.ever_from(service);
+        let edges = investigation.graph.ever_from(service);
         let pods = edges.iter().filter(|e| e.relation == Relation::Selects).map(|e| e.to);
-        pods.filter(|p| case.history.at(p, &fault.onset).is_some()).cloned().collect()
+        pods.filter(|p| investigation.history.at(p, &fault.onset).is_some()).cloned().collect()
     };
-    for peer in peers(case, fault) {
+    for peer in peers(investigation, fault) {
         let service = &peer.reached.key;
-        if reached.place == CandidateRole::PeerBackend && !reached.way.iter().any(|s| s.key == *service) {
+        if reached.role == CandidateRole::PeerBackend && !reached.hops.iter().any(|s| s.key == *service) {
             continue;
         }
         for to in pods_behind(service) {
-            let Some(pod) = case.history.at(&to, &fault.onset) else { continue };
-            let ports = target_ports(case.history.at(service, &fault.onset).map(|o| &**o), pod);
+            let Some(pod) = investigation.history.at(&to, &fault.onset) else { continue };
+            let ports = target_ports(investigation.history.at(service, &fault.onset).map(|o| &**o), pod);
             out.push(Need { to, ports });
         }
     }
-    let dns = case.history.of_kind_in("", "Pod", "kube-system");
-    let dns = dns.filter(|k| case.history.last(k).is_some_and(|o| o.label("k8s-app") == Some("kube-dns")));
+    let dns = investigation.history.of_kind_in("", "Pod", "kube-system");
+    let dns =
+        dns.filter(|k| investigation.history.last(k).is_some_and(|o| o.label("k8s-app") == Some("kube-dns")));
     out.extend(dns.map(|k| Need { to: k.clone(), ports: vec![53] }));
     out
 }
 
 /// Does what the faulty pod has to reach let it in before the change, and not after?
 pub(super) fn policy(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let open = |o: Option<&Object>| o.is_none_or(admits_everything);
     if change.op != ResourceOp::Delete && open(change.after.as_deref()) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "it lets everything through");
     }
-    if change.op != ResourceOp::Delete && case.history.at(&change.key, &fault.onset).is_none() {
+    if change.op != ResourceOp::Delete && investigation.history.at(&change.key, &fault.onset).is_none() {
         return Counterfactual::new(CounterfactualVerdict::Fails, "it is gone again");
     }
-    if came_up_since(case, fault, change) {
+    if came_up_since(investigation, fault, change) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "pods came up and were ready with it");
     }
-    let Some(own) = case.history.last(&fault.on).filter(|_| &*fault.on.kind == "Pod") else {
+    let Some(own) = investigation.history.last(&fault.on).filter(|_| &*fault.on.kind == "Pod") else {
         return Counterfactual::undecided();
     };
-    let from = end_of(case, own, &fault.on.namespace);
-    let before = Policies::new(case, &fault.onset, (&change.key, change.before.as_deref()));
-    let after = Policies::new(case, &fault.onset, (&change.key, change.after.as_deref()));
+    let from = end_of(investigation, own, &fault.on.namespace);
+    let before = Policies::new(investigation, &fault.onset, (&change.key, change.before.as_deref()));
+    let after = Policies::new(investigation, &fault.onset, (&change.key, change.after.as_deref()));
     for need in needs(suspicion) {
-        let Some(pod) = case.history.last(&need.to) else { continue };
-        let to = end_of(case, pod, &need.to.namespace);
+        let Some(pod) = investigation.history.last(&need.to) else { continue };
+        let to = end_of(investigation, pod, &need.to.namespace);
         if before.admit(from, to, &need.ports) && !after.admit(from, to, &need.ports) {
             return Counterfactual::new(
                 CounterfactualVerdict::Holds,
@@ -164,11 +169,11 @@ pub(super) fn policy(suspicion: &Suspicion<'_>) -> Counterfactual {
         }
     }
     // What leaves the cluster, or a name service that is not recorded, may be shut out all the same.
-    let leaves = change
+    let scalar_texts = change
         .after
         .as_deref()
         .is_some_and(|o| selects_pod(o, own) && decides_about(o, TrafficDirection::Egress));
-    if leaves && change.key.namespace == fault.on.namespace {
+    if scalar_texts && change.key.namespace == fault.on.namespace {
         Counterfactual::undecided()
     } else {
         Counterfactual::new(CounterfactualVerdict::Fails, "what the pod talks to can be reached as before")
@@ -177,18 +182,17 @@ pub(super) fn policy(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Do the policies let the pod through with the labels that it had before, and not with those after?
 pub(super) fn labels(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let nothing = || Counterfactual::new(CounterfactualVerdict::Fails, "no policy decides by the labels");
     let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else {
         return nothing();
     };
-    let start =
-        Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
-    let policies = Policies::new(case, &fault.onset, (&change.key, None));
+    let start = ReachedResource::start(&fault.on);
+    let policies = Policies::new(investigation, &fault.onset, (&change.key, None));
     for need in needs(&Suspicion { reached: &start, ..*suspicion }) {
-        let Some(pod) = case.history.last(&need.to) else { continue };
-        let to = end_of(case, pod, &need.to.namespace);
-        let may = |own| policies.admit(end_of(case, own, &fault.on.namespace), to, &need.ports);
+        let Some(pod) = investigation.history.last(&need.to) else { continue };
+        let to = end_of(investigation, pod, &need.to.namespace);
+        let may = |own| policies.admit(end_of(investigation, own, &fault.on.namespace), to, &need.ports);
         if may(before) && !may(after) {
             return Counterfactual::new(
                 CounterfactualVerdict::Holds,

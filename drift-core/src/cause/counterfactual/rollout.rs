@@ -51,7 +51,7 @@ fn may_take_all(deployment: &Object) -> Option<bool> {
 
 /// Did a rollout take all pods at once that would have left some without the change?
 pub(super) fn strategy(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let side = |o: Option<&Object>| o.and_then(may_take_all);
     let Some((was, is)) = side(change.before.as_deref()).zip(side(change.after.as_deref())) else {
         return Counterfactual::undecided();
@@ -69,13 +69,14 @@ pub(super) fn strategy(suspicion: &Suspicion<'_>) -> Counterfactual {
         let is_template = |f: &crate::diff::FieldChange| f.path.starts_with_fields(&["spec", "template"]);
         is_between && age < ROLLS_SECONDS && c.fields.iter().any(is_template)
     };
-    if !case.changes_of(&change.key).iter().any(|c| is_roll(c)) {
+    if !investigation.changes_of(&change.key).iter().any(|c| is_roll(c)) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "nothing was rolled out with it");
     }
     // Pods that fail by themselves would have ended the rollout only later; what broke them is the cause.
     let fails = |f: &Fault| !matches!(f.kind, FaultKind::NotReady | FaultKind::Unavailable);
-    let now = pods_of(case, &change.key).into_iter().filter(|p| case.history.now(p).is_some());
-    let mut faults = now.flat_map(|p| faults_of(&case.history, &p));
+    let now =
+        pods_of(investigation, &change.key).into_iter().filter(|p| investigation.history.now(p).is_some());
+    let mut faults = now.flat_map(|p| faults_of(&investigation.history, &p));
     if faults.any(|f| fails(&f)) {
         return Counterfactual::new(
             CounterfactualVerdict::Fails,
@@ -90,7 +91,7 @@ pub(super) fn strategy(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Tells whether pods that may not share a node were raised in number above the nodes that take them.
 pub(in crate::cause) fn exceeds_nodes(suspicion: &Suspicion<'_>) -> bool {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let replicas = |o: Option<&Object>| {
         let set = o?.root().get("spec")?.get("replicas").and_then(Node::as_i64);
         usize::try_from(set.unwrap_or(1)).ok()
@@ -98,7 +99,7 @@ pub(in crate::cause) fn exceeds_nodes(suspicion: &Suspicion<'_>) -> bool {
     let Some((was, is)) = replicas(change.before.as_deref()).zip(replicas(change.after.as_deref())) else {
         return false;
     };
-    let Some(pod) = case.history.last(&fault.on) else { return false };
+    let Some(pod) = investigation.history.last(&fault.on) else { return false };
     let Some((_, spec)) = pod_spec(pod) else { return false };
     let rules = spec.at(&["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
     let is_of_itself = |rule: Node<'_>| {
@@ -108,7 +109,7 @@ pub(in crate::cause) fn exceeds_nodes(suspicion: &Suspicion<'_>) -> bool {
                 .and_then(Selector::read)
                 .is_some_and(|s| s.matches(template_labels(pod)))
     };
-    let nodes = super::scheduling::nodes_open_to(case, spec, &fault.onset);
+    let nodes = super::scheduling::count_feasible(investigation, spec, &fault.onset);
     fault.message.contains("anti-affinity")
         && rules.into_iter().flat_map(Node::children).any(is_of_itself)
         && was <= nodes
@@ -130,15 +131,15 @@ pub(super) fn paused(_: &Suspicion<'_>) -> Counterfactual {
 
 /// Does the budget forbid to evict any pod of the node, and did it not before?
 pub(super) fn budget(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let spare = |o: Option<&Object>| -> Option<bool> {
         let Some(o) = o else { return Some(true) };
         let spec = o.root().get("spec")?;
         let selector = spec.get("selector").and_then(Selector::read)?;
         let on_node = |p: &Object| p.root().str_at(&["spec", "nodeName"]) == Some(&*fault.on.name);
-        let there = case.history.of_kind("", "Pod").filter(|k| k.namespace == change.key.namespace);
+        let there = investigation.history.of_kind("", "Pod").filter(|k| k.namespace == change.key.namespace);
         let pods: Vec<_> = there
-            .filter_map(|k| case.history.at(k, &fault.onset))
+            .filter_map(|k| investigation.history.at(k, &fault.onset))
             .filter(|p| pod_spec(p).is_some() && selector.matches(template_labels(p)))
             .collect();
         if !pods.iter().any(|p| on_node(p)) {
@@ -157,7 +158,7 @@ pub(super) fn budget(suspicion: &Suspicion<'_>) -> Counterfactual {
         return Counterfactual::undecided();
     };
     Counterfactual::new(
-        CounterfactualVerdict::of(was, is),
+        CounterfactualVerdict::from_condition(was, is),
         "whether the budget lets a pod of the node be evicted",
     )
 }
@@ -180,12 +181,12 @@ pub(super) fn bound(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Does the autoscaler want more than its new upper bound, which was lowered?
 pub(super) fn held_at_bound(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, change, .. } = *suspicion;
+    let Suspicion { investigation, change, .. } = *suspicion;
     let most = |o: Option<&Object>| {
         o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
     };
     let lowered = change.before.is_some() && most(change.after.as_deref()) < most(change.before.as_deref());
-    let now = case.history.now(&change.key);
+    let now = investigation.history.now(&change.key);
     let wants_more = now.is_some_and(|o| {
         let mut conditions = o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
         conditions.any(|c| {

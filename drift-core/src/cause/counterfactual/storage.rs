@@ -12,14 +12,14 @@ use crate::history::ResourceOp;
 
 /// Do the claim templates of a new set name a class that never was?
 pub(super) fn claim_class(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, fault, change, .. } = *suspicion;
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let templates = change.after.as_deref().and_then(|o| o.root().at(&["spec", "volumeClaimTemplates"]));
     let templates = templates.into_iter().flat_map(Node::children);
     let named: Vec<&str> = templates.filter_map(|t| t.str_at(&["spec", "storageClassName"])).collect();
-    let class = |name: &str| ResourceKey::new("storage.k8s.io", "StorageClass", "", name);
+    let kind = |name: &str| ResourceKey::new("storage.k8s.io", "StorageClass", "", name);
     // Without any class on record nothing is known of which there are; volumes may also be bound by a name alone.
-    let is_known = case.history.of_kind("storage.k8s.io", "StorageClass").next().is_some();
-    let missing = named.iter().find(|n| !n.is_empty() && case.history.versions(&class(n)).is_empty());
+    let is_known = investigation.history.of_kind("storage.k8s.io", "StorageClass").next().is_some();
+    let missing = named.iter().find(|n| !n.is_empty() && investigation.history.versions(&kind(n)).is_empty());
     match missing {
         Some(name) if is_known => Counterfactual::new(
             CounterfactualVerdict::Holds,

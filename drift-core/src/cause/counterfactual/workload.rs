@@ -10,7 +10,10 @@ use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 pub(super) fn node(suspicion: &Suspicion<'_>) -> Counterfactual {
     let Suspicion { change, .. } = *suspicion;
     let ready = |o: Option<&Object>| o.is_some_and(crate::fault::is_node_ready);
-    let verdict = CounterfactualVerdict::of(ready(change.before.as_deref()), ready(change.after.as_deref()));
+    let verdict = CounterfactualVerdict::from_condition(
+        ready(change.before.as_deref()),
+        ready(change.after.as_deref()),
+    );
     Counterfactual::new(verdict, "whether the node is ready")
 }
 
@@ -23,7 +26,7 @@ pub(super) fn schedule(suspicion: &Suspicion<'_>) -> Counterfactual {
     if was && is {
         return Counterfactual::undecided();
     }
-    Counterfactual::new(CounterfactualVerdict::of(was, is), "whether it is suspended")
+    Counterfactual::new(CounterfactualVerdict::from_condition(was, is), "whether it is suspended")
 }
 
 /// Was the limit lowered that the Job ran into?
@@ -52,12 +55,12 @@ pub(super) fn job_limits(suspicion: &Suspicion<'_>) -> Counterfactual {
 
 /// Is nothing asked for since the change, still at the time of the fault?
 pub(super) fn scaled_to_zero(suspicion: &Suspicion<'_>) -> Counterfactual {
-    let Suspicion { investigation: case, change, .. } = *suspicion;
+    let Suspicion { investigation, change, .. } = *suspicion;
     let asked = |o: Option<&Object>| {
         o.is_some_and(|o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1) > 0)
     };
-    let now = case.history.now(&change.key).map(|o| &**o);
-    let verdict = CounterfactualVerdict::of(
+    let now = investigation.history.now(&change.key).map(|o| &**o);
+    let verdict = CounterfactualVerdict::from_condition(
         asked(change.before.as_deref()),
         asked(change.after.as_deref()) || asked(now),
     );
@@ -75,6 +78,7 @@ pub(super) fn cpu_requests(suspicion: &Suspicion<'_>) -> Counterfactual {
     if change.before.is_none() || change.after.is_none() {
         return Counterfactual::undecided();
     }
-    let verdict = CounterfactualVerdict::of(has(change.before.as_deref()), has(change.after.as_deref()));
+    let verdict =
+        CounterfactualVerdict::from_condition(has(change.before.as_deref()), has(change.after.as_deref()));
     Counterfactual::new(verdict, "whether every container has a CPU request")
 }

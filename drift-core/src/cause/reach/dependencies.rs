@@ -3,18 +3,18 @@
 use crate::fault::{Fault, FaultKind};
 use crate::graph::{Edge, Relation};
 
-use super::set::{Field, Reached, go, jump};
+use super::set::{ReachSet, ReachedResource};
 use crate::cause::investigation::Investigation;
 use crate::cause::lineage::is_engine;
 use crate::cause::role::CandidateRole;
 
 /// Goes to what the faulty one refers to, and on to what stands behind that.
-pub(super) fn needed(
-    case: &Investigation<'_>,
+pub(super) fn dependencies(
+    investigation: &Investigation<'_>,
     fault: &Fault,
-    from: &Reached,
+    from: &ReachedResource,
     depth: usize,
-    field: &mut Field,
+    set: &mut ReachSet,
 ) {
     let follows = |r: Relation| {
         matches!(
@@ -27,20 +27,20 @@ pub(super) fn needed(
         ) || (depth == 0 && matches!(r, Relation::Scales))
             || (depth == 0 && r == Relation::Routes && &*from.key.kind != "StatefulSet")
     };
-    for edge in case.graph.ever_from(&from.key) {
-        if follows(edge.relation) && !is_over(case, &edge, fault) {
-            let reached = go(from, &edge, edge.to, CandidateRole::Dependency, 1.0);
-            if field.put(reached.clone()) && depth < 2 {
-                needed(case, fault, &reached, depth + 1, field);
+    for edge in investigation.graph.ever_from(&from.key) {
+        if follows(edge.relation) && !is_over(investigation, &edge, fault) {
+            let reached = from.follow_edge(&edge, edge.to, CandidateRole::Dependency, 1.0);
+            if set.insert(reached.clone()) && depth < 2 {
+                dependencies(investigation, fault, &reached, depth + 1, set);
             }
         }
     }
     if depth > 0 {
-        for edge in case.graph.ever_to(&from.key) {
+        for edge in investigation.graph.ever_to(&from.key) {
             if edge.relation == Relation::Writes && !is_engine(edge.from) {
-                let reached = go(from, &edge, edge.from, CandidateRole::Dependency, 1.0);
-                if field.put(reached.clone()) && depth < 2 {
-                    needed(case, fault, &reached, depth + 1, field);
+                let reached = from.follow_edge(&edge, edge.from, CandidateRole::Dependency, 1.0);
+                if set.insert(reached.clone()) && depth < 2 {
+                    dependencies(investigation, fault, &reached, depth + 1, set);
                 }
             }
         }
@@ -48,18 +48,22 @@ pub(super) fn needed(
 }
 
 /// Tells whether a reference was taken back before a fault, by an object that was still there: it says no more of it.
-pub(super) fn is_over(case: &Investigation<'_>, edge: &Edge<'_>, fault: &Fault) -> bool {
+pub(super) fn is_over(investigation: &Investigation<'_>, edge: &Edge<'_>, fault: &Fault) -> bool {
     edge.until.is_some_and(|end| end.position < fault.onset.at.position)
-        && case.history.at(edge.from, &fault.onset).is_some()
+        && investigation.history.at(edge.from, &fault.onset).is_some()
 }
 
-pub(super) fn nodes(case: &Investigation<'_>, fault: &Fault, own: &Reached, field: &mut Field) {
+pub(super) fn nodes(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    own: &ReachedResource,
+    set: &mut ReachSet,
+) {
     use FaultKind as F;
     match fault.kind {
         F::Unschedulable => {
-            for key in case.history.of_kind("", "Node").cloned().collect::<Vec<_>>() {
-                field.put(jump(
-                    own,
+            for key in investigation.history.of_kind("", "Node").cloned().collect::<Vec<_>>() {
+                set.insert(own.follow_inferred(
                     &key,
                     CandidateRole::Node,
                     1.0,
@@ -69,22 +73,22 @@ pub(super) fn nodes(case: &Investigation<'_>, fault: &Fault, own: &Reached, fiel
             }
         }
         F::NotDrained => {
-            for edge in case.graph.ever_to(&own.key) {
+            for edge in investigation.graph.ever_to(&own.key) {
                 if edge.relation != Relation::RunsOn {
                     continue;
                 }
-                let pod = go(own, &edge, edge.from, CandidateRole::Policy, 0.25);
-                for budget in case.graph.ever_to(edge.from) {
+                let pod = own.follow_edge(&edge, edge.from, CandidateRole::Policy, 0.25);
+                for budget in investigation.graph.ever_to(edge.from) {
                     if &*budget.from.kind == "PodDisruptionBudget" {
-                        field.put(go(&pod, &budget, budget.from, CandidateRole::Policy, 0.5));
+                        set.insert(pod.follow_edge(&budget, budget.from, CandidateRole::Policy, 0.5));
                     }
                 }
             }
         }
         F::NodeDown | F::Evicted | F::Mount | F::StartFailed | F::Unavailable | F::Preempted => {
-            for edge in case.graph.ever_from(&own.key) {
+            for edge in investigation.graph.ever_from(&own.key) {
                 if edge.relation == Relation::RunsOn {
-                    field.put(go(own, &edge, edge.to, CandidateRole::Node, 0.5));
+                    set.insert(own.follow_edge(&edge, edge.to, CandidateRole::Node, 0.5));
                 }
             }
         }

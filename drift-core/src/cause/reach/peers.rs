@@ -10,17 +10,17 @@ use crate::object::Node;
 
 use super::dependencies::is_over;
 use super::owners::owners;
-use super::set::{Field, Reached, go, jump};
+use super::set::{ReachSet, ReachedResource};
 use crate::cause::investigation::Investigation;
 use crate::cause::lineage::owners_of;
-use crate::cause::mention::names;
+use crate::cause::mention::mentions;
 use crate::cause::role::CandidateRole;
 
 /// A Service that the faulty one talks to.
 #[derive(Clone, Debug)]
 pub(in crate::cause) struct PeerService {
     /// The way to it.
-    pub(in crate::cause) reached: Reached,
+    pub(in crate::cause) reached: ReachedResource,
     /// Whether the fault's own text names it.
     pub(in crate::cause) is_named: bool,
     /// Ports that the faulty one asks for.
@@ -28,20 +28,19 @@ pub(in crate::cause) struct PeerService {
 }
 
 /// Finds the Services that a pod or workload talks to: by its variables, its configuration, and the fault's text.
-pub(in crate::cause) fn peers(case: &Investigation<'_>, fault: &Fault) -> Vec<PeerService> {
-    let start =
-        Reached { key: fault.on.clone(), place: CandidateRole::SelfOrOwner, cost: 0.0, way: Vec::new() };
-    let mut found: BTreeMap<ResourceKey, Reached> = BTreeMap::new();
-    for edge in case.graph.ever_from(&fault.on) {
+pub(in crate::cause) fn peers(investigation: &Investigation<'_>, fault: &Fault) -> Vec<PeerService> {
+    let start = ReachedResource::start(&fault.on);
+    let mut found: BTreeMap<ResourceKey, ReachedResource> = BTreeMap::new();
+    for edge in investigation.graph.ever_from(&fault.on) {
         match edge.relation {
             Relation::TalksTo => {
-                found.insert(edge.to.clone(), go(&start, &edge, edge.to, CandidateRole::Peer, 1.0));
+                found.insert(edge.to.clone(), start.follow_edge(&edge, edge.to, CandidateRole::Peer, 1.0));
             }
             Relation::Uses => {
-                let via = go(&start, &edge, edge.to, CandidateRole::Dependency, 0.5);
-                for inner in case.graph.ever_from(edge.to) {
+                let via = start.follow_edge(&edge, edge.to, CandidateRole::Dependency, 0.5);
+                for inner in investigation.graph.ever_from(edge.to) {
                     if inner.relation == Relation::TalksTo {
-                        let reached = go(&via, &inner, inner.to, CandidateRole::Peer, 1.0);
+                        let reached = via.follow_edge(&inner, inner.to, CandidateRole::Peer, 1.0);
                         found.entry(inner.to.clone()).or_insert(reached);
                     }
                 }
@@ -49,30 +48,30 @@ pub(in crate::cause) fn peers(case: &Investigation<'_>, fault: &Fault) -> Vec<Pe
             _ => {}
         }
     }
-    let mut put = |key: ResourceKey, evidence: &str| {
-        if case.history.knows(&key) {
-            let reached = jump(&start, &key, CandidateRole::Peer, 1.0, "talks to", evidence);
+    let mut insert = |key: ResourceKey, evidence: &str| {
+        if investigation.history.knows(&key) {
+            let reached = start.follow_inferred(&key, CandidateRole::Peer, 1.0, "talks to", evidence);
             found.entry(key).or_insert(reached);
         }
     };
-    named_hosts(fault).into_iter().for_each(|key| put(key, "named in the fault's own text"));
-    for (key, variable) in named_by_values(case, fault) {
-        put(key, &format!("inferred: value of {variable}"));
+    named_hosts(fault).into_iter().for_each(|key| insert(key, "named in the fault's own text"));
+    for (key, variable) in named_by_values(investigation, fault) {
+        insert(key, &format!("inferred: value of {variable}"));
     }
     // Members of a set find each other by the Service that it names.
-    for owner in owners_of(case, &fault.on) {
-        for edge in case.graph.ever_from(&owner) {
+    for owner in owners_of(investigation, &fault.on) {
+        for edge in investigation.graph.ever_from(&owner) {
             if edge.relation == Relation::Routes
                 && &*owner.kind == "StatefulSet"
-                && !is_over(case, &edge, fault)
+                && !is_over(investigation, &edge, fault)
             {
-                put(edge.to.clone(), "field .spec.serviceName of the StatefulSet");
+                insert(edge.to.clone(), "field .spec.serviceName of the StatefulSet");
             }
         }
     }
-    let ports = asked_ports(case, fault);
-    let peer = |(key, reached): (ResourceKey, Reached)| PeerService {
-        is_named: names(&fault.message, &key.name),
+    let ports = asked_ports(investigation, fault);
+    let peer = |(key, reached): (ResourceKey, ReachedResource)| PeerService {
+        is_named: mentions(&fault.message, &key.name),
         ports: ports.iter().filter(|(name, _)| **name == *key.name).map(|(_, p)| *p).collect(),
         reached,
     };
@@ -102,31 +101,31 @@ fn named_hosts(fault: &Fault) -> Vec<ResourceKey> {
 }
 
 /// Finds Services whose name is the whole value of a variable or of a key that the faulty one reads.
-fn named_by_values(case: &Investigation<'_>, fault: &Fault) -> Vec<(ResourceKey, String)> {
+fn named_by_values(investigation: &Investigation<'_>, fault: &Fault) -> Vec<(ResourceKey, String)> {
     let mut values: Vec<(String, String)> = Vec::new();
-    let mut put = |name: &str, value: Option<&str>| {
+    let mut insert = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
             values.push((name.to_owned(), value.to_owned()));
         }
     };
-    let Some(object) = case.history.last(&fault.on) else { return Vec::new() };
+    let Some(object) = investigation.history.last(&fault.on) else { return Vec::new() };
     if let Some((_, spec)) = pod_spec(object) {
         for container in spec.get("containers").into_iter().flat_map(Node::children) {
             for e in container.get("env").into_iter().flat_map(Node::children) {
-                put(e.str_at(&["name"]).unwrap_or_default(), e.str_at(&["value"]));
+                insert(e.str_at(&["name"]).unwrap_or_default(), e.str_at(&["value"]));
             }
         }
     }
-    for edge in case.graph.ever_from(&fault.on) {
+    for edge in investigation.graph.ever_from(&fault.on) {
         if edge.relation == Relation::Uses
             && &*edge.to.kind == "ConfigMap"
-            && let Some(map) = case.history.last(edge.to)
+            && let Some(map) = investigation.history.last(edge.to)
         {
             map.root()
                 .get("data")
                 .into_iter()
                 .flat_map(Node::children)
-                .for_each(|d| put(d.key(), d.as_str()));
+                .for_each(|d| insert(d.key(), d.as_str()));
         }
     }
     let service = |(name, value): (String, String)| {
@@ -138,9 +137,9 @@ fn named_by_values(case: &Investigation<'_>, fault: &Fault) -> Vec<(ResourceKey,
 }
 
 /// Returns the ports that variables, arguments and texts name beside a host.
-fn asked_ports(case: &Investigation<'_>, fault: &Fault) -> BTreeSet<(String, u16)> {
+fn asked_ports(investigation: &Investigation<'_>, fault: &Fault) -> BTreeSet<(String, u16)> {
     let mut texts = vec![fault.message.clone()];
-    if let Some(object) = case.history.last(&fault.on)
+    if let Some(object) = investigation.history.last(&fault.on)
         && let Some((_, spec)) = pod_spec(object)
     {
         for container in spec.get("containers").into_iter().flat_map(Node::children) {
@@ -152,9 +151,9 @@ fn asked_ports(case: &Investigation<'_>, fault: &Fault) -> BTreeSet<(String, u16
             }
         }
     }
-    for edge in case.graph.ever_from(&fault.on) {
+    for edge in investigation.graph.ever_from(&fault.on) {
         if &*edge.to.kind == "ConfigMap"
-            && let Some(map) = case.history.last(edge.to)
+            && let Some(map) = investigation.history.last(edge.to)
         {
             let data = map.root().get("data").into_iter().flat_map(Node::children);
             texts.extend(data.filter_map(Node::as_str).map(str::to_owned));
@@ -165,26 +164,29 @@ fn asked_ports(case: &Investigation<'_>, fault: &Fault) -> BTreeSet<(String, u16
 }
 
 /// Finds the pods that a Service ever selected with the way over them, and what makes them.
-pub(in crate::cause) fn behind(case: &Investigation<'_>, service: &Reached) -> Vec<Reached> {
-    let mut field = Field::default();
-    for edge in case.graph.ever_from(&service.key) {
+pub(in crate::cause) fn backends_of(
+    investigation: &Investigation<'_>,
+    service: &ReachedResource,
+) -> Vec<ReachedResource> {
+    let mut set = ReachSet::default();
+    for edge in investigation.graph.ever_from(&service.key) {
         if edge.relation == Relation::Selects {
-            let pod = go(service, &edge, edge.to, CandidateRole::PeerBackend, 0.25);
-            for o in owners(case, pod.clone(), &mut field).iter_mut() {
-                for used in case.graph.ever_from(&o.key) {
+            let pod = service.follow_edge(&edge, edge.to, CandidateRole::PeerBackend, 0.25);
+            for o in owners(investigation, pod.clone(), &mut set).iter_mut() {
+                for used in investigation.graph.ever_from(&o.key) {
                     if used.relation == Relation::Uses && matches!(&*used.to.kind, "ConfigMap" | "Secret") {
-                        field.put(go(o, &used, used.to, CandidateRole::PeerBackend, 1.0));
+                        set.insert(o.follow_edge(&used, used.to, CandidateRole::PeerBackend, 1.0));
                     }
                 }
             }
-            for policy in case.graph.ever_to(edge.to) {
+            for policy in investigation.graph.ever_to(edge.to) {
                 if policy.relation == Relation::Selects && &*policy.from.kind != "Service" {
-                    field.put(go(&pod, &policy, policy.from, CandidateRole::PeerBackend, 0.75));
+                    set.insert(pod.follow_edge(&policy, policy.from, CandidateRole::PeerBackend, 0.75));
                 }
             }
         }
     }
-    let mut all: Vec<_> = field.found.into_values().collect();
-    all.iter_mut().for_each(|r| r.place = CandidateRole::PeerBackend);
+    let mut all = set.into_sorted();
+    all.iter_mut().for_each(|r| r.role = CandidateRole::PeerBackend);
     all
 }

@@ -10,57 +10,72 @@ use crate::cause::role::CandidateRole;
 
 /// A resource that may stand behind a fault.
 #[derive(Clone, Debug)]
-pub(in crate::cause) struct Reached {
+pub(in crate::cause) struct ReachedResource {
     /// Which one.
     pub key: ResourceKey,
     /// Where it stands.
-    pub place: CandidateRole,
+    pub role: CandidateRole,
     /// How far away, in steps of references.
     pub cost: f64,
     /// The way from the faulty one, without that one.
-    pub way: Vec<Hop>,
+    pub hops: Vec<Hop>,
 }
 
-/// Collects what is reached; of two ways to one place the shorter counts.
-#[derive(Default)]
-pub(super) struct Field {
-    pub(super) found: BTreeMap<(ResourceKey, CandidateRole), Reached>,
-}
+impl ReachedResource {
+    /// Returns the faulty resource itself, from which everything else is reached.
+    pub(in crate::cause) fn start(key: &ResourceKey) -> Self {
+        Self { key: key.clone(), role: CandidateRole::SelfOrOwner, cost: 0.0, hops: Vec::new() }
+    }
 
-impl Field {
-    pub(super) fn put(&mut self, reached: Reached) -> bool {
-        let place = (reached.key.clone(), reached.place);
-        match self.found.get(&place) {
-            Some(old) if old.cost <= reached.cost => false,
-            _ => {
-                self.found.insert(place, reached);
-                true
-            }
-        }
+    /// Returns the resource at the other end of an edge of the graph.
+    pub(super) fn follow_edge(
+        &self,
+        edge: &Edge<'_>,
+        to: &ResourceKey,
+        role: CandidateRole,
+        cost: f64,
+    ) -> Self {
+        self.follow(Hop::from_edge(edge, to), role, cost)
+    }
+
+    /// Returns a resource that no edge leads to, for example the quota of a namespace; `relation` and `evidence` say why.
+    pub(super) fn follow_inferred(
+        &self,
+        to: &ResourceKey,
+        role: CandidateRole,
+        cost: f64,
+        relation: &str,
+        evidence: &str,
+    ) -> Self {
+        self.follow(Hop { key: to.clone(), edge: relation.into(), evidence: evidence.into() }, role, cost)
+    }
+
+    fn follow(&self, hop: Hop, role: CandidateRole, cost: f64) -> Self {
+        let (key, mut hops) = (hop.key.clone(), self.hops.clone());
+        hops.push(hop);
+        Self { key, role, cost: self.cost + cost, hops }
     }
 }
 
-pub(super) fn go(
-    from: &Reached,
-    edge: &Edge<'_>,
-    to: &ResourceKey,
-    place: CandidateRole,
-    cost: f64,
-) -> Reached {
-    let mut way = from.way.clone();
-    way.push(Hop { key: to.clone(), edge: edge.relation.word().into(), evidence: edge.evidence.to_string() });
-    Reached { key: to.clone(), place, cost: from.cost + cost, way }
+/// Resources that were reached, each once in every role; of two paths to one the cheaper counts.
+#[derive(Default)]
+pub(super) struct ReachSet {
+    found: BTreeMap<(ResourceKey, CandidateRole), ReachedResource>,
 }
 
-pub(super) fn jump(
-    from: &Reached,
-    to: &ResourceKey,
-    place: CandidateRole,
-    cost: f64,
-    edge: &str,
-    evidence: &str,
-) -> Reached {
-    let mut way = from.way.clone();
-    way.push(Hop { key: to.clone(), edge: edge.into(), evidence: evidence.into() });
-    Reached { key: to.clone(), place, cost: from.cost + cost, way }
+impl ReachSet {
+    /// Takes a resource in and returns `true`, unless it was reached by a path as cheap before.
+    pub(super) fn insert(&mut self, reached: ReachedResource) -> bool {
+        let entry = (reached.key.clone(), reached.role);
+        if self.found.get(&entry).is_some_and(|old| old.cost <= reached.cost) {
+            return false;
+        }
+        self.found.insert(entry, reached);
+        true
+    }
+
+    /// Returns what was reached, sorted by key and role.
+    pub(super) fn into_sorted(self) -> Vec<ReachedResource> {
+        self.found.into_values().collect()
+    }
 }

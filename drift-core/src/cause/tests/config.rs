@@ -58,7 +58,7 @@ fn volume_of_a_secret_that_never_was() {
         |s| s["volumes"] = json!([{"name":"tls","secret":{"secretName":"no-such"}}]),
         waiting("ContainerCreating", ""),
     );
-    tape.told(
+    tape.kubernetes_event(
         POD,
         "FailedMount",
         "MountVolume.SetUp failed for volume \"tls\" : secret \"no-such\" not found",

@@ -126,7 +126,7 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     };
     let repositories = Repositories::open(&args.git, &mut notes)?;
     let schemas = SchemaSet::bundled();
-    let case = index.case(Until::End, &schemas).with_weights(weights(args)?);
+    let case = index.investigation(Until::End, &schemas).with_weights(weights(args)?);
     let reporter = Reporter { log: log.as_ref(), repositories: &repositories };
     let Some(key) = key else {
         let in_scope = |k: &ResourceKey| args.namespace.as_ref().is_none_or(|n| **n == *k.namespace);
@@ -208,7 +208,7 @@ impl Reporter<'_> {
                 commit: commit.as_ref().map(|c| c.id.clone()),
             },
             chain: cause.chain.iter().map(link_v1).collect(),
-            counterfactual: cause.candidate.counterfactual.verdict.word(),
+            counterfactual: cause.candidate.counterfactual.verdict.as_str(),
             compared: cause.candidate.counterfactual.text.clone(),
             explains: cause.explains.iter().copied().collect(),
             commit,
