@@ -16,9 +16,9 @@ pub struct Candidate {
     pub change: Arc<Change>,
     /// Kind of the change of the field that explains most.
     pub kind: ChangeKind,
-    /// Where it stands.
+    /// What the changed resource is to the faulty one.
     pub role: CandidateRole,
-    /// The way from the faulty resource to the changed one.
+    /// From the faulty resource to the changed one, without the former.
     pub hops: Vec<Hop>,
     /// The parts of the score.
     pub parts: ScoreParts,
@@ -26,7 +26,7 @@ pub struct Candidate {
     pub score: f64,
     /// The counterfactual check.
     pub counterfactual: Counterfactual,
-    /// What lowers the score besides, for people.
+    /// What lowers the score beyond its parts, for people.
     pub notes: Vec<String>,
     /// Index of the fault in the list of faults.
     pub fault: usize,

@@ -64,7 +64,7 @@ pub(super) fn candidates(
     out
 }
 
-/// Tells whether a candidate says that the faulty one is to blame itself, with nothing but its nearness for it.
+/// Returns `true` if only its nearness speaks for a candidate.
 fn is_own_fault(c: &Candidate) -> bool {
     c.parts.mentioned < 0.7
         && c.role != CandidateRole::Policy
@@ -151,7 +151,7 @@ fn add_changes(
     }
 }
 
-/// Follows a fault to a Service that the faulty one talks to, and to what stands behind it.
+/// Adds candidates for a fault that may come from a Service that the faulty one talks to, or from its backends.
 fn peer_candidates(
     investigation: &Investigation<'_>,
     fault: &Fault,
@@ -176,7 +176,7 @@ fn peer_candidates(
             continue;
         }
         for inner in faults_of(&investigation.history, &reached.key) {
-            // What stands behind failed first, or at the same time as far as probes can tell.
+            // A backend that is the cause failed first, or at the same time as far as probes can show.
             if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
                 continue;
             }
@@ -212,7 +212,7 @@ fn is_policy(key: &ResourceKey) -> bool {
     )
 }
 
-/// Writes the way to a pod over the workload that makes it.
+/// Returns the path to a pod of a peer, over the workload that owns it.
 fn hops_over_workload(investigation: &Investigation<'_>, pod: &ReachedResource) -> Vec<Hop> {
     let mut hops = pod.hops.clone();
     if let Some(top) = owners_of(investigation, &pod.key).pop() {

@@ -1,4 +1,7 @@
-//! What kind of change a change is: the words in which the table of effects is written.
+//! Kinds of changes, by resource and field: the third key of the table of effects.
+//!
+//! For example `spec.template.spec.containers[name=app].image` of a Deployment is an [`Image`](ChangeKind::Image), and
+//! `data.MODE` of a ConfigMap is [`ConfigData`](ChangeKind::ConfigData).
 
 use crate::diff::FieldChange;
 use crate::k8s::pod::pod_spec;
@@ -46,7 +49,7 @@ pub enum ChangeKind {
     PodDns,
     /// Labels of the pods.
     PodLabels,
-    /// A mark that only starts pods anew.
+    /// An annotation of the template that only restarts pods, such as `kubectl.kubernetes.io/restartedAt`.
     Restart,
     /// Anything else of the pod template.
     OtherTemplate,
@@ -54,7 +57,7 @@ pub enum ChangeKind {
     Replicas,
     /// Replicas set to zero.
     ScaledToZero,
-    /// How a rollout goes on: strategy, paused, deadline.
+    /// How a rollout proceeds: strategy, pause, deadline.
     Rollout,
     /// Selector of a workload.
     WorkloadSelector,
@@ -134,15 +137,25 @@ pub enum ChangeKind {
     Other,
 }
 
-/// Returns the classes of a change, each field by itself; what came or went as a whole has the class of its kind.
-pub fn classes_of(change: &Change) -> Vec<(ChangeKind, Option<&FieldChange>)> {
-    if change.op != ResourceOp::Update {
-        return vec![(kind_of_resource(&change.key), None)];
-    }
-    change.fields.iter().map(|f| (kind_of_field(change, f), Some(f))).collect()
+/// A changed field with the kind of its change.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangedField<'c> {
+    /// Kind of the change.
+    pub kind: ChangeKind,
+    /// The field; `None` where the resource was created or deleted as a whole.
+    pub field: Option<&'c FieldChange>,
 }
 
-/// Returns the class that everything of a kind has.
+/// Returns the kind of each field of a change; a resource that was created or deleted has one kind as a whole.
+pub fn changed_fields(change: &Change) -> Vec<ChangedField<'_>> {
+    if change.op != ResourceOp::Update {
+        return vec![ChangedField { kind: kind_of_resource(&change.key), field: None }];
+    }
+    let changed = |f| ChangedField { kind: kind_of_field(change, f), field: Some(f) };
+    change.fields.iter().map(changed).collect()
+}
+
+/// Returns the kind that every change of a resource has whose fields are not distinguished.
 pub(super) fn kind_of_resource(key: &ResourceKey) -> ChangeKind {
     match (&*key.group, &*key.kind) {
         ("", "ConfigMap") => ChangeKind::ConfigData,

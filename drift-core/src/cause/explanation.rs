@@ -15,31 +15,45 @@ use super::root::{self, RevisionChange};
 use super::symptom::{Symptom, symptoms};
 use super::weights::THRESHOLD;
 
-/// A cause of a symptom.
+/// A recorded change that explains symptoms, or was considered and does not.
 #[derive(Clone, Debug)]
 pub struct Cause {
     /// Score, 0 to 1; below [`THRESHOLD`] it was considered and explains nothing.
     pub score: f64,
-    /// The root: the earliest recorded change of desired state on the way.
+    /// The root: the earliest recorded change of desired state on the path.
     pub root: Arc<Change>,
     /// From the root to the symptom, both included.
     pub chain: Vec<Hop>,
-    /// Revision that a GitOps engine brought.
+    /// The commit that a GitOps engine applied, and the one before.
     pub revision: Option<RevisionChange>,
-    /// Places of the faults that it explains in the answer's list.
+    /// The symptoms that it explains, as indices into [`Explanation::symptoms`].
     pub explains: BTreeSet<usize>,
-    /// The change that was scored, with parts and proof; the root itself or what carried it out.
+    /// The change that was scored: the root itself, or one that carried it out.
     pub candidate: Candidate,
 }
 
-/// The answer to a question.
+/// The answer to [`Investigation::why`].
+///
+/// # Example
+/// ```
+/// use drift_core::cause::Explanation;
+///
+/// fn summary(answer: &Explanation) -> String {
+///     match (answer.explaining().next(), &answer.abstained_because) {
+///         (Some(cause), _) => format!("{}: {} was changed at {}", answer.key, cause.root.key, cause.root.mark.at.time),
+///         (None, Some(reason)) => format!("{}: {reason}", answer.key),
+///         (None, None) => unreachable!("it explains or abstains"),
+///     }
+/// }
+/// # let _ = summary;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// What was asked about.
+    /// The resource in question.
     pub key: ResourceKey,
-    /// What is wrong with it, most telling first.
+    /// Its faults and those of its dependencies, those that explain most first.
     pub symptoms: Vec<Symptom>,
-    /// What may be behind it, best first.
+    /// Candidates by their root, best first.
     pub causes: Vec<Cause>,
     /// Why it abstained; `None` when the first cause explains the symptom.
     pub abstained_because: Option<String>,
@@ -61,17 +75,17 @@ impl Explanation {
         Self { key: key.clone(), symptoms, causes, abstained_because }
     }
 
-    /// Returns the causes that count.
+    /// Returns the causes with a score of at least [`THRESHOLD`], best first.
     pub fn explaining(&self) -> impl Iterator<Item = &Cause> {
         self.causes.iter().filter(|c| c.score >= THRESHOLD)
     }
 }
 
-/// Most causes that an answer lists, the unlikely ones included.
+/// Most causes that an answer lists, including the unlikely ones.
 const MAX_CAUSES: usize = 10;
 
 impl Investigation<'_> {
-    /// Answers why a resource is as it is.
+    /// Explains why a resource is unhealthy: its symptoms, the changes that may be behind each, and their roots.
     pub fn why(&self, key: &ResourceKey) -> Explanation {
         let symptoms = symptoms(self, key);
         let mut all: Vec<Candidate> = Vec::new();
@@ -149,7 +163,7 @@ fn abstention(investigation: &Investigation<'_>, symptoms: &[Symptom], best: Opt
     }
 }
 
-/// Writes the way from root to symptom.
+/// Returns the path from root to symptom.
 fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::RootChange) -> Vec<Hop> {
     let symptom = &symptoms[candidate.fault];
     let mut out: Vec<Hop> = Vec::new();

@@ -3,14 +3,14 @@
 use crate::graph::Edge;
 use crate::key::ResourceKey;
 
-/// One step of a way, towards the cause.
+/// One step of a path, towards the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// Where the step leads.
+    /// The resource that the step leads to.
     pub key: ResourceKey,
-    /// What the edge means.
+    /// The relation, such as `uses` or `owned by`.
     pub edge: String,
-    /// Why it is believed.
+    /// Why it is believed, such as the path of the field with the reference.
     pub evidence: String,
 }
 

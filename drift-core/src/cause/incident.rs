@@ -35,14 +35,14 @@ pub struct Unexplained {
 pub struct Incidents {
     /// By root; the one with most symptoms first.
     pub explained: Vec<Incident>,
-    /// What has no root that is known, oldest first.
+    /// Symptoms without a known root, oldest first.
     pub unexplained: Vec<Unexplained>,
 }
 
-/// Most resources that are asked about; of more than these the oldest symptoms.
+/// Most resources that are investigated; of more, those with the oldest symptoms.
 const MAX_ASKED: usize = 1000;
 
-/// Finds what is broken at the end of a history and puts together what has one root.
+/// Finds everything that is broken at the end of a history, grouped by root.
 ///
 /// Only resources of which `in_scope` holds are asked about; their causes may lie anywhere. What somebody asked for, such as
 /// nothing running at a scale of zero, is no symptom.
@@ -80,7 +80,7 @@ pub fn incidents(investigation: &Investigation<'_>, in_scope: impl Fn(&ResourceK
     Incidents { explained, unexplained }
 }
 
-/// Tells whether a fault is one that nobody asked for.
+/// Returns `true` if nobody asked for a fault, as by scaling to zero.
 fn is_open(fault: &Fault) -> bool {
     use FaultKind as F;
     !matches!(fault.kind, F::ScaledDown | F::NotScheduled | F::RolloutHeld | F::Gone)

@@ -1,4 +1,4 @@
-//! An index that is kept and fed: questions are answered from it without reading the log again.
+//! An index of the log, updated event by event, from which any number of questions are answered.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::schema::SchemaSet;
 use super::investigation::Investigation;
 use crate::history::Records;
 
-/// Versions that are held as they are; older ones are packed.
+/// Versions that stay unpacked; older ones are compressed.
 const MAX_FRESH: usize = 16 << 10;
 
-/// History and graph of an estate, fed event by event as [`crate::replay::State`] is.
+/// History and graph of all resources, fed event by event as [`crate::replay::State`] is.
 ///
-/// Any number of questions as of any moment can be asked of it; each is a [`Investigation`] that borrows it. Nothing is thrown away:
-/// it holds every version of every resource, packed: seen were 0.29 to 0.32 of their JSON, the graph on top.
+/// Any number of questions can be asked of it, as of any moment; each is an [`Investigation`] that borrows it. It holds every
+/// version of every resource, compressed to 0.29 to 0.32 of their JSON as measured, and the graph.
 ///
 /// # Example
 /// ```
@@ -58,17 +58,17 @@ impl CauseIndex {
     /// Takes the next event; events come in order of position.
     pub fn apply(&mut self, event: &Event) {
         self.take(event);
-        // No case is alive while this is borrowed for writing, so nothing is copied.
+        // No investigation is alive while this is borrowed for writing, so nothing is copied.
         Arc::make_mut(&mut self.records).pack(MAX_FRESH);
     }
 
-    /// Takes the next event and leaves its object as it is, which its giver holds as well.
+    /// Takes the next event without compressing its object, which the caller holds as well.
     pub(super) fn take(&mut self, event: &Event) {
         Arc::make_mut(&mut self.graph).apply(event);
         Arc::make_mut(&mut self.records).apply(event);
     }
 
-    /// Packs all objects, for an index that waits for questions.
+    /// Compresses all versions, for an index that waits for questions.
     pub fn settle(&mut self) {
         Arc::make_mut(&mut self.records).pack(0);
     }
@@ -78,7 +78,7 @@ impl CauseIndex {
         &self.graph
     }
 
-    /// Returns the place of the last event.
+    /// Returns the position of the last event.
     pub fn end(&self) -> Option<LogPosition> {
         self.records.last(Until::End)
     }
@@ -104,13 +104,13 @@ impl CauseIndex {
         Investigation::new(crate::history::History::new(Arc::clone(&self.records), until), graph, schemas)
     }
 
-    /// Makes a case of everything, for one who asks once.
+    /// Makes an investigation of the whole log, for a caller that asks once.
     pub(super) fn into_investigation(self, schemas: &SchemaSet) -> Investigation<'_> {
         let graph = AsOf::new(self.graph, Until::End);
         Investigation::new(crate::history::History::new(self.records, Until::End), graph, schemas)
     }
 
-    /// Makes anew what was known at a time, for a log whose times go back: what counts is no beginning of it.
+    /// Rebuilds the index as of a time, for a log whose times go back: there the events until a time are no prefix of it.
     fn cut(&self, until: Until) -> Self {
         let records = self.records.cut(until);
         let mut graph = DependencyGraph::new(Arc::clone(&self.rules));

@@ -10,16 +10,31 @@ use crate::schema::SchemaSet;
 
 use super::weights::Weights;
 
-/// Everything that a question is answered from: history, graph and schemas, up to the moment of the question.
+/// What a question is answered from: history, graph and schemas as of a moment.
+///
+/// It may be asked from several threads; what one question looks up is there for the next.
+///
+/// # Example
+/// ```
+/// use drift_core::cause::Investigation;
+/// use drift_core::schema::SchemaSet;
+/// use drift_core::{ResourceKey, Until};
+///
+/// let schemas = SchemaSet::bundled();
+/// let investigation = Investigation::from_events([], Until::End, &schemas);
+/// let web = ResourceKey::new("apps", "Deployment", "shop", "web");
+/// assert!(investigation.changes_of(&web).is_empty());
+/// assert_eq!(investigation.why(&web).abstained_because.as_deref(), Some("Deployment.apps/shop/web is not in the recorded history"));
+/// ```
 #[derive(Debug)]
 pub struct Investigation<'s> {
     pub(crate) history: History,
     pub(crate) graph: AsOf,
     pub(super) schemas: &'s SchemaSet,
     pub(super) weights: Weights,
-    /// Changes of the resources that were looked at, compared once.
+    /// Changes by resource, compared once.
     changes: Mutex<BTreeMap<ResourceKey, Arc<[Arc<Change>]>>>,
-    /// How many nodes take a faulty pod at its onset.
+    /// How many nodes are feasible for a faulty pod at its onset.
     feasible_nodes: Mutex<Vec<(ResourceKey, Moment, usize)>>,
 }
 
@@ -29,7 +44,7 @@ impl<'s> Investigation<'s> {
         Self { history, graph, schemas, weights, changes, feasible_nodes }
     }
 
-    /// Takes other weights than the documented ones.
+    /// Replaces the documented weights, to measure what a part is worth.
     #[must_use]
     pub fn with_weights(mut self, weights: Weights) -> Self {
         self.weights = weights;
@@ -57,7 +72,7 @@ impl<'s> Investigation<'s> {
         found
     }
 
-    /// Returns how many nodes take a faulty pod at its onset, counted once for all candidates.
+    /// Returns how many nodes are feasible for a faulty pod at its onset, counted once for all candidates.
     pub(super) fn feasible_nodes(
         &self,
         pod: &ResourceKey,

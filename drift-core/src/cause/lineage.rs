@@ -1,4 +1,4 @@
-//! Who made a resource, what it made and reads, and how long that ran: facts that several stages of the pipe ask for.
+//! What owns a resource, what it owns and reads, and how long its pods ran: facts that several stages of the pipe need.
 
 use crate::graph::Relation;
 use crate::history::{Change, Moment};
@@ -12,7 +12,7 @@ use super::investigation::Investigation;
 use super::weights::RAN_WELL_SECONDS;
 use crate::fault::{Fault, is_pod_ready};
 
-/// Returns what makes and keeps a resource, nearest first.
+/// Returns the owners of a resource, nearest first: of a pod its ReplicaSet, then the Deployment.
 pub(super) fn owners_of(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<ResourceKey> {
     let mut out: Vec<ResourceKey> = Vec::new();
     let mut next = key.clone();
@@ -28,7 +28,7 @@ pub(super) fn owners_of(investigation: &Investigation<'_>, key: &ResourceKey) ->
     out
 }
 
-/// Pods that a workload ever made.
+/// Returns the pods that a workload ever owned, also through a ReplicaSet or a Job.
 pub(super) fn pods_of(investigation: &Investigation<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
     let mut out = Vec::new();
     let mut next = vec![workload.clone()];
@@ -51,7 +51,7 @@ pub(super) fn pods_of(investigation: &Investigation<'_>, workload: &ResourceKey)
     out
 }
 
-/// Tells whether a pod of the same workload came up after a change and was ready with it for long enough.
+/// Returns `true` if a pod of the same workload came up after a change and was ready with it for long enough.
 pub(super) fn came_up_since(investigation: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
     let workload = owners_of(investigation, &fault.on).pop().unwrap_or_else(|| fault.on.clone());
     let seconds =
@@ -107,7 +107,7 @@ pub(super) fn ran_well(
     Some(longest)
 }
 
-/// Tells whether a value is another one with more filled in.
+/// Returns `true` if a value equals another except for fields that only the latter has, as defaults.
 pub(super) fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Value) -> bool {
     use serde_json::Value as V;
     match (want, have) {
@@ -121,9 +121,8 @@ pub(super) fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Val
     }
 }
 
-/// Returns what a pod has that no template gave it: containers by name, and those whose image is another one.
-///
-/// Admission put it there when the pod was made; a change of the template cannot have.
+/// Returns the names of containers that admission added to a pod, or whose image it replaced: those that its owner's
+/// template does not have. A change of the template cannot have caused them.
 pub(super) fn injected(investigation: &Investigation<'_>, pod: &ResourceKey) -> Vec<String> {
     let Some(object) = investigation.history.last(pod).filter(|_| &*pod.kind == "Pod") else {
         return Vec::new();
@@ -149,12 +148,12 @@ pub(super) fn in_pod_spec(change: &Change, path: &FieldPath) -> Option<FieldPath
     path.starts_with(&at).then(|| path.elements()[at.len()..].to_vec().into())
 }
 
-/// Returns the pod, or what would make pods, that a fault is about, with the pod spec in it.
+/// Returns a pod or workload as it was last, if it has a pod spec.
 pub(super) fn pod_of<'c>(investigation: &'c Investigation<'_>, key: &ResourceKey) -> Option<&'c Object> {
     investigation.history.last(key).map(|o| &**o).filter(|o| pod_spec(o).is_some())
 }
 
-/// Returns the places at which the faulty pod takes configuration from an object.
+/// Returns where a pod or workload reads configuration from an object.
 pub(super) fn uses_of(
     investigation: &Investigation<'_>,
     pod: &ResourceKey,
@@ -166,7 +165,7 @@ pub(super) fn uses_of(
     config_uses(spec, &path).into_iter().filter(is_target).collect()
 }
 
-/// Tells whether a resource is one of a GitOps engine.
+/// Returns `true` if a resource is one of a GitOps engine.
 pub(super) fn is_engine(key: &ResourceKey) -> bool {
     key.group.ends_with(".fluxcd.io") || (&*key.group == "argoproj.io" && key.kind.starts_with("Application"))
 }

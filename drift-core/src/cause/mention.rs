@@ -1,8 +1,8 @@
-//! What a fault's own text names.
+//! What texts name: the fault's own text, and the values of a change.
 
 use serde_json::Value;
 
-/// Tells whether a text names something as a word of its own.
+/// Returns `true` if a text contains something as a word of its own: `web` is in `web:8080`, but not in `web-2`.
 pub(super) fn mentions(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     !word.is_empty()
@@ -13,7 +13,7 @@ pub(super) fn mentions(text: &str, word: &str) -> bool {
         })
 }
 
-/// Tells whether a text says that a connection to a host outside of the cluster failed.
+/// Returns `true` if a text is about a failed connection to a host outside of the cluster.
 pub(super) fn blames_outside(text: &str) -> bool {
     let fails = [
         "timeout",
@@ -39,7 +39,7 @@ pub(super) fn blames_outside(text: &str) -> bool {
         && text.split(|c: char| c.is_whitespace() || "\"'(),;|=".contains(c)).any(is_outside)
 }
 
-/// Tells whether a word is a host name that is not one of the cluster.
+/// Returns `true` if a word is a host name that is not one of the cluster.
 fn is_outside(word: &str) -> bool {
     let rest = word.split_once("://").map_or(word, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or_default().trim_end_matches([':', '.']);
@@ -57,7 +57,7 @@ fn is_outside(word: &str) -> bool {
     is_name && !inside && labels.iter().all(is_label) && labels.len() >= if has_port { 2 } else { 3 }
 }
 
-/// Collects the scalars of a value as texts.
+/// Collects all scalars in a value as texts.
 pub(super) fn scalar_texts(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::String(s) => out.push(s.clone()),

@@ -1,4 +1,7 @@
-//! Which resources may stand behind a fault, and the way from the one to the other.
+//! Which resources may be behind a fault, and the path from the one to the other.
+//!
+//! Each file adds resources in one kind of role. A new relation is followed by a function that inserts into the
+//! `ReachSet`, called from `reach`.
 
 mod dependencies;
 mod owners;
@@ -14,7 +17,7 @@ use set::ReachSet;
 pub(super) use peers::{PeerService, backends_of, peers};
 pub(super) use set::ReachedResource;
 
-/// Finds what may stand behind a fault, peers left out, sorted.
+/// Finds the resources whose changes may be behind a fault, except peers, sorted by key and role.
 pub(super) fn reach(investigation: &Investigation<'_>, fault: &Fault) -> Vec<ReachedResource> {
     let mut set = ReachSet::default();
     let start = ReachedResource::start(&fault.on);

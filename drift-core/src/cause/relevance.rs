@@ -18,7 +18,13 @@ use super::suspicion::Suspicion;
 use super::role::CandidateRole;
 use super::weights::{RAN_WELL_SECONDS, STAYED_READY_SECONDS};
 
-/// How much of a change's effect reached the faulty resource: 0 for none.
+/// Returns how much of the effect of a change reached the faulty resource, from 0 to 1.
+///
+/// - Created: a new ConfigMap breaks nothing that ran without it (0.3); a new NetworkPolicy may.
+/// - Deleted: a quota that is gone rejects nothing (0).
+/// - Reverted before the fault began: 0.
+/// - A key of a ConfigMap that the container does not read: 0; one that it read only at its start, before the change: 0.3.
+/// - A field of a template that the faulty pod does not have, since it comes from another revision: 0.
 pub(super) fn relevance(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { fault, reached, change, kind, .. } = *suspicion;
     if change.op == ResourceOp::Create
@@ -44,7 +50,7 @@ pub(super) fn relevance(suspicion: &Suspicion<'_>) -> f64 {
             CandidateRole::Dependency | CandidateRole::PeerBackend,
             ChangeKind::ConfigData | ChangeKind::SecretData,
         ) => configuration(suspicion),
-        // That there is room for more pods is nobody's promise; that pods may not share a node is known before.
+        // More replicas are a likely cause only where the nodes could not have run them: pods that may not share a node.
         (CandidateRole::SelfOrOwner, ChangeKind::Replicas)
             if fault.kind == FaultKind::Unschedulable && !exceeds_nodes(suspicion) =>
         {
@@ -73,8 +79,8 @@ pub(super) fn relevance(suspicion: &Suspicion<'_>) -> f64 {
     }
 }
 
-/// Tells whether a change was taken back before the fault: the field had its old value again, what came was gone, what went
-/// was back. Templates are left out, since their pods tell what they were made of.
+/// Returns `true` if a change was taken back before the fault: the field had its old value again, what came was gone, what went
+/// was back. Templates are left out: their pods show which revision they have.
 fn is_undone(suspicion: &Suspicion<'_>) -> bool {
     let Suspicion { investigation, fault, change, field, .. } = *suspicion;
     let now = investigation.history.at(&change.key, &fault.onset);
@@ -92,7 +98,7 @@ fn value_at(object: Option<&std::sync::Arc<Object>>, field: &FieldChange) -> Opt
     object?.root().at_path(&field.path).map(Node::to_value)
 }
 
-/// Tells whether a container started with a value that configuration had before, and with which readers were ready.
+/// Returns `true` if a container started with a value that configuration had before, and with which readers were ready.
 ///
 /// The value that it was changed to and back counts for nothing, nor does the change back.
 fn is_as_before(
@@ -123,14 +129,14 @@ fn is_as_before(
     until.is_some() && readers.into_iter().any(was_ready)
 }
 
-/// Tells whether an engine waits for what it applied: then that says what is wrong, and not what brought it.
+/// Returns `true` if an engine only waits for what it applied: the cause is there, and not in the revision.
 fn reports_waiting(fault: &Fault) -> bool {
     ["health check", "timeout waiting", "timed out", "not ready", "deadline exceeded"]
         .iter()
         .any(|t| fault.message.contains(t))
 }
 
-/// Tells whether an object of a class can break others by coming into being.
+/// Returns `true` if creating a resource can break others, as that of a NetworkPolicy or a quota.
 fn breaks_by_being_there(kind: ChangeKind) -> bool {
     matches!(
         kind,
@@ -143,7 +149,7 @@ fn breaks_by_being_there(kind: ChangeKind) -> bool {
     )
 }
 
-/// Tells whether others need an object of a class, so that they break when it goes.
+/// Returns `true` if others may need the resource, so that deleting it breaks them.
 fn helps_by_being_there(kind: ChangeKind) -> bool {
     !matches!(
         kind,
@@ -155,7 +161,7 @@ fn helps_by_being_there(kind: ChangeKind) -> bool {
     )
 }
 
-/// Configuration reaches a container by the keys that it reads, when it starts or as a file.
+/// Returns how much of a change of configuration a container saw: by the keys that it reads, when it starts or as a file.
 fn configuration(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { investigation, fault, reached, change, field, .. } = *suspicion;
     let consumer = reached.hops.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
@@ -182,7 +188,7 @@ fn configuration(suspicion: &Suspicion<'_>) -> f64 {
     if read.is_empty() {
         return 0.0;
     }
-    // A key that is new among many is one that nothing asked for so far.
+    // A newly added key is unlikely to be read yet, unless a container references it by name.
     let is_new = field.before.is_none() && field.after.is_some();
     let by_name = read.iter().any(|u| u.key.is_some());
     let asked = if is_new && !by_name { 0.35 } else { 1.0 };
@@ -211,7 +217,8 @@ fn newest_start(investigation: &Investigation<'_>, key: &ResourceKey) -> Option<
     starts.max_by_key(|m| m.at)
 }
 
-/// A change of one container hardly breaks another one, and none of a template what admission put into the pod.
+/// Returns what is left of a change of a template by the container that fails: less where another one was changed, least
+/// where the container is one that admission added.
 fn container_factor(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { investigation, fault, field, .. } = *suspicion;
     if fault.containers.is_empty() {
@@ -237,7 +244,7 @@ fn container_factor(suspicion: &Suspicion<'_>) -> f64 {
     }
 }
 
-/// A field of a template reaches a pod when the pod has the value.
+/// Returns how much of a change of a template reached the pod: all if the pod has the new value.
 fn template(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { investigation, fault, change, kind, field, .. } = *suspicion;
     let Some(field) = field else {
@@ -267,7 +274,7 @@ fn template(suspicion: &Suspicion<'_>) -> f64 {
     }
 }
 
-/// Returns what stands directly under the changed workload on the way to the faulty one: it holds a copy of the template.
+/// Returns the child of the changed workload on the path to the faulty resource, which holds a copy of its template.
 fn template_holder(
     investigation: &Investigation<'_>,
     fault: &Fault,
@@ -282,7 +289,7 @@ fn template_holder(
     }
 }
 
-/// Only pods of a higher priority push others out; the Event names theirs by its uid.
+/// Returns how likely a workload preempted the pod: only with a higher priority; the Event names the pod by its uid.
 fn preemption(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { investigation, fault, change, .. } = *suspicion;
     let class_value = |name: &str| {
@@ -313,7 +320,7 @@ fn preemption(suspicion: &Suspicion<'_>) -> f64 {
     }
 }
 
-/// Only growing takes room from others.
+/// Returns how much a change takes from others that compete for the same: nothing unless it grows.
 fn growth(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { change, field, .. } = *suspicion;
     match (change.op, field) {
@@ -330,7 +337,9 @@ fn growth(suspicion: &Suspicion<'_>) -> f64 {
     }
 }
 
-/// Finds a container that ran well with the change for long enough to clear it, and says so.
+/// Finds a pod that ran well with the change for long enough to exonerate it, and returns a note that names it.
+///
+/// Long enough is twice as long as the faulty container took to fail, and at least [`RAN_WELL_SECONDS`].
 pub(super) fn exonerated_by(suspicion: &Suspicion<'_>) -> Option<String> {
     let Suspicion { investigation, fault, reached, change, kind, .. } = *suspicion;
     if !fault.kind.shows_at_start()

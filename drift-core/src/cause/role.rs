@@ -1,24 +1,28 @@
-//! What a changed resource is to a faulty one.
+//! What a changed resource is to a faulty one: the second key of the table of effects.
 
-/// Where the changed object stands to the faulty one.
+/// What a changed resource is to the faulty one.
+///
+/// For example, if a pod crashes: its Deployment is [`SelfOrOwner`](Self::SelfOrOwner), the ConfigMap that it reads a
+/// [`Dependency`](Self::Dependency), the Service that it connects to a [`Peer`](Self::Peer), and the database behind that
+/// Service a [`PeerBackend`](Self::PeerBackend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CandidateRole {
-    /// It is the faulty one, or makes it.
+    /// The faulty resource itself, or what owns it.
     SelfOrOwner,
-    /// The faulty one depends on it.
+    /// What it refers to: configuration, claims, classes, service accounts.
     Dependency,
-    /// The faulty one talks to it.
+    /// A Service that it talks to.
     Peer,
-    /// It is what stands behind a peer.
+    /// A pod, workload or policy behind such a Service.
     PeerBackend,
-    /// It decides about the faulty one: namespace, quota, policy, webhook, role.
+    /// A policy object that can reject or restrict it: a namespace, quota, policy, webhook or role.
     Policy,
-    /// It is a node that could run the faulty one.
+    /// A node that runs it or could run it.
     Node,
-    /// It takes room that the faulty one needs.
+    /// A workload that competes with it for nodes or quota.
     Competitor,
-    /// It is the controller that should bring the faulty one forward.
+    /// The controller that should reconcile it.
     Controller,
-    /// It changes what is made on admission, and did change the faulty one.
+    /// A webhook or policy that changed it on admission, or what serves that.
     AdmissionWebhook,
 }

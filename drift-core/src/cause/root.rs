@@ -1,11 +1,14 @@
-//! From a change to the root behind it: the earliest recorded change of desired state on the way.
+//! From a change to its root: the earliest recorded change of desired state that it carries out.
+//!
+//! For example a commit changes a HelmRelease, the release changes a Deployment, and the Deployment a ReplicaSet: of a pod
+//! that fails, the HelmRelease is the root.
 
 use std::sync::Arc;
 
 use crate::graph::Relation;
 use crate::key::ResourceKey;
 
-use super::change_kind::{ChangeKind, classes_of};
+use super::change_kind::{ChangeKind, changed_fields};
 use super::hop::Hop;
 use super::investigation::Investigation;
 use super::lineage::is_engine;
@@ -13,12 +16,12 @@ use super::mention::{mentions, scalar_texts};
 use crate::history::{Change, ResourceOp};
 use crate::k8s::managers;
 
-/// A change with what it was derived from.
+/// The root of a change, with the steps in between.
 #[derive(Clone, Debug)]
 pub(super) struct RootChange {
     /// The root itself.
     pub change: Arc<Change>,
-    /// Steps from the change that was found up to the root, without the first.
+    /// From the change up to the root, without the former.
     pub via: Vec<Hop>,
     /// Resources of GitOps engines behind the change, nearest first: links of the chain, where they are not the root.
     pub engines: Vec<Hop>,
@@ -46,9 +49,8 @@ pub(super) fn root_of(
     // Of several fields that one write brought only those count that make the fault.
     let mut narrow = Arc::clone(change);
     if change.op == ResourceOp::Update {
-        let fields =
-            classes_of(change).into_iter().filter(|(c, _)| *c == kind).filter_map(|(_, f)| f.cloned());
-        let fields: Vec<_> = fields.collect();
+        let fields = changed_fields(change).into_iter().filter(|c| c.kind == kind);
+        let fields: Vec<_> = fields.filter_map(|c| c.field.cloned()).collect();
         if !fields.is_empty() && fields.len() < change.fields.len() {
             narrow = Arc::new(Change { fields, ..(**change).clone() });
         }
@@ -75,23 +77,18 @@ fn source_revisions(change: &Change) -> Option<RevisionChange> {
     Some(RevisionChange { before: commit(&field.before), after: commit(&field.after)? })
 }
 
-/// What declares or owns a resource.
+/// Returns what declares, owns, writes or scales a resource.
 fn parents(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
-    let hop = |to: &ResourceKey, edge: &crate::graph::Edge<'_>| Hop {
-        key: to.clone(),
-        edge: edge.relation.word().into(),
-        evidence: edge.evidence.to_string(),
-    };
     let mut out: Vec<Hop> = investigation
         .graph
         .ever_from(key)
         .iter()
         .filter(|e| matches!(e.relation, Relation::OwnedBy | Relation::ManagedBy))
-        .map(|e| hop(e.to, e))
+        .map(|e| Hop::from_edge(e, e.to))
         .collect();
     for e in investigation.graph.ever_to(key) {
         if matches!(e.relation, Relation::Writes | Relation::Scales) {
-            out.push(hop(e.from, &e));
+            out.push(Hop::from_edge(&e, e.from));
         }
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -99,14 +96,20 @@ fn parents(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
     out
 }
 
-/// A change from which another one was derived, with the way to it; stronger is surer.
+/// A change that another one carries out, with the path to it.
 struct Derivation {
     change: Arc<Change>,
     hops: Vec<Hop>,
     strength: u8,
 }
 
-/// Finds the change that this change carries out: of a parent, or of what a parent takes its values from.
+/// Finds the change that this one carries out, if any.
+///
+/// - The parent declares it: a HelmRelease is given another value, and the same value appears in the Deployment.
+/// - The parent reads its values elsewhere: a ConfigMap of `valuesFrom` is edited.
+/// - An operator writes it: the operator's own Deployment was changed, and this is the first that it wrote since.
+///
+/// A change by hand is nobody else's.
 fn derived_from(investigation: &Investigation<'_>, change: &Arc<Change>) -> Option<Derivation> {
     let manager = change.manager.as_deref().unwrap_or_default();
     if managers::is_by_hand(manager) {
@@ -210,7 +213,7 @@ fn from_operator(investigation: &Investigation<'_>, manager: &str, change: &Chan
     out
 }
 
-/// Tells whether a change is the first write of its manager to the object since another change, soon after it.
+/// Returns `true` if a change is the first write of its manager to the object since another change, soon after it.
 fn is_first_after(investigation: &Investigation<'_>, up: &Change, change: &Change) -> bool {
     let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
     let between = investigation.changes_of(&change.key);
@@ -218,7 +221,7 @@ fn is_first_after(investigation: &Investigation<'_>, up: &Change, change: &Chang
     age < 300.0 && !between.any(|c| c.manager == change.manager)
 }
 
-/// Tells whether a word that is new in one change is new in the other too.
+/// Returns `true` if a word that is new in one change is new in the other too.
 fn introduces_word_of(up: &Change, down: &Change) -> bool {
     let texts = |c: &Change, is_after: bool| {
         let mut out = Vec::new();
@@ -242,7 +245,7 @@ fn introduces_word_of(up: &Change, down: &Change) -> bool {
     })
 }
 
-/// Tells whether a change is the first thing that an engine wrote after its own specification was changed.
+/// Returns `true` if a change is the first thing that an engine wrote after its own specification was changed.
 ///
 /// A chart's new version or another path brings values that stand nowhere in the specification.
 fn engine_carries(investigation: &Investigation<'_>, up: &Change, change: &Change) -> bool {
@@ -264,7 +267,7 @@ fn engine_carries(investigation: &Investigation<'_>, up: &Change, change: &Chang
     is_engine(&up.key) && decides && is_first_after(investigation, up, change)
 }
 
-/// Tells whether the end of a parent takes its children along.
+/// Returns `true` if the end of a parent takes its children along.
 fn deleted_before(investigation: &Investigation<'_>, parent: &ResourceKey, change: &Change) -> bool {
     let changes = investigation.changes_of(parent);
     changes.iter().any(|c| c.op == ResourceOp::Delete && c.mark.is_before(&change.mark))
@@ -278,7 +281,7 @@ fn has_spec(change: &Change) -> bool {
             .any(|f| !f.path.starts_with_fields(&["metadata"]) && !f.path.starts_with_fields(&["status"]))
 }
 
-/// Tells whether a value that came with one change came with the other: learned from the values, not from the fields' names.
+/// Returns `true` if a value that came with one change came with the other: learned from the values, not from the fields' names.
 fn value_flows_from(up: &Change, down: &Change) -> bool {
     let collect = |c: &Change| {
         let mut out = Vec::new();
@@ -304,7 +307,7 @@ fn value_flows_from(up: &Change, down: &Change) -> bool {
     })
 }
 
-/// Tells whether a value is so common that finding it twice says nothing.
+/// Returns `true` if a value is so common that finding it twice says nothing.
 fn is_common(value: &str) -> bool {
     matches!(
         value,
@@ -355,12 +358,7 @@ fn engines(investigation: &Investigation<'_>, root: &mut RootChange) {
 fn sources(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
     let edges = investigation.graph.ever_from(key);
     let sources = edges.iter().filter(|e| e.relation == Relation::SourcedFrom);
-    let hop = |e: &crate::graph::Edge<'_>| Hop {
-        key: e.to.clone(),
-        edge: e.relation.word().into(),
-        evidence: e.evidence.to_string(),
-    };
-    sources.map(hop).filter(|s| investigation.history.knows(&s.key)).collect()
+    sources.map(|e| Hop::from_edge(e, e.to)).filter(|s| investigation.history.knows(&s.key)).collect()
 }
 
 /// Reads the revisions that an engine had applied before a change, and was applying at it.
@@ -420,7 +418,7 @@ fn commit_in(text: &str) -> Option<String> {
     parts.find(|p| p.len() == 40).map(str::to_owned)
 }
 
-/// Tells whether a controller made the change on the way from another one: a link, and no root.
+/// Returns `true` if a controller derived the change from another one, so that it is a link of a chain and not a root.
 pub(super) fn is_derived(change: &Change) -> bool {
     let Some(object) = change.object() else { return false };
     let owners = object
@@ -436,7 +434,7 @@ pub(super) fn is_derived(change: &Change) -> bool {
             )
     });
     let platform = change.manager.as_deref().is_some_and(managers::is_platform);
-    let told = matches!(
+    let is_reported = matches!(
         (&*change.key.group, &*change.key.kind),
         ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision")
     );
@@ -444,7 +442,7 @@ pub(super) fn is_derived(change: &Change) -> bool {
     let from_template = platform
         && change.op == ResourceOp::Create
         && (&*change.key.group, &*change.key.kind) == ("", "PersistentVolumeClaim");
-    told || from_template || (controlled && (platform || change.op != ResourceOp::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
+    is_reported || from_template || (controlled && (platform || change.op != ResourceOp::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
         || (&*change.key.kind == "ReplicaSet" && controlled)
         // Taints and the like that the node controller derives from what nodes report.
         || (platform && &*change.key.kind == "Node" && !change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])))

@@ -1,8 +1,8 @@
-//! What the scheduler says about why no node takes a pod: `0/6 nodes are available: 1 Insufficient cpu, 5 node(s) had …`.
+//! The scheduler's message why no node is feasible for a pod: `0/6 nodes are available: 1 Insufficient cpu, 5 node(s) had …`.
 
 use super::change_kind::ChangeKind;
 
-/// Why nodes refuse a pod, in the words that the scheduler's plugins use for it.
+/// Why nodes reject a pod, by the plugin of the scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Rejection {
     Taint,
@@ -33,7 +33,7 @@ fn rejection(text: &str) -> Rejection {
     }
 }
 
-/// Nodes that refuse a pod, by why, and how many there are.
+/// How many nodes reject a pod for which reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SchedulerMessage {
     nodes_by_reason: Vec<(u32, Rejection)>,
@@ -60,7 +60,7 @@ impl SchedulerMessage {
         (!nodes_by_reason.is_empty()).then_some(Self { nodes_by_reason, nodes })
     }
 
-    /// Returns for which part of the nodes a change of a class can be the reason; `None` when the class has no word of its own.
+    /// Returns the share of the nodes that a change of a kind can be the reason for; `None` where no reason is specific to it.
     pub(super) fn share_explained_by(&self, kind: ChangeKind) -> Option<f64> {
         let reasons: &[Rejection] = match kind {
             ChangeKind::NodeTaint => &[Rejection::Taint],

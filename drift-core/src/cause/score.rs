@@ -10,7 +10,7 @@ use crate::key::ResourceKey;
 use crate::path::PathElement;
 
 use super::candidate::Candidate;
-use super::change_kind::classes_of;
+use super::change_kind::{ChangedField, changed_fields};
 use super::counterfactual::check;
 use super::effects;
 use super::investigation::Investigation;
@@ -36,7 +36,7 @@ pub(super) fn assess(
         return None;
     }
     let mut best: Option<Candidate> = None;
-    for (kind, field) in classes_of(change) {
+    for ChangedField { kind, field } in changed_fields(change) {
         let suspicion = Suspicion { investigation, fault, reached, change, kind, field, ports };
         let base = effects::fit(fault.kind, reached.role, kind);
         if base == 0.0 {
@@ -105,7 +105,7 @@ fn score(suspicion: &Suspicion<'_>, fit: f64) -> Candidate {
     }
 }
 
-/// Tells whether history is not known for a while between two marks, for the resource or altogether.
+/// Returns `true` if some history between two moments is not known, of the resource or of all.
 fn gap_between(investigation: &Investigation<'_>, from: &Moment, to: &Moment, key: &ResourceKey) -> bool {
     investigation
         .history
@@ -114,7 +114,9 @@ fn gap_between(investigation: &Investigation<'_>, from: &Moment, to: &Moment, ke
         .any(|g| g.scope.contains(key) && g.to >= from.at.time && g.from.is_none_or(|f| f <= to.at.time))
 }
 
-/// Does the fault's own text name the change: a new value best, then a key or an old value, then the object?
+/// Returns whether the fault's own text names the change: a new value is best, then a key or an old value, then the resource.
+///
+/// For example `Back-off pulling image "web:2.0"` names the new value of an image that was `web:1.0`.
 fn mentioned(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { fault, change, .. } = *suspicion;
     let text = &fault.message;
@@ -143,7 +145,7 @@ fn mentioned(suspicion: &Suspicion<'_>) -> f64 {
     if mentions(text, &change.key.name) && change.key != fault.on { 0.6 } else { 0.0 }
 }
 
-/// The part of the nodes that refuse a pod for a reason that a change of this class brings.
+/// Returns the share of the nodes that reject the pod for a reason that a change of this kind can bring.
 fn blamed_by_scheduler(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { fault, kind, .. } = *suspicion;
     if fault.kind != FaultKind::Unschedulable {
@@ -155,7 +157,7 @@ fn blamed_by_scheduler(suspicion: &Suspicion<'_>) -> f64 {
 fn timing(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { fault, change, kind, .. } = *suspicion;
     let seconds = fault.onset.at.time.duration_since(change.mark.at.time).as_secs_f64().max(0.0);
-    1.0 / (1.0 + seconds / effects::delay(kind))
+    1.0 / (1.0 + seconds / effects::usual_delay(kind))
 }
 
 fn actor(change: &Change) -> f64 {
@@ -173,6 +175,6 @@ fn actor(change: &Change) -> f64 {
 fn rarity(suspicion: &Suspicion<'_>) -> f64 {
     let Suspicion { investigation, change, kind, .. } = *suspicion;
     let changes = investigation.changes_of(&change.key);
-    let same = changes.iter().filter(|c| classes_of(c).iter().any(|(k, _)| *k == kind)).count();
+    let same = changes.iter().filter(|c| changed_fields(c).iter().any(|f| f.kind == kind)).count();
     1.0 / (1.0 + 0.4 * (same.max(1) - 1) as f64)
 }

@@ -10,8 +10,8 @@ use super::change_kind::ChangeKind;
 use super::investigation::Investigation;
 use super::reach::ReachedResource;
 
-/// What relevance, the counterfactual checks and the score are asked about: a change, the fault that it may be behind, and
-/// the path from the one to the other.
+/// A change, the fault that it may be behind, and the path from the one to the other: the argument of relevance, of the
+/// counterfactual checks and of the score.
 ///
 /// A change of several fields is suspected once for each of them, since each has effects of its own. For example a rollout
 /// that changed an image and a memory limit is suspected of `OOMKilled` twice, and the better of the two counts.
@@ -29,6 +29,6 @@ pub(super) struct Suspicion<'c> {
     pub(super) kind: ChangeKind,
     /// The changed field; `None` where the resource was created or deleted as a whole.
     pub(super) field: Option<&'c FieldChange>,
-    /// Ports that the faulty one asks the changed resource for, where that is a Service or stands behind one.
+    /// Ports on which the faulty one calls the changed resource, where that is a Service or behind one.
     pub(super) ports: &'c [u16],
 }

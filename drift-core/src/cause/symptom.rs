@@ -1,8 +1,11 @@
-//! From the resource that was asked about to the faults that make it unhealthy.
+//! From a resource to the faults that make it unhealthy: its own, and those of what its health depends on.
+//!
+//! For example a Deployment is unavailable because its pods cannot pull an image: the symptom is the fault of the pod, and
+//! its hops lead over the ReplicaSet up to the Deployment.
 
 use std::collections::BTreeSet;
 
-use crate::graph::Relation;
+use crate::graph::{Edge, Relation};
 use crate::key::ResourceKey;
 
 use super::hop::Hop;
@@ -10,21 +13,21 @@ use super::investigation::Investigation;
 use super::lineage::is_engine;
 use crate::fault::{Fault, FaultKind, faults_of};
 
-/// A fault with the way to it from what was asked about.
+/// A fault, with the path from it to the resource in question.
 #[derive(Clone, Debug)]
 pub struct Symptom {
     /// The fault.
     pub fault: Fault,
-    /// From the faulty resource up to the one that was asked about, without the faulty one.
+    /// From the faulty resource up to the one in question, without the faulty one; empty if it is the same.
     pub hops: Vec<Hop>,
     /// How much of the symptom it is: a fault that only may be a part of it counts less.
     pub weight: f64,
 }
 
-/// Most resources that are looked at below the one that was asked about.
+/// Most dependencies of a resource that are searched for faults.
 const MAX_LOOKED_AT: usize = 500;
 
-/// Finds what is wrong with a resource and with what it stands on, most telling first.
+/// Finds the faults of a resource and of its dependencies, those that explain most first.
 pub fn symptoms(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out: Vec<Symptom> = Vec::new();
     let mut seen = BTreeSet::from([key.clone()]);
@@ -36,11 +39,11 @@ pub fn symptoms(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Sym
         if seen.len() > MAX_LOOKED_AT {
             continue;
         }
-        for (next, edge, evidence, factor) in dependencies(investigation, &at) {
-            if seen.insert(next.clone()) {
-                let mut further = vec![Hop { key: at.clone(), edge, evidence }];
+        for dependency in dependencies(investigation, &at) {
+            if seen.insert(dependency.key.clone()) {
+                let mut further = vec![dependency.hop];
                 further.extend(hops.iter().cloned());
-                queue.push_back((next, further, weight * factor));
+                queue.push_back((dependency.key, further, weight * dependency.factor));
             }
         }
     }
@@ -51,60 +54,54 @@ pub fn symptoms(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Sym
     out
 }
 
-/// Returns what a resource's health rests on, with how much of it.
-fn dependencies(
-    investigation: &Investigation<'_>,
-    key: &ResourceKey,
-) -> Vec<(ResourceKey, String, String, f64)> {
+/// A resource on whose health that of another depends.
+struct HealthDependency {
+    key: ResourceKey,
+    /// The step back to the one that depends on it.
+    hop: Hop,
+    /// 1 where its fault is one of the other, as of a pod for its workload; less where it may be only a part of that.
+    factor: f64,
+}
+
+/// Returns the resources on whose health that of a resource depends.
+///
+/// For example that of a Deployment depends on its ReplicaSets, that of a Service on the pods that it selects, and that of a
+/// Kustomization on what it applied.
+fn dependencies(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<HealthDependency> {
     let mut out = Vec::new();
-    let there = |k: &ResourceKey| investigation.history.now(k).is_some();
-    let mut put =
-        |k: &ResourceKey, r: Relation, e: String, f: f64| out.push((k.clone(), r.word().to_owned(), e, f));
+    let exists = |k: &ResourceKey| investigation.history.now(k).is_some();
+    let mut put = |to: &ResourceKey, edge: &Edge<'_>, factor: f64| {
+        out.push(HealthDependency { key: to.clone(), hop: Hop::from_edge(edge, key), factor });
+    };
     for e in investigation.graph.ever_to(key) {
         match e.relation {
-            Relation::OwnedBy if there(e.from) => put(e.from, e.relation, e.evidence.to_string(), 1.0),
-            Relation::ManagedBy if is_engine(key) && there(e.from) => {
-                put(e.from, e.relation, e.evidence.to_string(), 0.97)
-            }
+            Relation::OwnedBy if exists(e.from) => put(e.from, &e, 1.0),
+            Relation::ManagedBy if is_engine(key) && exists(e.from) => put(e.from, &e, 0.97),
             _ => {}
         }
     }
     for e in investigation.graph.ever_from(key) {
         match e.relation {
-            Relation::Selects if &*key.kind == "Service" && there(e.to) => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Routes if &*key.kind != "StatefulSet" => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Writes if is_engine(key) => put(e.to, e.relation, e.evidence.to_string(), 0.97),
-            Relation::Scales => put(e.to, e.relation, e.evidence.to_string(), 0.9),
-            Relation::SourcedFrom | Relation::DependsOn if is_engine(key) => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Uses if &*e.to.kind == "PersistentVolumeClaim" => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Uses if &*key.group == "cert-manager.io" => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.95)
-            }
+            Relation::Selects if &*key.kind == "Service" && exists(e.to) => put(e.to, &e, 0.97),
+            Relation::Routes if &*key.kind != "StatefulSet" => put(e.to, &e, 0.97),
+            Relation::Writes if is_engine(key) => put(e.to, &e, 0.97),
+            Relation::Scales => put(e.to, &e, 0.9),
+            Relation::SourcedFrom | Relation::DependsOn if is_engine(key) => put(e.to, &e, 0.97),
+            Relation::Uses if &*e.to.kind == "PersistentVolumeClaim" => put(e.to, &e, 0.97),
+            Relation::Uses if &*key.group == "cert-manager.io" => put(e.to, &e, 0.95),
             _ => {}
         }
     }
     out
 }
 
-/// A resource that shows no fault may be held back by the one that should bring it forward.
+/// Returns the faults of the owners of a resource that shows none itself: one that fails does not reconcile it.
 fn owners(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out = Vec::new();
     for e in investigation.graph.ever_from(key) {
         if matches!(e.relation, Relation::OwnedBy | Relation::ManagedBy) {
             for fault in faults_of(&investigation.history, e.to) {
-                let hops = vec![Hop {
-                    key: key.clone(),
-                    edge: e.relation.word().into(),
-                    evidence: e.evidence.to_string(),
-                }];
+                let hops = vec![Hop::from_edge(&e, key)];
                 out.push(Symptom { fault, hops, weight: 0.9 });
             }
         }
@@ -112,7 +109,9 @@ fn owners(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> 
     out
 }
 
-/// Puts the faults that say most first, and leaves out what only repeats that something is wrong.
+/// Sorts faults by how much they explain, and leaves out those that only repeat that something is wrong.
+///
+/// For example `Unavailable` of a Deployment goes after, and counts less than, `ImagePull` of its pod.
 fn rank_symptoms(all: &mut Vec<Symptom>) {
     let is_vague = |k: FaultKind| matches!(k, FaultKind::Unavailable | FaultKind::JobFailed);
     if all.iter().any(|s| !is_vague(s.fault.kind)) {

@@ -1,6 +1,6 @@
-//! What a counterfactual check finds.
+//! The result of a counterfactual check.
 
-/// What a counterfactual check says.
+/// Whether a fault would be gone without a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CounterfactualVerdict {
     /// Undoing the change would make the failing condition true.
@@ -12,7 +12,7 @@ pub enum CounterfactualVerdict {
 }
 
 impl CounterfactualVerdict {
-    /// Names it as reports do.
+    /// Returns its name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Holds => "holds",
@@ -21,7 +21,7 @@ impl CounterfactualVerdict {
         }
     }
 
-    /// Makes one of whether the condition holds before and after a change.
+    /// Makes a verdict of whether the healthy condition holds without the change, and with it.
     pub(super) fn from_condition(before: bool, after: bool) -> Self {
         if before && !after { Self::Holds } else { Self::Fails }
     }

@@ -79,7 +79,7 @@ fn requests(suspicion: &Suspicion<'_>, refusal: &QuotaRefusal) -> Counterfactual
     )
 }
 
-/// Would the quota have room if the workload had not grown?
+/// Would the quota suffice if the workload had not grown?
 fn replicas(suspicion: &Suspicion<'_>, refusal: &QuotaRefusal) -> Counterfactual {
     let Suspicion { change, .. } = *suspicion;
     let count = |o: Option<&Object>| {

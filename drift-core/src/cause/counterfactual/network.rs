@@ -48,7 +48,7 @@ pub(super) fn port(suspicion: &Suspicion<'_>) -> Counterfactual {
     Counterfactual::undecided()
 }
 
-/// Tells whether a change took away the port of a Service that the fault's text calls by its name.
+/// Returns `true` if a change took away the port of a Service that the fault's text calls by its name.
 pub(super) fn took_named_port(suspicion: &Suspicion<'_>) -> bool {
     let Suspicion { fault, change, .. } = *suspicion;
     let port_names = |o: Option<&Object>| -> Vec<String> {
@@ -57,7 +57,7 @@ pub(super) fn took_named_port(suspicion: &Suspicion<'_>) -> bool {
     };
     let after = port_names(change.after.as_deref());
     let gone = |n: &String| !after.contains(n);
-    // Beside the word, lest another word of the text that is the same is taken for it.
+    // Only beside the word `port`: elsewhere in the text the same word may mean something else.
     let asks = |n: &String| {
         ["port ", "port \"", "port named ", "port '", "port: ", "port=", "port `", "port named \""]
             .iter()
@@ -112,7 +112,7 @@ struct Need {
     ports: Vec<i64>,
 }
 
-/// Finds what the faulty pod has to reach: the pods behind its peers, or the one on the way, and the name service.
+/// Finds what the faulty pod has to reach: the pods behind its peers, or behind the one on the path, and the cluster DNS.
 fn needs(suspicion: &Suspicion<'_>) -> Vec<Need> {
     let Suspicion { investigation, fault, reached, .. } = *suspicion;
     let mut out = Vec::new();

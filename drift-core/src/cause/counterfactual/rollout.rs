@@ -34,7 +34,7 @@ fn share(value: Node<'_>, whole: i64, rounding: Rounding) -> Option<i64> {
     })
 }
 
-/// Tells whether a Deployment may have none of its pods left while it rolls; `None` for what rolls in another way.
+/// Returns `true` if a Deployment may have none of its pods left while it rolls; `None` for what is rolled out differently.
 fn may_take_all(deployment: &Object) -> Option<bool> {
     let spec = deployment.root().get("spec").filter(|_| deployment.kind() == "Deployment")?;
     let replicas = spec.get("replicas").and_then(Node::as_i64).unwrap_or(1);
@@ -44,7 +44,7 @@ fn may_take_all(deployment: &Object) -> Option<bool> {
     let at = |field: &str| spec.at(&["strategy", "rollingUpdate", field]);
     let gone = at("maxUnavailable").map_or(Some(replicas / 4), |v| share(v, replicas, Rounding::Down))?;
     let more = at("maxSurge").map_or(Some(1), |v| share(v, replicas, Rounding::Up))?;
-    // With neither, the controller takes one at a time, lest it never ends.
+    // With neither, the controller replaces one at a time; otherwise the rollout would never end.
     let gone = if gone == 0 && more == 0 { 1 } else { gone };
     Some(replicas > 0 && gone >= replicas)
 }
@@ -89,7 +89,7 @@ pub(super) fn strategy(suspicion: &Suspicion<'_>) -> Counterfactual {
     )
 }
 
-/// Tells whether pods that may not share a node were raised in number above the nodes that take them.
+/// Returns `true` if pods that may not share a node were raised in number above the nodes that take them.
 pub(in crate::cause) fn exceeds_nodes(suspicion: &Suspicion<'_>) -> bool {
     let Suspicion { investigation, fault, change, .. } = *suspicion;
     let replicas = |o: Option<&Object>| {
@@ -124,7 +124,7 @@ pub(super) fn one_per_node(_: &Suspicion<'_>) -> Counterfactual {
     )
 }
 
-/// A rollout that is paused goes on without the pause.
+/// A paused rollout continues without the pause.
 pub(super) fn paused(_: &Suspicion<'_>) -> Counterfactual {
     Counterfactual::new(CounterfactualVerdict::Holds, "the rollout is paused by it")
 }

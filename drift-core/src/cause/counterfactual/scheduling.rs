@@ -94,17 +94,17 @@ fn feasible_nodes_at_onset(suspicion: &Suspicion<'_>, spec: Node<'_>) -> usize {
     })
 }
 
-/// Tells whether a node would take pods of a spec if there was room at a time.
+/// Returns `true` if a node is open to pods of a spec at a time, by label, taint and cordon alone.
 fn any_node_feasible(investigation: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> bool {
     nodes(investigation, at).any(|n| is_feasible(spec, n))
 }
 
-/// Counts the nodes at a time that would take pods of a spec if there was room.
+/// Counts the nodes that are open to pods of a spec at a time, by label, taint and cordon alone.
 pub(super) fn count_feasible(investigation: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> usize {
     nodes(investigation, at).filter(|n| is_feasible(spec, n)).count()
 }
 
-/// Tells whether the volumes of bound claims can be reached from a node.
+/// Returns `true` if the volumes of bound claims can be reached from a node.
 fn volumes_reach(
     investigation: &Investigation<'_>,
     namespace: &str,
@@ -200,7 +200,7 @@ fn template(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
         );
     }
     let (was, is) = match &*fault.on.kind {
-        // Daemons are given nodes by labels and taints, whatever room there is.
+        // A DaemonSet runs on nodes by labels and taints; that they are full does not matter.
         "DaemonSet" => (count_feasible(investigation, before, at), count_feasible(investigation, spec, at)),
         _ => (
             feasible_nodes(investigation, namespace, before, &nodes_with_pods(investigation, at), at),
@@ -269,7 +269,7 @@ fn pods_made_since(suspicion: &Suspicion<'_>, at: &Moment) -> Vec<crate::key::Ui
         .collect()
 }
 
-/// Tells whether the pod fits once the pods that another workload made since a change are gone.
+/// Returns `true` if the pod fits once the pods that another workload made since a change are gone.
 fn fits_without_new_pods(suspicion: &Suspicion<'_>, spec: Node<'_>, at: &Moment) -> bool {
     let Suspicion { investigation, fault, .. } = *suspicion;
     let new_pods = pods_made_since(suspicion, at);
@@ -283,7 +283,7 @@ fn fits_without_new_pods(suspicion: &Suspicion<'_>, spec: Node<'_>, at: &Moment)
         && feasible_nodes(investigation, namespace, spec, &nodes_with_pods(investigation, at), at) == 0
 }
 
-/// Is the claim that the pod asks for there and bound but for the change?
+/// Would the claim of the pod be there and bound without the change?
 fn volumes(suspicion: &Suspicion<'_>) -> Counterfactual {
     let Suspicion { investigation, fault, change, .. } = *suspicion;
     let at = &fault.onset;

@@ -8,7 +8,9 @@ use crate::cause::investigation::Investigation;
 use crate::cause::lineage::is_engine;
 use crate::cause::role::CandidateRole;
 
-/// Goes to what the faulty one refers to, and on to what stands behind that.
+/// Adds what the faulty resource refers to, and what that refers to in turn, up to three references away.
+///
+/// For example a pod uses a claim, the claim is backed by a volume, and both name a storage class.
 pub(super) fn dependencies(
     investigation: &Investigation<'_>,
     fault: &Fault,
@@ -47,7 +49,7 @@ pub(super) fn dependencies(
     }
 }
 
-/// Tells whether a reference was taken back before a fault, by an object that was still there: it says no more of it.
+/// Returns `true` if a reference was taken back before a fault, by an object that was still there: it says no more of it.
 pub(super) fn is_over(investigation: &Investigation<'_>, edge: &Edge<'_>, fault: &Fault) -> bool {
     edge.until.is_some_and(|end| end.position < fault.onset.at.position)
         && investigation.history.at(edge.from, &fault.onset).is_some()

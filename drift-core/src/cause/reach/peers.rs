@@ -1,4 +1,4 @@
-//! The Services that a pod or workload talks to, and what stands behind them.
+//! The Services that a pod or workload talks to, and the pods and policies behind those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::cause::role::CandidateRole;
 /// A Service that the faulty one talks to.
 #[derive(Clone, Debug)]
 pub(in crate::cause) struct PeerService {
-    /// The way to it.
+    /// The Service, with the path to it.
     pub(in crate::cause) reached: ReachedResource,
     /// Whether the fault's own text names it.
     pub(in crate::cause) is_named: bool,
@@ -163,7 +163,8 @@ fn asked_ports(investigation: &Investigation<'_>, fault: &Fault) -> BTreeSet<(St
     hosts.filter_map(|h| h.port.map(|p| (h.service, p))).collect()
 }
 
-/// Finds the pods that a Service ever selected with the way over them, and what makes them.
+/// Finds what may break a Service from behind: the pods that it ever selected, their owners and configuration, and the
+/// policies that select them.
 pub(in crate::cause) fn backends_of(
     investigation: &Investigation<'_>,
     service: &ReachedResource,

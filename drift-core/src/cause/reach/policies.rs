@@ -1,4 +1,5 @@
-//! What decides about a resource without being referred to: namespaces, policies, roles, webhooks, controllers, rivals.
+//! What can reject, restrict or change a resource without being referred to: namespaces, quotas, policies, roles, webhooks,
+//! controllers, and workloads that compete for the same nodes or quota.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +69,7 @@ pub(super) fn policies_over(
     }
 }
 
-/// Goes to what changes pods while they are made, when what fails is of its making.
+/// Adds the webhooks and policies that change pods on admission, where a container fails that no template has.
 pub(super) fn admission_webhooks(
     investigation: &Investigation<'_>,
     fault: &Fault,
@@ -101,7 +102,7 @@ pub(super) fn admission_webhooks(
     }
 }
 
-/// Goes to the definitions of the kinds that the fault's text misses.
+/// Adds the definitions of the kinds that the fault's text says are missing.
 pub(super) fn missing_definitions(
     investigation: &Investigation<'_>,
     fault: &Fault,
@@ -140,7 +141,7 @@ pub(super) fn missing_definitions(
     }
 }
 
-/// Goes to what answers names for the whole cluster: found by its label and by the key of its configuration.
+/// Adds the DNS of the cluster: the Deployment labelled `kube-dns`, and the ConfigMap with a `Corefile`.
 fn name_service(investigation: &Investigation<'_>, start: &ReachedResource, set: &mut ReachSet) {
     let is_part = |k: &&ResourceKey| {
         investigation.history.last(k).is_some_and(|o| match &*k.kind {
@@ -170,7 +171,7 @@ fn is_mesh(group: &str) -> bool {
     matches!(group, "security.istio.io" | "policy.linkerd.io" | "cilium.io")
 }
 
-/// Goes from a pod or what makes it to its service account, and on to what that may do.
+/// Adds the service account of a pod or workload, with the bindings and roles that give it permissions.
 fn permissions(
     investigation: &Investigation<'_>,
     from: &ReachedResource,
@@ -198,7 +199,7 @@ fn permissions(
     }
 }
 
-/// Goes to webhooks and admission policies, and to what serves the webhooks; those that the text names first.
+/// Adds webhooks and admission policies, and the workloads that serve them; those that the text names are nearest.
 fn admission(investigation: &Investigation<'_>, fault: &Fault, start: &ReachedResource, set: &mut ReachSet) {
     let all = investigation.history.of_kinds(|group, _| group == "admissionregistration.k8s.io", None);
     for key in all.cloned().collect::<Vec<_>>() {
@@ -227,7 +228,7 @@ fn admission(investigation: &Investigation<'_>, fault: &Fault, start: &ReachedRe
     }
 }
 
-/// Goes from a Service to the pods that it ever selected and to what makes them.
+/// Adds the workloads whose pods a Service ever selected.
 fn workloads_behind(
     investigation: &Investigation<'_>,
     service: &ReachedResource,
@@ -268,7 +269,7 @@ pub(super) fn competitors(
     let mine: BTreeSet<_> = own.iter().map(|o| &o.key).collect();
     let scope = match fault.kind {
         FaultKind::OverQuota => Some(&*start.key.namespace),
-        // Daemons are given nodes by labels and taints, whatever room there is.
+        // A DaemonSet runs on nodes by labels and taints; that they are full does not matter.
         FaultKind::Unschedulable if &*fault.on.kind == "DaemonSet" => return,
         FaultKind::Unschedulable | FaultKind::Preempted => None,
         _ => return,
@@ -277,7 +278,7 @@ pub(super) fn competitors(
         matches!((group, kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
             || ((group, kind) == ("", "Pod") && fault.kind == FaultKind::Preempted)
     };
-    // One that never changed took no room from anybody.
+    // A workload that never changed took nothing from others.
     let keys = investigation.history.moved_of_kinds(is_workload, scope).filter(|k| !mine.contains(k));
     for key in keys.cloned().collect::<Vec<_>>() {
         set.insert(start.follow_inferred(
@@ -290,7 +291,7 @@ pub(super) fn competitors(
     }
 }
 
-/// Goes to the workload that should bring a resource forward, found by the name it writes under.
+/// Adds the workload that should reconcile a resource, found by the field manager of its status and by its finalizers.
 pub(super) fn controllers(
     investigation: &Investigation<'_>,
     fault: &Fault,
@@ -310,7 +311,7 @@ pub(super) fn controllers(
     }
 }
 
-/// Finds what keeps a namespace from going: deleted objects in it whose finalizers nobody takes away.
+/// Finds what keeps a namespace from being deleted: objects in it that are deleted as well and still have a finalizer.
 fn objects_blocking_deletion(
     investigation: &Investigation<'_>,
     fault: &Fault,
@@ -342,7 +343,7 @@ fn objects_blocking_deletion(
         .collect()
 }
 
-/// Most objects that are looked at of those that keep a namespace from going.
+/// Most objects considered of those that keep a namespace from being deleted.
 const MAX_BLOCKING: usize = 50;
 
 fn controllers_of(
@@ -398,7 +399,7 @@ fn controllers_of(
     apis(investigation, fault, start, set);
 }
 
-/// Goes to the APIs that other servers serve and the fault is about, and to what serves them.
+/// Adds the aggregated APIs that the fault is about, with the Services and workloads that serve them.
 fn apis(investigation: &Investigation<'_>, fault: &Fault, start: &ReachedResource, set: &mut ReachSet) {
     let is_asked = |k: &&ResourceKey| {
         let group = k.name.split_once('.').map_or("", |(_, group)| group);

@@ -8,16 +8,16 @@ use crate::key::ResourceKey;
 use crate::cause::hop::Hop;
 use crate::cause::role::CandidateRole;
 
-/// A resource that may stand behind a fault.
+/// A resource whose changes may be behind a fault, with the path to it.
 #[derive(Clone, Debug)]
 pub(in crate::cause) struct ReachedResource {
-    /// Which one.
+    /// The resource.
     pub key: ResourceKey,
-    /// Where it stands.
+    /// What it is to the faulty resource.
     pub role: CandidateRole,
-    /// How far away, in steps of references.
+    /// Distance: about 1 for a reference, less for an owner, more for what is only inferred.
     pub cost: f64,
-    /// The way from the faulty one, without that one.
+    /// From the faulty resource to this one, without the former.
     pub hops: Vec<Hop>,
 }
 
