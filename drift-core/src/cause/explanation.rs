@@ -156,9 +156,13 @@ fn abstention(investigation: &Investigation<'_>, symptoms: &[Symptom], best: Opt
     match best {
         None => "no recorded change on anything it depends on could have this effect".to_owned(),
         Some(c) => {
-            let why =
-                c.candidate.notes.first().cloned().unwrap_or_else(|| "it hardly fits the fault".to_owned());
-            format!("the nearest change, of {}, does not explain it: {why}", c.root.key)
+            let why = c
+                .candidate
+                .notes
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "such changes rarely lead to this fault".to_owned());
+            format!("closest change: {}, but it does not explain the symptom: {why}", c.root.key)
         }
     }
 }

@@ -79,7 +79,7 @@ fn score(suspicion: &Suspicion<'_>, fit: f64) -> Candidate {
     score *= (fit / 0.5).min(1.0);
     if counterfactual.verdict == CounterfactualVerdict::Fails {
         score *= REFUTED;
-        notes.push(format!("counterfactual fails: {}", counterfactual.text));
+        notes.push(format!("reverting it would not help: {}", counterfactual.text));
     }
     // That undoing it would help, and that pods with it were scheduled before, are both true when a node changed meanwhile.
     let may_exonerate = counterfactual.verdict != CounterfactualVerdict::Holds

@@ -43,7 +43,7 @@ pub(super) fn keys(suspicion: &Suspicion<'_>) -> Counterfactual {
     }
     match fault.kind {
         FaultKind::ConfigMissing | FaultKind::Mount if !uses.is_empty() => {
-            Counterfactual::new(CounterfactualVerdict::Fails, "takes away nothing that the pod reads")
+            Counterfactual::new(CounterfactualVerdict::Fails, "the pod does not read what was removed")
         }
         // Volumes of a pod also come from files whose names the kubelet tells, and what the code does with a value only it knows.
         _ => Counterfactual::undecided(),
