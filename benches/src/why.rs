@@ -84,7 +84,7 @@ fn ask(timeline: &CauseIndex, questions: &[Question]) {
         for q in questions.iter().filter(|q| q.about == about) {
             for until in [Until::End, Until::Position(q.asked_at)] {
                 let start = Clock::start();
-                let answer = timeline.case(until, &schemas).why(&q.key);
+                let answer = timeline.investigation(until, &schemas).why(&q.key);
                 let (wall, cpu) = start.elapsed();
                 times.push(wall);
                 busy.push(cpu);

@@ -1,269 +1,110 @@
-//! Causes: which recorded change stands behind an unhealthy resource, ranked, with the evidence for every hop.
+//! Causes: the recorded change behind an unhealthy resource, ranked, with the evidence for every hop.
 //!
-//! The symptom is found in the objects and its onset computed; candidates are the changes of desired state on whatever
-//! the faulty resource depended on, as it was; each is scored by parts that [`Weights`] documents, and checked by asking
-//! whether the failing condition would hold without it. When nothing explains it the answer says so, and why.
+//! A question runs through a pipe. Each stage is a file, which uses only those above it and what they share (`lineage`,
+//! `mention`, `suspicion`):
+//!
+//! ```text
+//! CauseIndex       the log, event by event                               index
+//!    │  investigation(until)
+//! Investigation    history, graph and schemas as of a moment             investigation
+//!    │  why(key)
+//! symptom          its faults, and those of its dependencies             symptom, crate::fault
+//!    │  for each fault
+//! candidates       changes of all that may be behind it, with the path   reach, candidates
+//!    │  for each changed field: a Suspicion
+//! evidence         did it reach the fault, would undoing it help,        relevance, counterfactual,
+//!    │             does the text name it, when, by whom, how rare        score
+//! score            weighted parts, and what is taken off                 weights, score
+//!    │
+//! root             the change that this one only carried out             root
+//!    │
+//! explanation      causes by root with their chains, or why there is     explanation, incident
+//!                  none
+//! ```
+//!
+//! | to add | write |
+//! |---|---|
+//! | a fault that a change leads to | a row of `EFFECTS` in `effects` |
+//! | a counterfactual check | one function and one row of `CHECKS` in `counterfactual` |
+//! | a kind of evidence | a part of [`ScoreParts`] with its weight, and one function in `score` |
+//! | a relation over which causes are found | one function in `reach` |
+//!
+//! All that the rules think of a change goes through one function, `score::assess`. A second opinion that knows no rules is
+//! asked beside it, of the same candidates and of others, and joined with it where [`Investigation::why`] collects them.
 //!
 //! **Invariant:** no clock, no randomness, no trained weights; the same log and question give the same answer. A cause is
-//! never later than its effect.
+//! never later than its effect. Where nothing explains a symptom the answer abstains and gives the reason.
+//!
+//! # Example
+//!
+//! Somebody removes a key of a ConfigMap, and the next pod cannot start:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use drift_core::{Event, EventBody, NewEvent, Object, Origin, Position, Revision, StreamId};
+//! # let objects = [
+//! #     r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"conf","namespace":"shop"},"data":{"MODE":"fast"}}"#,
+//! #     r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"conf","namespace":"shop"},"data":{}}"#,
+//! #     r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop"},"spec":{"containers":[{"name":"app","image":"web:1",
+//! #         "env":[{"name":"MODE","valueFrom":{"configMapKeyRef":{"name":"conf","key":"MODE"}}}]}]},
+//! #         "status":{"phase":"Pending","containerStatuses":[{"name":"app","ready":false,"restartCount":0,"state":{"waiting":
+//! #         {"reason":"CreateContainerConfigError","message":"couldn't find key MODE in ConfigMap shop/conf"}}}]}}"#,
+//! # ];
+//! # let events: Vec<Event> = (1..).zip(objects).map(|(n, json)| {
+//! #     let object = Arc::new(Object::from_json(json.as_bytes()).unwrap());
+//! #     let (stream, observed_at) = (StreamId::live(object.key()), jiff::Timestamp::from_second(1_700_000_000 + n as i64).unwrap());
+//! #     let body = EventBody::Applied(object);
+//! #     let event = NewEvent { uid: None, origin: Origin::default(), observed_at, occurred_at: None, body };
+//! #     event.at(stream, Revision::new(n).unwrap(), Position::new(n))
+//! # }).collect();
+//! use drift_core::cause::{CounterfactualVerdict, Investigation};
+//! use drift_core::schema::SchemaSet;
+//! use drift_core::{ResourceKey, Until};
+//!
+//! let schemas = SchemaSet::bundled();
+//! let investigation = Investigation::from_events(&events, Until::End, &schemas);
+//! let answer = investigation.why(&ResourceKey::new("", "Pod", "shop", "web"));
+//!
+//! let cause = answer.explaining().next().expect("a key that is read was removed");
+//! assert_eq!(cause.root.key, ResourceKey::new("", "ConfigMap", "shop", "conf"));
+//! assert_eq!(cause.candidate.counterfactual.verdict, CounterfactualVerdict::Holds);
+//! ```
 
-mod class;
+mod candidate;
+mod candidates;
+mod change_kind;
 mod counterfactual;
 mod effects;
+mod explanation;
+mod hop;
 mod incident;
 mod index;
-mod rank;
+mod investigation;
+mod lineage;
+mod mention;
 mod reach;
 mod relevance;
+mod role;
 mod root;
-#[cfg(test)]
-mod scenario;
+mod scheduler_message;
+mod score;
+mod suspicion;
 mod symptom;
 #[cfg(test)]
 mod tests;
+mod verdict;
+mod weights;
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
-
-pub use class::{ChangeKind, classes_of};
-pub use counterfactual::{Counterfactual, CounterfactualVerdict};
-pub use effects::{CandidateRole, THRESHOLD, Weights, delay, fit};
+pub use candidate::Candidate;
+pub use change_kind::{ChangeKind, ChangedField, changed_fields};
+pub use effects::{fit, usual_delay};
+pub use explanation::{Cause, Explanation};
+pub use hop::Hop;
 pub use incident::{Incident, Incidents, Unexplained, incidents};
 pub use index::CauseIndex;
-pub use rank::Candidate;
-pub use reach::Hop;
-pub use root::Revision;
+pub use investigation::Investigation;
+pub use role::CandidateRole;
+pub use root::RevisionChange;
 pub use symptom::{Symptom, symptoms};
-
-use crate::event::Event;
-use crate::event::Until;
-use crate::graph::{AsOf, Relation};
-use crate::history::{Change, History, Moment, changes_of};
-use crate::key::ResourceKey;
-use crate::schema::SchemaSet;
-
-/// Everything that a question is answered from: history, graph and schemas, up to the moment of the question.
-#[derive(Debug)]
-pub struct Investigation<'s> {
-    pub(crate) history: History,
-    pub(crate) graph: AsOf,
-    schemas: &'s SchemaSet,
-    weights: Weights,
-    changes: RefCell<BTreeMap<ResourceKey, Rc<[Rc<Change>]>>>,
-    /// How many nodes take a faulty pod at its onset.
-    takers: RefCell<Vec<(ResourceKey, Moment, usize)>>,
-}
-
-impl<'s> Investigation<'s> {
-    /// Takes the events up to a moment, for one who asks once; a [`CauseIndex`] answers often.
-    pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>, until: Until, schemas: &'s SchemaSet) -> Self {
-        let mut timeline = CauseIndex::default();
-        events.into_iter().filter(|e| until.includes(e)).for_each(|e| timeline.take(e));
-        timeline.into_case(schemas)
-    }
-
-    fn new(history: History, graph: AsOf, schemas: &'s SchemaSet) -> Self {
-        let (weights, changes, takers) = Default::default();
-        Self { history, graph, schemas, weights, changes, takers }
-    }
-
-    /// Takes other weights than the documented ones.
-    #[must_use]
-    pub fn with_weights(mut self, weights: Weights) -> Self {
-        self.weights = weights;
-        self
-    }
-
-    /// Returns the history.
-    pub fn history(&self) -> &History {
-        &self.history
-    }
-
-    /// Returns the graph as it was.
-    pub fn graph(&self) -> &AsOf {
-        &self.graph
-    }
-
-    /// Returns the changes of a resource, in order.
-    pub fn changes_of(&self, key: &ResourceKey) -> Rc<[Rc<Change>]> {
-        if let Some(known) = self.changes.borrow().get(key) {
-            return Rc::clone(known);
-        }
-        let found: Rc<[Rc<Change>]> =
-            changes_of(&self.history, key, self.schemas).into_iter().map(Rc::new).collect();
-        self.changes.borrow_mut().insert(key.clone(), Rc::clone(&found));
-        found
-    }
-
-    /// Returns what makes and keeps a resource, nearest first.
-    fn owners_of(&self, key: &ResourceKey) -> Vec<ResourceKey> {
-        let mut out: Vec<ResourceKey> = Vec::new();
-        let mut next = key.clone();
-        while out.len() < 16 {
-            let edges = self.graph.ever_from(&next);
-            let Some(owner) = edges.iter().find(|e| e.relation == Relation::OwnedBy) else { break };
-            if out.contains(owner.to) {
-                break;
-            }
-            out.push(owner.to.clone());
-            next = owner.to.clone();
-        }
-        out
-    }
-
-    /// Tells whether history is not known for a while between two marks, for the resource or altogether.
-    fn gap_between(&self, from: &Moment, to: &Moment, key: &ResourceKey) -> bool {
-        self.history
-            .gaps()
-            .iter()
-            .any(|g| g.scope.contains(key) && g.to >= from.at.time && g.from.is_none_or(|f| f <= to.at.time))
-    }
-
-    /// Answers why a resource is as it is.
-    pub fn why(&self, key: &ResourceKey) -> Explanation {
-        let symptoms = symptoms(self, key);
-        let mut all: Vec<Candidate> = Vec::new();
-        for (i, symptom) in symptoms.iter().enumerate() {
-            let mut seen = BTreeSet::new();
-            for mut c in rank::candidates(self, &symptom.fault, 0, &mut seen) {
-                c.fault = i;
-                c.score *= symptom.weight;
-                all.push(c);
-            }
-        }
-        let causes = self.causes(&symptoms, all);
-        Explanation::new(self, key, symptoms, causes)
-    }
-
-    /// Puts candidates with one root together, and in order.
-    fn causes(&self, symptoms: &[Symptom], candidates: Vec<Candidate>) -> Vec<Cause> {
-        let mut by_root: BTreeMap<crate::event::EventId, Cause> = BTreeMap::new();
-        for candidate in candidates {
-            let root = root::root_of(self, &candidate.change, candidate.class);
-            let chain = chain(symptoms, &candidate, &root);
-            let id = root.change.id;
-            let cause = Cause {
-                score: candidate.score,
-                root: root.change,
-                chain,
-                revision: root.revision,
-                explains: BTreeSet::from([candidate.fault]),
-                candidate,
-            };
-            match by_root.get_mut(&id) {
-                None => {
-                    by_root.insert(id, cause);
-                }
-                Some(old) => {
-                    old.explains.extend(cause.explains.iter().copied());
-                    if cause.score > old.score {
-                        let explains = std::mem::take(&mut old.explains);
-                        *old = Cause { explains, ..cause };
-                    }
-                }
-            }
-        }
-        let mut all: Vec<_> = by_root.into_values().collect();
-        // Ties: the later change first, since it is the nearer one; then by key.
-        all.sort_by(|a, b| {
-            b.score
-                .total_cmp(&a.score)
-                .then_with(|| b.root.mark.at.cmp(&a.root.mark.at))
-                .then_with(|| a.root.key.cmp(&b.root.key))
-        });
-        all.truncate(MAX_CAUSES);
-        all
-    }
-}
-
-/// Most causes that an answer lists, the unlikely ones included.
-const MAX_CAUSES: usize = 10;
-
-/// A cause of a symptom.
-#[derive(Clone, Debug)]
-pub struct Cause {
-    /// Score, 0 to 1; below [`THRESHOLD`] it was considered and explains nothing.
-    pub score: f64,
-    /// The root: the earliest recorded change of desired state on the way.
-    pub root: Rc<Change>,
-    /// From the root to the symptom, both included.
-    pub chain: Vec<Hop>,
-    /// Revision that a GitOps engine brought.
-    pub revision: Option<Revision>,
-    /// Places of the faults that it explains in the answer's list.
-    pub explains: BTreeSet<usize>,
-    /// The change that was scored, with parts and proof; the root itself or what carried it out.
-    pub candidate: Candidate,
-}
-
-/// The answer to a question.
-#[derive(Clone, Debug)]
-pub struct Explanation {
-    /// What was asked about.
-    pub key: ResourceKey,
-    /// What is wrong with it, most telling first.
-    pub symptoms: Vec<Symptom>,
-    /// What may be behind it, best first.
-    pub causes: Vec<Cause>,
-    /// Why it abstained; `None` when the first cause explains the symptom.
-    pub abstained_because: Option<String>,
-}
-
-impl Explanation {
-    fn new(case: &Investigation<'_>, key: &ResourceKey, symptoms: Vec<Symptom>, causes: Vec<Cause>) -> Self {
-        let abstained_because = match causes.first() {
-            _ if !case.history.knows(key) => Some(format!("{key} is not in the recorded history")),
-            _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
-            Some(best) if best.score >= THRESHOLD => None,
-            best => Some(abstention(case, &symptoms, best)),
-        };
-        Self { key: key.clone(), symptoms, causes, abstained_because }
-    }
-
-    /// Returns the causes that count.
-    pub fn explaining(&self) -> impl Iterator<Item = &Cause> {
-        self.causes.iter().filter(|c| c.score >= THRESHOLD)
-    }
-}
-
-fn abstention(case: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
-    let onset = symptoms.first().map(|s| &s.fault.onset);
-    let gap = case
-        .history
-        .gaps()
-        .iter()
-        .find(|g| onset.is_some_and(|o| g.to <= o.at.time || g.from.is_none_or(|f| f <= o.at.time)));
-    if let Some(gap) = gap {
-        let from = gap.from.map_or("the beginning".to_owned(), |f| f.to_string());
-        return format!("history is not known from {from} to {}: {}", gap.to, gap.message);
-    }
-    match best {
-        None => "no recorded change on anything it depends on could have this effect".to_owned(),
-        Some(c) => {
-            let why =
-                c.candidate.notes.first().cloned().unwrap_or_else(|| "it hardly fits the fault".to_owned());
-            format!("the nearest change, of {}, does not explain it: {why}", c.root.key)
-        }
-    }
-}
-
-/// Writes the way from root to symptom.
-fn chain(symptoms: &[Symptom], candidate: &Candidate, root: &root::Root) -> Vec<Hop> {
-    let symptom = &symptoms[candidate.fault];
-    let mut out: Vec<Hop> = Vec::new();
-    let mut put = |step: Hop| {
-        if out.iter().all(|s| s.key != step.key) {
-            out.push(step);
-        }
-    };
-    let plain = |key: &ResourceKey| Hop { key: key.clone(), edge: String::new(), evidence: String::new() };
-    root.engines.iter().rev().for_each(|s| put(s.clone()));
-    put(plain(&root.change.key));
-    root.via.iter().rev().skip(1).for_each(|s| put(s.clone()));
-    put(plain(&candidate.change.key));
-    candidate.way.iter().rev().for_each(|s| put(s.clone()));
-    put(plain(&symptom.fault.on));
-    symptom.way.iter().for_each(|s| put(s.clone()));
-    out
-}
+pub use verdict::{Counterfactual, CounterfactualVerdict};
+pub use weights::{ScoreParts, THRESHOLD, Weights};

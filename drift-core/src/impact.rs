@@ -73,8 +73,8 @@ pub fn impact(mut timeline: CauseIndex, proposal: &Proposal, schemas: &SchemaSet
     let end = timeline.end();
     let position = end.map_or(Position::START, |end| end.position);
     timeline.apply(&event(end, proposal));
-    let before = timeline.case(Until::Position(position), schemas);
-    let after = timeline.case(Until::End, schemas);
+    let before = timeline.investigation(Until::Position(position), schemas);
+    let after = timeline.investigation(Until::End, schemas);
     let (now, then) = (check(&before), check(&after));
     // Since when something is so stands in the message; the same trouble may have another time afterwards.
     let id = |t: &CheckResult| {

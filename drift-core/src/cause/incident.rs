@@ -7,7 +7,10 @@ use crate::key::ResourceKey;
 
 use crate::fault::{Fault, FaultKind, faults_of};
 
-use super::{Cause, Explanation, Investigation, THRESHOLD};
+use super::explanation::{Cause, Explanation};
+use super::investigation::Investigation;
+use super::symptom::Symptom;
+use super::weights::THRESHOLD;
 
 /// Symptoms with one root.
 #[derive(Clone, Debug)]
@@ -32,22 +35,23 @@ pub struct Unexplained {
 pub struct Incidents {
     /// By root; the one with most symptoms first.
     pub explained: Vec<Incident>,
-    /// What has no root that is known, oldest first.
+    /// Symptoms without a known root, oldest first.
     pub unexplained: Vec<Unexplained>,
 }
 
-/// Most resources that are asked about; of more than these the oldest symptoms.
+/// Most resources that are investigated; of more, those with the oldest symptoms.
 const MAX_ASKED: usize = 1000;
 
-/// Finds what is broken at the end of a history and puts together what has one root.
+/// Finds everything that is broken at the end of a history, grouped by root.
 ///
 /// Only resources of which `in_scope` holds are asked about; their causes may lie anywhere. What somebody asked for, such as
 /// nothing running at a scale of zero, is no symptom.
-pub fn incidents(case: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bool) -> Incidents {
+pub fn incidents(investigation: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bool) -> Incidents {
     let mut open: Vec<(&ResourceKey, Vec<Fault>)> = Vec::new();
-    for key in case.history().keys().filter(|k| in_scope(k)) {
-        if case.history().now(key).is_some() {
-            let faults: Vec<_> = faults_of(case.history(), key).into_iter().filter(is_open).collect();
+    for key in investigation.history().keys().filter(|k| in_scope(k)) {
+        if investigation.history().now(key).is_some() {
+            let faults: Vec<_> =
+                faults_of(investigation.history(), key).into_iter().filter(is_open).collect();
             if !faults.is_empty() {
                 open.push((key, faults));
             }
@@ -57,9 +61,9 @@ pub fn incidents(case: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bo
     let mut by_root: BTreeMap<EventId, Incident> = BTreeMap::new();
     let mut unexplained = Vec::new();
     for (n, (key, faults)) in open.into_iter().enumerate() {
-        let answer = (n < MAX_ASKED).then(|| case.why(key));
+        let answer = (n < MAX_ASKED).then(|| investigation.why(key));
         for fault in faults {
-            match answer.as_ref().and_then(|a| behind(a, &fault)) {
+            match answer.as_ref().and_then(|a| backends_of(a, &fault)) {
                 Some(cause) => join(&mut by_root, cause, fault),
                 None => {
                     let because = answer.as_ref().map_or_else(too_many, |a| silence(a, &fault));
@@ -76,15 +80,15 @@ pub fn incidents(case: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bo
     Incidents { explained, unexplained }
 }
 
-/// Tells whether a fault is one that nobody asked for.
+/// Returns `true` if nobody asked for a fault, as by scaling to zero.
 fn is_open(fault: &Fault) -> bool {
     use FaultKind as F;
     !matches!(fault.kind, F::ScaledDown | F::NotScheduled | F::RolloutHeld | F::Gone)
 }
 
 /// Returns the cause of one fault of an answer; of a fault that only repeats that something is wrong, the answer's first.
-fn behind<'a>(answer: &'a Explanation, fault: &Fault) -> Option<&'a Cause> {
-    let is_it = |s: &super::Symptom| s.fault.on == fault.on && s.fault.kind == fault.kind;
+fn backends_of<'a>(answer: &'a Explanation, fault: &Fault) -> Option<&'a Cause> {
+    let is_it = |s: &Symptom| s.fault.on == fault.on && s.fault.kind == fault.kind;
     let places: Vec<_> =
         answer.symptoms.iter().enumerate().filter(|(_, s)| is_it(s)).map(|(i, _)| i).collect();
     let own = answer.explaining().find(|c| places.iter().any(|p| c.explains.contains(p)));

@@ -1,4 +1,4 @@
-//! An index that is kept and fed: questions are answered from it without reading the log again.
+//! An index of the log, updated event by event, from which any number of questions are answered.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use crate::event::Until;
 use crate::graph::{AsOf, DependencyGraph, EdgeRules};
 use crate::schema::SchemaSet;
 
-use super::Investigation;
+use super::investigation::Investigation;
 use crate::history::{History, VersionStore};
 
-/// Versions that are held as they are; older ones are packed.
+/// Versions that stay unpacked; older ones are compressed.
 const MAX_FRESH: usize = 16 << 10;
 
-/// History and graph of an estate, fed event by event as [`crate::replay::State`] is.
+/// History and graph of all resources, fed event by event as [`crate::replay::State`] is.
 ///
-/// Any number of questions as of any moment can be asked of it; each is a [`Investigation`] that borrows it. Nothing is thrown away:
-/// it holds every version of every resource, packed: seen were 0.29 to 0.32 of their JSON, the graph on top.
+/// Any number of questions can be asked of it, as of any moment; each is an [`Investigation`] that borrows it. It holds every
+/// version of every resource, compressed to 0.29 to 0.32 of their JSON as measured, and the graph.
 ///
 /// # Example
 /// ```
@@ -28,11 +28,11 @@ const MAX_FRESH: usize = 16 << 10;
 ///
 /// # let events: Vec<Event> = Vec::new();
 /// let schemas = SchemaSet::bundled();
-/// let mut timeline = CauseIndex::default();
+/// let mut index = CauseIndex::default();
 /// for event in &events {
-///     timeline.apply(event);
+///     index.apply(event);
 /// }
-/// let answer = timeline.case(Until::End, &schemas).why(&ResourceKey::new("", "Pod", "shop", "web-0"));
+/// let answer = index.investigation(Until::End, &schemas).why(&ResourceKey::new("", "Pod", "shop", "web-0"));
 /// assert!(answer.abstained_because.is_some());
 /// ```
 #[derive(Clone, Debug)]
@@ -58,17 +58,17 @@ impl CauseIndex {
     /// Takes the next event; events come in order of position.
     pub fn apply(&mut self, event: &Event) {
         self.take(event);
-        // No case is alive while this is borrowed for writing, so nothing is copied.
+        // No investigation is alive while this is borrowed for writing, so nothing is copied.
         Arc::make_mut(&mut self.versions).pack_all_but(MAX_FRESH);
     }
 
-    /// Takes the next event and leaves its object as it is, which its giver holds as well.
+    /// Takes the next event without compressing its object, which the caller holds as well.
     pub(super) fn take(&mut self, event: &Event) {
         Arc::make_mut(&mut self.graph).apply(event);
         Arc::make_mut(&mut self.versions).apply(event);
     }
 
-    /// Packs all objects, for an index that waits for questions.
+    /// Compresses all versions, for an index that waits for questions.
     pub fn settle(&mut self) {
         Arc::make_mut(&mut self.versions).pack_all_but(0);
     }
@@ -78,7 +78,7 @@ impl CauseIndex {
         &self.graph
     }
 
-    /// Returns the place of the last event.
+    /// Returns the position of the last event.
     pub fn end(&self) -> Option<LogPosition> {
         self.versions.last(Until::End)
     }
@@ -96,21 +96,21 @@ impl CauseIndex {
     /// Looks at everything as it was known at a moment, to ask about any number of resources.
     ///
     /// What the questions look at is unpacked once and held until the case is dropped.
-    pub fn case<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Investigation<'a> {
+    pub fn investigation<'a>(&'a self, until: Until, schemas: &'a SchemaSet) -> Investigation<'a> {
         if matches!(until, Until::Time(_)) && self.versions.times_go_back() {
-            return self.cut(until).into_case(schemas);
+            return self.cut(until).into_investigation(schemas);
         }
         let graph = AsOf::new(Arc::clone(&self.graph), until);
         Investigation::new(History::new(Arc::clone(&self.versions), until), graph, schemas)
     }
 
-    /// Makes a case of everything, for one who asks once.
-    pub(super) fn into_case(self, schemas: &SchemaSet) -> Investigation<'_> {
+    /// Makes an investigation of the whole log, for a caller that asks once.
+    pub(super) fn into_investigation(self, schemas: &SchemaSet) -> Investigation<'_> {
         let graph = AsOf::new(self.graph, Until::End);
         Investigation::new(History::new(self.versions, Until::End), graph, schemas)
     }
 
-    /// Makes anew what was known at a time, for a log whose times go back: what counts is no beginning of it.
+    /// Rebuilds the index as of a time, for a log whose times go back: there the events until a time are no prefix of it.
     fn cut(&self, until: Until) -> Self {
         let versions = self.versions.cut(until);
         let mut graph = DependencyGraph::new(Arc::clone(&self.rules));
@@ -121,5 +121,18 @@ impl CauseIndex {
             }
         }
         Self { versions: Arc::new(versions), graph: Arc::new(graph), rules: Arc::clone(&self.rules) }
+    }
+}
+
+impl<'s> Investigation<'s> {
+    /// Takes the events up to a moment, for one who asks once; a [`CauseIndex`] answers often.
+    pub fn from_events<'e>(
+        events: impl IntoIterator<Item = &'e Event>,
+        until: Until,
+        schemas: &'s SchemaSet,
+    ) -> Self {
+        let mut index = CauseIndex::default();
+        events.into_iter().filter(|e| until.includes(e)).for_each(|e| index.take(e));
+        index.into_investigation(schemas)
     }
 }

@@ -1,56 +1,58 @@
 //! Did a change reach what fails: was it in force, was it read, did others run well with it?
 
 use crate::diff::FieldChange;
+use crate::fault::{Fault, FaultKind, is_pod_ready};
+use crate::history::{Change, Moment, ResourceOp};
 use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::PathElement;
 
-use super::Investigation;
-use super::class::ChangeKind;
-use super::counterfactual::{keeps_apart, uses_of};
-use super::effects::{self, CandidateRole};
-use super::rank::in_pod_spec;
-use super::reach::{Reached, injected};
-use crate::fault::{Fault, FaultKind, is_pod_ready};
-use crate::history::Moment;
-use crate::history::{Change, ResourceOp};
+use super::change_kind::ChangeKind;
+use super::counterfactual::exceeds_nodes;
+use super::investigation::Investigation;
+use super::lineage::{in_pod_spec, injected, owners_of, pods_of, ran_well, same_or_defaulted, uses_of};
+use super::mention::mentions;
+use super::suspicion::Suspicion;
 
-/// How much of a change's effect reached the faulty resource: 0 for none.
-pub(super) fn effect(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-    class: ChangeKind,
-    field: Option<&FieldChange>,
-) -> f64 {
+use super::role::CandidateRole;
+use super::weights::{RAN_WELL_SECONDS, STAYED_READY_SECONDS};
+
+/// Returns how much of the effect of a change reached the faulty resource, from 0 to 1.
+///
+/// - Created: a new ConfigMap breaks nothing that ran without it (0.3); a new NetworkPolicy may.
+/// - Deleted: a quota that is gone rejects nothing (0).
+/// - Reverted before the fault began: 0.
+/// - A key of a ConfigMap that the container does not read: 0; one that it read only at its start, before the change: 0.3.
+/// - A field of a template that the faulty pod does not have, since it comes from another revision: 0.
+pub(super) fn relevance(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { fault, reached, change, kind, .. } = *suspicion;
     if change.op == ResourceOp::Create
         && matches!(
-            reached.place,
+            reached.role,
             CandidateRole::Dependency | CandidateRole::Peer | CandidateRole::PeerBackend
         )
-        && !breaks_by_being_there(class)
+        && !breaks_by_being_there(kind)
     {
-        return if fault.kind == FaultKind::ClaimPending || class == ChangeKind::Claim { 1.0 } else { 0.3 };
+        return if fault.kind == FaultKind::ClaimPending || kind == ChangeKind::Claim { 1.0 } else { 0.3 };
     }
     if change.op == ResourceOp::Delete
-        && matches!(reached.place, CandidateRole::Policy)
-        && !helps_by_being_there(class)
+        && matches!(reached.role, CandidateRole::Policy)
+        && !helps_by_being_there(kind)
     {
         return 0.0;
     }
-    if (class == ChangeKind::Revision && waits(fault)) || is_undone(case, fault, change, field) {
+    if (kind == ChangeKind::Revision && reports_waiting(fault)) || is_undone(suspicion) {
         return 0.0;
     }
-    match (reached.place, class) {
+    match (reached.role, kind) {
         (
             CandidateRole::Dependency | CandidateRole::PeerBackend,
             ChangeKind::ConfigData | ChangeKind::SecretData,
-        ) => config(case, fault, reached, change, field),
-        // That there is room for more pods is nobody's promise; that pods may not share a node is known before.
+        ) => configuration(suspicion),
+        // More replicas are a likely cause only where the nodes could not have run them: pods that may not share a node.
         (CandidateRole::SelfOrOwner, ChangeKind::Replicas)
-            if fault.kind == FaultKind::Unschedulable && !keeps_apart(case, fault, change) =>
+            if fault.kind == FaultKind::Unschedulable && !exceeds_nodes(suspicion) =>
         {
             0.5
         }
@@ -58,13 +60,9 @@ pub(super) fn effect(
             CandidateRole::SelfOrOwner,
             ChangeKind::Replicas | ChangeKind::ScaledToZero | ChangeKind::Rollout,
         ) => 1.0,
-        (CandidateRole::SelfOrOwner, _) => {
-            own(case, fault, change, class, field) * concerns(case, fault, field)
-        }
-        (CandidateRole::Competitor, _) if fault.kind == FaultKind::Preempted => {
-            preemptor(case, fault, change)
-        }
-        (CandidateRole::Competitor, _) => rival(change, field),
+        (CandidateRole::SelfOrOwner, _) => template(suspicion) * container_factor(suspicion),
+        (CandidateRole::Competitor, _) if fault.kind == FaultKind::Preempted => preemption(suspicion),
+        (CandidateRole::Competitor, _) => growth(suspicion),
         // Rules that decide about everything are blamed where the text names them.
         (
             CandidateRole::Policy,
@@ -73,7 +71,7 @@ pub(super) fn effect(
             | ChangeKind::AdmissionPolicy
             | ChangeKind::LimitRangeSpec,
         ) if matches!(fault.kind, FaultKind::Stuck | FaultKind::SyncFailed | FaultKind::Terminating)
-            && !super::reach::names(&fault.message, &change.key.name) =>
+            && !mentions(&fault.message, &change.key.name) =>
         {
             0.4
         }
@@ -81,10 +79,11 @@ pub(super) fn effect(
     }
 }
 
-/// Tells whether a change was taken back before the fault: the field had its old value again, what came was gone, what went
-/// was back. Templates are left out, since their pods tell what they were made of.
-fn is_undone(case: &Investigation<'_>, fault: &Fault, change: &Change, field: Option<&FieldChange>) -> bool {
-    let now = case.history.at(&change.key, &fault.onset);
+/// Returns `true` if a change was taken back before the fault: the field had its old value again, what came was gone, what went
+/// was back. Templates are left out: their pods show which revision they have.
+fn is_undone(suspicion: &Suspicion<'_>) -> bool {
+    let Suspicion { investigation, fault, change, field, .. } = *suspicion;
+    let now = investigation.history.at(&change.key, &fault.onset);
     match (change.op, field) {
         (ResourceOp::Create, _) => now.is_none() && change.key != fault.on,
         (ResourceOp::Delete, _) => false,
@@ -99,42 +98,48 @@ fn value_at(object: Option<&std::sync::Arc<Object>>, field: &FieldChange) -> Opt
     object?.root().at_path(&field.path).map(Node::to_value)
 }
 
-/// Tells whether a container started with a value that configuration had before, and with which readers were ready.
+/// Returns `true` if a container started with a value that configuration had before, and with which readers were ready.
 ///
 /// The value that it was changed to and back counts for nothing, nor does the change back.
-fn is_as_before(case: &Investigation<'_>, change: &Change, field: &FieldChange, at: &Moment) -> bool {
-    let read = value_at(case.history.at(&change.key, at), field);
+fn is_as_before(
+    investigation: &Investigation<'_>,
+    change: &Change,
+    field: &FieldChange,
+    at: &Moment,
+) -> bool {
+    let read = value_at(investigation.history.at(&change.key, at), field);
     if read == field.before && read != field.after {
         return true;
     }
     if read != field.after {
         return false;
     }
-    let versions = case.history.versions(&change.key);
+    let versions = investigation.history.versions(&change.key);
     let earlier = versions.iter().filter(|v| v.is_before(&change.mark));
     let mut same =
         earlier.filter(|v| v.object.is_some() && value_at(v.object.as_ref(), field) == field.after);
     let Some(then) = same.next() else { return false };
-    let readers = case.graph.ever_to(&change.key).into_iter().map(|e| e.from).filter(|k| &*k.kind == "Pod");
+    let readers =
+        investigation.graph.ever_to(&change.key).into_iter().map(|e| e.from).filter(|k| &*k.kind == "Pod");
     let was_ready = |k: &ResourceKey| {
-        let mut versions = case.history.versions(k).iter().filter(|v| v.is_before(&change.mark));
+        let mut versions = investigation.history.versions(k).iter().filter(|v| v.is_before(&change.mark));
         versions.any(|v| v.object.as_ref().is_some_and(|o| is_pod_ready(o)))
     };
     let until = versions.iter().find(|v| then.is_before(&v.mark()));
     until.is_some() && readers.into_iter().any(was_ready)
 }
 
-/// Tells whether an engine waits for what it applied: then that says what is wrong, and not what brought it.
-fn waits(fault: &Fault) -> bool {
+/// Returns `true` if an engine only waits for what it applied: the cause is there, and not in the revision.
+fn reports_waiting(fault: &Fault) -> bool {
     ["health check", "timeout waiting", "timed out", "not ready", "deadline exceeded"]
         .iter()
         .any(|t| fault.message.contains(t))
 }
 
-/// Tells whether an object of a class can break others by coming into being.
-fn breaks_by_being_there(class: ChangeKind) -> bool {
+/// Returns `true` if creating a resource can break others, as that of a NetworkPolicy or a quota.
+fn breaks_by_being_there(kind: ChangeKind) -> bool {
     matches!(
-        class,
+        kind,
         ChangeKind::NetworkPolicy
             | ChangeKind::MeshPolicy
             | ChangeKind::Quota
@@ -144,10 +149,10 @@ fn breaks_by_being_there(class: ChangeKind) -> bool {
     )
 }
 
-/// Tells whether others need an object of a class, so that they break when it goes.
-fn helps_by_being_there(class: ChangeKind) -> bool {
+/// Returns `true` if others may need the resource, so that deleting it breaks them.
+fn helps_by_being_there(kind: ChangeKind) -> bool {
     !matches!(
-        class,
+        kind,
         ChangeKind::Quota
             | ChangeKind::LimitRangeSpec
             | ChangeKind::WebhookConfig
@@ -156,18 +161,13 @@ fn helps_by_being_there(class: ChangeKind) -> bool {
     )
 }
 
-/// Configuration reaches a container by the keys that it reads, when it starts or as a file.
-fn config(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-    field: Option<&FieldChange>,
-) -> f64 {
-    let consumer = reached.way.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
-    let mut uses = uses_of(case, consumer, &change.key);
+/// Returns how much of a change of configuration a container saw: by the keys that it reads, when it starts or as a file.
+fn configuration(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, reached, change, field, .. } = *suspicion;
+    let consumer = reached.hops.iter().rev().nth(1).map_or(&fault.on, |s| &s.key);
+    let mut uses = uses_of(investigation, consumer, &change.key);
     if uses.is_empty() {
-        uses = uses_of(case, &fault.on, &change.key);
+        uses = uses_of(investigation, &fault.on, &change.key);
     }
     if uses.is_empty() {
         // Read by something that is no pod: a claim of a custom resource, an image pull secret.
@@ -188,22 +188,22 @@ fn config(
     if read.is_empty() {
         return 0.0;
     }
-    // A key that is new among many is one that nothing asked for so far.
+    // A newly added key is unlikely to be read yet, unless a container references it by name.
     let is_new = field.before.is_none() && field.after.is_some();
     let by_name = read.iter().any(|u| u.key.is_some());
     let asked = if is_new && !by_name { 0.35 } else { 1.0 };
     // A running container keeps the variables that it started with.
     let is_live = read.iter().any(|u| u.is_live);
-    let started = match reached.place {
+    let started = match reached.role {
         // Of a peer its own start counts, and of its workload that of its newest pod.
-        CandidateRole::PeerBackend => newest_start(case, consumer),
+        CandidateRole::PeerBackend => newest_start(investigation, consumer),
         _ => fault.started.clone(),
     };
     let came_late = started.as_ref().is_some_and(|s| s.is_before(&change.mark));
     // What the container read is what it had read before, and ran with.
     let read_at =
-        started.as_ref().filter(|_| !came_late && !is_live && reached.place == CandidateRole::Dependency);
-    if is_as_before(case, change, field, read_at.unwrap_or(&fault.onset)) {
+        started.as_ref().filter(|_| !came_late && !is_live && reached.role == CandidateRole::Dependency);
+    if is_as_before(investigation, change, field, read_at.unwrap_or(&fault.onset)) {
         return 0.0;
     }
     let late = if came_late && !is_live { 0.3 } else { 1.0 };
@@ -211,18 +211,20 @@ fn config(
 }
 
 /// Returns when a pod, or the newest pod of a workload, was first seen.
-fn newest_start(case: &Investigation<'_>, key: &ResourceKey) -> Option<Moment> {
-    let pods = if &*key.kind == "Pod" { vec![key.clone()] } else { pods_of(case, key) };
-    let starts = pods.iter().filter_map(|p| case.history.versions(p).first()).map(|v| v.mark());
+fn newest_start(investigation: &Investigation<'_>, key: &ResourceKey) -> Option<Moment> {
+    let pods = if &*key.kind == "Pod" { vec![key.clone()] } else { pods_of(investigation, key) };
+    let starts = pods.iter().filter_map(|p| investigation.history.versions(p).first()).map(|v| v.mark());
     starts.max_by_key(|m| m.at)
 }
 
-/// A change of one container hardly breaks another one, and none of a template what admission put into the pod.
-fn concerns(case: &Investigation<'_>, fault: &Fault, field: Option<&FieldChange>) -> f64 {
+/// Returns what is left of a change of a template by the container that fails: less where another one was changed, least
+/// where the container is one that admission added.
+fn container_factor(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, field, .. } = *suspicion;
     if fault.containers.is_empty() {
         return 1.0;
     }
-    let foreign = injected(case, &fault.on);
+    let foreign = injected(investigation, &fault.on);
     if fault.containers.iter().all(|c| foreign.contains(c)) {
         return 0.45;
     }
@@ -242,14 +244,9 @@ fn concerns(case: &Investigation<'_>, fault: &Fault, field: Option<&FieldChange>
     }
 }
 
-/// A field of a template reaches a pod when the pod has the value.
-fn own(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-    field: Option<&FieldChange>,
-) -> f64 {
+/// Returns how much of a change of a template reached the pod: all if the pod has the new value.
+fn template(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, change, kind, field, .. } = *suspicion;
     let Some(field) = field else {
         // Made just so: everything about it is new, and nothing of it ever ran.
         return if change.op == ResourceOp::Delete
@@ -260,12 +257,12 @@ fn own(
             1.0
         };
     };
-    if class == ChangeKind::Claim || class == ChangeKind::Custom || class == ChangeKind::Engine {
+    if kind == ChangeKind::Claim || kind == ChangeKind::Custom || kind == ChangeKind::Engine {
         return 1.0;
     }
     let Some(relative) = in_pod_spec(change, &field.path) else { return 1.0 };
-    let made = maker(case, fault, &change.key);
-    let Some(object) = made.as_ref().and_then(|k| case.history.last(k)) else { return 1.0 };
+    let made = template_holder(investigation, fault, &change.key);
+    let Some(object) = made.as_ref().and_then(|k| investigation.history.last(k)) else { return 1.0 };
     let Some((_, spec)) = pod_spec(object) else { return 1.0 };
     let have = spec.at_path(&relative).map(Node::to_value);
     match (&field.after, have) {
@@ -277,59 +274,55 @@ fn own(
     }
 }
 
-/// Tells whether a value is another one with more filled in.
-fn same_or_defaulted(want: &serde_json::Value, have: &serde_json::Value) -> bool {
-    use serde_json::Value as V;
-    match (want, have) {
-        (V::Object(w), V::Object(h)) => {
-            w.iter().all(|(k, v)| h.get(k).is_some_and(|x| same_or_defaulted(v, x)))
-        }
-        (V::Array(w), V::Array(h)) => {
-            w.len() == h.len() && w.iter().zip(h).all(|(a, b)| same_or_defaulted(a, b))
-        }
-        _ => want == have,
-    }
-}
-
-/// Returns what stands directly under the changed workload on the way to the faulty one: it holds a copy of the template.
-fn maker(case: &Investigation<'_>, fault: &Fault, workload: &ResourceKey) -> Option<ResourceKey> {
-    let owners = case.owners_of(&fault.on);
-    let place = owners.iter().position(|o| o == workload);
-    match place {
+/// Returns the child of the changed workload on the path to the faulty resource, which holds a copy of its template.
+fn template_holder(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    workload: &ResourceKey,
+) -> Option<ResourceKey> {
+    let owners = owners_of(investigation, &fault.on);
+    let position = owners.iter().position(|o| o == workload);
+    match position {
         Some(0) | None if fault.on == *workload => None,
         Some(0) | None => Some(fault.on.clone()),
         Some(i) => Some(owners[i - 1].clone()),
     }
 }
 
-/// Only pods of a higher priority push others out; the Event names theirs by its uid.
-fn preemptor(case: &Investigation<'_>, fault: &Fault, change: &Change) -> f64 {
+/// Returns how likely a workload preempted the pod: only with a higher priority; the Event names the pod by its uid.
+fn preemption(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let class_value = |name: &str| {
         let key = ResourceKey::new("scheduling.k8s.io", "PriorityClass", "", name);
-        case.history.last(&key).and_then(|c| c.root().get("value").and_then(Node::as_i64))
+        investigation.history.last(&key).and_then(|c| c.root().get("value").and_then(Node::as_i64))
     };
     let priority = |o: &Object| {
         let (_, spec) = pod_spec(o)?;
         let set = spec.get("priority").and_then(Node::as_i64);
         set.or_else(|| spec.str_at(&["priorityClassName"]).map(|n| class_value(n).unwrap_or(1)))
     };
-    let mine = case.history.last(&fault.on).and_then(|o| priority(o)).unwrap_or(0);
+    let mine = investigation.history.last(&fault.on).and_then(|o| priority(o)).unwrap_or(0);
     let theirs = change.after.as_deref().and_then(priority).unwrap_or(0);
     if theirs <= mine {
         return 0.0;
     }
-    let named = case.history.of_kind("", "Pod").find(|k| {
-        case.history.last(k).and_then(|o| o.uid()).is_some_and(|uid| fault.message.contains(uid.as_str()))
+    let named = investigation.history.of_kind("", "Pod").find(|k| {
+        investigation
+            .history
+            .last(k)
+            .and_then(|o| o.uid())
+            .is_some_and(|uid| fault.message.contains(uid.as_str()))
     });
     match named {
-        Some(pod) if *pod == change.key || case.owners_of(pod).contains(&change.key) => 1.0,
+        Some(pod) if *pod == change.key || owners_of(investigation, pod).contains(&change.key) => 1.0,
         Some(_) => 0.3,
         None => 0.8,
     }
 }
 
-/// Only growing takes room from others.
-fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
+/// Returns how much a change takes from others that compete for the same: nothing unless it grows.
+fn growth(suspicion: &Suspicion<'_>) -> f64 {
+    let Suspicion { change, field, .. } = *suspicion;
     match (change.op, field) {
         (ResourceOp::Create, _) => 0.8,
         (ResourceOp::Delete, _) => 0.0,
@@ -344,117 +337,37 @@ fn rival(change: &Change, field: Option<&FieldChange>) -> f64 {
     }
 }
 
-/// Finds a container that ran well with the change for long enough to clear it, and says so.
-pub(super) fn cleared(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    reached: &Reached,
-    change: &Change,
-    class: ChangeKind,
-) -> Option<String> {
+/// Finds a pod that ran well with the change for long enough to exonerate it, and returns a note that names it.
+///
+/// Long enough is twice as long as the faulty container took to fail, and at least [`RAN_WELL_SECONDS`].
+pub(super) fn exonerated_by(suspicion: &Suspicion<'_>) -> Option<String> {
+    let Suspicion { investigation, fault, reached, change, kind, .. } = *suspicion;
     if !fault.kind.shows_at_start()
-        || matches!(reached.place, CandidateRole::Peer | CandidateRole::Policy)
+        || matches!(reached.role, CandidateRole::Peer | CandidateRole::Policy)
         || change.op == ResourceOp::Delete
     {
         return None;
     }
-    let mut witnesses: Vec<ResourceKey> = match class {
+    let mut witnesses: Vec<ResourceKey> = match kind {
         ChangeKind::ConfigData | ChangeKind::SecretData => {
-            let readers = case.graph.ever_to(&change.key).into_iter().filter(|e| &*e.from.kind == "Pod");
+            let readers =
+                investigation.graph.ever_to(&change.key).into_iter().filter(|e| &*e.from.kind == "Pod");
             readers.map(|e| e.from.clone()).collect()
         }
-        _ => pods_of(case, &change.key),
+        _ => pods_of(investigation, &change.key),
     };
     witnesses.sort();
     witnesses.dedup();
     let time_to_fail =
         fault.started.as_ref().map_or(0.0, |s| fault.onset.at.time.duration_since(s.at.time).as_secs_f64());
-    let needed = effects::RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
+    let needed = RAN_WELL_SECONDS.max(2.0 * time_to_fail.min(60.0));
     for pod in witnesses {
-        let Some(ran) = ran_well(case, &pod, change, &fault.onset, class) else { continue };
+        let Some(ran) = ran_well(investigation, &pod, change, &fault.onset, kind) else { continue };
         // What was ready and is not any more, without a new start, did start well.
         let stayed = pod == fault.on && fault.kind == FaultKind::NotReady;
-        if ran >= if stayed { effects::STAYED_READY_SECONDS } else { needed } {
+        if ran >= if stayed { STAYED_READY_SECONDS } else { needed } {
             return Some(format!("{} ran well with it for {ran:.0} s", pod));
         }
     }
     None
-}
-
-/// Pods that a workload ever made.
-pub(super) fn pods_of(case: &Investigation<'_>, workload: &ResourceKey) -> Vec<ResourceKey> {
-    let mut out = Vec::new();
-    let mut next = vec![workload.clone()];
-    let mut depth = 0;
-    while let Some(key) = next.pop() {
-        depth += 1;
-        if depth > 10_000 {
-            break;
-        }
-        for edge in case.graph.ever_to(&key) {
-            if edge.relation == crate::graph::Relation::OwnedBy {
-                if &*edge.from.kind == "Pod" {
-                    out.push(edge.from.clone())
-                } else {
-                    next.push(edge.from.clone())
-                }
-            }
-        }
-    }
-    out
-}
-
-/// Tells whether a pod of the same workload came up after a change and was ready with it for long enough.
-pub(super) fn came_up_since(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
-    let workload = case.owners_of(&fault.on).pop().unwrap_or_else(|| fault.on.clone());
-    let seconds = |pod: &ResourceKey| ran_well(case, pod, change, &fault.onset, ChangeKind::ConfigData);
-    pods_of(case, &workload).iter().filter_map(seconds).any(|s| s >= effects::RAN_WELL_SECONDS)
-}
-
-/// Returns for how long a pod that started with a change was ready before a fault, in seconds.
-fn ran_well(
-    case: &Investigation<'_>,
-    pod: &ResourceKey,
-    change: &Change,
-    onset: &Moment,
-    class: ChangeKind,
-) -> Option<f64> {
-    let versions = case.history.versions(pod);
-    let first = versions.first()?;
-    // Only a pod that started after the change has it; one that was there at the start of the log has not.
-    if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o)) {
-        return None;
-    }
-    if !matches!(class, ChangeKind::ConfigData | ChangeKind::SecretData) {
-        let object = first.object.as_ref()?;
-        let (_, spec) = pod_spec(object)?;
-        for f in &change.fields {
-            let Some(relative) = in_pod_spec(change, &f.path) else { continue };
-            let have = spec.at_path(&relative).map(Node::to_value);
-            let fits = match (&f.after, &have) {
-                (Some(a), Some(h)) => same_or_defaulted(a, h),
-                (None, _) => f.before != have,
-                _ => false,
-            };
-            if !fits {
-                return None;
-            }
-        }
-    }
-    let (mut longest, mut since) = (0.0_f64, None);
-    for v in versions.iter().filter(|v| v.is_before(onset)) {
-        let ready = v.object.as_ref().is_some_and(|o| is_pod_ready(o));
-        match (ready, since) {
-            (true, None) => since = Some(v.at.time),
-            (false, Some(from)) => {
-                longest = longest.max(v.at.time.duration_since(from).as_secs_f64());
-                since = None;
-            }
-            _ => {}
-        }
-    }
-    if let Some(from) = since {
-        longest = longest.max(onset.at.time.duration_since(from).as_secs_f64());
-    }
-    Some(longest)
 }

@@ -1,33 +1,37 @@
-//! From a change to the root behind it: the earliest recorded change of desired state on the way.
+//! From a change to its root: the earliest recorded change of desired state that it carries out.
+//!
+//! For example a commit changes a HelmRelease, the release changes a Deployment, and the Deployment a ReplicaSet: of a pod
+//! that fails, the HelmRelease is the root.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::graph::Relation;
 use crate::key::ResourceKey;
 
-use super::Investigation;
-use super::class::{ChangeKind, classes_of};
-use super::rank::leaves;
-use super::reach::{Hop, is_engine, names};
+use super::change_kind::{ChangeKind, changed_fields};
+use super::hop::Hop;
+use super::investigation::Investigation;
+use super::lineage::is_engine;
+use super::mention::{mentions, scalar_texts};
 use crate::history::{Change, ResourceOp};
 use crate::k8s::managers;
 
-/// A change with what it was derived from.
+/// The root of a change, with the steps in between.
 #[derive(Clone, Debug)]
-pub(super) struct Root {
+pub(super) struct RootChange {
     /// The root itself.
-    pub change: Rc<Change>,
-    /// Steps from the change that was found up to the root, without the first.
+    pub change: Arc<Change>,
+    /// From the change up to the root, without the former.
     pub via: Vec<Hop>,
     /// Resources of GitOps engines behind the change, nearest first: links of the chain, where they are not the root.
     pub engines: Vec<Hop>,
     /// Revision that an engine brought, before and after, where one did.
-    pub revision: Option<Revision>,
+    pub revision: Option<RevisionChange>,
 }
 
 /// Revisions of a source of declared state around a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revision {
+pub struct RevisionChange {
     /// The one before, if known.
     pub before: Option<String>,
     /// The one that brought the change.
@@ -35,92 +39,100 @@ pub struct Revision {
 }
 
 /// Finds the root behind a change.
-pub(super) fn root_of(case: &Investigation<'_>, change: &Rc<Change>, class: ChangeKind) -> Root {
-    let mut root = Root { change: Rc::clone(change), via: Vec::new(), engines: Vec::new(), revision: None };
+pub(super) fn root_of(
+    investigation: &Investigation<'_>,
+    change: &Arc<Change>,
+    kind: ChangeKind,
+) -> RootChange {
+    let mut root =
+        RootChange { change: Arc::clone(change), via: Vec::new(), engines: Vec::new(), revision: None };
     // Of several fields that one write brought only those count that make the fault.
-    let mut narrow = Rc::clone(change);
+    let mut narrow = Arc::clone(change);
     if change.op == ResourceOp::Update {
-        let fields =
-            classes_of(change).into_iter().filter(|(c, _)| *c == class).filter_map(|(_, f)| f.cloned());
-        let fields: Vec<_> = fields.collect();
+        let fields = changed_fields(change).into_iter().filter(|c| c.kind == kind);
+        let fields: Vec<_> = fields.filter_map(|c| c.field.cloned()).collect();
         if !fields.is_empty() && fields.len() < change.fields.len() {
-            narrow = Rc::new(Change { fields, ..(**change).clone() });
+            narrow = Arc::new(Change { fields, ..(**change).clone() });
         }
     }
     for _ in 0..6 {
-        let Some(up) = lift(case, &narrow) else { break };
-        narrow = Rc::clone(&up.change);
-        root.via.extend(up.steps);
+        let Some(up) = derived_from(investigation, &narrow) else { break };
+        narrow = Arc::clone(&up.change);
+        root.via.extend(up.hops);
         root.change = up.change;
     }
-    root.revision = brought(&root.change);
+    root.revision = source_revisions(&root.change);
     let by_engine = |c: &Change| c.manager.as_deref().is_some_and(managers::is_engine) || c.manager.is_none();
     if by_engine(&root.change) && !is_engine(&root.change.key) {
-        engines(case, &mut root);
+        engines(investigation, &mut root);
     }
     root
 }
 
 /// Reads the revisions out of the change of a source.
-fn brought(change: &Change) -> Option<Revision> {
+fn source_revisions(change: &Change) -> Option<RevisionChange> {
     let path = crate::path::FieldPath::of(&["status", "artifact", "revision"]);
     let field = change.fields.iter().find(|f| f.path == path)?;
     let commit = |v: &Option<serde_json::Value>| v.as_ref().and_then(|v| v.as_str()).and_then(commit_in);
-    Some(Revision { before: commit(&field.before), after: commit(&field.after)? })
+    Some(RevisionChange { before: commit(&field.before), after: commit(&field.after)? })
 }
 
-/// What declares or owns a resource.
-fn parents(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
-    let step = |to: &ResourceKey, edge: &crate::graph::Edge<'_>| Hop {
-        key: to.clone(),
-        edge: edge.relation.word().into(),
-        evidence: edge.evidence.to_string(),
-    };
-    let mut out: Vec<Hop> = case
+/// Returns what declares, owns, writes or scales a resource.
+fn parents(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
+    let mut out: Vec<Hop> = investigation
         .graph
         .ever_from(key)
         .iter()
         .filter(|e| matches!(e.relation, Relation::OwnedBy | Relation::ManagedBy))
-        .map(|e| step(e.to, e))
+        .map(|e| Hop::from_edge(e, e.to))
         .collect();
-    for e in case.graph.ever_to(key) {
+    for e in investigation.graph.ever_to(key) {
         if matches!(e.relation, Relation::Writes | Relation::Scales) {
-            out.push(step(e.from, &e));
+            out.push(Hop::from_edge(&e, e.from));
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    out.retain(|s| case.history.knows(&s.key) && seen.insert(s.key.clone()));
+    out.retain(|s| investigation.history.knows(&s.key) && seen.insert(s.key.clone()));
     out
 }
 
-/// A change from which another one was derived, with the way to it; stronger is surer.
-struct Lifted {
-    change: Rc<Change>,
-    steps: Vec<Hop>,
+/// A change that another one carries out, with the path to it.
+struct Derivation {
+    change: Arc<Change>,
+    hops: Vec<Hop>,
     strength: u8,
 }
 
-/// Finds the change that this change carries out: of a parent, or of what a parent takes its values from.
-fn lift(case: &Investigation<'_>, change: &Rc<Change>) -> Option<Lifted> {
+/// Finds the change that this one carries out, if any.
+///
+/// - The parent declares it: a HelmRelease is given another value, and the same value appears in the Deployment.
+/// - The parent reads its values elsewhere: a ConfigMap of `valuesFrom` is edited.
+/// - An operator writes it: the operator's own Deployment was changed, and this is the first that it wrote since.
+///
+/// A change by hand is nobody else's.
+fn derived_from(investigation: &Investigation<'_>, change: &Arc<Change>) -> Option<Derivation> {
     let manager = change.manager.as_deref().unwrap_or_default();
     if managers::is_by_hand(manager) {
         return None;
     }
     let mut all = Vec::new();
-    for step in parents(case, &change.key) {
-        let scales = matches!(&*step.key.group, "autoscaling" | "keda.sh" | "autoscaling.k8s.io");
-        if managers::is_platform(manager) && !scales && &*step.key.group != "apps" {
+    for hop in parents(investigation, &change.key) {
+        let scales = matches!(&*hop.key.group, "autoscaling" | "keda.sh" | "autoscaling.k8s.io");
+        if managers::is_platform(manager) && !scales && &*hop.key.group != "apps" {
             continue;
         }
-        if change.op == ResourceOp::Delete && change.manager.is_none() && !deletes(case, &step.key, change) {
+        if change.op == ResourceOp::Delete
+            && change.manager.is_none()
+            && !deleted_before(investigation, &hop.key, change)
+        {
             continue;
         }
-        let values = values_of(case, &step, change);
-        all.extend(of_parent(case, step, change));
+        let values = from_values_of(investigation, &hop, change);
+        all.extend(from_parent(investigation, hop, change));
         all.extend(values);
     }
     if !managers::is_platform(manager) && change.op != ResourceOp::Delete {
-        all.extend(of_operator(case, manager, change));
+        all.extend(from_operator(investigation, manager, change));
     }
     // A value that can be followed says more than what came last; of equals the last decides.
     all.into_iter().reduce(|a, b| {
@@ -130,91 +142,92 @@ fn lift(case: &Investigation<'_>, change: &Rc<Change>) -> Option<Lifted> {
 }
 
 /// Finds the last change of a parent's specification, if this one carries it out.
-fn of_parent(case: &Investigation<'_>, step: Hop, change: &Change) -> Option<Lifted> {
-    let changes = case.changes_of(&step.key);
+fn from_parent(investigation: &Investigation<'_>, hop: Hop, change: &Change) -> Option<Derivation> {
+    let changes = investigation.changes_of(&hop.key);
     let up = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c))?;
     let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
-    let strength = if brings(up, change) {
+    let strength = if introduces_word_of(up, change) {
         3
-    } else if flows(up, change) {
+    } else if value_flows_from(up, change) {
         2
     } else {
         let made = up.op == ResourceOp::Create && change.op == ResourceOp::Create && age < 120.0;
         let removed = change.op == ResourceOp::Delete && up.op == ResourceOp::Delete;
-        u8::from(engine_carries(case, up, change) || made || removed)
+        u8::from(engine_carries(investigation, up, change) || made || removed)
     };
-    (strength > 0).then(|| Lifted { change: Rc::clone(up), steps: vec![step], strength })
+    (strength > 0).then(|| Derivation { change: Arc::clone(up), hops: vec![hop], strength })
 }
 
 /// Finds the last change of what a parent takes its values from: a ConfigMap or Secret that an engine or operator reads.
-fn values_of(case: &Investigation<'_>, parent: &Hop, change: &Change) -> Vec<Lifted> {
+fn from_values_of(investigation: &Investigation<'_>, parent: &Hop, change: &Change) -> Vec<Derivation> {
     let mut out = Vec::new();
-    for edge in case.graph.ever_from(&parent.key) {
+    for edge in investigation.graph.ever_from(&parent.key) {
         if edge.relation != Relation::Uses || !matches!(&*edge.to.kind, "ConfigMap" | "Secret") {
             continue;
         }
-        let changes = case.changes_of(edge.to);
+        let changes = investigation.changes_of(edge.to);
         let earlier = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
         let Some(up) = earlier.filter(|c| c.op != ResourceOp::Delete) else { continue };
         // Values of a Secret are not in the log: there the first write after it has to do.
-        let hidden = &*edge.to.kind == "Secret" && is_engine(&parent.key) && is_first_after(case, up, change);
-        let strength = if brings(up, change) { 3 } else { u8::from(hidden) };
+        let hidden =
+            &*edge.to.kind == "Secret" && is_engine(&parent.key) && is_first_after(investigation, up, change);
+        let strength = if introduces_word_of(up, change) { 3 } else { u8::from(hidden) };
         if strength > 0 {
-            let step = Hop {
+            let hop = Hop {
                 key: edge.to.clone(),
                 edge: "takes values from".into(),
                 evidence: edge.evidence.to_string(),
             };
-            out.push(Lifted { change: Rc::clone(up), steps: vec![parent.clone(), step], strength });
+            out.push(Derivation { change: Arc::clone(up), hops: vec![parent.clone(), hop], strength });
         }
     }
     out
 }
 
 /// Finds the change of the workload that runs an operator after which the operator wrote this.
-fn of_operator(case: &Investigation<'_>, manager: &str, change: &Change) -> Vec<Lifted> {
+fn from_operator(investigation: &Investigation<'_>, manager: &str, change: &Change) -> Vec<Derivation> {
     let kinds = |group: &str, kind: &str| group == "apps" && matches!(kind, "Deployment" | "StatefulSet");
     // One that never changed wrote nothing new.
-    let all = case
+    let all = investigation
         .history
         .kinds_with_spec_changes(kinds, None)
         .filter(|k| &*k.name == manager && **k != change.key);
     let mut out = Vec::new();
     for key in all.cloned().collect::<Vec<_>>() {
-        let step = Hop {
+        let hop = Hop {
             key: key.clone(),
             edge: "written by".into(),
             evidence: "field manager of the change".into(),
         };
-        let changes = case.changes_of(&key);
+        let changes = investigation.changes_of(&key);
         let up = changes.iter().rev().find(|c| c.mark.is_before(&change.mark) && has_spec(c));
-        let is_template = |c: &&Rc<Change>| {
+        let is_template = |c: &&Arc<Change>| {
             c.op == ResourceOp::Update
                 && c.fields.iter().any(|f| f.path.starts_with_fields(&["spec", "template", "spec"]))
         };
-        out.extend(values_of(case, &step, change));
-        if let Some(up) = up.filter(is_template).filter(|c| is_first_after(case, c, change)) {
-            out.push(Lifted { change: Rc::clone(up), steps: vec![step], strength: 1 });
+        out.extend(from_values_of(investigation, &hop, change));
+        if let Some(up) = up.filter(is_template).filter(|c| is_first_after(investigation, c, change)) {
+            out.push(Derivation { change: Arc::clone(up), hops: vec![hop], strength: 1 });
         }
     }
     out
 }
 
-/// Tells whether a change is the first write of its manager to the object since another change, soon after it.
-fn is_first_after(case: &Investigation<'_>, up: &Change, change: &Change) -> bool {
+/// Returns `true` if a change is the first write of its manager to the object since another change, soon after it.
+fn is_first_after(investigation: &Investigation<'_>, up: &Change, change: &Change) -> bool {
     let age = change.mark.at.time.duration_since(up.mark.at.time).as_secs_f64();
-    let between = case.changes_of(&change.key);
+    let between = investigation.changes_of(&change.key);
     let mut between = between.iter().filter(|c| up.mark.is_before(&c.mark) && c.mark.is_before(&change.mark));
     age < 300.0 && !between.any(|c| c.manager == change.manager)
 }
 
-/// Tells whether a word that is new in one change is new in the other too.
-fn brings(up: &Change, down: &Change) -> bool {
+/// Returns `true` if a word that is new in one change is new in the other too.
+fn introduces_word_of(up: &Change, down: &Change) -> bool {
     let texts = |c: &Change, is_after: bool| {
         let mut out = Vec::new();
         for f in &c.fields {
             let side = if is_after { &f.after } else { &f.before };
-            side.iter().for_each(|v| leaves(v, &mut out));
+            side.iter().for_each(|v| scalar_texts(v, &mut out));
         }
         out
     };
@@ -226,16 +239,16 @@ fn brings(up: &Change, down: &Change) -> bool {
     words.any(|w| {
         w.len() >= 3
             && !is_common(w)
-            && !old.iter().any(|t| names(t, w))
-            && to.iter().any(|t| names(t, w))
-            && !had.iter().any(|t| names(t, w))
+            && !old.iter().any(|t| mentions(t, w))
+            && to.iter().any(|t| mentions(t, w))
+            && !had.iter().any(|t| mentions(t, w))
     })
 }
 
-/// Tells whether a change is the first thing that an engine wrote after its own specification was changed.
+/// Returns `true` if a change is the first thing that an engine wrote after its own specification was changed.
 ///
 /// A chart's new version or another path brings values that stand nowhere in the specification.
-fn engine_carries(case: &Investigation<'_>, up: &Change, change: &Change) -> bool {
+fn engine_carries(investigation: &Investigation<'_>, up: &Change, change: &Change) -> bool {
     const DECIDES: &[&str] = &[
         "spec.values",
         "spec.chart",
@@ -251,12 +264,12 @@ fn engine_carries(case: &Investigation<'_>, up: &Change, change: &Change) -> boo
         let path = crate::history::plain_path(&f.path);
         DECIDES.iter().any(|d| path.starts_with(d))
     });
-    is_engine(&up.key) && decides && is_first_after(case, up, change)
+    is_engine(&up.key) && decides && is_first_after(investigation, up, change)
 }
 
-/// Tells whether the end of a parent takes its children along.
-fn deletes(case: &Investigation<'_>, parent: &ResourceKey, change: &Change) -> bool {
-    let changes = case.changes_of(parent);
+/// Returns `true` if the end of a parent takes its children along.
+fn deleted_before(investigation: &Investigation<'_>, parent: &ResourceKey, change: &Change) -> bool {
+    let changes = investigation.changes_of(parent);
     changes.iter().any(|c| c.op == ResourceOp::Delete && c.mark.is_before(&change.mark))
 }
 
@@ -268,13 +281,13 @@ fn has_spec(change: &Change) -> bool {
             .any(|f| !f.path.starts_with_fields(&["metadata"]) && !f.path.starts_with_fields(&["status"]))
 }
 
-/// Tells whether a value that came with one change came with the other: learned from the values, not from the fields' names.
-fn flows(up: &Change, down: &Change) -> bool {
+/// Returns `true` if a value that came with one change came with the other: learned from the values, not from the fields' names.
+fn value_flows_from(up: &Change, down: &Change) -> bool {
     let collect = |c: &Change| {
         let mut out = Vec::new();
         for f in &c.fields {
             if let Some(after) = &f.after {
-                leaves(after, &mut out);
+                scalar_texts(after, &mut out);
             }
         }
         out
@@ -294,7 +307,7 @@ fn flows(up: &Change, down: &Change) -> bool {
     })
 }
 
-/// Tells whether a value is so common that finding it twice says nothing.
+/// Returns `true` if a value is so common that finding it twice says nothing.
 fn is_common(value: &str) -> bool {
     matches!(
         value,
@@ -313,11 +326,11 @@ fn is_common(value: &str) -> bool {
 }
 
 /// Finds the engines behind a change, and the revision that they brought.
-fn engines(case: &Investigation<'_>, root: &mut Root) {
-    let change = Rc::clone(&root.change);
+fn engines(investigation: &Investigation<'_>, root: &mut RootChange) {
+    let change = Arc::clone(&root.change);
     let mut next = change.key.clone();
     for _ in 0..3 {
-        let found = parents(case, &next).into_iter().chain(sources(case, &next));
+        let found = parents(investigation, &next).into_iter().chain(sources(investigation, &next));
         let manager = change.manager.as_deref().unwrap_or_default();
         let fits = |s: &Hop| {
             is_engine(&s.key)
@@ -333,30 +346,29 @@ fn engines(case: &Investigation<'_>, root: &mut Root) {
         if found.is_empty() {
             break;
         }
-        let step = found.remove(0);
+        let hop = found.remove(0);
         if root.revision.is_none() {
-            root.revision = revision(case, &step.key, &change);
+            root.revision = revision(investigation, &hop.key, &change);
         }
-        next = step.key.clone();
-        root.engines.push(step);
+        next = hop.key.clone();
+        root.engines.push(hop);
     }
 }
 
-fn sources(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
-    let edges = case.graph.ever_from(key);
+fn sources(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Hop> {
+    let edges = investigation.graph.ever_from(key);
     let sources = edges.iter().filter(|e| e.relation == Relation::SourcedFrom);
-    let step = |e: &crate::graph::Edge<'_>| Hop {
-        key: e.to.clone(),
-        edge: e.relation.word().into(),
-        evidence: e.evidence.to_string(),
-    };
-    sources.map(step).filter(|s| case.history.knows(&s.key)).collect()
+    sources.map(|e| Hop::from_edge(e, e.to)).filter(|s| investigation.history.knows(&s.key)).collect()
 }
 
 /// Reads the revisions that an engine had applied before a change, and was applying at it.
-fn revision(case: &Investigation<'_>, engine: &ResourceKey, change: &Change) -> Option<Revision> {
+fn revision(
+    investigation: &Investigation<'_>,
+    engine: &ResourceKey,
+    change: &Change,
+) -> Option<RevisionChange> {
     let mut seen: Vec<String> = Vec::new();
-    for v in case.history.versions(engine) {
+    for v in investigation.history.versions(engine) {
         let is_late = change.mark.is_before(&v.mark());
         let Some(object) = &v.object else { continue };
         let found = revisions(object.root());
@@ -370,7 +382,7 @@ fn revision(case: &Investigation<'_>, engine: &ResourceKey, change: &Change) -> 
         return None;
     }
     let after = seen.pop()?;
-    Some(Revision { before: seen.into_iter().rev().find(|r| *r != after), after })
+    Some(RevisionChange { before: seen.into_iter().rev().find(|r| *r != after), after })
 }
 
 /// Finds commits in what an engine reports, the newest last.
@@ -404,4 +416,34 @@ fn revisions(object: crate::object::Node<'_>) -> Vec<String> {
 fn commit_in(text: &str) -> Option<String> {
     let mut parts = text.split(|c: char| !c.is_ascii_hexdigit());
     parts.find(|p| p.len() == 40).map(str::to_owned)
+}
+
+/// Returns `true` if a controller derived the change from another one, so that it is a link of a chain and not a root.
+pub(super) fn is_derived(change: &Change) -> bool {
+    let Some(object) = change.object() else { return false };
+    let owners = object
+        .root()
+        .at(&["metadata", "ownerReferences"])
+        .into_iter()
+        .flat_map(crate::object::Node::children);
+    let controlled = owners.into_iter().any(|o| {
+        o.get("controller").and_then(crate::object::Node::as_bool) == Some(true)
+            && matches!(
+                o.str_at(&["kind"]),
+                Some("ReplicaSet" | "Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Node")
+            )
+    });
+    let platform = change.manager.as_deref().is_some_and(managers::is_platform);
+    let is_reported = matches!(
+        (&*change.key.group, &*change.key.kind),
+        ("discovery.k8s.io", _) | ("", "Endpoints" | "Event") | ("apps", "ControllerRevision")
+    );
+    // Claims that a set or a generic volume asked for by a template.
+    let from_template = platform
+        && change.op == ResourceOp::Create
+        && (&*change.key.group, &*change.key.kind) == ("", "PersistentVolumeClaim");
+    is_reported || from_template || (controlled && (platform || change.op != ResourceOp::Update || &*change.key.kind == "Pod" || change.manager.is_none()))
+        || (&*change.key.kind == "ReplicaSet" && controlled)
+        // Taints and the like that the node controller derives from what nodes report.
+        || (platform && &*change.key.kind == "Node" && !change.fields.iter().any(|f| f.path.starts_with_fields(&["status"])))
 }

@@ -1,119 +1,122 @@
-//! From the resource that was asked about to the faults that make it unhealthy.
+//! From a resource to the faults that make it unhealthy: its own, and those of what its health depends on.
+//!
+//! For example a Deployment is unavailable because its pods cannot pull an image: the symptom is the fault of the pod, and
+//! its hops lead over the ReplicaSet up to the Deployment.
 
 use std::collections::BTreeSet;
 
-use crate::graph::Relation;
+use crate::graph::{Edge, Relation};
 use crate::key::ResourceKey;
 
-use super::Investigation;
-use super::reach::{Hop, is_engine};
+use super::hop::Hop;
+use super::investigation::Investigation;
+use super::lineage::is_engine;
 use crate::fault::{Fault, FaultKind, faults_of};
 
-/// A fault with the way to it from what was asked about.
+/// A fault, with the path from it to the resource in question.
 #[derive(Clone, Debug)]
 pub struct Symptom {
     /// The fault.
     pub fault: Fault,
-    /// From the faulty resource up to the one that was asked about, without the faulty one.
-    pub way: Vec<Hop>,
+    /// From the faulty resource up to the one in question, without the faulty one; empty if it is the same.
+    pub hops: Vec<Hop>,
     /// How much of the symptom it is: a fault that only may be a part of it counts less.
     pub weight: f64,
 }
 
-/// Most resources that are looked at below the one that was asked about.
+/// Most dependencies of a resource that are searched for faults.
 const MAX_LOOKED_AT: usize = 500;
 
-/// Finds what is wrong with a resource and with what it stands on, most telling first.
-pub fn symptoms(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
+/// Finds the faults of a resource and of its dependencies, those that explain most first.
+pub fn symptoms(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out: Vec<Symptom> = Vec::new();
     let mut seen = BTreeSet::from([key.clone()]);
     let mut queue = std::collections::VecDeque::from([(key.clone(), Vec::<Hop>::new(), 1.0_f64)]);
-    while let Some((at, way, weight)) = queue.pop_front() {
-        for fault in faults_of(&case.history, &at) {
-            out.push(Symptom { fault, way: way.clone(), weight });
+    while let Some((at, hops, weight)) = queue.pop_front() {
+        for fault in faults_of(&investigation.history, &at) {
+            out.push(Symptom { fault, hops: hops.clone(), weight });
         }
         if seen.len() > MAX_LOOKED_AT {
             continue;
         }
-        for (next, edge, evidence, factor) in below(case, &at) {
-            if seen.insert(next.clone()) {
-                let mut further = vec![Hop { key: at.clone(), edge, evidence }];
-                further.extend(way.iter().cloned());
-                queue.push_back((next, further, weight * factor));
+        for dependency in dependencies(investigation, &at) {
+            if seen.insert(dependency.key.clone()) {
+                let mut further = vec![dependency.hop];
+                further.extend(hops.iter().cloned());
+                queue.push_back((dependency.key, further, weight * dependency.factor));
             }
         }
     }
     if out.is_empty() {
-        out = above(case, key);
+        out = owners(investigation, key);
     }
-    telling(&mut out);
+    rank_symptoms(&mut out);
     out
 }
 
-/// Returns what a resource's health rests on, with how much of it.
-fn below(case: &Investigation<'_>, key: &ResourceKey) -> Vec<(ResourceKey, String, String, f64)> {
+/// A resource on whose health that of another depends.
+struct HealthDependency {
+    key: ResourceKey,
+    /// The step back to the one that depends on it.
+    hop: Hop,
+    /// 1 where its fault is one of the other, as of a pod for its workload; less where it may be only a part of that.
+    factor: f64,
+}
+
+/// Returns the resources on whose health that of a resource depends.
+///
+/// For example that of a Deployment depends on its ReplicaSets, that of a Service on the pods that it selects, and that of a
+/// Kustomization on what it applied.
+fn dependencies(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<HealthDependency> {
     let mut out = Vec::new();
-    let there = |k: &ResourceKey| case.history.now(k).is_some();
-    let mut put =
-        |k: &ResourceKey, r: Relation, e: String, f: f64| out.push((k.clone(), r.word().to_owned(), e, f));
-    for e in case.graph.ever_to(key) {
+    let exists = |k: &ResourceKey| investigation.history.now(k).is_some();
+    let mut put = |to: &ResourceKey, edge: &Edge<'_>, factor: f64| {
+        out.push(HealthDependency { key: to.clone(), hop: Hop::from_edge(edge, key), factor });
+    };
+    for e in investigation.graph.ever_to(key) {
         match e.relation {
-            Relation::OwnedBy if there(e.from) => put(e.from, e.relation, e.evidence.to_string(), 1.0),
-            Relation::ManagedBy if is_engine(key) && there(e.from) => {
-                put(e.from, e.relation, e.evidence.to_string(), 0.97)
-            }
+            Relation::OwnedBy if exists(e.from) => put(e.from, &e, 1.0),
+            Relation::ManagedBy if is_engine(key) && exists(e.from) => put(e.from, &e, 0.97),
             _ => {}
         }
     }
-    for e in case.graph.ever_from(key) {
+    for e in investigation.graph.ever_from(key) {
         match e.relation {
-            Relation::Selects if &*key.kind == "Service" && there(e.to) => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Routes if &*key.kind != "StatefulSet" => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Writes if is_engine(key) => put(e.to, e.relation, e.evidence.to_string(), 0.97),
-            Relation::Scales => put(e.to, e.relation, e.evidence.to_string(), 0.9),
-            Relation::SourcedFrom | Relation::DependsOn if is_engine(key) => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Uses if &*e.to.kind == "PersistentVolumeClaim" => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.97)
-            }
-            Relation::Uses if &*key.group == "cert-manager.io" => {
-                put(e.to, e.relation, e.evidence.to_string(), 0.95)
-            }
+            Relation::Selects if &*key.kind == "Service" && exists(e.to) => put(e.to, &e, 0.97),
+            Relation::Routes if &*key.kind != "StatefulSet" => put(e.to, &e, 0.97),
+            Relation::Writes if is_engine(key) => put(e.to, &e, 0.97),
+            Relation::Scales => put(e.to, &e, 0.9),
+            Relation::SourcedFrom | Relation::DependsOn if is_engine(key) => put(e.to, &e, 0.97),
+            Relation::Uses if &*e.to.kind == "PersistentVolumeClaim" => put(e.to, &e, 0.97),
+            Relation::Uses if &*key.group == "cert-manager.io" => put(e.to, &e, 0.95),
             _ => {}
         }
     }
     out
 }
 
-/// A resource that shows no fault may be held back by the one that should bring it forward.
-fn above(case: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
+/// Returns the faults of the owners of a resource that shows none itself: one that fails does not reconcile it.
+fn owners(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> {
     let mut out = Vec::new();
-    for e in case.graph.ever_from(key) {
+    for e in investigation.graph.ever_from(key) {
         if matches!(e.relation, Relation::OwnedBy | Relation::ManagedBy) {
-            for fault in faults_of(&case.history, e.to) {
-                let way = vec![Hop {
-                    key: key.clone(),
-                    edge: e.relation.word().into(),
-                    evidence: e.evidence.to_string(),
-                }];
-                out.push(Symptom { fault, way, weight: 0.9 });
+            for fault in faults_of(&investigation.history, e.to) {
+                let hops = vec![Hop::from_edge(&e, key)];
+                out.push(Symptom { fault, hops, weight: 0.9 });
             }
         }
     }
     out
 }
 
-/// Puts the faults that say most first, and leaves out what only repeats that something is wrong.
-fn telling(all: &mut Vec<Symptom>) {
+/// Sorts faults by how much they explain, and leaves out those that only repeat that something is wrong.
+///
+/// For example `Unavailable` of a Deployment goes after, and counts less than, `ImagePull` of its pod.
+fn rank_symptoms(all: &mut Vec<Symptom>) {
     let is_vague = |k: FaultKind| matches!(k, FaultKind::Unavailable | FaultKind::JobFailed);
     if all.iter().any(|s| !is_vague(s.fault.kind)) {
         // A deployment is unavailable because of its pods; they say why.
-        all.retain(|s| !is_vague(s.fault.kind) || s.way.is_empty());
+        all.retain(|s| !is_vague(s.fault.kind) || s.hops.is_empty());
         for s in all.iter_mut().filter(|s| is_vague(s.fault.kind)) {
             s.weight *= 0.6;
         }
@@ -128,9 +131,9 @@ fn telling(all: &mut Vec<Symptom>) {
         }
     }
     all.sort_by(|a, b| {
-        (is_vague(a.fault.kind), a.way.len(), a.fault.onset.at, a.fault.kind, &a.fault.on).cmp(&(
+        (is_vague(a.fault.kind), a.hops.len(), a.fault.onset.at, a.fault.kind, &a.fault.on).cmp(&(
             is_vague(b.fault.kind),
-            b.way.len(),
+            b.hops.len(),
             b.fault.onset.at,
             b.fault.kind,
             &b.fault.on,

@@ -7,8 +7,10 @@ mod incidents;
 mod jobs;
 mod network;
 mod operators;
+mod oracles;
 mod pods;
 mod policy;
+mod scenario;
 mod scheduling;
 mod services;
 mod storage;
@@ -16,7 +18,7 @@ mod table;
 
 use serde_json::{Value, json};
 
-use super::scenario::Tape;
+use scenario::Tape;
 
 const WEB: &str = "Deployment.apps/shop/web";
 const POD: &str = "Pod/shop/web-2-b";
@@ -53,4 +55,14 @@ fn restart(change: impl FnOnce(&mut Tape), status: Value) -> Tape {
 
 fn container(spec: &mut Value) -> &mut Value {
     &mut spec["containers"][0]
+}
+
+/// A server that answers `why` hands the answer from the thread that found it to the one that writes it.
+#[test]
+fn results_cross_threads() {
+    fn is_send_sync<T: Send + Sync>() {}
+    is_send_sync::<super::Explanation>();
+    is_send_sync::<super::Cause>();
+    is_send_sync::<super::Candidate>();
+    is_send_sync::<super::Incidents>();
 }

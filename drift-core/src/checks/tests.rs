@@ -24,7 +24,7 @@ fn run(versions: &[Value]) -> Vec<(String, String)> {
         events.push(new.at(StreamId::live(object.key()), Revision::new(n).unwrap(), Position::new(n)));
     }
     let schemas = SchemaSet::bundled();
-    let case = Investigation::of(&events, Until::End, &schemas);
+    let case = Investigation::from_events(&events, Until::End, &schemas);
     check(&case).into_iter().map(|t| (t.check.to_owned(), t.message)).collect()
 }
 

@@ -9,25 +9,22 @@ use crate::k8s::webhooks::webhook_selects;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::super::class::ChangeKind;
-use super::super::reach::{injected, names};
-use super::super::relevance::pods_of;
-use super::{Counterfactual, CounterfactualVerdict};
-use crate::fault::Fault;
-use crate::history::{Change, ResourceOp};
+use crate::cause::change_kind::ChangeKind;
+use crate::cause::suspicion::Suspicion;
+
+use crate::cause::lineage::{injected, owners_of, pods_of};
+use crate::cause::mention::mentions;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
+
+use crate::history::ResourceOp;
 
 /// Does the sum add up without the change?
-pub(super) fn quota(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-) -> Counterfactual {
+pub(super) fn quota(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, kind, .. } = *suspicion;
     let Some(refusal) = QuotaRefusal::from_message(&fault.message) else {
         // `failed quota: NAME: must specify …`
         let is_named = fault.message.contains(&format!("quota: {}", change.key.name));
-        return match class {
+        return match kind {
             ChangeKind::Quota if is_named && change.op == ResourceOp::Create => {
                 Counterfactual::new(CounterfactualVerdict::Holds, "the quota came with it")
             }
@@ -37,7 +34,7 @@ pub(super) fn quota(
             _ => Counterfactual::undecided(),
         };
     };
-    match class {
+    match kind {
         ChangeKind::Quota if *change.key.name != *refusal.quota => {
             Counterfactual::new(CounterfactualVerdict::Fails, "another quota refuses")
         }
@@ -51,20 +48,20 @@ pub(super) fn quota(
             let before = change.before.as_deref().map(|o| hard_limits(Some(o))).unwrap_or_default();
             let (was, is) = (adds_up(&before), adds_up(&hard_limits(change.after.as_deref())));
             Counterfactual::new(
-                CounterfactualVerdict::of(was, is),
+                CounterfactualVerdict::from_condition(was, is),
                 "used and requested together against the hard limits before and after",
             )
         }
         ChangeKind::Requests | ChangeKind::Limits | ChangeKind::OtherTemplate | ChangeKind::Containers => {
-            requests(case, change, &refusal)
+            requests(suspicion, &refusal)
         }
-        ChangeKind::Replicas => replicas(change, &refusal),
+        ChangeKind::Replicas => replicas(suspicion, &refusal),
         _ => Counterfactual::undecided(),
     }
 }
 
-fn requests(case: &Investigation<'_>, change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
-    let _ = case;
+fn requests(suspicion: &Suspicion<'_>, refusal: &QuotaRefusal) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
         return Counterfactual::undecided();
     };
@@ -75,15 +72,16 @@ fn requests(case: &Investigation<'_>, change: &Change, refusal: &QuotaRefusal) -
             refusal.limited.get(k).is_none_or(|h| used + want <= *h)
         })
     };
-    let verdict = CounterfactualVerdict::of(fits(before), false);
+    let verdict = CounterfactualVerdict::from_condition(fits(before), false);
     Counterfactual::new(
         verdict,
         "what a pod of the template before asks for, against what the quota has left",
     )
 }
 
-/// Would the quota have room if the workload had not grown?
-fn replicas(change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
+/// Would the quota suffice if the workload had not grown?
+fn replicas(suspicion: &Suspicion<'_>, refusal: &QuotaRefusal) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let count = |o: Option<&Object>| {
         o.map_or(0, |o| o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1))
     };
@@ -106,7 +104,8 @@ fn replicas(change: &Change, refusal: &QuotaRefusal) -> Counterfactual {
     }
 }
 
-pub(super) fn pod_security(fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn pod_security(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let (before, after) = (enforced_level(change.before.as_deref()), enforced_level(change.after.as_deref()));
     let said = if fault.message.contains("\"restricted") {
         PodSecurityLevel::Restricted
@@ -114,12 +113,13 @@ pub(super) fn pod_security(fault: &Fault, change: &Change) -> Counterfactual {
         PodSecurityLevel::Baseline
     };
     Counterfactual::new(
-        CounterfactualVerdict::of(before < said, after < said),
+        CounterfactualVerdict::from_condition(before < said, after < said),
         "whether the namespace enforced the level that refuses",
     )
 }
 
-pub(super) fn limit_range(fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn limit_range(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let bounds = |o: Option<&Object>| {
         o.and_then(|o| o.root().at(&["spec", "limits"])).map_or(String::new(), |n| n.to_doc().to_json())
     };
@@ -134,7 +134,8 @@ pub(super) fn limit_range(fault: &Fault, change: &Change) -> Counterfactual {
     Counterfactual::undecided()
 }
 
-pub(super) fn webhook(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn webhook(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let hooks = |o: Option<&Object>| -> Vec<String> {
         let list = o.and_then(|o| o.root().get("webhooks")).into_iter().flat_map(Node::children);
         list.filter_map(|h| h.str_at(&["name"]).map(str::to_owned)).collect()
@@ -142,17 +143,17 @@ pub(super) fn webhook(case: &Investigation<'_>, fault: &Fault, change: &Change) 
     let mut all = hooks(change.before.as_deref());
     all.extend(hooks(change.after.as_deref()));
     all.push(change.key.name.to_string());
-    if !all.iter().any(|n| names(&fault.message, n)) {
+    if !all.iter().any(|n| mentions(&fault.message, n)) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "another one refuses");
     }
     if change.op == ResourceOp::Create {
         // A webhook that was answered after it came, and is not any more, lost its backend.
         let was_answered = fault.message.contains("failed calling webhook")
-            && case
+            && investigation
                 .graph
                 .ever_from(&change.key)
                 .iter()
-                .any(|e| case.history.at(e.to, &change.mark).is_some());
+                .any(|e| investigation.history.at(e.to, &change.mark).is_some());
         return if was_answered {
             Counterfactual::undecided()
         } else {
@@ -163,10 +164,11 @@ pub(super) fn webhook(case: &Investigation<'_>, fault: &Fault, change: &Change) 
 }
 
 /// Do pods made before the change lack what no template gave this one?
-pub(super) fn mutation(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
-    let foreign = injected(case, &fault.on);
-    let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
-    let namespace = case.history.last(&ResourceKey::new("", "Namespace", "", &fault.on.namespace));
+pub(super) fn mutation(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
+    let foreign = injected(investigation, &fault.on);
+    let Some(pod) = investigation.history.last(&fault.on) else { return Counterfactual::undecided() };
+    let namespace = investigation.history.last(&ResourceKey::new("", "Namespace", "", &fault.on.namespace));
     if change.op != ResourceOp::Delete
         && !webhook_selects(change.after.as_deref(), namespace.map(|o| &**o), pod)
     {
@@ -188,9 +190,11 @@ pub(super) fn mutation(case: &Investigation<'_>, fault: &Fault, change: &Change)
         };
         Some(all.into_iter().any(is_same))
     };
-    let Some(workload) = case.owners_of(&fault.on).pop() else { return Counterfactual::undecided() };
-    let siblings = pods_of(case, &workload);
-    let older = siblings.iter().filter_map(|k| case.history.versions(k).first());
+    let Some(workload) = owners_of(investigation, &fault.on).pop() else {
+        return Counterfactual::undecided();
+    };
+    let siblings = pods_of(investigation, &workload);
+    let older = siblings.iter().filter_map(|k| investigation.history.versions(k).first());
     let older: Vec<_> =
         older.filter(|v| v.is_before(&change.mark)).filter_map(|v| v.object.as_ref()).collect();
     match older.iter().map(|o| has(o).unwrap_or(false)).reduce(|a, b| a && b) {

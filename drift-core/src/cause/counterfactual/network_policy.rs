@@ -4,30 +4,34 @@ use crate::k8s::network_policy::{PolicyEnd, TrafficDirection, may_pass};
 use crate::key::ResourceKey;
 use crate::object::Object;
 
-use super::super::Investigation;
+use crate::cause::investigation::Investigation;
 use crate::history::Moment;
 
 /// The policies of a cluster at a time; one of them can be taken for another version of itself.
 pub(super) struct Policies<'c> {
-    case: &'c Investigation<'c>,
+    investigation: &'c Investigation<'c>,
     at: &'c Moment,
     other: (&'c ResourceKey, Option<&'c Object>),
 }
 
 /// Returns one end of a connection with the labels of its namespace.
-pub(super) fn end_of<'c>(case: &'c Investigation<'_>, pod: &'c Object, namespace: &'c str) -> PolicyEnd<'c> {
+pub(super) fn end_of<'c>(
+    investigation: &'c Investigation<'_>,
+    pod: &'c Object,
+    namespace: &'c str,
+) -> PolicyEnd<'c> {
     let key = ResourceKey::new("", "Namespace", "", namespace);
-    let labels = case.history.last(&key).and_then(|o| o.root().at(&["metadata", "labels"]));
+    let labels = investigation.history.last(&key).and_then(|o| o.root().at(&["metadata", "labels"]));
     PolicyEnd { pod, namespace, namespace_labels: labels }
 }
 
 impl<'c> Policies<'c> {
     pub(super) fn new(
-        case: &'c Investigation<'c>,
+        investigation: &'c Investigation<'c>,
         at: &'c Moment,
         other: (&'c ResourceKey, Option<&'c Object>),
     ) -> Self {
-        Self { case, at, other }
+        Self { investigation, at, other }
     }
 
     /// Returns `true` if a pod may connect to a port of another one; without a port, to any.
@@ -37,9 +41,13 @@ impl<'c> Policies<'c> {
     }
 
     fn of_namespace<'a>(&'a self, namespace: &'a str) -> Vec<&'a Object> {
-        let keys = self.case.history.of_kind_in("networking.k8s.io", "NetworkPolicy", namespace);
+        let keys = self.investigation.history.of_kind_in("networking.k8s.io", "NetworkPolicy", namespace);
         let one = |k: &ResourceKey| {
-            if *k == *self.other.0 { self.other.1 } else { self.case.history.at(k, self.at).map(|o| &**o) }
+            if *k == *self.other.0 {
+                self.other.1
+            } else {
+                self.investigation.history.at(k, self.at).map(|o| &**o)
+            }
         };
         keys.filter_map(one).collect()
     }

@@ -3,35 +3,37 @@
 use crate::k8s::rbac::{AccessRequest, binding_has_user, role_allows as rules_allow};
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::{Counterfactual, CounterfactualVerdict};
-use crate::fault::{Fault, FaultKind};
-use crate::history::Change;
+use crate::cause::suspicion::Suspicion;
 
-pub(super) fn prove(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
+use crate::fault::FaultKind;
+
+pub(super) fn access(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let Some(request) = AccessRequest::from_refusal(&fault.message) else {
-        return lost(fault, change);
+        return lost(suspicion);
     };
     let text = format!("whether {} may {} {}", request.user, request.verb, request.resource);
     if change.key.kind.ends_with("Role") {
         let (was, is) =
             (rules_allow(change.before.as_deref(), &request), rules_allow(change.after.as_deref(), &request));
-        return Counterfactual::new(CounterfactualVerdict::of(was, is), text);
+        return Counterfactual::new(CounterfactualVerdict::from_condition(was, is), text);
     }
     let role_allows = |o: Option<&Object>| {
         let Some(o) = o else { return false };
-        case.graph.ever_from(&change.key).iter().filter(|e| e.to.kind.ends_with("Role")).any(|e| {
+        investigation.graph.ever_from(&change.key).iter().filter(|e| e.to.kind.ends_with("Role")).any(|e| {
             o.root().str_at(&["roleRef", "name"]) == Some(&*e.to.name)
-                && rules_allow(case.history.last(e.to).map(|r| &**r), &request)
+                && rules_allow(investigation.history.last(e.to).map(|r| &**r), &request)
         })
     };
     let may = |o: Option<&Object>| binding_has_user(o, &request.user) && role_allows(o);
     let (was, is) = (may(change.before.as_deref()), may(change.after.as_deref()));
-    Counterfactual::new(CounterfactualVerdict::of(was, is), text)
+    Counterfactual::new(CounterfactualVerdict::from_condition(was, is), text)
 }
 
 /// Without a refused request there is only this: a change that takes no permission away breaks nothing.
-fn lost(fault: &Fault, change: &Change) -> Counterfactual {
+fn lost(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { fault, change, .. } = *suspicion;
     let count = |o: Option<&Object>| -> usize {
         let Some(o) = o else { return 0 };
         let rules = o.root().get("rules").into_iter().flat_map(Node::children);

@@ -4,9 +4,10 @@ use crate::k8s::pod::{pod_spec, template_labels};
 use crate::k8s::selector::Selector;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::super::relevance::pods_of;
-use super::{Counterfactual, CounterfactualVerdict};
+use crate::cause::suspicion::Suspicion;
+
+use crate::cause::lineage::pods_of;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 use crate::fault::{Fault, FaultKind, faults_of, is_pod_ready};
 use crate::history::Change;
 
@@ -33,7 +34,7 @@ fn share(value: Node<'_>, whole: i64, rounding: Rounding) -> Option<i64> {
     })
 }
 
-/// Tells whether a Deployment may have none of its pods left while it rolls; `None` for what rolls in another way.
+/// Returns `true` if a Deployment may have none of its pods left while it rolls; `None` for what is rolled out differently.
 fn may_take_all(deployment: &Object) -> Option<bool> {
     let spec = deployment.root().get("spec").filter(|_| deployment.kind() == "Deployment")?;
     let replicas = spec.get("replicas").and_then(Node::as_i64).unwrap_or(1);
@@ -43,13 +44,14 @@ fn may_take_all(deployment: &Object) -> Option<bool> {
     let at = |field: &str| spec.at(&["strategy", "rollingUpdate", field]);
     let gone = at("maxUnavailable").map_or(Some(replicas / 4), |v| share(v, replicas, Rounding::Down))?;
     let more = at("maxSurge").map_or(Some(1), |v| share(v, replicas, Rounding::Up))?;
-    // With neither, the controller takes one at a time, lest it never ends.
+    // With neither, the controller replaces one at a time; otherwise the rollout would never end.
     let gone = if gone == 0 && more == 0 { 1 } else { gone };
     Some(replicas > 0 && gone >= replicas)
 }
 
 /// Did a rollout take all pods at once that would have left some without the change?
-pub(super) fn strategy(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn strategy(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let side = |o: Option<&Object>| o.and_then(may_take_all);
     let Some((was, is)) = side(change.before.as_deref()).zip(side(change.after.as_deref())) else {
         return Counterfactual::undecided();
@@ -67,13 +69,14 @@ pub(super) fn strategy(case: &Investigation<'_>, fault: &Fault, change: &Change)
         let is_template = |f: &crate::diff::FieldChange| f.path.starts_with_fields(&["spec", "template"]);
         is_between && age < ROLLS_SECONDS && c.fields.iter().any(is_template)
     };
-    if !case.changes_of(&change.key).iter().any(|c| is_roll(c)) {
+    if !investigation.changes_of(&change.key).iter().any(|c| is_roll(c)) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "nothing was rolled out with it");
     }
     // Pods that fail by themselves would have ended the rollout only later; what broke them is the cause.
     let fails = |f: &Fault| !matches!(f.kind, FaultKind::NotReady | FaultKind::Unavailable);
-    let now = pods_of(case, &change.key).into_iter().filter(|p| case.history.now(p).is_some());
-    let mut faults = now.flat_map(|p| faults_of(&case.history, &p));
+    let now =
+        pods_of(investigation, &change.key).into_iter().filter(|p| investigation.history.now(p).is_some());
+    let mut faults = now.flat_map(|p| faults_of(&investigation.history, &p));
     if faults.any(|f| fails(&f)) {
         return Counterfactual::new(
             CounterfactualVerdict::Fails,
@@ -86,8 +89,9 @@ pub(super) fn strategy(case: &Investigation<'_>, fault: &Fault, change: &Change)
     )
 }
 
-/// Tells whether pods that may not share a node were raised in number above the nodes that take them.
-pub(in super::super) fn keeps_apart(case: &Investigation<'_>, fault: &Fault, change: &Change) -> bool {
+/// Returns `true` if pods that may not share a node were raised in number above the nodes that take them.
+pub(in crate::cause) fn exceeds_nodes(suspicion: &Suspicion<'_>) -> bool {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let replicas = |o: Option<&Object>| {
         let set = o?.root().get("spec")?.get("replicas").and_then(Node::as_i64);
         usize::try_from(set.unwrap_or(1)).ok()
@@ -95,7 +99,7 @@ pub(in super::super) fn keeps_apart(case: &Investigation<'_>, fault: &Fault, cha
     let Some((was, is)) = replicas(change.before.as_deref()).zip(replicas(change.after.as_deref())) else {
         return false;
     };
-    let Some(pod) = case.history.last(&fault.on) else { return false };
+    let Some(pod) = investigation.history.last(&fault.on) else { return false };
     let Some((_, spec)) = pod_spec(pod) else { return false };
     let rules = spec.at(&["affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
     let is_of_itself = |rule: Node<'_>| {
@@ -105,23 +109,37 @@ pub(in super::super) fn keeps_apart(case: &Investigation<'_>, fault: &Fault, cha
                 .and_then(Selector::read)
                 .is_some_and(|s| s.matches(template_labels(pod)))
     };
-    let nodes = super::scheduling::nodes_open_to(case, spec, &fault.onset);
+    let nodes = super::scheduling::count_feasible(investigation, spec, &fault.onset);
     fault.message.contains("anti-affinity")
         && rules.into_iter().flat_map(Node::children).any(is_of_itself)
         && was <= nodes
         && nodes < is
 }
 
+/// Its pods may not share a node, and no more nodes take them.
+pub(super) fn one_per_node(_: &Suspicion<'_>) -> Counterfactual {
+    Counterfactual::new(
+        CounterfactualVerdict::Holds,
+        "its pods may not share a node, and no more nodes take them",
+    )
+}
+
+/// A paused rollout continues without the pause.
+pub(super) fn paused(_: &Suspicion<'_>) -> Counterfactual {
+    Counterfactual::new(CounterfactualVerdict::Holds, "the rollout is paused by it")
+}
+
 /// Does the budget forbid to evict any pod of the node, and did it not before?
-pub(super) fn budget(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+pub(super) fn budget(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let spare = |o: Option<&Object>| -> Option<bool> {
         let Some(o) = o else { return Some(true) };
         let spec = o.root().get("spec")?;
         let selector = spec.get("selector").and_then(Selector::read)?;
         let on_node = |p: &Object| p.root().str_at(&["spec", "nodeName"]) == Some(&*fault.on.name);
-        let there = case.history.of_kind("", "Pod").filter(|k| k.namespace == change.key.namespace);
+        let there = investigation.history.of_kind("", "Pod").filter(|k| k.namespace == change.key.namespace);
         let pods: Vec<_> = there
-            .filter_map(|k| case.history.at(k, &fault.onset))
+            .filter_map(|k| investigation.history.at(k, &fault.onset))
             .filter(|p| pod_spec(p).is_some() && selector.matches(template_labels(p)))
             .collect();
         if !pods.iter().any(|p| on_node(p)) {
@@ -140,13 +158,14 @@ pub(super) fn budget(case: &Investigation<'_>, fault: &Fault, change: &Change) -
         return Counterfactual::undecided();
     };
     Counterfactual::new(
-        CounterfactualVerdict::of(was, is),
+        CounterfactualVerdict::from_condition(was, is),
         "whether the budget lets a pod of the node be evicted",
     )
 }
 
 /// Was the upper bound lowered, or the lower one raised?
-pub(super) fn bound(change: &Change) -> Counterfactual {
+pub(super) fn bound(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { change, .. } = *suspicion;
     let bounds = |o: Option<&Object>| {
         let at = |f: &str| o.and_then(|o| o.root().at(&["spec", f])).and_then(Node::as_i64);
         (at("minReplicas").unwrap_or(1), at("maxReplicas").unwrap_or(i64::MAX))
@@ -161,12 +180,13 @@ pub(super) fn bound(change: &Change) -> Counterfactual {
 }
 
 /// Does the autoscaler want more than its new upper bound, which was lowered?
-pub(super) fn held_at_bound(case: &Investigation<'_>, change: &Change) -> Counterfactual {
+pub(super) fn held_at_bound(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, change, .. } = *suspicion;
     let most = |o: Option<&Object>| {
         o.and_then(|o| o.root().at(&["spec", "maxReplicas"])).and_then(Node::as_i64).unwrap_or(i64::MAX)
     };
     let lowered = change.before.is_some() && most(change.after.as_deref()) < most(change.before.as_deref());
-    let now = case.history.now(&change.key);
+    let now = investigation.history.now(&change.key);
     let wants_more = now.is_some_and(|o| {
         let mut conditions = o.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
         conditions.any(|c| {

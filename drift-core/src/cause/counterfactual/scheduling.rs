@@ -10,104 +10,103 @@ use crate::k8s::scheduling::{
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::super::Investigation;
-use super::super::class::ChangeKind;
-use super::super::rank::in_pod_spec;
-use super::scheduler_message::Refusals;
-use super::{Counterfactual, CounterfactualVerdict};
-use crate::fault::Fault;
+use super::config;
+use crate::cause::change_kind::ChangeKind;
+use crate::cause::investigation::Investigation;
+use crate::cause::lineage::{in_pod_spec, owners_of, pods_of};
+use crate::cause::scheduler_message::SchedulerMessage;
+use crate::cause::suspicion::Suspicion;
+use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
+
 use crate::history::Moment;
 use crate::history::{Change, ResourceOp};
 
-fn room<'c>(node: &'c Object, pods: Option<&'c Vec<Arc<Object>>>) -> NodeWithPods<'c> {
+fn node_with_pods<'c>(node: &'c Object, pods: Option<&'c Vec<Arc<Object>>>) -> NodeWithPods<'c> {
     NodeWithPods { node, pods: pods.into_iter().flatten().map(|o| &**o).collect() }
 }
 
-fn nodes<'c>(case: &'c Investigation<'_>, at: &'c Moment) -> impl Iterator<Item = &'c Object> {
-    let keys = case.history.of_kind("", "Node");
-    keys.filter_map(move |k| case.history.at(k, at)).map(|o| &**o)
+fn nodes<'c>(investigation: &'c Investigation<'_>, at: &'c Moment) -> impl Iterator<Item = &'c Object> {
+    let keys = investigation.history.of_kind("", "Node");
+    keys.filter_map(move |k| investigation.history.at(k, at)).map(|o| &**o)
 }
 
 /// The nodes at a time with their pods.
-fn rooms<'c>(case: &'c Investigation<'_>, at: &Moment) -> Vec<NodeWithPods<'c>> {
-    let loads = case.history.pods_by_node(at);
+fn nodes_with_pods<'c>(investigation: &'c Investigation<'_>, at: &Moment) -> Vec<NodeWithPods<'c>> {
+    let loads = investigation.history.pods_by_node(at);
     let mut out = Vec::new();
-    for key in case.history.of_kind("", "Node") {
-        if let Some(node) = case.history.at(key, at) {
-            out.push(room(node, loads.get(&*key.name)));
+    for key in investigation.history.of_kind("", "Node") {
+        if let Some(node) = investigation.history.at(key, at) {
+            out.push(node_with_pods(node, loads.get(&*key.name)));
         }
     }
     out
 }
 
 /// Would the pod fit somewhere without the change?
-pub(super) fn prove(
-    case: &Investigation<'_>,
-    fault: &Fault,
-    change: &Change,
-    class: ChangeKind,
-) -> Counterfactual {
-    let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+pub(super) fn placement(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, kind, .. } = *suspicion;
+    let Some(pod) = investigation.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some((_, spec)) = pod_spec(pod) else { return Counterfactual::undecided() };
-    let refusals = Refusals::read(&fault.message);
-    if refusals.as_ref().and_then(|r| r.share(class)) == Some(0.0) {
+    let refusals = SchedulerMessage::parse(&fault.message);
+    if refusals.as_ref().and_then(|r| r.share_explained_by(kind)) == Some(0.0) {
         return Counterfactual::new(CounterfactualVerdict::Fails, "the scheduler gives other reasons");
     }
     let at = &fault.onset;
-    match class {
+    match kind {
         ChangeKind::NodeCordon | ChangeKind::NodeTaint | ChangeKind::NodeLabels | ChangeKind::NodeStatus => {
-            node(case, fault, change, spec)
+            node(suspicion, spec)
         }
-        ChangeKind::Claim | ChangeKind::StorageClass | ChangeKind::Volume => volumes(case, fault, change),
-        ChangeKind::Volumes => super::reference(case, fault, change),
+        ChangeKind::Claim | ChangeKind::StorageClass | ChangeKind::Volume => volumes(suspicion),
+        ChangeKind::Volumes => config::references(suspicion),
         _ if &*change.key.kind == "LimitRange" => Counterfactual::undecided(),
         _ => {
-            let has_a_node = || takers_now(case, fault, spec) > 0;
-            if nodes(case, at).next().is_none()
-                || (matches!(class, ChangeKind::Replicas | ChangeKind::Limits) && has_a_node())
+            let has_a_node = || feasible_nodes_at_onset(suspicion, spec) > 0;
+            if nodes(investigation, at).next().is_none()
+                || (matches!(kind, ChangeKind::Replicas | ChangeKind::Limits) && has_a_node())
             {
                 return Counterfactual::undecided();
             }
-            template(case, fault, change, spec)
+            template(suspicion, spec)
         }
     }
 }
 
 /// Counts the nodes that take pods of a spec, volumes included.
-fn takers(
-    case: &Investigation<'_>,
+fn feasible_nodes(
+    investigation: &Investigation<'_>,
     namespace: &str,
     spec: Node<'_>,
-    rooms: &[NodeWithPods<'_>],
+    nodes_with_pods: &[NodeWithPods<'_>],
     at: &Moment,
 ) -> usize {
-    rooms.iter().filter(|r| fits_node(spec, r) && volumes_reach(case, namespace, spec, r.node, at)).count()
+    nodes_with_pods
+        .iter()
+        .filter(|r| fits_node(spec, r) && volumes_reach(investigation, namespace, spec, r.node, at))
+        .count()
 }
 
 /// Counts the nodes that take the faulty pod as it is at the onset: once for all candidates.
-fn takers_now(case: &Investigation<'_>, fault: &Fault, spec: Node<'_>) -> usize {
+fn feasible_nodes_at_onset(suspicion: &Suspicion<'_>, spec: Node<'_>) -> usize {
+    let Suspicion { investigation, fault, .. } = *suspicion;
     let at = &fault.onset;
-    let known = case.takers.borrow().iter().find(|(on, mark, _)| *on == fault.on && mark == at).map(|t| t.2);
-    known.unwrap_or_else(|| {
-        let count = takers(case, &fault.on.namespace, spec, &rooms(case, at), at);
-        case.takers.borrow_mut().push((fault.on.clone(), at.clone(), count));
-        count
+    investigation.feasible_nodes(&fault.on, at, || {
+        feasible_nodes(investigation, &fault.on.namespace, spec, &nodes_with_pods(investigation, at), at)
     })
 }
 
-/// Tells whether a node would take pods of a spec if there was room at a time.
-fn is_open_to(case: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> bool {
-    nodes(case, at).any(|n| is_feasible(spec, n))
+/// Returns `true` if a node is open to pods of a spec at a time, by label, taint and cordon alone.
+fn any_node_feasible(investigation: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> bool {
+    nodes(investigation, at).any(|n| is_feasible(spec, n))
 }
 
-/// Counts the nodes at a time that would take pods of a spec if there was room.
-pub(super) fn nodes_open_to(case: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> usize {
-    nodes(case, at).filter(|n| is_feasible(spec, n)).count()
+/// Counts the nodes that are open to pods of a spec at a time, by label, taint and cordon alone.
+pub(super) fn count_feasible(investigation: &Investigation<'_>, spec: Node<'_>, at: &Moment) -> usize {
+    nodes(investigation, at).filter(|n| is_feasible(spec, n)).count()
 }
 
-/// Tells whether the volumes of bound claims can be reached from a node.
+/// Returns `true` if the volumes of bound claims can be reached from a node.
 fn volumes_reach(
-    case: &Investigation<'_>,
+    investigation: &Investigation<'_>,
     namespace: &str,
     spec: Node<'_>,
     node: &Object,
@@ -116,9 +115,10 @@ fn volumes_reach(
     let volumes = spec.get("volumes").into_iter().flat_map(Node::children);
     volumes.filter_map(|v| v.str_at(&["persistentVolumeClaim", "claimName"])).all(|claim| {
         let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
-        let Some(claim) = case.history.at(&key, at) else { return true };
+        let Some(claim) = investigation.history.at(&key, at) else { return true };
         let Some(name) = claim.root().str_at(&["spec", "volumeName"]) else { return true };
-        let Some(volume) = case.history.at(&ResourceKey::new("", "PersistentVolume", "", name), at) else {
+        let Some(volume) = investigation.history.at(&ResourceKey::new("", "PersistentVolume", "", name), at)
+        else {
             return true;
         };
         let terms = volume.root().at(&["spec", "nodeAffinity", "required", "nodeSelectorTerms"]);
@@ -127,27 +127,31 @@ fn volumes_reach(
 }
 
 /// Would the pod fit with the node as it was, and did nothing later decide about it?
-fn node(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Counterfactual {
+fn node(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let at = &fault.onset;
     let namespace = &fault.on.namespace;
-    let undone = undone(case, change, at);
-    let pods = case.history.pods_by_node(at).get(&*change.key.name);
-    let one = |node: Option<&Object>| node.map_or(0, |n| takers(case, namespace, spec, &[room(n, pods)], at));
-    let is = takers_now(case, fault, spec);
+    let undone = undone(suspicion, at);
+    let pods = investigation.history.pods_by_node(at).get(&*change.key.name);
+    let one = |node: Option<&Object>| {
+        node.map_or(0, |n| feasible_nodes(investigation, namespace, spec, &[node_with_pods(n, pods)], at))
+    };
+    let is = feasible_nodes_at_onset(suspicion, spec);
     // The other nodes are the same before and after.
-    let was = is + one(undone.as_ref()) - one(case.history.at(&change.key, at).map(|o| &**o));
+    let was = is + one(undone.as_ref()) - one(investigation.history.at(&change.key, at).map(|o| &**o));
     // The template of that time would still find a node: what was changed about it since then decides.
-    let workload = case.owners_of(&fault.on).pop();
+    let workload = owners_of(investigation, &fault.on).pop();
     let moved = |w: &ResourceKey| {
         let between = |c: &Change| change.mark.is_before(&c.mark) && c.mark.is_before(at);
-        case.changes_of(w)
+        investigation
+            .changes_of(w)
             .iter()
             .any(|c| between(c) && c.fields.iter().any(|f| in_pod_spec(c, &f.path).is_some()))
     };
-    let then = workload.as_ref().filter(|w| moved(w)).and_then(|w| case.history.at(w, &change.mark));
+    let then = workload.as_ref().filter(|w| moved(w)).and_then(|w| investigation.history.at(w, &change.mark));
     if let Some((_, then)) = then.and_then(|o| pod_spec(o))
         && is == 0
-        && takers(case, namespace, then, &rooms(case, at), at) > 0
+        && feasible_nodes(investigation, namespace, then, &nodes_with_pods(investigation, at), at) > 0
     {
         return Counterfactual::new(
             CounterfactualVerdict::Fails,
@@ -155,16 +159,17 @@ fn node(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>
         );
     }
     Counterfactual::new(
-        CounterfactualVerdict::of(was > 0, is > 0),
+        CounterfactualVerdict::from_condition(was > 0, is > 0),
         format!("without it the pod fits on {was} nodes, with it on {is}"),
     )
 }
 
 /// Returns the node as it is at a time with one change undone, whatever was changed later.
-fn undone(case: &Investigation<'_>, change: &Change, at: &Moment) -> Option<Object> {
+fn undone(suspicion: &Suspicion<'_>, at: &Moment) -> Option<Object> {
+    let Suspicion { investigation, change, .. } = *suspicion;
     let before = || change.before.as_deref().cloned();
-    let Some(now) = case.history.at(&change.key, at) else { return before() };
-    let ty = case.schemas.kind(now.group(), now.version(), now.kind()).map(|k| k.root());
+    let Some(now) = investigation.history.at(&change.key, at) else { return before() };
+    let ty = investigation.schemas.kind(now.group(), now.version(), now.kind()).map(|k| k.root());
     let fields = change.fields.iter().filter(|f| !f.path.starts_with_fields(&["status"]));
     let diff: crate::diff::Diff = fields.cloned().collect();
     let patched = diff.invert().patch(now.doc(), ty).ok().and_then(|doc| Object::new(doc).ok());
@@ -176,32 +181,36 @@ fn undone(case: &Investigation<'_>, change: &Change, at: &Moment) -> Option<Obje
 }
 
 /// Would pods of the template before the change fit somewhere?
-fn template(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node<'_>) -> Counterfactual {
+fn template(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let is_own = fault.on == change.key
-        || case.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
-        || case.owners_of(&fault.on).contains(&change.key);
+        || investigation.graph.ever_from(&fault.on).iter().any(|e| e.to == &change.key)
+        || owners_of(investigation, &fault.on).contains(&change.key);
     if !is_own {
-        return rival(case, change, fault, spec);
+        return competitor(suspicion, spec);
     }
     let Some((_, before)) = change.before.as_deref().and_then(pod_spec) else {
         return Counterfactual::undecided();
     };
     let (at, namespace) = (&fault.onset, &fault.on.namespace);
-    if !is_open_to(case, spec, at) && is_open_to(case, spec, &change.mark) {
+    if !any_node_feasible(investigation, spec, at) && any_node_feasible(investigation, spec, &change.mark) {
         return Counterfactual::new(
             CounterfactualVerdict::Fails,
             "pods of it had a node when it was made; the nodes changed later",
         );
     }
     let (was, is) = match &*fault.on.kind {
-        // Daemons are given nodes by labels and taints, whatever room there is.
-        "DaemonSet" => (nodes_open_to(case, before, at), nodes_open_to(case, spec, at)),
-        _ => (takers(case, namespace, before, &rooms(case, at), at), takers_now(case, fault, spec)),
+        // A DaemonSet runs on nodes by labels and taints; that they are full does not matter.
+        "DaemonSet" => (count_feasible(investigation, before, at), count_feasible(investigation, spec, at)),
+        _ => (
+            feasible_nodes(investigation, namespace, before, &nodes_with_pods(investigation, at), at),
+            feasible_nodes_at_onset(suspicion, spec),
+        ),
     };
     let verdict = if is > 0 && was > 0 {
         CounterfactualVerdict::Undecided
     } else {
-        CounterfactualVerdict::of(was > 0, is > 0)
+        CounterfactualVerdict::from_condition(was > 0, is > 0)
     };
     Counterfactual::new(
         verdict,
@@ -210,7 +219,8 @@ fn template(case: &Investigation<'_>, fault: &Fault, change: &Change, spec: Node
 }
 
 /// Does another workload ask for more of what is short than before?
-fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_>) -> Counterfactual {
+fn competitor(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
+    let Suspicion { investigation, change, fault, .. } = *suspicion;
     let total = |o: Option<&Object>, resource: &str| {
         let Some(o) = o else { return 0 };
         let replicas = o.root().at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
@@ -232,12 +242,12 @@ fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_
     };
     let (was, is) = (total(change.before.as_deref(), resource), total(change.after.as_deref(), resource));
     if is > was && change.op != ResourceOp::Delete {
-        let end = case.history.end().map(|at| Moment { version: None, at });
+        let end = investigation.history.end().map(|at| Moment { version: None, at });
         let marks = || [Some(&fault.onset), end.as_ref()].into_iter().flatten();
-        if marks().all(|at| came_with(case, change, at).is_empty()) {
+        if marks().all(|at| pods_made_since(suspicion, at).is_empty()) {
             return Counterfactual::new(CounterfactualVerdict::Fails, "no pod of it came since");
         }
-        return if marks().any(|at| fits_without(case, change, fault, spec, at)) {
+        return if marks().any(|at| fits_without_new_pods(suspicion, spec, at)) {
             Counterfactual::new(
                 CounterfactualVerdict::Holds,
                 "without the pods that came with it this one fits",
@@ -250,47 +260,45 @@ fn rival(case: &Investigation<'_>, change: &Change, fault: &Fault, spec: Node<'_
 }
 
 /// Returns the pods that another workload made since a change, by uid.
-fn came_with(case: &Investigation<'_>, change: &Change, at: &Moment) -> Vec<crate::key::Uid> {
-    super::super::relevance::pods_of(case, &change.key)
+fn pods_made_since(suspicion: &Suspicion<'_>, at: &Moment) -> Vec<crate::key::Uid> {
+    let Suspicion { investigation, change, .. } = *suspicion;
+    pods_of(investigation, &change.key)
         .into_iter()
-        .filter(|k| case.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
-        .filter_map(|k| case.history.at(&k, at).and_then(|o| o.uid()))
+        .filter(|k| investigation.history.versions(k).first().is_some_and(|v| !v.is_before(&change.mark)))
+        .filter_map(|k| investigation.history.at(&k, at).and_then(|o| o.uid()))
         .collect()
 }
 
-/// Tells whether the pod fits once the pods that another workload made since a change are gone.
-fn fits_without(
-    case: &Investigation<'_>,
-    change: &Change,
-    fault: &Fault,
-    spec: Node<'_>,
-    at: &Moment,
-) -> bool {
-    let came = came_with(case, change, at);
-    let is_new = |p: &&Object| p.uid().is_some_and(|u| came.contains(&u));
+/// Returns `true` if the pod fits once the pods that another workload made since a change are gone.
+fn fits_without_new_pods(suspicion: &Suspicion<'_>, spec: Node<'_>, at: &Moment) -> bool {
+    let Suspicion { investigation, fault, .. } = *suspicion;
+    let new_pods = pods_made_since(suspicion, at);
+    let is_new = |p: &&Object| p.uid().is_some_and(|u| new_pods.contains(&u));
     // Where none of them runs nothing becomes free.
-    let mut freed = rooms(case, at);
+    let mut freed = nodes_with_pods(investigation, at);
     freed.retain(|r| r.pods.iter().any(is_new));
     freed.iter_mut().for_each(|r| r.pods.retain(|p| !is_new(p)));
     let namespace = &fault.on.namespace;
-    takers(case, namespace, spec, &freed, at) > 0 && takers(case, namespace, spec, &rooms(case, at), at) == 0
+    feasible_nodes(investigation, namespace, spec, &freed, at) > 0
+        && feasible_nodes(investigation, namespace, spec, &nodes_with_pods(investigation, at), at) == 0
 }
 
-/// Is the claim that the pod asks for there and bound but for the change?
-fn volumes(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
+/// Would the claim of the pod be there and bound without the change?
+fn volumes(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
     let at = &fault.onset;
     let missing = fault.message.split("persistentvolumeclaim \"").nth(1).and_then(|t| t.split('"').next());
     if let Some(missing) = missing {
         let is_it = &*change.key.kind == "PersistentVolumeClaim" && *change.key.name == *missing;
-        let is_gone = change.op == ResourceOp::Delete && case.history.at(&change.key, at).is_none();
+        let is_gone = change.op == ResourceOp::Delete && investigation.history.at(&change.key, at).is_none();
         let verdict =
             if is_it && is_gone { CounterfactualVerdict::Holds } else { CounterfactualVerdict::Fails };
         return Counterfactual::new(verdict, format!("claim {missing} is what is missing"));
     }
     let is_bound = |k: &ResourceKey| {
-        case.history.at(k, at).and_then(|o| o.root().str_at(&["status", "phase"])) == Some("Bound")
+        investigation.history.at(k, at).and_then(|o| o.root().str_at(&["status", "phase"])) == Some("Bound")
     };
-    let claims = case.graph.ever_to(&change.key).into_iter().map(|e| e.from);
+    let claims = investigation.graph.ever_to(&change.key).into_iter().map(|e| e.from);
     let mut claims = claims.filter(|k| &*k.kind == "PersistentVolumeClaim").peekable();
     if claims.peek().is_some() && claims.all(is_bound) && &*change.key.kind == "StorageClass" {
         return Counterfactual::new(
@@ -299,7 +307,7 @@ fn volumes(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterf
         );
     }
     if change.op == ResourceOp::Delete {
-        let back = case.history.at(&change.key, at).is_some();
+        let back = investigation.history.at(&change.key, at).is_some();
         let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
         return Counterfactual::new(verdict, "whether the claim, volume or class is there");
     }
@@ -307,10 +315,14 @@ fn volumes(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterf
 }
 
 /// Does the taint put the pod out?
-pub(super) fn eviction(case: &Investigation<'_>, fault: &Fault, change: &Change) -> Counterfactual {
-    let Some(pod) = case.history.last(&fault.on) else { return Counterfactual::undecided() };
+pub(super) fn eviction(suspicion: &Suspicion<'_>) -> Counterfactual {
+    let Suspicion { investigation, fault, change, .. } = *suspicion;
+    let Some(pod) = investigation.history.last(&fault.on) else { return Counterfactual::undecided() };
     let Some((_, spec)) = pod_spec(pod) else { return Counterfactual::undecided() };
     let stays = |o: Option<&Object>| o.is_some_and(|n| tolerates_taints(spec, n.root(), &["NoExecute"]));
-    let verdict = CounterfactualVerdict::of(stays(change.before.as_deref()), stays(change.after.as_deref()));
+    let verdict = CounterfactualVerdict::from_condition(
+        stays(change.before.as_deref()),
+        stays(change.after.as_deref()),
+    );
     Counterfactual::new(verdict, "whether the pod tolerates the taints of the node")
 }

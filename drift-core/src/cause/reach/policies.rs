@@ -1,47 +1,60 @@
-//! What decides about a resource without being referred to: namespaces, policies, roles, webhooks, controllers, rivals.
+//! What can reject, restrict or change a resource without being referred to: namespaces, quotas, policies, roles, webhooks,
+//! controllers, and workloads that compete for the same nodes or quota.
 
 use std::collections::BTreeSet;
 
 use crate::graph::Relation;
-use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::Node;
 use crate::ownership::ManagedFields;
 
-use super::super::Investigation;
-use super::super::effects::CandidateRole;
-use super::{Field, Reached, go, jump, names};
+use super::set::{ReachSet, ReachedResource};
+use crate::cause::investigation::Investigation;
+use crate::cause::lineage::injected;
+use crate::cause::mention::mentions;
+use crate::cause::role::CandidateRole;
 use crate::fault::{Fault, FaultKind};
 
-pub(super) fn rulers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+pub(super) fn policies_over(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    own: &[ReachedResource],
+    set: &mut ReachSet,
+) {
     let start = &own[0];
     let namespace = &start.key.namespace;
     if !namespace.is_empty() {
         let ns = ResourceKey::new("", "Namespace", "", namespace);
-        field.put(jump(start, &ns, CandidateRole::Policy, 0.5, "within", "metadata.namespace"));
-        let rules = case.history.of_kinds(is_rule, Some(namespace)).cloned();
+        set.insert(start.follow_inferred(&ns, CandidateRole::Policy, 0.5, "within", "metadata.namespace"));
+        let rules = investigation.history.of_kinds(is_policy_kind, Some(namespace)).cloned();
         for key in rules.collect::<Vec<_>>() {
-            field.put(jump(start, &key, CandidateRole::Policy, 0.75, "ruled by", "same namespace"));
+            set.insert(start.follow_inferred(
+                &key,
+                CandidateRole::Policy,
+                0.75,
+                "ruled by",
+                "same namespace",
+            ));
         }
     }
     for o in own {
-        for edge in case.graph.ever_to(&o.key) {
-            let ruler = match edge.relation {
+        for edge in investigation.graph.ever_to(&o.key) {
+            let decides = match edge.relation {
                 Relation::Selects => matches!(&*edge.from.kind, "NetworkPolicy") || is_mesh(&edge.from.group),
                 Relation::Scales => true,
                 _ => false,
             };
-            if ruler {
-                field.put(go(o, &edge, edge.from, CandidateRole::Policy, 0.75));
+            if decides {
+                set.insert(o.follow_edge(&edge, edge.from, CandidateRole::Policy, 0.75));
             }
         }
-        permissions(case, o, CandidateRole::Policy, field);
+        permissions(investigation, o, CandidateRole::Policy, set);
     }
     if ["no such host", "server misbehaving", "Temporary failure in name resolution", ":53:"]
         .iter()
         .any(|t| fault.message.contains(t))
     {
-        name_service(case, start, field);
+        name_service(investigation, start, set);
     }
     if matches!(
         fault.kind,
@@ -52,33 +65,18 @@ pub(super) fn rulers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], f
             | FaultKind::SyncFailed
             | FaultKind::Terminating
     ) {
-        admission(case, fault, start, field);
+        admission(investigation, fault, start, set);
     }
 }
 
-/// Returns what a pod has that no template gave it: containers by name, and those whose image is another one.
-///
-/// Admission put it there when the pod was made; a change of the template cannot have.
-pub(in super::super) fn injected(case: &Investigation<'_>, pod: &ResourceKey) -> Vec<String> {
-    let Some(object) = case.history.last(pod).filter(|_| &*pod.kind == "Pod") else { return Vec::new() };
-    let Some(maker) = case.owners_of(pod).into_iter().next() else { return Vec::new() };
-    let template = case.history.last(&maker).and_then(|o| pod_spec(o));
-    let Some(((_, made), (_, given))) = pod_spec(object).zip(template) else { return Vec::new() };
-    let all = |spec: Node<'_>| -> Vec<(String, String)> {
-        let lists = ["initContainers", "containers"].map(|l| spec.get(l));
-        let one = |c: Node<'_>| {
-            let text = |f: &str| c.str_at(&[f]).unwrap_or_default().to_owned();
-            (text("name"), text("image"))
-        };
-        lists.into_iter().flatten().flat_map(Node::children).map(one).collect()
-    };
-    let given = all(given);
-    all(made).into_iter().filter(|c| !given.contains(c)).map(|(name, _)| name).collect()
-}
-
-/// Goes to what changes pods while they are made, when what fails is of its making.
-pub(super) fn mutators(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
-    let foreign = injected(case, &start.key);
+/// Adds the webhooks and policies that change pods on admission, where a container fails that no template has.
+pub(super) fn admission_webhooks(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    start: &ReachedResource,
+    set: &mut ReachSet,
+) {
+    let foreign = injected(investigation, &start.key);
     if foreign.is_empty()
         || !(fault.containers.is_empty() || fault.containers.iter().any(|c| foreign.contains(c)))
     {
@@ -86,27 +84,31 @@ pub(super) fn mutators(case: &Investigation<'_>, fault: &Fault, start: &Reached,
     }
     let is_mutator =
         |group: &str, kind: &str| group == "admissionregistration.k8s.io" && kind.starts_with("Mutating");
-    for key in case.history.of_kinds(is_mutator, None).cloned().collect::<Vec<_>>() {
-        let hook = jump(
-            start,
+    for key in investigation.history.of_kinds(is_mutator, None).cloned().collect::<Vec<_>>() {
+        let hook = start.follow_inferred(
             &key,
             CandidateRole::AdmissionWebhook,
             0.5,
             "changed on admission by",
             "no template has the container",
         );
-        field.put(hook.clone());
-        for edge in case.graph.ever_from(&key) {
+        set.insert(hook.clone());
+        for edge in investigation.graph.ever_from(&key) {
             if edge.relation == Relation::Calls {
-                let service = go(&hook, &edge, edge.to, CandidateRole::AdmissionWebhook, 0.5);
-                workloads_behind(case, &service, CandidateRole::AdmissionWebhook, field);
+                let service = hook.follow_edge(&edge, edge.to, CandidateRole::AdmissionWebhook, 0.5);
+                workloads_behind(investigation, &service, CandidateRole::AdmissionWebhook, set);
             }
         }
     }
 }
 
-/// Goes to the definitions of the kinds that the fault's text misses.
-pub(super) fn definitions(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+/// Adds the definitions of the kinds that the fault's text says are missing.
+pub(super) fn missing_definitions(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    start: &ReachedResource,
+    set: &mut ReachSet,
+) {
     let misses = [
         "no matches for kind",
         "could not find the requested resource",
@@ -116,17 +118,19 @@ pub(super) fn definitions(case: &Investigation<'_>, fault: &Fault, start: &Reach
     if !misses.iter().any(|t| fault.message.contains(t)) {
         return;
     }
-    for key in
-        case.history.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").cloned().collect::<Vec<_>>()
+    for key in investigation
+        .history
+        .of_kind("apiextensions.k8s.io", "CustomResourceDefinition")
+        .cloned()
+        .collect::<Vec<_>>()
     {
-        let Some(object) = case.history.last(&key) else { continue };
+        let Some(object) = investigation.history.last(&key) else { continue };
         let at = |path: &[&str]| object.root().str_at(path).unwrap_or_default();
-        let is_named = names(&fault.message, at(&["spec", "group"]))
-            || names(&fault.message, at(&["spec", "names", "kind"]))
-            || names(&fault.message, at(&["spec", "names", "plural"]));
+        let is_named = mentions(&fault.message, at(&["spec", "group"]))
+            || mentions(&fault.message, at(&["spec", "names", "kind"]))
+            || mentions(&fault.message, at(&["spec", "names", "plural"]));
         if is_named {
-            field.put(jump(
-                start,
+            set.insert(start.follow_inferred(
                 &key,
                 CandidateRole::Dependency,
                 0.5,
@@ -137,19 +141,19 @@ pub(super) fn definitions(case: &Investigation<'_>, fault: &Fault, start: &Reach
     }
 }
 
-/// Goes to what answers names for the whole cluster: found by its label and by the key of its configuration.
-fn name_service(case: &Investigation<'_>, start: &Reached, field: &mut Field) {
+/// Adds the DNS of the cluster: the Deployment labelled `kube-dns`, and the ConfigMap with a `Corefile`.
+fn name_service(investigation: &Investigation<'_>, start: &ReachedResource, set: &mut ReachSet) {
     let is_part = |k: &&ResourceKey| {
-        case.history.last(k).is_some_and(|o| match &*k.kind {
+        investigation.history.last(k).is_some_and(|o| match &*k.kind {
             "ConfigMap" => o.root().at(&["data", "Corefile"]).is_some(),
             _ => o.label("k8s-app") == Some("kube-dns"),
         })
     };
     let kinds = |_: &str, kind: &str| matches!(kind, "ConfigMap" | "Deployment");
-    let keys: Vec<_> = case.history.of_kinds(kinds, Some("kube-system")).filter(is_part).cloned().collect();
+    let keys: Vec<_> =
+        investigation.history.of_kinds(kinds, Some("kube-system")).filter(is_part).cloned().collect();
     for key in keys {
-        field.put(jump(
-            start,
+        set.insert(start.follow_inferred(
             &key,
             CandidateRole::Policy,
             1.0,
@@ -159,7 +163,7 @@ fn name_service(case: &Investigation<'_>, start: &Reached, field: &mut Field) {
     }
 }
 
-fn is_rule(group: &str, kind: &str) -> bool {
+fn is_policy_kind(group: &str, kind: &str) -> bool {
     matches!((group, kind), ("", "ResourceQuota" | "LimitRange")) || is_mesh(group)
 }
 
@@ -167,84 +171,105 @@ fn is_mesh(group: &str) -> bool {
     matches!(group, "security.istio.io" | "policy.linkerd.io" | "cilium.io")
 }
 
-/// Goes from a pod or what makes it to its service account, and on to what that may do.
-fn permissions(case: &Investigation<'_>, from: &Reached, place: CandidateRole, field: &mut Field) {
-    for edge in case.graph.ever_from(&from.key) {
+/// Adds the service account of a pod or workload, with the bindings and roles that give it permissions.
+fn permissions(
+    investigation: &Investigation<'_>,
+    from: &ReachedResource,
+    role: CandidateRole,
+    set: &mut ReachSet,
+) {
+    for edge in investigation.graph.ever_from(&from.key) {
         if &*edge.to.kind != "ServiceAccount" || edge.relation != Relation::Uses {
             continue;
         }
-        let account = go(from, &edge, edge.to, place, 1.0);
-        field.put(account.clone());
-        for binding in case.graph.ever_to(edge.to) {
+        let account = from.follow_edge(&edge, edge.to, role, 1.0);
+        set.insert(account.clone());
+        for binding in investigation.graph.ever_to(edge.to) {
             if binding.relation != Relation::Grants {
                 continue;
             }
-            let bound = go(&account, &binding, binding.from, place, 0.5);
-            field.put(bound.clone());
-            for role in case.graph.ever_from(binding.from) {
-                if role.relation == Relation::Grants && role.to.kind.ends_with("Role") {
-                    field.put(go(&bound, &role, role.to, place, 0.25));
+            let bound = account.follow_edge(&binding, binding.from, role, 0.5);
+            set.insert(bound.clone());
+            for grant in investigation.graph.ever_from(binding.from) {
+                if grant.relation == Relation::Grants && grant.to.kind.ends_with("Role") {
+                    set.insert(bound.follow_edge(&grant, grant.to, role, 0.25));
                 }
             }
         }
     }
 }
 
-/// Goes to webhooks and admission policies, and to what serves the webhooks; those that the text names first.
-fn admission(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
-    let all = case.history.of_kinds(|group, _| group == "admissionregistration.k8s.io", None);
+/// Adds webhooks and admission policies, and the workloads that serve them; those that the text names are nearest.
+fn admission(investigation: &Investigation<'_>, fault: &Fault, start: &ReachedResource, set: &mut ReachSet) {
+    let all = investigation.history.of_kinds(|group, _| group == "admissionregistration.k8s.io", None);
     for key in all.cloned().collect::<Vec<_>>() {
-        let Some(object) = case.history.last(&key) else { continue };
+        let Some(object) = investigation.history.last(&key) else { continue };
         let hooks = object.root().get("webhooks").into_iter().flat_map(Node::children);
         let named = fault.message.contains(&*key.name)
             || hooks.filter_map(|h| h.str_at(&["name"])).any(|n| fault.message.contains(n));
         let far = if named { 0.5 } else { 1.5 };
-        let hook = jump(start, &key, CandidateRole::Policy, far, "admitted by", "webhooks see every write");
-        field.put(hook.clone());
+        let hook = start.follow_inferred(
+            &key,
+            CandidateRole::Policy,
+            far,
+            "admitted by",
+            "webhooks see every write",
+        );
+        set.insert(hook.clone());
         if named {
-            for edge in case.graph.ever_from(&key) {
+            for edge in investigation.graph.ever_from(&key) {
                 if edge.relation == Relation::Calls {
-                    let service = go(&hook, &edge, edge.to, CandidateRole::Policy, 0.5);
-                    field.put(service.clone());
-                    workloads_behind(case, &service, CandidateRole::Policy, field);
+                    let service = hook.follow_edge(&edge, edge.to, CandidateRole::Policy, 0.5);
+                    set.insert(service.clone());
+                    workloads_behind(investigation, &service, CandidateRole::Policy, set);
                 }
             }
         }
     }
 }
 
-/// Goes from a Service to the pods that it ever selected and to what makes them.
-fn workloads_behind(case: &Investigation<'_>, service: &Reached, place: CandidateRole, field: &mut Field) {
+/// Adds the workloads whose pods a Service ever selected.
+fn workloads_behind(
+    investigation: &Investigation<'_>,
+    service: &ReachedResource,
+    role: CandidateRole,
+    set: &mut ReachSet,
+) {
     let mut seen = BTreeSet::new();
-    for edge in case.graph.ever_from(&service.key) {
+    for edge in investigation.graph.ever_from(&service.key) {
         if edge.relation != Relation::Selects {
             continue;
         }
-        let pod = go(service, &edge, edge.to, place, 0.25);
-        for up in case.graph.ever_from(edge.to) {
+        let pod = service.follow_edge(&edge, edge.to, role, 0.25);
+        for up in investigation.graph.ever_from(edge.to) {
             if up.relation != Relation::OwnedBy {
                 continue;
             }
-            let owner = go(&pod, &up, up.to, place, 0.25);
+            let owner = pod.follow_edge(&up, up.to, role, 0.25);
             if !seen.insert(up.to.clone()) {
                 continue;
             }
-            field.put(owner.clone());
-            for top in case.graph.ever_from(up.to) {
+            set.insert(owner.clone());
+            for top in investigation.graph.ever_from(up.to) {
                 if top.relation == Relation::OwnedBy && seen.insert(top.to.clone()) {
-                    field.put(go(&owner, &top, top.to, place, 0.25));
+                    set.insert(owner.follow_edge(&top, top.to, role, 0.25));
                 }
             }
         }
     }
 }
 
-pub(super) fn rivals(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+pub(super) fn competitors(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    own: &[ReachedResource],
+    set: &mut ReachSet,
+) {
     let start = &own[0];
     let mine: BTreeSet<_> = own.iter().map(|o| &o.key).collect();
     let scope = match fault.kind {
         FaultKind::OverQuota => Some(&*start.key.namespace),
-        // Daemons are given nodes by labels and taints, whatever room there is.
+        // A DaemonSet runs on nodes by labels and taints; that they are full does not matter.
         FaultKind::Unschedulable if &*fault.on.kind == "DaemonSet" => return,
         FaultKind::Unschedulable | FaultKind::Preempted => None,
         _ => return,
@@ -253,11 +278,10 @@ pub(super) fn rivals(case: &Investigation<'_>, fault: &Fault, own: &[Reached], f
         matches!((group, kind), ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
             || ((group, kind) == ("", "Pod") && fault.kind == FaultKind::Preempted)
     };
-    // One that never changed took no room from anybody.
-    let keys = case.history.kinds_with_spec_changes(is_workload, scope).filter(|k| !mine.contains(k));
+    // A workload that never changed took nothing from others.
+    let keys = investigation.history.kinds_with_spec_changes(is_workload, scope).filter(|k| !mine.contains(k));
     for key in keys.cloned().collect::<Vec<_>>() {
-        field.put(jump(
-            start,
+        set.insert(start.follow_inferred(
             &key,
             CandidateRole::Competitor,
             1.5,
@@ -267,8 +291,13 @@ pub(super) fn rivals(case: &Investigation<'_>, fault: &Fault, own: &[Reached], f
     }
 }
 
-/// Goes to the workload that should bring a resource forward, found by the name it writes under.
-pub(super) fn controllers(case: &Investigation<'_>, fault: &Fault, own: &[Reached], field: &mut Field) {
+/// Adds the workload that should reconcile a resource, found by the field manager of its status and by its finalizers.
+pub(super) fn controllers(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    own: &[ReachedResource],
+    set: &mut ReachSet,
+) {
     use FaultKind as F;
     if !matches!(
         fault.kind,
@@ -276,48 +305,65 @@ pub(super) fn controllers(case: &Investigation<'_>, fault: &Fault, own: &[Reache
     ) {
         return;
     }
-    controllers_of(case, fault, &own[0], field);
-    for held in held_back(case, fault, &own[0]) {
-        controllers_of(case, fault, &held, field);
+    controllers_of(investigation, fault, &own[0], set);
+    for blocking in objects_blocking_deletion(investigation, fault, &own[0]) {
+        controllers_of(investigation, fault, &blocking, set);
     }
 }
 
-/// Finds what keeps a namespace from going: deleted objects in it whose finalizers nobody takes away.
-fn held_back(case: &Investigation<'_>, fault: &Fault, start: &Reached) -> Vec<Reached> {
+/// Finds what keeps a namespace from being deleted: objects in it that are deleted as well and still have a finalizer.
+fn objects_blocking_deletion(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    start: &ReachedResource,
+) -> Vec<ReachedResource> {
     if fault.kind != FaultKind::Terminating || (&*start.key.group, &*start.key.kind) != ("", "Namespace") {
         return Vec::new();
     }
-    let is_held = |k: &&ResourceKey| {
+    let blocks_deletion = |k: &&ResourceKey| {
         k.namespace == start.key.name
-            && case.history.now(k).is_some_and(|o| {
+            && investigation.history.now(k).is_some_and(|o| {
                 let finalizers =
                     o.root().at(&["metadata", "finalizers"]).into_iter().flat_map(Node::children);
                 o.root().at(&["metadata", "deletionTimestamp"]).is_some()
                     && finalizers.filter_map(Node::as_str).any(|f| fault.message.contains(f))
             })
     };
-    let held = case.history.keys().filter(is_held).take(MAX_HELD);
-    held.map(|k| {
-        jump(start, k, CandidateRole::Dependency, 0.5, "waits for the end of", "finalizers that remain")
-    })
-    .collect()
+    let blocking = investigation.history.keys().filter(blocks_deletion).take(MAX_BLOCKING);
+    blocking
+        .map(|k| {
+            start.follow_inferred(
+                k,
+                CandidateRole::Dependency,
+                0.5,
+                "waits for the end of",
+                "finalizers that remain",
+            )
+        })
+        .collect()
 }
 
-/// Most objects that are looked at of those that keep a namespace from going.
-const MAX_HELD: usize = 50;
+/// Most objects considered of those that keep a namespace from being deleted.
+const MAX_BLOCKING: usize = 50;
 
-fn controllers_of(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
-    let Some(object) = case.history.last(&start.key) else { return };
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for version in case.history.versions(&start.key).iter().filter_map(|v| v.object.as_ref()) {
+fn controllers_of(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    start: &ReachedResource,
+    set: &mut ReachSet,
+) {
+    let Some(object) = investigation.history.last(&start.key) else { return };
+    let mut controller_names: BTreeSet<String> = BTreeSet::new();
+    for version in investigation.history.versions(&start.key).iter().filter_map(|v| v.object.as_ref()) {
         let writes_status =
             |m: &str, sub: &str| sub == "status" || m.contains("operator") || m.contains("controller");
         let managed = ManagedFields::of(version);
         let entries = managed.entries().iter().filter(|e| writes_status(&e.manager, &e.subresource));
-        names.extend(entries.map(|e| e.manager.to_string()));
+        controller_names.extend(entries.map(|e| e.manager.to_string()));
     }
     for finalizer in object.root().at(&["metadata", "finalizers"]).into_iter().flat_map(Node::children) {
-        names.extend(finalizer.as_str().and_then(|f| f.split(['/', '.']).next()).map(str::to_owned));
+        controller_names
+            .extend(finalizer.as_str().and_then(|f| f.split(['/', '.']).next()).map(str::to_owned));
     }
     let group: Vec<&str> = start.key.group.split('.').filter(|g| g.len() > 4 && *g != "operator").collect();
     let is_its_operator = |k: &ResourceKey| {
@@ -326,36 +372,35 @@ fn controllers_of(case: &Investigation<'_>, fault: &Fault, start: &Reached, fiel
     };
     let fits = |k: &&ResourceKey| {
         is_its_operator(k)
-            || names
+            || controller_names
                 .iter()
                 .any(|n| n.len() > 4 && (**n == *k.name || k.name.contains(&**n) || n.contains(&*k.name)))
     };
     let kinds = |group: &str, kind: &str| {
         group == "apps" && matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
     };
-    let keys: Vec<_> = case.history.of_kinds(kinds, None).filter(fits).cloned().collect();
+    let keys: Vec<_> = investigation.history.of_kinds(kinds, None).filter(fits).cloned().collect();
     for key in keys {
-        let found = jump(
-            start,
+        let found = start.follow_inferred(
             &key,
             CandidateRole::Controller,
             0.75,
             "reconciled by",
             "field manager of its status",
         );
-        field.put(found.clone());
-        permissions(case, &found, CandidateRole::Controller, field);
-        for edge in case.graph.ever_from(&key) {
+        set.insert(found.clone());
+        permissions(investigation, &found, CandidateRole::Controller, set);
+        for edge in investigation.graph.ever_from(&key) {
             if edge.relation == Relation::Uses && matches!(&*edge.to.kind, "ConfigMap" | "Secret") {
-                field.put(go(&found, &edge, edge.to, CandidateRole::Controller, 1.0));
+                set.insert(found.follow_edge(&edge, edge.to, CandidateRole::Controller, 1.0));
             }
         }
     }
-    apis(case, fault, start, field);
+    apis(investigation, fault, start, set);
 }
 
-/// Goes to the APIs that other servers serve and the fault is about, and to what serves them.
-fn apis(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Field) {
+/// Adds the aggregated APIs that the fault is about, with the Services and workloads that serve them.
+fn apis(investigation: &Investigation<'_>, fault: &Fault, start: &ReachedResource, set: &mut ReachSet) {
     let is_asked = |k: &&ResourceKey| {
         let group = k.name.split_once('.').map_or("", |(_, group)| group);
         match fault.kind {
@@ -363,17 +408,23 @@ fn apis(case: &Investigation<'_>, fault: &Fault, start: &Reached, field: &mut Fi
             _ => group.contains('.') && fault.message.contains(group),
         }
     };
-    let all = case.history.of_kind("apiregistration.k8s.io", "APIService");
+    let all = investigation.history.of_kind("apiregistration.k8s.io", "APIService");
     for key in all.filter(is_asked).cloned().collect::<Vec<_>>() {
-        let api = jump(start, &key, CandidateRole::Policy, 0.75, "asks", "the API that the fault is about");
-        field.put(api.clone());
-        for edge in case.graph.ever_from(&key) {
+        let api = start.follow_inferred(
+            &key,
+            CandidateRole::Policy,
+            0.75,
+            "asks",
+            "the API that the fault is about",
+        );
+        set.insert(api.clone());
+        for edge in investigation.graph.ever_from(&key) {
             if edge.relation != Relation::Calls {
                 continue;
             }
-            let service = go(&api, &edge, edge.to, CandidateRole::Policy, 0.5);
-            field.put(service.clone());
-            workloads_behind(case, &service, CandidateRole::Policy, field);
+            let service = api.follow_edge(&edge, edge.to, CandidateRole::Policy, 0.5);
+            set.insert(service.clone());
+            workloads_behind(investigation, &service, CandidateRole::Policy, set);
         }
     }
 }

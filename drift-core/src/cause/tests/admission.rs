@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::{Tape, waiting};
 use super::WEB;
+use super::scenario::{Tape, waiting};
 use crate::history::ResourceOp;
 
 const HOOK: &str = "MutatingWebhookConfiguration.admissionregistration.k8s.io//side";
@@ -92,7 +92,7 @@ fn admission_policy_that_refuses() {
         o["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example.com/web:1.1".into()
     });
     tape.replica_set("web", "2");
-    tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: pods \"web-2-b\" is forbidden: ValidatingAdmissionPolicy 'owners' with binding 'owners-everywhere' denied request: failed expression: has(object.metadata.labels.owner)");
+    tape.kubernetes_event("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: pods \"web-2-b\" is forbidden: ValidatingAdmissionPolicy 'owners' with binding 'owners-everywhere' denied request: failed expression: has(object.metadata.labels.owner)");
     let answer = tape.ask(WEB);
     let first = &answer.causes[0];
     assert!(
@@ -118,6 +118,6 @@ fn bundle_of_a_webhook_replaced() {
         o["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example.com/web:1.1".into()
     });
     tape.replica_set("web", "2");
-    tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: Internal error occurred: failed calling webhook \"gate.example.com\": failed to call webhook: Post \"https://db.shop.svc:443/\": tls: failed to verify certificate: x509: certificate signed by unknown authority");
+    tape.kubernetes_event("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: Internal error occurred: failed calling webhook \"gate.example.com\": failed to call webhook: Post \"https://db.shop.svc:443/\": tls: failed to verify certificate: x509: certificate signed by unknown authority");
     tape.check(WEB, gate, ResourceOp::Update, "caBundle");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::{Tape, crashed, waiting};
+use super::scenario::{Tape, crashed, waiting};
 use super::{POD, WEB, container, restart, rollout};
 use crate::history::ResourceOp;
 
@@ -58,7 +58,7 @@ fn volume_of_a_secret_that_never_was() {
         |s| s["volumes"] = json!([{"name":"tls","secret":{"secretName":"no-such"}}]),
         waiting("ContainerCreating", ""),
     );
-    tape.told(
+    tape.kubernetes_event(
         POD,
         "FailedMount",
         "MountVolume.SetUp failed for volume \"tls\" : secret \"no-such\" not found",

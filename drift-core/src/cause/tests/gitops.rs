@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::{Tape, crashed, waiting};
+use super::scenario::{Tape, crashed, waiting};
 use super::{POD, WEB, container};
 use crate::history::ResourceOp;
 

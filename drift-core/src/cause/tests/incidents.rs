@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::super::Incident;
-use super::super::scenario::{Tape, crashed, waiting};
+use super::scenario::{Tape, crashed, waiting};
 use super::{POD, WEB, container, restart, rollout};
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::Tape;
+use super::scenario::Tape;
 use crate::history::ResourceOp;
 
 const CRON: &str = "CronJob.batch/shop/report";
@@ -97,7 +97,7 @@ fn key_that_the_next_run_reads_renamed() {
     pod(
         &mut tape,
         "report-2",
-        super::super::scenario::waiting(
+        super::scenario::waiting(
             "CreateContainerConfigError",
             "couldn't find key MODE in ConfigMap shop/web-conf",
         ),
@@ -124,7 +124,7 @@ fn runs_that_wait_for_each_other() {
     let mut tape = cron();
     tape.edit(CRON, |o| o["spec"]["concurrencyPolicy"] = "Forbid".into());
     tape.decoys(2);
-    tape.told(CRON, "MissSchedule", "Missed scheduled time to start a job");
+    tape.kubernetes_event(CRON, "MissSchedule", "Missed scheduled time to start a job");
     tape.check(CRON, CRON, ResourceOp::Update, "concurrencyPolicy");
 }
 
@@ -132,7 +132,7 @@ fn runs_that_wait_for_each_other() {
 fn time_zone_that_is_not_known() {
     let mut tape = cron();
     tape.edit(CRON, |o| o["spec"]["schedule"] = "61 * * * *".into());
-    tape.told(
+    tape.kubernetes_event(
         CRON,
         "UnparseableSchedule",
         "unparseable schedule: \"61 * * * *\" : End of range (61) above maximum (59)",

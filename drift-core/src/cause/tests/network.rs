@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::{Tape, running};
 use super::WEB;
+use super::scenario::{Tape, running};
 use crate::history::ResourceOp;
 
 fn policy(name: &str, spec: Value) -> Value {
@@ -17,7 +17,7 @@ fn silent(change: impl FnOnce(&mut Tape)) -> Tape {
     change(&mut tape);
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told(
+    tape.kubernetes_event(
         "Pod/shop/web-1-a",
         "Unhealthy",
         "Readiness probe failed: HTTP probe failed with statuscode: 503",
@@ -91,7 +91,7 @@ fn policy_that_let_the_traffic_in_deleted() {
     tape.delete("NetworkPolicy.networking.k8s.io/shop/let-web");
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
+    tape.kubernetes_event("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
     tape.check(WEB, "NetworkPolicy.networking.k8s.io/shop/let-web", ResourceOp::Delete, "");
 }
 
@@ -118,7 +118,7 @@ fn label_of_the_client_that_a_policy_asks_for_lost() {
     tape.pod("web", "3", "a", json!({"phase":"Pending"}));
     tape.decoys(2);
     tape.pod("web", "3", "a", running(false));
-    tape.told("Pod/shop/web-3-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
+    tape.kubernetes_event("Pod/shop/web-3-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
     tape.check("Pod/shop/web-3-a", WEB, ResourceOp::Update, "labels");
 }
 
@@ -135,7 +135,7 @@ fn service_that_a_plain_variable_names_deleted() {
     tape.delete("Service/shop/db");
     tape.decoys(2);
     tape.pod("web", "2", "a", running(false));
-    tape.told(
+    tape.kubernetes_event(
         "Pod/shop/web-2-a",
         "Unhealthy",
         "Readiness probe failed: HTTP probe failed with statuscode: 503",
@@ -172,7 +172,7 @@ fn headless_service_of_a_set_deleted() {
     tape.delete("Service/shop/ring-peers");
     tape.decoys(2);
     member(&mut tape, 0, false);
-    tape.told("Pod/shop/ring-0", "Unhealthy", "Readiness probe failed: peer ring-1: dial tcp: lookup ring-1.ring-peers on 10.0.0.10:53: no such host");
+    tape.kubernetes_event("Pod/shop/ring-0", "Unhealthy", "Readiness probe failed: peer ring-1: dial tcp: lookup ring-1.ring-peers on 10.0.0.10:53: no such host");
     tape.check(RING, "Service/shop/ring-peers", ResourceOp::Delete, "");
     tape.check("Pod/shop/ring-0", "Service/shop/ring-peers", ResourceOp::Delete, "");
 }
@@ -183,7 +183,7 @@ fn selector_of_a_headless_service_changed() {
     tape.edit("Service/shop/ring-peers", |o| o["spec"]["selector"] = json!({"app":"rnig"}));
     tape.decoys(2);
     member(&mut tape, 0, false);
-    tape.told(
+    tape.kubernetes_event(
         "Pod/shop/ring-0",
         "Unhealthy",
         "Readiness probe failed: lookup ring-1.ring-peers.shop.svc.cluster.local: no such host",
@@ -198,7 +198,11 @@ fn traffic_policy_that_keeps_calls_on_the_node() {
     tape.edit("Service/shop/db", |o| o["spec"]["internalTrafficPolicy"] = "Local".into());
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: connection refused");
+    tape.kubernetes_event(
+        "Pod/shop/web-1-a",
+        "Unhealthy",
+        "Readiness probe failed: db:5432: connection refused",
+    );
     tape.check(WEB, "Service/shop/db", ResourceOp::Update, "internalTrafficPolicy");
 }
 
@@ -211,7 +215,7 @@ fn service_turned_into_a_name_outside() {
     });
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: no such host");
+    tape.kubernetes_event("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: no such host");
     tape.check(WEB, "Service/shop/db", ResourceOp::Update, "externalName");
 }
 
@@ -223,7 +227,11 @@ fn mesh_policy_that_denies() {
         "spec":{"selector":{"matchLabels":{"app":"db"}},"action":"ALLOW","rules":[{"from":[{"source":{"principals":["cluster.local/ns/ops/sa/admin"]}}]}]}}), "kubectl-create");
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: 403 RBAC: access denied");
+    tape.kubernetes_event(
+        "Pod/shop/web-1-a",
+        "Unhealthy",
+        "Readiness probe failed: db:5432: 403 RBAC: access denied",
+    );
     tape.check(WEB, "AuthorizationPolicy.security.istio.io/shop/db-only", ResourceOp::Create, "");
 }
 
@@ -231,11 +239,7 @@ fn mesh_policy_that_denies() {
 fn dns_policy_that_knows_no_cluster_names() {
     let tape = super::rollout(
         |s| s["dnsPolicy"] = "Default".into(),
-        super::super::scenario::crashed(
-            "Error",
-            1,
-            "dial tcp: lookup db on 169.254.169.254:53: no such host",
-        ),
+        super::scenario::crashed("Error", 1, "dial tcp: lookup db on 169.254.169.254:53: no such host"),
     );
     tape.check(super::POD, WEB, ResourceOp::Update, "dnsPolicy");
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::{Tape, crashed, waiting};
 use super::container;
+use super::scenario::{Tape, crashed, waiting};
 use crate::history::ResourceOp;
 
 /// An operator with its custom resource, whose image reaches a child.

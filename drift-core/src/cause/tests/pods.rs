@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::Weights;
-use super::super::scenario::{Tape, crashed, running, waiting};
+use super::scenario::{Tape, crashed, running, waiting};
 use super::{POD, WEB, container, restart, rollout};
 use crate::history::ResourceOp;
 
@@ -67,7 +67,7 @@ fn memory_limit_lowered() {
 fn readiness_probe_on_a_wrong_path() {
     let mut tape =
         rollout(|s| container(s)["readinessProbe"]["httpGet"]["path"] = "/raedy".into(), running(false));
-    tape.told(POD, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404");
+    tape.kubernetes_event(POD, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404");
     tape.check(POD, WEB, ResourceOp::Update, "readinessProbe");
 }
 
@@ -75,7 +75,11 @@ fn readiness_probe_on_a_wrong_path() {
 fn liveness_probe_that_kills() {
     let mut tape =
         rollout(|s| container(s)["livenessProbe"]["httpGet"]["port"] = 9.into(), crashed("Error", 137, ""));
-    tape.told(POD, "Unhealthy", "Liveness probe failed: dial tcp 10.0.0.1:9: connect: connection refused");
+    tape.kubernetes_event(
+        POD,
+        "Unhealthy",
+        "Liveness probe failed: dial tcp 10.0.0.1:9: connect: connection refused",
+    );
     tape.check(POD, WEB, ResourceOp::Update, "livenessProbe");
 }
 

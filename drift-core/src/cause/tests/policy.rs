@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::Tape;
+use super::scenario::Tape;
 use super::{WEB, container};
 use crate::history::ResourceOp;
 
@@ -16,7 +16,7 @@ fn refused(change: impl FnOnce(&mut Tape), text: &str) -> Tape {
         container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
     });
     tape.replica_set("web", "2");
-    tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", text);
+    tape.kubernetes_event("ReplicaSet.apps/shop/web-2", "FailedCreate", text);
     tape.edit_by(WEB, "kube-controller-manager", |o| {
         o["status"] = json!({"conditions":[{"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":text}]});
     });
@@ -106,7 +106,7 @@ fn service_of_a_webhook_deleted() {
         container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
     });
     tape.replica_set("web", "2");
-    tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", text);
+    tape.kubernetes_event("ReplicaSet.apps/shop/web-2", "FailedCreate", text);
     tape.check(WEB, "Service/shop/db", ResourceOp::Delete, "");
 }
 
@@ -125,7 +125,7 @@ fn service_account_that_never_was() {
     tape.decoys(1);
     tape.edit(WEB, |o| o["spec"]["template"]["spec"]["serviceAccountName"] = "wbe".into());
     tape.replica_set("web", "2");
-    tape.told("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: pods \"web-2-\" is forbidden: error looking up service account shop/wbe: serviceaccount \"wbe\" not found");
+    tape.kubernetes_event("ReplicaSet.apps/shop/web-2", "FailedCreate", "Error creating: pods \"web-2-\" is forbidden: error looking up service account shop/wbe: serviceaccount \"wbe\" not found");
     tape.decoys(2);
     tape.check(WEB, WEB, ResourceOp::Update, "serviceAccountName");
 }

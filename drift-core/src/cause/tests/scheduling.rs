@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::{Tape, running, unschedulable};
+use super::scenario::{Tape, running, unschedulable};
 use super::{POD, WEB, container, restart, rollout};
 use crate::history::ResourceOp;
 
@@ -89,7 +89,7 @@ fn node_that_stops_reporting() {
         o["status"]["conditions"] = json!([{"type":"Ready","status":"Unknown"}])
     });
     tape.pod("web", "1", "a", running(false));
-    tape.told("Pod/shop/web-1-a", "NodeNotReady", "Node is not ready");
+    tape.kubernetes_event("Pod/shop/web-1-a", "NodeNotReady", "Node is not ready");
     tape.check("Pod/shop/web-1-a", "Node//n1", ResourceOp::Update, "status");
     tape.check(WEB, "Node//n1", ResourceOp::Update, "status");
 }
@@ -105,7 +105,7 @@ fn claim_of_a_class_that_never_was() {
         "kubectl-create",
     );
     tape.decoys(2);
-    tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"golden\" not found");
+    tape.kubernetes_event(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"golden\" not found");
     tape.check(claim, claim, ResourceOp::Create, "");
 }
 
@@ -141,7 +141,7 @@ fn pod_preempted_by_a_more_important_one() {
     tape.edit_by("Deployment.apps/batch/urgent", "kubectl-create", |_| {});
     tape.pod("web", "1", "a", json!({"phase":"Failed","reason":"Preempting","message":"Preempted in order to admit critical pod",
         "conditions":[{"type":"DisruptionTarget","status":"True","reason":"PreemptionByScheduler"},{"type":"Ready","status":"False"}]}));
-    tape.told("Pod/shop/web-1-a", "Preempted", "Preempted by pod 1234 on node n1");
+    tape.kubernetes_event("Pod/shop/web-1-a", "Preempted", "Preempted by pod 1234 on node n1");
     let answer = tape.ask("Pod/shop/web-1-a");
     assert_eq!(answer.causes[0].root.key.to_string(), "Deployment.apps/batch/urgent");
 }
@@ -184,10 +184,18 @@ fn budget_that_lets_no_pod_of_a_drained_node_go() {
         tape.decoys(2);
         let node = tape.get("Pod/shop/web-1-a")["spec"]["nodeName"].as_str().unwrap().to_owned();
         let node = format!("Node//{node}");
-        tape.told(&node, "FailedDraining", "Failed to drain node, 1 pods are waiting to be evicted");
+        tape.kubernetes_event(
+            &node,
+            "FailedDraining",
+            "Failed to drain node, 1 pods are waiting to be evicted",
+        );
         assert!(tape.ask(&node).symptoms.is_empty(), "a node that is open is not being drained");
         tape.edit(&node, |o| o["spec"]["unschedulable"] = true.into());
-        tape.told(&node, "FailedDraining", "Failed to drain node, 1 pods are waiting to be evicted");
+        tape.kubernetes_event(
+            &node,
+            "FailedDraining",
+            "Failed to drain node, 1 pods are waiting to be evicted",
+        );
         if blocks {
             tape.check(&node, budget, ResourceOp::Update, "minAvailable");
         } else {
@@ -213,7 +221,7 @@ fn more_pods_that_may_not_share_a_node_than_nodes() {
         tape.pod("web", "2", "b", unschedulable(text));
         let answer = tape.ask(POD);
         let is_raise = |c: &&super::super::Cause| {
-            c.root.key.to_string() == WEB && c.candidate.class == super::super::ChangeKind::Replicas
+            c.root.key.to_string() == WEB && c.candidate.kind == super::super::ChangeKind::Replicas
         };
         let raised = answer.causes.iter().find(is_raise);
         let score = raised.map_or(0.0, |c| c.score);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::{Tape, running};
+use super::scenario::{Tape, running};
 use super::{WEB, container};
 use crate::history::ResourceOp;
 
@@ -13,7 +13,7 @@ fn unreachable(change: impl FnOnce(&mut Tape), text: &str) -> Tape {
     change(&mut tape);
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told(
+    tape.kubernetes_event(
         "Pod/shop/web-1-a",
         "Unhealthy",
         &format!("Readiness probe failed: HTTP probe failed with statuscode: 500 ({text})"),
@@ -134,7 +134,11 @@ fn ingress_to_a_service_that_is_gone() {
     tape.decoys(1);
     tape.decoys(2);
     tape.delete("Service/shop/web");
-    tape.told("Ingress.networking.k8s.io/shop/edge", "Rejected", "service \"shop/web\" not found");
+    tape.kubernetes_event(
+        "Ingress.networking.k8s.io/shop/edge",
+        "Rejected",
+        "service \"shop/web\" not found",
+    );
     tape.check("Ingress.networking.k8s.io/shop/edge", "Service/shop/web", ResourceOp::Delete, "");
 }
 
@@ -149,7 +153,7 @@ fn ingress_that_points_to_nothing() {
     tape.edit(edge, |o| {
         o["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = "wbe".into()
     });
-    tape.told(edge, "Rejected", "service \"shop/wbe\" not found");
+    tape.kubernetes_event(edge, "Rejected", "service \"shop/wbe\" not found");
     tape.decoys(2);
     tape.check(edge, edge, ResourceOp::Update, "rules");
 }
@@ -164,7 +168,7 @@ fn autoscaler_without_requests_to_measure_by() {
     tape.edit(WEB, |o| container(&mut o["spec"]["template"]["spec"])["resources"] = json!({}));
     tape.replica_set("web", "2");
     tape.run("web", "2", "b");
-    tape.told(
+    tape.kubernetes_event(
         hpa,
         "FailedGetResourceMetric",
         "failed to get cpu utilization: missing request for cpu in container app of Pod web-2-b",
@@ -196,7 +200,7 @@ fn name_service_misconfigured() {
     });
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told(
+    tape.kubernetes_event(
         "Pod/shop/web-1-a",
         "Unhealthy",
         "Readiness probe failed: HTTP probe failed with statuscode: 500 (lookup db: no such host)",
@@ -224,7 +228,7 @@ fn strategy_that_lets_a_rollout_take_all_pods() {
         tape.pod("web", "2", "b", running(false));
         let answer = tape.ask("Service/shop/web");
         let is_strategy = |c: &super::super::Cause| {
-            c.score >= super::super::THRESHOLD && c.candidate.class == super::super::ChangeKind::Rollout
+            c.score >= super::super::THRESHOLD && c.candidate.kind == super::super::ChangeKind::Rollout
         };
         assert_eq!(
             answer.causes.first().is_some_and(is_strategy),
@@ -249,7 +253,7 @@ fn name_of_a_port_that_a_route_asks_for_changed() {
             o["spec"]["ports"][0]["appProtocol"] = "http".into();
         });
         tape.decoys(2);
-        tape.told(edge, "FailedBuildModel", "unable to find port main on service shop/web");
+        tape.kubernetes_event(edge, "FailedBuildModel", "unable to find port main on service shop/web");
         if is_cause {
             tape.check(edge, "Service/shop/web", ResourceOp::Update, "name");
         } else {
@@ -271,7 +275,7 @@ fn upper_bound_lowered_below_what_is_wanted() {
         tape.edit(hpa, |o| o["spec"]["maxReplicas"] = 1.into());
         tape.decoys(2);
         tape.pod("web", "1", "a", running(false));
-        tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: queue is full");
+        tape.kubernetes_event("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: queue is full");
         tape.edit_by(hpa, "kube-controller-manager", |o| {
             o["status"] =
                 json!({"conditions":[{"type":"ScalingLimited","status":wanted,"reason":"TooManyReplicas"}]})

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::scenario::{Tape, unschedulable, waiting};
+use super::scenario::{Tape, unschedulable, waiting};
 use super::{POD, WEB};
 use crate::history::ResourceOp;
 
@@ -60,7 +60,7 @@ fn class_of_a_new_claim_deleted() {
         "spec":{"storageClassName":"fast"},"status":{"phase":"Pending"}}),
         "kubectl-create",
     );
-    tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"fast\" not found");
+    tape.kubernetes_event(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"fast\" not found");
     tape.check(claim, "StorageClass.storage.k8s.io//fast", ResourceOp::Delete, "");
 }
 
@@ -100,7 +100,7 @@ fn volume_that_another_node_still_holds() {
     tape.edit(WEB, |o| o["spec"]["replicas"] = 2.into());
     tape.decoys(2);
     tape.pod("web", "1b", "b", waiting("ContainerCreating", ""));
-    tape.told(
+    tape.kubernetes_event(
         "Pod/shop/web-1b-b",
         "FailedAttachVolume",
         "Multi-Attach error for volume \"pv-1\" Volume is already used by pod(s) web-1b-a",
@@ -119,7 +119,7 @@ fn strategy_under_which_two_pods_want_one_volume() {
         o["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example.com/web:1.1".into()
     });
     again(&mut tape, waiting("ContainerCreating", ""));
-    tape.told(
+    tape.kubernetes_event(
         POD,
         "FailedAttachVolume",
         "Multi-Attach error for volume \"pv-1\" Volume is already used by pod(s) web-1b-a",
@@ -159,7 +159,7 @@ fn claim_template_of_a_class_that_never_was() {
         "status":{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable",
             "message":"0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."}]}}));
     tape.decoys(2);
-    tape.told(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"sliver\" not found");
+    tape.kubernetes_event(claim, "ProvisioningFailed", "storageclass.storage.k8s.io \"sliver\" not found");
     tape.check(pod, set, ResourceOp::Create, "");
     tape.check(claim, set, ResourceOp::Create, "");
 }

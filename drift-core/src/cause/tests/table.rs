@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::scenario::{Tape, crashed, running, unschedulable, waiting};
+use super::scenario::{Tape, crashed, running, unschedulable, waiting};
 use super::{POD, WEB, container, restart, rollout};
 use crate::history::ResourceOp;
 
@@ -12,7 +12,7 @@ fn startup_probe_on_a_wrong_port() {
         |s| container(s)["startupProbe"] = json!({"httpGet":{"path":"/","port":8181}}),
         running(false),
     );
-    tape.told(POD, "Unhealthy", "Startup probe failed: Get \"http://10.0.0.9:8181/\": dial tcp 10.0.0.9:8181: connect: connection refused");
+    tape.kubernetes_event(POD, "Unhealthy", "Startup probe failed: Get \"http://10.0.0.9:8181/\": dial tcp 10.0.0.9:8181: connect: connection refused");
     tape.check(POD, WEB, ResourceOp::Update, "startupProbe");
 }
 
@@ -90,7 +90,7 @@ fn file_of_a_volume_whose_key_is_gone() {
     tape.replica_set("web", "2");
     tape.decoys(2);
     tape.pod("web", "2", "b", waiting("ContainerCreating", ""));
-    tape.told(
+    tape.kubernetes_event(
         POD,
         "FailedMount",
         "MountVolume.SetUp failed for volume \"c\" : references non-existent config key: COLOR",
@@ -244,7 +244,7 @@ fn certificate_of_a_peer_replaced() {
     tape.edit("Secret/shop/db-tls", |o| o["data"] = json!({"tls.crt":"bmV3","tls.key":"bmV3"}));
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told(
+    tape.kubernetes_event(
         "Pod/shop/web-1-a",
         "Unhealthy",
         "Readiness probe failed: db:5432: x509: certificate signed by unknown authority",
@@ -305,7 +305,11 @@ fn what_an_event_said_before_it_was_well_again_is_over() {
     let active = |is: &str, message: &str| json!([{"type":"ScalingActive","status":is,"reason":"FailedGetResourceMetric","message":message}]);
     tape.put(json!({"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"web","namespace":"shop","creationTimestamp":"2026-03-01T09:00:00Z"},
         "spec":{"maxReplicas":10,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}},"status":{"conditions":active("False","no metrics returned")}}));
-    tape.told(hpa, "FailedGetResourceMetric", "failed to get cpu utilization: no metrics returned");
+    tape.kubernetes_event(
+        hpa,
+        "FailedGetResourceMetric",
+        "failed to get cpu utilization: no metrics returned",
+    );
     tape.wait(10);
     tape.edit_by(hpa, "kube-controller-manager", |o| o["status"]["conditions"] = active("True", ""));
     tape.wait(60);
@@ -316,7 +320,7 @@ fn what_an_event_said_before_it_was_well_again_is_over() {
     tape.edit_by(hpa, "kube-controller-manager", |o| {
         o["status"]["conditions"] = active("False", "missing request for cpu in container app of Pod web-2-b")
     });
-    tape.told(
+    tape.kubernetes_event(
         hpa,
         "FailedGetResourceMetric",
         "failed to get cpu utilization: missing request for cpu in container app of Pod web-2-b",
@@ -344,7 +348,7 @@ fn an_unread_key_of_a_peer_is_no_cause() {
     tape.decoys(1);
     tape.decoys(2);
     tape.pod("web", "1", "a", running(false));
-    tape.told("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
+    tape.kubernetes_event("Pod/shop/web-1-a", "Unhealthy", "Readiness probe failed: db:5432: i/o timeout");
     tape.check_none(WEB);
 }
 
@@ -382,7 +386,7 @@ fn certificate_secret_of_an_ingress_deleted() {
     tape.decoys(1);
     tape.delete("Secret/shop/edge-tls");
     tape.decoys(2);
-    tape.told(
+    tape.kubernetes_event(
         edge,
         "BadConfig",
         "Error getting SSL certificate \"shop/edge-tls\": local SSL certificate shop/edge-tls was not found",
@@ -399,7 +403,7 @@ fn class_of_an_ingress_changed() {
     tape.wait(60);
     tape.decoys(1);
     tape.edit(edge, |o| o["spec"]["ingressClassName"] = "nignx".into());
-    tape.told(edge, "ClassNotFound", "ingress class \"nignx\" not found");
+    tape.kubernetes_event(edge, "ClassNotFound", "ingress class \"nignx\" not found");
     tape.decoys(2);
     tape.check(edge, edge, ResourceOp::Update, "ingressClassName");
 }
@@ -435,7 +439,7 @@ fn priority_class_deleted_before_a_restart() {
         container(&mut o["spec"]["template"]["spec"])["image"] = "registry.example.com/web:1.1".into()
     });
     tape.replica_set("web", "2");
-    tape.told(
+    tape.kubernetes_event(
         "ReplicaSet.apps/shop/web-2",
         "FailedCreate",
         "Error creating: pods \"web-2-\" is forbidden: no PriorityClass with name gold was found",
@@ -446,7 +450,7 @@ fn priority_class_deleted_before_a_restart() {
 #[test]
 fn runtime_class_that_no_node_has() {
     let mut tape = rollout(|s| s["runtimeClassName"] = "gvisor".into(), waiting("ContainerCreating", ""));
-    tape.told(
+    tape.kubernetes_event(
         POD,
         "FailedCreatePodSandBox",
         "Failed to create pod sandbox: no runtime for \"runsc\" is configured",

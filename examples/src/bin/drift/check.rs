@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     let recorded = Recorded::open(&args.recorded).await?;
     let schemas = SchemaSet::bundled();
     let index = recorded.index(args.at, args.edges.rules()?).await?;
-    let mut found = check(&index.case(Until::End, &schemas));
+    let mut found = check(&index.investigation(Until::End, &schemas));
     let in_scope = |t: &CheckResult| {
         args.namespace.as_ref().is_none_or(|n| **n == *t.key.namespace)
             && (args.keys.is_empty()

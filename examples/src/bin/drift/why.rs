@@ -126,7 +126,7 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     };
     let repositories = Repositories::open(&args.git, &mut notes)?;
     let schemas = SchemaSet::bundled();
-    let case = index.case(Until::End, &schemas).with_weights(weights(args)?);
+    let case = index.investigation(Until::End, &schemas).with_weights(weights(args)?);
     let reporter = Reporter { log: log.as_ref(), repositories: &repositories };
     let Some(key) = key else {
         let in_scope = |k: &ResourceKey| args.namespace.as_ref().is_none_or(|n| **n == *k.namespace);
@@ -190,7 +190,13 @@ impl Reporter<'_> {
         CauseV1 {
             rank: place + 1,
             score: round(cause.score),
-            parts: Weights::NAMES.into_iter().zip(cause.candidate.parts.map(round)).collect(),
+            parts: cause
+                .candidate
+                .parts
+                .named()
+                .into_iter()
+                .map(|(name, part)| (name, round(part)))
+                .collect(),
             event: EventV1 {
                 id: format!("{:#}", root.id),
                 key: (&root.key).into(),
@@ -202,8 +208,8 @@ impl Reporter<'_> {
                 commit: commit.as_ref().map(|c| c.id.clone()),
             },
             chain: cause.chain.iter().map(link_v1).collect(),
-            counterfactual: cause.candidate.proof.verdict.word(),
-            compared: cause.candidate.proof.text.clone(),
+            counterfactual: cause.candidate.counterfactual.verdict.as_str(),
+            compared: cause.candidate.counterfactual.text.clone(),
             explains: cause.explains.iter().copied().collect(),
             commit,
             but: cause.candidate.notes.clone(),

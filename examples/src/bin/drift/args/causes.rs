@@ -89,7 +89,7 @@ pub(crate) struct WhyArgs {
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 
-    /// Multiplies the weight of a part of the score, such as proof=0.5: to measure what it is worth.
+    /// Multiplies the weight of a part of the score, such as counterfactual=0.5, to measure what it is worth.
     #[arg(long, value_name = "PART=FACTOR", action = ArgAction::Append, hide = true)]
     pub(crate) weight: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! The commit behind what a GitOps engine wrote.
 
 use drift_core::ResourceKey;
-use drift_core::cause::{Cause, classes_of};
+use drift_core::cause::{Cause, changed_fields};
 use drift_sources::git::{ChangedFile, Commit, GitFile, GitOptions, GitRepo, GitSpec, HistoryOptions};
 use serde::Serialize;
 
@@ -121,9 +121,8 @@ fn touches(repo: &GitRepo, file: &ChangedFile, cause: &Cause) -> Touch {
         return Touch::Nothing;
     }
     // Of several fields that one sync brought those count that make the fault.
-    let of_class = classes_of(&cause.candidate.change).into_iter();
-    let guilty: Vec<_> =
-        of_class.filter(|(c, _)| *c == cause.candidate.class).filter_map(|(_, f)| f).collect();
+    let of_kind = changed_fields(&cause.candidate.change).into_iter();
+    let guilty: Vec<_> = of_kind.filter(|c| c.kind == cause.candidate.kind).filter_map(|c| c.field).collect();
     let all = || cause.candidate.change.fields.iter().collect();
     let fields = if guilty.is_empty() { all() } else { guilty };
     let came = fields.iter().filter_map(|f| f.after.as_ref()).any(|v| {

@@ -70,7 +70,11 @@ pub(super) fn text(report: &CauseReportV1, answer: &Explanation, screen: Screen)
         line(String::new());
         line("Considered, and why not:".to_owned());
         for cause in others {
-            let why = cause.but.first().cloned().unwrap_or_else(|| "hardly fits the fault".to_owned());
+            let why = cause
+                .but
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "such changes rarely lead to this fault".to_owned());
             line(painter.dim(&format!("  {:.2}  {}: {}", cause.score, because(cause), plain(&why))));
         }
     }

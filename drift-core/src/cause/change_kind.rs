@@ -1,4 +1,7 @@
-//! What kind of change a change is: the words in which the table of effects is written.
+//! Kinds of changes, by resource and field: the third key of the table of effects.
+//!
+//! For example `spec.template.spec.containers[name=app].image` of a Deployment is an [`Image`](ChangeKind::Image), and
+//! `data.MODE` of a ConfigMap is [`ConfigData`](ChangeKind::ConfigData).
 
 use crate::diff::FieldChange;
 use crate::k8s::pod::pod_spec;
@@ -46,7 +49,7 @@ pub enum ChangeKind {
     PodDns,
     /// Labels of the pods.
     PodLabels,
-    /// A mark that only starts pods anew.
+    /// An annotation of the template that only restarts pods, such as `kubectl.kubernetes.io/restartedAt`.
     Restart,
     /// Anything else of the pod template.
     OtherTemplate,
@@ -54,7 +57,7 @@ pub enum ChangeKind {
     Replicas,
     /// Replicas set to zero.
     ScaledToZero,
-    /// How a rollout goes on: strategy, paused, deadline.
+    /// How a rollout proceeds: strategy, pause, deadline.
     Rollout,
     /// Selector of a workload.
     WorkloadSelector,
@@ -134,16 +137,26 @@ pub enum ChangeKind {
     Other,
 }
 
-/// Returns the classes of a change, each field by itself; what came or went as a whole has the class of its kind.
-pub fn classes_of(change: &Change) -> Vec<(ChangeKind, Option<&FieldChange>)> {
-    if change.op != ResourceOp::Update {
-        return vec![(class_of_kind(&change.key), None)];
-    }
-    change.fields.iter().map(|f| (class_of_field(change, f), Some(f))).collect()
+/// A changed field with the kind of its change.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangedField<'c> {
+    /// Kind of the change.
+    pub kind: ChangeKind,
+    /// The field; `None` where the resource was created or deleted as a whole.
+    pub field: Option<&'c FieldChange>,
 }
 
-/// Returns the class that everything of a kind has.
-pub(super) fn class_of_kind(key: &ResourceKey) -> ChangeKind {
+/// Returns the kind of each field of a change; a resource that was created or deleted has one kind as a whole.
+pub fn changed_fields(change: &Change) -> Vec<ChangedField<'_>> {
+    if change.op != ResourceOp::Update {
+        return vec![ChangedField { kind: kind_of_resource(&change.key), field: None }];
+    }
+    let changed = |f| ChangedField { kind: kind_of_field(change, f), field: Some(f) };
+    change.fields.iter().map(changed).collect()
+}
+
+/// Returns the kind that every change of a resource has whose fields are not distinguished.
+pub(super) fn kind_of_resource(key: &ResourceKey) -> ChangeKind {
     match (&*key.group, &*key.kind) {
         ("", "ConfigMap") => ChangeKind::ConfigData,
         ("", "Secret") => ChangeKind::SecretData,
@@ -184,7 +197,7 @@ pub(super) fn class_of_kind(key: &ResourceKey) -> ChangeKind {
     }
 }
 
-fn class_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
+fn kind_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
     let path = plain_path(&field.path);
     if path.starts_with("metadata.") {
         return metadata(&change.key, &path);
@@ -202,7 +215,7 @@ fn class_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
         ("", "Node") if path.starts_with("spec.taints") => ChangeKind::NodeTaint,
         ("", "Node") if path.starts_with("status") => ChangeKind::NodeStatus,
         ("", "Node" | "Namespace" | "ServiceAccount") => ChangeKind::Other,
-        _ => class_of_kind(&change.key),
+        _ => kind_of_resource(&change.key),
     }
 }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CounterfactualVerdict, admission, config, network, rbac, selector};
-use crate::cause::{ChangeKind, Investigation};
+use crate::cause::counterfactual::check;
+use crate::cause::reach::ReachedResource;
+use crate::cause::suspicion::Suspicion;
+use crate::cause::{ChangeKind, Counterfactual, CounterfactualVerdict, Investigation};
 use crate::event::LogPosition;
 use crate::event::Until;
 use crate::event::{Event, EventBody, EventId, NewEvent, Origin};
@@ -72,7 +74,20 @@ fn fault(kind: FaultKind, on: &Value, message: &str) -> Fault {
 
 fn on<T>(objects: &[Value], ask: impl FnOnce(&Investigation<'_>) -> T) -> T {
     let schemas = SchemaSet::bundled();
-    ask(&Investigation::of(&events(objects), Until::End, &schemas))
+    ask(&Investigation::from_events(&events(objects), Until::End, &schemas))
+}
+
+/// Asks the row of the table of checks that a change of a kind is for.
+fn ask(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    change: Change,
+    kind: ChangeKind,
+    ports: &[u16],
+) -> Counterfactual {
+    let reached = ReachedResource::start(&change.key);
+    let change = Arc::new(change);
+    check(&Suspicion { investigation, fault, reached: &reached, change: &change, kind, field: None, ports })
 }
 
 fn verdict(was: bool, is: bool) -> CounterfactualVerdict {
@@ -136,11 +151,11 @@ proptest! {
         let all: Vec<_> = pods.iter().enumerate()
             .map(|(i, (l, here))| pod(if *here { "one" } else { "two" }, &format!("p{i}"), l, json!({}))).collect();
         let (old, new) = (service(&before, &json!([])), service(&after, &json!([])));
-        let proof = on(&all, |case| selector(case, &fault(FaultKind::NoEndpoints, &new, ""), &change(&old, &new)));
+        let found = on(&all, |investigation| ask(investigation, &fault(FaultKind::NoEndpoints, &new, ""), change(&old, &new), ChangeKind::ServiceSelector, &[]));
         // A Service without a selector picks nothing.
         let hits = |s: &Labels| !s.is_empty()
             && pods.iter().any(|(l, here)| *here && s.iter().all(|(k, v)| l.get(k) == Some(v)));
-        prop_assert_eq!(proof.verdict, verdict(hits(&before), hits(&after)));
+        prop_assert_eq!(found.verdict, verdict(hits(&before), hits(&after)));
     }
 
     #[test]
@@ -163,14 +178,14 @@ proptest! {
             None => json!({"containerPort":n}),
         }).collect();
         let it = pod("one", "p", &web, json!({"containers":[{"name":"c","image":"x","ports":own}]}));
-        let proof = on(&[it, new.clone()], |case| {
-            network::target_port(case, &fault(FaultKind::PortMismatch, &new, ""), &change(&old, &new))
+        let found = on(&[it, new.clone()], |investigation| {
+            ask(investigation, &fault(FaultKind::PortMismatch, &new, ""), change(&old, &new), ChangeKind::ServicePorts, &[])
         });
         let fits = |all: &[(i64, u8)]| all.iter().all(|(n, how)| match how {
             0 | 1 => has.iter().any(|(p, _)| p == n),
             _ => has.iter().any(|(_, name)| *name == Some(*n)),
         });
-        prop_assert_eq!(proof.verdict, verdict(fits(&before), fits(&after)));
+        prop_assert_eq!(found.verdict, verdict(fits(&before), fits(&after)));
     }
 
     #[test]
@@ -181,14 +196,16 @@ proptest! {
         let ports = |all: &BTreeSet<u16>| -> Value { all.iter().map(|p| json!({"port":p,"targetPort":8080})).collect() };
         let (old, new) = (service(&Labels::new(), &ports(&before)), service(&Labels::new(), &ports(&after)));
         let asked: Vec<u16> = asked.into_iter().collect();
-        let proof = network::port(&change(&old, &new), &asked);
+        let found = on(std::slice::from_ref(&new), |investigation| {
+            ask(investigation, &fault(FaultKind::NotReady, &new, ""), change(&old, &new), ChangeKind::ServicePorts, &asked)
+        });
         let (was, is) = (asked.iter().all(|p| before.contains(p)), asked.iter().all(|p| after.contains(p)));
         let expect = match (was, is) {
             (true, false) => CounterfactualVerdict::Holds,
             (true, true) if before != after => CounterfactualVerdict::Undecided,
             _ => CounterfactualVerdict::Fails,
         };
-        prop_assert_eq!(proof.verdict, expect);
+        prop_assert_eq!(found.verdict, expect);
     }
 
     #[test]
@@ -208,13 +225,13 @@ proptest! {
         let message = format!("pods \"p\" is forbidden: exceeded quota: {}, requested: {}, used: {}, limited: requests.cpu=0",
             if is_named { "q" } else { "other" }, pair(asked), pair(used));
         let (old, new) = (quota(before), quota(after));
-        let proof = on(std::slice::from_ref(&new), |case| {
-            admission::quota(case, &fault(FaultKind::OverQuota, &new, &message), &change(&old, &new), ChangeKind::Quota)
+        let found = on(std::slice::from_ref(&new), |investigation| {
+            ask(investigation, &fault(FaultKind::OverQuota, &new, &message), change(&old, &new), ChangeKind::Quota, &[])
         });
         let fits = |(cpu, memory): (Option<u64>, Option<u64>)| cpu.is_none_or(|h| used.0 + asked.0 <= h)
             && memory.is_none_or(|h| used.1 + asked.1 <= h);
         let expect = if is_named { verdict(fits(before), fits(after)) } else { CounterfactualVerdict::Fails };
-        prop_assert_eq!(proof.verdict, expect);
+        prop_assert_eq!(found.verdict, expect);
     }
 
     #[test]
@@ -242,8 +259,8 @@ proptest! {
         other.iter().for_each(|k| env.push(json!({"name":"O","valueFrom":{(list.to_owned() + "KeyRef"):{"name":"else","key":k}}})));
         let it = pod("one", "p", &Labels::new(), json!({"containers":[{"name":"c","image":"x","env":env}],"volumes":volumes}));
         let (old, new) = (data(&before), data(&after));
-        let proof = on(&[it.clone(), new.clone()], |case| {
-            config(case, &fault(FaultKind::ConfigMissing, &it, ""), &change(&old, &new))
+        let found = on(&[it.clone(), new.clone()], |investigation| {
+            ask(investigation, &fault(FaultKind::ConfigMissing, &it, ""), change(&old, &new), ChangeKind::ConfigData, &[])
         });
         let expect = if uses.iter().any(|(k, optional, _)| !optional && before.contains(k) && !after.contains(k)) {
             CounterfactualVerdict::Holds
@@ -252,7 +269,7 @@ proptest! {
         } else {
             CounterfactualVerdict::Fails
         };
-        prop_assert_eq!(proof.verdict, expect, "{}", it);
+        prop_assert_eq!(found.verdict, expect, "{}", it);
     }
 
     #[test]
@@ -323,13 +340,13 @@ proptest! {
         let message = format!("{resource} \"{name}\" is forbidden: User \"system:serviceaccount:one:sa\" cannot {verb} resource \"{resource}\" in API group \"{group}\" in the namespace \"one\"");
         let (old, new) = (role(&before), role(&after));
         let it = pod("one", "p", &Labels::new(), json!({"serviceAccountName":"sa","containers":[]}));
-        let proof = on(&[it.clone(), new.clone()], |case| {
-            rbac::prove(case, &fault(FaultKind::Forbidden, &it, &message), &change(&old, &new))
+        let found = on(&[it.clone(), new.clone()], |investigation| {
+            ask(investigation, &fault(FaultKind::Forbidden, &it, &message), change(&old, &new), ChangeKind::RoleRules, &[])
         });
         let allows = |rules: &[(String, String, Option<String>)]| rules.iter().any(|(v, r, n)| {
             (v == "*" || *v == verb) && *r == resource && n.as_ref().is_none_or(|n| *n == name)
         });
-        prop_assert_eq!(proof.verdict, verdict(allows(&before), allows(&after)));
+        prop_assert_eq!(found.verdict, verdict(allows(&before), allows(&after)));
     }
 
     #[test]
@@ -347,11 +364,11 @@ proptest! {
         let message = "pods \"p\" is forbidden: User \"system:serviceaccount:one:sa\" cannot get resource \"pods\" in API group \"\" in the namespace \"one\"";
         let (old, new) = (binding(&before), binding(&after));
         let it = pod("one", "p", &Labels::new(), json!({"serviceAccountName":"sa","containers":[]}));
-        let proof = on(&[role, it.clone(), new.clone()], |case| {
-            rbac::prove(case, &fault(FaultKind::Forbidden, &it, message), &change(&old, &new))
+        let found = on(&[role, it.clone(), new.clone()], |investigation| {
+            ask(investigation, &fault(FaultKind::Forbidden, &it, message), change(&old, &new), ChangeKind::Binding, &[])
         });
         let me = ("one".to_owned(), "sa".to_owned());
         let may = |s: &BTreeSet<(String, String)>| is_allowed && s.contains(&me);
-        prop_assert_eq!(proof.verdict, verdict(may(&before), may(&after)));
+        prop_assert_eq!(found.verdict, verdict(may(&before), may(&after)));
     }
 }

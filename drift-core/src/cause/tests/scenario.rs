@@ -14,7 +14,7 @@ use crate::stream::{Position, Revision, StreamId};
 
 use crate::history::ResourceOp;
 
-use super::{CauseIndex, Explanation, Incidents, Investigation, THRESHOLD, Weights, incidents};
+use crate::cause::{CauseIndex, Explanation, Incidents, Investigation, THRESHOLD, Weights, incidents};
 
 /// A tape in the making.
 pub(super) struct Tape {
@@ -211,7 +211,7 @@ impl Tape {
     }
 
     /// A Kubernetes Event about an object.
-    pub(super) fn told(&mut self, about: &str, reason: &str, message: &str) {
+    pub(super) fn kubernetes_event(&mut self, about: &str, reason: &str, message: &str) {
         let key = ResourceKey::parse(about).unwrap();
         let n = self.version;
         let api = if key.group.is_empty() { "v1".to_owned() } else { format!("{}/v1", key.group) };
@@ -242,28 +242,32 @@ impl Tape {
 
     pub(super) fn ask_with(&self, key: &str, weights: Weights) -> Explanation {
         let schemas = SchemaSet::bundled();
-        let case = Investigation::of(&self.events, Until::End, &schemas).with_weights(weights);
+        let investigation =
+            Investigation::from_events(&self.events, Until::End, &schemas).with_weights(weights);
         let key = ResourceKey::parse(key).unwrap();
         self.check_warm(&key, weights);
-        case.why(&key)
+        investigation.why(&key)
     }
 
     pub(super) fn incidents(&self) -> Incidents {
         let schemas = SchemaSet::bundled();
         // The ReplicaSets here tell no status, which reads as none of their pods being there.
-        incidents(&Investigation::of(&self.events, Until::End, &schemas), |k| &*k.kind != "ReplicaSet")
+        incidents(&Investigation::from_events(&self.events, Until::End, &schemas), |k| {
+            &*k.kind != "ReplicaSet"
+        })
     }
 
     /// Checks that an index of the whole log says of any moment what one of that beginning of the log says.
     fn check_warm(&self, key: &ResourceKey, weights: Weights) {
         let schemas = SchemaSet::bundled();
-        let mut timeline = CauseIndex::default();
-        self.events.iter().for_each(|e| timeline.apply(e));
-        timeline.settle();
+        let mut index = CauseIndex::default();
+        self.events.iter().for_each(|e| index.apply(e));
+        index.settle();
         let middle = &self.events[self.events.len() * 2 / 3];
         for until in [Until::Position(middle.position), Until::Time(middle.observed_at), Until::End] {
-            let warm = timeline.case(until, &schemas).with_weights(weights).why(key);
-            let cold = Investigation::of(&self.events, until, &schemas).with_weights(weights).why(key);
+            let warm = index.investigation(until, &schemas).with_weights(weights).why(key);
+            let cold =
+                Investigation::from_events(&self.events, until, &schemas).with_weights(weights).why(key);
             assert_eq!(format!("{warm:?}"), format!("{cold:?}"), "{until:?}");
         }
     }
@@ -277,14 +281,14 @@ impl Tape {
     pub(super) fn check(&self, asked: &str, cause: &str, op: ResourceOp, path: &str) {
         let answer = self.ask(asked);
         let show = |a: &Explanation| {
-            let one = |c: &super::Cause| {
+            let one = |c: &crate::cause::Cause| {
                 format!(
                     "{:.3} {} {:?} {:?} {:?} {:?}",
                     c.score,
                     c.root.key,
                     c.root.op,
                     c.root.paths().iter().map(ToString::to_string).collect::<Vec<_>>(),
-                    c.candidate.proof,
+                    c.candidate.counterfactual,
                     c.candidate.parts
                 )
             };

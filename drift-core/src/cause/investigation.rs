@@ -1,0 +1,95 @@
+//! What a question is answered from, with what was looked up for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::graph::AsOf;
+use crate::history::{Change, History, Moment, changes_of};
+use crate::key::ResourceKey;
+use crate::schema::SchemaSet;
+
+use super::weights::Weights;
+
+/// What a question is answered from: history, graph and schemas as of a moment.
+///
+/// It may be asked from several threads; what one question looks up is there for the next.
+///
+/// # Example
+/// ```
+/// use drift_core::cause::Investigation;
+/// use drift_core::schema::SchemaSet;
+/// use drift_core::{ResourceKey, Until};
+///
+/// let schemas = SchemaSet::bundled();
+/// let investigation = Investigation::from_events([], Until::End, &schemas);
+/// let web = ResourceKey::new("apps", "Deployment", "shop", "web");
+/// assert!(investigation.changes_of(&web).is_empty());
+/// assert_eq!(investigation.why(&web).abstained_because.as_deref(), Some("Deployment.apps/shop/web is not in the recorded history"));
+/// ```
+#[derive(Debug)]
+pub struct Investigation<'s> {
+    pub(crate) history: History,
+    pub(crate) graph: AsOf,
+    pub(super) schemas: &'s SchemaSet,
+    pub(super) weights: Weights,
+    /// Changes by resource, compared once.
+    changes: Mutex<BTreeMap<ResourceKey, Arc<[Arc<Change>]>>>,
+    /// How many nodes are feasible for a faulty pod at its onset.
+    feasible_nodes: Mutex<Vec<(ResourceKey, Moment, usize)>>,
+}
+
+impl<'s> Investigation<'s> {
+    pub(super) fn new(history: History, graph: AsOf, schemas: &'s SchemaSet) -> Self {
+        let (weights, changes, feasible_nodes) = Default::default();
+        Self { history, graph, schemas, weights, changes, feasible_nodes }
+    }
+
+    /// Replaces the documented weights, to measure what a part is worth.
+    #[must_use]
+    pub fn with_weights(mut self, weights: Weights) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    /// Returns the history.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Returns the graph as it was.
+    pub fn graph(&self) -> &AsOf {
+        &self.graph
+    }
+
+    /// Returns the changes of a resource, in order.
+    pub fn changes_of(&self, key: &ResourceKey) -> Arc<[Arc<Change>]> {
+        if let Some(known) = locked(&self.changes).get(key) {
+            return Arc::clone(known);
+        }
+        let found: Arc<[Arc<Change>]> =
+            changes_of(&self.history, key, self.schemas).into_iter().map(Arc::new).collect();
+        locked(&self.changes).insert(key.clone(), Arc::clone(&found));
+        found
+    }
+
+    /// Returns how many nodes are feasible for a faulty pod at its onset, counted once for all candidates.
+    pub(super) fn feasible_nodes(
+        &self,
+        pod: &ResourceKey,
+        onset: &Moment,
+        count: impl FnOnce() -> usize,
+    ) -> usize {
+        let known =
+            locked(&self.feasible_nodes).iter().find(|(on, at, _)| on == pod && at == onset).map(|n| n.2);
+        known.unwrap_or_else(|| {
+            let count = count();
+            locked(&self.feasible_nodes).push((pod.clone(), onset.clone(), count));
+            count
+        })
+    }
+}
+
+/// Locks a cache. Entries are inserted whole, so one that another thread left by panicking is as good as before.
+fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
+}
