@@ -190,7 +190,7 @@ fn faults(case: &Investigation<'_>, key: &ResourceKey, out: &mut Vec<CheckResult
             severity,
             key: key.clone(),
             check: advice::name(fault.kind),
-            message: format!("{}{reason} since {}", fault.kind.word(), fault.onset.at.time),
+            message: format!("{}{reason} since {}", fault.kind, fault.onset.at.time),
             evidence: fault.message,
             next: advice::next(fault.kind),
         });

@@ -8,7 +8,7 @@ use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
 
 use super::pods::{add_text, condition, node_ready};
-use super::{Fault, FaultKind, refusal};
+use super::{Fault, FaultKind, VersionRef, refusal};
 use crate::history::{History, KubernetesEvent, Moment, Version};
 
 /// A judgement of one version: what is wrong, with reason and text.
@@ -93,7 +93,7 @@ fn fault(kind: FaultKind, key: &ResourceKey, reason: String, message: String, sh
         message,
         onset: shown.mark(),
         evidence: shown.id,
-        shown_by: (key.clone(), shown.version.clone()),
+        shown_by: VersionRef { key: key.clone(), version: shown.version.clone() },
         started: None,
         containers: BTreeSet::new(),
     }
@@ -344,7 +344,7 @@ fn endpoints(history: &History, key: &ResourceKey) -> Option<Fault> {
     let kind = if now.0 > 0 { FaultKind::PortMismatch } else { FaultKind::NoEndpoints };
     let mut found = fault(kind, key, "NoEndpoints".into(), "no ready endpoints".into(), shown);
     if let Some(slice) = slices.iter().find(|k| history.versions(k).iter().any(|v| v.id == shown.id)) {
-        found.shown_by.0 = slice.clone();
+        found.shown_by.key = slice.clone();
     }
     Some(found)
 }
@@ -383,7 +383,7 @@ fn notes(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
                 message: note.message.clone(),
                 onset: note.mark.clone(),
                 evidence: note.id,
-                shown_by: (note.key.clone(), note.mark.version.clone()),
+                shown_by: VersionRef { key: note.key.clone(), version: note.mark.version.clone() },
                 started: None,
                 containers: BTreeSet::new(),
             }),

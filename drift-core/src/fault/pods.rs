@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, VersionRef};
 
 /// Seconds of being ready after which a crash is a new episode: the kubelet forgets its back-off after as long.
 const RECOVERED_SECONDS: f64 = 600.0;
@@ -115,7 +115,7 @@ fn put(
         message: sight.message,
         onset: version.mark(),
         evidence: version.id,
-        shown_by: (key.clone(), version.version.clone()),
+        shown_by: VersionRef { key: key.clone(), version: version.version.clone() },
         started: None,
         containers: sight.container.into_iter().collect(),
     });
@@ -292,7 +292,7 @@ fn events(history: &History, key: &ResourceKey, since: Option<&Moment>, out: &mu
                 message: note.message.clone(),
                 onset: note.mark.clone(),
                 evidence: note.id,
-                shown_by: (note.key.clone(), note.mark.version.clone()),
+                shown_by: VersionRef { key: note.key.clone(), version: note.mark.version.clone() },
                 started: None,
                 containers: note.container.clone().into_iter().collect(),
             }),
@@ -354,7 +354,7 @@ fn node(history: &History, key: &ResourceKey, pod: &Object, episode: &[Version],
         message: format!("node {} is not ready", node_key.name),
         onset: shown.mark(),
         evidence: shown.id,
-        shown_by: (shown_by, shown.version.clone()),
+        shown_by: VersionRef { key: shown_by, version: shown.version.clone() },
         started: None,
         containers: BTreeSet::new(),
     });
