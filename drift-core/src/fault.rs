@@ -1,18 +1,28 @@
-//! Faults: what is wrong with a resource at a time, by its own status and by what Kubernetes Events say of it.
+//! Faults: what is wrong with a resource at a time, what kind of trouble it is, and since when.
+//!
+//! [`health`](crate::health) judges whether one version of an object is all right. A [`Fault`] adds what it takes to look
+//! for a cause: the [`FaultKind`], the onset over the history of the object, and the texts of Kubernetes Events.
+//!
+//! **Invariant.** Nothing here has a list of good and bad conditions, phases or words of its own. What health calls
+//! Healthy or Suspended has no fault of [`FaultBasis::Health`], and every fault of that basis is on an object that health
+//! calls neither. Other bases need what health
+//! does not look at: another object, a Kubernetes Event, what was before, or what somebody asked for.
 
+mod events;
 mod kind;
 mod others;
 mod pods;
 mod record;
+mod refusal;
+mod status;
 
 use crate::history::History;
 use crate::key::ResourceKey;
 
 pub use kind::FaultKind;
-pub(crate) use pods::{is_ready as is_pod_ready, node_ready as is_node_ready};
-pub use record::{Fault, VersionRef};
+pub use record::{Fault, FaultBasis, VersionRef};
 
-/// Returns the faults of one resource at the end of the history.
+/// Returns the faults of one resource at the end of the history, by onset.
 pub fn faults_of(history: &History, key: &ResourceKey) -> Vec<Fault> {
     let mut out = match (&*key.group, &*key.kind) {
         ("", "Pod") => pods::faults(history, key),
@@ -20,33 +30,4 @@ pub fn faults_of(history: &History, key: &ResourceKey) -> Vec<Fault> {
     };
     out.sort_by_key(|f| (f.onset.at, f.kind));
     out
-}
-
-/// Reads the kind of a refusal to make pods out of its text.
-pub(crate) fn refusal(message: &str) -> FaultKind {
-    let has = |t: &str| message.contains(t);
-    if has("exceeded quota") || has("failed quota") || has("status unknown for quota") {
-        FaultKind::OverQuota
-    } else if has("violates PodSecurity") {
-        FaultKind::PodSecurity
-    } else if has("webhook") || has("denied the request") {
-        FaultKind::Webhook
-    } else if has("serviceaccount") && has("not found") {
-        FaultKind::NoIdentity
-    } else if [
-        "usage per",
-        "limit to request ratio",
-        "must specify",
-        "minimum cpu",
-        "maximum cpu",
-        "minimum memory",
-        "maximum memory",
-    ]
-    .iter()
-    .any(|t| has(t))
-    {
-        FaultKind::LimitRange
-    } else {
-        FaultKind::Refused
-    }
 }

@@ -20,6 +20,7 @@ pub(super) use scheduler_message::Refusals;
 use crate::k8s::pod::{ConfigSource, ConfigUse, config_uses, pod_spec, template_labels};
 use crate::k8s::resources::quantity_nanos;
 use crate::k8s::selector::Selector;
+use crate::k8s::status::is_node_ready;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
@@ -519,7 +520,7 @@ fn backing(case: &Investigation<'_>, fault: &Fault, change: &Change, class: Chan
 }
 
 fn node(case: &Investigation<'_>, change: &Change) -> Counterfactual {
-    let ready = |o: Option<&Object>| o.is_some_and(crate::fault::is_node_ready);
+    let ready = |o: Option<&Object>| o.is_some_and(|n| is_node_ready(n.root()));
     let _ = case;
     let verdict = CounterfactualVerdict::of(ready(change.before.as_deref()), ready(change.after.as_deref()));
     Counterfactual::new(verdict, "whether the node is ready")

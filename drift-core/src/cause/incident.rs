@@ -78,8 +78,7 @@ pub fn incidents(case: &Investigation<'_>, in_scope: impl Fn(&ResourceKey) -> bo
 
 /// Tells whether a fault is one that nobody asked for.
 fn is_open(fault: &Fault) -> bool {
-    use FaultKind as F;
-    !matches!(fault.kind, F::ScaledDown | F::NotScheduled | F::RolloutHeld | F::Gone)
+    !fault.kind.is_asked_for() && fault.kind != FaultKind::Gone
 }
 
 /// Returns the cause of one fault of an answer; of a fault that only repeats that something is wrong, the answer's first.

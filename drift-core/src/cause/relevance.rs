@@ -2,6 +2,7 @@
 
 use crate::diff::FieldChange;
 use crate::k8s::pod::pod_spec;
+use crate::k8s::status::is_pod_ready;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::PathElement;
@@ -12,7 +13,7 @@ use super::counterfactual::{keeps_apart, uses_of};
 use super::effects::{self, CandidateRole};
 use super::rank::in_pod_spec;
 use super::reach::{Reached, injected};
-use crate::fault::{Fault, FaultKind, is_pod_ready};
+use crate::fault::{Fault, FaultKind};
 use crate::history::Moment;
 use crate::history::{Change, ResourceOp};
 
@@ -118,7 +119,7 @@ fn is_as_before(case: &Investigation<'_>, change: &Change, field: &FieldChange, 
     let readers = case.graph.ever_to(&change.key).into_iter().map(|e| e.from).filter(|k| &*k.kind == "Pod");
     let was_ready = |k: &ResourceKey| {
         let mut versions = case.history.versions(k).iter().filter(|v| v.is_before(&change.mark));
-        versions.any(|v| v.object.as_ref().is_some_and(|o| is_pod_ready(o)))
+        versions.any(|v| v.object.as_ref().is_some_and(|o| is_pod_ready(o.root())))
     };
     let until = versions.iter().find(|v| then.is_before(&v.mark()));
     until.is_some() && readers.into_iter().any(was_ready)
@@ -422,7 +423,7 @@ fn ran_well(
     let versions = case.history.versions(pod);
     let first = versions.first()?;
     // Only a pod that started after the change has it; one that was there at the start of the log has not.
-    if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o)) {
+    if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o.root())) {
         return None;
     }
     if !matches!(class, ChangeKind::ConfigData | ChangeKind::SecretData) {
@@ -443,7 +444,7 @@ fn ran_well(
     }
     let (mut longest, mut since) = (0.0_f64, None);
     for v in versions.iter().filter(|v| v.is_before(onset)) {
-        let ready = v.object.as_ref().is_some_and(|o| is_pod_ready(o));
+        let ready = v.object.as_ref().is_some_and(|o| is_pod_ready(o.root()));
         match (ready, since) {
             (true, None) => since = Some(v.at.time),
             (false, Some(from)) => {

@@ -147,6 +147,32 @@ impl FaultKind {
         )
     }
 
+    /// Returns `true` if the object's own status never shows the fault, so that health may call the object Healthy.
+    ///
+    /// | kind | what shows it |
+    /// |---|---|
+    /// | `NoEndpoints`, `PortMismatch` | the EndpointSlices of the Service |
+    /// | `LivenessKill` | a Kubernetes Event of the kubelet: the status shows only that the container ended |
+    /// | `NotDrained` | a Kubernetes Event about the eviction of a pod on the node |
+    /// | `AtBound` | the load: a bound is where somebody set it |
+    /// | `Gone` | that there is no object |
+    pub fn needs_another_object(self) -> bool {
+        matches!(
+            self,
+            Self::NoEndpoints
+                | Self::PortMismatch
+                | Self::LivenessKill
+                | Self::NotDrained
+                | Self::AtBound
+                | Self::Gone
+        )
+    }
+
+    /// Returns `true` if it is a state that somebody asked for, which answers why nothing runs and is no trouble.
+    pub fn is_asked_for(self) -> bool {
+        matches!(self, Self::ScaledDown | Self::NotScheduled | Self::RolloutHeld)
+    }
+
     /// Returns `true` if something that the faulty resource talks to may be behind the fault, such as a database.
     pub fn may_come_from_elsewhere(self) -> bool {
         matches!(self, Self::Crash | Self::NotReady | Self::LivenessKill | Self::Unavailable)

@@ -11,7 +11,7 @@ use crate::cause::{ChangeKind, Investigation};
 use crate::event::LogPosition;
 use crate::event::Until;
 use crate::event::{Event, EventBody, EventId, NewEvent, Origin};
-use crate::fault::{Fault, FaultKind, VersionRef};
+use crate::fault::{Fault, FaultBasis, FaultKind, VersionRef};
 use crate::history::ResourceOp;
 use crate::history::{Change, Moment};
 use crate::k8s::scheduling::{NodeWithPods, fits_node};
@@ -59,6 +59,7 @@ fn fault(kind: FaultKind, on: &Value, message: &str) -> Fault {
     let key = object(on).key();
     Fault {
         kind,
+        basis: FaultBasis::Health,
         shown_by: VersionRef { key: key.clone(), version: None },
         on: key,
         reason: String::new(),
