@@ -5,11 +5,13 @@
 //!
 //! **Invariant.** Nothing here has a list of good and bad conditions, phases or words of its own. What health calls
 //! Healthy or Suspended has no fault of [`FaultBasis::Health`], and every fault of that basis is on an object that health
-//! calls neither. Other bases need what health
+//! calls neither; the laws in this module hold both against recorded and generated objects. Other bases need what health
 //! does not look at: another object, a Kubernetes Event, what was before, or what somebody asked for.
 
 mod events;
 mod kind;
+#[cfg(test)]
+pub(crate) mod laws;
 mod others;
 mod pods;
 mod record;

@@ -169,4 +169,4 @@ fn judge_state(subject: &Subject<'_>, rules: &HealthRules) -> (HealthVerdict, He
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

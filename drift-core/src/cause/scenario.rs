@@ -243,6 +243,7 @@ impl Tape {
     pub(super) fn ask_with(&self, key: &str, weights: Weights) -> Explanation {
         let schemas = SchemaSet::bundled();
         let case = Investigation::of(&self.events, Until::End, &schemas).with_weights(weights);
+        crate::fault::laws::check_history(case.history());
         let key = ResourceKey::parse(key).unwrap();
         self.check_warm(&key, weights);
         case.why(&key)

@@ -56,6 +56,23 @@ pub(super) fn is_well(object: &Object, now: Timestamp) -> bool {
     matches!(assess(object, &context(now)).status, HealthStatus::Healthy | HealthStatus::Suspended)
 }
 
+/// Returns all that one version shows by its own status at a time, of any kind: what the laws are about.
+#[cfg(test)]
+pub(super) fn shown_by_itself(object: &Object, now: Timestamp) -> Vec<ObservedFault> {
+    if (object.group(), object.kind()) == ("", "Pod") {
+        return if super::pods::is_well(object, now) {
+            Vec::new()
+        } else {
+            super::pods::observed(object, None)
+        };
+    }
+    let state = match read(object, now) {
+        Reading::Faulty(found) => Some(found),
+        Reading::Well | Reading::NotYet => None,
+    };
+    state.into_iter().chain(terminating(object)).collect()
+}
+
 /// Reads one version of anything but a pod, its deletion aside.
 pub(super) fn read(object: &Object, now: Timestamp) -> Reading {
     if let Some(found) = asked_for(object).or_else(|| at_bound(object)).or_else(|| argo_sync(object)) {
