@@ -179,9 +179,7 @@ fn faults(case: &Investigation<'_>, key: &ResourceKey, out: &mut Vec<CheckResult
     for fault in faults_of(case.history(), key) {
         // What a person asked for is no trouble.
         let severity = match fault.kind {
-            FaultKind::ScaledDown | FaultKind::NotScheduled | FaultKind::RolloutHeld | FaultKind::AtBound => {
-                Severity::Info
-            }
+            kind if kind.is_asked_for() || kind == FaultKind::AtBound => Severity::Info,
             FaultKind::Gone => continue,
             _ => Severity::Error,
         };
@@ -190,7 +188,7 @@ fn faults(case: &Investigation<'_>, key: &ResourceKey, out: &mut Vec<CheckResult
             severity,
             key: key.clone(),
             check: advice::name(fault.kind),
-            message: format!("{}{reason} since {}", fault.kind.word(), fault.onset.at.time),
+            message: format!("{}{reason} since {}", fault.kind, fault.onset.at.time),
             evidence: fault.message,
             next: advice::next(fault.kind),
         });

@@ -87,6 +87,20 @@ pub fn assess(object: &Object, context: &HealthContext<'_>) -> Health {
     assess_manifest(object.root(), context)
 }
 
+/// Judges an object as if it were not being deleted.
+///
+/// Deletion comes before everything else in [`assess`]; this is for those who want to know what was wrong besides.
+pub(crate) fn assess_state(object: &Object, context: &HealthContext<'_>) -> Health {
+    let (verdict, basis) = judge_state(&Subject::new(object.root(), context.now), context.rules);
+    Health {
+        status: verdict.status,
+        reason: verdict.reason,
+        message: verdict.message,
+        since: verdict.since,
+        basis,
+    }
+}
+
 /// Judges a document that names a kind; unlike an [`Object`] it need not have a name.
 pub fn assess_manifest(root: Node<'_>, context: &HealthContext<'_>) -> Health {
     let subject = Subject::new(root, context.now);
@@ -128,9 +142,13 @@ pub fn newest_time(root: Node<'_>) -> Option<Timestamp> {
 }
 
 fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (HealthVerdict, HealthBasis) {
-    if let Some(verdict) = builtin::deletion(subject) {
-        return (verdict, HealthBasis::BuiltIn);
+    match builtin::deletion(subject) {
+        Some(verdict) => (verdict, HealthBasis::BuiltIn),
+        None => judge_state(subject, rules),
     }
+}
+
+fn judge_state(subject: &Subject<'_>, rules: &HealthRules) -> (HealthVerdict, HealthBasis) {
     let rules = rules.about(subject);
     if let Some((verdict, rule)) = rules.judge(subject) {
         return (verdict, HealthBasis::Rule(rule));
@@ -151,4 +169,4 @@ fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (HealthVerdict, HealthBa
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

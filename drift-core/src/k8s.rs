@@ -17,5 +17,6 @@ pub mod resources;
 pub mod scheduling;
 pub mod selector;
 pub mod service;
+pub mod status;
 pub mod tracking;
 pub mod webhooks;

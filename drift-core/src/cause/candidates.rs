@@ -122,7 +122,10 @@ fn possible_backends(
     let is_workload = |group: &str, kind: &str| group == "apps" && kind != "ReplicaSet";
     let keys = investigation.history.of_kinds(is_workload, Some(&fault.on.namespace));
     let fits = |k: &&ResourceKey| {
-        investigation.history.distinct_specs(k).any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
+        investigation
+            .history
+            .distinct_specs(k)
+            .any(|o| selectors.iter().any(|s| s.matches(template_labels(o))))
     };
     let one = |k: &ResourceKey| ReachedResource {
         key: k.clone(),

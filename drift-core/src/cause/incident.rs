@@ -82,8 +82,7 @@ pub fn incidents(investigation: &Investigation<'_>, in_scope: impl Fn(&ResourceK
 
 /// Returns `true` if nobody asked for a fault, as by scaling to zero.
 fn is_open(fault: &Fault) -> bool {
-    use FaultKind as F;
-    !matches!(fault.kind, F::ScaledDown | F::NotScheduled | F::RolloutHeld | F::Gone)
+    !fault.kind.is_asked_for() && fault.kind != FaultKind::Gone
 }
 
 /// Returns the cause of one fault of an answer; of a fault that only repeats that something is wrong, the answer's first.

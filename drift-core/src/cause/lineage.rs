@@ -10,7 +10,8 @@ use crate::path::FieldPath;
 use super::change_kind::ChangeKind;
 use super::investigation::Investigation;
 use super::weights::RAN_WELL_SECONDS;
-use crate::fault::{Fault, is_pod_ready};
+use crate::fault::Fault;
+use crate::k8s::status::is_pod_ready;
 
 /// Returns the owners of a resource, nearest first: of a pod its ReplicaSet, then the Deployment.
 pub(super) fn owners_of(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<ResourceKey> {
@@ -70,7 +71,7 @@ pub(super) fn ran_well(
     let versions = investigation.history.versions(pod);
     let first = versions.first()?;
     // Only a pod that started after the change has it; one that was there at the start of the log has not.
-    if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o)) {
+    if first.is_before(&change.mark) || first.object.as_ref().is_some_and(|o| is_pod_ready(o.root())) {
         return None;
     }
     if !matches!(kind, ChangeKind::ConfigData | ChangeKind::SecretData) {
@@ -91,7 +92,7 @@ pub(super) fn ran_well(
     }
     let (mut longest, mut since) = (0.0_f64, None);
     for v in versions.iter().filter(|v| v.is_before(onset)) {
-        let ready = v.object.as_ref().is_some_and(|o| is_pod_ready(o));
+        let ready = v.object.as_ref().is_some_and(|o| is_pod_ready(o.root()));
         match (ready, since) {
             (true, None) => since = Some(v.at.time),
             (false, Some(from)) => {

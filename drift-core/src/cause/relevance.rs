@@ -1,9 +1,10 @@
 //! Did a change reach what fails: was it in force, was it read, did others run well with it?
 
 use crate::diff::FieldChange;
-use crate::fault::{Fault, FaultKind, is_pod_ready};
+use crate::fault::{Fault, FaultKind};
 use crate::history::{Change, Moment, ResourceOp};
 use crate::k8s::pod::pod_spec;
+use crate::k8s::status::is_pod_ready;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::PathElement;
@@ -123,7 +124,7 @@ fn is_as_before(
         investigation.graph.ever_to(&change.key).into_iter().map(|e| e.from).filter(|k| &*k.kind == "Pod");
     let was_ready = |k: &ResourceKey| {
         let mut versions = investigation.history.versions(k).iter().filter(|v| v.is_before(&change.mark));
-        versions.any(|v| v.object.as_ref().is_some_and(|o| is_pod_ready(o)))
+        versions.any(|v| v.object.as_ref().is_some_and(|o| is_pod_ready(o.root())))
     };
     let until = versions.iter().find(|v| then.is_before(&v.mark()));
     until.is_some() && readers.into_iter().any(was_ready)

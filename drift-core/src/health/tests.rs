@@ -2,7 +2,7 @@
 
 mod builtin;
 mod conventions;
-mod kinds;
+pub(crate) mod kinds;
 
 use serde_json::Value;
 
@@ -26,6 +26,7 @@ pub(super) fn judged(value: &Value, rules: &HealthRules) -> Health {
 pub(super) fn check(rules: &HealthRules, rows: &[(Value, HealthStatus, &str)]) {
     for (value, status, reason) in rows {
         let health = judged(value, rules);
+        crate::fault::laws::check_object(&object(value), NOW.parse().unwrap());
         assert_eq!((health.status, health.reason.as_str()), (*status, *reason), "{value}\n{health:?}");
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::k8s::pod::{pod_spec, template_labels};
 use crate::k8s::selector::Selector;
+use crate::k8s::status::is_pod_ready;
 use crate::object::{Node, Object};
 
 use crate::cause::suspicion::Suspicion;
 
 use crate::cause::lineage::pods_of;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
-use crate::fault::{Fault, FaultKind, faults_of, is_pod_ready};
+use crate::fault::{Fault, FaultKind, faults_of};
 use crate::history::Change;
 
 /// Seconds within which a rollout has taken its old pods away.
@@ -146,7 +147,7 @@ pub(super) fn budget(suspicion: &Suspicion<'_>) -> Counterfactual {
             return Some(true);
         }
         let all = i64::try_from(pods.len()).ok()?;
-        let ready = i64::try_from(pods.iter().filter(|p| is_pod_ready(p)).count()).ok()?;
+        let ready = i64::try_from(pods.iter().filter(|p| is_pod_ready(p.root())).count()).ok()?;
         let least = match (spec.get("minAvailable"), spec.get("maxUnavailable")) {
             (Some(min), _) => share(min, all, Rounding::Up)?,
             (None, Some(max)) => all - share(max, all, Rounding::Up)?,

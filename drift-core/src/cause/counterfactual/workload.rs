@@ -1,6 +1,7 @@
 //! Is anything asked to run, when, and for how long; is the node ready?
 
 use crate::k8s::pod::pod_spec;
+use crate::k8s::status::is_node_ready;
 use crate::object::{Node, Object};
 
 use crate::cause::suspicion::Suspicion;
@@ -9,7 +10,7 @@ use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
 
 pub(super) fn node(suspicion: &Suspicion<'_>) -> Counterfactual {
     let Suspicion { change, .. } = *suspicion;
-    let ready = |o: Option<&Object>| o.is_some_and(crate::fault::is_node_ready);
+    let ready = |o: Option<&Object>| o.is_some_and(|o| is_node_ready(o.root()));
     let verdict = CounterfactualVerdict::from_condition(
         ready(change.before.as_deref()),
         ready(change.after.as_deref()),

@@ -279,7 +279,8 @@ pub(super) fn competitors(
             || ((group, kind) == ("", "Pod") && fault.kind == FaultKind::Preempted)
     };
     // A workload that never changed took nothing from others.
-    let keys = investigation.history.kinds_with_spec_changes(is_workload, scope).filter(|k| !mine.contains(k));
+    let keys =
+        investigation.history.kinds_with_spec_changes(is_workload, scope).filter(|k| !mine.contains(k));
     for key in keys.cloned().collect::<Vec<_>>() {
         set.insert(start.follow_inferred(
             &key,

@@ -24,7 +24,7 @@ fn operator() -> Tape {
         "spec":{"image":"widget:1"},"status":{"phase":"Running"}}), "widget-operator");
     tape.put_by(json!({"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"w","namespace":"shop",
             "ownerReferences":[{"apiVersion":"example.com/v1","kind":"Widget","name":"w","uid":"x","controller":true}]},
-        "spec":{"template":{"spec":{"containers":[{"name":"app","image":"widget:1"}]}}},"status":{"numberAvailable":2,"desiredNumberScheduled":2}}), "widget-operator");
+        "spec":{"template":{"spec":{"containers":[{"name":"app","image":"widget:1"}]}}},"status":{"numberAvailable":2,"updatedNumberScheduled":2,"desiredNumberScheduled":2}}), "widget-operator");
     tape.wait(60);
     tape.decoys(1);
     tape

@@ -13,7 +13,7 @@ use crate::cause::{ChangeKind, Counterfactual, CounterfactualVerdict, Investigat
 use crate::event::LogPosition;
 use crate::event::Until;
 use crate::event::{Event, EventBody, EventId, NewEvent, Origin};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Fault, FaultBasis, FaultKind, VersionRef};
 use crate::history::ResourceOp;
 use crate::history::{Change, Moment};
 use crate::k8s::scheduling::{NodeWithPods, fits_node};
@@ -61,7 +61,8 @@ fn fault(kind: FaultKind, on: &Value, message: &str) -> Fault {
     let key = object(on).key();
     Fault {
         kind,
-        shown_by: (key.clone(), None),
+        basis: FaultBasis::Health,
+        shown_by: VersionRef { key: key.clone(), version: None },
         on: key,
         reason: String::new(),
         message: message.to_owned(),

@@ -244,6 +244,7 @@ impl Tape {
         let schemas = SchemaSet::bundled();
         let investigation =
             Investigation::from_events(&self.events, Until::End, &schemas).with_weights(weights);
+        crate::fault::laws::check_history(investigation.history());
         let key = ResourceKey::parse(key).unwrap();
         self.check_warm(&key, weights);
         investigation.why(&key)

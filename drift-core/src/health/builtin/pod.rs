@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::health::HealthStatus;
 use crate::health::verdict::{HealthVerdict, Subject};
 use crate::k8s::conditions::Conditions;
-use crate::k8s::conditions::whole_number;
-use crate::object::Node;
+use crate::k8s::status::{
+    ContainerStatus, Termination, WaitingFailure, container_statuses, crashing_container,
+};
 
 /// How long a Pod may be unschedulable before that counts as trouble, as kstatus has it.
 const SCHEDULE_WINDOW: SignedDuration = SignedDuration::from_secs(15);
@@ -35,50 +36,47 @@ fn reason(subject: &Subject<'_>, otherwise: &str) -> String {
     subject.str(&["status", "reason"]).filter(|r| !r.is_empty()).unwrap_or(otherwise).to_owned()
 }
 
-/// Returns the statuses of all containers, those that run first in front.
-fn containers<'a>(subject: &Subject<'a>) -> impl Iterator<Item = Node<'a>> {
-    let lists = ["initContainerStatuses", "containerStatuses"].map(|l| subject.at(&["status", l]));
-    lists.into_iter().flatten().flat_map(Node::children)
-}
-
-/// Returns `true` if a waiting reason is about something no restart cures.
-fn is_final(reason: &str) -> bool {
-    reason.contains("Image") || reason.ends_with("ConfigError") || reason == "CreateContainerError"
+/// Returns `true` if no restart cures what went wrong: the image, the configuration or the container's definition.
+fn is_final(failure: WaitingFailure) -> bool {
+    matches!(failure, WaitingFailure::Image | WaitingFailure::Config | WaitingFailure::Create)
 }
 
 /// A container that waits for something that went wrong.
 ///
 /// Where Pods run to an end, a crash is the job controller's to count, and only what no restart cures is trouble.
 fn stuck_container(subject: &Subject<'_>, restarts_always: bool) -> Option<HealthVerdict> {
-    containers(subject).find_map(|container| {
-        let waiting = container.at(&["state", "waiting"])?;
-        let reason = waiting.str_at(&["reason"])?;
-        let wrong = reason.starts_with("Err")
-            || reason.ends_with("Error")
-            || reason.ends_with("BackOff")
-            || matches!(reason, "InvalidImageName" | "ImageInspectError" | "RegistryUnavailable");
-        if !wrong || !(restarts_always || is_final(reason)) {
+    container_statuses(subject.root).find_map(|container| {
+        let waiting = container.waiting()?;
+        let failure = waiting.failure()?;
+        if !(restarts_always || is_final(failure)) {
             return None;
         }
-        let name = container.str_at(&["name"]).unwrap_or_default();
-        let text = waiting.str_at(&["message"]).unwrap_or_default();
+        let (name, text) = (container.name(), waiting.message);
         let message = match last_exit(container) {
             Some(exit) => format!("container {name}: {text} ({exit})"),
             None => format!("container {name}: {text}"),
         };
-        let since = container.str_at(&["lastState", "terminated", "finishedAt"]).and_then(|t| t.parse().ok());
-        Some(HealthVerdict::degraded(reason, message).since(since))
+        let since = container.last_termination().and_then(|t| t.finished);
+        Some(HealthVerdict::degraded(waiting.reason, message).since(since))
     })
 }
 
-/// Returns how a container ended the last time.
-fn last_exit(container: Node<'_>) -> Option<String> {
-    let ended =
-        container.at(&["state", "terminated"]).or_else(|| container.at(&["lastState", "terminated"]))?;
-    let reason = ended.str_at(&["reason"]).unwrap_or("Error");
-    let code = ended.get("exitCode").and_then(whole_number).unwrap_or(0);
-    let restarts = container.get("restartCount").and_then(whole_number).unwrap_or(0);
-    Some(format!("{reason}, exit code {code}, {restarts} restarts"))
+/// Describes how a container ended the last time: `OOMKilled, exit code 137, 4 restarts`.
+fn last_exit(container: ContainerStatus<'_>) -> Option<String> {
+    let ended = container.terminations().next()?;
+    Some(format!("{}, exit code {}, {} restarts", ended.reason, ended.exit_code, container.restarts()))
+}
+
+/// Names a container with how it ended the last time.
+fn exit_of(container: ContainerStatus<'_>) -> String {
+    format!("container {}: {}", container.name(), last_exit(container).unwrap_or_default())
+}
+
+/// Returns the first container that has ended and not been started again, with a run that failed.
+fn ended_badly<'a>(subject: &Subject<'a>) -> Option<(ContainerStatus<'a>, Termination<'a>)> {
+    container_statuses(subject.root)
+        .filter_map(|c| Some((c, c.termination()?)))
+        .find(|(_, ended)| ended.exit_code != 0)
 }
 
 fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: bool) -> HealthVerdict {
@@ -91,20 +89,12 @@ fn pending(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: 
         return HealthVerdict::new(status, c.reason_or_name(), c.message).since(c.since);
     }
     // An init container that ended badly is started again, and nothing after it before it ends well.
-    let ended_badly = containers(subject).find(|c| {
-        c.at(&["state", "terminated", "exitCode"]).and_then(whole_number).is_some_and(|code| code != 0)
-    });
-    if let Some(container) = ended_badly.filter(|_| restarts_always) {
-        let name = container.str_at(&["name"]).unwrap_or_default();
-        let reason = container.str_at(&["state", "terminated", "reason"]).unwrap_or("Error");
-        return HealthVerdict::degraded(
-            reason,
-            format!("container {name}: {}", last_exit(container).unwrap_or_default()),
-        );
+    if let Some((container, ended)) = ended_badly(subject).filter(|_| restarts_always) {
+        return HealthVerdict::degraded(ended.reason, exit_of(container));
     }
-    let waiting = containers(subject).find_map(|c| c.str_at(&["state", "waiting", "reason"]));
+    let waiting = container_statuses(subject.root).find_map(|c| c.waiting().filter(|w| !w.reason.is_empty()));
     let message = subject.str(&["status", "message"]).unwrap_or_default();
-    HealthVerdict::progressing(waiting.unwrap_or("Pending"), message)
+    HealthVerdict::progressing(waiting.map_or("Pending", |w| w.reason), message)
         .since(subject.time(&["status", "startTime"]))
 }
 
@@ -116,35 +106,33 @@ fn running(subject: &Subject<'_>, conditions: &Conditions<'_>, restarts_always: 
         return HealthVerdict::progressing("Running", message).since(subject.time(&["status", "startTime"]));
     }
     if ready.is_some_and(|c| c.is_true()) {
-        return HealthVerdict::healthy("Ready", "").since(since);
+        return match crashing_container(subject.root, subject.now) {
+            // Ready between two crashes: it has not recovered before it runs for longer than the kubelet backs off.
+            Some(container) => {
+                let reason = container.last_termination().map_or("Error", |t| t.reason);
+                HealthVerdict::progressing(reason, exit_of(container)).since(since)
+            }
+            None => HealthVerdict::healthy("Ready", "").since(since),
+        };
     }
     // A container that ended and was started again and is not ready yet is on its way into a crash loop.
-    let crashed = containers(subject).find(|c| {
-        c.at(&["lastState", "terminated"]).is_some() && c.get("ready").and_then(Node::as_bool) == Some(false)
-    });
-    if let Some(container) = crashed {
-        let name = container.str_at(&["name"]).unwrap_or_default();
-        let message = format!("container {name}: {}", last_exit(container).unwrap_or_default());
-        let reason = container.str_at(&["lastState", "terminated", "reason"]).unwrap_or("Error");
-        return HealthVerdict::degraded(reason, message).since(since);
+    let mut ended = container_statuses(subject.root).filter_map(|c| Some((c, c.last_termination()?)));
+    if let Some((container, last)) = ended.find(|(c, _)| c.is_unready()) {
+        return HealthVerdict::degraded(last.reason, exit_of(container)).since(since);
     }
     let (reason, message) = ready.map_or(("NotReady", ""), |c| (c.reason_or_name(), c.message));
     HealthVerdict::progressing(reason, message).since(since)
 }
 
 fn failed(subject: &Subject<'_>, message: &str) -> HealthVerdict {
-    let ended_badly = containers(subject).find(|c| {
-        c.at(&["state", "terminated", "exitCode"]).and_then(whole_number).is_some_and(|code| code != 0)
-    });
-    let detail = ended_badly.and_then(|c| {
-        Some(format!("container {}: {}", c.str_at(&["name"]).unwrap_or_default(), last_exit(c)?))
-    });
-    let why = ended_badly.and_then(|c| c.str_at(&["state", "terminated", "reason"])).unwrap_or("Failed");
+    let ended_badly = ended_badly(subject);
+    let detail = ended_badly.map(|(container, _)| exit_of(container));
+    let why = ended_badly.map_or("Failed", |(_, ended)| ended.reason);
     let message = if message.is_empty() { detail.unwrap_or_default() } else { message.to_owned() };
     HealthVerdict::degraded(reason(subject, why), message).since(ended(subject))
 }
 
 /// Returns when the last container ended.
 fn ended(subject: &Subject<'_>) -> Option<Timestamp> {
-    containers(subject).filter_map(|c| c.str_at(&["state", "terminated", "finishedAt"])?.parse().ok()).max()
+    container_statuses(subject.root).filter_map(|c| c.termination()?.finished).max()
 }

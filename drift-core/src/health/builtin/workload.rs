@@ -33,10 +33,11 @@ pub(super) fn deployment(subject: &Subject<'_>) -> HealthVerdict {
     }
     let conditions = subject.conditions();
     let progress = conditions.get("Progressing");
-    if let Some(c) = progress.filter(|c| c.reason == "ProgressDeadlineExceeded") {
+    // That pods cannot be made says why the deadline was exceeded.
+    if let Some(c) = conditions.get("ReplicaFailure").filter(|c| c.is_true()) {
         return said(HealthVerdict::degraded, c);
     }
-    if let Some(c) = conditions.get("ReplicaFailure").filter(|c| c.is_true()) {
+    if let Some(c) = progress.filter(|c| c.reason == "ProgressDeadlineExceeded") {
         return said(HealthVerdict::degraded, c);
     }
     let (wanted, replicas) = (desired(subject), status(subject, "replicas"));

@@ -34,6 +34,12 @@ fn rows(text: &str) -> Vec<Row> {
     lines.map(row).collect()
 }
 
+/// Returns the objects of both tables.
+pub(crate) fn objects() -> Vec<Value> {
+    let tables = [include_str!("kinds.txt"), include_str!("kinds_unseen.txt")];
+    tables.into_iter().flat_map(rows).map(|row| row.object).collect()
+}
+
 fn spelled_out(value: Value) -> Value {
     match value {
         Value::Object(map) => {

@@ -248,14 +248,14 @@ fn symptom_v1(key: &ResourceKey, fault: &Fault) -> SymptomV1 {
     SymptomV1 {
         key: key.into(),
         on: (&fault.on).into(),
-        what: fault.kind.word(),
+        what: fault.kind.as_str(),
         reason: fault.reason.clone(),
         message: fault.message.clone(),
         onset: Some(fault.onset.at.time),
         evidence: Some(EvidenceV1 {
             id: format!("{:#}", fault.evidence),
-            key: (&fault.shown_by.0).into(),
-            resource_version: fault.shown_by.1.as_ref().map(|v| v.as_str().to_owned()),
+            key: (&fault.shown_by.key).into(),
+            resource_version: fault.shown_by.version.as_ref().map(|v| v.as_str().to_owned()),
         }),
     }
 }

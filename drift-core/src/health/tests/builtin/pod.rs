@@ -134,6 +134,25 @@ fn pods_by_what_their_containers_wait_for() {
 }
 
 #[test]
+fn pods_that_are_ready_between_two_crashes() {
+    let crashing = |restarts: i64, finished: &str| {
+        let status = json!({"name": "grind", "ready": true, "restartCount": restarts, "state": {"running": {}},
+            "lastState": {"terminated": {"reason": "OOMKilled", "exitCode": 137, "finishedAt": finished}}});
+        let conditions = json!([condition("Ready", "True", "")]);
+        pod("Always", json!({"phase": "Running", "conditions": conditions, "containerStatuses": [status]}))
+    };
+    check(
+        &HealthRules::none(),
+        &[
+            (crashing(5, "2030-01-01T09:58:00Z"), Progressing, "OOMKilled"),
+            // Recovered: the kubelet has forgotten the crash as well.
+            (crashing(5, "2030-01-01T09:45:00Z"), Healthy, "Ready"),
+            (crashing(1, "2030-01-01T09:58:00Z"), Healthy, "Ready"),
+        ],
+    );
+}
+
+#[test]
 fn pods_that_are_not_scheduled() {
     let unscheduled = |c: Value| pod("Always", json!({"phase": "Pending", "conditions": [c]}));
     check(
