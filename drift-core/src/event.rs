@@ -274,7 +274,7 @@ impl Event {
     }
 }
 
-/// An event that is not yet in a store: no place yet, and so no id.
+/// An event that is not in a store yet: it has no place, and so no id. [`NewEvent::at`] gives it both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     /// Incarnation of the resource.
@@ -287,15 +287,6 @@ pub struct NewEvent {
     pub occurred_at: Option<Timestamp>,
     /// What it says.
     pub body: EventBody,
-}
-
-impl NewEvent {
-    /// Gives the event its place and its id.
-    pub fn at(self, stream: StreamId, revision: Revision, position: Position) -> Event {
-        let id = crate::wire::event_id(&stream, revision, &self);
-        let Self { uid, origin, observed_at, occurred_at, body } = self;
-        Event { id, stream, revision, position, uid, origin, observed_at, occurred_at, body }
-    }
 }
 
 /// Up to where events count.

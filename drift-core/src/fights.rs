@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use crate::blame::{changes, remover, units, writer};
 use crate::drift::Owner;
-use crate::finding::{Finding, FindingBody, FindingId};
 use crate::history::{History, Version, VersionList};
 use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at};
 use crate::k8s::managers::is_by_hand;
@@ -27,6 +26,21 @@ use crate::schema::TypeRef;
 
 /// Overwrites by each side from which on it is a fight.
 const ROUNDS: usize = 2;
+
+/// Kinds whose writers alternate by design, or that only report on others.
+const CONTESTED_BY_DESIGN: [(&str, &str); 4] = [
+    ("", "Event"),
+    ("events.k8s.io", "Event"),
+    ("coordination.k8s.io", "Lease"),
+    ("discovery.k8s.io", "EndpointSlice"),
+];
+
+/// Returns `true` if the writers of a resource alternate by design, so that a conflict over it says nothing.
+///
+/// For example, the holder of a Lease changes with each election.
+pub fn is_contested_by_design(key: &ResourceKey) -> bool {
+    CONTESTED_BY_DESIGN.contains(&key.group_kind())
+}
 
 /// One of those who write a field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,36 +77,6 @@ impl Fight {
     pub fn managers(&self) -> Vec<Arc<str>> {
         let all: BTreeSet<_> = self.sides.iter().filter_map(|s| s.manager.clone()).collect();
         all.into_iter().collect()
-    }
-
-    /// Returns the fight as a finding: the same sides over the same field are the same one, however long it lasts.
-    pub fn finding(&self) -> Finding {
-        let sides: Vec<String> =
-            self.sides.iter().map(|s| format!("{:?} {:?}", s.manager, s.claim)).collect();
-        let id = FindingId::derive(&[
-            "fight",
-            &self.key.cluster,
-            &self.key.to_string(),
-            &self.path.to_string(),
-            &sides.join(", "),
-        ]);
-        let body = FindingBody::Fight(Box::new(self.clone()));
-        Finding { id, key: Some(self.key.clone()), at: self.last, body }
-    }
-}
-
-impl Revert {
-    /// Returns the revert as a finding.
-    pub fn finding(&self) -> Finding {
-        let id = FindingId::derive(&[
-            "reverted",
-            &self.key.cluster,
-            &self.key.to_string(),
-            &self.path.to_string(),
-            &self.reverted.0.to_string(),
-        ]);
-        let body = FindingBody::Reverted(Box::new(self.clone()));
-        Finding { id, key: Some(self.key.clone()), at: self.reverted.0, body }
     }
 }
 

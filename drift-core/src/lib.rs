@@ -70,7 +70,7 @@ pub mod drift;
 mod event;
 pub mod fault;
 pub mod fights;
-mod finding;
+pub mod finding;
 pub mod graph;
 pub mod health;
 pub mod history;
@@ -91,6 +91,7 @@ mod stream;
 pub mod tape;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod watch;
 pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};
@@ -98,7 +99,7 @@ pub use event::{
     Actor, Applied, Deleted, Event, EventBody, EventId, Gap, GapReason, LogPosition, NewEvent, Observation,
     Occurrence, OccurrenceKind, Origin, Until,
 };
-pub use finding::{Finding, FindingBody, FindingId};
+pub use finding::{Finding, FindingBody, FindingId, FindingState, FindingTracker, FindingUpdate};
 pub use ingest::Ingest;
 pub use key::{Cursor, KeyError, ResourceKey, ResourceVersion, SourceRevision, Uid};
 pub use object::{

@@ -37,7 +37,14 @@ pub use shape::{
 };
 pub use table::TableError;
 
+use crate::key::ResourceKey;
+use crate::object::Object;
 use graph::TypeGraph;
+
+/// Returns `true` if a resource is a CustomResourceDefinition: its schema bears on every object of the kind it defines.
+pub fn is_definition(key: &ResourceKey) -> bool {
+    key.group_kind() == ("apiextensions.k8s.io", "CustomResourceDefinition")
+}
 
 /// Whether the objects of a kind live in namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +90,20 @@ impl SchemaSet {
     /// Decoded on the first call; later calls give the same set.
     pub fn bundled() -> Arc<Self> {
         bundled::set()
+    }
+
+    /// Returns the bundled set with the kinds of CustomResourceDefinitions over it; of two that define one kind the later wins.
+    ///
+    /// A definition that cannot be read is left out, and its kind is compared as a kind without a schema: use
+    /// [`SchemaSetBuilder::crd`] where the reason matters.
+    #[must_use]
+    pub fn with_definitions<'a>(definitions: impl IntoIterator<Item = &'a Object>) -> Self {
+        let mut builder = SchemaSetBuilder::default();
+        for definition in definitions.into_iter().filter(|o| is_definition(&o.key())) {
+            // A failed one adds nothing.
+            let _ = builder.crd(definition);
+        }
+        Self::layered(&Self::bundled(), &builder.build())
     }
 
     /// Puts `over` on `base`: kinds of `over` win where both have the same group, version and kind.

@@ -5,10 +5,10 @@
 
 use jiff::Timestamp;
 
-use crate::event::{Actor, EventBody, EventId, Gap, GapReason, NewEvent, Occurrence, OccurrenceKind};
+use crate::event::{Actor, Event, EventBody, EventId, Gap, GapReason, NewEvent, Occurrence, OccurrenceKind};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object, write_number};
-use crate::stream::{Authority, Facet, Revision, Scope, StreamId};
+use crate::stream::{Authority, Facet, Position, Revision, Scope, StreamId};
 
 /// Computes the id of an event: a hash of its stream, its place there and what it says.
 ///
@@ -22,6 +22,15 @@ pub fn event_id(stream: &StreamId, revision: Revision, event: &NewEvent) -> Even
     form.optional(event.uid.as_ref().map(|u| u.as_str()));
     form.body(event);
     EventId::from_bytes(*blake3::hash(&form.0).as_bytes())
+}
+
+impl NewEvent {
+    /// Gives the event its place and its id.
+    pub fn at(self, stream: StreamId, revision: Revision, position: Position) -> Event {
+        let id = event_id(&stream, revision, &self);
+        let Self { uid, origin, observed_at, occurred_at, body } = self;
+        Event { id, stream, revision, position, uid, origin, observed_at, occurred_at, body }
+    }
 }
 
 fn size_of_body(body: &EventBody) -> usize {

@@ -5,6 +5,7 @@
 #[path = "../../../drift-sources/tests/real/control_plane.rs"]
 #[allow(dead_code, reason = "shared with the tests of the kubernetes source")]
 mod control_plane;
+mod follow_and_alert;
 
 use std::io::Write;
 use std::path::Path;
@@ -22,13 +23,18 @@ const URL: &str = "https://git.example.com/shop.git";
 fn main() {
     let arguments = Arguments::from_args();
     let missing = ["etcd", "kube-apiserver", "kubectl", "git"].iter().any(|name| find(name).is_none());
-    let run = || -> Result<(), Failed> {
-        live_as_from_its_tape();
-        Ok(())
+    let trial = |name: &str, test: fn()| {
+        let run = move || -> Result<(), Failed> {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_kind("KUBEBUILDER_ASSETS").with_ignored_flag(missing)
     };
-    let trial = Trial::test("a_cluster_with_engines_is_judged_live_as_from_its_tape", run);
-    let trial = trial.with_kind("KUBEBUILDER_ASSETS").with_ignored_flag(missing);
-    libtest_mimic::run(&arguments, vec![trial]).exit();
+    let trials = vec![
+        trial("a_cluster_with_engines_is_judged_live_as_from_its_tape", live_as_from_its_tape),
+        trial("a_program_that_follows_a_cluster_alerts_once_for_each_edit", follow_and_alert::edits),
+    ];
+    libtest_mimic::run(&arguments, trials).exit();
 }
 
 /// Runs a program to its end, with something on standard input.

@@ -1,7 +1,7 @@
 //! `drift fights`: fields that two writers overwrite in turn, and hand changes that an engine put back.
 
 use drift_core::blame::Version;
-use drift_core::fights::{Fight, Revert, Writer, find_conflicts};
+use drift_core::fights::{Fight, Revert, Writer, find_conflicts, is_contested_by_design};
 use drift_core::k8s::tracking::AppRef;
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
@@ -63,19 +63,6 @@ struct RevertV1 {
     reverted_at: Timestamp,
 }
 
-/// Kinds in which writers alternate by design, or that only tell of others.
-const LEFT_OUT: [(&str, &str); 4] = [
-    ("", "Event"),
-    ("events.k8s.io", "Event"),
-    ("coordination.k8s.io", "Lease"),
-    ("discovery.k8s.io", "EndpointSlice"),
-];
-
-/// Tells whether writers of a resource alternate by design.
-pub(crate) fn is_left_out(key: &ResourceKey) -> bool {
-    LEFT_OUT.contains(&key.group_kind())
-}
-
 /// Runs the command.
 pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Failure> {
     let recorded = Recorded::open(&args.recorded).await?;
@@ -89,7 +76,7 @@ pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Fa
     };
     let (mut fights, mut reverts) = (Vec::new(), Vec::new());
     let wanted = |key: &ResourceKey| {
-        !is_left_out(key)
+        !is_contested_by_design(key)
             && args.namespace.as_ref().is_none_or(|n| **n == *key.namespace)
             && (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, None)))
     };

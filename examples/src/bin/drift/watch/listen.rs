@@ -15,14 +15,14 @@ use crate::args::ListenArgs;
 use crate::failure::Failure;
 use crate::output;
 
-/// Holds the secret where no file does.
-const VARIABLE: &str = "DRIFT_LISTEN_SECRET";
+/// Environment variable with the secret, where no file is given.
+const SECRET_VARIABLE: &str = "DRIFT_LISTEN_SECRET";
 
-/// Bytes of a secret at most.
-const MAX_SECRET: u64 = 4 << 10;
+/// Largest secret, in bytes.
+const MAX_SECRET_BYTES: u64 = 4 << 10;
 
-/// How long refused requests are collected before they are told again.
-const QUIET: Duration = Duration::from_secs(60);
+/// How long refused requests are collected before they are reported again.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Opens the receiver that the arguments ask for.
 pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Option<Receiver>, Failure> {
@@ -34,7 +34,7 @@ pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Optio
             return Err(Failure::new(format!("will not listen on {address} without a secret"))
                 .cause("others than this machine reach it, and whoever does could write into the history")
                 .hint(format!(
-                    "give --listen-secret-file FILE or {VARIABLE}, or listen on 127.0.0.1:{}",
+                    "give --listen-secret-file FILE or {SECRET_VARIABLE}, or listen on 127.0.0.1:{}",
                     address.port()
                 )));
         }
@@ -48,7 +48,7 @@ pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Optio
     Ok(Some(receiver))
 }
 
-/// Tells by the path what is posted; events may also come to the root, as some senders know no other.
+/// Chooses the decoder by the path of the request; events may also be posted to the root, as some senders know no other path.
 fn decoder(redactor: &Redactor) -> Decode {
     let events = EventDecoder::new("", redactor.clone()).posts();
     let entries = audit::posts("", redactor.clone());
@@ -62,11 +62,11 @@ fn decoder(redactor: &Redactor) -> Decode {
 fn secret(file: Option<&Path>) -> Result<Option<Box<str>>, Failure> {
     let (name, text) = match file {
         Some(path) => (format!("`{}`", path.display()), read(path)?),
-        None => match std::env::var(VARIABLE) {
-            Ok(text) => (VARIABLE.to_owned(), text),
+        None => match std::env::var(SECRET_VARIABLE) {
+            Ok(text) => (SECRET_VARIABLE.to_owned(), text),
             Err(std::env::VarError::NotPresent) => return Ok(None),
             Err(std::env::VarError::NotUnicode(_)) => {
-                return Err(Failure::new(format!("the secret in {VARIABLE} is not UTF-8")));
+                return Err(Failure::new(format!("the secret in {SECRET_VARIABLE} is not UTF-8")));
             }
         },
     };
@@ -83,47 +83,47 @@ fn read(path: &Path) -> Result<String, Failure> {
     };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    let read = file.take(MAX_SECRET + 1).read_to_string(&mut text).map_err(failed)?;
-    if read as u64 > MAX_SECRET {
+    let read = file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    if read as u64 > MAX_SECRET_BYTES {
         let failure = Failure::new(format!("the secret in `{}` is too long", path.display()));
-        return Err(failure.cause(format!("more than {MAX_SECRET} bytes")));
+        return Err(failure.cause(format!("more than {MAX_SECRET_BYTES} bytes")));
     }
     Ok(text)
 }
 
-/// Says how many requests were refused: the first at once, those after it once a minute at most.
+/// Counts refused requests for a message: the first at once, later ones once a minute at most.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
-    told: BTreeMap<u16, u64>,
+pub(super) struct RefusedRequests {
+    reported: BTreeMap<u16, u64>,
     last: Option<Instant>,
 }
 
-impl Refusals {
-    /// Returns what is to be said by now.
-    pub(super) fn due(&mut self, refused: BTreeMap<u16, u64>) -> Option<String> {
-        if self.last.is_some_and(|last| last.elapsed() < QUIET) {
+impl RefusedRequests {
+    /// Returns a message about the requests refused since the last one, unless that was less than a minute ago.
+    pub(super) fn message_if_due(&mut self, counts: BTreeMap<u16, u64>) -> Option<String> {
+        if self.last.is_some_and(|last| last.elapsed() < REPORT_INTERVAL) {
             return None;
         }
-        self.rest(refused)
+        self.message(counts)
     }
 
-    /// Returns what was not said yet.
-    pub(super) fn rest(&mut self, refused: BTreeMap<u16, u64>) -> Option<String> {
+    /// Returns a message about the requests refused since the last one; `None` if there are none.
+    pub(super) fn message(&mut self, counts: BTreeMap<u16, u64>) -> Option<String> {
         let new = |(status, n): (&u16, &u64)| {
-            let new = n - self.told.get(status).copied().unwrap_or(0);
-            (new > 0).then(|| format!("{new} {}", reason(*status)))
+            let new = n - self.reported.get(status).copied().unwrap_or(0);
+            (new > 0).then(|| format!("{new} {}", refusal_reason(*status)))
         };
-        let parts: Vec<String> = refused.iter().filter_map(new).collect();
+        let parts: Vec<String> = counts.iter().filter_map(new).collect();
         if parts.is_empty() {
             return None;
         }
-        self.told = refused;
+        self.reported = counts;
         self.last = Some(Instant::now());
         Some(format!("refused requests: {}", parts.join(", ")))
     }
 }
 
-fn reason(status: u16) -> String {
+fn refusal_reason(status: u16) -> String {
     let why = match status {
         400 => "could not be read",
         401 => "did not know the secret",
@@ -141,19 +141,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_once_and_not_all_the_time() {
-        let mut refusals = Refusals::default();
+    fn refusals_are_reported_once_and_not_all_the_time() {
+        let mut refused = RefusedRequests::default();
         let seen = |n| BTreeMap::from([(401, n)]);
-        assert_eq!(refusals.due(BTreeMap::new()), None);
+        assert_eq!(refused.message_if_due(BTreeMap::new()), None);
         assert_eq!(
-            refusals.due(seen(2)).as_deref(),
+            refused.message_if_due(seen(2)).as_deref(),
             Some("refused requests: 2 did not know the secret (401)")
         );
-        assert_eq!(refusals.due(seen(5)), None);
+        assert_eq!(refused.message_if_due(seen(5)), None);
         assert_eq!(
-            refusals.rest(seen(5)).as_deref(),
+            refused.message(seen(5)).as_deref(),
             Some("refused requests: 3 did not know the secret (401)")
         );
-        assert_eq!(refusals.rest(seen(5)), None);
+        assert_eq!(refused.message(seen(5)), None);
     }
 }

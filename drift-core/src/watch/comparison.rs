@@ -1,0 +1,99 @@
+//! What is declared against a cluster that changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::drift::{DesiredObject, DriftOptions, DriftReport, IncrementalComparison, ResourceDrift};
+use crate::event::{Event, EventBody};
+use crate::key::ResourceKey;
+use crate::object::Object;
+use crate::replay::State;
+use crate::schema::{SchemaSet, is_definition};
+use crate::stream::{Facet, StreamId};
+
+/// Declared objects, the state of the cluster, and the comparison of the two.
+///
+/// The state is what the comparison starts again from when a definition of a kind changes: the schema of a kind bears on
+/// every object of it.
+#[derive(Debug)]
+pub(super) struct LiveComparison {
+    desired: Vec<DesiredObject>,
+    /// Schemas that win over those of definitions.
+    schemas: Option<SchemaSet>,
+    options: DriftOptions,
+    state: State,
+    /// `None` before the first judgement, and after a definition has changed.
+    current: Option<IncrementalComparison>,
+    /// What had a verdict before a definition changed.
+    before: Vec<ResourceKey>,
+}
+
+impl LiveComparison {
+    pub(super) fn new(
+        desired: Vec<DesiredObject>,
+        schemas: Option<SchemaSet>,
+        options: DriftOptions,
+    ) -> Self {
+        Self { desired, schemas, options, state: State::default(), current: None, before: Vec::new() }
+    }
+
+    pub(super) fn apply(&mut self, event: &Event) {
+        self.state.apply(event);
+        let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
+        if is_definition(key) {
+            let outdated = self.current.take();
+            let verdicts = outdated.iter().flat_map(IncrementalComparison::verdicts);
+            self.before.extend(verdicts.map(|drift| drift.key.clone()));
+        }
+        let Some(current) = &mut self.current else { return };
+        match &event.body {
+            EventBody::Applied(object) => current.set_live(object),
+            EventBody::Deleted(_) => current.remove_live(key),
+            _ => {}
+        }
+    }
+
+    /// Judges what was touched, and returns the verdicts that may have changed; `None` for a resource without one.
+    pub(super) fn judge(
+        &mut self,
+        annotate: &mut dyn FnMut(&mut DriftReport),
+    ) -> BTreeMap<ResourceKey, Option<ResourceDrift>> {
+        let current = match self.current.take() {
+            Some(current) => current,
+            None => self.start(),
+        };
+        let current = self.current.insert(current);
+        let changed = current.judge();
+        let resources = changed.iter().filter_map(|key| current.get(key)).cloned().collect();
+        let mut report = DriftReport { resources, notes: Vec::new() };
+        if report.resources.iter().any(|r| !r.changes.is_empty()) {
+            annotate(&mut report);
+        }
+        let touched = std::mem::take(&mut self.before).into_iter().chain(changed);
+        let mut verdicts: BTreeMap<_, _> = touched.map(|key| (key, None)).collect();
+        for drift in report.resources {
+            verdicts.insert(drift.key.clone(), Some(drift));
+        }
+        verdicts
+    }
+
+    /// Returns the verdict on a resource as it was last judged.
+    pub(super) fn verdict(&self, key: &ResourceKey) -> Option<ResourceDrift> {
+        self.current.as_ref()?.get(key).cloned()
+    }
+
+    fn start(&self) -> IncrementalComparison {
+        let live = |(_, resource): (_, &crate::replay::Resource)| resource.object().ok().flatten();
+        let definitions: Vec<Arc<Object>> =
+            self.state.live().filter(|(key, _)| is_definition(key)).filter_map(live).collect();
+        // What is live comes last and wins: the cluster serves it, whatever is declared.
+        let declared = self.desired.iter().map(|d| &*d.object);
+        let mut schemas = SchemaSet::with_definitions(declared.chain(definitions.iter().map(|o| &**o)));
+        if let Some(over) = &self.schemas {
+            schemas = SchemaSet::layered(&schemas, over);
+        }
+        let mut current = IncrementalComparison::new(self.desired.clone(), schemas, self.options.clone());
+        self.state.live().filter_map(live).for_each(|object| current.set_live(&object));
+        current
+    }
+}

@@ -1,0 +1,165 @@
+//! One run of `drift watch`: feeds the judge with what was appended, and prints what it finds.
+
+use drift_core::drift::DriftOptions;
+use drift_core::redact::Redactor;
+use drift_core::watch::{Absence, WatchJudge, WatchOptions};
+use drift_core::{Event, EventStore, FindingUpdate, Position, Sink, StoreError};
+use futures::StreamExt;
+use futures::channel::mpsc;
+use jiff::Timestamp;
+
+use crate::args::WatchArgs;
+use crate::failure::{Failure, one_line};
+use crate::findings::Printer;
+use crate::inputs::desired::Desired;
+use crate::inputs::{Notes, schemas};
+use crate::output::{self, Outcome, Screen};
+use crate::progress::Counter;
+
+/// What the ingest reports while it runs.
+pub(super) enum IngestMessage {
+    Appended(Vec<Event>),
+    SourceFailed(String),
+}
+
+/// The judge, what is declared, and where findings are printed.
+pub(super) struct WatchSession {
+    judge: WatchJudge,
+    desired: Option<Desired>,
+    printer: Printer,
+    counter: Counter,
+    notes: Notes,
+    /// Fights and reverts that were reported.
+    conflicts: usize,
+    /// Events of the store that came in this run.
+    appended: u64,
+}
+
+impl WatchSession {
+    pub(super) async fn open(
+        args: &WatchArgs,
+        namespace: &str,
+        redactor: &Redactor,
+        screen: Screen,
+    ) -> Result<Self, Failure> {
+        let mut notes = Notes::default();
+        let counter = Counter::new("events");
+        let mut options = WatchOptions {
+            drift: DriftOptions { default_namespace: Some(namespace.into()), ..DriftOptions::default() },
+            absence: if args.tape.is_some() { Absence::AtOnce } else { Absence::OnceListed },
+            ..WatchOptions::default()
+        };
+        let mut desired = None;
+        let mut objects = None;
+        if !args.desired.is_empty() {
+            let mut read = Desired::read(&args.desired).await?;
+            notes.append(std::mem::take(&mut read.notes));
+            let schemas = schemas::gather(args.schemas.as_deref(), [], [], &mut notes)?;
+            objects = Some(read.settle(&schemas, namespace, Some(redactor)));
+            options.schemas = args.schemas.is_some().then_some(schemas);
+            desired = Some(read);
+        }
+        Ok(Self {
+            judge: WatchJudge::new(objects, options),
+            desired,
+            printer: Printer::new(args.output, screen, counter.clone()),
+            counter,
+            notes,
+            conflicts: 0,
+            appended: 0,
+        })
+    }
+
+    /// Loads what the store holds already.
+    pub(super) async fn load(&mut self, store: &dyn EventStore) -> Result<(), StoreError> {
+        if self.desired.is_none() {
+            return Ok(());
+        }
+        let mut events = store.read_all(Position::START);
+        while let Some(event) = events.next().await {
+            self.judge.load(&event?);
+        }
+        Ok(())
+    }
+
+    /// Takes a message and all that wait behind it.
+    pub(super) async fn drain(
+        &mut self,
+        first: Option<IngestMessage>,
+        messages: &mut mpsc::UnboundedReceiver<IngestMessage>,
+        store: &dyn EventStore,
+    ) -> Result<(), StoreError> {
+        let mut next = first.or_else(|| messages.try_recv().ok());
+        while let Some(message) = next {
+            self.handle(message);
+            if self.judge.should_scan_conflicts() {
+                self.scan_conflicts(store).await?;
+            }
+            next = messages.try_recv().ok();
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, message: IngestMessage) {
+        match message {
+            IngestMessage::SourceFailed(why) => self.counter.suspend(|| self.notes.miss(why)),
+            IngestMessage::Appended(events) => {
+                self.appended += events.len() as u64;
+                self.counter.set(self.appended);
+                let now = Timestamp::now();
+                events.iter().for_each(|event| self.judge.handle(event, now));
+            }
+        }
+    }
+
+    /// Judges what came since the last time if it is due, and prints what is new.
+    pub(super) async fn judge_if_due(&mut self) {
+        if self.judge.deadline().is_some_and(|deadline| deadline <= Timestamp::now()) {
+            self.judge().await;
+        }
+    }
+
+    /// Judges what came since the last time, and prints what is new.
+    pub(super) async fn judge(&mut self) {
+        let desired = &self.desired;
+        let updates = self.judge.judge(&mut |report| desired.iter().for_each(|d| d.fill_lines(report)));
+        self.print(updates).await;
+    }
+
+    /// Looks for fights and reverts in what came since the last time, and prints what is new.
+    pub(super) async fn scan_conflicts(&mut self, store: &dyn EventStore) -> Result<(), StoreError> {
+        let updates = self.judge.scan_conflicts(store).await?;
+        self.conflicts += updates.len();
+        self.print(updates).await;
+        Ok(())
+    }
+
+    async fn print(&self, updates: Vec<FindingUpdate>) {
+        if updates.is_empty() {
+            return;
+        }
+        let findings: Vec<_> = updates.into_iter().map(|u| u.finding).collect();
+        if let Err(e) = self.printer.deliver(&findings).await {
+            output::remark(&format!("error: {}", one_line(&e)));
+        }
+    }
+
+    /// Prints a note beside the counter.
+    pub(super) fn note(&self, text: Option<String>) {
+        text.iter().for_each(|text| self.counter.suspend(|| output::remark(text)));
+    }
+
+    /// Returns how many events were appended in this run.
+    pub(super) fn appended(&self) -> u64 {
+        self.appended
+    }
+
+    pub(super) fn finish(self) -> Result<Outcome, Failure> {
+        self.counter.finish();
+        Ok(match self.judge.findings().len() + self.conflicts {
+            _ if self.notes.is_partial() => Outcome::Failed,
+            0 => Outcome::Nothing,
+            _ => Outcome::Found,
+        })
+    }
+}
