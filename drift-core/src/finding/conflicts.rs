@@ -11,11 +11,10 @@ use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, FindingId, FindingState, FindingUpdate};
-use crate::blame::Version;
 use crate::event::{Event, EventBody};
 use crate::fights::{FieldConflicts, Fight, find_conflicts, is_contested_by_design};
+use crate::history::{Version, is_status_write};
 use crate::key::ResourceKey;
-use crate::object::{Node, Object};
 use crate::schema::{SchemaSet, is_definition};
 use crate::store::{EventStore, StoreError};
 use crate::stream::{Facet, Revision, StreamId};
@@ -142,7 +141,7 @@ impl ConflictTracker {
                     self.schemas.clear();
                 }
                 let is_first = event.revision == Revision::FIRST;
-                if is_first || is_contested_by_design(key) || last_wrote_status(object) {
+                if is_first || is_contested_by_design(key) || is_status_write(object) {
                     return;
                 }
                 let new = WaitingChanges { first: event.revision, count: 0 };
@@ -185,8 +184,8 @@ impl ConflictTracker {
         let history = match self.reading.take() {
             None => return Vec::new(),
             Some(Reading::History { key, first_new }) => {
-                let known = Version::of(events.iter().filter(|e| e.revision < first_new)).len();
-                History { key, versions: Version::of(events), known }
+                let known = Version::from_events(events.iter().filter(|e| e.revision < first_new)).len();
+                History { key, versions: Version::from_events(events), known }
             }
             Some(Reading::Definitions { group, history }) => {
                 let definitions = events.iter().filter_map(Event::object);
@@ -282,24 +281,6 @@ async fn read_events(read: &ConflictRead, store: &dyn EventStore) -> Result<Vec<
             Ok(newest)
         }
     }
-}
-
-/// Returns `true` if the last write was of the status alone: nobody fights there, and most writes are of this kind.
-///
-/// `false` where an entry has no time, as those of the `scale` subresource have none: then any of them may be the last.
-fn last_wrote_status(object: &Object) -> bool {
-    let Some(entries) = object.root().get("metadata").and_then(|m| m.get("managedFields")) else {
-        return false;
-    };
-    // The API server writes all times in one form, so they compare as texts.
-    let time = |e: Node<'_>| e.str_at(&["time"]).map(str::to_owned);
-    let Some(times) = entries.children().map(time).collect::<Option<Vec<_>>>() else { return false };
-    let Some(last) = times.iter().max() else { return false };
-    entries
-        .children()
-        .zip(&times)
-        .filter(|(_, t)| *t == last)
-        .all(|(e, _)| e.str_at(&["subresource"]) == Some("status"))
 }
 
 #[cfg(test)]

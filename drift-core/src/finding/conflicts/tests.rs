@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::event::{NewEvent, Origin};
 use crate::finding::FindingBody;
-use crate::object::Doc;
+use crate::object::{Doc, Object};
 use crate::path::FieldPath;
 use crate::store::{Append, ExpectedRevision, MemoryStore};
 
