@@ -1,8 +1,16 @@
-//! Ingest: from what a source says to what a store must append, without doing any IO.
+//! Ingest: from the observations of a source to what a store must append, without IO.
 //!
-//! [`Ingest::step`] takes one observation and returns the appends it makes; what is known already makes none. So a
-//! tape that is ingested twice appends nothing the second time, and a source that repeats itself after resuming does no
-//! harm. [`run`] is the loop around it.
+//! [`Ingest::step`] takes one observation and returns the appends that it makes; what is known already makes none. A tape
+//! that is ingested twice therefore appends nothing the second time, and a source that repeats itself after resuming does
+//! no harm. [`run`] is the loop around it.
+//!
+//! | observation | appended |
+//! |---|---|
+//! | an object with a newer resourceVersion, or another uid | `Applied` |
+//! | the same object again: a resync, a relist, a repeated tape | nothing |
+//! | an object that a full listing did not bring | `Deleted`, at the end of the listing |
+//! | the same gap, relist or occurrence again | nothing |
+//! | a checkpoint after something was appended | `Checkpoint` |
 
 mod head;
 mod load;
@@ -27,8 +35,23 @@ use head::{Fact, Head};
 
 /// Turns the observations of one source into appends.
 ///
-/// Of each stream it holds place, incarnation, resourceVersion and times, not the object. It counts on all that it
-/// returned being appended in order: when that failed, [`Ingest::roll_back`]; when it did not, [`Ingest::commit`].
+/// Of each stream it holds the last revision, uid, resourceVersion and times, not the object. It assumes that everything it
+/// returned is appended in order: call [`Ingest::commit`] when it was, and [`Ingest::roll_back`] when it was not.
+///
+/// # Example
+/// ```
+/// use drift_core::redact::{RedactOptions, Redactor};
+/// use drift_core::{Applied, Ingest, Object, Observation};
+/// let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"7"}}"#;
+/// let observed = |at: &str| -> Result<Observation, Box<dyn std::error::Error>> {
+///     Ok(Observation::Applied(Applied::live(Object::from_json(pod.as_bytes())?, "", at.parse()?)))
+/// };
+/// let mut ingest = Ingest::new("example", Redactor::new(RedactOptions::new([7; 32])));
+/// assert_eq!(ingest.step(observed("2026-11-21T10:00:00Z")?).len(), 1);
+/// // The same resourceVersion again is not a change.
+/// assert!(ingest.step(observed("2026-11-21T10:05:00Z")?).is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Ingest {
     source: Arc<str>,
@@ -45,13 +68,13 @@ pub struct Ingest {
 /// The part that is small enough to be copied at each commit.
 #[derive(Clone, Debug, Default)]
 struct State {
-    /// Facets that this source tells of.
+    /// Facets of which this source has reported objects.
     facets: BTreeSet<Facet>,
     relists: Vec<Relist>,
-    /// Counts relists, so that a head can say after which one it was seen.
-    tick: u64,
-    /// Counts how often the source began anew.
-    run: u64,
+    /// Number of relists begun so far; a head notes during which one it was last seen.
+    relist_count: u64,
+    /// Number of times the source started or resumed.
+    run_number: u64,
     cursor: Option<Cursor>,
     /// Whether anything was appended since the source last gave a checkpoint.
     dirty: bool,
@@ -63,8 +86,8 @@ struct State {
 struct Relist {
     scope: Scope,
     started: u64,
-    /// Whether something in the scope could not be read: then what did not come may still be there.
-    torn: bool,
+    /// Whether something in the scope could not be read: an object that was not listed may then still exist.
+    incomplete: bool,
 }
 
 /// How things were at the last commit, for what changed since.
@@ -76,13 +99,15 @@ struct Undo {
 }
 
 impl Ingest {
-    /// Makes an ingest for a source that has told nothing yet, into a store that holds nothing of what it tells.
+    /// Makes an ingest for a source that has observed nothing yet, into a store that holds nothing of it.
+    ///
+    /// For a store that does hold something, use [`Ingest::load`].
     pub fn new(source: &str, redactor: Redactor) -> Self {
         Self {
             source: source.into(),
             redactor,
-            // Heads that are loaded were told in run 0.
-            state: State { run: 1, ..State::default() },
+            // Heads loaded from a store count as seen in run 0.
+            state: State { run_number: 1, ..State::default() },
             heads: HashMap::new(),
             facts: HashSet::new(),
             names: HashSet::new(),
@@ -105,20 +130,20 @@ impl Ingest {
         self.heads.get(stream).map(|h| h.revision)
     }
 
-    /// Takes note of an event that is in the store: events of one stream in order, the last one with an object included.
-    pub fn learn(&mut self, event: &Event) {
+    /// Loads an event that is in the store. Load the events of a stream in order, and at least from its last object on.
+    pub fn load_event(&mut self, event: &Event) {
         let Event { stream, revision, uid, origin, observed_at, occurred_at, body, .. } = event.clone();
-        self.note(&stream, revision, &NewEvent { uid, origin, observed_at, occurred_at, body });
+        self.record(&stream, revision, &NewEvent { uid, origin, observed_at, occurred_at, body });
     }
 
     /// Takes one observation and returns what must be appended, in order and together.
     ///
-    /// - An object with the resourceVersion that is known, or an older one, says nothing new. Where versions have no
-    ///   order or a declared object has none, the same content as the last says nothing new.
-    /// - Another uid is another incarnation in the same stream.
-    /// - What a full listing does not bring is gone, unless something of the listing could not be read; when it went is
-    ///   not known, only when it was missed.
-    /// - Checkpoints are kept when something was appended since the one before: a quiet source leaves no trace.
+    /// - Objects at a known or older resourceVersion are ignored (for example, a resync). Where versions have no order, or
+    ///   a declared object has none, an object with the same content as the last one is ignored.
+    /// - An object with another uid is another incarnation in the same stream.
+    /// - An object that a full listing does not contain is deleted, unless a part of the listing could not be read. Its
+    ///   deletion is observed at the end of the listing; when it happened is not known.
+    /// - A checkpoint is appended only if something was appended since the one before, so a quiet source leaves no trace.
     pub fn step(&mut self, observation: Observation) -> Vec<Append> {
         self.undo.state.get_or_insert_with(|| self.state.clone());
         match observation {
@@ -135,20 +160,20 @@ impl Ingest {
         }
     }
 
-    /// Says that the source begins anew, at its start or at [`Ingest::cursor`]; forgets what was not committed.
+    /// Begins another run of the source, from its start or from [`Ingest::cursor`]; forgets what was not committed.
     pub fn restart(&mut self) {
         self.roll_back();
         self.state.relists.clear();
         self.state.dirty = false;
-        self.state.run += 1;
+        self.state.run_number += 1;
     }
 
-    /// Says that all that was returned so far is appended.
+    /// Confirms that everything returned so far was appended.
     pub fn commit(&mut self) {
         self.undo = Undo::default();
     }
 
-    /// Forgets what was returned since the last commit, none of which was appended.
+    /// Forgets what was returned since the last commit, because none of it was appended.
     pub fn roll_back(&mut self) {
         let Undo { state, heads, facts } = std::mem::take(&mut self.undo);
         if let Some(state) = state {
@@ -168,9 +193,9 @@ impl Ingest {
     fn applied(&mut self, applied: Applied) -> Option<Append> {
         let Applied { facet, key, object, observed_at, actor, cursor, source_revision } = applied;
         self.state.now = observed_at;
-        self.tells_of(&facet);
+        self.add_facet(&facet);
         let live = facet == Facet::Live;
-        let stream = self.name(facet, key);
+        let stream = self.stream_of(facet, key);
         let object = self.redactor.redact_shared(object);
         let head = self.heads.get(&stream);
         let known = match head {
@@ -180,7 +205,7 @@ impl Ingest {
         };
         if known {
             let current = head.is_some_and(|h| h.is_current(&object));
-            self.saw(&stream, current.then_some(self.state.run));
+            self.mark_seen(&stream, current.then_some(self.state.run_number));
             return None;
         }
         let before = head.and_then(|h| h.newest);
@@ -193,16 +218,16 @@ impl Ingest {
     fn deleted(&mut self, deleted: Deleted) -> Option<Append> {
         let Deleted { facet, key, last, observed_at, actor } = deleted;
         self.state.now = observed_at;
-        self.tells_of(&facet);
+        self.add_facet(&facet);
         let live = facet == Facet::Live;
-        let stream = self.name(facet, key);
+        let stream = self.stream_of(facet, key);
         let last = last.map(|object| self.redactor.redact_shared(object));
-        self.saw(&stream, None);
+        self.mark_seen(&stream, None);
         let head = self.heads.get(&stream);
         let known = match head {
-            Some(head) if live => head.knows_deleted(last.as_deref(), observed_at, self.state.run),
+            Some(head) if live => head.knows_deleted(last.as_deref(), observed_at, self.state.run_number),
             Some(head) => !head.alive,
-            // Nothing is known, and nothing is told besides that there is nothing.
+            // Nothing was known, and the deletion brings no last state.
             None => last.is_none(),
         };
         if known {
@@ -226,9 +251,9 @@ impl Ingest {
     }
 
     fn relist_started(&mut self, scope: Scope) {
-        self.state.tick += 1;
+        self.state.relist_count += 1;
         self.state.relists.retain(|r| r.scope != scope);
-        self.state.relists.push(Relist { scope, started: self.state.tick, torn: false });
+        self.state.relists.push(Relist { scope, started: self.state.relist_count, incomplete: false });
     }
 
     fn relist_done(&mut self, scope: &Scope, observed_at: Timestamp) -> Vec<Append> {
@@ -237,16 +262,19 @@ impl Ingest {
             return Vec::new();
         };
         let relist = self.state.relists.remove(at);
-        if relist.torn {
+        if relist.incomplete {
             return Vec::new();
         }
         let missed = |(stream, head): (&StreamId, &Head)| {
             let StreamId::Resource(facet, key) = stream else { return None };
             let mine = head.source == self.source || self.state.facets.contains(facet);
-            // An old listing that is told again says nothing of what came after it.
-            let later = *facet == Facet::Live && head.outlives(observed_at, self.state.run);
-            let gone =
-                head.alive && head.seen < relist.started && mine && !later && relist.scope.contains(key);
+            // An old listing that is repeated does not concern what came after it.
+            let later = *facet == Facet::Live && head.outlives(observed_at, self.state.run_number);
+            let gone = head.alive
+                && head.seen_in_relist < relist.started
+                && mine
+                && !later
+                && relist.scope.contains(key);
             gone.then(|| (stream.clone(), head.uid.clone()))
         };
         let mut missed: Vec<_> = self.heads.iter().filter_map(missed).collect();
@@ -261,7 +289,7 @@ impl Ingest {
         let occurrence = self.redactor.redact_occurrence(occurrence);
         self.state.now = occurrence.at;
         let stream = match &occurrence.about {
-            Some(key) => self.name(Facet::Live, key.clone()),
+            Some(key) => self.stream_of(Facet::Live, key.clone()),
             None => self.own_stream(),
         };
         self.fact(stream, occurrence.at, EventBody::Happened(occurrence))
@@ -270,7 +298,11 @@ impl Ingest {
     fn gap(&mut self, gap: Gap) -> Option<Append> {
         self.state.now = gap.to;
         if matches!(gap.reason, GapReason::Corrupt | GapReason::TooLarge | GapReason::Denied) {
-            self.state.relists.iter_mut().filter(|r| r.scope.meets(&gap.scope)).for_each(|r| r.torn = true);
+            self.state
+                .relists
+                .iter_mut()
+                .filter(|r| r.scope.meets(&gap.scope))
+                .for_each(|r| r.incomplete = true);
         }
         self.fact(self.own_stream(), gap.to, EventBody::Gap(gap))
     }
@@ -290,7 +322,7 @@ impl Ingest {
         Some(self.append(self.own_stream(), event))
     }
 
-    /// Appends what is told once and for all, unless it was told before.
+    /// Appends a fact that is observed once, unless it was observed before.
     fn fact(&mut self, stream: StreamId, observed_at: Timestamp, body: EventBody) -> Option<Append> {
         let origin = Origin { source: Arc::clone(&self.source), ..Origin::default() };
         let event = NewEvent { uid: None, origin, observed_at, occurred_at: None, body };
@@ -302,22 +334,22 @@ impl Ingest {
         let before = self.heads.get(&stream).map(|h| h.revision);
         let expected = before.map_or(ExpectedRevision::Empty, ExpectedRevision::Exact);
         self.state.dirty |= event.body != EventBody::Checkpoint;
-        self.note(&stream, before.map_or(Revision::FIRST, Revision::next), &event);
+        self.record(&stream, before.map_or(Revision::FIRST, Revision::next), &event);
         if let Some(head) = self.heads.get_mut(&stream) {
-            head.told = self.state.run;
+            head.confirmed_in_run = self.state.run_number;
         }
         Append { stream, expected, events: vec![event] }
     }
 
-    /// Takes note of an event at its place, as it was appended or will be.
-    fn note(&mut self, stream: &StreamId, revision: Revision, event: &NewEvent) {
+    /// Records an event at its revision, whether it was appended or will be.
+    fn record(&mut self, stream: &StreamId, revision: Revision, event: &NewEvent) {
         self.remember(stream);
-        let tick = self.state.tick;
+        let relist_count = self.state.relist_count;
         match self.heads.get_mut(stream) {
-            Some(head) => head.note(revision, event, tick),
+            Some(head) => head.record(revision, event, relist_count),
             None => {
                 let mut head = Head::new(revision);
-                head.note(revision, event, tick);
+                head.record(revision, event, relist_count);
                 self.heads.insert(stream.clone(), head);
             }
         }
@@ -334,31 +366,31 @@ impl Ingest {
         } else if let StreamId::Resource(facet, _) = stream
             && !matches!(event.body, EventBody::Happened(_))
         {
-            self.tells_of(facet);
+            self.add_facet(facet);
         }
     }
 
-    /// Keeps how a stream was at the last commit.
+    /// Saves the head of a stream as it was at the last commit.
     fn remember(&mut self, stream: &StreamId) {
         if !self.undo.heads.contains_key(stream) {
             self.undo.heads.insert(stream.clone(), self.heads.get(stream).cloned());
         }
     }
 
-    /// Notes that an object was told of again, and in which run it was told as it is.
-    fn saw(&mut self, stream: &StreamId, told: Option<u64>) {
-        let tick = self.state.tick;
+    /// Notes that an object was observed again, and in which run in its current state.
+    fn mark_seen(&mut self, stream: &StreamId, confirmed_in_run: Option<u64>) {
+        let relist_count = self.state.relist_count;
         let Some(head) = self.heads.get(stream) else { return };
-        let told = told.unwrap_or(head.told);
-        if (head.seen, head.told) != (tick, told) {
+        let confirmed_in_run = confirmed_in_run.unwrap_or(head.confirmed_in_run);
+        if (head.seen_in_relist, head.confirmed_in_run) != (relist_count, confirmed_in_run) {
             self.remember(stream);
             if let Some(head) = self.heads.get_mut(stream) {
-                (head.seen, head.told) = (tick, told);
+                (head.seen_in_relist, head.confirmed_in_run) = (relist_count, confirmed_in_run);
             }
         }
     }
 
-    fn tells_of(&mut self, facet: &Facet) {
+    fn add_facet(&mut self, facet: &Facet) {
         if !self.state.facets.contains(facet) {
             self.state.facets.insert(facet.clone());
         }
@@ -368,8 +400,8 @@ impl Ingest {
         StreamId::Source(Arc::clone(&self.source))
     }
 
-    /// Names the stream of a resource with texts that are shared.
-    fn name(&mut self, facet: Facet, key: ResourceKey) -> StreamId {
+    /// Returns the stream of a resource, with texts shared between keys.
+    fn stream_of(&mut self, facet: Facet, key: ResourceKey) -> StreamId {
         let mut shared = |text: Arc<str>| match self.names.get(&text) {
             Some(known) => Arc::clone(known),
             None => {

@@ -1,4 +1,4 @@
-//! What is known of a stream, without its objects.
+//! The state of a stream without its objects: enough to tell a new observation from a repeated one.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -12,28 +12,29 @@ use crate::object::Object;
 use crate::stream::{Revision, StreamId};
 use crate::wire;
 
-/// Half a hash is enough to tell facts apart that nobody makes up to collide.
+/// Hash of a fact, cut to half: collisions are not a concern, since nobody gains from making one.
 pub(super) type Fact = [u8; 16];
 
 /// The end of one stream.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) revision: Revision,
-    /// Which relist had begun last when the object was told of last.
-    pub(super) seen: u64,
-    /// In which run the source told that the object is as it is; order of telling counts within a run, times between.
-    pub(super) told: u64,
+    /// Number of the relist that had begun last when the object was last observed.
+    pub(super) seen_in_relist: u64,
+    /// The last run in which the source reported this exact state. Within one run, report order decides; across runs,
+    /// timestamps do.
+    pub(super) confirmed_in_run: u64,
     pub(super) uid: Option<Uid>,
     pub(super) version: Option<ResourceVersion>,
-    /// Hash of the object where it has no version to tell it by.
+    /// Hash of the object, where it has no resourceVersion.
     pub(super) content: Option<Fact>,
     pub(super) alive: bool,
-    /// Whether the version is that of the deletion; a relist only misses an object.
+    /// Whether `version` is that of the deletion. A relist that misses an object does not know it.
     pub(super) version_of_deletion: bool,
     pub(super) observed_at: Timestamp,
-    /// Newest time in the object.
+    /// Newest time that the object contains.
     pub(super) newest: Option<Timestamp>,
-    /// Who told of the object last.
+    /// Name of the source that last reported the object.
     pub(super) source: Arc<str>,
 }
 
@@ -41,8 +42,8 @@ impl Head {
     pub(super) fn new(revision: Revision) -> Self {
         Self {
             revision,
-            seen: 0,
-            told: 0,
+            seen_in_relist: 0,
+            confirmed_in_run: 0,
             uid: None,
             version: None,
             content: None,
@@ -54,7 +55,7 @@ impl Head {
         }
     }
 
-    pub(super) fn note(&mut self, revision: Revision, event: &NewEvent, tick: u64) {
+    pub(super) fn record(&mut self, revision: Revision, event: &NewEvent, relist_count: u64) {
         self.revision = revision;
         match &event.body {
             EventBody::Applied(object) => {
@@ -71,7 +72,7 @@ impl Head {
             }
             _ => return,
         }
-        (self.seen, self.told) = (tick, 0);
+        (self.seen_in_relist, self.confirmed_in_run) = (relist_count, 0);
         self.uid.clone_from(&event.uid);
         self.observed_at = event.observed_at;
         if self.source != event.origin.source {
@@ -79,14 +80,14 @@ impl Head {
         }
     }
 
-    /// Tells whether this is the object as it is known.
+    /// Returns `true` if the object is in the state that is known.
     pub(super) fn is_current(&self, object: &Object) -> bool {
         self.alive && self.version == object.resource_version() && self.same_incarnation(object)
     }
 
-    /// Tells whether an object in the cluster says nothing new.
+    /// Returns `true` if an object in the cluster brings nothing new.
     pub(super) fn knows_live(&self, object: &Object, observed_at: Timestamp) -> bool {
-        // An object that a relist missed and that is there again, unchanged, is news; an old tape is not.
+        // An object that a relist missed and that is back unchanged is new; a repeated tape is not.
         let missed = !self.alive && !self.version_of_deletion;
         match (&object.resource_version(), &self.version) {
             (Some(new), Some(old)) => match new.order(old) {
@@ -107,17 +108,17 @@ impl Head {
         object.uid() == self.uid
     }
 
-    /// Tells whether a declared object says nothing new.
+    /// Returns `true` if a declared object brings nothing new.
     pub(super) fn knows_desired(&self, object: &Object) -> bool {
         self.alive
             && match self.content {
                 Some(known) => known == content(object),
-                // A declared object with a version: a copy of a live one, told apart by that.
+                // A declared object with a resourceVersion is a copy of a live one: the version identifies it.
                 None => self.version.is_some() && self.version == object.resource_version(),
             }
     }
 
-    /// Tells whether it is known that an object in the cluster is gone.
+    /// Returns `true` if the deletion of an object in the cluster is known.
     pub(super) fn knows_deleted(&self, last: Option<&Object>, observed_at: Timestamp, run: u64) -> bool {
         let version = last.and_then(Object::resource_version);
         match (&version, &self.version) {
@@ -125,21 +126,21 @@ impl Head {
                 Some(Ordering::Less) => true,
                 Some(Ordering::Equal) => !self.alive,
                 None => !self.alive && new == old || observed_at < self.observed_at,
-                // Missed by a relist before: now it is known when it went, but not that it went.
+                // Missed by a relist before: only the time of the deletion is new.
                 Some(Ordering::Greater) => !self.alive && last.and_then(Object::uid) == self.uid,
             },
-            _ if self.is_untold() => last.is_none(),
+            _ if self.is_unseen() => last.is_none(),
             _ => !self.alive || self.outlives(observed_at, run),
         }
     }
 
-    /// Tells whether the object was told of after a time, so that what an old tape says of that time does not touch it.
+    /// Returns `true` if the object was reported after a time, so that an old tape of that time does not change it.
     pub(super) fn outlives(&self, time: Timestamp, run: u64) -> bool {
-        self.told != run && self.observed_at >= time
+        self.confirmed_in_run != run && self.observed_at >= time
     }
 
-    /// Tells whether nothing is known of the object but occurrences.
-    fn is_untold(&self) -> bool {
+    /// Returns `true` if only occurrences are known of the object.
+    fn is_unseen(&self) -> bool {
         self.observed_at == Timestamp::MIN
     }
 }
@@ -156,7 +157,7 @@ fn half(hash: blake3::Hash) -> Fact {
     half
 }
 
-/// Returns the identity of what is told once and for all, whatever its place: a gap, a relist, an occurrence.
+/// Returns the identity of a fact that is observed once, wherever it is appended: a gap, a relist, an occurrence.
 pub(super) fn fact(stream: &StreamId, event: &NewEvent) -> Option<Fact> {
     if !matches!(event.body, EventBody::Happened(_) | EventBody::Gap(_) | EventBody::Relisted(_)) {
         return None;

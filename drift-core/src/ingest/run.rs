@@ -16,7 +16,7 @@ const MAX_CONFLICTS: usize = 16;
 /// How [`run`] groups what it appends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOptions {
-    /// Observations that are appended together at most; fewer when the source has no more at hand.
+    /// Observations that are appended together at most; fewer when the source has no more ready.
     pub max_observations: usize,
     /// Bytes of objects in memory that are appended together at most, besides the last object.
     pub max_bytes: usize,
@@ -31,32 +31,32 @@ impl Default for RunOptions {
 /// What [`run`] did until the source ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunSummary {
-    /// Observations that the source made.
+    /// Observations of the source.
     pub observations: u64,
-    /// Events that were appended; the others were known.
+    /// Events that were appended; observations without one were known already.
     pub appended: u64,
-    /// Errors that the source told of.
+    /// Errors that the source reported.
     pub errors: u64,
 }
 
-/// What [`run`] tells while it runs.
+/// What [`run`] reports while it runs.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a> {
     /// These events are in the store.
     Appended(&'a [Event]),
-    /// The source could not do something and goes on.
+    /// The source failed at something and continues.
     SourceFailed(&'a SourceError),
 }
 
-/// Takes all that a source says into a store, from the ingest's last checkpoint until the source ends.
+/// Appends the observations of a source to a store, from the ingest's last checkpoint until the source ends.
 ///
-/// Observations are appended as soon as the source has no more at hand. A conflict with another writer is healed by
-/// looking again. Cancel safe: what is in the store when the future is dropped is whole, and the next run goes on
-/// from the last checkpoint.
+/// Observations are appended as soon as the source has no more ready. After a conflict with another writer the stream is
+/// read again and the batch repeated. Cancel safe: batches in the store when the future is dropped are complete, and the
+/// next run continues from the last checkpoint.
 ///
 /// # Errors
-/// When the store fails; a source's own errors go to `progress`.
+/// When the store fails; errors of the source go to `progress`.
 pub async fn run(
     source: &dyn Source,
     store: &dyn EventStore,
@@ -148,7 +148,7 @@ fn one_batch(mut parts: Vec<Append>) -> Vec<Append> {
 }
 
 impl Ingest {
-    /// Learns what others appended to streams.
+    /// Loads what other writers appended to streams.
     async fn catch_up(
         &mut self,
         store: &dyn EventStore,
@@ -158,7 +158,7 @@ impl Ingest {
             let from = self.revision(stream).map_or(Revision::FIRST, Revision::next);
             let mut events = store.read(stream, from);
             while let Some(event) = events.next().await {
-                self.learn(&event?);
+                self.load_event(&event?);
             }
         }
         self.commit();

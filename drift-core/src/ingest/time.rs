@@ -1,34 +1,35 @@
-//! When a change happened, by what the object itself says.
+//! When a change happened, by the times in the object itself.
 //!
-//! Objects keep whole seconds only. A watch sees a change within milliseconds, so its clock is the better one; but an object
-//! that was listed, or seen late, says itself when it changed last.
+//! Objects contain whole seconds only. A watch sees a change within milliseconds, so its clock is the better one; but an
+//! object that was listed, or seen late, knows better when it last changed.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::object::{Node, Object};
 
-/// Within this the observer's clock is more exact than whole seconds.
+/// Up to this delay the observer's clock is more exact than the whole seconds in the object.
 const EXACT: SignedDuration = SignedDuration::from_secs(2);
 
 fn timestamp(node: Option<Node<'_>>) -> Option<Timestamp> {
     node?.as_str()?.parse().ok()
 }
 
-/// Returns the newest time at which the object says that something was done to it.
+/// Returns the newest time at which something was done to the object, by its own metadata.
 pub(super) fn newest(object: &Object) -> Option<Timestamp> {
     let metadata = object.root().get("metadata")?;
     let managed = metadata.get("managedFields").into_iter().flat_map(Node::children);
     let managed = managed.filter_map(|entry| timestamp(entry.get("time")));
-    // Deletion is announced for the end of the grace period.
+    // The API server writes the end of the grace period; deletion was requested at its start.
     let grace = metadata.get("deletionGracePeriodSeconds").and_then(Node::as_i64).unwrap_or_default();
     let grace = SignedDuration::from_secs(grace.max(0));
     let deletion = timestamp(metadata.get("deletionTimestamp")).and_then(|at| at.checked_sub(grace).ok());
     managed.chain(timestamp(metadata.get("creationTimestamp"))).chain(deletion).max()
 }
 
-/// Returns when the object became what it is, if it says so more exactly than the observer's clock.
+/// Returns when the object got its state, if its metadata is more exact than the observer's clock.
 ///
-/// A time that was there before tells of an earlier change: many changes leave no time.
+/// `before` is the newest time in the version before. A time that was there already belongs to an earlier change: many
+/// changes leave no time.
 pub(super) fn of_change(
     object: &Object,
     observed_at: Timestamp,

@@ -66,7 +66,12 @@ async fn again(source: &dyn Source, log: &[Event]) {
             .expect("memory does not fail");
     }
     let mut fresh = ingest(source.name());
-    store.read_all_to_end().await.expect("memory does not fail").iter().for_each(|event| fresh.learn(event));
+    store
+        .read_all_to_end()
+        .await
+        .expect("memory does not fail")
+        .iter()
+        .for_each(|event| fresh.load_event(event));
     let mut observations = source.observe(None);
     while let Some(observation) = observations.next().await {
         let appends = observation.map(|o| fresh.step(o)).unwrap_or_default();
