@@ -1,12 +1,12 @@
 //! The wire format of events, version 1.0.
 //!
-//! One event is a header of text and JSON: `drift/1.0 whole 0123456789abcdef {"stream":...}`. `whole` or `delta` says
-//! whether the object is there or only what changed against the previous one of the stream. The 16 digits are a
-//! checksum over the event's id, the rest of the header and the JSON: it finds damage, and a delta that was applied
-//! to another document than it was made for.
+//! One event is a header of text and JSON: `drift/1.0 whole 0123456789abcdef {"stream":...}`. After `whole` the
+//! JSON holds the object, after `delta` only what changed against the previous one of the stream. The 16 digits are a
+//! checksum over the event's id, the rest of the header and the JSON: it detects damage, and a delta that was applied to
+//! another document than the one it was made for.
 //!
-//! A minor version adds fields that a reader may leave out and that do not count for the id; a reader of an older minor
-//! may read but not write such an event back, see [`Version::is_known`]. All else is a new major version.
+//! A minor version adds fields that a reader may ignore and that are not part of the id. A reader of an older minor version
+//! may read such an event but not write it back, see [`WireVersion::is_known`]. Anything else is a new major version.
 
 mod delta;
 mod event_v1;
@@ -23,38 +23,38 @@ use crate::object::{Doc, ObjectError};
 
 /// A version of the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    /// Readers refuse another one.
+pub struct WireVersion {
+    /// Readers refuse events of another major version.
     pub major: u16,
-    /// Readers of an older one may read, not write back.
+    /// Readers of an older minor version may read events, but not write them back.
     pub minor: u16,
 }
 
-impl Version {
+impl WireVersion {
     /// The version that [`encode`] writes.
     pub const CURRENT: Self = Self { major: 1, minor: 0 };
 
-    /// Tells whether this program knows all that an event of the version may say, and so may write it back.
+    /// Returns `true` if this program knows every field of the version, so that it may write an event back.
     pub fn is_known(self) -> bool {
         self.major == Self::CURRENT.major && self <= Self::CURRENT
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for WireVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
 }
 
-/// Why bytes are no event that can be read.
+/// Why bytes cannot be read as an event.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
     /// Written by a newer program: use that one.
-    #[error("wire format {found} is not known, this program reads {}", Version::CURRENT)]
+    #[error("wire format {found} is not known, this program reads {}", WireVersion::CURRENT)]
     Unsupported {
         /// Version of the bytes.
-        found: Version,
+        found: WireVersion,
     },
     /// The bytes do not begin with a header of the wire format.
     #[error("no header of an event")]
@@ -76,9 +76,9 @@ pub enum WireError {
     Checksum,
 }
 
-/// Returns the document that an event carries: what the next delta of its stream may refer to.
+/// Returns the document in an event, which the next delta of its stream may refer to.
 ///
-/// "The previous document" of a stream is that of the last event before, applied or deleted, that carries one.
+/// The "previous document" of a stream is that of its last event, applied or deleted, that has one.
 pub fn document(event: &Event) -> Option<&Doc> {
     match &event.body {
         EventBody::Applied(object) | EventBody::Deleted(Some(object)) => Some(object.doc()),
@@ -86,14 +86,14 @@ pub fn document(event: &Event) -> Option<&Doc> {
     }
 }
 
-/// Encodes an event: as a delta against the previous document of its stream if one is given and that is smaller.
+/// Encodes an event: as a delta to the previous document of its stream, if one is given and the delta is smaller.
 ///
-/// A reader needs all events back to the last whole one, so a writer gives none every so many revisions.
+/// A reader of a delta needs all events back to the last whole one, so a writer passes `None` every few revisions.
 pub fn encode(event: &Event, previous: Option<&Doc>) -> Vec<u8> {
     let delta =
         previous.zip(document(event)).and_then(|(previous, next)| Delta::between(previous, next).ok());
     let delta = delta.map(|delta| json(&EventV1::stored(event, delta_body(event, delta))));
-    // Where the bound does not decide, the whole is written too, to compare.
+    // Where the lower bound does not decide, the whole event is written as well, to compare the two.
     let least = document(event).map_or(0, Doc::json_len_at_least);
     if let Some(delta) = delta.as_ref().filter(|json| json.len() < least) {
         return framed(event.id, Form::Delta, delta);
@@ -118,7 +118,7 @@ fn json(event: &EventV1) -> Vec<u8> {
     json
 }
 
-/// Whether bytes hold an event by itself.
+/// Whether the bytes contain an event that can be read by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Whole,
@@ -134,14 +134,14 @@ impl Form {
     }
 }
 
-fn checksum(id: EventId, version: Version, form: Form, json: &[u8]) -> String {
+fn checksum(id: EventId, version: WireVersion, form: Form, json: &[u8]) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(id.as_bytes()).update(format!("{version} {}\n", form.name()).as_bytes()).update(json);
     hasher.finalize().to_hex()[..16].to_owned()
 }
 
 fn framed(id: EventId, form: Form, json: &[u8]) -> Vec<u8> {
-    let version = Version::CURRENT;
+    let version = WireVersion::CURRENT;
     let sum = checksum(id, version, form, json);
     let mut bytes = format!("drift/{version} {} {sum} ", form.name()).into_bytes();
     bytes.extend_from_slice(json);
@@ -149,7 +149,7 @@ fn framed(id: EventId, form: Form, json: &[u8]) -> Vec<u8> {
 }
 
 struct Header<'a> {
-    version: Version,
+    version: WireVersion,
     form: Form,
     checksum: &'a [u8],
     json: &'a [u8],
@@ -159,7 +159,7 @@ fn header(bytes: &[u8]) -> Result<Header<'_>, WireError> {
     let mut parts = bytes.splitn(4, |b| *b == b' ');
     let mut part = || parts.next().ok_or(WireError::Header);
     let version = parse_version(part()?).ok_or(WireError::Header)?;
-    if version.major != Version::CURRENT.major {
+    if version.major != WireVersion::CURRENT.major {
         return Err(WireError::Unsupported { found: version });
     }
     let form = match part()? {
@@ -171,21 +171,21 @@ fn header(bytes: &[u8]) -> Result<Header<'_>, WireError> {
     Ok(Header { version, form, checksum: part()?, json: part()? })
 }
 
-fn parse_version(name: &[u8]) -> Option<Version> {
+fn parse_version(name: &[u8]) -> Option<WireVersion> {
     let (major, minor) = std::str::from_utf8(name).ok()?.strip_prefix("drift/")?.split_once('.')?;
     let number = |text: &str| text.parse().ok().filter(|n: &u16| n.to_string() == text);
-    Some(Version { major: number(major)?, minor: number(minor)? })
+    Some(WireVersion { major: number(major)?, minor: number(minor)? })
 }
 
-/// Returns the version that bytes are written in.
+/// Returns the version of the wire format that the bytes are in.
 ///
 /// # Errors
-/// When they have no header, or one of another major version.
-pub fn version(bytes: &[u8]) -> Result<Version, WireError> {
+/// When the bytes have no header, or one of another major version.
+pub fn version(bytes: &[u8]) -> Result<WireVersion, WireError> {
     header(bytes).map(|h| h.version)
 }
 
-/// Tells whether [`decode`] needs the previous document, from the header alone.
+/// Returns `true` if [`decode`] needs the previous document; reads only the header.
 ///
 /// # Errors
 /// When the bytes have no header, or one of another major version.
@@ -193,7 +193,7 @@ pub fn needs_previous(bytes: &[u8]) -> Result<bool, WireError> {
     header(bytes).map(|h| h.form == Form::Delta)
 }
 
-/// Decodes an event and checks it; `previous` counts only where [`needs_previous`] says so.
+/// Decodes an event and checks it; `previous` is only used where [`needs_previous`] is `true`.
 ///
 /// Takes time and memory in proportion to the bytes and the previous document, whatever the bytes are.
 ///

@@ -41,7 +41,7 @@ impl Delta {
         writer.out.finish().map(Self)
     }
 
-    /// Tells whether nothing changes.
+    /// Returns `true` if nothing changes.
     pub fn is_empty(&self) -> bool {
         self.0.root().is_empty()
     }

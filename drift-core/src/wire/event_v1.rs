@@ -212,7 +212,7 @@ impl BodyV1 {
         })
     }
 
-    /// Tells whether it cannot be read without the previous document.
+    /// Returns `true` if the body cannot be read without the previous document.
     pub fn is_delta(&self) -> bool {
         matches!(self, Self::AppliedDelta(_) | Self::DeletedDelta(_))
     }
