@@ -6,11 +6,11 @@ use async_trait::async_trait;
 
 use crate::finding::Finding;
 
-/// Why a sink did not take findings.
+/// Why a sink did not accept findings, by what the caller should do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// It may pass: deliver the same batch again later.
+    /// A failure that may pass: deliver the same batch again later.
     #[error("{what} is unavailable")]
     Unavailable {
         /// What was tried.
@@ -19,24 +19,27 @@ pub enum SinkError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// It will not pass: rights or settings are wrong.
+    /// A failure that stays: permissions or settings are wrong.
     #[error("{what} is refused: {message}")]
     Refused {
         /// What was tried.
         what: String,
-        /// What the other side said.
+        /// Answer of the other side.
         message: String,
     },
 }
 
-/// A place where findings come to rest. Object safe.
+/// A receiver of findings, such as a chat, a pager or a file. Object safe.
 ///
-/// At least once, in batches, ordered per resource: a batch may come again after an error, and [`Finding::id`] tells.
+/// Findings are delivered at least once, in batches, in order for each resource. After an error the same batch may be
+/// delivered again; [`Finding::id`] identifies a finding that was delivered before.
+///
+/// Check an implementation with `testing::sink` (feature `testing`).
 #[async_trait]
 pub trait Sink: Send + Sync + Debug {
-    /// Returns a name for messages about it.
+    /// Returns the name of the sink, for messages about it.
     fn name(&self) -> &str;
 
-    /// Takes a batch; on an error all of it counts as not delivered.
+    /// Delivers a batch; after an error, all of it counts as not delivered.
     async fn deliver(&self, findings: &[Finding]) -> Result<(), SinkError>;
 }

@@ -12,19 +12,19 @@ pub use memory::MemoryStore;
 use crate::event::{Event, NewEvent};
 use crate::stream::{Position, Revision, StreamId};
 
-/// What a writer expects of a stream when it appends.
+/// What a writer expects of a stream when it appends: the guard against writers that do not know of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedRevision {
-    /// Nothing.
+    /// No expectation: append to whatever is there.
     Any,
-    /// That the stream has no event yet.
+    /// The stream has no event yet.
     Empty,
-    /// That this is the stream's last revision.
+    /// The last revision of the stream is this one.
     Exact(Revision),
 }
 
 impl ExpectedRevision {
-    /// Tells whether a stream with this head is as expected.
+    /// Returns `true` if a stream with this last revision is as expected.
     pub fn holds(self, head: Option<Revision>) -> bool {
         match self {
             Self::Any => true,
@@ -37,19 +37,19 @@ impl ExpectedRevision {
 /// One stream's part of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
-    /// Where to append.
+    /// Stream to append to.
     pub stream: StreamId,
-    /// What the writer expects there.
+    /// What the writer expects of the stream.
     pub expected: ExpectedRevision,
-    /// What to append, in order.
+    /// Events to append, in order.
     pub events: Vec<NewEvent>,
 }
 
-/// Why a store did not do what it was asked.
+/// Why a store failed, by what the caller should do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Another writer was faster: read the stream's head and decide anew.
+    /// Another writer was faster: read the end of the stream and decide again.
     #[error("stream `{stream}` is at {actual:?}, not as expected")]
     Conflict {
         /// The stream.
@@ -57,10 +57,10 @@ pub enum StoreError {
         /// Its last revision.
         actual: Option<Revision>,
     },
-    /// Another process holds the store: stop it, or open another one.
+    /// Another process has opened the store: stop it, or open another store.
     #[error("the store is in use: {holder}")]
     InUse {
-        /// Who holds it.
+        /// Process that has opened it.
         holder: String,
     },
     /// Stored data is damaged: `repair`, or restore a copy.
@@ -69,15 +69,15 @@ pub enum StoreError {
         /// What is damaged and where.
         what: String,
     },
-    /// The data was written by a version that this one cannot read.
-    #[error("the store has format {found}, this program knows {known}")]
+    /// The data was written by a version that this program cannot read.
+    #[error("unsupported store format {found}: this program reads up to {known}")]
     Unsupported {
         /// Format of the data.
         found: String,
-        /// Newest format that is known.
+        /// Newest format that this program knows.
         known: String,
     },
-    /// The disk, the network or the server failed: nothing of the batch is acknowledged; try again later.
+    /// The disk, the network or the server failed and nothing of the batch was appended: try again later.
     #[error("the store is unavailable: {what}")]
     Unavailable {
         /// What was tried.
@@ -88,21 +88,24 @@ pub enum StoreError {
     },
 }
 
-/// Keeps event streams. Object safe, no default methods; conveniences are in [`EventStoreExt`].
+/// A store of event streams. Object safe and without default methods; [`EventStoreExt`] adds conveniences.
 ///
-/// An append is atomic and durable: when it returns `Ok`, all events of the batch survive a crash; on an error none is
-/// ever seen. Reading is in order of revision or position and sees all that was acknowledged before the call.
+/// An append is atomic and durable: after `Ok`, all events of the batch survive a crash; after an error, none of them is ever
+/// read. Events are read in order of revision or position, and a read sees every append that returned before it.
+///
+/// Check an implementation with `testing::event_store` (feature `testing`).
 #[async_trait]
 pub trait EventStore: Send + Sync + Debug {
-    /// Appends a batch to one or more streams and returns the events with their places.
+    /// Appends a batch to one or more streams and returns the events with their revisions and positions.
     ///
-    /// All expectations are checked before anything is written. Cancel safe: a dropped future has appended all or nothing.
+    /// All expectations are checked before anything is written. Cancel safe: a dropped future has appended everything or
+    /// nothing.
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Event>, StoreError>;
 
     /// Reads one stream from a revision on.
     fn read(&self, stream: &StreamId, from: Revision) -> BoxStream<'_, Result<Event, StoreError>>;
 
-    /// Reads all streams after a position, up to what was there at the call.
+    /// Reads the events of all streams after a position, up to the last one at the time of the call.
     fn read_all(&self, after: Position) -> BoxStream<'_, Result<Event, StoreError>>;
 
     /// Returns the last event of a stream that is at or before a position; `None` as position means the newest.
@@ -118,12 +121,12 @@ pub trait EventStore: Send + Sync + Debug {
 /// Conveniences of every [`EventStore`].
 #[async_trait]
 pub trait EventStoreExt: EventStore {
-    /// Reads one stream as a whole.
+    /// Reads all events of one stream.
     async fn read_to_end(&self, stream: &StreamId) -> Result<Vec<Event>, StoreError> {
         collect(self.read(stream, Revision::FIRST)).await
     }
 
-    /// Reads all streams as a whole.
+    /// Reads all events of all streams.
     async fn read_all_to_end(&self) -> Result<Vec<Event>, StoreError> {
         collect(self.read_all(Position::START)).await
     }

@@ -1,4 +1,4 @@
-//! A store in memory, for tests, tapes and programs that need no tomorrow.
+//! A store in memory, for tests, tapes and programs that need no history after they end.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,28 @@ use crate::event::Event;
 use crate::stream::{Position, Revision, StreamId};
 
 /// An [`EventStore`] in memory.
+///
+/// # Example
+/// ```
+/// # futures::executor::block_on(async {
+/// use drift_core::ingest::{RunOptions, run};
+/// use drift_core::redact::{RedactOptions, Redactor};
+/// use drift_core::testing::Script;
+/// use drift_core::{Applied, EventStoreExt, Ingest, MemoryStore, Object, Observation};
+///
+/// // Any source does; this one observes a single Pod.
+/// let pod = Object::from_json(br#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","namespace":"shop"}}"#)?;
+/// let observed = Applied::live(pod, "", "2026-11-21T10:00:00Z".parse()?);
+/// let source = Script::new("example", vec![Observation::Applied(observed)]);
+///
+/// let store = MemoryStore::default();
+/// let mut ingest = Ingest::new("example", Redactor::new(RedactOptions::new([7; 32])));
+/// run(&source, &store, &mut ingest, &RunOptions::default(), &mut |_| ()).await?;
+/// let events = store.read_all_to_end().await?;
+/// assert_eq!(events[0].stream.to_string(), "live Pod/shop/web");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     log: Mutex<Log>,
@@ -19,7 +41,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Log {
     events: Vec<Event>,
-    /// Places in `events`, by revision.
+    /// Indices in `events`, by revision.
     streams: BTreeMap<StreamId, Vec<usize>>,
 }
 
@@ -31,7 +53,7 @@ impl Log {
 
 impl MemoryStore {
     fn log(&self) -> MutexGuard<'_, Log> {
-        // A panic in another thread leaves the log whole: events are pushed after all that can fail.
+        // A panic in another thread leaves the log intact: events are pushed after everything that can fail.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
