@@ -1,9 +1,9 @@
-//! Redaction: secrets become keyed hashes before anything is appended, since a log cannot forget.
+//! Redaction: secrets become keyed hashes before anything is appended, because a log cannot forget.
 //!
-//! A value becomes `redacted:` and 32 hexadecimal digits, a BLAKE3 hash under a key of the store: equal values stay equal,
-//! a change shows, and nobody without the key can try passwords against it. Always redacted are the values of a
-//! `Secret`, wherever in a document it stands, also inside `last-applied-configuration`; rules name more.
-//! In `data` the decoded bytes are hashed, so that it agrees with `stringData`.
+//! A value becomes `redacted:` and 32 hexadecimal digits, a BLAKE3 hash under a key of the store. Equal values stay equal, a
+//! change shows, and nobody without the key can try passwords against the hash. The values of a `Secret` are always
+//! redacted, anywhere in a document, for example in a `List` or inside `last-applied-configuration`; [`RedactRule`]s name
+//! more. In `data` the decoded bytes are hashed, so that it agrees with `stringData`.
 
 mod rule;
 mod walk;
@@ -17,32 +17,33 @@ use crate::event::{Occurrence, OccurrenceKind};
 use crate::object::{Doc, Object};
 use walk::Walk;
 
-/// What reports print in place of a redacted value; the hash is for comparing, not for showing.
+/// Text that reports print for a redacted value; the hash is for comparing, not for showing.
 pub const SHOWN: &str = "<redacted>";
 
 const PREFIX: &str = "redacted:";
 
-/// Stands for a value that somebody else hid, such as Argo CD's API that of a Secret: it is like no other, not even itself.
+/// Placeholder for a value that was already hidden by someone else (for example, a Secret returned by Argo CD's API).
+/// Never equal to anything, including itself.
 pub const UNKNOWN: &str = "redacted:unknown";
 
-/// Tells whether a text is what [`Redactor`] puts in place of a value, or [`UNKNOWN`].
+/// Returns `true` if a text is the hash that [`Redactor`] replaces a value with, or [`UNKNOWN`].
 pub fn is_redacted(text: &str) -> bool {
     let is_hash =
         |hash: &str| hash.len() == 32 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     text == UNKNOWN || text.strip_prefix(PREFIX).is_some_and(is_hash)
 }
 
-/// Settings of a [`Redactor`].
+/// Options of a [`Redactor`].
 #[derive(Clone)]
 pub struct RedactOptions {
-    /// Key of the hashes: one a store, random, kept beside it. Another key makes other hashes.
+    /// Key of the hashes: random, one for each store and saved beside it. With another key, equal values have other hashes.
     pub key: [u8; 32],
-    /// What to redact besides Secrets.
+    /// Fields to redact besides the values of Secrets.
     pub rules: Vec<RedactRule>,
 }
 
 impl RedactOptions {
-    /// Makes settings that redact Secrets only.
+    /// Makes options that redact only Secrets.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key, rules: Vec::new() }
     }
@@ -54,7 +55,19 @@ impl fmt::Debug for RedactOptions {
     }
 }
 
-/// Takes secrets out of objects. Redacting twice is redacting once.
+/// Replaces secrets in objects by their hashes. Redacting twice gives the same as redacting once.
+///
+/// # Example
+/// ```
+/// use drift_core::Object;
+/// use drift_core::redact::{RedactOptions, Redactor, is_redacted};
+/// let secret = r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db"},"stringData":{"password":"hunter2"}}"#;
+/// // A program takes the key from its store, for example `EmbeddedStore::redaction_key`.
+/// let redactor = Redactor::new(RedactOptions::new([7; 32]));
+/// let redacted = redactor.redact(Object::from_json(secret.as_bytes())?);
+/// assert!(redacted.root().str_at(&["stringData", "password"]).is_some_and(is_redacted));
+/// # Ok::<(), drift_core::DecodeError>(())
+/// ```
 #[derive(Clone)]
 pub struct Redactor {
     options: Arc<RedactOptions>,
@@ -72,30 +85,30 @@ impl Redactor {
         Self { options: Arc::new(options) }
     }
 
-    /// Redacts an object; one without secrets is returned as it is.
+    /// Redacts an object; an object without secrets is returned unchanged.
     pub fn redact(&self, object: Object) -> Object {
         match self.changed(object.group(), object.kind(), object.doc()) {
-            Some(doc) => Object::new(doc).unwrap_or_else(|_| bare(&object)),
+            Some(doc) => Object::new(doc).unwrap_or_else(|_| nameless(&object)),
             None => object,
         }
     }
 
-    /// Redacts a shared object; one without secrets is returned as it is, not copied.
+    /// Redacts a shared object; an object without secrets is returned unchanged and is not copied.
     pub fn redact_shared(&self, object: Arc<Object>) -> Arc<Object> {
         match self.changed(object.group(), object.kind(), object.doc()) {
-            Some(doc) => Arc::new(Object::new(doc).unwrap_or_else(|_| bare(&object))),
+            Some(doc) => Arc::new(Object::new(doc).unwrap_or_else(|_| nameless(&object))),
             None => object,
         }
     }
 
-    /// Redacts a document that concerns a kind: an object, a patch of one, or an audit entry with such inside.
+    /// Redacts a document about a kind: an object, a patch of one, or an audit entry that contains one.
     pub fn redact_doc(&self, group: &str, kind: &str, doc: &Doc) -> Doc {
         self.changed(group, kind, doc).unwrap_or_else(|| doc.clone())
     }
 
-    /// Redacts what came with an occurrence.
+    /// Redacts the details of an occurrence.
     pub fn redact_occurrence(&self, mut occurrence: Occurrence) -> Occurrence {
-        // A Kubernetes Event tells of a Secret and is none itself.
+        // A Kubernetes Event about a Secret is not a Secret.
         let (group, kind) = match &occurrence.about {
             Some(about) if occurrence.kind != OccurrenceKind::KubernetesEvent => about.group_kind(),
             _ => ("", "Event"),
@@ -111,15 +124,15 @@ impl Redactor {
         Walk::new(self, group, kind, doc, 0).changed(doc)
     }
 
-    /// Returns what stands in place of these bytes.
+    /// Returns the text that replaces these bytes.
     fn hash(&self, bytes: &[u8]) -> String {
         let hash = blake3::keyed_hash(&self.options.key, bytes);
         format!("{PREFIX}{}", &hash.to_hex()[..32])
     }
 }
 
-/// Returns what can be kept of an object that a rule cut the name from: the rule wins over everything else.
-fn bare(object: &Object) -> Object {
+/// Returns what remains of an object whose name a rule removed: the rule wins over everything else.
+fn nameless(object: &Object) -> Object {
     let name = if object.name().is_empty() { "redacted" } else { object.name() };
     let value = serde_json::json!({
         "apiVersion": object.api_version(),

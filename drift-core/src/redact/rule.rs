@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use crate::object::{Kind, Node};
 
-/// Names fields to redact: in objects of which kinds, at which paths.
+/// Fields to redact: the kinds of objects, and the paths in them.
 ///
 /// Text form `KIND[.GROUP] PATH`, such as `* .**.env[name="*PASSWORD*"].value`, `ConfigMap .data["*.pem"]` or
 /// `*.*.example.com .spec.auth`. A path is of `.name`, `["name"]` for names with dots, `[*]` for all elements of a
-/// list, `[field="value"]` for those with such a field, and `.**` for any way down. Names and values are globs with `*` and
-/// `?`; upper and lower case count the same, since redacting too much is the better mistake.
+/// list, `[field="value"]` for those with such a field, and `.**` for any number of levels. Names and values are globs with `*` and
+/// `?`; upper and lower case are the same, because redacting too much is the better mistake.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedactRule {
     text: String,
@@ -26,15 +26,15 @@ impl fmt::Debug for RedactRule {
     }
 }
 
-/// A rule that cannot be read.
+/// Why a redaction rule cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("redaction rule {rule}: `{field}` {problem}")]
 pub struct RuleError {
-    /// Which rule, or which line of rules in text form; from 1.
+    /// Number of the rule, or of the line of rules in text form, from 1.
     pub rule: usize,
-    /// Which field of it.
+    /// Field of the rule that is wrong.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub problem: String,
 }
 
@@ -55,7 +55,7 @@ impl RedactRule {
     pub fn new(group: &str, kind: &str, path: &str) -> Result<Self, RuleError> {
         let error = |field, problem: String| RuleError { rule: 1, field, problem };
         if kind.is_empty() {
-            return Err(error("kind", "is empty: `*` stands for all kinds".into()));
+            return Err(error("kind", "is empty: use `*` for all kinds".into()));
         }
         let segments = parse_path(path).map_err(|problem| error("path", problem))?;
         let text = if group.is_empty() { format!("{kind} {path}") } else { format!("{kind}.{group} {path}") };
@@ -84,8 +84,8 @@ impl RedactRule {
         lines.filter(|(_, l)| !l.is_empty() && !l.starts_with('#')).map(|(n, l)| parse_line(n, l)).collect()
     }
 
-    /// Tells whether the rule concerns a kind.
-    pub(super) fn concerns(&self, group: &str, kind: &str) -> bool {
+    /// Returns `true` if the rule applies to a kind.
+    pub(super) fn applies_to(&self, group: &str, kind: &str) -> bool {
         self.group.matches(group) && self.kind.matches(kind)
     }
 }
@@ -215,17 +215,17 @@ pub(super) enum Step<'a> {
     Key(&'a str),
     /// Into a list.
     Element(Node<'a>),
-    /// Into a list, to an element that is not at hand: it may be any.
+    /// Into a list, to an element that is not known: it may be any.
     Unknown,
 }
 
-/// Where the rules stand at a place in a document: which rule, and how many of its segments are behind.
+/// Progress of the rules at a place in a document: index of the rule, and the number of its segments that matched.
 pub(super) type States = Vec<(usize, usize)>;
 
 /// Returns the states at the top of a document of a kind.
 pub(super) fn start(rules: &[RedactRule], group: &str, kind: &str) -> States {
-    let concerned = rules.iter().enumerate().filter(|(_, r)| r.concerns(group, kind));
-    concerned.map(|(i, _)| (i, 0)).collect()
+    let applicable = rules.iter().enumerate().filter(|(_, r)| r.applies_to(group, kind));
+    applicable.map(|(i, _)| (i, 0)).collect()
 }
 
 /// Returns the states one step further down.
@@ -249,8 +249,8 @@ pub(super) fn step(rules: &[RedactRule], states: &States, step: Step<'_>) -> Sta
     next
 }
 
-/// Tells whether a rule ends here.
-pub(super) fn ends(rules: &[RedactRule], states: &States) -> bool {
+/// Returns `true` if a rule matches here completely.
+pub(super) fn is_complete(rules: &[RedactRule], states: &States) -> bool {
     states.iter().any(|&(rule, at)| rules[rule].path.len() == at)
 }
 
@@ -296,8 +296,8 @@ mod tests {
             {"group":"*.example.com","kind":"Widget","path":".spec.list[*].x"}]"#;
         let rules = RedactRule::parse_all(text).unwrap();
         assert_eq!(rules, RedactRule::parse_all(json).unwrap());
-        assert!(rules[0].concerns("apps", "Deployment") && !rules[1].concerns("apps", "ConfigMap"));
-        assert!(rules[2].concerns("a.example.com", "Widget"));
+        assert!(rules[0].applies_to("apps", "Deployment") && !rules[1].applies_to("apps", "ConfigMap"));
+        assert!(rules[2].applies_to("a.example.com", "Widget"));
     }
 
     #[test]
@@ -313,7 +313,7 @@ mod tests {
             "* .env[0].value",
             "redaction rule 1: `path` has `[0].value` where `[*]`, `[\"name\"]` or `[field=\"value\"]` is expected",
         );
-        check(r#"[{"kind":"","path":".a"}]"#, "redaction rule 1: `kind` is empty: `*` stands for all kinds");
+        check(r#"[{"kind":"","path":".a"}]"#, "redaction rule 1: `kind` is empty: use `*` for all kinds");
         check(r#"[{"kind":"*","path":".a"},{"kind":"*"}]"#, "redaction rule 2: `rule` missing field `path`");
         check(
             r#"[{"kind":"*","path":".a","x":1}]"#,

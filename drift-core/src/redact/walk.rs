@@ -262,7 +262,7 @@ fn is_patch_operation(node: Node<'_>) -> bool {
         && node.get("path").is_some_and(|p| p.as_str().is_some())
 }
 
-/// Tells whether the last applied configuration may hold a Secret.
+/// Returns `true` if the last applied configuration may contain a Secret.
 fn mentions_in_annotation(root: Node<'_>) -> bool {
     root.str_at(&["metadata", "annotations", LAST_APPLIED]).is_some_and(|text| text.contains("\"Secret"))
 }
