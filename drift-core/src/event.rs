@@ -10,59 +10,59 @@ use crate::key::{Cursor, ResourceKey, ResourceVersion, SourceRevision, Uid};
 use crate::object::Object;
 use crate::stream::{Facet, Position, Revision, Scope, StreamId};
 
-/// Who did something, as far as the source could tell.
+/// Who did something, as far as the source knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Actor {
-    /// Field manager.
+    /// Field manager, for example `kubectl-edit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<Arc<str>>,
-    /// User as the API server authenticated it; of an impersonating request the impersonated one.
+    /// User as the API server authenticated it; for an impersonating request, the impersonated user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Arc<str>>,
 }
 
-/// What kind of thing happened outside of the objects' own fields.
+/// Kind of an [`Occurrence`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum OccurrenceKind {
     /// A Kubernetes Event.
     KubernetesEvent,
-    /// The outcome of a sync or a reconcile.
+    /// The outcome of a sync or reconcile of a GitOps engine.
     Reconcile,
     /// A request in the API server's audit log.
     Audit,
     /// A commit in a source repository.
     Commit,
-    /// A change outside of the cluster: CI run, feature flag, merge.
+    /// A change outside the cluster, such as a CI run, a feature flag or a merge.
     Outside,
     /// An alert.
     Alert,
 }
 
-/// Something that happened to a resource without being a version of it.
+/// Something that happened and is not a version of a resource, such as a Kubernetes Event or an audit entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
-    /// What kind of thing.
+    /// Kind of the occurrence.
     pub kind: OccurrenceKind,
-    /// What it happened to, if it is about one resource.
+    /// Resource that it is about; `None` if it is about more than one or none.
     pub about: Option<ResourceKey>,
-    /// When, by the clock of who reports it.
+    /// When it happened, by the clock of the reporter.
     pub at: Timestamp,
     /// Short machine-readable reason, such as `FailedScheduling` or `update`.
     pub reason: Arc<str>,
     /// Text for people.
     pub message: Arc<str>,
-    /// Who did it.
+    /// Who did it, if the reporter knows.
     pub actor: Actor,
-    /// The report as it came, redacted.
+    /// The report as it was received, redacted.
     pub detail: Option<Arc<crate::object::Doc>>,
 }
 
-/// Why a part of history is not known.
+/// Why a part of the history is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum GapReason {
-    /// The server no longer had the versions asked for (410).
+    /// The server no longer has the requested versions (410 Gone).
     Expired,
     /// The watch ended and a new list was needed.
     WatchLost,
@@ -70,78 +70,78 @@ pub enum GapReason {
     SourceDown,
     /// The server asked to slow down (429) or was overloaded (5xx).
     Throttled,
-    /// Listing was denied (401, 403): what is there is not known.
+    /// Listing was denied (401, 403): it is not known what exists.
     Denied,
-    /// A recorded line or answer could not be read.
+    /// A recorded line or an answer of the server could not be read.
     Corrupt,
-    /// Something was larger than the limits.
+    /// An object, a line or an answer was larger than the limits.
     TooLarge,
-    /// Clocks of source and observer disagree.
+    /// The clocks of source and observer disagree.
     ClockSkew,
 }
 
-/// A part of history that is not known, and why.
+/// A part of the history that is not known, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// What it concerns.
+    /// Resources whose history is not known.
     pub scope: Scope,
-    /// Last moment before it that is known, if any.
+    /// End of the known history before the gap; `None` if nothing before it is known.
     pub from: Option<Timestamp>,
-    /// First moment after it that is known.
+    /// Start of the known history after the gap.
     pub to: Timestamp,
-    /// Last version before it, for a watch.
+    /// Last resourceVersion before the gap, for a watch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_version: Option<ResourceVersion>,
-    /// First version after it, for a watch.
+    /// First resourceVersion after the gap, for a watch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_version: Option<ResourceVersion>,
-    /// Why.
+    /// Why it is not known, for programs.
     pub reason: GapReason,
-    /// Text for people: what was tried, which file and line.
+    /// Why it is not known, for people: for example, the request, or file and line.
     pub message: Arc<str>,
 }
 
-/// What a source says, unnumbered.
+/// What a source reports. The ingest decides what of it is an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Observation {
-    /// The object now is so.
+    /// The object was created or updated, or was found in this state.
     Applied(Applied),
-    /// The object is gone.
+    /// The object was deleted.
     Deleted(Deleted),
-    /// A full listing begins: what is not applied before [`Observation::RelistDone`] is gone.
+    /// A full listing begins: an object that is not applied before [`Observation::RelistDone`] no longer exists.
     RelistStarted(Scope),
-    /// A full listing ended.
+    /// A full listing is complete.
     RelistDone {
-        /// What was listed.
+        /// Scope that was listed.
         scope: Scope,
-        /// When it ended.
+        /// When the listing was complete.
         observed_at: Timestamp,
     },
-    /// Something happened.
+    /// Something happened that is not a version of an object.
     Happened(Occurrence),
-    /// A part of history is not known.
+    /// A part of the history is not known.
     Gap(Gap),
-    /// The source can go on from here.
+    /// The source can resume from here.
     Checkpoint(Cursor),
 }
 
-/// An object as a source saw it.
+/// An object as a source observed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// Which side of the resource.
+    /// Side of the resource: live, or declared by somebody.
     pub facet: Facet,
-    /// Which resource.
+    /// Resource that the object is a version of.
     pub key: ResourceKey,
     /// The object.
     pub object: Arc<Object>,
-    /// When the source saw it.
+    /// When the source observed it.
     pub observed_at: Timestamp,
     /// Who did it, if the source knows.
     pub actor: Actor,
-    /// Where the source could go on after this, if it can.
+    /// Where the source can resume after this observation, if it can.
     pub cursor: Option<Cursor>,
-    /// Commit or chart version it comes from, for a desired object.
+    /// Commit or chart version that declares the object, for a desired one.
     pub source_revision: Option<SourceRevision>,
 }
 
@@ -160,22 +160,22 @@ impl Applied {
     }
 }
 
-/// An object that a source saw go.
+/// A deletion that a source observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deleted {
-    /// Which side of the resource.
+    /// Side of the resource: live, or declared by somebody.
     pub facet: Facet,
-    /// Which resource.
+    /// Resource that the object is a version of.
     pub key: ResourceKey,
-    /// Its last state, with the deletion's own resourceVersion, where the source had one.
+    /// Last state of the object with the resourceVersion of the deletion, if the source has it.
     pub last: Option<Arc<Object>>,
-    /// When the source saw it.
+    /// When the source observed it.
     pub observed_at: Timestamp,
     /// Who did it, if the source knows.
     pub actor: Actor,
 }
 
-/// Identity of an event by its content: the same fact at the same place of a stream has the same id.
+/// Identity of an event by its content: the same fact at the same revision of a stream has the same id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId([u8; 32]);
 
@@ -205,57 +205,57 @@ impl fmt::Debug for EventId {
     }
 }
 
-/// Where an event comes from.
+/// Source of an event, and what the source knows about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Name of the source, such as `kubernetes` or a tape's file name.
     pub source: Arc<str>,
-    /// Where the source could go on after it.
+    /// Where the source can resume after the event.
     pub cursor: Option<Cursor>,
     /// Who did it.
     pub actor: Actor,
-    /// Commit or chart version it comes from.
+    /// Commit or chart version that declares the object.
     pub source_revision: Option<SourceRevision>,
 }
 
-/// What an event says.
+/// The fact that an event records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventBody {
-    /// The object now is so.
+    /// The object was created or updated; this is its new state.
     Applied(Arc<Object>),
-    /// The object is gone; its last state with the deletion's resourceVersion where known.
+    /// The object was deleted; its last state with the resourceVersion of the deletion, if known.
     Deleted(Option<Arc<Object>>),
-    /// Something happened to it.
+    /// Something happened that is not a version of an object.
     Happened(Occurrence),
-    /// A part of history is not known.
+    /// A part of the history is not known.
     Gap(Gap),
     /// The source listed a scope in full.
     Relisted(Scope),
-    /// The source can go on from [`Origin::cursor`].
+    /// The source can resume from [`Origin::cursor`].
     Checkpoint,
 }
 
-/// One fact in a store. Never serialized itself: [`crate::wire`] does that.
+/// One fact in a store. It has no `Serialize`: [`crate::wire`] defines its format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Identity by content.
     pub id: EventId,
-    /// Which history it belongs to.
+    /// Stream that it belongs to.
     pub stream: StreamId,
-    /// Its place there.
+    /// Place in the stream.
     pub revision: Revision,
-    /// Its place in the store.
+    /// Place in the store.
     pub position: Position,
-    /// Incarnation of the resource.
+    /// Incarnation of the resource: the uid of the object.
     pub uid: Option<Uid>,
-    /// Where it comes from.
+    /// Source of the event.
     pub origin: Origin,
-    /// When the source saw it.
+    /// When the source observed it.
     pub observed_at: Timestamp,
-    /// When it happened, where something says so more exactly than the source's clock.
+    /// When it happened, where that is known more exactly than by the clock of the source.
     pub occurred_at: Option<Timestamp>,
-    /// What it says.
+    /// The recorded fact.
     pub body: EventBody,
 }
 
@@ -277,15 +277,15 @@ impl Event {
 /// An event that is not in a store yet: it has no place, and so no id. [`NewEvent::at`] gives it both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Incarnation of the resource.
+    /// Incarnation of the resource: the uid of the object.
     pub uid: Option<Uid>,
-    /// Where it comes from.
+    /// Source of the event.
     pub origin: Origin,
-    /// When the source saw it.
+    /// When the source observed it.
     pub observed_at: Timestamp,
-    /// When it happened, where something says so more exactly.
+    /// When it happened, where that is known more exactly than by the clock of the source.
     pub occurred_at: Option<Timestamp>,
-    /// What it says.
+    /// The recorded fact.
     pub body: EventBody,
 }
 
@@ -301,12 +301,12 @@ pub enum Until {
 }
 
 impl Until {
-    /// Tells whether an event counts.
+    /// Returns `true` if an event is included.
     pub fn includes(self, event: &Event) -> bool {
         self.covers(event.position, event.observed_at)
     }
 
-    /// Tells whether what happened at a place in the log counts.
+    /// Returns `true` if a place in the log is included.
     pub fn covers(self, position: Position, observed_at: Timestamp) -> bool {
         match self {
             Self::End => true,

@@ -7,11 +7,21 @@ use serde::{Deserialize, Serialize};
 
 /// Identity of a resource across its versions and incarnations.
 ///
-/// There is no API version in it: `v1beta1` and `v1` of one kind are one resource. Text form
-/// `Deployment.apps/ns/name`, core group `Pod/ns/name`, cluster-scoped `Node//name`; the cluster is not in the text.
+/// It has no API version: `v1beta1` and `v1` of a kind are the same resource. Its text form is `Deployment.apps/ns/name`,
+/// in the core group `Pod/ns/name`, for a cluster-scoped kind `Node//name`. The cluster is not part of the text.
+///
+/// # Example
+/// ```
+/// use drift_core::ResourceKey;
+/// let key = ResourceKey::parse("Deployment.apps/shop/web")?;
+/// assert_eq!(key, ResourceKey::new("apps", "Deployment", "shop", "web"));
+/// assert_eq!(key.group_kind(), ("apps", "Deployment"));
+/// assert_eq!(key.in_namespace("test").to_string(), "Deployment.apps/test/web");
+/// # Ok::<(), drift_core::KeyError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ResourceKey {
-    /// Name of the cluster; empty where only one is looked at.
+    /// Name of the cluster; empty where there is only one.
     #[serde(default)]
     pub cluster: Arc<str>,
     /// API group; empty for the core group.
@@ -26,13 +36,13 @@ pub struct ResourceKey {
     pub name: Arc<str>,
 }
 
-/// A text that is not the text form of a [`ResourceKey`].
+/// Why a text is not a [`ResourceKey`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is not a resource key: KIND[.GROUP]/NAMESPACE/NAME expected, with an empty namespace for a cluster-scoped kind"
 )]
 pub struct KeyError {
-    /// What was given.
+    /// The text.
     pub text: String,
 }
 
@@ -70,7 +80,7 @@ impl ResourceKey {
     /// Parses the text form `KIND[.GROUP]/NAMESPACE/NAME`.
     ///
     /// # Errors
-    /// When the text has another shape; short forms as kubectl takes them are for the command line to resolve.
+    /// When the text has another form.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let error = || KeyError { text: text.to_owned() };
         let mut parts = text.splitn(3, '/');
@@ -129,8 +139,8 @@ opaque! {
 opaque! {
     /// The API server's version of one object: `metadata.resourceVersion`.
     ///
-    /// Not our [`crate::Revision`] and not a [`SourceRevision`]. Order between two of them is asked for by
-    /// [`ResourceVersion::order`] only, because a server may hand out texts that have none.
+    /// Not our [`crate::Revision`] and not a [`SourceRevision`]. Only [`ResourceVersion::order`] compares two of them,
+    /// because a server may use texts without an order.
     ResourceVersion
 }
 opaque! {
@@ -138,7 +148,7 @@ opaque! {
     SourceRevision
 }
 opaque! {
-    /// Where a source can go on: opaque to all but the source that made it.
+    /// Where a source can resume: opaque to everyone but the source that made it.
     Cursor
 }
 

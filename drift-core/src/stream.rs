@@ -1,4 +1,4 @@
-//! Streams: which history an event belongs to, and its place there.
+//! Streams: which history an event belongs to, and its place in it.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -36,7 +36,7 @@ impl fmt::Display for Authority {
     }
 }
 
-/// Which side of a resource a stream tells of.
+/// Which side of a resource a stream is the history of: what is there, or what somebody declares.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Facet {
     /// The object in the cluster.
@@ -45,9 +45,9 @@ pub enum Facet {
     Desired(Authority),
 }
 
-/// What part of a source an observation speaks about: all of it, a resource type, a namespace of it.
+/// The part of a cluster that an observation concerns: all of it, the objects of a kind, those of a namespace.
 ///
-/// Empty means "all" for every field.
+/// An empty field means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scope {
     /// Cluster, as in [`ResourceKey::cluster`].
@@ -67,14 +67,14 @@ impl Scope {
         Self { kind: Some((group.into(), kind.into())), ..Self::default() }
     }
 
-    /// Tells whether a resource lies in the scope.
+    /// Returns `true` if a resource is in the scope.
     pub fn contains(&self, key: &ResourceKey) -> bool {
         self.cluster == key.cluster
             && self.kind.as_ref().is_none_or(|(g, k)| *g == key.group && (k.is_empty() || *k == key.kind))
             && (self.namespace.is_empty() || self.namespace == key.namespace)
     }
 
-    /// Tells whether some resource may lie in both scopes.
+    /// Returns `true` if a resource can be in both scopes.
     pub fn meets(&self, other: &Self) -> bool {
         let kinds = match (&self.kind, &other.kind) {
             (Some((g, k)), Some((h, l))) => g == h && (k == l || k.is_empty() || l.is_empty()),
@@ -103,7 +103,7 @@ impl fmt::Display for Scope {
 pub enum StreamId {
     /// The history of one side of one resource.
     Resource(Facet, ResourceKey),
-    /// What a source said of itself: gaps, relists, checkpoints, by the name of the source.
+    /// What a source reported about itself (gaps, relists, checkpoints), by the name of the source.
     Source(Arc<str>),
 }
 
@@ -137,7 +137,7 @@ impl fmt::Display for StreamId {
 #[serde(transparent)]
 pub struct Revision(NonZeroU64);
 
-/// Place of an event in its store, increasing from 1 over all streams; the order for correlation.
+/// Place of an event in its store, increasing from 1 over all streams. It orders events of different streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(u64);
@@ -146,7 +146,7 @@ impl Revision {
     /// The first revision of any stream.
     pub const FIRST: Self = Self(NonZeroU64::MIN);
 
-    /// Makes a revision; 0 is none.
+    /// Makes a revision; `None` for 0.
     pub fn new(n: u64) -> Option<Self> {
         NonZeroU64::new(n).map(Self)
     }
@@ -164,7 +164,7 @@ impl Revision {
 }
 
 impl Position {
-    /// Before the first event.
+    /// The position before the first event.
     pub const START: Self = Self(0);
 
     /// Makes a position.
