@@ -33,10 +33,23 @@ use crate::object::{Object, PackError};
 use crate::store::{EventStore, StoreError};
 use crate::stream::{Facet, Position, Revision, StreamId};
 
-/// Objects that are held as they are: what changes often is not compressed every time.
+/// Number of objects held uncompressed, so that an object that changes often is not compressed every time.
 const MAX_FRESH: usize = 1024;
 
 /// The state of all resources after some events.
+///
+/// # Example
+/// ```
+/// # futures::executor::block_on(async {
+/// use drift_core::replay::State;
+/// use drift_core::{MemoryStore, Until};
+/// let store = MemoryStore::default();
+/// // As it was known at a time; `Until::End` for the newest state.
+/// let state = State::load(&store, Until::Time("2026-11-21T10:00:00Z".parse()?)).await?;
+/// assert_eq!(state.live().count(), 0, "nothing was recorded");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct State {
     position: Position,
@@ -52,9 +65,9 @@ pub struct Resource {
     pub uid: Option<Uid>,
     /// Last event that reported the object, or that it is gone.
     pub revision: Revision,
-    /// Its position.
+    /// Position of that event.
     pub position: Position,
-    /// When it was observed.
+    /// When that event was observed.
     pub observed_at: Timestamp,
     payload: Payload,
 }
@@ -65,7 +78,7 @@ impl Resource {
         !matches!(self.payload, Payload::Absent)
     }
 
-    /// Returns the object, `None` if it is gone.
+    /// Returns the object; `None` if it was deleted.
     ///
     /// # Errors
     /// When its compressed bytes are damaged, which memory is not.
@@ -159,12 +172,12 @@ impl State {
         self.resources.get(stream)
     }
 
-    /// Returns all resources that are there, of all facets, sorted by stream.
+    /// Returns all resources that exist, live and declared, sorted by stream.
     pub fn resources(&self) -> impl Iterator<Item = (&StreamId, &Resource)> {
         self.resources.iter().filter(|(_, r)| r.is_alive())
     }
 
-    /// Returns the resources in clusters that are there, sorted by key.
+    /// Returns the live resources that exist, sorted by key.
     pub fn live(&self) -> impl Iterator<Item = (&ResourceKey, &Resource)> {
         self.resources().filter_map(|(stream, resource)| match stream {
             StreamId::Resource(Facet::Live, key) => Some((key, resource)),

@@ -7,7 +7,7 @@ use crate::event::{Event, EventBody};
 use crate::store::{EventStore, StoreError};
 use crate::stream::{Revision, StreamId};
 
-/// How far times may be out of order within a stream, in events; also what is read in one go.
+/// How far times may be out of order within a stream, in events; also the number of events read at once.
 const WINDOW: u64 = 64;
 
 /// Returns the newest event at or before a time that has an object or its deletion.
@@ -23,7 +23,7 @@ pub async fn event_at(
     time: Timestamp,
 ) -> Result<Option<Event>, StoreError> {
     let Some(head) = store.head(stream, None).await? else { return Ok(None) };
-    // First revision that was observed after the time, if times were in order.
+    // The first revision observed after the time, if times are in order.
     let (mut low, mut high) = (1, head.revision.get() + 1);
     while high - low > WINDOW {
         let middle = low + (high - low) / 2;
@@ -42,7 +42,7 @@ pub async fn event_at(
         if start == 1 {
             return Ok(None);
         }
-        // Nothing but occurrences so far back.
+        // Only occurrences so far back.
         reach = reach.saturating_mul(8);
     }
 }
