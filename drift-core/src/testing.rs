@@ -1,6 +1,6 @@
-//! Conformance suites: what every [`EventStore`], [`Source`] and [`Sink`] holds to, as functions for their own tests.
+//! Conformance suites: the contracts of [`EventStore`], [`Source`] and [`Sink`], as functions for the tests of implementations.
 //!
-//! Each panics with the sentence that does not hold. They need no runtime of their own; run them on any.
+//! Each panics with the sentence that does not hold. They run on any async runtime.
 //!
 //! [`EventStore`]: crate::EventStore
 //! [`Source`]: crate::Source

@@ -1,4 +1,4 @@
-//! A source that says what it is told to say.
+//! A source with a fixed list of observations.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::event::Observation;
 use crate::key::Cursor;
 use crate::source::{Source, SourceError};
 
-/// A [`Source`] of a fixed list of observations. It goes on behind the checkpoint that it is given.
+/// A [`Source`] with a fixed list of observations. It resumes after the checkpoint that it is given.
 #[derive(Clone, Debug)]
 pub struct Script {
     name: String,
@@ -16,7 +16,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Makes a source of these observations; every checkpoint in them has its own cursor.
+    /// Makes a source of observations in which every checkpoint has another cursor.
     pub fn new(name: &str, observations: Vec<Observation>) -> Self {
         Self { name: name.to_owned(), observations: observations.into() }
     }

@@ -1,4 +1,4 @@
-//! What every sink holds to.
+//! The contract of sinks, as checks.
 
 use jiff::Timestamp;
 
@@ -32,10 +32,10 @@ fn findings() -> Vec<Finding> {
     ]
 }
 
-/// Checks a sink: it has a name and takes nothing, findings of any kind, many, and the same again.
+/// Checks a sink: it has a name, and accepts an empty batch, findings of any kind, many at once, and the same again.
 ///
 /// # Panics
-/// When the sink does not hold to its contract.
+/// When the sink breaks its contract.
 pub async fn sink(sink: &dyn Sink) {
     assert!(!sink.name().is_empty(), "a sink has a name for messages about it");
     sink.deliver(&[]).await.expect("an empty batch is taken");

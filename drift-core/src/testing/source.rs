@@ -1,4 +1,4 @@
-//! What every source holds to.
+//! The contract of sources, as checks.
 
 use futures::StreamExt;
 
@@ -13,7 +13,7 @@ fn ingest(name: &str) -> Ingest {
     Ingest::new(name, Redactor::new(RedactOptions::new([0; 32])))
 }
 
-/// Returns the log that a source that ends makes in an empty store, going on after a checkpoint if one is given.
+/// Returns the log that a source makes in an empty store, once the source has ended.
 ///
 /// # Panics
 /// When the store in memory fails.
@@ -28,15 +28,15 @@ pub async fn log_of(source: &dyn Source) -> Vec<Event> {
 
 /// Checks a source that ends, such as a tape, a dump or a recorded server.
 ///
-/// It says the same twice; being ingested again it appends nothing; cut at any of its checkpoints and resumed it
+/// It observes the same twice; ingested again, it appends nothing; interrupted at any of its checkpoints and resumed, it
 /// makes the same log; an unknown cursor is an error and nothing else.
 ///
 /// # Panics
-/// When the source does not hold to its contract.
+/// When the source breaks its contract.
 pub async fn source(source: &dyn Source) {
-    assert!(!source.name().is_empty(), "a source has a name under which its events are kept");
+    assert!(!source.name().is_empty(), "a source has a name under which its events are stored");
     let log = log_of(source).await;
-    assert!(log == log_of(source).await, "observing again says the same");
+    assert!(log == log_of(source).await, "observing again gives the same log");
     again(source, &log).await;
     let cursors: Vec<_> = source.observe(None).filter_map(|o| std::future::ready(cursor(o))).collect().await;
     for cursor in cursors {
@@ -45,8 +45,8 @@ pub async fn source(source: &dyn Source) {
     let unknown = Cursor::new("\u{1}no cursor of this source");
     let mut observations = source.observe(Some(unknown));
     let first = observations.next().await;
-    let told = matches!(first, Some(Err(SourceError::UnknownCursor { .. })));
-    assert!(told, "a cursor of another source is told as an unknown cursor, not {first:?}");
+    let is_refused = matches!(first, Some(Err(SourceError::UnknownCursor { .. })));
+    assert!(is_refused, "a cursor of another source is an unknown cursor, not {first:?}");
 }
 
 fn cursor(observation: Result<Observation, SourceError>) -> Option<Cursor> {
@@ -81,7 +81,7 @@ async fn again(source: &dyn Source, log: &[Event]) {
     assert!(twice == log, "ingesting twice leaves the log as it was");
 }
 
-/// Ingests up to a checkpoint, then goes on in a new program.
+/// Ingests up to a checkpoint, then resumes as a new program would.
 async fn cut(source: &dyn Source, at: &Cursor, log: &[Event]) {
     let store = MemoryStore::default();
     let mut before = ingest(source.name());
@@ -105,12 +105,12 @@ async fn cut(source: &dyn Source, at: &Cursor, log: &[Event]) {
         }
     };
     run(source, &store, &mut after, &RunOptions::default(), progress).await.expect("memory does not fail");
-    assert!(refused.is_none(), "the source goes on from its own checkpoint {at}");
+    assert!(refused.is_none(), "the source resumes from its own checkpoint {at}");
     let resumed = store.read_all_to_end().await.expect("memory does not fail");
     assert_eq!(facts(&resumed), facts(log), "cut at checkpoint {at} and resumed, the log is the same");
 }
 
-/// Returns what a log says, without where in it checkpoints are.
+/// Returns the events of a log as text, without its checkpoints.
 fn facts(log: &[Event]) -> Vec<(String, String)> {
     let facts = log.iter().filter(|e| e.body != EventBody::Checkpoint);
     facts.map(|e| (e.stream.to_string(), format!("{} {:?}", e.observed_at, e.body))).collect()

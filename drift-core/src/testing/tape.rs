@@ -1,4 +1,4 @@
-//! Histories made up from a number, for laws and stores.
+//! Random histories from a seed, for laws and tests of stores.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::key::{Cursor, ResourceKey};
 use crate::object::{Doc, Object};
 use crate::stream::{Facet, Scope};
 
-/// Random numbers that are the same for the same seed, everywhere.
+/// Random numbers that are the same for the same seed on every platform.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
@@ -32,12 +32,12 @@ impl Dice {
     }
 }
 
-/// What a made-up tape is like.
+/// Size of a random tape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapeOptions {
-    /// Observations, about.
+    /// Approximate number of observations.
     pub observations: usize,
-    /// Different resources.
+    /// Number of different resources.
     pub resources: usize,
 }
 
@@ -47,20 +47,20 @@ impl Default for TapeOptions {
     }
 }
 
-/// Makes up what a watch of one cluster says: changes, deletions, new incarnations, repeats, listings, gaps,
-/// occurrences and checkpoints. It tells the truth: what a listing does not bring is gone.
+/// Makes the random observations of a watch of one cluster: changes, deletions, new incarnations, repeats, listings, gaps,
+/// occurrences and checkpoints. They are consistent: an object that a listing does not contain was deleted.
 pub fn tape(seed: u64, options: &TapeOptions) -> Vec<Observation> {
     let mut cluster = Cluster {
         dice: Dice::new(seed),
         now: "2026-03-01T10:00:00.25Z".parse().expect("a constant that is a time"),
         version: 100,
         live: BTreeMap::new(),
-        said: Vec::new(),
+        observations: Vec::new(),
     };
-    while cluster.said.len() < options.observations {
+    while cluster.observations.len() < options.observations {
         cluster.step(options.resources);
     }
-    cluster.said
+    cluster.observations
 }
 
 struct Cluster {
@@ -68,7 +68,7 @@ struct Cluster {
     now: Timestamp,
     version: u64,
     live: BTreeMap<ResourceKey, Value>,
-    said: Vec<Observation>,
+    observations: Vec<Observation>,
 }
 
 const KINDS: [(&str, &str); 3] = [("apps/v1", "Deployment"), ("v1", "ConfigMap"), ("v1", "Secret")];
@@ -86,7 +86,9 @@ impl Cluster {
             2 => self.relist(group, kind),
             3 => self.gap(group, kind),
             4 => self.happened(key),
-            5 | 6 => self.said.push(Observation::Checkpoint(Cursor::new(format!("at {}", self.said.len())))),
+            5 | 6 => self
+                .observations
+                .push(Observation::Checkpoint(Cursor::new(format!("at {}", self.observations.len())))),
             7 => self.repeat(&key),
             _ => self.change(key, api_version),
         }
@@ -140,16 +142,16 @@ impl Cluster {
                 cursor: None,
                 source_revision: None,
             };
-            self.said.push(Observation::Applied(applied));
+            self.observations.push(Observation::Applied(applied));
         }
     }
 
-    /// Says again what was said before, as a source does that resumed.
+    /// Repeats an earlier observation, as a source does after resuming.
     fn repeat(&mut self, key: &ResourceKey) {
         self.apply(key);
-        let at = self.dice.below(self.said.len());
-        if let Some(Observation::Applied(_)) = self.said.get(at) {
-            self.said.push(self.said[at].clone());
+        let at = self.dice.below(self.observations.len());
+        if let Some(Observation::Applied(_)) = self.observations.get(at) {
+            self.observations.push(self.observations[at].clone());
         }
     }
 
@@ -157,7 +159,7 @@ impl Cluster {
         let version = self.version();
         let Some(mut object) = self.live.remove(key) else { return };
         object["metadata"]["resourceVersion"] = version.to_string().into();
-        self.said.push(Observation::Deleted(Deleted {
+        self.observations.push(Observation::Deleted(Deleted {
             facet: Facet::Live,
             key: key.clone(),
             last: Some(Self::object(&object)),
@@ -169,7 +171,7 @@ impl Cluster {
     /// Lists a kind; some objects went unseen since the last time.
     fn relist(&mut self, group: &str, kind: &str) {
         let scope = Scope { cluster: "north".into(), ..Scope::of_kind(group, kind) };
-        self.said.push(Observation::RelistStarted(scope.clone()));
+        self.observations.push(Observation::RelistStarted(scope.clone()));
         let keys: Vec<_> = self.live.keys().filter(|k| scope.contains(k)).cloned().collect();
         for key in keys {
             match self.dice.below(4) {
@@ -177,13 +179,13 @@ impl Cluster {
                 _ => self.apply(&key),
             }
         }
-        self.said.push(Observation::RelistDone { scope, observed_at: self.now });
+        self.observations.push(Observation::RelistDone { scope, observed_at: self.now });
     }
 
     fn gap(&mut self, group: &str, kind: &str) {
         let scope = Scope { cluster: "north".into(), ..Scope::of_kind(group, kind) };
-        let message = format!("gap {}", self.said.len()).into();
-        self.said.push(Observation::Gap(Gap {
+        let message = format!("gap {}", self.observations.len()).into();
+        self.observations.push(Observation::Gap(Gap {
             scope,
             from: None,
             to: self.now,
@@ -200,10 +202,10 @@ impl Cluster {
             about: (self.dice.below(4) > 0).then_some(key),
             at: self.now,
             reason: "BackOff".into(),
-            message: format!("occurrence {}", self.said.len()).into(),
+            message: format!("occurrence {}", self.observations.len()).into(),
             actor: Actor::default(),
             detail: Doc::from_value(&json!({"count": self.dice.below(9)})).ok().map(Arc::new),
         };
-        self.said.push(Observation::Happened(occurrence));
+        self.observations.push(Observation::Happened(occurrence));
     }
 }
