@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::event::{Gap, GapReason};
-use crate::finding::{Finding, FindingBody, FindingId};
+use crate::finding::Finding;
 use crate::key::ResourceKey;
 use crate::sink::Sink;
 use crate::stream::Scope;
@@ -19,16 +19,15 @@ fn findings() -> Vec<Finding> {
         reason: GapReason::SourceDown,
         message: "the source did not run".into(),
     };
-    let finding = |name: &str, body| Finding {
-        id: FindingId::derive(&["conformance", name]),
-        key: Some(key.clone()),
-        at: Timestamp::UNIX_EPOCH,
-        body,
-    };
+    let at = Timestamp::UNIX_EPOCH;
+    let missing = Finding::missing(&key, at);
     vec![
-        finding("missing", FindingBody::Missing),
-        finding("unmanaged", FindingBody::Unmanaged),
-        Finding { key: None, ..finding("gap", FindingBody::GapSeen(gap)) },
+        missing.resolved(at),
+        missing,
+        Finding::unmanaged(&key, at),
+        Finding::two_owners(&key, vec![ResourceKey::new("argoproj.io", "Application", "argocd", "shop")], at),
+        Finding::latent_break(&key, "missing-config", "ConfigMap `größe` does not exist", at),
+        Finding::gap_seen(gap),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use drift_core::drift::DriftChange;
 use drift_core::fights::{Fight, Revert};
-use drift_core::{Finding, FindingBody, FindingId, ResourceKey};
+use drift_core::{EventId, Finding, FindingBody, FindingId, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -18,7 +18,8 @@ pub struct FindingV1 {
     pub kind: &'static str,
     /// The same finding has the same id whenever it is seen.
     pub id: FindingId,
-    /// What: `Drifted`, `Resolved`, `Missing`, `Unmanaged`, `Fight`, `Reverted`, `GapSeen`.
+    /// What: `Drifted`, `Resolved`, `Missing`, `Unmanaged`, `TwoOwners`, `LatentBreak`, `Explained`, `Fight`,
+    /// `Reverted`, `GapSeen`.
     pub what: &'static str,
     /// When, by the log's time.
     pub time: Timestamp,
@@ -51,6 +52,18 @@ impl From<&Finding> for FindingV1 {
             }
             FindingBody::Missing => "Missing",
             FindingBody::Unmanaged => "Unmanaged",
+            FindingBody::TwoOwners { apps } => {
+                message = Some(declared_by(apps));
+                "TwoOwners"
+            }
+            FindingBody::LatentBreak { check, message: text } => {
+                message = Some(format!("{check}: {text}"));
+                "LatentBreak"
+            }
+            FindingBody::Explained { root, change } => {
+                message = Some(explained_by(root, *change));
+                "Explained"
+            }
             FindingBody::GapSeen(gap) => {
                 message = Some(format!("{}: {}", gap.scope, gap.message));
                 "GapSeen"
@@ -107,9 +120,27 @@ pub fn finding_line(finding: &Finding, painter: Painter) -> String {
             let text = format!("{} {}", revert.path, reverted(key, revert));
             format!("{} {subject} {}", painter.alarm("put back"), value::printable(&text))
         }
+        (FindingBody::TwoOwners { apps }, _) => {
+            format!("two owners {subject} {}", super::value::printable(&declared_by(apps)))
+        }
+        (FindingBody::LatentBreak { check, message }, _) => {
+            format!("latent break {subject} {}", super::value::printable(&format!("{check}: {message}")))
+        }
+        (FindingBody::Explained { root, change }, _) => {
+            format!("explained {subject} {}", super::value::printable(&explained_by(root, *change)))
+        }
         _ => subject,
     };
     format!("{}  {rest}", painter.dim(&words::moment(finding.at)))
+}
+
+fn declared_by(apps: &[ResourceKey]) -> String {
+    let apps: Vec<String> = apps.iter().map(ToString::to_string).collect();
+    format!("declared by {}", apps.join(" and "))
+}
+
+fn explained_by(root: &ResourceKey, change: EventId) -> String {
+    format!("explained by the change of {root} in event {change}")
 }
 
 fn fought(fight: &Fight) -> String {
