@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Writes a value as a YAML document with a line end; keys in the order of the map.
-pub fn to_yaml(value: &Value) -> String {
+pub(super) fn write_yaml(value: &Value) -> String {
     let mut out = String::new();
     match value {
         Value::Object(map) if !map.is_empty() => write_map(&mut out, map, 0),
@@ -139,7 +139,7 @@ mod tests {
     use serde_json::json;
 
     fn check(value: Value, expect: &str) {
-        assert_eq!(to_yaml(&value), expect);
+        assert_eq!(write_yaml(&value), expect);
     }
 
     #[test]

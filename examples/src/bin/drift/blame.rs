@@ -287,8 +287,8 @@ fn set_value(element: &PathElement) -> PathElement {
 }
 
 fn text(key: &ResourceKey, fields: &[FieldV1], screen: Screen) -> String {
-    let painter = screen.painter();
-    let mut out = format!("{}\n", painter.heading(&words::plain(&key.to_string())));
+    let styler = screen.styler();
+    let mut out = format!("{}\n", styler.heading(&words::plain(&key.to_string())));
     for field in fields {
         let value = words::plain(&inline(&field.value).unwrap_or_else(|| "…".to_owned()));
         out.push_str(&format!("\n{} {value}\n", words::plain(&field.path_text)));
@@ -305,7 +305,7 @@ fn text(key: &ResourceKey, fields: &[FieldV1], screen: Screen) -> String {
             line.push(format!("through {} {}/{}", via.kind, via.namespace, via.name));
         }
         line.extend(field.initiated_by.as_ref().map(|by| format!("started by {by}")));
-        out.push_str(&format!("  {}\n", painter.dim(&words::plain(&line.join("  ")))));
+        out.push_str(&format!("  {}\n", styler.dim(&words::plain(&line.join("  ")))));
         if let Some(commit) = &field.commit {
             out.push_str(&format!("  {}\n", words::plain(&commit.text())));
         }

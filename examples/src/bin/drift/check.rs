@@ -79,17 +79,17 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
 
 /// Writes findings for people.
 pub(crate) fn text(found: &[CheckResult], screen: Screen) -> String {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let mut out = String::new();
     for t in found {
         let head = format!("{} {}", t.severity, t.key);
-        let head = if t.severity == Severity::Error { painter.alarm(&head) } else { painter.heading(&head) };
+        let head = if t.severity == Severity::Error { styler.alarm(&head) } else { styler.heading(&head) };
         let _ = writeln!(out, "{head}: {}", plain(&t.message));
         if !t.evidence.is_empty() {
             let evidence: String = t.evidence.chars().take(300).collect();
             let _ = writeln!(out, "    {}", plain(&evidence));
         }
-        let _ = writeln!(out, "{}", painter.dim(&format!("    [{}] next: {}", t.check, t.next)));
+        let _ = writeln!(out, "{}", styler.dim(&format!("    [{}] next: {}", t.check, t.next)));
     }
     if found.is_empty() {
         out.push_str("nothing found\n");

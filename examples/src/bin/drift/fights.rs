@@ -168,13 +168,13 @@ fn revert_v1(revert: &Revert, versions: &[Version], estate: &Estate, log: Option
 }
 
 fn text(report: &FightsV1, screen: Screen) -> String {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let mut out = String::new();
     let name = |k: &KeyV1| words::plain(&format!("{} {}/{}", k.kind, k.namespace, k.name));
     let show = |v: &Value| words::plain(&inline(v).unwrap_or_else(|| "…".to_owned()));
     for fight in &report.fights {
         let line = format!("{} {}", name(&fight.key), words::plain(&fight.path_text));
-        out.push_str(&format!("{}\n", painter.alarm(&line)));
+        out.push_str(&format!("{}\n", styler.alarm(&line)));
         out.push_str(&format!("  {} overwrite each other\n", words::plain(&fight.managers.join(" and "))));
         for app in &fight.apps {
             out.push_str(&format!("  through {}\n", name(app)));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use drift_core::drift::{ResourceDrift, Status};
 use drift_core::{FieldPath, Finding, FindingBody, FindingId, ResourceKey, Sink, SinkError};
-use drift_sinks::report::{FindingV1, finding_line};
+use drift_sinks::report::{FindingV1, render_finding_line};
 use jiff::Timestamp;
 
 use crate::args::LineFormat;
@@ -104,7 +104,7 @@ impl Sink for Printer {
         let mut text = String::new();
         for finding in findings {
             match self.format {
-                LineFormat::Text => text.push_str(&finding_line(finding, self.screen.painter())),
+                LineFormat::Text => text.push_str(&render_finding_line(finding, self.screen.styler())),
                 LineFormat::Json => text.push_str(
                     &serde_json::to_string(&FindingV1::from(finding))
                         .expect("a finding is plain data with text keys"),

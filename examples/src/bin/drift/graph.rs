@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use drift_core::ResourceKey;
 use drift_core::Until;
-use drift_core::graph::{DependencyGraph, Direction, Edge, to_dot, to_json, to_mermaid, to_svg};
-use drift_sinks::report::API_VERSION;
+use drift_core::graph::{self, DependencyGraph, Direction, Edge, to_dot, to_mermaid, to_svg};
+use drift_sinks::report::{API_VERSION, to_json};
 use futures::TryStreamExt;
 use serde_json::json;
 
@@ -33,12 +33,12 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
         GraphFormat::Dot => to_dot(&edges),
         GraphFormat::Mermaid => to_mermaid(&edges),
         GraphFormat::Svg => to_svg(&edges),
-        GraphFormat::Json => output::json(&json!({
+        GraphFormat::Json => to_json(&json!({
             "apiVersion": API_VERSION,
             "kind": "DependencyGraph",
             "key": key,
-            "edges": to_json(&edges),
-        }))?,
+            "edges": graph::to_json(&edges),
+        })),
     };
     output::print(&written)?;
     Ok(Outcome::Nothing)

@@ -228,7 +228,7 @@ fn report(time: Timestamp, resources: Vec<ResourceV1>, notes: Vec<String>) -> He
 }
 
 fn text(report: &HealthReportV1, args: &HealthArgs, screen: Screen) -> String {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let mut out = String::new();
     // What is worst comes first; of equals the one that has been so for longest, which is nearer to the cause.
     let everything = args.all || !args.keys.is_empty();
@@ -239,9 +239,9 @@ fn text(report: &HealthReportV1, args: &HealthArgs, screen: Screen) -> String {
     for resource in &shown {
         let status = format!("{:<11}", format!("{:?}", resource.status));
         let status = match resource.status {
-            HealthStatus::Healthy => painter.good(&status),
-            HealthStatus::Degraded | HealthStatus::Missing => painter.alarm(&status),
-            _ => painter.heading(&status),
+            HealthStatus::Healthy => styler.good(&status),
+            HealthStatus::Degraded | HealthStatus::Missing => styler.alarm(&status),
+            _ => styler.heading(&status),
         };
         let since = resource.since.map_or(String::new(), |t| format!("  since {}", short(t)));
         let message = words::plain(&resource.message);
@@ -250,7 +250,7 @@ fn text(report: &HealthReportV1, args: &HealthArgs, screen: Screen) -> String {
         out.push_str(&format!(
             "{status} {}  {line}{}\n",
             words::plain(&resource.subject),
-            painter.dim(&since)
+            styler.dim(&since)
         ));
         for rollout in resource.rollouts.iter().flatten() {
             out.push_str(&format!("  {}\n", words::plain(&rollout.line())));
@@ -259,7 +259,7 @@ fn text(report: &HealthReportV1, args: &HealthArgs, screen: Screen) -> String {
     let counts: Vec<_> =
         report.summary.iter().map(|(s, n)| format!("{n} {}", format!("{s:?}").to_lowercase())).collect();
     let counts = if counts.is_empty() { "no resources".to_owned() } else { counts.join(", ") };
-    out.push_str(&painter.dim(&format!("{counts}\n")));
+    out.push_str(&styler.dim(&format!("{counts}\n")));
     out
 }
 

@@ -127,17 +127,17 @@ fn text(
     args: &HistoryArgs,
     screen: Screen,
 ) -> String {
-    let painter = screen.painter();
-    let mut out = format!("{}\n", painter.heading(&words::plain(&key.to_string())));
+    let styler = screen.styler();
+    let mut out = format!("{}\n", styler.heading(&words::plain(&key.to_string())));
     for (event, version) in versions {
         let what = match version.step {
-            Step::Created => painter.added(version.step.word()),
-            Step::Deleted => painter.removed(version.step.word()),
+            Step::Created => styler.added(version.step.word()),
+            Step::Deleted => styler.removed(version.step.word()),
             step => step.word().to_owned(),
         };
         let who = words::who(&event.origin.actor, version.owner.as_ref());
         let who = who.map_or_else(String::new, |w| format!(" by {}", words::plain(&w)));
-        let place = painter.dim(&format!("@{} revision {}", event.position, event.revision));
+        let place = styler.dim(&format!("@{} revision {}", event.position, event.revision));
         out.push_str(&format!("\n{}  {what}{who}  {place}\n", short(event.at())));
         for transition in version.transitions(event) {
             out.push_str(&format!("  {}\n", words::plain(&transition.text)));
@@ -150,14 +150,14 @@ fn text(
     }
     if left_out > 0 {
         out.push_str(
-            &painter.dim(&format!("\n{left_out} versions in which only status changed not shown (--all)\n")),
+            &styler.dim(&format!("\n{left_out} versions in which only status changed not shown (--all)\n")),
         );
     }
     out
 }
 
 fn write_change(out: &mut String, key: &ResourceKey, change: &FieldChange, screen: Screen) {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let side = |v: &Option<Value>| match v.as_ref().map(|v| redacted(key, &change.path, v)) {
         Some(Value::String(text)) if text.contains('\n') => text,
         Some(value) => to_yaml(&value),
@@ -170,17 +170,17 @@ fn write_change(out: &mut String, key: &ResourceKey, change: &FieldChange, scree
     }
     out.push_str(&format!("  {}\n", words::plain(&change.path.to_string())));
     for (mark, line) in hunk(&before, &after) {
-        out.push_str(&format!("    {}\n", painter.hunk_line(mark, &line)));
+        out.push_str(&format!("    {}\n", styler.hunk_line(mark, &line)));
     }
 }
 
 /// Writes a version beside the one before it, whole, without what the server keeps for itself.
 fn write_side_by_side(out: &mut String, key: &ResourceKey, version: &Version, screen: Screen) {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let whole = |o: &Option<std::sync::Arc<Object>>| {
         o.as_ref().map_or_else(String::new, |o| to_yaml(&without_server_fields(shown(key, o.doc(), false))))
     };
-    for row in side_by_side(&whole(&version.before), &whole(&version.after), screen.width, painter) {
+    for row in side_by_side(&whole(&version.before), &whole(&version.after), screen.width, styler) {
         out.push_str(&format!("{row}\n"));
     }
 }

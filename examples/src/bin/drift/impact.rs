@@ -101,7 +101,7 @@ fn read(path: &Path) -> Result<Object, Failure> {
 }
 
 fn text(proposal: &Proposal, found: &Impact, screen: Screen) -> String {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let key = proposal.key();
     let mut out = match proposal {
         Proposal::Delete(_) => format!("If {key} went away:\n"),
@@ -116,7 +116,7 @@ fn text(proposal: &Proposal, found: &Impact, screen: Screen) -> String {
     if found.breaks.is_empty() {
         out.push_str("\nNothing that the checks know would break.\n");
     } else {
-        let _ = writeln!(out, "\n{}", painter.alarm(&format!("{} things would break:", found.breaks.len())));
+        let _ = writeln!(out, "\n{}", styler.alarm(&format!("{} things would break:", found.breaks.len())));
         out.push_str(&troubles(&found.breaks, screen));
     }
     if !found.mends.is_empty() {

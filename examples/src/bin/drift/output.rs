@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use drift_sinks::report::{Colour, Painter};
+use drift_sinks::report::{Colour, Styler, to_json, to_yaml};
 use serde::Serialize;
 
 use crate::args::{ColorWhen, DataFormat};
@@ -63,9 +63,9 @@ impl Screen {
         Self { colour, width: terminal.map_or(100, |(w, _)| usize::from(w.0)).max(40) }
     }
 
-    /// Returns a painter in the screen's colours.
-    pub(crate) fn painter(self) -> Painter {
-        Painter::new(self.colour)
+    /// Returns a styler that uses colours if the screen does.
+    pub(crate) fn styler(self) -> Styler {
+        Styler::new(self.colour)
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn remark(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Prints a document as JSON or YAML, or as the text that is made for people.
+/// Prints a document as JSON or YAML, or as the text that `text` returns.
 pub(crate) fn document<T: Serialize>(
     format: DataFormat,
     document: &T,
@@ -95,17 +95,7 @@ pub(crate) fn document<T: Serialize>(
 ) -> Result<(), Failure> {
     match format {
         DataFormat::Text => print(&text()),
-        DataFormat::Json => print(&json(document)?),
-        DataFormat::Yaml => print(&drift_sinks::report::to_yaml(&value(document)?)),
+        DataFormat::Json => print(&to_json(document)),
+        DataFormat::Yaml => print(&to_yaml(document)),
     }
-}
-
-/// Writes a document as indented JSON with a line end.
-pub(crate) fn json<T: Serialize>(document: &T) -> Result<String, Failure> {
-    let failed = |e: serde_json::Error| Failure::new("cannot write JSON").because(&e);
-    serde_json::to_string_pretty(document).map(|s| s + "\n").map_err(failed)
-}
-
-fn value<T: Serialize>(document: &T) -> Result<serde_json::Value, Failure> {
-    serde_json::to_value(document).map_err(|e| Failure::new("cannot write YAML").because(&e))
 }

@@ -1,7 +1,7 @@
 //! `drift show`: a resource as it was.
 
 use drift_core::{Doc, Event, EventBody, FieldPath, Object, ResourceKey};
-use drift_sinks::report::{redacted, to_yaml};
+use drift_sinks::report::{redacted, to_json, to_yaml};
 use serde_json::Value;
 
 use crate::args::{ObjectFormat, ShowArgs};
@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
     let shown = shown(&key, object.doc(), args.show_managed_fields);
     output::print(&match args.output {
         ObjectFormat::Yaml => to_yaml(&shown),
-        ObjectFormat::Json => output::json(&shown)?,
+        ObjectFormat::Json => to_json(&shown),
     })?;
     Ok(Outcome::Nothing)
 }

@@ -262,20 +262,20 @@ fn detail(
 }
 
 fn text(timeline: &TimelineV1, left_out: usize, screen: Screen) -> String {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let mut out = String::new();
     for entry in &timeline.events {
         let what = match entry.what {
-            "created" => painter.added(entry.what),
-            "deleted" => painter.removed(entry.what),
-            "gap" => painter.alarm(entry.what),
+            "created" => styler.added(entry.what),
+            "deleted" => styler.removed(entry.what),
+            "gap" => styler.alarm(entry.what),
             other => other.to_owned(),
         };
-        let position = painter.dim(&format!("@{:<5}", entry.position));
+        let position = styler.dim(&format!("@{:<5}", entry.position));
         out.push_str(&format!(
             "{}  {position} {what} {}",
             short(entry.time),
-            painter.heading(&entry.line.subject)
+            styler.heading(&entry.line.subject)
         ));
         if !entry.line.detail.is_empty() {
             out.push_str(&format!(" {}", entry.line.detail));
@@ -283,11 +283,11 @@ fn text(timeline: &TimelineV1, left_out: usize, screen: Screen) -> String {
         out.push('\n');
     }
     for note in &timeline.notes {
-        out.push_str(&format!("{} {}\n", painter.alarm("note:"), words::plain(note)));
+        out.push_str(&format!("{} {}\n", styler.alarm("note:"), words::plain(note)));
     }
     if left_out > 0 {
         let note = format!("{left_out} events of status and housekeeping not shown (--all)");
-        out.push_str(&format!("{}\n", painter.dim(&note)));
+        out.push_str(&format!("{}\n", styler.dim(&note)));
     }
     out
 }

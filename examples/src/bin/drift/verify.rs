@@ -91,8 +91,8 @@ pub(crate) fn repair(args: &RepairArgs, screen: Screen) -> Result<Outcome, Failu
 }
 
 fn text(report: &StoreReportV1, screen: Screen) -> String {
-    let painter = screen.painter();
-    let head = if report.sound { painter.good("sound") } else { painter.alarm("damaged") };
+    let styler = screen.styler();
+    let head = if report.sound { styler.good("sound") } else { styler.alarm("damaged") };
     let mut out = format!(
         "{head}: {} of {}, {} in {}, up to @{}\n",
         many(report.events, "event"),
@@ -115,10 +115,10 @@ fn text(report: &StoreReportV1, screen: Screen) -> String {
         out.push_str(&format!("note: {torn}\n"));
     }
     for damage in &report.damage {
-        out.push_str(&format!("{} {damage}\n", painter.removed("damage:")));
+        out.push_str(&format!("{} {damage}\n", styler.removed("damage:")));
     }
     for lost in report.lost.iter().flatten() {
-        out.push_str(&format!("{} {lost}\n", painter.alarm("dropped:")));
+        out.push_str(&format!("{} {lost}\n", styler.alarm("dropped:")));
     }
     if !report.sound {
         out.push_str("`drift repair` keeps what can be read; copy the folder first\n");

@@ -79,24 +79,24 @@ fn report(found: &Incidents, reporter: &Reporter<'_>, notes: &Notes) -> Incident
 }
 
 fn text(report: &IncidentReportV1, screen: Screen) -> String {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let mut out = String::new();
     for root in &report.roots {
         let cause = &root.cause;
         let head = format!("{}. Justification {}", cause.rank, root.because);
-        let _ = writeln!(out, "{}  score {:.2}", painter.alarm(&head), cause.score);
+        let _ = writeln!(out, "{}  score {:.2}", styler.alarm(&head), cause.score);
         root.symptoms.iter().for_each(|s| line(&mut out, s));
         if let Some(symptom) = root.symptoms.first() {
-            let more = painter.dim(&format!("   more: drift why {}", named(&symptom.key)));
+            let more = styler.dim(&format!("   more: drift why {}", named(&symptom.key)));
             let _ = writeln!(out, "{more}\n");
         }
     }
     if !report.unexplained.is_empty() {
-        let _ = writeln!(out, "{}", painter.heading("No recorded change explains:"));
+        let _ = writeln!(out, "{}", styler.heading("No recorded change explains:"));
     }
     for one in &report.unexplained {
         line(&mut out, &one.symptom);
-        let _ = writeln!(out, "{}", painter.dim(&format!("     {}", plain(&one.because))));
+        let _ = writeln!(out, "{}", styler.dim(&format!("     {}", plain(&one.because))));
     }
     if report.roots.is_empty() && report.unexplained.is_empty() {
         out.push_str("nothing is broken\n");

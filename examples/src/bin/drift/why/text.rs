@@ -41,7 +41,7 @@ pub(super) fn because(cause: &CauseV1) -> String {
 
 /// Writes the report.
 pub(super) fn text(report: &CauseReportV1, answer: &Explanation, screen: Screen) -> String {
-    let painter = screen.painter();
+    let styler = screen.styler();
     let mut out = String::new();
     let mut line = |text: String| {
         let _ = writeln!(out, "{text}");
@@ -50,7 +50,7 @@ pub(super) fn text(report: &CauseReportV1, answer: &Explanation, screen: Screen)
     let since = symptom.onset.map_or_else(String::new, |t| format!(" since {}", short(t)));
     let reason =
         if symptom.reason.is_empty() { String::new() } else { format!(" ({})", plain(&symptom.reason)) };
-    line(painter.heading(&format!("{}: {}{reason}{since}", named(&symptom.key), symptom.what)));
+    line(styler.heading(&format!("{}: {}{reason}{since}", named(&symptom.key), symptom.what)));
     if !symptom.message.is_empty() {
         let message: String = symptom.message.chars().take(300).collect();
         line(format!("  {}", plain(&message)));
@@ -58,9 +58,9 @@ pub(super) fn text(report: &CauseReportV1, answer: &Explanation, screen: Screen)
     line(String::new());
     match answer.abstained_because {
         Some(_) => {
-            line(painter.alarm(&format!("No recorded change explains it: {}.", plain(&report.because))))
+            line(styler.alarm(&format!("No recorded change explains it: {}.", plain(&report.because))))
         }
-        None => line(painter.alarm(&format!("Because {}.", report.because))),
+        None => line(styler.alarm(&format!("Because {}.", report.because))),
     }
     for cause in report.causes.iter().filter(|c| c.score >= THRESHOLD) {
         one(cause, &mut line);
@@ -71,7 +71,7 @@ pub(super) fn text(report: &CauseReportV1, answer: &Explanation, screen: Screen)
         line("Considered, and why not:".to_owned());
         for cause in others {
             let why = cause.but.first().cloned().unwrap_or_else(|| "hardly fits the fault".to_owned());
-            line(painter.dim(&format!("  {:.2}  {}: {}", cause.score, because(cause), plain(&why))));
+            line(styler.dim(&format!("  {:.2}  {}: {}", cause.score, because(cause), plain(&why))));
         }
     }
     for note in &report.notes {
