@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use drift_core::drift::{DesiredObject, DriftCause, DriftOptions, DriftReport, UnmanagedResources, compare};
 use drift_core::schema::SchemaSet;
-use drift_sinks::report::{Shown, markdown};
+use drift_sinks::report::{Visibility, render_drift_markdown};
 use drift_sources::dump::Dump;
 use drift_sources::manifests::Manifests;
 
@@ -36,6 +36,6 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let live: Vec<_> = Dump::read(&dump)?.into_iter().map(Arc::new).collect();
     let options = DriftOptions { extras: UnmanagedResources::Omit, ..DriftOptions::default() };
     let report = compare(&desired, &live, &SchemaSet::bundled(), &options);
-    print!("{}", markdown(&report, Shown::default()));
+    print!("{}", render_drift_markdown(&report, Visibility::default()));
     Ok(if blocks(&report) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

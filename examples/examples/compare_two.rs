@@ -8,7 +8,7 @@ use std::sync::Arc;
 use drift_core::Object;
 use drift_core::drift::{DesiredObject, DriftOptions, compare};
 use drift_core::schema::SchemaSet;
-use drift_sinks::report::{TextOptions, text};
+use drift_sinks::report::{DriftTextOptions, render_drift_text};
 use drift_sources::manifests::ManifestReader;
 
 const DECLARED: &str = "
@@ -56,5 +56,5 @@ fn main() {
         read(DECLARED).into_iter().map(|object| DesiredObject { object, declared: None }).collect();
     // `1000m` is `1` and `1024Mi` is `1Gi`: the schema says so. Only the replicas differ, and by whom is known.
     let report = compare(&desired, &read(LIVE), &SchemaSet::bundled(), &DriftOptions::default());
-    print!("{}", text(&report, &TextOptions::default()));
+    print!("{}", render_drift_text(&report, &DriftTextOptions::default()));
 }

@@ -14,7 +14,7 @@ use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::State;
 use drift_core::schema::SchemaSet;
 use drift_core::{Ingest, MemoryStore, Object};
-use drift_sinks::report::{TextOptions, text};
+use drift_sinks::report::{DriftTextOptions, render_drift_text};
 use drift_sources::manifests::Manifests;
 use drift_sources::tape::TapeSource;
 
@@ -44,6 +44,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .map(|d| DesiredObject { object: Arc::new(redactor.redact(d.object)), declared: None })
         .collect();
     let report = compare(&desired, &live, &SchemaSet::bundled(), &DriftOptions::default());
-    print!("{}", text(&report, &TextOptions::default()));
+    print!("{}", render_drift_text(&report, &DriftTextOptions::default()));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A finding as one line: text for people, or JSON for programs.
+//! A finding as one line: text for people, or a document for programs.
 
 use drift_core::drift::DriftChange;
 use drift_core::fights::{Fight, Revert};
@@ -6,9 +6,13 @@ use drift_core::{EventId, Finding, FindingBody, FindingId, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{API_VERSION, ChangeV1, KeyV1, Painter, Shown, inline, redacted, value, words};
+use super::value::printable;
+use super::{API_VERSION, DriftChangeV1, KeyV1, Styler, Visibility, format, inline, redacted};
 
-/// A finding as programs read it; its JSON Schema is [`super::FINDING_SCHEMA`].
+/// One finding of `drift watch`; with `-o json` it prints one a line.
+///
+/// Its JSON Schema is [`super::FINDING_SCHEMA`]. Example, indented:
+#[doc = concat!("```json\n", include_str!("../../schemas/examples/finding.v1.json"), "```")]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingV1 {
@@ -16,23 +20,23 @@ pub struct FindingV1 {
     pub api_version: &'static str,
     /// `Finding`.
     pub kind: &'static str,
-    /// The same finding has the same id whenever it is seen.
+    /// Identity of the finding, 32 hexadecimal digits: the same finding has the same id in every run.
     pub id: FindingId,
-    /// What: `Drifted`, `Resolved`, `Missing`, `Unmanaged`, `TwoOwners`, `LatentBreak`, `Explained`, `Fight`,
+    /// Kind of finding: `Drifted`, `Resolved`, `Missing`, `Unmanaged`, `TwoOwners`, `LatentBreak`, `Explained`, `Fight`,
     /// `Reverted`, `GapSeen`.
     pub what: &'static str,
-    /// When, by the log's time.
+    /// Time of the event that it was found with.
     pub time: Timestamp,
-    /// Which resource.
+    /// Resource that it is about; absent for a gap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyV1>,
-    /// Field that is resolved, fought over or put back, as text.
+    /// Path of the field that is resolved, fought over or reverted, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_text: Option<String>,
-    /// Field that differs.
+    /// Field that differs, for `Drifted`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<ChangeV1>,
-    /// What is not known and why, or who did what to the field.
+    pub change: Option<DriftChangeV1>,
+    /// Scope and reason of a gap, or who did what to the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
@@ -43,7 +47,7 @@ impl From<&Finding> for FindingV1 {
         let (mut path_text, mut change, mut message) = (None, None, None);
         let what = match &finding.body {
             FindingBody::Drifted { change: found, .. } => {
-                change = Some(ChangeV1::new(&key, found, Shown::default()));
+                change = Some(DriftChangeV1::new(&key, found, Visibility::default()));
                 "Drifted"
             }
             FindingBody::Resolved { path } => {
@@ -92,33 +96,33 @@ impl From<&Finding> for FindingV1 {
     }
 }
 
-/// Writes a finding as one line without a line end.
-pub fn finding_line(finding: &Finding, painter: Painter) -> String {
-    let key = finding.key.as_ref().map_or_else(String::new, |k| value::printable(&k.to_string()));
-    let subject = painter.heading(&key);
+/// Writes a finding as one line of text, without a line end.
+pub fn render_finding_line(finding: &Finding, styler: Styler) -> String {
+    let key = finding.key.as_ref().map_or_else(String::new, |k| printable(&k.to_string()));
+    let subject = styler.heading(&key);
     let rest = match (&finding.body, &finding.key) {
         (FindingBody::Drifted { change, .. }, Some(key)) => {
-            format!("{} {subject} {}", painter.alarm("drifted"), drifted(key, change))
+            format!("{} {subject} {}", styler.alarm("drifted"), drifted(key, change))
         }
         (FindingBody::Resolved { path }, _) if path.is_empty() => {
-            format!("{} {subject}", painter.good("resolved"))
+            format!("{} {subject}", styler.good("resolved"))
         }
         (FindingBody::Resolved { path }, _) => {
-            format!("{} {subject} {}", painter.good("resolved"), value::printable(&path.to_string()))
+            format!("{} {subject} {}", styler.good("resolved"), printable(&path.to_string()))
         }
-        (FindingBody::Missing, _) => format!("{} {subject}", painter.removed("missing")),
-        (FindingBody::Unmanaged, _) => format!("{} {subject}", painter.alarm("not declared")),
+        (FindingBody::Missing, _) => format!("{} {subject}", styler.removed("missing")),
+        (FindingBody::Unmanaged, _) => format!("{} {subject}", styler.alarm("not declared")),
         (FindingBody::GapSeen(gap), _) => {
             let text = format!("{}: {}", gap.scope, gap.message);
-            format!("{} {}", painter.alarm("gap"), value::printable(&text))
+            format!("{} {}", styler.alarm("gap"), printable(&text))
         }
         (FindingBody::Fight(fight), _) => {
             let text = format!("{} {}", fight.path, fought(fight));
-            format!("{} {subject} {}", painter.alarm("fight"), value::printable(&text))
+            format!("{} {subject} {}", styler.alarm("fight"), printable(&text))
         }
         (FindingBody::Reverted(revert), Some(key)) => {
             let text = format!("{} {}", revert.path, reverted(key, revert));
-            format!("{} {subject} {}", painter.alarm("put back"), value::printable(&text))
+            format!("{} {subject} {}", styler.alarm("reverted"), printable(&text))
         }
         (FindingBody::TwoOwners { apps }, _) => {
             format!("two owners {subject} {}", super::value::printable(&declared_by(apps)))
@@ -131,7 +135,7 @@ pub fn finding_line(finding: &Finding, painter: Painter) -> String {
         }
         _ => subject,
     };
-    format!("{}  {rest}", painter.dim(&words::moment(finding.at)))
+    format!("{}  {rest}", styler.dim(&format::format_time(finding.at)))
 }
 
 fn declared_by(apps: &[ResourceKey]) -> String {
@@ -146,7 +150,7 @@ fn explained_by(root: &ResourceKey, change: EventId) -> String {
 fn fought(fight: &Fight) -> String {
     let managers = fight.managers();
     let managers: Vec<&str> = managers.iter().map(|m| &**m).collect();
-    let since = words::moment(fight.since);
+    let since = format::format_time(fight.since);
     format!("{} changes by {} since {since}", fight.flips, managers.join(" and "))
 }
 
@@ -157,7 +161,7 @@ fn reverted(key: &ResourceKey, revert: &Revert) -> String {
     };
     let by = revert.by.as_ref().map_or("somebody", |o| &*o.manager);
     let (hotfix, restored) = (side(&revert.hotfix), side(&revert.restored));
-    let made = words::moment(revert.made.0);
+    let made = format::format_time(revert.made.0);
     format!("{hotfix}, set by {by} at {made}, put back to {restored} by {}", revert.claim)
 }
 
@@ -171,7 +175,7 @@ fn drifted(key: &ResourceKey, change: &DriftChange) -> String {
         change.path,
         side(&change.desired.clone().or_else(|| change.default.clone())),
         side(&change.live),
-        words::attribution(change)
+        format::describe_attribution(change)
     );
-    value::printable(&text)
+    printable(&text)
 }

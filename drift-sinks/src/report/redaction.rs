@@ -1,23 +1,51 @@
-//! The last look before a value is shown: nothing of a Secret gets out.
+//! Redaction of values before they are shown: no value of a Secret is part of a report.
 
 use drift_core::k8s::annotations::LAST_APPLIED;
-use drift_core::{FieldPath, PathElement, ResourceKey};
+use drift_core::{Doc, FieldPath, PathElement, ResourceKey};
 use serde_json::Value;
 
-/// What stands in place of a value that is not shown.
+/// Text that replaces a redacted value.
 pub const REDACTED: &str = "<redacted>";
 
-/// Carries the whole Secret once more, in clear.
-
-/// Returns a value as it may be shown at a path of a resource.
+/// Returns the value at a path of a resource with everything secret redacted.
 ///
-/// Below `data` and `stringData` of a Secret every scalar but `null` becomes [`REDACTED`], and so does the annotation
-/// that repeats the applied Secret. Keys stay: that a key came or went is what people need to know.
+/// Below `data` and `stringData` of a Secret every scalar except `null` becomes [`REDACTED`], and so does the annotation
+/// that repeats the applied Secret. Names of keys are shown: people need to see that a key was added or removed.
+///
+/// ```
+/// # use drift_core::{FieldPath, ResourceKey};
+/// # use drift_sinks::report::redacted;
+/// # use serde_json::json;
+/// let secret = ResourceKey::new("", "Secret", "shop", "login");
+/// let value = redacted(&secret, &FieldPath::of(&["data"]), &json!({"password": "aHVudGVyMg=="}));
+/// assert_eq!(value, json!({"password": "<redacted>"}));
+/// ```
 pub fn redacted(key: &ResourceKey, path: &FieldPath, value: &Value) -> Value {
     if &*key.kind != "Secret" || !key.group.is_empty() {
         return value.clone();
     }
     cut(&mut path.elements().iter().map(field).collect(), value)
+}
+
+/// Whether an object is shown with its `metadata.managedFields`, which are long and seldom wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ManagedFieldsVisibility {
+    /// Without them.
+    #[default]
+    Hidden,
+    /// With them.
+    Shown,
+}
+
+/// Returns a whole object with everything secret redacted.
+pub fn visible_object(key: &ResourceKey, object: &Doc, managed_fields: ManagedFieldsVisibility) -> Value {
+    let mut value = redacted(key, &FieldPath::ROOT, &object.root().to_value());
+    if managed_fields == ManagedFieldsVisibility::Hidden
+        && let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
+    {
+        metadata.remove("managedFields");
+    }
+    value
 }
 
 fn field(element: &PathElement) -> String {

@@ -1,23 +1,24 @@
-//! Two texts beside each other.
+//! Two texts side by side.
 
 use similar::{ChangeTag, TextDiff};
 
-use super::text::Painter;
+use super::Styler;
 use super::value::printable;
 
-/// Narrowest column that still reads.
+/// Narrowest column, in characters, that is still readable.
 const NARROWEST: usize = 16;
 
-/// Equal lines that are kept around a change.
+/// Equal lines that are shown around a change.
 const CONTEXT: usize = 3;
 
-/// One cell of a row, `None` where the side has no such line.
-pub type Side = Option<String>;
+/// One cell of a row; `None` where its side has no such line.
+pub type Cell = Option<String>;
 
-/// Pairs the lines of two texts: equal ones in one row, what was replaced beside what replaced it.
+/// Pairs the lines of two texts: equal lines in one row, replaced lines beside those that replaced them.
 ///
-/// The first element of a row tells whether its two sides are equal.
-pub fn columns(left: &str, right: &str) -> Vec<(bool, Side, Side)> {
+/// The first element of a row is `true` if its two sides are equal. For example, `a b` and `a c` (one letter a line) give
+/// the rows `(true, a, a)` and `(false, b, c)`.
+pub fn pair_lines(left: &str, right: &str) -> Vec<(bool, Cell, Cell)> {
     let diff = TextDiff::from_lines(left, right);
     let mut rows = Vec::new();
     for op in diff.ops() {
@@ -37,11 +38,11 @@ pub fn columns(left: &str, right: &str) -> Vec<(bool, Side, Side)> {
     rows
 }
 
-/// Paints two texts in two columns that together are as wide as given; longer lines go on in the next row.
-pub fn side_by_side(left: &str, right: &str, width: usize, painter: Painter) -> Vec<String> {
+/// Writes two texts in two columns that together are `width` characters wide; longer lines continue in the next row.
+pub fn side_by_side(left: &str, right: &str, width: usize, styler: Styler) -> Vec<String> {
     let column = (width.saturating_sub(7) / 2).max(NARROWEST);
     let mut out = Vec::new();
-    for (equal, l, r) in near_changes(columns(left, right)) {
+    for (equal, l, r) in near_changes(pair_lines(left, right)) {
         let (l, r) = (wrap(l.as_deref().unwrap_or(""), column), wrap(r.as_deref().unwrap_or(""), column));
         for i in 0..l.len().max(r.len()) {
             let cell = |side: &[String]| side.get(i).cloned().unwrap_or_default();
@@ -49,8 +50,8 @@ pub fn side_by_side(left: &str, right: &str, width: usize, painter: Painter) -> 
             let padded = format!("{a}{}", " ".repeat(column - a.chars().count()));
             let (a, b) = match (equal, b.is_empty()) {
                 (true, _) => (padded, b),
-                (false, true) => (painter.removed(&padded), b),
-                (false, false) => (painter.removed(&padded), painter.added(&b)),
+                (false, true) => (styler.removed(&padded), b),
+                (false, false) => (styler.removed(&padded), styler.added(&b)),
             };
             out.push(format!("    {a} │ {b}").trim_end().to_owned());
         }
@@ -58,10 +59,10 @@ pub fn side_by_side(left: &str, right: &str, width: usize, painter: Painter) -> 
     out
 }
 
-/// Puts one row in place of equal ones that are far from any change.
-fn near_changes(rows: Vec<(bool, Side, Side)>) -> Vec<(bool, Side, Side)> {
+/// Replaces runs of equal rows that are far from any change by one row of `…`.
+fn near_changes(rows: Vec<(bool, Cell, Cell)>) -> Vec<(bool, Cell, Cell)> {
     let changed: Vec<usize> = rows.iter().enumerate().filter(|(_, r)| !r.0).map(|(i, _)| i).collect();
-    let mut out: Vec<(bool, Side, Side)> = Vec::new();
+    let mut out: Vec<(bool, Cell, Cell)> = Vec::new();
     let mut left_out = false;
     for (i, row) in rows.into_iter().enumerate() {
         let next = changed.partition_point(|c| *c < i);
@@ -88,20 +89,19 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Colour;
 
     #[test]
-    fn replaced_lines_stand_beside_each_other() {
+    fn replaced_lines_are_in_one_row() {
         let s = |t: &str| Some(t.to_owned());
         assert_eq!(
-            columns("a\nb\nc\n", "a\nB\nc\nd\n"),
+            pair_lines("a\nb\nc\n", "a\nB\nc\nd\n"),
             [(true, s("a"), s("a")), (false, s("b"), s("B")), (true, s("c"), s("c")), (false, None, s("d"))]
         );
     }
 
     #[test]
-    fn long_lines_go_on_in_the_next_row() {
-        let rows = side_by_side(&"x".repeat(20), "y", 40, Painter::new(Colour::Never));
+    fn long_lines_continue_in_the_next_row() {
+        let rows = side_by_side(&"x".repeat(20), "y", 40, Styler::default());
         assert_eq!(rows, ["    xxxxxxxxxxxxxxxx │ y", "    xxxx             │"]);
     }
 }

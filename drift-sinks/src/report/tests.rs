@@ -128,57 +128,60 @@ fn sample() -> DriftReport {
     }
 }
 
-fn shown_all() -> Shown {
-    Shown { managed: true, explain: true }
+fn everything() -> Visibility {
+    Visibility { managed: true, explain: true }
 }
 
 fn forms(report: &DriftReport) -> Vec<String> {
-    let side = TextOptions { layout: Layout::SideBySide, ..TextOptions::default() };
+    let side = DriftTextOptions { layout: Layout::SideBySide, ..DriftTextOptions::default() };
     vec![
-        text(report, &TextOptions::default()),
-        text(report, &TextOptions { colour: Colour::Always, shown: shown_all(), ..side }),
-        markdown(report, shown_all()),
-        json(report, shown_all()),
-        yaml(report, shown_all()),
+        render_drift_text(report, &DriftTextOptions::default()),
+        render_drift_text(
+            report,
+            &DriftTextOptions { styler: Styler::new(Colour::Always), visibility: everything(), ..side },
+        ),
+        render_drift_markdown(report, everything()),
+        to_json(&DriftReportV1::new(report, everything())),
+        to_yaml(&DriftReportV1::new(report, everything())),
     ]
 }
 
 #[test]
 fn text_reads_well() {
-    insta::assert_snapshot!(text(&sample(), &TextOptions::default()));
+    insta::assert_snapshot!(render_drift_text(&sample(), &DriftTextOptions::default()));
 }
 
 #[test]
 fn text_explains_and_lists_what_is_managed() {
-    let options = TextOptions { shown: shown_all(), ..TextOptions::default() };
-    insta::assert_snapshot!(text(&sample(), &options));
+    let options = DriftTextOptions { visibility: everything(), ..DriftTextOptions::default() };
+    insta::assert_snapshot!(render_drift_text(&sample(), &options));
 }
 
 #[test]
 fn text_stands_side_by_side() {
-    let options = TextOptions { layout: Layout::SideBySide, ..TextOptions::default() };
-    insta::assert_snapshot!(text(&sample(), &options));
+    let options = DriftTextOptions { layout: Layout::SideBySide, ..DriftTextOptions::default() };
+    insta::assert_snapshot!(render_drift_text(&sample(), &options));
 }
 
 #[test]
 fn markdown_fits_a_pull_request() {
-    insta::assert_snapshot!(markdown(&sample(), Shown::default()));
+    insta::assert_snapshot!(render_drift_markdown(&sample(), Visibility::default()));
 }
 
 #[test]
 fn yaml_reads_well() {
     let report = DriftReport { resources: vec![web()], notes: vec![] };
-    insta::assert_snapshot!(yaml(&report, Shown::default()));
+    insta::assert_snapshot!(to_yaml(&DriftReportV1::new(&report, Visibility::default())));
 }
 
 #[test]
-fn json_is_as_its_schema_says() {
+fn json_fits_its_schema() {
     let schema: Value = serde_json::from_str(DRIFT_REPORT_SCHEMA).unwrap();
-    for shown in [Shown::default(), shown_all()] {
-        let document: Value = serde_json::from_str(&json(&sample(), shown)).unwrap();
+    for visibility in [Visibility::default(), everything()] {
+        let document: Value = serde_json::to_value(DriftReportV1::new(&sample(), visibility)).unwrap();
         assert_eq!(check::violations(&schema, &document), Vec::<String>::new());
     }
-    let mut broken: Value = serde_json::from_str(&json(&sample(), shown_all())).unwrap();
+    let mut broken: Value = serde_json::to_value(DriftReportV1::new(&sample(), everything())).unwrap();
     broken["resources"][0]["status"] = json!("Fine");
     broken["resources"][0]["changes"][0]["surprise"] = json!(1);
     broken["summary"].as_object_mut().unwrap().remove("drifted");
@@ -188,15 +191,16 @@ fn json_is_as_its_schema_says() {
 #[test]
 fn colours_change_nothing_but_colours() {
     for layout in [Layout::Unified, Layout::SideBySide] {
-        let plain = TextOptions { layout, shown: shown_all(), ..TextOptions::default() };
-        let painted = text(&sample(), &TextOptions { colour: Colour::Always, ..plain });
-        assert!(painted.contains("\u{1b}["));
-        assert_eq!(strip(&painted), text(&sample(), &plain));
+        let plain = DriftTextOptions { layout, visibility: everything(), ..DriftTextOptions::default() };
+        let styled =
+            render_drift_text(&sample(), &DriftTextOptions { styler: Styler::new(Colour::Always), ..plain });
+        assert!(styled.contains("\u{1b}["));
+        assert_eq!(strip(&styled), render_drift_text(&sample(), &plain));
     }
 }
 
-fn strip(painted: &str) -> String {
-    let mut parts = painted.split('\u{1b}');
+fn strip(styled: &str) -> String {
+    let mut parts = styled.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |out, p| out + p.split_once('m').map_or("", |(_, rest)| rest))
 }
@@ -228,5 +232,5 @@ fn no_form_passes_escape_sequences_on() {
 fn a_clean_estate_is_one_line() {
     let report =
         DriftReport { resources: vec![resource("Namespace//shop", Status::InSync, vec![])], notes: vec![] };
-    assert_eq!(text(&report, &TextOptions::default()), "1 declared: 1 in sync\n");
+    assert_eq!(render_drift_text(&report, &DriftTextOptions::default()), "1 declared: 1 in sync\n");
 }

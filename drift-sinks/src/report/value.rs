@@ -1,20 +1,27 @@
-//! Declared and live value of one field, in a line or as a hunk.
+//! The two values of a changed field, on one line or as a hunk.
 
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::yaml;
 
-/// Longest text that is shown within a line.
+/// Longest text, in characters, that is written on one line.
 const INLINE: usize = 64;
 
-/// Most fields of a map that is shown within a line.
+/// Most fields of a map that is written on one line.
 const SMALL: usize = 3;
 
 /// Lines of context around a change of a hunk.
 const CONTEXT: usize = 2;
 
-/// Writes a value within a line, or returns `None` when it does not read well there.
+/// Writes a value on one line; `None` for one that does not read well there, such as a list of maps.
+///
+/// ```
+/// # use drift_sinks::report::inline;
+/// # use serde_json::json;
+/// assert_eq!(inline(&json!(["a", 1])).as_deref(), Some("[a, 1]"));
+/// assert_eq!(inline(&json!([{"name": "a"}])), None);
+/// ```
 pub fn inline(value: &Value) -> Option<String> {
     let text = match value {
         Value::Array(list) if !list.is_empty() => {
@@ -36,15 +43,15 @@ pub fn inline(value: &Value) -> Option<String> {
     (text.chars().count() <= INLINE && !text.contains("\\n")).then_some(text)
 }
 
-/// Writes a value in lines: a text as its own lines, everything else as YAML.
+/// Writes a value on lines of its own: a text of several lines as it is, everything else as YAML.
 pub(super) fn lines(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains('\n') => text.clone(),
-        other => yaml::to_yaml(other),
+        other => yaml::write_yaml(other),
     }
 }
 
-/// Writes the two sides of a change in lines, as texts only if both are texts.
+/// Writes both sides of a change on lines of their own; two texts, one of which has several lines, as they are.
 pub(super) fn both(desired: Option<&Value>, live: Option<&Value>) -> (String, String) {
     let side = |v: Option<&Value>| v.map_or_else(String::new, lines);
     match (desired, live) {
@@ -55,7 +62,8 @@ pub(super) fn both(desired: Option<&Value>, live: Option<&Value>) -> (String, St
     }
 }
 
-/// Returns the lines of a unified hunk from declared to live: a mark (`-`, `+`, space, `@` for lines left out) and a text.
+/// Returns the lines of a unified hunk from declared to live, each with its mark: `-`, `+`, a space for context, `@` where
+/// lines are left out.
 pub fn hunk(desired: &str, live: &str) -> Vec<(char, String)> {
     let diff = TextDiff::from_lines(desired, live);
     let mut out = Vec::new();
@@ -76,7 +84,7 @@ pub fn hunk(desired: &str, live: &str) -> Vec<(char, String)> {
     out
 }
 
-/// Makes control characters visible: what comes from a cluster must not drive the reader's terminal.
+/// Escapes control characters: text from a cluster must not control the reader's terminal.
 pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -89,7 +97,7 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
-/// Characters that turn or hide the text around them.
+/// Returns `true` for characters that reorder or hide the text around them.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
@@ -104,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn small_values_stand_within_a_line() {
+    fn small_values_are_written_on_one_line() {
         check(json!(3), Some("3"));
         check(json!("3"), Some("\"3\""));
         check(json!("web:1.4"), Some("web:1.4"));
@@ -127,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_cannot_drive_the_terminal() {
+    fn a_value_cannot_control_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\tc\u{202e}d"), "a\\u{1b}[2Jb    c\\u{202e}d");
     }
 }

@@ -32,7 +32,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
     ("What drifted, who did it, and when?", "diff --desired DEMO/manifests --store DEMO/store"),
     (
-        "What happened since the deployment?",
+        "What happened after the deployment?",
         "timeline --store DEMO/store -n shop --since 2026-11-21T10:48:50Z --kind deploy,cm,secret,svc,job",
     ),
     (
@@ -54,14 +54,14 @@ pub(crate) async fn run(args: &DemoArgs, screen: Screen) -> Result<Outcome, Fail
     put(folder).map_err(failed)?;
     // The name that is shown: a temporary folder is gone when somebody would type it.
     let shown = args.keep.as_ref().map_or_else(|| "demo".to_owned(), |d| d.display().to_string());
-    let painter = screen.painter();
+    let styler = screen.styler();
     output::print(&format!("{INTRO}\n"))?;
     for (number, (sentence, command)) in (1..).zip(STEPS) {
         let line = format!("$ drift {}", command.replace("DEMO", &shown));
         output::print(&format!(
             "{}\n{}\n\n",
-            painter.heading(&format!("{number}. {sentence}")),
-            painter.dim(&line)
+            styler.heading(&format!("{number}. {sentence}")),
+            styler.dim(&line)
         ))?;
         step(command, folder, screen).await?;
         output::print("\n")?;

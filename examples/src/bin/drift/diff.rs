@@ -1,7 +1,10 @@
 //! `drift diff`: what is declared against what is live.
 
 use drift_core::drift::{DriftClass, DriftReport, ResourceDrift, Status, UnmanagedResources};
-use drift_sinks::report::{self, Layout, Shown, TextOptions};
+use drift_sinks::report::{
+    DriftReportV1, DriftTextOptions, Layout, Visibility, render_drift_markdown, render_drift_text, to_json,
+    to_yaml,
+};
 
 use crate::args::{DiffArgs, DiffFormat};
 use crate::compared::{Compared, Reach, Request};
@@ -70,17 +73,18 @@ async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fa
 }
 
 fn render(report: &DriftReport, args: &DiffArgs, screen: Screen) -> String {
-    // A program can leave out what it does not want; what engines' rules hide is a part of the answer.
+    // A program can filter; what the rules of engines hide is part of the answer to it.
     let data = matches!(args.output, DiffFormat::Json | DiffFormat::Yaml);
     let managed = args.show_managed || data && args.desired.is_empty();
-    let shown = Shown { managed, explain: args.explain };
+    let visibility = Visibility { managed, explain: args.explain };
     match args.output {
-        DiffFormat::Json => report::json(report, shown),
-        DiffFormat::Yaml => report::yaml(report, shown),
-        DiffFormat::Markdown => report::markdown(report, shown),
+        DiffFormat::Json => to_json(&DriftReportV1::new(report, visibility)),
+        DiffFormat::Yaml => to_yaml(&DriftReportV1::new(report, visibility)),
+        DiffFormat::Markdown => render_drift_markdown(report, visibility),
         DiffFormat::Text | DiffFormat::Diff => {
             let layout = if args.side_by_side { Layout::SideBySide } else { Layout::Unified };
-            report::text(report, &TextOptions { shown, colour: screen.colour, layout, width: screen.width })
+            let (styler, width) = (screen.styler(), screen.width);
+            render_drift_text(report, &DriftTextOptions { visibility, styler, layout, width })
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use drift_core::{Finding, Sink, SinkError};
-use drift_sinks::report::{FindingV1, finding_line};
+use drift_sinks::report::{FindingV1, render_finding_line};
 
 use crate::args::LineFormat;
 use crate::output::{self, Screen};
@@ -33,7 +33,7 @@ impl Sink for Printer {
         let mut text = String::new();
         for finding in findings {
             match self.format {
-                LineFormat::Text => text.push_str(&finding_line(finding, self.screen.painter())),
+                LineFormat::Text => text.push_str(&render_finding_line(finding, self.screen.styler())),
                 LineFormat::Json => text.push_str(
                     &serde_json::to_string(&FindingV1::from(finding))
                         .expect("a finding is plain data with text keys"),

@@ -1,9 +1,9 @@
-//! Printing to where the user looks, and how a command ends.
+//! Printing to the terminal, and how a command ends.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use drift_sinks::report::{Colour, Painter};
+use drift_sinks::report::{Colour, Styler, to_json, to_yaml};
 use serde::Serialize;
 
 use crate::args::{ColorWhen, DataFormat};
@@ -12,15 +12,15 @@ use crate::failure::Failure;
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All was looked at, and there is nothing to tell.
+    /// Complete, and nothing was found.
     Nothing,
-    /// All was looked at, and there is something to tell.
+    /// Complete, and something was found.
     Found,
-    /// It failed, or only a part could be looked at.
+    /// Failed or incomplete.
     Failed,
 }
 
-/// Whose exit codes are used.
+/// The convention of exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitCodes {
     /// 0, 1, 2 for nothing, found, failed.
@@ -31,7 +31,7 @@ pub(crate) enum ExitCodes {
 
 impl ExitCodes {
     /// Returns the exit code of an outcome.
-    pub(crate) fn of(self, outcome: Outcome) -> ExitCode {
+    pub(crate) fn code_of(self, outcome: Outcome) -> ExitCode {
         ExitCode::from(match (self, outcome) {
             (_, Outcome::Nothing) => 0,
             (Self::Kubectl, Outcome::Found) | (Self::Detailed, Outcome::Failed) => 1,
@@ -40,17 +40,17 @@ impl ExitCodes {
     }
 }
 
-/// Where a command prints to, and how wide and colourful that is.
+/// The terminal that a command prints to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
-    /// Whether text is coloured.
+    /// Whether text carries colours.
     pub(crate) colour: Colour,
-    /// Columns of the terminal; 100 when it is none.
+    /// Width in columns; 100 if standard output is not a terminal.
     pub(crate) width: usize,
 }
 
 impl Screen {
-    /// Looks at standard output and the environment.
+    /// Reads the properties of standard output and the environment.
     pub(crate) fn new(when: ColorWhen) -> Self {
         let coloured = match when {
             ColorWhen::Always => true,
@@ -63,15 +63,15 @@ impl Screen {
         Self { colour, width: terminal.map_or(100, |(w, _)| usize::from(w.0)).max(40) }
     }
 
-    /// Returns a painter in the screen's colours.
-    pub(crate) fn painter(self) -> Painter {
-        Painter::new(self.colour)
+    /// Returns a styler that uses colours if the screen does.
+    pub(crate) fn styler(self) -> Styler {
+        Styler::new(self.colour)
     }
 }
 
 /// Prints text to standard output.
 ///
-/// That the reader went away (`| head`) is no failure: the rest is not wanted.
+/// A reader that stops reading (`| head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -81,13 +81,13 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a remark to standard error.
+/// Prints a note to standard error.
 pub(crate) fn remark(text: &str) {
-    // Nobody is left to tell when standard error is closed.
+    // Nothing more can be done when standard error is closed.
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Prints a document as JSON or YAML, or as the text that is made for people.
+/// Prints a document as JSON or YAML, or as the text that `text` returns.
 pub(crate) fn document<T: Serialize>(
     format: DataFormat,
     document: &T,
@@ -95,17 +95,7 @@ pub(crate) fn document<T: Serialize>(
 ) -> Result<(), Failure> {
     match format {
         DataFormat::Text => print(&text()),
-        DataFormat::Json => print(&json(document)?),
-        DataFormat::Yaml => print(&drift_sinks::report::to_yaml(&value(document)?)),
+        DataFormat::Json => print(&to_json(document)),
+        DataFormat::Yaml => print(&to_yaml(document)),
     }
-}
-
-/// Writes a document as indented JSON with a line end.
-pub(crate) fn json<T: Serialize>(document: &T) -> Result<String, Failure> {
-    let failed = |e: serde_json::Error| Failure::new("cannot write JSON").because(&e);
-    serde_json::to_string_pretty(document).map(|s| s + "\n").map_err(failed)
-}
-
-fn value<T: Serialize>(document: &T) -> Result<serde_json::Value, Failure> {
-    serde_json::to_value(document).map_err(|e| Failure::new("cannot write YAML").because(&e))
 }

@@ -1,22 +1,12 @@
 //! The commit behind what a GitOps engine wrote.
 
 use drift_core::ResourceKey;
-use drift_core::cause::{Cause, changed_fields};
+use drift_core::cause::{Cause, classes_of};
+use drift_sinks::report::CommitV1;
 use drift_sources::git::{ChangedFile, Commit, GitFile, GitOptions, GitRepo, GitSpec, HistoryOptions};
-use serde::Serialize;
 
 use crate::failure::{Failure, one_line};
 use crate::inputs::Notes;
-
-/// A commit, as programs read it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct CommitV1 {
-    pub(crate) id: String,
-    pub(crate) author: String,
-    pub(crate) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) file: Option<String>,
-}
 
 /// Repositories in which commits are looked up.
 #[derive(Debug)]
@@ -62,7 +52,7 @@ impl Repositories {
 }
 
 fn bare(id: &str) -> CommitV1 {
-    CommitV1 { id: id.to_owned(), author: String::new(), message: String::new(), file: None }
+    CommitV1 { id: id.to_owned(), ..CommitV1::default() }
 }
 
 /// One revision can bring several commits: the one that counts touched a file that declares the object, and best the value.
@@ -95,6 +85,7 @@ fn told(commit: &Commit, file: Option<&str>) -> CommitV1 {
         author: format!("{} <{}>", commit.author.name, commit.author.email),
         message: commit.summary.clone(),
         file: file.map(str::to_owned),
+        line: None,
     }
 }
 
@@ -121,8 +112,9 @@ fn touches(repo: &GitRepo, file: &ChangedFile, cause: &Cause) -> Touch {
         return Touch::Nothing;
     }
     // Of several fields that one sync brought those count that make the fault.
-    let of_kind = changed_fields(&cause.candidate.change).into_iter();
-    let guilty: Vec<_> = of_kind.filter(|c| c.kind == cause.candidate.kind).filter_map(|c| c.field).collect();
+    let of_class = classes_of(&cause.candidate.change).into_iter();
+    let guilty: Vec<_> =
+        of_class.filter(|(c, _)| *c == cause.candidate.class).filter_map(|(_, f)| f).collect();
     let all = || cause.candidate.change.fields.iter().collect();
     let fields = if guilty.is_empty() { all() } else { guilty };
     let came = fields.iter().filter_map(|f| f.after.as_ref()).any(|v| {

@@ -1,23 +1,25 @@
 //! A drift report as Markdown, for the comment of a pull request.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 
 use drift_core::drift::{DriftChange, DriftReport, ResourceDrift, Status};
 use serde_json::Value;
 
-use super::{Shown, redacted, value, words};
+use super::Visibility;
+use crate::report::value::printable;
+use crate::report::{format, redacted, value};
 
-/// Most lines of a hunk that stand in a comment; hosts refuse comments of more than 64 KiB.
+/// Most lines of a hunk in a comment; hosts refuse comments of more than 64 KiB.
 const HUNK_LINES: usize = 60;
 
 /// Writes a drift report as Markdown: the counts, one table of fields per resource, long values folded below it.
-pub fn markdown(report: &DriftReport, shown: Shown) -> String {
+pub fn render_drift_markdown(report: &DriftReport, visibility: Visibility) -> String {
     let mut out = String::from("## Drift report\n\n");
-    let _ = writeln!(out, "{}\n", escape(&words::summary(&report.summary())));
+    let _ = writeln!(out, "{}\n", escape(&format::describe_summary(&report.summary())));
     for resource in &report.resources {
-        let changes: Vec<_> = resource.changes.iter().filter(|c| shown.lists(c)).collect();
+        let changes: Vec<_> = resource.changes.iter().filter(|c| visibility.lists(c)).collect();
         if resource.status != Status::InSync || !changes.is_empty() || !resource.notes.is_empty() {
-            write_resource(&mut out, resource, &changes, shown);
+            write_resource(&mut out, resource, &changes, visibility);
         }
     }
     if !report.notes.is_empty() {
@@ -32,34 +34,39 @@ pub fn markdown(report: &DriftReport, shown: Shown) -> String {
     out
 }
 
-fn write_resource(out: &mut String, resource: &ResourceDrift, changes: &[&DriftChange], shown: Shown) {
-    let _ = write!(out, "### {}: {}", code(&resource.key.to_string()), words::status(resource.status));
+fn write_resource(
+    out: &mut String,
+    resource: &ResourceDrift,
+    changes: &[&DriftChange],
+    visibility: Visibility,
+) {
+    let _ = write!(out, "### {}: {}", code(&resource.key.to_string()), format::status_label(resource.status));
     if let Some(declared) = &resource.declared {
-        let _ = write!(out, " ({})", code(&words::place(declared, None)));
+        let _ = write!(out, " ({})", code(&format::describe_place(declared, None)));
     }
-    words::whole(resource).iter().for_each(|part| out.push_str(&format!(" · {}", escape(part))));
+    format::resource_details(resource).iter().for_each(|part| out.push_str(&format!(" · {}", escape(part))));
     out.push_str("\n\n");
     if !changes.is_empty() {
         out.push_str("| field | declared | live | who, when | cause |\n|---|---|---|---|---|\n");
-        changes.iter().for_each(|c| write_row(out, resource, c, shown));
+        changes.iter().for_each(|c| write_row(out, resource, c, visibility));
         out.push('\n');
         changes.iter().for_each(|c| write_details(out, resource, c));
     }
     if let Some(creator) = &resource.creator {
-        let _ = writeln!(out, "{}\n", escape(&words::creation(creator)));
+        let _ = writeln!(out, "{}\n", escape(&format::describe_creator(creator)));
     }
     for note in &resource.notes {
         let _ = writeln!(out, "> {}\n", escape(note));
     }
 }
 
-fn write_row(out: &mut String, resource: &ResourceDrift, change: &DriftChange, shown: Shown) {
+fn write_row(out: &mut String, resource: &ResourceDrift, change: &DriftChange, visibility: Visibility) {
     let (desired, live) = sides(resource, change);
-    let mut who = escape(&words::attribution(change));
+    let mut who = escape(&format::describe_attribution(change));
     if let Some(rule) = &change.rule {
         let _ = write!(who, "<br>rule: {}", escape(rule));
     }
-    if shown.explain {
+    if visibility.explain {
         let _ = write!(who, "<br>{}", escape(change.row.explanation()));
     }
     let default = change.default.as_ref().map(|v| redacted(&resource.key, &change.path, v));
@@ -72,13 +79,13 @@ fn write_row(out: &mut String, resource: &ResourceDrift, change: &DriftChange, s
         "| {} | {declared} | {} | {who} | {} |",
         code(&change.path.to_string()),
         cell(live.as_ref()),
-        words::cause(change.cause).unwrap_or("unknown"),
+        format::cause_label(change.cause).unwrap_or("unknown"),
     );
 }
 
 fn sides(resource: &ResourceDrift, change: &DriftChange) -> (Option<Value>, Option<Value>) {
-    let cut = |v: &Option<Value>| v.as_ref().map(|v| redacted(&resource.key, &change.path, v));
-    (cut(&change.desired), cut(&change.live))
+    let visible = |v: &Option<Value>| v.as_ref().map(|v| redacted(&resource.key, &change.path, v));
+    (visible(&change.desired), visible(&change.live))
 }
 
 fn cell(value: Option<&Value>) -> String {
@@ -101,7 +108,7 @@ fn write_details(out: &mut String, resource: &ResourceDrift, change: &DriftChang
     let _ = writeln!(
         out,
         "<details><summary><code>{}</code></summary>\n\n{fence}diff",
-        html(&value::printable(&change.path.to_string()))
+        html(&printable(&change.path.to_string()))
     );
     for (mark, text) in lines.iter().take(HUNK_LINES) {
         let _ = writeln!(out, "{mark} {text}");
@@ -121,9 +128,9 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// Writes a piece of code that may stand in a table: backticks fenced, pipes escaped.
+/// Writes a piece of code for the cell of a table: fenced beyond its own backticks, pipes escaped.
 fn code(text: &str) -> String {
-    let text = value::printable(text);
+    let text = printable(text);
     let fence = "`".repeat(longest_run(&text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{fence}{pad}{}{pad}{fence}", text.replace('|', "\\|"))
@@ -133,14 +140,14 @@ fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Escapes what Markdown or HTML would take for markup.
+/// Escapes what Markdown or HTML would read as markup.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in html(&value::printable(text)).chars() {
+    for c in html(&printable(text)).chars() {
         if matches!(c, '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '#') {
             out.push('\\');
         }
-        // A mention would notify somebody whose name happens to be a field manager.
+        // `@name` would notify a person whose name happens to be that of a field manager.
         out.push_str(if c == '@' { "&#64;" } else { "" });
         if c != '@' {
             out.push(c);

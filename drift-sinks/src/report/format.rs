@@ -1,4 +1,4 @@
-//! The words in which reports speak of verdicts.
+//! How the text of reports words verdicts, writers, places and times.
 
 use drift_core::Operation;
 use drift_core::drift::{
@@ -6,7 +6,8 @@ use drift_core::drift::{
 };
 use jiff::Timestamp;
 
-pub(super) fn status(status: Status) -> &'static str {
+/// Returns the words for the status of a resource.
+pub(super) fn status_label(status: Status) -> &'static str {
     match status {
         Status::InSync => "in sync",
         Status::Drifted => "drifted",
@@ -16,8 +17,8 @@ pub(super) fn status(status: Status) -> &'static str {
     }
 }
 
-/// Names where a difference comes from, if anything says.
-pub(super) fn cause(cause: DriftCause) -> Option<&'static str> {
+/// Returns the words for the origin of a difference; `None` where it is not known.
+pub(super) fn cause_label(cause: DriftCause) -> Option<&'static str> {
     Some(match cause {
         DriftCause::ManualChange => "manual change",
         DriftCause::AutomationInconsistency => "automation",
@@ -31,13 +32,13 @@ pub(super) fn cause(cause: DriftCause) -> Option<&'static str> {
     })
 }
 
-/// Writes a moment to the second, in UTC.
-pub(super) fn moment(time: Timestamp) -> String {
+/// Writes a time to the second, in UTC: `2026-11-21 01:31:39Z`, which `--at` takes back.
+pub(super) fn format_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// Says who did what to a field: `changed by kubectl-edit (Update), 2026-11-21 01:31:39Z`.
-pub(super) fn attribution(change: &DriftChange) -> String {
+/// Writes who did what to a field: `changed by kubectl-edit (Update), 2026-11-21 01:31:39Z`.
+pub(super) fn describe_attribution(change: &DriftChange) -> String {
     let verb = match change.class {
         DriftClass::Changed => "changed by",
         DriftClass::Added => "added by",
@@ -49,19 +50,19 @@ pub(super) fn attribution(change: &DriftChange) -> String {
         DriftClass::Ignored => "ignored, written by",
         _ => "by",
     };
-    let mut out = format!("{verb} {}", who(change));
+    let mut out = format!("{verb} {}", describe_writer(change));
     if let Some(time) = change.owner.as_ref().and_then(|o| o.time) {
         out.push_str(", ");
-        out.push_str(&moment(time));
+        out.push_str(&format_time(time));
     }
     out
 }
 
-/// Says which app declares a resource, and why the whole of it is missing or extra.
-pub(super) fn whole(resource: &ResourceDrift) -> Vec<String> {
+/// Returns the app that declares a resource, why the whole of it is missing or extra, and the rule that hides it.
+pub(super) fn resource_details(resource: &ResourceDrift) -> Vec<String> {
     let class = resource.class.and_then(|class| match class {
         DriftClass::PendingSync => Some("not applied yet".to_owned()),
-        DriftClass::PendingRemoval => Some("not declared any more, not removed yet".to_owned()),
+        DriftClass::PendingRemoval => Some("no longer declared, not removed yet".to_owned()),
         DriftClass::Ignored => Some("ignored".to_owned()),
         DriftClass::Managed => Some("a controller's own".to_owned()),
         _ => None,
@@ -71,30 +72,33 @@ pub(super) fn whole(resource: &ResourceDrift) -> Vec<String> {
     app.into_iter().chain(class).chain(rule).collect()
 }
 
-/// Says which commit is behind a change.
-pub(super) fn commit(commit: &CommitRef) -> String {
+/// Writes the commit behind a change: `commit 1f2e3d4c5b Robin <robin@example.com>  web: 1.4.2`.
+pub(super) fn describe_commit(commit: &CommitRef) -> String {
     let id = commit.id.get(..10).unwrap_or(&commit.id);
     format!("commit {id} {}  {}", commit.author, commit.message)
 }
 
-/// Says who made an object that nobody declares.
-pub(super) fn creation(creator: &Owner) -> String {
-    let when = creator.time.map_or_else(String::new, |t| format!(", {}", moment(t)));
-    format!("created by {} ({}){when}", creator.manager, how(creator))
+/// Writes who created an undeclared object: `created by kubectl-create (Update), 2026-11-21 01:31:39Z`.
+pub(super) fn describe_creator(creator: &Owner) -> String {
+    let when = creator.time.map_or_else(String::new, |t| format!(", {}", format_time(t)));
+    format!("created by {} ({}){when}", creator.manager, method_of(creator))
 }
 
-fn how(owner: &Owner) -> String {
-    let operation = match owner.operation {
+/// Writes how a field manager wrote: `Update of scale`.
+pub(super) fn write_method(operation: Operation, subresource: &str) -> String {
+    let operation = match operation {
         Operation::Apply => "Apply",
         Operation::Update => "Update",
     };
-    let through =
-        if owner.subresource.is_empty() { String::new() } else { format!(" of {}", owner.subresource) };
-    format!("{operation}{through}")
+    if subresource.is_empty() { operation.to_owned() } else { format!("{operation} of {subresource}") }
 }
 
-fn who(change: &DriftChange) -> String {
-    let tool = change.owner.as_ref().map(|o| (&*o.manager, how(o)));
+fn method_of(owner: &Owner) -> String {
+    write_method(owner.operation, &owner.subresource)
+}
+
+fn describe_writer(change: &DriftChange) -> String {
+    let tool = change.owner.as_ref().map(|o| (&*o.manager, method_of(o)));
     match (change.user.as_deref(), tool) {
         (Some(user), Some((manager, how))) => format!("{user} with {manager} ({how})"),
         (Some(user), None) => user.to_owned(),
@@ -103,25 +107,25 @@ fn who(change: &DriftChange) -> String {
     }
 }
 
-/// Writes where a resource, or a line of it, is declared: `web.yaml:12`.
-pub(super) fn place(declared: &Declaration, line: Option<u32>) -> String {
+/// Writes where a resource, or a line of it, is declared: `web.yaml:12`; the file alone where the line is not known.
+pub(super) fn describe_place(declared: &Declaration, line: Option<u32>) -> String {
     match line.unwrap_or(declared.line) {
         0 => declared.file.to_string(),
         line => format!("{}:{line}", declared.file),
     }
 }
 
-/// Writes where the changed field is declared, if that says more than where its resource is.
-pub(super) fn change_place(resource: &ResourceDrift, change: &DriftChange) -> Option<String> {
+/// Writes where the changed field is declared, if its line is known.
+pub(super) fn describe_change_place(resource: &ResourceDrift, change: &DriftChange) -> Option<String> {
     let (declared, line) = (resource.declared.as_ref()?, change.line?);
-    Some(place(declared, Some(line)))
+    Some(describe_place(declared, Some(line)))
 }
 
-/// Counts in words: `12 declared: 8 in sync, 3 drifted (7 fields), 1 missing; 1 not declared`.
-pub(super) fn summary(s: &Summary) -> String {
+/// Writes the counts of a report: `12 declared: 8 in sync, 3 drifted (7 fields), 1 missing; 1 not declared`.
+pub(super) fn describe_summary(s: &Summary) -> String {
     let mut parts = vec![format!("{} in sync", s.in_sync)];
     if s.drifted > 0 {
-        parts.push(format!("{} drifted ({})", s.drifted, fields(s.changes)));
+        parts.push(format!("{} drifted ({})", s.drifted, count_fields(s.changes)));
     }
     for (n, what) in [(s.missing, "missing"), (s.unknown, "not compared")] {
         if n > 0 {
@@ -132,7 +136,7 @@ pub(super) fn summary(s: &Summary) -> String {
     format!("{} declared: {}{extra}", s.declared, parts.join(", "))
 }
 
-/// Counts fields in words.
-pub(super) fn fields(n: usize) -> String {
+/// Writes a number of fields: `1 field`, `7 fields`.
+pub(super) fn count_fields(n: usize) -> String {
     if n == 1 { "1 field".to_owned() } else { format!("{n} fields") }
 }

@@ -1,4 +1,9 @@
-//! The wire form of a drift report, version 1. Kept apart from the model, so that the model can change.
+//! The document of `drift diff`: what differs between declared and live resources.
+//!
+//! Separate from [`drift_core::drift::DriftReport`], so that the model can change while the document stays.
+
+mod markdown;
+mod text;
 
 use std::sync::Arc;
 
@@ -11,9 +16,36 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{API_VERSION, Shown, redacted};
+use super::{API_VERSION, KeyV1, redacted};
 
-/// A drift report as programs read it; its JSON Schema is [`super::DRIFT_REPORT_SCHEMA`].
+pub use markdown::render_drift_markdown;
+pub use text::{DriftTextOptions, render_drift_text};
+
+/// Which parts of a report are shown besides the differences that count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Visibility {
+    /// Also show fields that differ without being drift: those that a controller owns, and ignored ones.
+    pub managed: bool,
+    /// Also show which row of the verdict table decided, and what it means.
+    pub explain: bool,
+}
+
+impl Visibility {
+    /// Returns `true` if a change is listed.
+    pub fn lists(self, change: &DriftChange) -> bool {
+        self.managed || change.class.counts()
+    }
+
+    /// Counts the changes of a report that are not listed.
+    pub fn count_hidden(self, report: &DriftReport) -> usize {
+        report.resources.iter().flat_map(|r| &r.changes).filter(|c| !self.lists(c)).count()
+    }
+}
+
+/// What differs between declared and live resources.
+///
+/// Its JSON Schema is [`super::DRIFT_REPORT_SCHEMA`]. Example:
+#[doc = concat!("```json\n", include_str!("../../schemas/examples/drift-report.v1.json"), "```")]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftReportV1 {
@@ -21,80 +53,65 @@ pub struct DriftReportV1 {
     pub api_version: &'static str,
     /// `DriftReport`.
     pub kind: &'static str,
-    /// Counts.
+    /// Number of resources by status.
     pub summary: SummaryV1,
-    /// Every resource that was looked at, sorted by key.
-    pub resources: Vec<ResourceV1>,
-    /// What a reader should know of the whole, such as a file that could not be read.
+    /// Every compared resource, sorted by key.
+    pub resources: Vec<ResourceDriftV1>,
+    /// Remarks about the input, for example that a file cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// Resources by status.
+/// Number of resources by status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SummaryV1 {
-    /// Declared resources.
+    /// Declared resources, whatever their status.
     pub declared: usize,
-    /// In sync.
+    /// Declared and live without a difference that counts.
     pub in_sync: usize,
-    /// Drifted.
+    /// Declared and live with such a difference.
     pub drifted: usize,
-    /// Declared, not live.
+    /// Declared and not live.
     pub missing: usize,
-    /// Live, not declared.
+    /// Live and not declared.
     pub extra: usize,
-    /// Not compared.
+    /// Declared and not compared; the notes of the resource give the reason.
     pub unknown: usize,
-    /// Fields that differ and count.
+    /// Fields with a difference that counts.
     pub changes: usize,
 }
 
-/// Names a resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct KeyV1 {
-    /// Cluster; empty where only one is looked at.
-    pub cluster: Arc<str>,
-    /// API group; empty for the core group.
-    pub group: Arc<str>,
-    /// Kind.
-    pub kind: Arc<str>,
-    /// Namespace; empty for a cluster-scoped resource.
-    pub namespace: Arc<str>,
-    /// Name.
-    pub name: Arc<str>,
-}
-
-/// One resource of a report.
+/// The comparison of one resource.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ResourceV1 {
-    /// Which.
+pub struct ResourceDriftV1 {
+    /// The resource.
     pub key: KeyV1,
-    /// The Application, Kustomization or release that declares it.
+    /// Application, Kustomization or release that declares it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<KeyV1>,
-    /// How it stands.
+    /// `InSync`, `Drifted`, `Missing`, `Extra` or `Unknown`.
     pub status: Status,
-    /// Why a whole resource is missing or extra, where that is known.
+    /// Why the whole resource is missing or extra, such as `PendingSync`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<DriftClass>,
-    /// Rule that hides or keeps the whole resource.
+    /// Rule that hides or protects the whole resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Arc<str>>,
-    /// What differs, sorted by path.
-    pub changes: Vec<ChangeV1>,
-    /// What the verdict rests on.
+    /// Fields that differ, sorted by path.
+    pub changes: Vec<DriftChangeV1>,
+    /// Method that the verdict is based on, such as `SchemaAndOwnership`.
     pub basis: Basis,
-    /// Field manager that applies it, as found in the object.
+    /// Field manager that applies the declaration, as found in the object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applier: Option<Arc<str>>,
-    /// Where it is declared.
+    /// Where the resource is declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared: Option<DeclarationV1>,
-    /// Who made it, for one that nobody declares.
+    /// Who created it, for an undeclared resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<OwnerV1>,
-    /// What a reader should know besides.
+    /// Remarks about the resource, for example who deleted it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -102,14 +119,14 @@ pub struct ResourceV1 {
 /// A field manager and how it wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OwnerV1 {
-    /// Field manager.
+    /// Name of the field manager.
     pub manager: Arc<str>,
-    /// How it wrote.
+    /// `Apply` or `Update`.
     pub operation: Operation,
-    /// Through which subresource.
+    /// Subresource that it wrote through, such as `scale`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subresource: Option<Arc<str>>,
-    /// When.
+    /// Time of its last write.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
 }
@@ -117,11 +134,11 @@ pub struct OwnerV1 {
 /// Where a resource is declared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeclarationV1 {
-    /// File, relative to what was read.
+    /// File, relative to the input that was read.
     pub file: Arc<str>,
-    /// Line, from 1.
+    /// Line of the first field, from 1.
     pub line: u32,
-    /// Commit, where it comes from Git.
+    /// Commit that it was read from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
 }
@@ -129,16 +146,16 @@ pub struct DeclarationV1 {
 /// One field that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ChangeV1 {
-    /// Where, as a list of steps.
+pub struct DriftChangeV1 {
+    /// Path of the field as a list of steps: `["spec", "replicas"]`.
     pub path: FieldPath,
-    /// Where, as text.
+    /// The same path as text: `.spec.replicas`.
     pub path_text: String,
-    /// What was done.
+    /// `add`, `remove` or `replace`, seen from the declaration.
     pub op: FieldOp,
-    /// What kind of difference.
+    /// Kind of difference, such as `Changed` or `PendingSync`.
     pub class: DriftClass,
-    /// Where it comes from.
+    /// Origin of the difference, such as `ManualChange`.
     pub cause: DriftCause,
     /// Declared value.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,49 +163,49 @@ pub struct ChangeV1 {
     /// Live value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<Value>,
-    /// The value that is there by default, where somebody changed it.
+    /// Default value, where a default was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
     /// Field manager of the live field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<Arc<str>>,
-    /// How it wrote.
+    /// `Apply` or `Update`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
-    /// Through which subresource.
+    /// Subresource that was written through, such as `scale`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subresource: Option<Arc<str>>,
-    /// When.
+    /// Time of the write.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
-    /// User, where an audit source saw it.
+    /// User, by the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Arc<str>>,
-    /// Commit that last changed the declaration, of a change that waits for the cluster.
+    /// Commit that last changed the declaration, for a change that was not applied yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitRef>,
-    /// Ignore rule that hides it.
+    /// Rule that hides the difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Arc<str>>,
-    /// Line of the declaring file.
+    /// Line of the declaring file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// Row of the verdict table that fired, when asked for.
+    /// Row of the verdict table that decided; with [`Visibility::explain`] only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<VerdictRow>,
-    /// What the row says, when asked for.
+    /// Meaning of that row; with [`Visibility::explain`] only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<&'static str>,
 }
 
 impl DriftReportV1 {
-    /// Puts a report into its wire form.
-    pub fn new(report: &DriftReport, shown: Shown) -> Self {
+    /// Makes the document of a comparison.
+    pub fn new(report: &DriftReport, visibility: Visibility) -> Self {
         Self {
             api_version: API_VERSION,
             kind: "DriftReport",
             summary: report.summary().into(),
-            resources: report.resources.iter().map(|r| ResourceV1::new(r, shown)).collect(),
+            resources: report.resources.iter().map(|r| ResourceDriftV1::new(r, visibility)).collect(),
             notes: report.notes.clone(),
         }
     }
@@ -198,13 +215,6 @@ impl From<Summary> for SummaryV1 {
     fn from(s: Summary) -> Self {
         let Summary { declared, in_sync, drifted, missing, extra, unknown, changes } = s;
         Self { declared, in_sync, drifted, missing, extra, unknown, changes }
-    }
-}
-
-impl From<&ResourceKey> for KeyV1 {
-    fn from(key: &ResourceKey) -> Self {
-        let ResourceKey { cluster, group, kind, namespace, name } = key.clone();
-        Self { cluster, group, kind, namespace, name }
     }
 }
 
@@ -225,16 +235,16 @@ impl From<&Owner> for OwnerV1 {
     }
 }
 
-impl ResourceV1 {
-    fn new(resource: &ResourceDrift, shown: Shown) -> Self {
-        let listed = resource.changes.iter().filter(|c| shown.lists(c));
+impl ResourceDriftV1 {
+    fn new(resource: &ResourceDrift, visibility: Visibility) -> Self {
+        let listed = resource.changes.iter().filter(|c| visibility.lists(c));
         Self {
             key: (&resource.key).into(),
             app: resource.app.as_ref().map(Into::into),
             status: resource.status,
             class: resource.class,
             rule: resource.rule.clone(),
-            changes: listed.map(|c| ChangeV1::new(&resource.key, c, shown)).collect(),
+            changes: listed.map(|c| DriftChangeV1::new(&resource.key, c, visibility)).collect(),
             basis: resource.basis,
             applier: resource.applier.clone(),
             declared: resource.declared.as_ref().map(Into::into),
@@ -244,10 +254,10 @@ impl ResourceV1 {
     }
 }
 
-impl ChangeV1 {
-    /// Puts a change of a resource into its wire form.
-    pub fn new(key: &ResourceKey, change: &DriftChange, shown: Shown) -> Self {
-        let cut = |v: &Option<Value>| v.as_ref().map(|v| redacted(key, &change.path, v));
+impl DriftChangeV1 {
+    /// Makes the entry of a field of a resource.
+    pub fn new(key: &ResourceKey, change: &DriftChange, visibility: Visibility) -> Self {
+        let visible = |v: &Option<Value>| v.as_ref().map(|v| redacted(key, &change.path, v));
         let owner = change.owner.as_ref().map(OwnerV1::from);
         Self {
             path: change.path.clone(),
@@ -255,9 +265,9 @@ impl ChangeV1 {
             op: change.op,
             class: change.class,
             cause: change.cause,
-            desired: cut(&change.desired),
-            live: cut(&change.live),
-            default: cut(&change.default),
+            desired: visible(&change.desired),
+            live: visible(&change.live),
+            default: visible(&change.default),
             operation: owner.as_ref().map(|o| o.operation),
             subresource: owner.as_ref().and_then(|o| o.subresource.clone()),
             time: owner.as_ref().and_then(|o| o.time),
@@ -266,8 +276,8 @@ impl ChangeV1 {
             commit: change.commit.as_deref().cloned(),
             rule: change.rule.clone(),
             line: change.line,
-            row: shown.explain.then_some(change.row),
-            explanation: shown.explain.then(|| change.row.explanation()),
+            row: visibility.explain.then_some(change.row),
+            explanation: visibility.explain.then(|| change.row.explanation()),
         }
     }
 }
