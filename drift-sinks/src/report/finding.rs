@@ -131,7 +131,7 @@ fn reverted(key: &ResourceKey, revert: &Revert) -> String {
     let by = revert.by.as_ref().map_or("somebody", |o| &*o.manager);
     let (hotfix, restored) = (side(&revert.hotfix), side(&revert.restored));
     let made = format::format_time(revert.made.0);
-    format!("{hotfix}, set by {by} at {made}, reverted to {restored} by {}", revert.claim)
+    format!("{hotfix}, set by {by} at {made}, put back to {restored} by {}", revert.claim)
 }
 
 fn drifted(key: &ResourceKey, change: &DriftChange) -> String {

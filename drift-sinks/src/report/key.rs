@@ -31,6 +31,13 @@ pub struct KeyV1 {
     pub name: Arc<str>,
 }
 
+impl KeyV1 {
+    /// Writes the key without its group, as running text names a resource: `Deployment shop/web`.
+    pub(super) fn short(&self) -> String {
+        format!("{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
 impl From<&ResourceKey> for KeyV1 {
     fn from(key: &ResourceKey) -> Self {
         let ResourceKey { cluster, group, kind, namespace, name } = key.clone();

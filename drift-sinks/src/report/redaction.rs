@@ -1,7 +1,7 @@
 //! Redaction of values before they are shown: no value of a Secret is part of a report.
 
 use drift_core::k8s::annotations::LAST_APPLIED;
-use drift_core::{FieldPath, PathElement, ResourceKey};
+use drift_core::{Doc, FieldPath, PathElement, ResourceKey};
 use serde_json::Value;
 
 /// Text that replaces a redacted value.
@@ -25,6 +25,27 @@ pub fn redacted(key: &ResourceKey, path: &FieldPath, value: &Value) -> Value {
         return value.clone();
     }
     cut(&mut path.elements().iter().map(field).collect(), value)
+}
+
+/// Whether an object is shown with its `metadata.managedFields`, which are long and seldom wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ManagedFieldsVisibility {
+    /// Without them.
+    #[default]
+    Hidden,
+    /// With them.
+    Shown,
+}
+
+/// Returns a whole object with everything secret redacted.
+pub fn visible_object(key: &ResourceKey, object: &Doc, managed_fields: ManagedFieldsVisibility) -> Value {
+    let mut value = redacted(key, &FieldPath::ROOT, &object.root().to_value());
+    if managed_fields == ManagedFieldsVisibility::Hidden
+        && let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
+    {
+        metadata.remove("managedFields");
+    }
+    value
 }
 
 fn field(element: &PathElement) -> String {

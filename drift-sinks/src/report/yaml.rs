@@ -100,7 +100,7 @@ fn write_block(out: &mut String, text: &str, depth: usize) {
     }
 }
 
-/// Tells whether a text reads well as a literal block and comes back whole from one.
+/// Returns `true` if a text reads well as a literal block and comes back whole from one.
 fn is_block(text: &str) -> bool {
     let body = text.trim_end_matches('\n');
     body.contains('\n')
@@ -114,7 +114,7 @@ fn is_odd_space(c: char) -> bool {
     matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// Tells whether a string can stand without quotes and still be a string to YAML 1.1 and 1.2.
+/// Returns `true` if a string can stand without quotes and still be a string to YAML 1.1 and 1.2.
 fn is_plain(s: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '_' | '.' | '$');
     let rest = |c: char| c.is_alphanumeric() || "/_.-$ ()+=;%^~<>@:".contains(c);

@@ -1,4 +1,4 @@
-//! Stores and tapes as a program that embeds them sees them.
+//! Stores, tapes and reports as a program that embeds them sees them.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests fail by panicking")]
 
@@ -8,7 +8,12 @@ mod conformance;
 mod embedded;
 #[cfg(feature = "embedded")]
 mod kill;
+#[cfg(feature = "report")]
+mod reports;
 #[cfg(feature = "embedded")]
 mod sample;
+#[cfg(feature = "report")]
+#[path = "../../schemas/check.rs"]
+mod schema;
 #[cfg(feature = "tape")]
 mod tape;

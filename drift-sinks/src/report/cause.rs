@@ -1,0 +1,254 @@
+//! The document of `drift why RESOURCE`: the recorded change behind an unhealthy resource.
+
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drift_core::ResourceKey;
+use drift_core::cause::{Cause, Explanation, Hop, Weights};
+use drift_core::fault::Fault;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{API_VERSION, CommitV1, KeyV1};
+pub(super) use text::because;
+
+/// Why a resource is unhealthy: its symptoms, and the recorded changes that may have caused them.
+///
+/// Its JSON Schema is [`super::CAUSE_REPORT_SCHEMA`]. Example:
+#[doc = concat!("```json\n", include_str!("../../schemas/examples/cause-report.v1.json"), "```")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CauseReportV1 {
+    /// `drift/v1`.
+    pub api_version: &'static str,
+    /// `CauseReport`.
+    pub kind: &'static str,
+    /// The first of `symptoms`; of a resource without any, one whose `what` is `no fault`.
+    pub symptom: SymptomV1,
+    /// Everything that is wrong with the resource and with what it depends on, most significant first.
+    pub symptoms: Vec<SymptomV1>,
+    /// `explained` where the first cause explains the symptom, else `abstained`.
+    pub verdict: &'static str,
+    /// The first cause in one sentence, or the reason why none is named.
+    pub because: String,
+    /// Causes, best first; those with a score below [`drift_core::cause::THRESHOLD`] were considered and explain nothing.
+    pub causes: Vec<CauseV1>,
+    /// Remarks about the input, for example that a part of history is missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub struct SymptomV1 {
+    /// Resource that the question was about.
+    pub key: KeyV1,
+    /// Resource that shows the symptom: `key` itself, or one that it depends on.
+    pub on: KeyV1,
+    /// Kind of fault, such as `crash loop`, or `no fault`.
+    pub what: &'static str,
+    /// Reason as Kubernetes gives it, such as `CrashLoopBackOff`; may be empty.
+    pub reason: String,
+    /// Message as Kubernetes gives it; may be empty.
+    pub message: String,
+    /// Time at which it began.
+    pub onset: Option<Timestamp>,
+    /// Recorded version that shows it.
+    pub evidence: Option<EvidenceV1>,
+}
+
+/// A recorded version of an object that shows a symptom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub struct EvidenceV1 {
+    /// Id of the event that recorded it, 64 hexadecimal digits.
+    pub id: String,
+    /// The object.
+    pub key: KeyV1,
+    /// Its resourceVersion.
+    pub resource_version: Option<String>,
+}
+
+/// A recorded change that may have caused a symptom.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub struct CauseV1 {
+    /// Place in the list, from 1.
+    pub rank: usize,
+    /// How well it explains the symptom, 0 to 1 in steps of 0.001.
+    pub score: f64,
+    /// Parts of the score, each 0 to 1, by the names of [`Weights::NAMES`].
+    pub parts: BTreeMap<&'static str, f64>,
+    /// The root change: the earliest recorded one on the path to the symptom.
+    pub event: CauseEventV1,
+    /// Path from the root change to the symptom, both included.
+    pub chain: Vec<HopV1>,
+    /// Whether the symptom would go away without the change: `holds`, `fails` or `undecided`.
+    pub counterfactual: &'static str,
+    /// What that verdict compares, in words; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub compared: String,
+    /// Places in the list of symptoms, from 0, that have this root.
+    pub explains: Vec<usize>,
+    /// Commit that a GitOps engine applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitV1>,
+    /// What speaks against it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub but: Vec<String>,
+}
+
+/// The event that recorded a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub struct CauseEventV1 {
+    /// Id of the event, 64 hexadecimal digits.
+    pub id: String,
+    /// Resource that changed.
+    pub key: KeyV1,
+    /// resourceVersion that the change gave it; of a deletion its last one.
+    pub resource_version: Option<String>,
+    /// Time of the change.
+    pub time: Timestamp,
+    /// `create`, `update` or `delete`.
+    pub op: &'static str,
+    /// Who made the change.
+    pub actor: ActorV1,
+    /// Fields that changed, as text; empty for an object that was created or deleted.
+    pub paths: Vec<String>,
+    /// Id of the commit that a GitOps engine applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// Who made a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ActorV1 {
+    /// Field manager, by `managedFields`.
+    pub manager: Option<Arc<str>>,
+    /// User, by the source of the event or the audit log.
+    pub user: Option<Arc<str>>,
+}
+
+/// One resource on the path from a root change to a symptom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HopV1 {
+    /// The resource; its members stand in the hop itself.
+    #[serde(flatten)]
+    pub key: KeyV1,
+    /// Relation to the resource before, such as `mounts`; empty for the first one.
+    pub edge: String,
+    /// Field, rule or record that the relation was read from; may be empty.
+    pub evidence: String,
+}
+
+/// What sources outside the history say about a cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CauseAttribution {
+    /// User who made the root change, by the audit log; used where the event names none.
+    pub user: Option<Arc<str>>,
+    /// Commit that brought the root change.
+    pub commit: Option<CommitV1>,
+}
+
+impl CauseReportV1 {
+    /// Makes the document of an explanation; `attribute` is asked once for each cause.
+    pub fn new(
+        explanation: &Explanation,
+        attribute: &dyn Fn(&Cause) -> CauseAttribution,
+        notes: Vec<String>,
+    ) -> Self {
+        let key = &explanation.key;
+        let symptoms: Vec<_> = explanation.symptoms.iter().map(|s| SymptomV1::new(key, &s.fault)).collect();
+        let causes = explanation.causes.iter().enumerate();
+        let causes: Vec<_> = causes.map(|(i, c)| CauseV1::new(i, c, attribute(c))).collect();
+        let because = match (&explanation.abstained_because, causes.first()) {
+            (Some(reason), _) => reason.clone(),
+            (None, Some(cause)) => because(cause),
+            (None, None) => String::new(),
+        };
+        Self {
+            api_version: API_VERSION,
+            kind: "CauseReport",
+            symptom: symptoms.first().cloned().unwrap_or_else(|| SymptomV1::none(key)),
+            symptoms,
+            verdict: if explanation.abstained_because.is_none() { "explained" } else { "abstained" },
+            because,
+            causes,
+            notes,
+        }
+    }
+}
+
+impl SymptomV1 {
+    pub(super) fn new(key: &ResourceKey, fault: &Fault) -> Self {
+        let (shown_by, version) = &fault.shown_by;
+        Self {
+            key: key.into(),
+            on: (&fault.on).into(),
+            what: fault.kind.word(),
+            reason: fault.reason.clone(),
+            message: fault.message.clone(),
+            onset: Some(fault.onset.at.time),
+            evidence: Some(EvidenceV1 {
+                id: format!("{:#}", fault.evidence),
+                key: shown_by.into(),
+                resource_version: version.as_ref().map(|v| v.as_str().to_owned()),
+            }),
+        }
+    }
+
+    fn none(key: &ResourceKey) -> Self {
+        Self {
+            key: key.into(),
+            on: key.into(),
+            what: "no fault",
+            reason: String::new(),
+            message: String::new(),
+            onset: None,
+            evidence: None,
+        }
+    }
+}
+
+impl CauseV1 {
+    pub(super) fn new(place: usize, cause: &Cause, attribution: CauseAttribution) -> Self {
+        let CauseAttribution { user, commit } = attribution;
+        let root = &cause.root;
+        Self {
+            rank: place + 1,
+            score: round(cause.score),
+            parts: Weights::NAMES.into_iter().zip(cause.candidate.parts.map(round)).collect(),
+            event: CauseEventV1 {
+                id: format!("{:#}", root.id),
+                key: (&root.key).into(),
+                resource_version: root.version().map(|v| v.as_str().to_owned()),
+                time: root.mark.at.time,
+                op: root.op.word(),
+                actor: ActorV1 { manager: root.manager.clone(), user: root.user.clone().or(user) },
+                paths: root.paths().iter().map(ToString::to_string).collect(),
+                commit: commit.as_ref().map(|c| c.id.clone()),
+            },
+            chain: cause.chain.iter().map(HopV1::from).collect(),
+            counterfactual: cause.candidate.proof.verdict.word(),
+            compared: cause.candidate.proof.text.clone(),
+            explains: cause.explains.iter().copied().collect(),
+            commit,
+            but: cause.candidate.notes.clone(),
+        }
+    }
+}
+
+impl From<&Hop> for HopV1 {
+    fn from(hop: &Hop) -> Self {
+        Self { key: (&hop.key).into(), edge: hop.edge.clone(), evidence: hop.evidence.clone() }
+    }
+}
+
+/// Rounds to three digits: more would suggest a precision that scores do not have.
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

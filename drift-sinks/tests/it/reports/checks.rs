@@ -1,0 +1,61 @@
+use drift_core::checks::{CheckResult, Severity};
+use drift_core::impact::{Affected, Impact, Proposal};
+use drift_sinks::report::{CheckReportV1, ImpactReportV1};
+
+use super::{check_golden, key, plain};
+
+fn missing_config() -> CheckResult {
+    CheckResult {
+        severity: Severity::Warning,
+        key: key("Deployment.apps/shop/web"),
+        check: "missing-config",
+        message: "ConfigMap shop/web-config has no key PORT".to_owned(),
+        evidence: "container web: env PORT".to_owned(),
+        next: "put the object or key back, or change the reference, before the next restart",
+    }
+}
+
+fn crash_loop() -> CheckResult {
+    CheckResult {
+        severity: Severity::Error,
+        key: key("Pod/shop/cart-0"),
+        check: "fault",
+        message: "crash loop since 2026-11-21 10:49:45Z".to_owned(),
+        evidence: String::new(),
+        next: "read the log of the container that ended last",
+    }
+}
+
+#[test]
+fn check_report() {
+    let report = CheckReportV1::new(&[crash_loop(), missing_config()], vec!["gap: pods".to_owned()]);
+    check_golden("check-report", &report);
+    insta::assert_snapshot!(report.render_text(plain()));
+    assert_eq!(CheckReportV1::new(&[], Vec::new()).render_text(plain()), "nothing found\n");
+}
+
+#[test]
+fn impact_report() {
+    let affected = vec![
+        Affected {
+            distance: 1,
+            key: key("Deployment.apps/shop/web"),
+            through: key("ConfigMap/shop/web-config"),
+            relation: "mounts",
+            evidence: "field .spec.template.spec.volumes[name=\"config\"]".to_owned(),
+            effect: "restarts",
+        },
+        Affected {
+            distance: 2,
+            key: key("Service/shop/web"),
+            through: key("Deployment.apps/shop/web"),
+            relation: "selects",
+            evidence: "labels app=web".to_owned(),
+            effect: "depends on it",
+        },
+    ];
+    let impact = Impact { affected, breaks: vec![missing_config()], mends: vec![crash_loop()] };
+    let report = ImpactReportV1::new(&Proposal::Delete(key("ConfigMap/shop/web-config")), &impact);
+    check_golden("impact-report", &report);
+    insta::assert_snapshot!(report.render_text(plain()));
+}
