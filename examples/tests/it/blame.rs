@@ -132,7 +132,7 @@ fn a_revert_is_told_with_who_and_when_and_is_no_fight() {
     );
     assert_eq!((&revert["time"], &revert["reverted_at"]), (&json!(time(60)), &json!(time(62))));
     let text = drift("fights --tape DIR/hotfix.tape", dir.path()).out;
-    assert!(text.contains("kubectl-edit set") && text.contains("put back"), "{text}");
+    assert!(text.contains("kubectl-edit set") && text.contains("restored"), "{text}");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn what_cannot_be_blamed_says_why() {
         assert_eq!(ran.code, 2, "{words}: {ran:?}");
         ran.err
     };
-    assert!(of("").contains("no resource to blame"));
+    assert!(of("").contains("no resource given"));
     assert!(of("cm/oven data.rust -n bakery").contains("has no field .data.rust"));
     assert!(of("cm/oven data[ -n bakery").contains("cannot read the path"));
     assert!(of("cm/toaster -n bakery").contains("not in the recorded history"));

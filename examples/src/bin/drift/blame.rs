@@ -1,67 +1,28 @@
-//! `drift blame`: where each field of a resource has its value from.
+//! `drift blame`: who set each field of a resource.
 
 use std::collections::BTreeMap;
 
 use drift_core::blame::{Applications, FieldBlame, Initiator, Since, Version, blame};
 use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::SchemaSet;
-use drift_core::{Event, Facet, FieldPath, Object, Operation, PathElement, ResourceKey, StreamId};
-use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
+use drift_core::{Event, Facet, FieldPath, Object, PathElement, ResourceKey, StreamId};
+use drift_sinks::report::{BlameReportV1, FieldAttribution, FieldBlameV1};
 use drift_sources::audit::{Change, LiveValue};
 use drift_sources::gitops;
-use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::Value;
 
 use crate::args::BlameArgs;
-use crate::commits::{CommitV1, Commits, Question};
+use crate::commits::{Commits, Question};
 use crate::failure::Failure;
 use crate::inputs::{Notes, schemas};
 use crate::moment::{Moment, short};
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
 use crate::users::{self, UserLog};
-use crate::words;
-
-/// Where fields have their values from, as programs read it; see `blame-report.v1.schema.json`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BlameV1 {
-    api_version: &'static str,
-    kind: &'static str,
-    key: KeyV1,
-    fields: Vec<FieldV1>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FieldV1 {
-    path: FieldPath,
-    path_text: String,
-    value: Value,
-    /// Field manager by the managedFields of the version that gave the value; null where they name nobody.
-    manager: Option<String>,
-    operation: Option<Operation>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subresource: Option<String>,
-    user: Option<String>,
-    time: Timestamp,
-    /// `recorded`, or `earlier` where the field had the value when the record begins.
-    since: &'static str,
-    /// The Application, Kustomization or release through which it came; null for a hand.
-    via: Option<KeyV1>,
-    commit: Option<CommitV1>,
-    /// Of Argo CD, who started the operation: a user of Argo CD, or `automated`.
-    #[serde(rename = "initiated_by", skip_serializing_if = "Option::is_none")]
-    initiated_by: Option<String>,
-}
 
 /// Runs the command.
 pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Failure> {
     let name = args.key.as_ref().or(args.resource.as_ref()).ok_or_else(|| {
-        Failure::new("no resource to blame").hint("name one, such as deploy/web or Deployment.apps/shop/web")
+        Failure::new("no resource given").hint("name one, such as deploy/web or Deployment.apps/shop/web")
     })?;
     let recorded = Recorded::open(&args.recorded).await?;
     let mut notes = recorded.notes().clone();
@@ -78,23 +39,19 @@ pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Fai
     let inquiry = Inquiry { key: &key, versions: &versions, estate: &estate, log: log.as_ref() };
     let path = inquiry.path(args.path.as_ref().or(args.field.as_ref()))?;
     let found = inquiry.fields(&path);
-    let mut fields: Vec<FieldV1> = found.iter().map(|f| inquiry.field(f)).collect();
+    let mut attributions: Vec<_> = found.iter().map(|f| inquiry.attribution(f)).collect();
     if !args.git.is_empty() {
         let histories = histories(args, &recorded, &estate, &mut notes)?;
         let commits = Commits::open(&args.git, histories, recorded.redactor().clone())?;
-        inquiry.commits(&found, &mut fields, &commits, &mut notes);
+        inquiry.add_commits(&found, &mut attributions, &commits, &mut notes);
     }
+    let fields = found.iter().zip(attributions);
+    let fields: Vec<_> = fields.map(|(field, more)| FieldBlameV1::new(&key, field, more)).collect();
     if fields.is_empty() {
         return Err(nothing(&key, &path, &versions, log.as_ref()));
     }
-    let report = BlameV1 {
-        api_version: API_VERSION,
-        kind: "BlameReport",
-        key: (&key).into(),
-        fields,
-        notes: notes.texts().to_vec(),
-    };
-    output::document(args.output, &report, || text(&key, &report.fields, screen))?;
+    let report = BlameReportV1::new(&key, fields, notes.texts().to_vec());
+    output::document(args.output, &report, || report.render_text(screen.styler()))?;
     Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
 }
 
@@ -112,7 +69,7 @@ fn histories(
     if let (Some(tape), None | Some(Moment::Time(_))) = (&args.recorded.tape, args.at)
         && tape != std::path::Path::new("-")
     {
-        // What is wrong with its lines was told when it was played.
+        // The problems of its lines were reported when it was played.
         return crate::gitops::tape_versions(recorded.name(), tape, until, &mut Notes::default());
     }
     let plain = |v: &Version| gitops::Version { at: v.at, object: v.object.clone() };
@@ -125,14 +82,14 @@ fn nothing(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Optio
     let deleter = |at| log.and_then(|l| l.index.deleter(&plain, None, Some(at)));
     match versions.last() {
         Some(Version { object: Some(_), .. }) => Failure::new(format!("`{key}` has no field {path}")).hint(
-            "`drift show` prints the object; elements of lists are named by their keys: containers[name=web]",
+            "`drift show` prints the object; name elements of lists by their keys, as in containers[name=web]",
         ),
         Some(v) => Failure::new(match deleter(v.at) {
             Some(entry) => format!("`{key}` was deleted by {} at {}", entry.user, short(entry.at)),
             None => format!("`{key}` was deleted at {}", short(v.at)),
         })
-        .hint("--at with an earlier time blames it as it was"),
-        None => Failure::new(format!("`{key}` was not there yet at that time")),
+        .hint("use --at with an earlier time to see it before that"),
+        None => Failure::new(format!("`{key}` did not exist yet at that time")),
     }
 }
 
@@ -197,50 +154,39 @@ impl Inquiry<'_> {
     }
 
     /// Adds the commits behind fields that apps wrote.
-    fn commits(&self, found: &[FieldBlame], fields: &mut [FieldV1], commits: &Commits, notes: &mut Notes) {
-        let apps: Vec<Option<ResourceKey>> =
-            found.iter().zip(&*fields).map(|(f, shown)| self.via(f, shown.user.as_deref())).collect();
-        let question = |(i, app): (usize, &'_ Option<ResourceKey>)| {
-            let value = self.last()?.root().at_path(&found[i].path)?;
-            app.as_ref().map(|_| (i, value))
+    fn add_commits(
+        &self,
+        found: &[FieldBlame],
+        attributions: &mut [FieldAttribution],
+        commits: &Commits,
+        notes: &mut Notes,
+    ) {
+        let question = |(i, (field, more)): (usize, (&FieldBlame, &FieldAttribution))| {
+            let value = self.last()?.root().at_path(&field.path)?;
+            Some((i, more.via.clone()?, value))
         };
-        let asked: Vec<_> = apps.iter().enumerate().filter_map(question).collect();
-        let questions: Vec<Question<'_>> = asked
-            .iter()
-            .filter_map(|(i, value)| {
-                Some(Question { app: apps[*i].as_ref()?, key: self.key, field: &found[*i], value: *value })
-            })
-            .collect();
-        for ((i, _), commit) in asked.iter().zip(commits.of(&questions, notes)) {
-            fields[*i].commit = commit;
+        let asked: Vec<_> = found.iter().zip(&*attributions).enumerate().filter_map(question).collect();
+        let questions = asked.iter().map(|(i, app, value)| Question {
+            app,
+            key: self.key,
+            field: &found[*i],
+            value: *value,
+        });
+        let questions: Vec<Question<'_>> = questions.collect();
+        for ((i, ..), commit) in asked.iter().zip(commits.of(&questions, notes)) {
+            attributions[*i].commit = commit;
         }
     }
 
-    fn field(&self, field: &FieldBlame) -> FieldV1 {
+    fn attribution(&self, field: &FieldBlame) -> FieldAttribution {
         let user = self.user(field);
         let via = self.via(field, user.as_deref());
         let initiated_by = via.as_ref().and_then(|app| self.estate.applications.initiator(app, field.at));
-        let writer = field.writer.as_ref();
-        FieldV1 {
-            path: field.path.clone(),
-            path_text: field.path.to_string(),
-            value: redacted(self.key, &field.path, &field.value),
-            manager: writer.map(|w| w.manager.to_string()),
-            operation: writer.map(|w| w.operation),
-            subresource: writer.map(|w| w.subresource.to_string()).filter(|s| !s.is_empty()),
-            user,
-            time: field.at,
-            since: match field.since {
-                Since::Recorded => "recorded",
-                Since::Earlier => "earlier",
-            },
-            via: via.as_ref().map(Into::into),
-            commit: None,
-            initiated_by: initiated_by.map(|by| match by {
-                Initiator::Automated => "automated".to_owned(),
-                Initiator::User(user) => user.to_string(),
-            }),
-        }
+        let initiated_by = initiated_by.map(|by| match by {
+            Initiator::Automated => "automated".to_owned(),
+            Initiator::User(user) => user.to_string(),
+        });
+        FieldAttribution { user, via, initiated_by, commit: None }
     }
 
     /// Asks the audit log who made the version that gave the value.
@@ -284,31 +230,4 @@ fn set_value(element: &PathElement) -> PathElement {
         }
         other => other.clone(),
     }
-}
-
-fn text(key: &ResourceKey, fields: &[FieldV1], screen: Screen) -> String {
-    let styler = screen.styler();
-    let mut out = format!("{}\n", styler.heading(&words::plain(&key.to_string())));
-    for field in fields {
-        let value = words::plain(&inline(&field.value).unwrap_or_else(|| "…".to_owned()));
-        out.push_str(&format!("\n{} {value}\n", words::plain(&field.path_text)));
-        let mut line = vec![match (field.since, short(field.time)) {
-            ("recorded", time) => time,
-            (_, time) => format!("before the record, {time}"),
-        }];
-        line.extend(field.user.clone());
-        line.extend(field.manager.as_ref().map(|m| match &field.subresource {
-            Some(sub) => format!("with {m} (of {sub})"),
-            None => format!("with {m}"),
-        }));
-        if let Some(via) = &field.via {
-            line.push(format!("through {} {}/{}", via.kind, via.namespace, via.name));
-        }
-        line.extend(field.initiated_by.as_ref().map(|by| format!("started by {by}")));
-        out.push_str(&format!("  {}\n", styler.dim(&words::plain(&line.join("  ")))));
-        if let Some(commit) = &field.commit {
-            out.push_str(&format!("  {}\n", words::plain(&commit.text())));
-        }
-    }
-    out
 }

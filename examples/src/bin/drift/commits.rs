@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use drift_core::blame::{FieldBlame, declares};
 use drift_core::redact::Redactor;
 use drift_core::{Doc, FieldPath, Node, Object, PathElement, ResourceKey};
+use drift_sinks::report::CommitV1;
 use drift_sources::gitops::{Cluster, DeclaredCommit, GitOps, HistoryError, Repositories, Version};
 use drift_sources::manifests::ManifestReader;
 use drift_sources::render::{RenderOptions, Renderer};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -20,31 +20,6 @@ use crate::inputs::Notes;
 const SOON: SignedDuration = SignedDuration::from_secs(30);
 /// Largest repository in which the place of a field is looked for.
 const MAX_FILES: usize = 2_000;
-
-/// A commit, as programs read it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct CommitV1 {
-    pub(crate) id: String,
-    pub(crate) author: String,
-    pub(crate) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) line: Option<u32>,
-}
-
-impl CommitV1 {
-    /// Says it in one line.
-    pub(crate) fn text(&self) -> String {
-        let id = self.id.get(..10).unwrap_or(&self.id);
-        let place = match (&self.file, self.line) {
-            (Some(file), Some(line)) => format!("  {file}:{line}"),
-            (Some(file), None) => format!("  {file}"),
-            _ => String::new(),
-        };
-        format!("commit {id} {}  {}{place}", self.author, self.message)
-    }
-}
 
 /// Repositories, and the history of the engines' objects that say what of them was applied when.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
     ("What drifted, who did it, and when?", "diff --desired DEMO/manifests --store DEMO/store"),
     (
-        "What happened since the deployment?",
+        "What happened after the deployment?",
         "timeline --store DEMO/store -n shop --since 2026-11-21T10:48:50Z --kind deploy,cm,secret,svc,job",
     ),
     (

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use drift_core::drift::{DesiredObject, DriftReport, ResourceDrift, Status};
 use drift_core::schema::SchemaSet;
 use drift_core::{Diff, Doc, FieldChange, Object, ResourceKey};
-use drift_sinks::report::to_yaml;
+use drift_sinks::report::{ManagedFieldsVisibility, to_yaml, visible_object};
 
 use crate::failure::Failure;
-use crate::show::shown;
 
 /// Writes what drifted as files into two folders and lets `$KUBECTL_EXTERNAL_DIFF` show them; `diff -u -N` without it.
 ///
@@ -65,7 +64,7 @@ fn merged(resource: &ResourceDrift, live: &Object, schemas: &SchemaSet) -> Doc {
 
 fn write(folder: &Path, key: &ResourceKey, doc: &Doc) -> std::io::Result<()> {
     let name = key.to_string().replace('/', ".");
-    std::fs::write(folder.join(name), to_yaml(&shown(key, doc, false)))
+    std::fs::write(folder.join(name), to_yaml(&visible_object(key, doc, ManagedFieldsVisibility::Hidden)))
 }
 
 /// Runs the program; like kubectl takes only plain words of the variable as its arguments.
@@ -79,7 +78,7 @@ fn run(left: &Path, right: &Path) -> Result<(), Failure> {
     let status = status.map_err(|e| {
         Failure::new(format!("cannot run the diff program `{program}`"))
             .because(&e)
-            .hint("it is named by KUBECTL_EXTERNAL_DIFF; `diff -u -N` without it")
+            .hint("set KUBECTL_EXTERNAL_DIFF to another program; the default is `diff -u -N`")
     })?;
     match status.code() {
         // 1 is how diff programs say that something differs.

@@ -1,4 +1,4 @@
-//! What went wrong, as it is told to people: what, why, and what to do about it.
+//! Failures as people read them: what went wrong, why, and what to do about it.
 
 use std::error::Error;
 use std::fmt;
@@ -12,19 +12,19 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Says what failed.
+    /// Makes a failure from what went wrong: `cannot read `a``.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), causes: Vec::new(), hint: None }
     }
 
-    /// Adds an error and what lies below it.
+    /// Adds an error with its sources.
     #[must_use]
     pub(crate) fn because(mut self, error: &dyn Error) -> Self {
         self.causes.extend(chain(error));
         self
     }
 
-    /// Adds a cause that is known as text only.
+    /// Adds a cause that is only known as text.
     #[must_use]
     pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
@@ -38,10 +38,10 @@ impl Failure {
         self
     }
 
-    /// Prints it to standard error.
+    /// Prints the failure to standard error.
     pub(crate) fn print(&self) {
         use std::io::Write;
-        // Nobody is left to tell when standard error is closed.
+        // Nothing more can be done when standard error is closed.
         let _ = writeln!(anstream::stderr(), "{self}");
     }
 }
@@ -54,7 +54,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Returns an error and its sources as texts, each once: some libraries repeat the source in their own text.
+/// Returns the texts of an error and its sources, without those that the text before contains: some libraries repeat
+/// their source.
 pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -68,7 +69,7 @@ pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
     out
 }
 
-/// Writes an error and its sources in one line.
+/// Writes an error and its sources on one line.
 pub(crate) fn one_line(error: &dyn Error) -> String {
     chain(error).join(": ")
 }

@@ -1,108 +1,43 @@
-//! `drift health`: how resources are doing, why, and since when.
+//! `drift health`: the health of resources, the reason, and since when.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use drift_core::health::{
-    Health, HealthBasis, HealthContext, HealthRules, HealthStatus, assess, assess_manifest, newest_time,
-};
+use drift_core::health::{Health, HealthContext, HealthRules, assess, assess_manifest, newest_time};
 use drift_core::{EventBody, Kind, Object, ResourceKey, StreamId};
-use drift_sinks::report::{API_VERSION, KeyV1};
+use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1};
 use drift_sources::yaml;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::args::HealthArgs;
 use crate::failure::Failure;
 use crate::inputs::Notes;
 use crate::inputs::live::{Live, LiveFrom, Wanted};
-use crate::moment::{Moment, short};
+use crate::moment::Moment;
 use crate::output::{self, Outcome, Screen};
 use crate::recorded::Recorded;
-use crate::words;
 
 mod missing;
 mod rollouts;
 
-use rollouts::RolloutV1;
-
 /// Largest file of manifests without names that is read.
 const MAX_MANIFESTS: u64 = 64 << 20;
-
-/// How resources are doing, as programs read it; see `health-report.v1.schema.json`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HealthReportV1 {
-    api_version: &'static str,
-    kind: &'static str,
-    /// The time they were judged at.
-    time: Timestamp,
-    summary: BTreeMap<HealthStatus, usize>,
-    resources: Vec<ResourceV1>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ResourceV1 {
-    key: KeyV1,
-    status: HealthStatus,
-    reason: String,
-    message: String,
-    since: Option<Timestamp>,
-    /// Which layer says so.
-    basis: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    /// Of a workload, where they were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rollouts: Option<Vec<RolloutV1>>,
-    /// The key for people.
-    #[serde(skip)]
-    subject: String,
-}
-
-impl ResourceV1 {
-    fn new(key: &ResourceKey, health: Health) -> Self {
-        let (basis, rule) = match health.basis {
-            HealthBasis::BuiltIn => ("BuiltIn", None),
-            HealthBasis::Rule(name) => ("Rule", Some(name)),
-            HealthBasis::Conventions => ("Conventions", None),
-            _ => ("NoSignal", None),
-        };
-        Self {
-            key: key.into(),
-            status: health.status,
-            reason: health.reason,
-            message: health.message,
-            since: health.since,
-            basis,
-            rule,
-            rollouts: None,
-            subject: key.to_string(),
-        }
-    }
-
-    /// Tells whether it is as it was asked to be, or halted on purpose.
-    fn is_fine(&self) -> bool {
-        matches!(self.status, HealthStatus::Healthy | HealthStatus::Suspended)
-    }
-}
 
 /// Runs the command.
 pub(crate) async fn run(args: &HealthArgs, screen: Screen) -> Result<Outcome, Failure> {
     let rules = rules(args)?;
     let (report, notes) = match read(args).await {
         Ok(live) => of_live(args, live, &rules).await?,
-        // Documents without a name are no objects, but say how they are doing all the same.
+        // Documents without a name are not objects, but have a health all the same.
         Err(failure) => match args.live.as_deref().and_then(manifests) {
             Some(documents) => (of_manifests(&documents, &rules), Notes::default()),
             None => return Err(failure),
         },
     };
-    output::document(args.output, &report, || text(&report, args, screen))?;
-    Ok(match report.resources.iter().any(|r| !r.is_fine()) {
+    let is_narrow = !args.all && args.keys.is_empty();
+    let listing = if is_narrow { HealthListing::NeedAttention } else { HealthListing::Everything };
+    output::document(args.output, &report, || report.render_text(listing, screen.styler()))?;
+    Ok(match report.resources.iter().any(ResourceHealthV1::needs_attention) {
         _ if notes.is_partial() => Outcome::Failed,
         true => Outcome::Found,
         false => Outcome::Nothing,
@@ -141,7 +76,7 @@ async fn of_live(
     let now = match args.at {
         Some(Moment::Time(time)) => time,
         _ if live.namespace.is_some() => Timestamp::now(),
-        // What was recorded is judged as of when it was: the same file is judged the same way tomorrow.
+        // Recorded state is assessed as of its own time, so that the same file gives the same result tomorrow.
         _ => newest.unwrap_or_default(),
     };
     let mut resources = Vec::new();
@@ -150,7 +85,7 @@ async fn of_live(
         if let Some(history) = &live.history {
             health.since = since(history, object, args.at, rules, health.since).await?;
         }
-        resources.push(ResourceV1::new(&object.key(), health));
+        resources.push(ResourceHealthV1::new(&object.key(), health));
     }
     resources.extend(missing::asked_for(args, &live).await?);
     if args.rollouts {
@@ -158,7 +93,7 @@ async fn of_live(
     }
     let notes = live.notes;
     let texts = notes.texts().to_vec();
-    Ok((report(now, resources, texts), notes))
+    Ok((HealthReportV1::new(now, resources, texts), notes))
 }
 
 fn is_wanted(args: &HealthArgs, object: &Arc<Object>) -> bool {
@@ -169,13 +104,13 @@ fn is_wanted(args: &HealthArgs, object: &Arc<Object>) -> bool {
         && args.scope.selector.as_ref().is_none_or(|s| s.matches(object))
 }
 
-/// Asks the recorded versions since when a resource has been doing as it does; what they do not tell the object may.
+/// Returns since when a resource has had its health, by its recorded versions; `own` is what the object itself reports.
 async fn since(
     history: &Recorded,
     object: &Object,
     at: Option<Moment>,
     rules: &HealthRules,
-    told: Option<Timestamp>,
+    own: Option<Timestamp>,
 ) -> Result<Option<Timestamp>, Failure> {
     let events = history.read(&StreamId::live(object.key())).await?;
     let mut last: Option<Health> = None;
@@ -189,10 +124,10 @@ async fn since(
             _ => last,
         };
     }
-    Ok(last.and_then(|h| h.since).or(told))
+    Ok(last.and_then(|h| h.since).or(own))
 }
 
-/// Reads the documents of a file that name a kind; `None` when it is none of manifests.
+/// Reads the documents of a file of manifests; `None` if any of them names no kind.
 fn manifests(path: &Path) -> Option<Vec<yaml::Document>> {
     if std::fs::metadata(path).ok()?.len() > MAX_MANIFESTS {
         return None;
@@ -214,62 +149,7 @@ fn of_manifests(documents: &[yaml::Document], rules: &HealthRules) -> HealthRepo
         let group = text(&["apiVersion"]).rsplit_once('/').map_or("", |(group, _)| group);
         let (namespace, name) = (text(&["metadata", "namespace"]), text(&["metadata", "name"]));
         let key = ResourceKey::new(group, text(&["kind"]), namespace, name);
-        ResourceV1::new(&key, assess_manifest(root, &HealthContext { now, rules, previous: None }))
+        ResourceHealthV1::new(&key, assess_manifest(root, &HealthContext { now, rules, previous: None }))
     });
-    report(now, judged.collect(), Vec::new())
-}
-
-fn report(time: Timestamp, resources: Vec<ResourceV1>, notes: Vec<String>) -> HealthReportV1 {
-    let mut summary = BTreeMap::new();
-    for resource in &resources {
-        *summary.entry(resource.status).or_default() += 1;
-    }
-    HealthReportV1 { api_version: API_VERSION, kind: "HealthReport", time, summary, resources, notes }
-}
-
-fn text(report: &HealthReportV1, args: &HealthArgs, screen: Screen) -> String {
-    let styler = screen.styler();
-    let mut out = String::new();
-    // What is worst comes first; of equals the one that has been so for longest, which is nearer to the cause.
-    let everything = args.all || !args.keys.is_empty();
-    let mut shown: Vec<_> = report.resources.iter().filter(|r| everything || !r.is_fine()).collect();
-    shown.sort_by_key(|r| {
-        (std::cmp::Reverse(urgency(r.status)), r.since.unwrap_or(Timestamp::MAX), &r.subject)
-    });
-    for resource in &shown {
-        let status = format!("{:<11}", format!("{:?}", resource.status));
-        let status = match resource.status {
-            HealthStatus::Healthy => styler.good(&status),
-            HealthStatus::Degraded | HealthStatus::Missing => styler.alarm(&status),
-            _ => styler.heading(&status),
-        };
-        let since = resource.since.map_or(String::new(), |t| format!("  since {}", short(t)));
-        let message = words::plain(&resource.message);
-        let message = if message.is_empty() { message } else { format!(": {message}") };
-        let line = format!("{}{message}", words::plain(&resource.reason));
-        out.push_str(&format!(
-            "{status} {}  {line}{}\n",
-            words::plain(&resource.subject),
-            styler.dim(&since)
-        ));
-        for rollout in resource.rollouts.iter().flatten() {
-            out.push_str(&format!("  {}\n", words::plain(&rollout.line())));
-        }
-    }
-    let counts: Vec<_> =
-        report.summary.iter().map(|(s, n)| format!("{n} {}", format!("{s:?}").to_lowercase())).collect();
-    let counts = if counts.is_empty() { "no resources".to_owned() } else { counts.join(", ") };
-    out.push_str(&styler.dim(&format!("{counts}\n")));
-    out
-}
-
-fn urgency(status: HealthStatus) -> u8 {
-    match status {
-        HealthStatus::Degraded => 5,
-        HealthStatus::Missing => 4,
-        HealthStatus::Progressing => 3,
-        HealthStatus::Unknown => 2,
-        HealthStatus::Suspended => 1,
-        HealthStatus::Healthy => 0,
-    }
+    HealthReportV1::new(now, judged.collect(), Vec::new())
 }

@@ -3,11 +3,12 @@
 use drift_core::drift::{DriftChange, DriftReport, Owner, ResourceDrift, Status};
 use drift_core::schema::SchemaSet;
 use drift_core::{Event, FieldPath, StreamId};
+use drift_sinks::report::VersionStep;
 
 use crate::failure::Failure;
 use crate::moment::{Moment, short};
 use crate::recorded::Recorded;
-use crate::versions::{Follower, Step, Version};
+use crate::versions::{Follower, Version};
 use crate::words;
 
 /// Adds to the verdicts what the recorded history up to a moment says.
@@ -40,7 +41,7 @@ fn is_open(change: &DriftChange) -> bool {
 }
 
 fn loss(versions: &[(&Event, Version)]) -> String {
-    match versions.iter().rev().find(|(_, v)| v.step == Step::Deleted) {
+    match versions.iter().rev().find(|(_, v)| v.step == VersionStep::Deleted) {
         Some((event, _)) => {
             let who = words::who(&event.origin.actor, None).map_or_else(String::new, |w| format!(" by {w}"));
             format!("deleted{who}, {} (@{})", short(event.at()), event.position)

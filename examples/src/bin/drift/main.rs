@@ -1,7 +1,7 @@
-//! `drift`: what drifted in a Kubernetes cluster, who did it, and when.
+//! `drift`: what changed in a Kubernetes cluster, who changed it, and why something is broken.
 //!
-//! The reference application of the library: reading arguments, opening what they name, printing what comes out. All
-//! judgement is in `drift-core`.
+//! The reference application of the library: it reads arguments, opens what they name, and prints documents of
+//! [`drift_sinks::report`]. All judgements are those of `drift-core`.
 
 mod apps;
 mod argocd;
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are what was asked for; everything else is a failure, and 1 would mean "findings".
+            // Help and version were asked for; everything else is a failure, and 1 would mean "something found".
             let code = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();
             return ExitCode::from(code);
@@ -63,10 +63,10 @@ fn main() -> ExitCode {
     };
     let codes = cli.exit_codes();
     match run(&cli) {
-        Ok(outcome) => codes.of(outcome),
+        Ok(outcome) => codes.code_of(outcome),
         Err(failure) => {
             failure.print();
-            codes.of(Outcome::Failed)
+            codes.code_of(Outcome::Failed)
         }
     }
 }
@@ -89,7 +89,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
 /// Runs any command but the demo, which runs others.
 async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure> {
     match command {
-        Command::Demo(_) => Err(Failure::new("the demo does not show itself")),
+        Command::Demo(_) => Err(Failure::new("the demo cannot run itself")),
         Command::Diff(args) => diff::run(args, screen).await,
         Command::Apps(args) => apps::run(args).await,
         Command::Rules(args) => rules::run(args).await,

@@ -1,4 +1,4 @@
-//! Printing to where the user looks, and how a command ends.
+//! Printing to the terminal, and how a command ends.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -12,15 +12,15 @@ use crate::failure::Failure;
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All was looked at, and there is nothing to tell.
+    /// Complete, and nothing was found.
     Nothing,
-    /// All was looked at, and there is something to tell.
+    /// Complete, and something was found.
     Found,
-    /// It failed, or only a part could be looked at.
+    /// Failed or incomplete.
     Failed,
 }
 
-/// Whose exit codes are used.
+/// The convention of exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitCodes {
     /// 0, 1, 2 for nothing, found, failed.
@@ -31,7 +31,7 @@ pub(crate) enum ExitCodes {
 
 impl ExitCodes {
     /// Returns the exit code of an outcome.
-    pub(crate) fn of(self, outcome: Outcome) -> ExitCode {
+    pub(crate) fn code_of(self, outcome: Outcome) -> ExitCode {
         ExitCode::from(match (self, outcome) {
             (_, Outcome::Nothing) => 0,
             (Self::Kubectl, Outcome::Found) | (Self::Detailed, Outcome::Failed) => 1,
@@ -40,17 +40,17 @@ impl ExitCodes {
     }
 }
 
-/// Where a command prints to, and how wide and colourful that is.
+/// The terminal that a command prints to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
-    /// Whether text is coloured.
+    /// Whether text carries colours.
     pub(crate) colour: Colour,
-    /// Columns of the terminal; 100 when it is none.
+    /// Width in columns; 100 if standard output is not a terminal.
     pub(crate) width: usize,
 }
 
 impl Screen {
-    /// Looks at standard output and the environment.
+    /// Reads the properties of standard output and the environment.
     pub(crate) fn new(when: ColorWhen) -> Self {
         let coloured = match when {
             ColorWhen::Always => true,
@@ -71,7 +71,7 @@ impl Screen {
 
 /// Prints text to standard output.
 ///
-/// That the reader went away (`| head`) is no failure: the rest is not wanted.
+/// A reader that stops reading (`| head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -81,9 +81,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a remark to standard error.
+/// Prints a note to standard error.
 pub(crate) fn remark(text: &str) {
-    // Nobody is left to tell when standard error is closed.
+    // Nothing more can be done when standard error is closed.
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 

@@ -1,8 +1,7 @@
 //! `drift show`: a resource as it was.
 
-use drift_core::{Doc, Event, EventBody, FieldPath, Object, ResourceKey};
-use drift_sinks::report::{redacted, to_json, to_yaml};
-use serde_json::Value;
+use drift_core::{Event, EventBody, Object, ResourceKey};
+use drift_sinks::report::{ManagedFieldsVisibility, to_json, to_yaml, visible_object};
 
 use crate::args::{ObjectFormat, ShowArgs};
 use crate::failure::Failure;
@@ -18,7 +17,11 @@ pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
     let key = stream.key().cloned().unwrap_or_default();
     let then: Vec<_> = events.iter().filter(|e| args.at.is_none_or(|m| m.includes(e))).collect();
     let object = object_of(&key, &then, &events, args)?;
-    let shown = shown(&key, object.doc(), args.show_managed_fields);
+    let managed_fields = match args.show_managed_fields {
+        true => ManagedFieldsVisibility::Shown,
+        false => ManagedFieldsVisibility::Hidden,
+    };
+    let shown = visible_object(&key, object.doc(), managed_fields);
     output::print(&match args.output {
         ObjectFormat::Yaml => to_yaml(&shown),
         ObjectFormat::Json => to_json(&shown),
@@ -36,8 +39,8 @@ fn object_of<'a>(
     let version = then.iter().rev().find(|e| matches!(e.body, EventBody::Applied(_) | EventBody::Deleted(_)));
     match version.map(|e| (&e.body, e)) {
         Some((EventBody::Applied(object), _)) => Ok(object),
-        Some((_, deleted)) => Err(Failure::new(format!("`{key}` is not there {when}")).hint(format!(
-            "it was deleted at {}; --at @{} shows it before",
+        Some((_, deleted)) => Err(Failure::new(format!("`{key}` does not exist {when}")).hint(format!(
+            "it was deleted at {}; use --at @{} to see it before that",
             short(deleted.at()),
             deleted.position.get().saturating_sub(1)
         ))),
@@ -45,18 +48,7 @@ fn object_of<'a>(
             let first = all.first().map_or_else(String::new, |e| {
                 format!("it was first seen at {} (@{})", short(e.observed_at), e.position)
             });
-            Err(Failure::new(format!("`{key}` is not there {when}")).hint(first))
+            Err(Failure::new(format!("`{key}` does not exist {when}")).hint(first))
         }
     }
-}
-
-/// Returns an object as it may be shown.
-pub(crate) fn shown(key: &ResourceKey, doc: &Doc, managed_fields: bool) -> Value {
-    let mut value = redacted(key, &FieldPath::ROOT, &doc.root().to_value());
-    if let (false, Some(metadata)) =
-        (managed_fields, value.get_mut("metadata").and_then(Value::as_object_mut))
-    {
-        metadata.remove("managedFields");
-    }
-    value
 }

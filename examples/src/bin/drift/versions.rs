@@ -9,38 +9,15 @@ use drift_core::{
     Event, EventBody, FieldChange, FieldPath, ManagedFields, ManagedFieldsEntry, Node, Object, StreamId, diff,
 };
 
-use crate::transitions::{self, TransitionV1};
+use drift_sinks::report::{RecordedVersion, TransitionV1, VersionStep};
 
-/// What an event did to its resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// It was there already when it was first looked at.
-    Seen,
-    /// It came into being.
-    Created,
-    /// Some of its fields changed.
-    Changed,
-    /// It went away.
-    Deleted,
-}
-
-impl Step {
-    /// Names the step as reports do.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Seen => "seen",
-            Self::Created => "created",
-            Self::Changed => "changed",
-            Self::Deleted => "deleted",
-        }
-    }
-}
+use crate::transitions;
 
 /// One event of a resource with what it means.
 #[derive(Clone, Debug)]
 pub(crate) struct Version {
     /// What it did.
-    pub(crate) step: Step,
+    pub(crate) step: VersionStep,
     /// Fields that changed, without what the server keeps for itself (resourceVersion, managedFields and the like).
     pub(crate) changes: Vec<FieldChange>,
     /// Who did it, by `managedFields`; of several the one that wrote last.
@@ -51,23 +28,40 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// Tells whether nothing but status changed, or nothing that people write at all.
+    /// Returns `true` if nothing but status changed, or nothing that people write at all.
     pub(crate) fn is_status_only(&self) -> bool {
         // A controller that reports status may leave an annotation beside it, as Deployments have their revision.
         let reported = self.owner.as_ref().is_some_and(|o| &*o.subresource == "status");
-        self.step == Step::Changed
+        self.step == VersionStep::Changed
             && (reported || self.changes.iter().all(|c| c.path.starts_with_fields(&["status"])))
     }
 }
 
 impl Version {
-    /// Returns what an engine says of itself, where this is a version of one of its objects.
+    /// Returns the version as reports take it.
+    pub(crate) fn recorded<'a>(
+        &'a self,
+        event: &'a Event,
+        transitions: &'a [TransitionV1],
+    ) -> RecordedVersion<'a> {
+        RecordedVersion {
+            event,
+            step: self.step,
+            changes: &self.changes,
+            owner: self.owner.as_ref(),
+            before: self.before.as_ref(),
+            after: self.after.as_ref(),
+            transitions,
+        }
+    }
+
+    /// Returns the changes of state that an engine reports, if this is a version of one of its objects.
     pub(crate) fn transitions(&self, event: &Event) -> Vec<TransitionV1> {
         transitions::between(self.before.as_deref(), self.after.as_deref(), event.at())
     }
 
-    /// Tells whether there is something of that kind.
-    pub(crate) fn tells_of_engine(&self) -> bool {
+    /// Returns `true` if an engine reports any.
+    pub(crate) fn has_transitions(&self) -> bool {
         let both = self.before.as_ref().zip(self.after.as_ref());
         both.is_some_and(|(a, b)| !drift_sources::gitops::transitions(a, b).is_empty())
     }
@@ -91,7 +85,7 @@ impl<'a> Follower<'a> {
         let version = match &event.body {
             EventBody::Applied(object) => self.applied(event, before, object),
             EventBody::Deleted(last) => Version {
-                step: Step::Deleted,
+                step: VersionStep::Deleted,
                 changes: Vec::new(),
                 owner: None,
                 before: before.or_else(|| last.clone()),
@@ -107,9 +101,9 @@ impl<'a> Follower<'a> {
         // Another uid is another object: it was deleted and made again while nobody looked.
         let before = before.filter(|b| b.uid() == object.uid());
         let (step, changes, owner) = match &before {
-            None if is_new(event, object) => (Step::Created, Vec::new(), creator(object)),
-            None => (Step::Seen, Vec::new(), None),
-            Some(before) => (Step::Changed, self.changes(before, object), writer(before, object)),
+            None if is_new(event, object) => (VersionStep::Created, Vec::new(), creator(object)),
+            None => (VersionStep::Seen, Vec::new(), None),
+            Some(before) => (VersionStep::Changed, self.changes(before, object), writer(before, object)),
         };
         Version { step, changes, owner, before, after: Some(Arc::clone(object)) }
     }
@@ -126,7 +120,7 @@ fn server_fields() -> [FieldPath; 4] {
     ["managedFields", "resourceVersion", "generation", "selfLink"].map(|f| FieldPath::of(&["metadata", f]))
 }
 
-/// Tells whether an object was made just before it was seen; the clocks of server and observer may differ a little.
+/// Returns `true` if an object was made just before it was seen; the clocks of server and observer may differ a little.
 fn is_new(event: &Event, object: &Object) -> bool {
     const SLACK: i64 = 5;
     let created = object.root().str_at(&["metadata", "creationTimestamp"]).and_then(|t| t.parse().ok());
@@ -159,7 +153,7 @@ fn writer(before: &Object, after: &Object) -> Option<Owner> {
     newest.map(owner)
 }
 
-/// Tells whether a controller made the object for another one.
+/// Returns `true` if a controller made the object for another one.
 pub(crate) fn is_controlled(object: &Object) -> bool {
     let owners = object.root().at(&["metadata", "ownerReferences"]);
     let mut owners = owners.into_iter().flat_map(Node::children);

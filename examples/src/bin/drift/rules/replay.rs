@@ -1,4 +1,4 @@
-//! Own exceptions over recorded history: what they would have hidden, when, and what would have counted all the same.
+//! The user's exceptions over recorded history: what they would have hidden, when, and what would still have counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,38 +6,11 @@ use std::sync::Arc;
 use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{DriftClass, ResourceDrift, Status};
 use drift_core::{FieldPath, ResourceKey};
-use drift_sinks::report::KeyV1;
+use drift_sinks::report::{RuleEpisodeV1, RuleReplayV1};
 use drift_sources::gitops::{Cluster, IncrementalGitOps, Standing, Version};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::gitops::Estate;
-use crate::moment::short;
-use crate::words;
-
-/// What rules did over a record, as programs read it.
-#[derive(Debug, Serialize)]
-pub(super) struct ReplayV1 {
-    from: Timestamp,
-    to: Timestamp,
-    pub(super) hidden: Vec<EpisodeV1>,
-    remaining: Vec<EpisodeV1>,
-}
-
-/// A change that stood for a while.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct EpisodeV1 {
-    key: KeyV1,
-    app: KeyV1,
-    path: FieldPath,
-    path_text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    since: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
-}
 
 /// What differs by one app: the rule that hides it, by path.
 type Now = BTreeMap<FieldPath, Option<Arc<str>>>;
@@ -49,11 +22,11 @@ type State = (Option<Arc<str>>, Timestamp);
 struct Episodes {
     /// What differs at the moment, by resource and app.
     open: BTreeMap<(ResourceKey, ResourceKey), BTreeMap<FieldPath, State>>,
-    all: Vec<EpisodeV1>,
+    all: Vec<RuleEpisodeV1>,
 }
 
-/// Replays a record under rules; `None` where only one moment is known. Also returns what is the matter with the rules.
-pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(ReplayV1, Vec<String>)> {
+/// Replays a record with rules; `None` if only one moment is known. Also returns the problems of the rules.
+pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(RuleReplayV1, Vec<String>)> {
     let mut versions: Vec<(&ResourceKey, &Version)> = estate.cluster.all_versions().collect();
     versions.sort_by_key(|(_, v)| v.at);
     let (from, to) = (versions.first()?.1.at, versions.last()?.1.at);
@@ -71,8 +44,8 @@ pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(ReplayV1, Vec<
         for standing in kept.apply_all(changes) {
             episodes.take(&standing, &own, at);
         }
-        let told = kept.problems().into_keys().filter(|p| own.contains(&p.rule));
-        problems.extend(told.map(|p| p.to_string()));
+        let found = kept.problems().into_keys().filter(|p| own.contains(&p.rule));
+        problems.extend(found.map(|p| p.to_string()));
     }
     let all = episodes.finish(tried);
     let expired = |r: &&drift_core::drift::rules::Rule| {
@@ -83,8 +56,8 @@ pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(ReplayV1, Vec<
     problems.extend(tried.rules.iter().filter(expired).filter_map(|r| {
         Some(format!("rule `{}`: expired at {}: it hides nothing any more", r.name, when(r)?))
     }));
-    let (hidden, remaining) = all.into_iter().partition(|e: &EpisodeV1| e.rule.is_some());
-    Some((ReplayV1 { from, to, hidden, remaining }, problems.into_iter().collect()))
+    let (hidden, remaining) = all.into_iter().partition(|e: &RuleEpisodeV1| e.rule.is_some());
+    Some((RuleReplayV1 { from, to, hidden, remaining }, problems.into_iter().collect()))
 }
 
 /// What of a verdict counts, or would without the rules that are tried.
@@ -124,7 +97,7 @@ impl Episodes {
         }
     }
 
-    fn finish(mut self, tried: &RuleSet) -> Vec<EpisodeV1> {
+    fn finish(mut self, tried: &RuleSet) -> Vec<RuleEpisodeV1> {
         for (slot, open) in std::mem::take(&mut self.open) {
             self.all.extend(open.into_iter().map(|(path, state)| episode(&slot, path, state, None)));
         }
@@ -132,12 +105,12 @@ impl Episodes {
             let rule = tried.rules.iter().find(|r| *r.name == *name)?;
             rule.because.as_ref()?.expires
         };
-        let mut all: Vec<EpisodeV1> = Vec::new();
+        let mut all: Vec<RuleEpisodeV1> = Vec::new();
         for mut episode in self.all {
             // What stood on after its rule had expired was hidden no more.
             let end = episode.rule.as_deref().and_then(expires);
             if let Some(end) = end.filter(|end| episode.until.is_none_or(|until| *end < until)) {
-                let rest = EpisodeV1 {
+                let rest = RuleEpisodeV1 {
                     key: episode.key.clone(),
                     app: episode.app.clone(),
                     path: episode.path.clone(),
@@ -164,8 +137,8 @@ fn episode(
     path: FieldPath,
     (rule, since): State,
     until: Option<Timestamp>,
-) -> EpisodeV1 {
-    EpisodeV1 {
+) -> RuleEpisodeV1 {
+    RuleEpisodeV1 {
         key: key.into(),
         app: app.into(),
         path_text: path.to_string(),
@@ -173,22 +146,5 @@ fn episode(
         rule: rule.map(|r| r.to_string()),
         since,
         until,
-    }
-}
-
-impl ReplayV1 {
-    /// Says it for people.
-    pub(super) fn text(&self) -> String {
-        let mut text = format!("from {} to {}\n", short(self.from), short(self.to));
-        for (word, episodes) in [("hidden", &self.hidden), ("remains", &self.remaining)] {
-            for e in episodes {
-                let until = e.until.map_or_else(|| "now".to_owned(), short);
-                let rule = e.rule.as_ref().map_or_else(String::new, |r| format!(" by {r}"));
-                let what = format!("{} {}/{} {}", e.key.kind, e.key.namespace, e.key.name, e.path_text);
-                let line = format!("{word}{rule}: {} from {} to {until}", what.trim_end(), short(e.since));
-                text.push_str(&format!("{}\n", words::plain(&line)));
-            }
-        }
-        text
     }
 }

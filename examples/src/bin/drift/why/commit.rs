@@ -2,21 +2,11 @@
 
 use drift_core::ResourceKey;
 use drift_core::cause::{Cause, classes_of};
+use drift_sinks::report::CommitV1;
 use drift_sources::git::{ChangedFile, Commit, GitFile, GitOptions, GitRepo, GitSpec, HistoryOptions};
-use serde::Serialize;
 
 use crate::failure::{Failure, one_line};
 use crate::inputs::Notes;
-
-/// A commit, as programs read it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct CommitV1 {
-    pub(crate) id: String,
-    pub(crate) author: String,
-    pub(crate) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) file: Option<String>,
-}
 
 /// Repositories in which commits are looked up.
 #[derive(Debug)]
@@ -62,7 +52,7 @@ impl Repositories {
 }
 
 fn bare(id: &str) -> CommitV1 {
-    CommitV1 { id: id.to_owned(), author: String::new(), message: String::new(), file: None }
+    CommitV1 { id: id.to_owned(), ..CommitV1::default() }
 }
 
 /// One revision can bring several commits: the one that counts touched a file that declares the object, and best the value.
@@ -95,6 +85,7 @@ fn told(commit: &Commit, file: Option<&str>) -> CommitV1 {
         author: format!("{} <{}>", commit.author.name, commit.author.email),
         message: commit.summary.clone(),
         file: file.map(str::to_owned),
+        line: None,
     }
 }
 
