@@ -12,12 +12,12 @@ use crate::failure::Failure;
 use crate::kinds::KeyName;
 use crate::moment::Moment;
 
-/// Edges of the dependency graph that the user knows of.
+/// The option that adds rules for edges of the dependency graph.
 #[derive(Args, Debug)]
 pub(crate) struct EdgeArgs {
-    /// Rules for what custom resources refer to, beside those that come along; one `KIND.GROUP RELATION PATH -> TARGET` a line,
-    /// such as `Widget.example.com uses spec.configRef -> ref:ConfigMap`; see docs/edges.md. Repeatable.
-    #[arg(long = "edges", value_name = "FILE", action = ArgAction::Append, help_heading = "What to look at")]
+    /// File of rules for the references of custom resources, used in addition to the bundled ones. One rule per line, such
+    /// as `Widget.example.com uses spec.configRef -> ref:ConfigMap`; see docs/edges.md. Repeatable.
+    #[arg(long = "edges", value_name = "FILE", action = ArgAction::Append, help_heading = "Input")]
     files: Vec<PathBuf>,
 }
 
@@ -41,7 +41,8 @@ impl EdgeArgs {
             }
             let text = String::from_utf8(bytes).map_err(|e| failed(&e))?;
             rules = rules.with(&text).map_err(|e| {
-                failed(&e).hint("KIND.GROUP RELATION PATH -> TARGET, one a line; see docs/edges.md")
+                failed(&e)
+                    .hint("write KIND.GROUP RELATION PATH -> TARGET, one rule per line; see docs/edges.md")
             })?;
         }
         Ok(Arc::new(rules))
@@ -50,16 +51,16 @@ impl EdgeArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  drift why --store /var/lib/drift                    what is broken now, and what are the roots
+  drift why --store /var/lib/drift                    everything that is broken, by root cause
   drift why deploy/web -n shop --store /var/lib/drift
   drift why Pod/shop/web-0 --tape shop.tape.gz --audit audit.jsonl.gz --git shop.bundle
   drift why svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json")]
 pub(crate) struct WhyArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web; without one, everything that is broken, by root.
+    /// Resource, such as deploy/web or Deployment.apps/shop/web. Without it, everything that is broken, by root cause.
     #[arg(value_name = "KEY")]
     pub(crate) key: Option<KeyName>,
 
-    /// The same, as an option.
+    /// The resource, as an option.
     #[arg(long, value_name = "KEY", conflicts_with = "key")]
     pub(crate) resource: Option<KeyName>,
 
@@ -69,27 +70,28 @@ pub(crate) struct WhyArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
-    /// The moment of the question: a time (RFC 3339) or a position (@N); nothing later is looked at.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Explain the state as of a time (RFC 3339) or position (@N); later events are ignored.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
-    /// The API server's audit log, plain, gzip or zstd: names the users.
-    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    /// Audit log of the API server (plain, gzip or zstd), to name the users.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) audit: Option<PathBuf>,
 
-    /// A repository that engines read: a folder, a bundle or a URL, with the URL that they know it by before it. Repeatable.
-    #[arg(long, value_name = "[URL=]PLACE", action = ArgAction::Append, help_heading = "What to look at")]
+    /// Git repository that the engines read, as URL=PLACE with the URL that they use and a directory, bundle or URL to read
+    /// it from. Without a URL it is used for every URL. Repeatable.
+    #[arg(long, value_name = "[URL=]PLACE", action = ArgAction::Append, help_heading = "Input")]
     pub(crate) git: Vec<String>,
 
-    /// Namespace of a name given without one; without a name, only what is broken in it.
+    /// Namespace of KEY, if KEY does not name one. Without KEY, only what is broken in this namespace.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// How to print it; json and yaml are one CauseReport, see cause-report.v1.schema.json, without KEY one IncidentReport.
+    /// Output format; json and yaml print a CauseReport (see cause-report.v1.schema.json), without KEY an IncidentReport.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 
-    /// Multiplies the weight of a part of the score, such as proof=0.5: to measure what it is worth.
+    /// Multiply the weight of a part of the score, such as fit=0.5, to measure what it is worth.
     #[arg(long, value_name = "PART=FACTOR", action = ArgAction::Append, hide = true)]
     pub(crate) weight: Vec<String>,
 }
@@ -98,7 +100,7 @@ pub(crate) struct WhyArgs {
 #[command(after_help = "Examples:
   drift check --store /var/lib/drift -n shop
   drift check --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json
-  drift check --list                                  all checks, and what makes them fire")]
+  drift check --list                                  list all checks")]
 pub(crate) struct CheckArgs {
     /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
@@ -110,33 +112,33 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
-    /// How it was then: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
     /// Only this namespace.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// List the checks.
+    /// List the checks and what makes each of them report something.
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// How to print it; json and yaml are one CheckReport, see check-report.v1.schema.json.
+    /// Output format; json and yaml print a CheckReport (see check-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  drift impact cm/web-config -n shop --store /var/lib/drift      if it went away
-  drift impact --change web-config.yaml --tape shop.tape.gz      if it became as the file says")]
+  drift impact cm/web-config -n shop --store /var/lib/drift      if it were deleted
+  drift impact --change web-config.yaml --tape shop.tape.gz      if it were changed as in the file")]
 pub(crate) struct ImpactArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web: what if it went away.
+    /// Resource that would be deleted, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) key: Option<KeyName>,
 
-    /// A manifest of one object: what if it became so.
+    /// Manifest of one object as it would be after a change.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     pub(crate) change: Option<PathBuf>,
 
@@ -146,31 +148,31 @@ pub(crate) struct ImpactArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
-    /// As things were then: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
-    /// Namespace of a name given without one.
+    /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// How to print it; json and yaml are one ImpactReport, see impact-report.v1.schema.json.
+    /// Output format; json and yaml print an ImpactReport (see impact-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
 
-/// How a graph is printed.
+/// Output format of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
     /// A tree for people.
     Text,
-    /// For Graphviz.
+    /// DOT, for Graphviz.
     Dot,
-    /// For Markdown.
+    /// Mermaid, for Markdown.
     Mermaid,
-    /// A picture: who depends stands left of what it depends on, and what is missing is red.
+    /// SVG image; dependents are left of their dependencies, and missing resources are red.
     Svg,
-    /// One DependencyGraph.
+    /// A DependencyGraph (see dependency-graph.v1.schema.json).
     Json,
 }
 
@@ -180,7 +182,7 @@ pub(crate) enum GraphFormat {
   drift graph svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o svg > web.svg
   drift graph widget/one -n shop --tape shop.tape.gz --edges our.edges")]
 pub(crate) struct GraphArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) key: KeyName,
 
@@ -190,19 +192,19 @@ pub(crate) struct GraphArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
-    /// How it was then: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
-    /// Namespace of a name given without one.
+    /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// How many steps away.
+    /// Number of hops to follow in each direction.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) depth: usize,
 
-    /// How to print it.
+    /// Output format.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: GraphFormat,
 }

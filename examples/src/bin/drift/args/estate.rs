@@ -10,63 +10,58 @@ use crate::moment::Moment;
 /// The API server of Argo CD.
 #[derive(Args, Debug, Default)]
 pub(crate) struct ArgoArgs {
-    /// Argo CD's server, such as `https://argocd.example.com`: says what Applications declare whose repositories no --git
-    /// names. Its answer is of now. The token of an account that may get applications is in $ARGOCD_AUTH_TOKEN.
+    /// Server of Argo CD, such as `https://argocd.example.com`. Used to render Applications whose repository is not given
+    /// with --git, as of now. $ARGOCD_AUTH_TOKEN holds the token of an account that may get applications.
     #[arg(
         id = "argocd_server",
         long = "argocd-server",
         value_name = "URL",
         conflicts_with = "at",
-        help_heading = "What to look at"
+        help_heading = "Input"
     )]
     pub(crate) server: Option<String>,
 
-    /// File with the token, in place of $ARGOCD_AUTH_TOKEN.
+    /// File with the token. Defaults to $ARGOCD_AUTH_TOKEN.
     #[arg(
         long = "argocd-token-file",
         value_name = "FILE",
         requires = "argocd_server",
-        help_heading = "What to look at"
+        help_heading = "Input"
     )]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// PEM file of the authorities that may sign the certificate of Argo CD's server; the system's without it.
-    #[arg(
-        long = "argocd-ca-file",
-        value_name = "FILE",
-        requires = "argocd_server",
-        help_heading = "What to look at"
-    )]
+    /// PEM file of the certificate authorities to trust for the server of Argo CD. Defaults to those of the system.
+    #[arg(long = "argocd-ca-file", value_name = "FILE", requires = "argocd_server", help_heading = "Input")]
     pub(crate) ca_file: Option<PathBuf>,
 }
 
-/// What engines declare, and where: the same for every command about it.
+/// The options that name a cluster with its GitOps engines, common to every command about apps.
 #[derive(Args, Debug)]
 pub(crate) struct EstateArgs {
-    /// What is live: a dump (`kubectl get -o json`) or a tape; plain, gzip or zstd. The cluster without it.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
+    /// Live state: a dump (`kubectl get -o json`) or a tape (plain, gzip or zstd). Defaults to the current cluster.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "Input")]
     pub(crate) live: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// How it was then: a time (RFC 3339) or a position (@N, from `drift timeline`); for tapes and stores.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Use the state as of a time (RFC 3339) or position (@N, see `drift timeline`) of a tape or store.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
-    /// Git repository or bundle, with the URL that the engines know it by in front: URL=REPO. Repeatable; a repository
-    /// without a URL stands for any.
-    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, help_heading = "What to look at")]
+    /// Git repository or bundle that the engines read, as URL=REPO with the URL that they use. Without a URL it is used for
+    /// every URL. Repeatable.
+    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, help_heading = "Input")]
     pub(crate) git: Vec<String>,
 
     #[command(flatten)]
     pub(crate) argocd: ArgoArgs,
 
-    /// Folder of OpenAPI v3 documents of the cluster (*.json, *.json.gz); schemas of built-in kinds come along.
+    /// Directory of OpenAPI v3 documents of the cluster (*.json, *.json.gz). Schemas of built-in kinds are included.
     #[arg(long, value_name = "DIR")]
     pub(crate) schemas: Option<PathBuf>,
 
-    /// File of own exceptions.
+    /// File of exceptions of your own.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
 
@@ -75,7 +70,7 @@ pub(crate) struct EstateArgs {
 }
 
 impl EstateArgs {
-    /// Puts together what is asked for.
+    /// Collects the options into a request.
     pub(crate) fn request(&self) -> crate::gitops::Request<'_> {
         crate::gitops::Request {
             live: self.live.as_deref(),
@@ -93,14 +88,14 @@ impl EstateArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  drift apps                                          of the current cluster
+  drift apps                                          list the apps of the current cluster
   drift apps --live shop.tape.gz --git https://git.example.com/shop.git=shop.bundle
   ARGOCD_AUTH_TOKEN=... drift apps --argocd-server https://argocd.example.com")]
 pub(crate) struct AppsArgs {
     #[command(flatten)]
     pub(crate) estate: EstateArgs,
 
-    /// How to print it; json and yaml are one AppsReport.
+    /// Output format; json and yaml print an AppsReport (see apps-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
@@ -113,11 +108,11 @@ pub(crate) struct RulesArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
-    /// Lists the rules of engines and own exceptions, and what each hides.
+    /// List the rules of the engines and your own exceptions, with what each of them hides.
     List(RulesListArgs),
-    /// Says which rules are broken, expired, or hide nothing.
+    /// List rules that are broken, expired, or hide nothing.
     Check(RulesListArgs),
-    /// Says what a file of exceptions would hide now, and over recorded history would have hidden, when, and what not.
+    /// Show what a file of exceptions would hide now, and would have hidden in recorded history.
     Try(RulesTryArgs),
 }
 
@@ -126,7 +121,7 @@ pub(crate) struct RulesListArgs {
     #[command(flatten)]
     pub(crate) estate: EstateArgs,
 
-    /// How to print it; json and yaml are one RulesReport.
+    /// Output format; json and yaml print a RulesReport (see rules-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }

@@ -1,59 +1,77 @@
-//! Arguments of the command about how resources are doing.
+//! Arguments of `drift health`.
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::{ClusterArgs, DataFormat, RecordedArgs, ScopeArgs};
+use super::{ClusterArgs, DataFormat, RecordedArgs};
 use crate::kinds::KeyName;
 use crate::moment::Moment;
+use crate::selector::Selector;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  drift health -n shop                                what is not healthy in a namespace of the cluster
+  drift health -n shop                                list what is not healthy in a namespace
   drift health deploy/web -n shop --store /var/lib/drift --at 2026-11-21T10:50:00Z
   kubectl get all -A -o json | drift health --live - --all
-  drift health --live crs.yaml --health-rules mine.txt       with rules of your own before those that come along
+  drift health --live crs.yaml --health-rules mine.txt       use rules of your own
   drift health deploy/web -n shop --store /var/lib/drift --rollouts")]
 pub(crate) struct HealthArgs {
     /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) keys: Vec<KeyName>,
 
-    /// What is live: a dump (`kubectl get -o json`), manifests with status, or a tape; plain, gzip or zstd.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "What to look at")]
+    /// Live state: a dump (`kubectl get -o json`), manifests with status, or a tape (plain, gzip or zstd). Defaults to the
+    /// current cluster.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "Input")]
     pub(crate) live: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// How it was then: a time (RFC 3339) or a position (@N); for tapes and stores.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Use the state as of a time (RFC 3339) or position (@N) of a tape or store.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
 
     #[command(flatten)]
-    pub(crate) scope: ScopeArgs,
+    pub(crate) scope: HealthScopeArgs,
 
-    /// Also print the rollouts of workloads, from recorded history: what set them off, who, how far, how long.
+    /// Also list the rollouts of workloads in recorded history: trigger, author, progress and duration.
     #[arg(long)]
     pub(crate) rollouts: bool,
 
-    /// File of rules for kinds of your own, tried before those that come along; repeatable.
+    /// File of health rules for custom resources, used before the bundled ones. Repeatable.
     #[arg(long = "health-rules", visible_alias = "rules", value_name = "FILE", action = ArgAction::Append)]
     pub(crate) rules: Vec<PathBuf>,
 
-    /// Without the rules that come along: what the conventions of the API say alone.
+    /// Do not use the bundled health rules, only the conventions of the API.
     #[arg(long, hide = true)]
     pub(crate) no_health_rules: bool,
 
-    /// Also print what is healthy; json and yaml always hold all.
+    /// Also list healthy resources. json and yaml always list all.
     #[arg(long, help_heading = "Output")]
     pub(crate) all: bool,
 
-    /// How to print it; json and yaml are one HealthReport, see health-report.v1.schema.json.
+    /// Output format; json and yaml print a HealthReport (see health-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
+}
+
+/// The options that select resources by namespace and labels.
+#[derive(Args, Debug, Default)]
+pub(crate) struct HealthScopeArgs {
+    /// Only this namespace. Defaults to `default` for a cluster, else to all.
+    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
+    pub(crate) namespace: Option<String>,
+
+    /// All namespaces of the cluster.
+    #[arg(short = 'A', long, help_heading = "Resources")]
+    pub(crate) all_namespaces: bool,
+
+    /// Only resources with these labels, comma-separated: a=b, a!=b, a in (b, c), a notin (b), a, !a.
+    #[arg(short = 'l', long, value_name = "LABELS", help_heading = "Resources")]
+    pub(crate) selector: Option<Selector>,
 }

@@ -1,4 +1,4 @@
-//! Arguments of the commands that look back: what was, and who set it.
+//! Arguments of the commands about recorded history.
 
 use std::path::PathBuf;
 
@@ -24,27 +24,27 @@ pub(crate) struct TimelineArgs {
     #[command(flatten)]
     pub(crate) scope: FilterArgs,
 
-    /// Only these kinds, as kubectl names them: deploy, configmaps, Widget.example.com; several with commas.
+    /// Only these kinds, comma-separated, as in kubectl: deploy, configmaps, Widget.example.com.
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind, help_heading = "Resources")]
     pub(crate) kind: Vec<KindName>,
 
-    /// Only changes by these field managers; `*` stands for any text; several with commas.
+    /// Only changes by these field managers, comma-separated; `*` matches any text.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) manager: Vec<String>,
 
-    /// From then on: a time (RFC 3339) or a position (@N).
+    /// Only from this time (RFC 3339) or position (@N) on.
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<Moment>,
 
-    /// Up to then: a time (RFC 3339) or a position (@N).
+    /// Only up to this time (RFC 3339) or position (@N).
     #[arg(long, value_name = "WHEN", visible_alias = "at")]
     pub(crate) until: Option<Moment>,
 
-    /// Also changes of nothing but status, and of Events, Leases and the like.
+    /// Also list changes of status only, and of Events, Leases and the like.
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// How to print it; json and yaml are one Timeline, see timeline.v1.schema.json.
+    /// Output format; json and yaml print a Timeline (see timeline.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
@@ -54,31 +54,31 @@ pub(crate) struct TimelineArgs {
   drift show deploy/web -n shop --store /var/lib/drift --at 2026-11-21T10:50:00Z
   drift show Deployment.apps/shop/web --tape shop.tape.gz --at @120 -o json")]
 pub(crate) struct ShowArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) key: KeyName,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// Namespace of a name given without one.
+    /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// How it was then: a time (RFC 3339) or a position (@N); the newest without it.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
-    /// How to print it.
+    /// Output format.
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml", help_heading = "Output")]
     pub(crate) output: ObjectFormat,
 
-    /// Also metadata.managedFields.
+    /// Also print metadata.managedFields.
     #[arg(long, help_heading = "Output")]
     pub(crate) show_managed_fields: bool,
 }
 
-/// How an object is printed.
+/// Output format of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ObjectFormat {
     Yaml,
@@ -90,34 +90,34 @@ pub(crate) enum ObjectFormat {
   drift history deploy/web -n shop --store /var/lib/drift
   drift history cm/web-config -n shop --tape shop.tape.gz --side-by-side")]
 pub(crate) struct HistoryArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) key: KeyName,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// Namespace of a name given without one.
+    /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// From then on: a time (RFC 3339) or a position (@N).
+    /// Only from this time (RFC 3339) or position (@N) on.
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<Moment>,
 
-    /// Up to then: a time (RFC 3339) or a position (@N).
+    /// Only up to this time (RFC 3339) or position (@N).
     #[arg(long, value_name = "WHEN", visible_alias = "at")]
     pub(crate) until: Option<Moment>,
 
-    /// Also versions in which nothing but status changed.
+    /// Also list versions in which only status changed.
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Each version beside the one before it.
+    /// Show each version side by side with the one before.
     #[arg(long, help_heading = "Output")]
     pub(crate) side_by_side: bool,
 
-    /// How to print it; json and yaml are one History, see history.v1.schema.json.
+    /// Output format; json and yaml print a History (see history.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
@@ -128,11 +128,11 @@ pub(crate) struct HistoryArgs {
   drift blame deploy/web spec.replicas --tape shop.tape.gz --audit audit.jsonl.gz
   drift blame Deployment.apps/shop/web --tape shop.tape.gz --git https://git.example.com/shop.git=shop.bundle")]
 pub(crate) struct BlameArgs {
-    /// The resource, such as deploy/web or Deployment.apps/shop/web.
+    /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
     pub(crate) key: Option<KeyName>,
 
-    /// Only this field and what is below it, such as spec.template.spec.containers[name=web].image.
+    /// Only this field and those below it, such as spec.template.spec.containers[name=web].image.
     #[arg(value_name = "PATH", requires = "key")]
     pub(crate) field: Option<String>,
 
@@ -147,23 +147,24 @@ pub(crate) struct BlameArgs {
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// How it was then: a time (RFC 3339) or a position (@N); the newest without it.
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
-    /// The API server's audit log, plain, gzip or zstd: names the users.
-    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    /// Audit log of the API server (plain, gzip or zstd), to name the users.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) audit: Option<PathBuf>,
 
-    /// A repository that engines read, by the URL that they know it by: a folder, a bundle or another URL. Repeatable.
-    #[arg(long, value_name = "URL=PLACE", action = ArgAction::Append, help_heading = "What to look at")]
+    /// Git repository that the engines read, as URL=PLACE with the URL that they use and a directory, bundle or URL to read
+    /// it from. Repeatable.
+    #[arg(long, value_name = "URL=PLACE", action = ArgAction::Append, help_heading = "Input")]
     pub(crate) git: Vec<String>,
 
-    /// Namespace of a name given without one.
+    /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// How to print it; json and yaml are one BlameReport, see blame-report.v1.schema.json.
+    /// Output format; json and yaml print a BlameReport (see blame-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
@@ -180,19 +181,19 @@ pub(crate) struct FightsArgs {
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// Only up to then: a time (RFC 3339) or a position (@N).
-    #[arg(long, value_name = "WHEN", help_heading = "What to look at")]
+    /// Only up to this time (RFC 3339) or position (@N).
+    #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Moment>,
 
-    /// The API server's audit log, plain, gzip or zstd: names the users.
-    #[arg(long, value_name = "FILE", help_heading = "What to look at")]
+    /// Audit log of the API server (plain, gzip or zstd), to name the users.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) audit: Option<PathBuf>,
 
     /// Only this namespace.
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
 
-    /// How to print it; json and yaml are one FightReport, see fight-report.v1.schema.json.
+    /// Output format; json and yaml print a FightReport (see fight-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 }
