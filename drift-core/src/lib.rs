@@ -100,7 +100,10 @@ pub use event::{
 };
 pub use finding::{Finding, FindingBody, FindingId};
 pub use ingest::Ingest;
-pub use key::{Cursor, KeyError, ResourceKey, ResourceVersion, SourceRevision, Uid};
+pub use key::{
+    Cursor, KeyError, KindName, ResourceKey, ResourceName, ResourceNameError, ResourceVersion,
+    SourceRevision, Uid,
+};
 pub use object::{
     BuildError, Children, DecodeError, Doc, DocBuilder, Kind, Node, Object, ObjectError, PackError, Packed,
     Packer,
