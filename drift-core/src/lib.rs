@@ -96,7 +96,7 @@ pub mod wire;
 pub use diff::{Diff, FieldChange, PatchError, diff};
 pub use event::{
     Actor, Applied, Deleted, Event, EventBody, EventId, Gap, GapReason, LogPosition, NewEvent, Observation,
-    Occurrence, OccurrenceKind, Origin, Until,
+    Occurrence, OccurrenceKind, Origin, Until, UntilError,
 };
 pub use finding::{Finding, FindingBody, FindingId};
 pub use ingest::Ingest;
