@@ -91,6 +91,7 @@ mod stream;
 pub mod tape;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timeline;
 pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};
