@@ -20,6 +20,9 @@ use drift_core::{
     Scope, Sink, Source, StoreError, StreamId,
 };
 use drift_sinks::store::embedded::EmbeddedStore;
+use drift_sources::estate::{
+    DesiredState, InputFile, InputNotes, cluster_source, connect_cluster, gather_schemas,
+};
 use drift_sources::receiver::Receiver;
 use drift_sources::tape::TapeSource;
 use futures::StreamExt;
@@ -27,16 +30,11 @@ use futures::channel::mpsc;
 use jiff::Timestamp;
 
 use crate::args::{LineFormat, WatchArgs};
-use crate::cluster;
 use crate::failure::{Failure, one_line};
 use crate::findings::{Findings, Printer};
-use crate::inputs::Notes;
-use crate::inputs::desired::Desired;
-use crate::inputs::live::Input;
-use crate::inputs::schemas;
+use crate::looked_at::{self, PrintedNotes, store_failure};
 use crate::output::{self, Outcome, Screen};
 use crate::progress::Counter;
-use crate::recorded::store_failure;
 use contests::ConflictTracker;
 use listen::Refusals;
 
@@ -58,33 +56,33 @@ enum Told {
 /// Runs the command.
 pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Failure> {
     let name = args.store.display().to_string();
-    let store = EmbeddedStore::open(&args.store).map_err(|e| store_failure(&name, &e))?;
+    let store = EmbeddedStore::open(&args.store).map_err(|e| store_failure(&name, e))?;
     if let Some(recovered) = store.recovered() {
         output::remark(&format!("note: {recovered}"));
     }
-    let key = store.redaction_key().map_err(|e| store_failure(&name, &e))?;
+    let key = store.redaction_key().map_err(|e| store_failure(&name, e))?;
     let redactor = Redactor::new(RedactOptions::new(key));
     let receiver = listen::open(&args.listen, &redactor).await?;
-    let input = args.tape.as_deref().map(Input::open).transpose()?;
+    let input = args.tape.as_deref().map(InputFile::open).transpose()?;
     let (source, namespace): (Box<dyn Source>, String) = match &input {
         Some(tape) => (Box::new(TapeSource::new(tape.path().to_owned(), "")), "default".to_owned()),
         None => {
-            let connection = cluster::open(&args.cluster).await?;
+            let connection = connect_cluster(looked_at::connect_options(&args.cluster)).await?;
             let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
             output::remark(&format!("watching {}; Ctrl-C ends it", connection.server));
-            (Box::new(cluster::source(&connection, &namespaces)), connection.namespace)
+            (Box::new(cluster_source(&connection, &namespaces)), connection.namespace)
         }
     };
     let namespace = args.namespace.clone().unwrap_or(namespace);
     let mut judge = Judge::new(args, &namespace, redactor.clone(), screen).await?;
-    judge.start(&store).await.map_err(|e| store_failure(&name, &e))?;
+    judge.start(&store).await.map_err(|e| store_failure(&name, e))?;
     let summary = follow(
         args,
         &Inflow { source: &*source, receiver: receiver.as_ref(), store: &store, redactor },
         &mut judge,
     )
     .await
-    .map_err(|e| disk_failure(&name, &e))?;
+    .map_err(|e| disk_failure(&name, e))?;
     let read = summary.map_or_else(String::new, |s| format!(" from {} observations", s.observations));
     let told = format!("{} new events{read}", judge.appended);
     // Findings go to standard output; in text the count may follow them there.
@@ -95,10 +93,10 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     judge.finish()
 }
 
-fn disk_failure(name: &str, error: &StoreError) -> Failure {
+fn disk_failure(name: &str, error: StoreError) -> Failure {
     match error {
         StoreError::Unavailable { .. } => {
-            Failure::new(format!("cannot write the history in `{name}`")).because(error).hint(
+            Failure::new(format!("cannot write the history in `{name}`")).because(&error).hint(
                 "is the disk full? what was acknowledged before is safe, and the next run goes on from there",
             )
         }
@@ -215,7 +213,7 @@ struct Judge {
     findings: Findings,
     printer: Printer,
     counter: Counter,
-    notes: Notes,
+    notes: PrintedNotes,
     gaps: Vec<Gap>,
     contests: ConflictTracker,
     /// Fights and reverts that were told.
@@ -235,7 +233,7 @@ struct Judge {
 
 /// What is declared, and how it stands.
 struct Declared {
-    desired: Desired,
+    desired: DesiredState,
     wanted: Vec<DesiredObject>,
     namespace: String,
     redactor: Redactor,
@@ -286,11 +284,11 @@ impl Declared {
         let definitions = state.live().filter(|(key, _)| is_definition(key));
         let definitions: Vec<_> = definitions.filter_map(|(_, r)| r.object().ok().flatten()).collect();
         let live = definitions.iter().map(|o: &Arc<_>| &**o);
-        let mut unread = Notes::default();
+        let mut unread = InputNotes::default();
         let schemas =
-            schemas::gather(self.schemas.as_deref(), self.desired.objects(), live, &mut unread).ok()?;
+            gather_schemas(self.schemas.as_deref(), self.desired.objects(), live, &mut unread).ok()?;
         if self.wanted.is_empty() {
-            self.wanted = self.desired.settle(&schemas, &self.namespace, Some(&self.redactor));
+            self.wanted = self.desired.resolve(&schemas, &self.namespace, Some(&self.redactor));
         }
         let options = DriftOptions {
             default_namespace: Some(self.namespace.as_str().into()),
@@ -313,15 +311,16 @@ impl Judge {
         redactor: Redactor,
         screen: Screen,
     ) -> Result<Self, Failure> {
-        let mut notes = Notes::default();
+        let mut notes = PrintedNotes::default();
         let counter = Counter::new("events");
         let declared = if args.desired.is_empty() {
             None
         } else {
-            let mut desired = Desired::read(&args.desired).await?;
-            notes.append(std::mem::take(&mut desired.notes));
+            let mut desired = DesiredState::read(&args.desired).await?;
+            let mut read = desired.take_notes();
             // What is wrong with the folder is said at the start, not while an edit waits for its verdict.
-            schemas::gather(args.schemas.as_deref(), [], [], &mut notes)?;
+            gather_schemas(args.schemas.as_deref(), [], [], &mut read)?;
+            notes.append(&read);
             Some(Declared {
                 desired,
                 wanted: Vec::new(),
@@ -376,7 +375,7 @@ impl Judge {
 
     fn hear(&mut self, told: Told) {
         match told {
-            Told::Failed(why) => self.counter.suspend(|| self.notes.miss(why)),
+            Told::Failed(why) => self.counter.suspend(|| self.notes.add_incomplete(&why)),
             Told::Appended(events) => {
                 self.appended += events.len() as u64;
                 self.unjudged += events.len() as u64;

@@ -13,11 +13,9 @@ use drift_core::{
     Event, EventBody, EventStore, Facet, Finding, FindingId, Object, ResourceKey, Revision, StoreError,
     StreamId,
 };
+use drift_sources::estate::{InputNotes, gather_schemas, is_shared_by_design};
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
-
-use crate::fights::is_left_out;
-use crate::inputs::{Notes, schemas};
 
 /// Events of a resource before a change that are looked at with it.
 const BACK: u64 = 256;
@@ -61,7 +59,7 @@ impl ConflictTracker {
                 if super::is_definition(key) {
                     self.schemas.clear();
                 }
-                if event.revision == Revision::FIRST || is_left_out(key) || is_status(object) {
+                if event.revision == Revision::FIRST || is_shared_by_design(key) || is_status(object) {
                     return;
                 }
                 let new = Fresh { from: event.revision, count: 0 };
@@ -129,7 +127,7 @@ impl ConflictTracker {
             }
             let live = definitions.iter().map(|o: &Arc<Object>| &**o);
             // A definition that cannot be read is told of where its kind is judged.
-            let schemas = schemas::gather(None, [], live, &mut Notes::default());
+            let schemas = gather_schemas(None, [], live, &mut InputNotes::default());
             self.schemas
                 .insert(group.to_owned(), schemas.unwrap_or_else(|_| (*SchemaSet::bundled()).clone()));
         }
