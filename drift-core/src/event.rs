@@ -1,10 +1,14 @@
 //! Observations, as sources make them, and events, as stores keep them.
 
+mod until;
+
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use until::UntilError;
 
 use crate::key::{Cursor, ResourceKey, ResourceVersion, SourceRevision, Uid};
 use crate::object::Object;
@@ -290,9 +294,12 @@ pub struct NewEvent {
 }
 
 /// Up to where events count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Text form: a time such as `2026-11-21T01:31:39Z`, or a position such as `@42`; [`Until::End`] has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Until {
     /// All.
+    #[default]
     End,
     /// Those at or before a position.
     Position(Position),

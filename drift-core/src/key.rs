@@ -1,9 +1,13 @@
 //! Names of clusters and resources.
 
+mod names;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use names::{KindName, ResourceName, ResourceNameError};
 
 /// Identity of a resource across its versions and incarnations.
 ///
@@ -80,7 +84,7 @@ impl ResourceKey {
     /// Parses the text form `KIND[.GROUP]/NAMESPACE/NAME`.
     ///
     /// # Errors
-    /// When the text has another form.
+    /// When the text has another shape; a short form as kubectl takes it is a [`ResourceName`].
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let error = || KeyError { text: text.to_owned() };
         let mut parts = text.splitn(3, '/');
@@ -92,6 +96,14 @@ impl ResourceKey {
             return Err(error());
         }
         Ok(Self::new(group, kind, namespace, name))
+    }
+}
+
+impl std::str::FromStr for ResourceKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        Self::parse(text)
     }
 }
 

@@ -58,7 +58,7 @@
 //! let mut index = CauseIndex::default();
 //! events.iter().for_each(|event| index.apply(event));
 //! let schemas = SchemaSet::bundled();
-//! let answer = index.case(Until::End, &schemas).why(&ResourceKey::parse("Pod/shop/web-0").unwrap());
+//! let answer = index.investigation(Until::End, &schemas).why(&ResourceKey::parse("Pod/shop/web-0").unwrap());
 //! println!("{}", answer.abstained_because.unwrap_or_default());
 //! ```
 
@@ -91,17 +91,21 @@ mod stream;
 pub mod tape;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timeline;
 pub mod watch;
 pub mod wire;
 
 pub use diff::{Diff, FieldChange, PatchError, diff};
 pub use event::{
     Actor, Applied, Deleted, Event, EventBody, EventId, Gap, GapReason, LogPosition, NewEvent, Observation,
-    Occurrence, OccurrenceKind, Origin, Until,
+    Occurrence, OccurrenceKind, Origin, Until, UntilError,
 };
 pub use finding::{Finding, FindingBody, FindingId, FindingState, FindingTracker, FindingUpdate};
 pub use ingest::Ingest;
-pub use key::{Cursor, KeyError, ResourceKey, ResourceVersion, SourceRevision, Uid};
+pub use key::{
+    Cursor, KeyError, KindName, ResourceKey, ResourceName, ResourceNameError, ResourceVersion,
+    SourceRevision, Uid,
+};
 pub use object::{
     BuildError, Children, DecodeError, Doc, DocBuilder, Kind, Node, Object, ObjectError, PackError, Packed,
     Packer,

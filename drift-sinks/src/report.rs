@@ -110,7 +110,7 @@ pub use styler::{Colour, Layout, Styler};
 pub use timeline::{ChangedPathV1, TimelineEntryV1, TimelineV1, subject_of};
 pub use transition::TransitionV1;
 pub use value::{hunk, inline};
-pub use version::{RecordedVersion, VersionStep};
+pub use version::RecordedVersion;
 pub use writer::WriterV1;
 
 use serde::Serialize;

@@ -8,6 +8,8 @@ pub mod audit;
 pub mod cdevents;
 #[cfg(feature = "dump")]
 pub mod dump;
+#[cfg(feature = "estate")]
+pub mod estate;
 #[cfg(feature = "flux")]
 pub mod flux;
 #[cfg(feature = "git")]

@@ -3,6 +3,10 @@
 //! After `staging/src/k8s.io/apimachinery/pkg/labels/selector.go` and
 //! `pkg/apis/meta/v1/helpers.go` (`LabelSelectorAsSelector`).
 
+mod text;
+
+pub use text::SelectorError;
+
 use crate::object::{Kind, Node};
 
 /// A label selector: all requirements must hold; without any it matches everything.

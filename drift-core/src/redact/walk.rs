@@ -107,7 +107,7 @@ impl<'a> Walk<'a> {
     }
 
     fn value(&mut self, node: Node<'_>, place: Place, states: &States) {
-        if rule::ends(self.rules(), states) {
+        if rule::is_complete(self.rules(), states) {
             return self.replace(node, false);
         }
         match (place, node.kind()) {
@@ -195,7 +195,7 @@ impl<'a> Walk<'a> {
 
     fn annotation_named(&mut self, name: &str, node: Node<'_>, secret: bool, states: &States) {
         let text = match node.as_str() {
-            Some(text) if !rule::ends(self.rules(), states) => text,
+            Some(text) if !rule::is_complete(self.rules(), states) => text,
             _ => return self.value(node, Place::Plain, states),
         };
         // Tools besides kubectl keep whole objects in annotations too.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drift_core::ResourceKey;
-use drift_core::cause::{Cause, Explanation, Hop, Weights};
-use drift_core::fault::Fault;
+use drift_core::cause::{Cause, Explanation, Hop};
+use drift_core::fault::{Fault, VersionRef};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -80,7 +80,7 @@ pub struct CauseV1 {
     pub rank: usize,
     /// How well it explains the symptom, 0 to 1 in steps of 0.001.
     pub score: f64,
-    /// Parts of the score, each 0 to 1, by the names of [`Weights::NAMES`].
+    /// Parts of the score, each 0 to 1, by the names of [`drift_core::cause::Weights::NAMES`].
     pub parts: BTreeMap<&'static str, f64>,
     /// The root change: the earliest recorded one on the path to the symptom.
     pub event: CauseEventV1,
@@ -185,11 +185,11 @@ impl CauseReportV1 {
 
 impl SymptomV1 {
     pub(super) fn new(key: &ResourceKey, fault: &Fault) -> Self {
-        let (shown_by, version) = &fault.shown_by;
+        let VersionRef { key: shown_by, version } = &fault.shown_by;
         Self {
             key: key.into(),
             on: (&fault.on).into(),
-            what: fault.kind.word(),
+            what: fault.kind.as_str(),
             reason: fault.reason.clone(),
             message: fault.message.clone(),
             onset: Some(fault.onset.at.time),
@@ -221,7 +221,13 @@ impl CauseV1 {
         Self {
             rank: place + 1,
             score: round(cause.score),
-            parts: Weights::NAMES.into_iter().zip(cause.candidate.parts.map(round)).collect(),
+            parts: cause
+                .candidate
+                .parts
+                .named()
+                .into_iter()
+                .map(|(name, part)| (name, round(part)))
+                .collect(),
             event: CauseEventV1 {
                 id: format!("{:#}", root.id),
                 key: (&root.key).into(),
@@ -233,8 +239,8 @@ impl CauseV1 {
                 commit: commit.as_ref().map(|c| c.id.clone()),
             },
             chain: cause.chain.iter().map(HopV1::from).collect(),
-            counterfactual: cause.candidate.proof.verdict.word(),
-            compared: cause.candidate.proof.text.clone(),
+            counterfactual: cause.candidate.counterfactual.verdict.as_str(),
+            compared: cause.candidate.counterfactual.text.clone(),
             explains: cause.explains.iter().copied().collect(),
             commit,
             but: cause.candidate.notes.clone(),

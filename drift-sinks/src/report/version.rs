@@ -3,36 +3,12 @@
 use std::sync::Arc;
 
 use drift_core::drift::Owner;
+use drift_core::timeline::VersionStep;
 use drift_core::{Event, FieldChange, FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
 use super::value::{inline, printable};
 use super::{REDACTED, TransitionV1, redacted};
-
-/// What an event did to its resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum VersionStep {
-    /// The resource existed already when it was first observed.
-    Seen,
-    /// The resource was created.
-    Created,
-    /// Some of its fields changed.
-    Changed,
-    /// The resource was deleted.
-    Deleted,
-}
-
-impl VersionStep {
-    /// Returns the step as documents write it: `seen`, `created`, `changed` or `deleted`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Seen => "seen",
-            Self::Created => "created",
-            Self::Changed => "changed",
-            Self::Deleted => "deleted",
-        }
-    }
-}
 
 /// One recorded version of a resource, with what it changed and who wrote it.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,8 @@ mod audit;
 mod cdevents;
 #[cfg(feature = "dump")]
 mod dump;
+#[cfg(feature = "estate")]
+mod estate;
 #[cfg(feature = "gitops")]
 mod formats;
 #[cfg(feature = "git")]

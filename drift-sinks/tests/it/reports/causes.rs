@@ -51,7 +51,7 @@ fn attribute(cause: &Cause) -> CauseAttribution {
 #[test]
 fn cause_report() {
     let schemas = SchemaSet::bundled();
-    let explanation = index().case(Until::End, &schemas).why(&key("Pod/shop/web"));
+    let explanation = index().investigation(Until::End, &schemas).why(&key("Pod/shop/web"));
     let report = CauseReportV1::new(&explanation, &attribute, vec!["gap: 3 s".to_owned()]);
     assert_eq!(report.verdict, "explained");
     check_golden("cause-report", &report);
@@ -61,7 +61,7 @@ fn cause_report() {
 #[test]
 fn a_resource_without_a_fault_is_not_explained() {
     let schemas = SchemaSet::bundled();
-    let explanation = index().case(Until::End, &schemas).why(&key("ConfigMap/shop/other"));
+    let explanation = index().investigation(Until::End, &schemas).why(&key("ConfigMap/shop/other"));
     let report = CauseReportV1::new(&explanation, &attribute, Vec::new());
     assert_eq!((report.verdict, report.symptom.what), ("abstained", "no fault"));
     insta::assert_snapshot!(report.render_text(plain()));
@@ -70,7 +70,7 @@ fn a_resource_without_a_fault_is_not_explained() {
 #[test]
 fn incident_report() {
     let schemas = SchemaSet::bundled();
-    let found = incidents(&index().case(Until::End, &schemas), |_| true);
+    let found = incidents(&index().investigation(Until::End, &schemas), |_| true);
     let report = IncidentReportV1::new(&found, &attribute, Vec::new());
     check_golden("incident-report", &report);
     insta::assert_snapshot!(report.render_text(plain()));

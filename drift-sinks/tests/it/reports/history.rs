@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use drift_core::drift::Owner;
 use drift_core::schema::SchemaSet;
+use drift_core::timeline::VersionStep;
 use drift_core::{Event, EventBody, FieldChange, Gap, GapReason, Object, Operation, Scope, StreamId, diff};
 use drift_sinks::report::{
     HistoryTextOptions, HistoryV1, Layout, RecordedVersion, TimelineEntryV1, TimelineV1, TransitionV1,
-    VersionStep,
 };
 use serde_json::{Value, json};
 

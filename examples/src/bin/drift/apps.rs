@@ -2,40 +2,38 @@
 
 use drift_core::ResourceKey;
 use drift_sinks::report::{AppCounts, AppStatus, AppV1, AppsReportV1};
-use drift_sources::gitops::{App, AppState};
+use drift_sources::estate::AppOverview;
+use drift_sources::gitops::AppState;
 
 use crate::args::AppsArgs;
 use crate::failure::Failure;
-use crate::gitops::Estate;
+use crate::looked_at;
 use crate::output::{self, Outcome};
-use crate::transitions;
+use crate::results::transition_v1;
 
 /// Runs the command.
 pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
-    let estate = Estate::read(&args.estate.request()).await?;
-    let report = report(&estate);
+    let estate = args.estate.options()?.open().await?;
+    let overview = estate.apps().await;
+    let notes = looked_at::report_notes(&estate);
+    let overview = overview?;
+    let last_version = |key: &ResourceKey| overview.last_changes.get(key).copied();
+    let counts = AppCounts::by_app(&overview.report, &last_version);
+    let app = |app: AppOverview| {
+        let transitions = app.transitions.into_iter().map(|(seen, t)| transition_v1(t, seen)).collect();
+        let counts = counts.get(&app.key).copied().unwrap_or_default();
+        AppV1::new(&app.key, status(app.state), counts, transitions)
+    };
+    let mut texts = overview.report.notes.clone();
+    texts.extend(notes.texts().iter().cloned());
+    let apps = overview.apps.into_iter().map(app).collect();
+    let report = AppsReportV1::new(apps, overview.renderers, texts);
     output::document(args.output, &report, || report.render_text())?;
     Ok(match report.has_findings() {
-        _ if estate.notes.is_partial() => Outcome::Failed,
+        _ if notes.is_partial() => Outcome::Failed,
         true => Outcome::Found,
         false => Outcome::Nothing,
     })
-}
-
-fn report(estate: &Estate) -> AppsReportV1 {
-    let gitops = estate.gitops();
-    let compared = estate.compare(&gitops);
-    let last_version = |key: &ResourceKey| estate.cluster.versions(key).last().map(|v| v.at);
-    let counts = AppCounts::by_app(&compared, &last_version);
-    let app = |app| {
-        let key = App::key(app);
-        let transitions = transitions::over(estate.cluster.versions(&key));
-        let counts = counts.get(&key).copied().unwrap_or_default();
-        AppV1::new(&key, status(gitops.state(app)), counts, transitions)
-    };
-    let mut notes = compared.notes;
-    notes.extend(estate.notes.texts().iter().cloned());
-    AppsReportV1::new(gitops.apps().map(app).collect(), estate.versions(), notes)
 }
 
 fn status(state: AppState) -> AppStatus {

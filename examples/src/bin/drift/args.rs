@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use drift_core::k8s::selector::Selector;
+use drift_core::{KindName, Until};
 
 mod causes;
 mod estate;
@@ -16,10 +18,7 @@ pub(crate) use health::HealthArgs;
 pub(crate) use listen::ListenArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
-use crate::kinds::KindName;
-use crate::moment::Moment;
 use crate::output::ExitCodes;
-use crate::selector::Selector;
 
 /// Find out what changed in a Kubernetes cluster, who changed it, and why something is broken.
 ///
@@ -233,7 +232,7 @@ pub(crate) struct DiffArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N, see `drift timeline`) of a tape or store.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the user behind each change.
     #[arg(long, value_name = "FILE", help_heading = "Input")]

@@ -1,14 +1,12 @@
 //! `drift check`: what is broken, and what will break at the next restart.
 
-use drift_core::Until;
 use drift_core::checks::{CheckResult, Severity, check, list};
-use drift_core::schema::SchemaSet;
 use drift_sinks::report::CheckReportV1;
 
 use crate::args::CheckArgs;
 use crate::failure::Failure;
+use crate::looked_at;
 use crate::output::{self, Outcome, Screen};
-use crate::recorded::Recorded;
 
 /// Runs the command.
 pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Failure> {
@@ -17,17 +15,17 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
         output::print(&lines)?;
         return Ok(Outcome::Nothing);
     }
-    let recorded = Recorded::open(&args.recorded).await?;
-    let schemas = SchemaSet::bundled();
-    let index = recorded.index(args.at, args.edges.rules()?).await?;
-    let mut found = check(&index.investigation(Until::End, &schemas));
+    let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
+    let estate = options.edge_rules(args.edges.rules()?).open().await?;
+    let mut found = estate.investigate(check).await?;
+    let notes = looked_at::report_notes(&estate);
     let in_scope = |t: &CheckResult| {
         args.namespace.as_ref().is_none_or(|n| **n == *t.key.namespace)
             && (args.keys.is_empty()
                 || args.keys.iter().any(|k| k.matches(&t.key, args.namespace.as_deref())))
     };
     found.retain(in_scope);
-    let report = CheckReportV1::new(&found, recorded.notes().texts().to_vec());
+    let report = CheckReportV1::new(&found, notes.texts().to_vec());
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
     let counts = found.iter().any(|t| t.severity > Severity::Info);
     Ok(if counts { Outcome::Found } else { Outcome::Nothing })

@@ -1,72 +1,47 @@
 //! `drift diff`: what is declared against what is live.
 
-use drift_core::drift::{DriftClass, DriftReport, ResourceDrift, Status, UnmanagedResources};
+use drift_core::drift::{DriftReport, UnmanagedResources};
 use drift_sinks::report::{
     DriftReportV1, DriftTextOptions, Layout, Visibility, render_drift_markdown, render_drift_text, to_json,
     to_yaml,
 };
+use drift_sources::estate::{ComparedNamespaces, EstateOptions};
 
 use crate::args::{DiffArgs, DiffFormat};
-use crate::compared::{Compared, Reach, Request};
 use crate::external;
 use crate::failure::Failure;
-use crate::gitops;
-use crate::inputs::live::LiveFrom;
+use crate::looked_at;
 use crate::output::{self, Outcome, Screen};
 
 /// Runs the command.
 pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Failure> {
-    if args.desired.is_empty() {
-        return declared_by_apps(args, screen).await;
+    let mut options = looked_at::any(args.live.as_deref(), &args.recorded, &args.cluster)?;
+    options = looked_at::with_sources(options, args.audit.as_deref(), &args.git);
+    options =
+        looked_at::with_declared(options, args.schemas.as_deref(), args.rules.as_deref(), &args.argocd)?;
+    options = looked_at::in_namespace(options, args.scope.namespace.as_deref());
+    options = args.desired.iter().fold(options.at(args.at.unwrap_or_default()), EstateOptions::desired);
+    if args.scope.all_namespaces {
+        options = options.compared_namespaces(ComparedNamespaces::All);
     }
-    let compared = Compared::new(Request {
-        desired: &args.desired,
-        live: LiveFrom::new(args.live.as_deref(), &args.recorded, &args.cluster).await?,
-        at: args.at,
-        schemas: args.schemas.as_deref(),
-        audit: args.audit.as_deref(),
-        namespace: args.scope.namespace.as_deref(),
-        reach: if args.scope.all_namespaces { Reach::All } else { Reach::Declared },
-        extras: if args.scope.no_extra {
-            UnmanagedResources::Omit
-        } else {
-            UnmanagedResources::InDeclaredNamespaces
-        },
-        selector: args.scope.selector.as_ref(),
-    })
-    .await?;
+    if args.scope.no_extra {
+        options = options.unmanaged(UnmanagedResources::Omit);
+    }
+    if let Some(selector) = &args.scope.selector {
+        options = options.selector(selector.clone());
+    }
+    let estate = options.open().await?;
+    let compared = estate.diff().await;
+    looked_at::report_notes(&estate);
+    let compared = compared?;
     match args.output {
-        DiffFormat::Diff => {
+        DiffFormat::Diff if !args.desired.is_empty() => {
             external::diff(&compared.report, &compared.desired, &compared.live, &compared.schemas)?;
         }
         _ => output::print(&render(&compared.report, args, screen))?,
     }
-    Ok(compared.outcome())
-}
-
-/// Compares what the engines in what is looked at declare.
-async fn declared_by_apps(args: &DiffArgs, screen: Screen) -> Result<Outcome, Failure> {
-    let request = gitops::Request {
-        live: args.live.as_deref(),
-        recorded: &args.recorded,
-        cluster: &args.cluster,
-        at: args.at,
-        git: &args.git,
-        argocd: &args.argocd,
-        audit: args.audit.as_deref(),
-        schemas: args.schemas.as_deref(),
-        rules: args.rules.as_deref(),
-    };
-    let namespace = args.scope.namespace.as_deref();
-    let found = gitops::compare(request, |r| namespace.is_none_or(|n| *r.key.namespace == *n)).await?;
-    output::print(&render(&found.report, args, screen))?;
-    let counts = |r: &ResourceDrift| match r.status {
-        Status::InSync | Status::Unknown => false,
-        Status::Missing | Status::Extra => r.class.is_none_or(DriftClass::counts),
-        Status::Drifted => true,
-    };
-    Ok(match found.report.resources.iter().any(counts) {
-        _ if found.is_partial => Outcome::Failed,
+    Ok(match compared.has_drift() {
+        _ if compared.is_partial => Outcome::Failed,
         true => Outcome::Found,
         false => Outcome::Nothing,
     })

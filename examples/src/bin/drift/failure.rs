@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+use drift_core::StoreError;
+use drift_sources::estate::EstateError;
+
 /// A failure that ends a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -43,6 +46,44 @@ impl Failure {
         use std::io::Write;
         // Nothing more can be done when standard error is closed.
         let _ = writeln!(anstream::stderr(), "{self}");
+    }
+}
+
+impl From<EstateError> for Failure {
+    /// Says it in the words of the command line, which has options and commands to name.
+    fn from(error: EstateError) -> Self {
+        use EstateError as E;
+        let hint = match &error {
+            E::Store { name, source: StoreError::Corrupt { .. } } => Some(format!(
+                "`drift verify --store {name}` says more, `drift repair` cuts out what is damaged"
+            )),
+            E::Store { source: StoreError::InUse { .. }, .. } => {
+                Some("one `drift watch` at a time writes a store; reading needs no lock".to_owned())
+            }
+            E::NoCluster { .. } => Some(
+                "--live, --tape and --store need no cluster; `drift demo` needs nothing at all".to_owned(),
+            ),
+            E::NeedsHistory { input: Some(_), .. } => {
+                Some("a dump is of one moment; `drift record` makes a tape".to_owned())
+            }
+            E::NeedsHistory { input: None, .. } => {
+                Some("give --store DIR or --tape FILE; a cluster only knows how it is now".to_owned())
+            }
+            E::UnknownResource { nearest, .. } if nearest.is_empty() => {
+                Some("`drift timeline` lists what is".to_owned())
+            }
+            E::UnknownResource { nearest, .. } => {
+                Some(format!("nearest: {}; `drift timeline` lists all there is", nearest.join(", ")))
+            }
+            other => other.hint(),
+        };
+        let what = match &error {
+            // The option has the name of the question.
+            E::NeedsHistory { question: "at", .. } => format!("--{error}"),
+            _ => error.to_string(),
+        };
+        let causes = error.source().map(chain).unwrap_or_default();
+        Self { what, causes, hint }
     }
 }
 

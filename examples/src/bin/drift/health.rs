@@ -1,36 +1,30 @@
 //! `drift health`: the health of resources, the reason, and since when.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::cell::RefCell;
 
-use drift_core::health::{Health, HealthContext, HealthRules, assess, assess_manifest, newest_time};
-use drift_core::{EventBody, Kind, Object, ResourceKey, StreamId};
-use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1};
-use drift_sources::yaml;
+use drift_core::health::HealthRules;
+use drift_core::{Event, EventBody, Object, ResourceKey, ResourceName};
+use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutV1, WriterV1};
+use drift_sources::estate::{
+    AttributedRollout, ComparedNamespaces, Estate, HealthSnapshot, InputFile, InputNotes, assess_documents,
+    read_health_rules,
+};
 use jiff::Timestamp;
 
 use crate::args::HealthArgs;
 use crate::failure::Failure;
-use crate::inputs::Notes;
-use crate::inputs::live::{Live, LiveFrom, Wanted};
-use crate::moment::Moment;
+use crate::looked_at;
 use crate::output::{self, Outcome, Screen};
-use crate::recorded::Recorded;
-
-mod missing;
-mod rollouts;
-
-/// Largest file of manifests without names that is read.
-const MAX_MANIFESTS: u64 = 64 << 20;
 
 /// Runs the command.
 pub(crate) async fn run(args: &HealthArgs, screen: Screen) -> Result<Outcome, Failure> {
-    let rules = rules(args)?;
-    let (report, notes) = match read(args).await {
-        Ok(live) => of_live(args, live, &rules).await?,
+    let bundled = if args.no_health_rules { HealthRules::none() } else { HealthRules::bundled() };
+    let rules = read_health_rules(&args.rules, bundled)?;
+    let (report, notes) = match of_objects(args, rules.clone()).await {
+        Ok(report) => report,
         // Documents without a name are not objects, but have a health all the same.
-        Err(failure) => match args.live.as_deref().and_then(manifests) {
-            Some(documents) => (of_manifests(&documents, &rules), Notes::default()),
+        Err(failure) => match args.live.as_deref().and_then(|f| documents(f, &rules)) {
+            Some(snapshot) => (report(&snapshot, Vec::new(), &InputNotes::default()), InputNotes::default()),
             None => return Err(failure),
         },
     };
@@ -44,112 +38,99 @@ pub(crate) async fn run(args: &HealthArgs, screen: Screen) -> Result<Outcome, Fa
     })
 }
 
-fn rules(args: &HealthArgs) -> Result<HealthRules, Failure> {
-    let bundled = if args.no_health_rules { HealthRules::none() } else { HealthRules::bundled() };
-    args.rules.iter().rev().try_fold(bundled, |rules, path| {
-        let failed = |e: &dyn std::error::Error| {
-            Failure::new(format!("cannot read the rules in `{}`", path.display())).because(e)
-        };
-        let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
-        Ok(HealthRules::parse(&text).map_err(|e| failed(&e))?.before(&rules))
-    })
-}
-
-async fn read(args: &HealthArgs) -> Result<Live, Failure> {
-    let from = LiveFrom::new(args.live.as_deref(), &args.recorded, &args.cluster).await?;
-    let namespaces = match &args.scope.namespace {
-        Some(namespace) => vec![namespace.clone()],
-        None if matches!(from, LiveFrom::Cluster(_)) && !args.scope.all_namespaces => {
-            vec!["default".to_owned()]
-        }
-        None => Vec::new(),
-    };
-    Live::read(from, args.at, &Wanted { namespaces, ..Wanted::default() }).await
-}
-
-async fn of_live(
-    args: &HealthArgs,
-    live: Live,
-    rules: &HealthRules,
-) -> Result<(HealthReportV1, Notes), Failure> {
-    let newest = live.objects.iter().filter_map(|o| newest_time(o.root())).max();
-    let now = match args.at {
-        Some(Moment::Time(time)) => time,
-        _ if live.namespace.is_some() => Timestamp::now(),
-        // Recorded state is assessed as of its own time, so that the same file gives the same result tomorrow.
-        _ => newest.unwrap_or_default(),
-    };
-    let mut resources = Vec::new();
-    for object in live.objects.iter().filter(|o| is_wanted(args, o)) {
-        let mut health = assess(object, &HealthContext { now, rules, previous: None });
-        if let Some(history) = &live.history {
-            health.since = since(history, object, args.at, rules, health.since).await?;
-        }
-        resources.push(ResourceHealthV1::new(&object.key(), health));
+async fn of_objects(args: &HealthArgs, rules: HealthRules) -> Result<(HealthReportV1, InputNotes), Failure> {
+    let options = looked_at::any(args.live.as_deref(), &args.recorded, &args.cluster)?;
+    let mut options = options.at(args.at.unwrap_or_default()).health_rules(rules);
+    options = looked_at::in_namespace(options, args.scope.namespace.as_deref());
+    if args.scope.all_namespaces {
+        options = options.compared_namespaces(ComparedNamespaces::All);
     }
-    resources.extend(missing::asked_for(args, &live).await?);
-    if args.rollouts {
-        rollouts::add(args, &live, now, &mut resources).await?;
+    if let Some(selector) = &args.scope.selector {
+        options = options.selector(selector.clone());
     }
-    let notes = live.notes;
-    let texts = notes.texts().to_vec();
-    Ok((HealthReportV1::new(now, resources, texts), notes))
-}
-
-fn is_wanted(args: &HealthArgs, object: &Arc<Object>) -> bool {
-    let key = object.key();
+    let estate = options.open().await?;
     let namespace = args.scope.namespace.as_deref();
-    (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(&key, namespace)))
-        && namespace.is_none_or(|n| *key.namespace == *n)
-        && args.scope.selector.as_ref().is_none_or(|s| s.matches(object))
-}
-
-/// Returns since when a resource has had its health, by its recorded versions; `own` is what the object itself reports.
-async fn since(
-    history: &Recorded,
-    object: &Object,
-    at: Option<Moment>,
-    rules: &HealthRules,
-    own: Option<Timestamp>,
-) -> Result<Option<Timestamp>, Failure> {
-    let events = history.read(&StreamId::live(object.key())).await?;
-    let mut last: Option<Health> = None;
-    for event in events.iter().filter(|e| at.is_none_or(|m| m.includes(e))) {
-        last = match &event.body {
-            EventBody::Applied(object) => {
-                let context = HealthContext { now: event.at(), rules, previous: last.as_ref() };
-                Some(assess(object, &context))
-            }
-            EventBody::Deleted(_) => None,
-            _ => last,
-        };
-    }
-    Ok(last.and_then(|h| h.since).or(own))
-}
-
-/// Reads the documents of a file of manifests; `None` if any of them names no kind.
-fn manifests(path: &Path) -> Option<Vec<yaml::Document>> {
-    if std::fs::metadata(path).ok()?.len() > MAX_MANIFESTS {
-        return None;
-    }
-    let bytes = std::fs::read(path).ok()?;
-    let documents = yaml::read(&bytes).into_iter().collect::<Result<Vec<_>, _>>().ok()?;
-    let is_typed = |d: &yaml::Document| {
-        let root = d.doc.root();
-        root.kind() == Kind::Map && root.str_at(&["apiVersion"]).is_some() && root.str_at(&["kind"]).is_some()
+    let existing = RefCell::new(Vec::new());
+    let is_wanted = |object: &Object| {
+        let key = object.key();
+        let is_wanted = args.keys.is_empty() || args.keys.iter().any(|k| k.matches(&key, namespace));
+        existing.borrow_mut().push(key);
+        is_wanted
     };
-    (!documents.is_empty() && documents.iter().all(is_typed)).then_some(documents)
+    let found = estate.health_of(is_wanted).await?;
+    let missing = missing(args, &estate, &existing.into_inner()).await?;
+    let notes = looked_at::report_notes(&estate);
+    let mut report = report(&found, missing, &notes);
+    if args.rollouts {
+        if !estate.has_history() {
+            return Err(Failure::new("--rollouts needs recorded history")
+                .hint("use --store DIR or --tape FILE; a dump or a cluster shows one moment only"));
+        }
+        for (resource, entry) in found.resources.iter().zip(&mut report.resources) {
+            let rollouts = estate.rollouts(&resource.key, found.at).await?;
+            entry.rollouts = rollouts.map(|all| all.into_iter().map(|r| rollout_v1(r, found.at)).collect());
+        }
+    }
+    Ok((report, notes))
 }
 
-fn of_manifests(documents: &[yaml::Document], rules: &HealthRules) -> HealthReportV1 {
-    let now = documents.iter().filter_map(|d| newest_time(d.doc.root())).max().unwrap_or_default();
-    let judged = documents.iter().map(|document| {
-        let root = document.doc.root();
-        let text = |path: &[&str]| root.str_at(path).unwrap_or_default();
-        let group = text(&["apiVersion"]).rsplit_once('/').map_or("", |(group, _)| group);
-        let (namespace, name) = (text(&["metadata", "namespace"]), text(&["metadata", "name"]));
-        let key = ResourceKey::new(group, text(&["kind"]), namespace, name);
-        ResourceHealthV1::new(&key, assess_manifest(root, &HealthContext { now, rules, previous: None }))
-    });
-    HealthReportV1::new(now, judged.collect(), Vec::new())
+fn documents(path: &std::path::Path, rules: &HealthRules) -> Option<HealthSnapshot> {
+    assess_documents(&InputFile::Path(path.to_owned()), rules)
+}
+
+fn report(found: &HealthSnapshot, missing: Vec<ResourceHealthV1>, notes: &InputNotes) -> HealthReportV1 {
+    let resources = found.resources.iter().map(|r| ResourceHealthV1::new(&r.key, r.health.clone()));
+    HealthReportV1::new(found.at, resources.chain(missing).collect(), notes.texts().to_vec())
+}
+
+fn rollout_v1(attributed: AttributedRollout, now: Timestamp) -> RolloutV1 {
+    let owner = |change: &drift_core::timeline::VersionChange| change.owner.clone();
+    let who = attributed.began.map(|e| WriterV1::new(&e.event, e.change.as_ref().and_then(owner).as_ref()));
+    RolloutV1::new(attributed.rollout, who, now)
+}
+
+/// Returns an entry for each named resource that does not exist: deleted, or not created yet.
+async fn missing(
+    args: &HealthArgs,
+    estate: &Estate,
+    existing: &[ResourceKey],
+) -> Result<Vec<ResourceHealthV1>, Failure> {
+    let namespace = args.scope.namespace.as_deref();
+    let mut missing = Vec::new();
+    for name in args.keys.iter().filter(|name| !existing.iter().any(|k| name.matches(k, namespace))) {
+        if !estate.has_history() {
+            return Err(Failure::new(format!("`{name}` does not exist")).hint(
+                "use --store DIR or --tape FILE to find out whether it ever did; a dump or a cluster shows one moment only",
+            ));
+        }
+        missing.extend(deleted(estate, name, namespace).await?);
+    }
+    Ok(missing)
+}
+
+/// Looks a name up among all recorded resources; several may match.
+async fn deleted(
+    estate: &Estate,
+    name: &ResourceName,
+    namespace: Option<&str>,
+) -> Result<Vec<ResourceHealthV1>, Failure> {
+    let history = estate.recorded().await?;
+    let mut keys: Vec<_> = history.keys().await?.into_iter().filter(|k| name.matches(k, namespace)).collect();
+    keys.sort();
+    keys.dedup();
+    if keys.is_empty() {
+        // The error lists similar names.
+        estate.find(name).await?;
+    }
+    let mut missing = Vec::new();
+    for key in keys {
+        let events = history.events_of(&key, estate.until()).await?;
+        let last = events.iter().rfind(|e| is_version(e));
+        missing.push(ResourceHealthV1::missing(&key, last.map(Event::at)));
+    }
+    Ok(missing)
+}
+
+fn is_version(event: &Event) -> bool {
+    matches!(event.body, EventBody::Applied(_) | EventBody::Deleted(_))
 }

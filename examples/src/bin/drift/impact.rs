@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use drift_core::Object;
+use drift_core::cause::CauseIndex;
 use drift_core::impact::{Proposal, impact};
 use drift_core::schema::SchemaSet;
 use drift_sinks::report::ImpactReportV1;
@@ -11,26 +12,26 @@ use drift_sources::manifests::Manifests;
 
 use crate::args::ImpactArgs;
 use crate::failure::Failure;
+use crate::looked_at;
 use crate::output::{self, Outcome, Screen};
-use crate::recorded::Recorded;
 
 /// Runs the command.
 pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Failure> {
-    let recorded = Recorded::open(&args.recorded).await?;
-    let index = recorded.index(args.at, args.edges.rules()?).await?;
+    let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
+    let options = options.edge_rules(args.edges.rules()?);
+    let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
+    let index = estate.cause_index().await?;
+    looked_at::report_notes(&estate);
     let proposal = match (&args.change, &args.key) {
-        (Some(file), _) => Proposal::Apply(Arc::new(recorded.redactor().redact(read(file)?))),
-        (None, Some(name)) => {
-            let stream = recorded.find(name, args.namespace.as_deref()).await?;
-            Proposal::Delete(stream.key().cloned().unwrap_or_default())
-        }
+        (Some(file), _) => Proposal::Apply(Arc::new(estate.recorded().await?.redactor().redact(read(file)?))),
+        (None, Some(name)) => Proposal::Delete(estate.find(name).await?),
         (None, None) => {
             return Err(Failure::new("no resource given")
                 .hint("name one, such as cm/web-config, or use --change FILE"));
         }
     };
     let schemas = SchemaSet::bundled();
-    let found = impact(index, &proposal, &schemas);
+    let found = impact(CauseIndex::clone(&index), &proposal, &schemas);
     let report = ImpactReportV1::new(&proposal, &found);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
     Ok(if found.breaks.is_empty() { Outcome::Nothing } else { Outcome::Found })

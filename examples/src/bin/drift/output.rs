@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use drift_sinks::report::{Colour, Styler, to_json, to_yaml};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{ColorWhen, DataFormat};
@@ -98,4 +99,9 @@ pub(crate) fn document<T: Serialize>(
         DataFormat::Json => print(&to_json(document)),
         DataFormat::Yaml => print(&to_yaml(document)),
     }
+}
+
+/// Writes a time to the second, in UTC, so that `--at` takes it back.
+pub(crate) fn short(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

@@ -9,28 +9,27 @@ use drift_core::schema::SchemaSet;
 use drift_core::tape::{Bookmark, TapeEvent, TapeLine, WatchedResource};
 use drift_core::{Doc, Gap, GapReason, Object, Observation, ResourceVersion, Scope, Source};
 use drift_sinks::tape::{TapeWriteError, TapeWriter};
+use drift_sources::estate::{cluster_source, connect_cluster, tape_key, tape_key_path};
 use futures::StreamExt;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::RecordArgs;
-use crate::cluster;
 use crate::failure::{Failure, one_line};
-use crate::inputs::Notes;
+use crate::looked_at::{self, PrintedNotes};
 use crate::output::{self, Outcome};
 use crate::progress::Counter;
-use crate::recorded::key_path;
 
 /// Group and kind.
 type Kind = (String, String);
 
 /// Runs the command.
 pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
-    let connection = cluster::open(&args.cluster).await?;
+    let connection = connect_cluster(looked_at::connect_options(&args.cluster)).await?;
     let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
-    let source = cluster::source(&connection, &namespaces);
+    let source = cluster_source(&connection, &namespaces);
     let mut recorder = Recorder::open(&args.output)?;
-    let mut notes = Notes::default();
+    let mut notes = PrintedNotes::default();
     if args.once {
         let failed = |e| Failure::new(format!("cannot list what is in {}", connection.server)).because(&e);
         let snapshot = source.snapshot().await.map_err(failed)?;
@@ -38,7 +37,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
         snapshot
             .gaps
             .iter()
-            .for_each(|gap| notes.miss(format!("not listed: {}: {}", gap.scope, gap.message)));
+            .for_each(|gap| notes.add_incomplete(&format!("not listed: {}: {}", gap.scope, gap.message)));
         recorder.snapshot(snapshot.objects, &snapshot.gaps, at).map_err(|e| recorder_failure(&e))?;
     } else {
         output::remark(&format!("recording {}; Ctrl-C ends it", connection.server));
@@ -51,7 +50,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
             };
             match item {
                 None => break,
-                Some(Err(e)) => recorder.counter.suspend(|| notes.miss(one_line(&e))),
+                Some(Err(e)) => recorder.counter.suspend(|| notes.add_incomplete(&one_line(&e))),
                 Some(Ok(observation)) => recorder.take(observation).map_err(|e| recorder_failure(&e))?,
             }
         }
@@ -232,11 +231,11 @@ impl Plurals {
 
 /// Returns the key of a tape's Secrets; makes one beside it, for its owner only, where there is none.
 fn key(tape: &Path) -> Result<[u8; 32], Failure> {
-    let path: PathBuf = key_path(tape);
+    let path: PathBuf = tape_key_path(tape);
     let failed =
         |e: &dyn std::error::Error| Failure::new(format!("cannot make `{}`", path.display())).because(e);
     if path.exists() {
-        return crate::recorded::tape_key(tape);
+        return Ok(tape_key(tape)?);
     }
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|e| failed(&e))?;

@@ -1,21 +1,21 @@
 //! `drift show`: a resource as it was.
 
-use drift_core::{Event, EventBody, Object, ResourceKey};
+use drift_core::{Event, EventBody, Object, ResourceKey, Until};
 use drift_sinks::report::{ManagedFieldsVisibility, to_json, to_yaml, visible_object};
 
 use crate::args::{ObjectFormat, ShowArgs};
 use crate::failure::Failure;
-use crate::moment::short;
-use crate::output::{self, Outcome};
-use crate::recorded::Recorded;
+use crate::looked_at;
+use crate::output::{self, Outcome, short};
 
 /// Runs the command.
 pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
-    let recorded = Recorded::open(&args.recorded).await?;
-    let stream = recorded.find(&args.key, args.namespace.as_deref()).await?;
-    let events = recorded.read(&stream).await?;
-    let key = stream.key().cloned().unwrap_or_default();
-    let then: Vec<_> = events.iter().filter(|e| args.at.is_none_or(|m| m.includes(e))).collect();
+    let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
+    let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
+    let key = estate.find(&args.key).await?;
+    looked_at::report_notes(&estate);
+    let events = estate.recorded().await?.events_of(&key, Until::End).await?;
+    let then: Vec<_> = events.iter().filter(|e| estate.until().includes(e)).collect();
     let object = object_of(&key, &then, &events, args)?;
     let managed_fields = match args.show_managed_fields {
         true => ManagedFieldsVisibility::Shown,

@@ -1,15 +1,15 @@
 //! `drift timeline`: recorded events, one a line.
 
-use drift_core::schema::SchemaSet;
-use drift_core::{Event, EventBody};
-use drift_sinks::report::{TimelineEntryV1, TimelineV1, VersionStep, WriterV1, subject_of};
-use futures::StreamExt;
+use drift_core::EventBody;
+use drift_core::timeline::{VersionStep, is_controlled};
+use drift_sinks::report::{TimelineEntryV1, TimelineV1, WriterV1, subject_of};
+use drift_sources::estate::TimelineEntry;
 
 use crate::args::TimelineArgs;
 use crate::failure::Failure;
+use crate::looked_at;
 use crate::output::{self, Outcome, Screen};
-use crate::recorded::Recorded;
-use crate::versions::{Follower, Version, is_controlled};
+use crate::results::{recorded_version, transitions_of};
 
 /// Kinds that only repeat what other objects show; listed with `--all`.
 const HOUSEKEEPING: &[&str] =
@@ -17,34 +17,26 @@ const HOUSEKEEPING: &[&str] =
 
 /// Runs the command.
 pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, Failure> {
-    let recorded = Recorded::open(&args.recorded).await?;
-    let schemas = SchemaSet::bundled();
-    let mut follower = Follower::new(&schemas);
-    let mut entries = Vec::new();
+    let options = looked_at::recorded(&args.recorded)?.at(args.until.unwrap_or_default());
+    let estate = options.open().await?;
     let mut left_out = 0;
-    let mut events = recorded.events();
-    while let Some(event) = events.next().await {
-        let event = &event?;
-        // Every version is followed, even if it is not listed: the next one is compared with it.
-        let version = follower.next(event);
-        if !is_wanted(args, event, version.as_ref()) {
-            continue;
-        }
-        if args.all || is_noteworthy(event, version.as_ref()) {
-            entries.push(entry(event, version.as_ref()));
-        } else {
-            left_out += 1;
-        }
-    }
-    let timeline = TimelineV1::new(entries, recorded.notes().texts().to_vec());
+    let entries = estate.timeline_where(|entry| {
+        let is_listed = args.all || is_noteworthy(entry);
+        let is_wanted = is_wanted(args, entry);
+        left_out += usize::from(is_wanted && !is_listed);
+        is_wanted && is_listed
+    });
+    let entries = entries.await?.iter().map(entry_v1).collect();
+    let notes = looked_at::report_notes(&estate);
+    let timeline = TimelineV1::new(entries, notes.texts().to_vec());
     output::document(args.output, &timeline, || timeline.render_text(left_out, screen.styler()))?;
     // A list of events is not a finding: scripts read it, and do not gate on it.
-    Ok(if recorded.notes().is_partial() { Outcome::Failed } else { Outcome::Nothing })
+    Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
 }
 
-fn is_wanted(args: &TimelineArgs, event: &Event, version: Option<&Version>) -> bool {
-    let in_time =
-        args.since.is_none_or(|m| m.precedes(event)) && args.until.is_none_or(|m| m.includes(event));
+fn is_wanted(args: &TimelineArgs, entry: &TimelineEntry) -> bool {
+    let (event, version) = (&entry.event, entry.change.as_ref());
+    let in_time = args.since.is_none_or(|since| since.precedes(event));
     let scope = &args.scope;
     let in_scope = match subject_of(event) {
         None => args.keys.is_empty() && args.kind.is_empty() && scope.namespace.is_none(),
@@ -58,12 +50,13 @@ fn is_wanted(args: &TimelineArgs, event: &Event, version: Option<&Version>) -> b
         }
     };
     let object = version.and_then(|v| v.after.as_ref().or(v.before.as_ref()));
-    let labelled = scope.selector.as_ref().is_none_or(|s| object.is_some_and(|o| s.matches(o)));
-    in_time && in_scope && labelled && by_manager(args, event, version)
+    let labelled = scope.selector.as_ref().is_none_or(|s| object.is_some_and(|o| s.matches_object(o)));
+    in_time && in_scope && labelled && by_manager(args, entry)
 }
 
-fn by_manager(args: &TimelineArgs, event: &Event, version: Option<&Version>) -> bool {
-    let manager = WriterV1::new(event, version.and_then(|v| v.owner.as_ref())).manager;
+fn by_manager(args: &TimelineArgs, entry: &TimelineEntry) -> bool {
+    let owner = entry.change.as_ref().and_then(|v| v.owner.as_ref());
+    let manager = WriterV1::new(&entry.event, owner).manager;
     args.manager.is_empty() || manager.is_some_and(|m| args.manager.iter().any(|pattern| fits(pattern, &m)))
 }
 
@@ -82,8 +75,9 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 /// Returns `true` if an event is listed without `--all`.
-fn is_noteworthy(event: &Event, version: Option<&Version>) -> bool {
-    match (&event.body, version) {
+fn is_noteworthy(entry: &TimelineEntry) -> bool {
+    let event = &entry.event;
+    match (&event.body, &entry.change) {
         (EventBody::Gap(_), _) => true,
         (EventBody::Happened(_) | EventBody::Relisted(_) | EventBody::Checkpoint, _) => false,
         (_, Some(version)) => {
@@ -92,16 +86,20 @@ fn is_noteworthy(event: &Event, version: Option<&Version>) -> bool {
             let lives_and_dies = matches!(version.step, VersionStep::Created | VersionStep::Deleted);
             !HOUSEKEEPING.contains(&kind)
                 && version.step != VersionStep::Seen
-                && (!version.is_status_only() || version.has_transitions())
+                && (!version.is_status_only() || !transitions_of(event, version).is_empty())
                 && (lives_and_dies || object.is_none_or(|o| !is_controlled(o)))
         }
         _ => true,
     }
 }
 
-fn entry(event: &Event, version: Option<&Version>) -> TimelineEntryV1 {
-    match version {
-        Some(version) => TimelineEntryV1::of_version(&version.recorded(event, &version.transitions(event))),
+fn entry_v1(entry: &TimelineEntry) -> TimelineEntryV1 {
+    let event = &entry.event;
+    match &entry.change {
+        Some(change) => {
+            let transitions = transitions_of(event, change);
+            TimelineEntryV1::of_version(&recorded_version(event, change, &transitions))
+        }
         None => TimelineEntryV1::of_event(event),
     }
 }

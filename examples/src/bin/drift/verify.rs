@@ -5,13 +5,13 @@ use drift_sinks::store::embedded::EmbeddedStore;
 
 use crate::args::{RepairArgs, StoreArgs};
 use crate::failure::Failure;
+use crate::looked_at::store_failure;
 use crate::output::{self, Outcome, Screen};
-use crate::recorded::store_failure;
 
 /// Runs `drift verify`.
 pub(crate) fn run(args: &StoreArgs, screen: Screen) -> Result<Outcome, Failure> {
     let name = args.store.display().to_string();
-    let report = EmbeddedStore::verify(&args.store).map_err(|e| store_failure(&name, &e))?;
+    let report = EmbeddedStore::verify(&args.store).map_err(|e| store_failure(&name, e))?;
     let report = StoreReportV1::new(&args.store, &report);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
     Ok(if report.sound { Outcome::Nothing } else { Outcome::Found })
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &StoreArgs, screen: Screen) -> Result<Outcome, Failure> 
 /// Runs `drift repair`.
 pub(crate) fn repair(args: &RepairArgs, screen: Screen) -> Result<Outcome, Failure> {
     let name = args.store.display().to_string();
-    let before = EmbeddedStore::verify(&args.store).map_err(|e| store_failure(&name, &e))?;
+    let before = EmbeddedStore::verify(&args.store).map_err(|e| store_failure(&name, e))?;
     if !args.yes {
         let report = StoreReportV1::new(&args.store, &before);
         output::document(args.output, &report, || report.render_text(screen.styler()))?;
@@ -30,7 +30,7 @@ pub(crate) fn repair(args: &RepairArgs, screen: Screen) -> Result<Outcome, Failu
         output::remark("note: nothing was changed; use --yes to repair the store");
         return Ok(Outcome::Found);
     }
-    let repaired = EmbeddedStore::repair(&args.store).map_err(|e| store_failure(&name, &e))?;
+    let repaired = EmbeddedStore::repair(&args.store).map_err(|e| store_failure(&name, e))?;
     let report = StoreReportV1::repaired(&args.store, &repaired);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
     Ok(if repaired.is_empty() { Outcome::Nothing } else { Outcome::Found })

@@ -10,17 +10,16 @@ use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Ingest, Source, StoreError};
 use drift_sinks::store::embedded::EmbeddedStore;
+use drift_sources::estate::{InputFile, cluster_source, connect_cluster};
 use drift_sources::receiver::Receiver;
 use drift_sources::tape::TapeSource;
 use futures::StreamExt;
 use futures::channel::mpsc;
 
 use crate::args::{LineFormat, WatchArgs};
-use crate::cluster;
 use crate::failure::{Failure, one_line};
-use crate::inputs::live::Input;
+use crate::looked_at::{self, store_failure};
 use crate::output::{self, Outcome, Screen};
-use crate::recorded::store_failure;
 use listen::RefusedRequests;
 use session::{IngestMessage, WatchSession};
 
@@ -30,33 +29,33 @@ const JUDGE_INTERVAL: Duration = Duration::from_millis(100);
 /// Runs the command.
 pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Failure> {
     let name = args.store.display().to_string();
-    let store = EmbeddedStore::open(&args.store).map_err(|e| store_failure(&name, &e))?;
+    let store = EmbeddedStore::open(&args.store).map_err(|e| store_failure(&name, e))?;
     if let Some(recovered) = store.recovered() {
         output::remark(&format!("note: {recovered}"));
     }
-    let key = store.redaction_key().map_err(|e| store_failure(&name, &e))?;
+    let key = store.redaction_key().map_err(|e| store_failure(&name, e))?;
     let redactor = Redactor::new(RedactOptions::new(key));
     let receiver = listen::open(&args.listen, &redactor).await?;
-    let input = args.tape.as_deref().map(Input::open).transpose()?;
+    let input = args.tape.as_deref().map(InputFile::open).transpose()?;
     let (source, namespace): (Box<dyn Source>, String) = match &input {
         Some(tape) => (Box::new(TapeSource::new(tape.path().to_owned(), "")), "default".to_owned()),
         None => {
-            let connection = cluster::open(&args.cluster).await?;
+            let connection = connect_cluster(looked_at::connect_options(&args.cluster)).await?;
             let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
             output::remark(&format!("watching {}; Ctrl-C ends it", connection.server));
-            (Box::new(cluster::source(&connection, &namespaces)), connection.namespace)
+            (Box::new(cluster_source(&connection, &namespaces)), connection.namespace)
         }
     };
     let namespace = args.namespace.clone().unwrap_or(namespace);
     let mut session = WatchSession::open(args, &namespace, &redactor, screen).await?;
-    session.load(&store).await.map_err(|e| store_failure(&name, &e))?;
+    session.load(&store).await.map_err(|e| store_failure(&name, e))?;
     let summary = follow(
         args,
         &Inflow { source: &*source, receiver: receiver.as_ref(), store: &store, redactor },
         &mut session,
     )
     .await
-    .map_err(|e| disk_failure(&name, &e))?;
+    .map_err(|e| disk_failure(&name, e))?;
     let read = summary.map_or_else(String::new, |s| format!(" from {} observations", s.observations));
     let total = format!("{} new events{read}", session.appended());
     // Findings go to standard output; in text the count may follow them there.
@@ -67,10 +66,10 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     session.finish()
 }
 
-fn disk_failure(name: &str, error: &StoreError) -> Failure {
+fn disk_failure(name: &str, error: StoreError) -> Failure {
     match error {
         StoreError::Unavailable { .. } => {
-            Failure::new(format!("cannot write the history in `{name}`")).because(error).hint(
+            Failure::new(format!("cannot write the history in `{name}`")).because(&error).hint(
                 "is the disk full? what was acknowledged before is safe, and the next run goes on from there",
             )
         }

@@ -1,16 +1,14 @@
 //! Arguments of the commands about causes and dependencies.
 
-use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{ArgAction, Args, ValueEnum};
 use drift_core::graph::EdgeRules;
+use drift_core::{ResourceName, Until};
+use drift_sources::estate::read_edge_rules;
 
 use super::{DataFormat, RecordedArgs};
 use crate::failure::Failure;
-use crate::kinds::KeyName;
-use crate::moment::Moment;
 
 /// The option that adds rules for edges of the dependency graph.
 #[derive(Args, Debug)]
@@ -21,31 +19,10 @@ pub(crate) struct EdgeArgs {
     files: Vec<PathBuf>,
 }
 
-/// Largest file of edge rules that is read.
-const MAX_RULES: u64 = 1 << 20;
-
 impl EdgeArgs {
     /// Reads the rules.
-    pub(crate) fn rules(&self) -> Result<Arc<EdgeRules>, Failure> {
-        let mut rules = EdgeRules::bundled();
-        for path in &self.files {
-            let name = path.display().to_string();
-            let failed = |e: &dyn std::error::Error| {
-                Failure::new(format!("cannot read edge rules `{name}`")).because(e)
-            };
-            let mut bytes = Vec::new();
-            let file = std::fs::File::open(path).map_err(|e| failed(&e))?;
-            file.take(MAX_RULES + 1).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
-            if bytes.len() as u64 > MAX_RULES {
-                return Err(Failure::new(format!("edge rules `{name}` are larger than {MAX_RULES} bytes")));
-            }
-            let text = String::from_utf8(bytes).map_err(|e| failed(&e))?;
-            rules = rules.with(&text).map_err(|e| {
-                failed(&e)
-                    .hint("write KIND.GROUP RELATION PATH -> TARGET, one rule per line; see docs/edges.md")
-            })?;
-        }
-        Ok(Arc::new(rules))
+    pub(crate) fn rules(&self) -> Result<EdgeRules, Failure> {
+        Ok(read_edge_rules(&self.files)?)
     }
 }
 
@@ -58,11 +35,11 @@ impl EdgeArgs {
 pub(crate) struct WhyArgs {
     /// Resource, such as deploy/web or Deployment.apps/shop/web. Without it, everything that is broken, by root cause.
     #[arg(value_name = "KEY")]
-    pub(crate) key: Option<KeyName>,
+    pub(crate) key: Option<ResourceName>,
 
     /// The resource, as an option.
     #[arg(long, value_name = "KEY", conflicts_with = "key")]
-    pub(crate) resource: Option<KeyName>,
+    pub(crate) resource: Option<ResourceName>,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
@@ -72,7 +49,7 @@ pub(crate) struct WhyArgs {
 
     /// Explain the state as of a time (RFC 3339) or position (@N); later events are ignored.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the users.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
@@ -104,7 +81,7 @@ pub(crate) struct WhyArgs {
 pub(crate) struct CheckArgs {
     /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) keys: Vec<KeyName>,
+    pub(crate) keys: Vec<ResourceName>,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
@@ -114,7 +91,7 @@ pub(crate) struct CheckArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Only this namespace.
     #[arg(short, long, value_name = "NAME")]
@@ -136,7 +113,7 @@ pub(crate) struct CheckArgs {
 pub(crate) struct ImpactArgs {
     /// Resource that would be deleted, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) key: Option<KeyName>,
+    pub(crate) key: Option<ResourceName>,
 
     /// Manifest of one object as it would be after a change.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
@@ -150,7 +127,7 @@ pub(crate) struct ImpactArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
@@ -184,7 +161,7 @@ pub(crate) enum GraphFormat {
 pub(crate) struct GraphArgs {
     /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) key: KeyName,
+    pub(crate) key: ResourceName,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
@@ -194,7 +171,7 @@ pub(crate) struct GraphArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]

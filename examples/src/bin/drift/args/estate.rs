@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
+use drift_core::Until;
+
+use drift_sources::estate::EstateOptions;
 
 use super::{ClusterArgs, DataFormat, RecordedArgs};
-use crate::moment::Moment;
+use crate::failure::Failure;
+use crate::looked_at;
 
 /// The API server of Argo CD.
 #[derive(Args, Debug, Default)]
@@ -47,7 +51,7 @@ pub(crate) struct EstateArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N, see `drift timeline`) of a tape or store.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Git repository or bundle that the engines read, as URL=REPO with the URL that they use. Without a URL it is used for
     /// every URL. Repeatable.
@@ -70,19 +74,11 @@ pub(crate) struct EstateArgs {
 }
 
 impl EstateArgs {
-    /// Collects the options into a request.
-    pub(crate) fn request(&self) -> crate::gitops::Request<'_> {
-        crate::gitops::Request {
-            live: self.live.as_deref(),
-            recorded: &self.recorded,
-            cluster: &self.cluster,
-            at: self.at,
-            git: &self.git,
-            argocd: &self.argocd,
-            audit: None,
-            schemas: self.schemas.as_deref(),
-            rules: self.rules.as_deref(),
-        }
+    /// Returns what is looked at.
+    pub(crate) fn options(&self) -> Result<EstateOptions, Failure> {
+        let options = looked_at::any(self.live.as_deref(), &self.recorded, &self.cluster)?;
+        let options = looked_at::with_sources(options.at(self.at.unwrap_or_default()), None, &self.git);
+        looked_at::with_declared(options, self.schemas.as_deref(), self.rules.as_deref(), &self.argocd)
     }
 }
 

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use drift_core::k8s::selector::Selector;
+use drift_core::{ResourceName, Until};
 
 use super::{ClusterArgs, DataFormat, RecordedArgs};
-use crate::kinds::KeyName;
-use crate::moment::Moment;
-use crate::selector::Selector;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -19,7 +18,7 @@ use crate::selector::Selector;
 pub(crate) struct HealthArgs {
     /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) keys: Vec<KeyName>,
+    pub(crate) keys: Vec<ResourceName>,
 
     /// Live state: a dump (`kubectl get -o json`), manifests with status, or a tape (plain, gzip or zstd). Defaults to the
     /// current cluster.
@@ -31,7 +30,7 @@ pub(crate) struct HealthArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N) of a tape or store.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,

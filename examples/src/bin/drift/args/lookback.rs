@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
+use drift_core::{KindName, ResourceName, Until};
 
 use super::{DataFormat, FilterArgs, RecordedArgs, kind};
-use crate::kinds::{KeyName, KindName};
-use crate::moment::Moment;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -16,7 +15,7 @@ use crate::moment::Moment;
 pub(crate) struct TimelineArgs {
     /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) keys: Vec<KeyName>,
+    pub(crate) keys: Vec<ResourceName>,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
@@ -34,11 +33,11 @@ pub(crate) struct TimelineArgs {
 
     /// Only from this time (RFC 3339) or position (@N) on.
     #[arg(long, value_name = "WHEN")]
-    pub(crate) since: Option<Moment>,
+    pub(crate) since: Option<Until>,
 
     /// Only up to this time (RFC 3339) or position (@N).
     #[arg(long, value_name = "WHEN", visible_alias = "at")]
-    pub(crate) until: Option<Moment>,
+    pub(crate) until: Option<Until>,
 
     /// Also list changes of status only, and of Events, Leases and the like.
     #[arg(long)]
@@ -56,7 +55,7 @@ pub(crate) struct TimelineArgs {
 pub(crate) struct ShowArgs {
     /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) key: KeyName,
+    pub(crate) key: ResourceName,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
@@ -67,7 +66,7 @@ pub(crate) struct ShowArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Output format.
     #[arg(short, long, value_name = "FORMAT", default_value = "yaml", help_heading = "Output")]
@@ -92,7 +91,7 @@ pub(crate) enum ObjectFormat {
 pub(crate) struct HistoryArgs {
     /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) key: KeyName,
+    pub(crate) key: ResourceName,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
@@ -103,11 +102,11 @@ pub(crate) struct HistoryArgs {
 
     /// Only from this time (RFC 3339) or position (@N) on.
     #[arg(long, value_name = "WHEN")]
-    pub(crate) since: Option<Moment>,
+    pub(crate) since: Option<Until>,
 
     /// Only up to this time (RFC 3339) or position (@N).
     #[arg(long, value_name = "WHEN", visible_alias = "at")]
-    pub(crate) until: Option<Moment>,
+    pub(crate) until: Option<Until>,
 
     /// Also list versions in which only status changed.
     #[arg(long)]
@@ -130,7 +129,7 @@ pub(crate) struct HistoryArgs {
 pub(crate) struct BlameArgs {
     /// Resource, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) key: Option<KeyName>,
+    pub(crate) key: Option<ResourceName>,
 
     /// Only this field and those below it, such as spec.template.spec.containers[name=web].image.
     #[arg(value_name = "PATH", requires = "key")]
@@ -138,7 +137,7 @@ pub(crate) struct BlameArgs {
 
     /// The resource, as an option.
     #[arg(long, value_name = "KEY", conflicts_with = "key")]
-    pub(crate) resource: Option<KeyName>,
+    pub(crate) resource: Option<ResourceName>,
 
     /// The field, as an option.
     #[arg(long, value_name = "PATH", conflicts_with = "field")]
@@ -149,7 +148,7 @@ pub(crate) struct BlameArgs {
 
     /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the users.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
@@ -176,14 +175,14 @@ pub(crate) struct BlameArgs {
 pub(crate) struct FightsArgs {
     /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
     #[arg(value_name = "KEY")]
-    pub(crate) keys: Vec<KeyName>,
+    pub(crate) keys: Vec<ResourceName>,
 
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
     /// Only up to this time (RFC 3339) or position (@N).
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the users.
     #[arg(long, value_name = "FILE", help_heading = "Input")]

@@ -7,10 +7,9 @@ use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{DriftClass, ResourceDrift, Status};
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::{RuleEpisodeV1, RuleReplayV1};
+use drift_sources::estate::DeclaredApps;
 use drift_sources::gitops::{Cluster, IncrementalGitOps, Standing, Version};
 use jiff::Timestamp;
-
-use crate::gitops::Estate;
 
 /// What differs by one app: the rule that hides it, by path.
 type Now = BTreeMap<FieldPath, Option<Arc<str>>>;
@@ -26,15 +25,15 @@ struct Episodes {
 }
 
 /// Replays a record with rules; `None` if only one moment is known. Also returns the problems of the rules.
-pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(RuleReplayV1, Vec<String>)> {
-    let mut versions: Vec<(&ResourceKey, &Version)> = estate.cluster.all_versions().collect();
+pub(super) fn replay(apps: &DeclaredApps, tried: &RuleSet) -> Option<(RuleReplayV1, Vec<String>)> {
+    let mut versions: Vec<(&ResourceKey, &Version)> = apps.cluster().all_versions().collect();
     versions.sort_by_key(|(_, v)| v.at);
     let (from, to) = (versions.first()?.1.at, versions.last()?.1.at);
     // As of the first moment nothing was live; from there Git is looked at as it was with each step.
     let empty = Cluster::at(Vec::new(), BTreeMap::new(), Some(from));
-    let (repositories, renderer) = (&estate.repositories, &estate.renderer);
+    let (repositories, renderer) = (apps.repositories(), apps.renderer());
     let mut kept =
-        IncrementalGitOps::new(empty, repositories, renderer, estate.schemas.clone(), tried.clone());
+        IncrementalGitOps::new(empty, repositories, renderer, apps.schemas().clone(), tried.clone());
     let own: BTreeSet<Arc<str>> = tried.rules.iter().map(|r| Arc::clone(&r.name)).collect();
     let mut episodes = Episodes::default();
     let mut problems = BTreeSet::new();

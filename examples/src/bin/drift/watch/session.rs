@@ -4,6 +4,7 @@ use drift_core::drift::DriftOptions;
 use drift_core::redact::Redactor;
 use drift_core::watch::{Absence, WatchJudge, WatchOptions};
 use drift_core::{Event, EventStore, FindingUpdate, Position, Sink, StoreError};
+use drift_sources::estate::{DesiredState, gather_schemas};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use jiff::Timestamp;
@@ -11,8 +12,7 @@ use jiff::Timestamp;
 use crate::args::WatchArgs;
 use crate::failure::{Failure, one_line};
 use crate::findings::Printer;
-use crate::inputs::desired::Desired;
-use crate::inputs::{Notes, schemas};
+use crate::looked_at::PrintedNotes;
 use crate::output::{self, Outcome, Screen};
 use crate::progress::Counter;
 
@@ -25,10 +25,10 @@ pub(super) enum IngestMessage {
 /// The judge, what is declared, and where findings are printed.
 pub(super) struct WatchSession {
     judge: WatchJudge,
-    desired: Option<Desired>,
+    desired: Option<DesiredState>,
     printer: Printer,
     counter: Counter,
-    notes: Notes,
+    notes: PrintedNotes,
     /// Fights and reverts that were reported.
     conflicts: usize,
     /// Events of the store that came in this run.
@@ -42,7 +42,7 @@ impl WatchSession {
         redactor: &Redactor,
         screen: Screen,
     ) -> Result<Self, Failure> {
-        let mut notes = Notes::default();
+        let mut notes = PrintedNotes::default();
         let counter = Counter::new("events");
         let mut options = WatchOptions {
             drift: DriftOptions { default_namespace: Some(namespace.into()), ..DriftOptions::default() },
@@ -52,10 +52,11 @@ impl WatchSession {
         let mut desired = None;
         let mut objects = None;
         if !args.desired.is_empty() {
-            let mut read = Desired::read(&args.desired).await?;
-            notes.append(std::mem::take(&mut read.notes));
-            let schemas = schemas::gather(args.schemas.as_deref(), [], [], &mut notes)?;
-            objects = Some(read.settle(&schemas, namespace, Some(redactor)));
+            let mut read = DesiredState::read(&args.desired).await?;
+            let mut unread = read.take_notes();
+            let schemas = gather_schemas(args.schemas.as_deref(), [], [], &mut unread)?;
+            notes.append(&unread);
+            objects = Some(read.resolve(&schemas, namespace, Some(redactor)));
             options.schemas = args.schemas.is_some().then_some(schemas);
             desired = Some(read);
         }
@@ -102,7 +103,7 @@ impl WatchSession {
 
     fn handle(&mut self, message: IngestMessage) {
         match message {
-            IngestMessage::SourceFailed(why) => self.counter.suspend(|| self.notes.miss(why)),
+            IngestMessage::SourceFailed(why) => self.counter.suspend(|| self.notes.add_incomplete(&why)),
             IngestMessage::Appended(events) => {
                 self.appended += events.len() as u64;
                 self.counter.set(self.appended);

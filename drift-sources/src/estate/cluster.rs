@@ -1,0 +1,83 @@
+//! The live cluster.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use drift_core::{Gap, Object};
+
+use super::live::DefaultNamespace;
+use super::{ClusterScope, EstateError, InputNotes, LiveState};
+use crate::kubernetes::{
+    ConnectOptions, Connection, KindFilter, KubernetesOptions, KubernetesSource, connect,
+};
+
+/// Connects as kubectl does.
+///
+/// # Errors
+/// [`EstateError::NoCluster`] when there is no kubeconfig, or the server does not answer.
+pub async fn connect_cluster(options: ConnectOptions) -> Result<Connection, EstateError> {
+    connect(options).await.map_err(|source| EstateError::NoCluster { source })
+}
+
+/// Makes a source that follows a cluster, or some namespaces of it; all if none is named.
+pub fn cluster_source(connection: &Connection, namespaces: &[String]) -> KubernetesSource {
+    let options = KubernetesOptions { namespaces: namespaces.to_vec(), ..KubernetesOptions::default() };
+    KubernetesSource::new(connection.client.clone(), options)
+}
+
+impl LiveState {
+    /// Lists what is live in a cluster, as far as a question needs it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached. Kinds that may not be listed are gaps, and notes.
+    pub async fn of_cluster(connection: &Connection, scope: &ClusterScope) -> Result<Self, EstateError> {
+        let mut namespaces = scope.namespaces.clone();
+        if scope.default_namespace == DefaultNamespace::Include && !namespaces.contains(&connection.namespace)
+        {
+            namespaces.push(connection.namespace.clone());
+        }
+        let (objects, gaps) = list(connection, &namespaces, &scope.cluster_kinds).await?;
+        let mut notes = InputNotes::default();
+        let (declared, others): (Vec<_>, Vec<_>) = gaps.iter().partition(|gap| scope.concerns(gap));
+        for gap in declared {
+            notes.add_incomplete(format!("not listed: {}: {}", gap.scope, gap.message));
+        }
+        if !others.is_empty() {
+            let kinds: BTreeSet<_> =
+                others.iter().filter_map(|g| g.scope.kind.as_ref()).map(|k| k.1.to_string()).collect();
+            let kinds: Vec<_> = kinds.into_iter().collect();
+            notes.add(format!("not listed, and nothing is declared of them: {}", kinds.join(", ")));
+        }
+        let namespace = Some(connection.namespace.clone());
+        Ok(Self { objects, gaps, notes, namespace, redactor: None })
+    }
+}
+
+/// Lists all of some namespaces, and of the kinds outside of namespaces those that are named; no namespaces means all of
+/// everything.
+async fn list(
+    connection: &Connection,
+    namespaces: &[String],
+    kinds: &BTreeSet<(String, String)>,
+) -> Result<(Vec<Arc<Object>>, Vec<Gap>), EstateError> {
+    let failed = |e: drift_core::SourceError| EstateError::Unreachable {
+        what: format!("cannot list what is in {}", connection.server),
+        source: Box::new(e),
+    };
+    let snapshot = cluster_source(connection, namespaces).snapshot().await.map_err(failed)?;
+    let (mut objects, mut gaps) = (snapshot.objects, snapshot.gaps);
+    if !namespaces.is_empty() {
+        // Definitions are listed too: they are the schemas of custom resources.
+        let definitions = ("customresourcedefinitions".to_owned(), "apiextensions.k8s.io".to_owned());
+        let named = kinds.iter().chain([&definitions]).map(|(kind, group)| format!("{kind}.{group}"));
+        let kinds = KindFilter { include: named.collect(), ..KindFilter::default() };
+        let options = KubernetesOptions { kinds, ..KubernetesOptions::default() };
+        let rest =
+            KubernetesSource::new(connection.client.clone(), options).snapshot().await.map_err(failed)?;
+        objects.extend(rest.objects);
+        gaps.extend(rest.gaps);
+    }
+    objects.sort_by_cached_key(Object::key);
+    objects.dedup_by(|a, b| a.key() == b.key());
+    Ok((objects.into_iter().map(Arc::new).collect(), gaps))
+}

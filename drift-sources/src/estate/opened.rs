@@ -1,0 +1,304 @@
+//! An estate that is open, and what its questions have read so far.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use drift_core::Until;
+use drift_core::cause::CauseIndex;
+use drift_core::drift::rules::RuleSet;
+use drift_core::graph::EdgeRules;
+use drift_core::health::HealthRules;
+use drift_core::schema::SchemaSet;
+use drift_core::{ResourceKey, ResourceName};
+use jiff::Timestamp;
+
+use super::options::{EstateInput, EstateOptions};
+use super::versions::{Versions, cluster_of, cluster_of_history, versions_of_tape};
+use super::{
+    ClusterScope, ComparedNamespaces, DeclaredApps, EstateError, InputFile, InputNotes, LiveState,
+    RecordedHistory, UserLog, WriterHistory, gather_schemas, open_repositories, read_exceptions,
+};
+use crate::gitops::{Cluster, Version};
+use crate::render::{RenderOptions, Renderer};
+
+/// An input that is open.
+#[derive(Debug)]
+enum OpenInput {
+    Dump(InputFile),
+    Tape(InputFile),
+    Store,
+    #[cfg(feature = "kubernetes")]
+    Cluster(Box<crate::kubernetes::Connection>),
+}
+
+/// What is looked at: a cluster, a store, a tape or a dump, at a time, with Git, audit log and schemas; see the
+/// [module](super) for how to open and ask it.
+///
+/// What a question has read is used by the next one. A store that is written meanwhile is seen as it was at the first question.
+#[derive(Debug)]
+pub struct Estate {
+    input: OpenInput,
+    pub(super) options: EstateOptions,
+    pub(super) schemas: Arc<SchemaSet>,
+    notes: Mutex<InputNotes>,
+    history: OnceLock<RecordedHistory>,
+    index: OnceLock<Arc<CauseIndex>>,
+    writers: OnceLock<Arc<WriterHistory>>,
+    users: OnceLock<Arc<UserLog>>,
+}
+
+impl Estate {
+    pub(super) async fn open(options: EstateOptions) -> Result<Self, EstateError> {
+        let history = OnceLock::new();
+        let input = match &options.input {
+            EstateInput::Dump(path) => OpenInput::Dump(InputFile::open(path)?),
+            EstateInput::Tape(path) => OpenInput::Tape(InputFile::open(path)?),
+            EstateInput::Store(store) => {
+                history.get_or_init(|| store.clone());
+                OpenInput::Store
+            }
+            #[cfg(feature = "kubernetes")]
+            EstateInput::Cluster(_) if options.until != Until::End => {
+                return Err(EstateError::NeedsHistory { question: "at", input: None });
+            }
+            #[cfg(feature = "kubernetes")]
+            EstateInput::Cluster(connect) => {
+                let connection = super::connect_cluster(connect.clone()).await?;
+                OpenInput::Cluster(Box::new(connection))
+            }
+        };
+        Ok(Self {
+            input,
+            options,
+            schemas: SchemaSet::bundled(),
+            notes: Mutex::default(),
+            history,
+            index: OnceLock::new(),
+            writers: OnceLock::new(),
+            users: OnceLock::new(),
+        })
+    }
+
+    /// Returns what a reader of the answers so far should know: what could not be read, and remarks.
+    pub fn notes(&self) -> InputNotes {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds the notes of a question; what another question noted before is not repeated.
+    pub(super) fn note(&self, notes: InputNotes) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).append_new(notes);
+    }
+
+    /// Returns the point of history that is looked at.
+    pub fn until(&self) -> Until {
+        self.options.until
+    }
+
+    /// Returns `true` if the past is known: a tape or a store is looked at.
+    pub fn has_history(&self) -> bool {
+        matches!(self.input, OpenInput::Tape(_) | OpenInput::Store)
+    }
+
+    /// Returns the recorded history, which is played on the first call if it is a tape.
+    ///
+    /// # Errors
+    /// [`EstateError::NeedsHistory`] for a dump or a cluster.
+    pub async fn recorded(&self) -> Result<&RecordedHistory, EstateError> {
+        self.recorded_for("this question").await
+    }
+
+    pub(super) async fn recorded_for(&self, question: &'static str) -> Result<&RecordedHistory, EstateError> {
+        if let Some(history) = self.history.get() {
+            return Ok(history);
+        }
+        let tape = match &self.input {
+            OpenInput::Tape(tape) => tape,
+            OpenInput::Dump(dump) => {
+                let input = Some(dump.name().into_owned());
+                return Err(EstateError::NeedsHistory { question, input });
+            }
+            _ => return Err(EstateError::NeedsHistory { question, input: None }),
+        };
+        let history = RecordedHistory::play(tape).await?;
+        self.note(history.notes().clone());
+        Ok(self.history.get_or_init(|| history))
+    }
+
+    /// Finds the one resource of a name, such as `deploy/web`.
+    ///
+    /// # Errors
+    /// [`EstateError::UnknownResource`] and [`EstateError::AmbiguousName`] when it fits none or several.
+    pub async fn find(&self, name: &ResourceName) -> Result<ResourceKey, EstateError> {
+        self.recorded().await?.find(name, self.options.namespace.as_deref()).await
+    }
+
+    /// Returns the index that answers questions about causes; any number of them, without IO.
+    ///
+    /// # Errors
+    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    pub async fn cause_index(&self) -> Result<Arc<CauseIndex>, EstateError> {
+        if let Some(index) = self.index.get() {
+            return Ok(Arc::clone(index));
+        }
+        let history = self.recorded_for("why").await?;
+        let index = Arc::new(history.cause_index(self.options.until, self.edge_rules()).await?);
+        Ok(Arc::clone(self.index.get_or_init(|| index)))
+    }
+
+    /// Returns the versions of all resources, by which the writers of their fields are found.
+    ///
+    /// # Errors
+    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    pub async fn writer_history(&self) -> Result<Arc<WriterHistory>, EstateError> {
+        if let Some(writers) = self.writers.get() {
+            return Ok(Arc::clone(writers));
+        }
+        let history = self.recorded_for("blame").await?;
+        let mut notes = InputNotes::default();
+        let writers = Arc::new(WriterHistory::read(history, self.options.until, &mut notes).await?);
+        self.note(notes);
+        Ok(Arc::clone(self.writers.get_or_init(|| writers)))
+    }
+
+    /// Returns the audit log, if one is given, with its Secrets hashed as those of the recorded history.
+    pub(super) async fn user_log(&self) -> Result<Option<Arc<UserLog>>, EstateError> {
+        let Some(audit) = &self.options.audit else { return Ok(None) };
+        if let Some(users) = self.users.get() {
+            return Ok(Some(Arc::clone(users)));
+        }
+        let redactor = match self.has_history() {
+            true => Some(self.recorded().await?.redactor().clone()),
+            false => None,
+        };
+        let mut notes = InputNotes::default();
+        let users = Arc::new(UserLog::read(audit, redactor, None, &mut notes)?);
+        self.note(notes);
+        Ok(Some(Arc::clone(self.users.get_or_init(|| users))))
+    }
+
+    pub(super) fn edge_rules(&self) -> Arc<EdgeRules> {
+        self.options.edge_rules.clone().unwrap_or_else(|| Arc::new(EdgeRules::bundled()))
+    }
+
+    pub(super) fn health_rules(&self) -> Arc<HealthRules> {
+        self.options.health_rules.clone().unwrap_or_else(|| Arc::new(HealthRules::bundled()))
+    }
+
+    /// Returns the live objects as they are, or were at the point that is looked at.
+    ///
+    /// Of a cluster these are the objects of the namespace that is asked for, or of `default`, unless all namespaces are
+    /// [looked at](super::ComparedNamespaces::All).
+    ///
+    /// # Errors
+    /// When the input cannot be read, or a dump is asked about the past.
+    pub async fn live(&self) -> Result<LiveState, EstateError> {
+        let namespaces = match (&self.options.namespace, self.options.compared_namespaces) {
+            (Some(namespace), _) => vec![namespace.clone()],
+            (None, ComparedNamespaces::Declared) => vec!["default".to_owned()],
+            (None, ComparedNamespaces::All) => Vec::new(),
+        };
+        self.live_in(&ClusterScope { namespaces, ..ClusterScope::default() }).await
+    }
+
+    /// Returns the live objects; of a cluster only what lies in a scope.
+    pub(super) async fn live_in(&self, scope: &ClusterScope) -> Result<LiveState, EstateError> {
+        match &self.input {
+            OpenInput::Dump(file) => LiveState::of_file(file, self.options.until).await,
+            OpenInput::Tape(_) | OpenInput::Store => {
+                LiveState::of_history(self.recorded().await?, self.options.until).await
+            }
+            #[cfg(feature = "kubernetes")]
+            OpenInput::Cluster(connection) => LiveState::of_cluster(connection, scope).await,
+        }
+    }
+
+    /// Reads what the engines in the estate declare is found from.
+    ///
+    /// # Errors
+    /// When the input, a repository, the schemas or the exceptions cannot be read, or Argo CD does not answer.
+    pub async fn declared_apps(&self) -> Result<DeclaredApps, EstateError> {
+        let mut notes = InputNotes::default();
+        let apps = self.read_apps(&mut notes).await;
+        self.note(notes);
+        apps
+    }
+
+    pub(super) async fn read_apps(&self, notes: &mut InputNotes) -> Result<DeclaredApps, EstateError> {
+        let cluster = self.app_cluster(notes).await?;
+        let repositories = open_repositories(&self.options.git)?;
+        let renderer = new_renderer();
+        let live = cluster.live().iter().map(|o| &**o);
+        let schemas = gather_schemas(self.options.schemas.as_deref(), [], live, notes)?;
+        let exceptions = match &self.options.exceptions {
+            Some(file) => read_exceptions(file)?,
+            None => RuleSet::default(),
+        };
+        // What has expired is judged by the moment that is looked at.
+        let now = cluster.report_time().unwrap_or_else(Timestamp::now);
+        let cluster = cluster.with_now(now);
+        let exceptions = exceptions.at(now);
+        let answers = Default::default();
+        let apps = DeclaredApps { cluster, repositories, answers, renderer, schemas, exceptions };
+        #[cfg(feature = "argo-server")]
+        if let Some(server) = &self.options.argocd {
+            let asked: Vec<_> = apps.gitops().without_source().into_iter().cloned().collect();
+            let answers = super::argocd::ask_argocd(server.clone(), &asked, notes).await?;
+            return Ok(DeclaredApps { answers, ..apps });
+        }
+        Ok(apps)
+    }
+
+    /// Reads the objects from which apps are found: of a tape with their Secrets, since releases and variables lie in them.
+    async fn app_cluster(&self, notes: &mut InputNotes) -> Result<Cluster, EstateError> {
+        let until = self.options.until;
+        let time = super::users::time_of(until);
+        let file = match &self.input {
+            OpenInput::Dump(file) | OpenInput::Tape(file) => Some(file),
+            _ => None,
+        };
+        if let Some(file) = file
+            && !matches!(until, Until::Position(_))
+        {
+            if file.is_tape() {
+                return Ok(cluster_of(versions_of_tape(file, time, notes)?, time));
+            }
+            let live = LiveState::of_file(file, until).await?;
+            notes.append(live.notes);
+            return Ok(Cluster::now(live.objects));
+        }
+        if let OpenInput::Dump(file) = &self.input {
+            let history = RecordedHistory::play(file).await?;
+            notes.append(history.notes().clone());
+            return cluster_of_history(&history, until).await;
+        }
+        if self.has_history() {
+            return cluster_of_history(self.recorded().await?, until).await;
+        }
+        let live = self.live_in(&ClusterScope::default()).await?;
+        notes.append(live.notes);
+        Ok(Cluster::now(live.objects))
+    }
+
+    /// Returns the versions of all resources for rendering: of a tape with their Secrets, since variables may lie in them.
+    pub(super) fn rendered_versions(
+        &self,
+        writers: &WriterHistory,
+        notes: &mut InputNotes,
+    ) -> Result<Versions, EstateError> {
+        if let OpenInput::Tape(tape @ InputFile::Path(_)) = &self.input
+            && !matches!(self.options.until, Until::Position(_))
+        {
+            // What is wrong with its lines was noted when it was played.
+            let time = super::users::time_of(self.options.until);
+            return versions_of_tape(tape, time, &mut InputNotes::default());
+        }
+        notes.add("variables in Secrets are hashed in a store, so that what they declare is not known");
+        let plain = |v: &drift_core::blame::Version| Version { at: v.at, object: v.object.clone() };
+        let all = writers.versions().iter();
+        Ok(all.map(|(k, v)| (k.clone(), v.iter().map(plain).collect())).collect())
+    }
+}
+
+/// Makes what runs kustomize and helm.
+pub(super) fn new_renderer() -> Renderer {
+    Renderer::new(RenderOptions::in_folders(super::apps::renderer_folders()))
+}

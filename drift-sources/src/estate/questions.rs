@@ -1,0 +1,376 @@
+//! The questions that an estate answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use drift_core::Until;
+use drift_core::cause::{Cause, Explanation, Incidents, Investigation, incidents};
+use drift_core::drift::{DriftReport, Status};
+use drift_core::graph::DependencyGraph;
+use drift_core::health::{HealthContext, assess, newest_time};
+use drift_core::history::{Change, ResourceOp};
+use drift_core::timeline::{VersionChange, VersionFollower};
+use drift_core::{Event, FieldPath, Object, ResourceKey};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+
+use super::commits::CommitFinder;
+use super::comparison::{ComparisonOptions, compare_desired, needed_scope};
+use super::opened::new_renderer;
+use super::users::time_of;
+use super::{AttributedField, CommitSource};
+use super::{
+    CauseCommits, Comparison, DeclaredApps, DesiredState, Estate, EstateError, FieldContention,
+    HealthSnapshot, InputNotes, ResourceHealth, UserLog, gather_schemas, open_repositories,
+};
+use crate::gitops::{AppState, Transition, transitions};
+
+/// One recorded event, with what it did to its resource.
+#[derive(Clone, Debug)]
+pub struct TimelineEntry {
+    /// The event.
+    pub event: Event,
+    /// What it did; `None` for an event that is not a version of a resource, such as a gap.
+    pub change: Option<VersionChange>,
+}
+
+/// An app by its engine's own account.
+#[derive(Clone, Debug)]
+pub struct AppOverview {
+    /// The app.
+    pub key: ResourceKey,
+    /// How it is doing, what it applied and what it should.
+    pub state: AppState,
+    /// How it came to that, oldest first, as far as it was recorded, each with the time at which it was seen.
+    pub transitions: Vec<(Timestamp, Transition)>,
+}
+
+/// All apps, with how their resources differ from what they declare.
+#[derive(Clone, Debug)]
+pub struct AppsOverview {
+    /// The apps by key.
+    pub apps: Vec<AppOverview>,
+    /// The verdicts over their resources.
+    pub report: DriftReport,
+    /// When each resource was last seen to change, as far as it was recorded.
+    pub last_changes: BTreeMap<ResourceKey, Timestamp>,
+    /// Programs that rendered what is declared, with their versions.
+    pub renderers: Vec<String>,
+}
+
+/// Who and what was behind the causes of an explanation: the audit log and the repositories, read and ready to be asked.
+#[derive(Debug)]
+pub struct CauseSources {
+    log: Option<Arc<UserLog>>,
+    commits: CauseCommits,
+}
+
+impl CauseSources {
+    /// Returns the user who made a change: the one that its event names, else the one in the audit log.
+    pub fn user_of(&self, change: &Change) -> Option<Arc<str>> {
+        if change.user.is_some() {
+            return change.user.clone();
+        }
+        let index = self.log.as_ref()?.index();
+        let at = Some(change.mark.at.time);
+        if change.op == ResourceOp::Delete {
+            let uid = change.object().and_then(|o| o.uid());
+            let entry = index.deleter(&change.key, uid.as_ref(), at)?;
+            return Some(Arc::clone(&entry.user));
+        }
+        let path: Option<&FieldPath> = change.fields.first().map(|f| &f.path);
+        index.who(&change.key, change.version(), at, path)?.user
+    }
+
+    /// Returns the commit behind a cause that an engine brought.
+    pub fn commit_of(&self, cause: &Cause) -> Option<CommitSource> {
+        self.commits.find(cause)
+    }
+}
+
+impl Estate {
+    /// Compares what is declared with what is live: manifests if any are named, else what Argo CD, Flux and Helm declare.
+    ///
+    /// # Errors
+    /// When one of the sides cannot be read at all.
+    pub async fn diff(&self) -> Result<Comparison, EstateError> {
+        let mut notes = InputNotes::default();
+        let compared = match self.options.desired.is_empty() {
+            true => self.diff_apps(&mut notes).await,
+            false => self.diff_desired(&mut notes).await,
+        };
+        self.note(notes.clone());
+        let mut compared = compared?;
+        compared.report.notes.extend(notes.texts().iter().cloned());
+        let is_unknown = compared.report.resources.iter().any(|r| r.status == Status::Unknown);
+        compared.is_partial = notes.is_partial() || is_unknown;
+        Ok(compared)
+    }
+
+    async fn diff_desired(&self, notes: &mut InputNotes) -> Result<Comparison, EstateError> {
+        let options = &self.options;
+        let mut desired = DesiredState::read(&options.desired).await?;
+        let named = options.namespace.as_deref();
+        let mut live = self.live_in(&needed_scope(&desired, named, options.compared_namespaces)).await?;
+        notes.append(desired.take_notes());
+        notes.append(std::mem::take(&mut live.notes));
+        let live_objects = live.objects.iter().map(|o| &**o);
+        let schemas = gather_schemas(options.schemas.as_deref(), desired.objects(), live_objects, notes)?;
+        let namespace = named.or(live.namespace.as_deref()).unwrap_or("default").to_owned();
+        let redactor = live.redactor.clone();
+        let all = desired.resolve(&schemas, &namespace, redactor.as_ref());
+        notes.append(desired.take_notes());
+        let comparison = ComparisonOptions {
+            namespace: Some(&namespace),
+            selector: options.selector.as_ref(),
+            unmanaged: options.unmanaged,
+        };
+        let mut compared = compare_desired(&desired, &all, live, schemas, &comparison);
+        if self.has_history() {
+            let history = self.recorded().await?;
+            history.attribute(&mut compared.report, options.until, &compared.schemas).await?;
+        }
+        if let Some(audit) = &options.audit {
+            let log = UserLog::read(audit, redactor, None, notes)?;
+            log.attribute(&mut compared.report, &compared.live);
+        }
+        Ok(compared)
+    }
+
+    async fn diff_apps(&self, notes: &mut InputNotes) -> Result<Comparison, EstateError> {
+        let apps = self.read_apps(notes).await?;
+        let mut report = {
+            let gitops = apps.gitops();
+            apps.compare(&gitops).report
+        };
+        let namespace = self.options.namespace.as_deref();
+        report.resources.retain(|r| namespace.is_none_or(|n| *r.key.namespace == *n));
+        if let Some(audit) = &self.options.audit {
+            let log = UserLog::read(audit, None, apps.cluster.moment(), notes)?;
+            log.attribute(&mut report, apps.cluster.live());
+        }
+        let live = apps.cluster.live().to_vec();
+        Ok(Comparison { report, desired: Vec::new(), live, schemas: apps.schemas, is_partial: false })
+    }
+
+    /// Returns how every app is doing, by its engine's account and by ours.
+    ///
+    /// # Errors
+    /// As [`declared_apps`](Self::declared_apps).
+    pub async fn apps(&self) -> Result<AppsOverview, EstateError> {
+        let apps = self.declared_apps().await?;
+        Ok(overview_of(&apps))
+    }
+
+    /// Explains why a resource is unhealthy: the recorded changes behind it, best first, or why none is named.
+    ///
+    /// # Errors
+    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    pub async fn why(&self, key: &ResourceKey) -> Result<Explanation, EstateError> {
+        let index = self.cause_index().await?;
+        let investigation = index.investigation(Until::End, &self.schemas).with_weights(self.options.weights);
+        Ok(investigation.why(key))
+    }
+
+    /// Finds everything that is broken, by the change behind it.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn incidents(&self) -> Result<Incidents, EstateError> {
+        let index = self.cause_index().await?;
+        let investigation = index.investigation(Until::End, &self.schemas).with_weights(self.options.weights);
+        let namespace = self.options.namespace.as_deref();
+        Ok(incidents(&investigation, |key| namespace.is_none_or(|n| *n == *key.namespace)))
+    }
+
+    /// Lets a function ask any number of questions about causes, such as the checks of [`drift_core::checks`], without IO.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn investigate<T>(&self, ask: impl FnOnce(&Investigation<'_>) -> T) -> Result<T, EstateError> {
+        let index = self.cause_index().await?;
+        Ok(ask(&index.investigation(Until::End, &self.schemas)))
+    }
+
+    /// Reads the audit log and opens the repositories, to name who and what was behind causes.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub async fn cause_sources(&self) -> Result<CauseSources, EstateError> {
+        let log = self.user_log().await?;
+        let mut notes = InputNotes::default();
+        let commits = CauseCommits::open(&self.options.git, &mut notes);
+        self.note(notes);
+        Ok(CauseSources { log, commits: commits? })
+    }
+
+    /// Returns who set each field of a resource, when, with what, through which app and from which commit.
+    ///
+    /// # Errors
+    /// [`EstateError::NotThere`] when the resource was not there, and as [`why`](Self::why).
+    pub async fn blame(&self, key: &ResourceKey) -> Result<Vec<AttributedField>, EstateError> {
+        self.blame_field(key, &FieldPath::ROOT).await
+    }
+
+    /// Returns the same of one field and what is below it.
+    ///
+    /// # Errors
+    /// As [`blame`](Self::blame).
+    pub async fn blame_field(
+        &self,
+        key: &ResourceKey,
+        path: &FieldPath,
+    ) -> Result<Vec<AttributedField>, EstateError> {
+        let writers = self.writer_history().await?;
+        let log = self.user_log().await?;
+        let mut notes = InputNotes::default();
+        let commits = match self.options.git.is_empty() {
+            true => None,
+            false => Some(CommitFinder {
+                versions: self.rendered_versions(&writers, &mut notes)?,
+                repositories: open_repositories(&self.options.git)?,
+                renderer: new_renderer(),
+                redactor: self.recorded().await?.redactor().clone(),
+            }),
+        };
+        let found = writers.blame(key, path, log.as_deref(), commits.as_ref(), &mut notes);
+        self.note(notes);
+        found
+    }
+
+    /// Finds fields that two writers overwrite in turn, and changes by hand that an engine put back.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn fights(&self) -> Result<FieldContention, EstateError> {
+        self.fights_of(|_| true).await
+    }
+
+    /// Finds the same among some resources.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn fights_of(
+        &self,
+        is_wanted: impl Fn(&ResourceKey) -> bool,
+    ) -> Result<FieldContention, EstateError> {
+        let writers = self.writer_history().await?;
+        let log = self.user_log().await?;
+        let namespace = self.options.namespace.as_deref();
+        let is_wanted = |k: &ResourceKey| namespace.is_none_or(|n| *n == *k.namespace) && is_wanted(k);
+        Ok(writers.contention(is_wanted, log.as_deref()))
+    }
+
+    /// Returns how resources are doing, why, and since when.
+    ///
+    /// # Errors
+    /// When the input cannot be read.
+    pub async fn health(&self) -> Result<HealthSnapshot, EstateError> {
+        self.health_of(|_| true).await
+    }
+
+    /// Returns the same of some resources; `is_wanted` is asked of every live object.
+    ///
+    /// # Errors
+    /// As [`health`](Self::health).
+    pub async fn health_of(
+        &self,
+        mut is_wanted: impl FnMut(&Object) -> bool,
+    ) -> Result<HealthSnapshot, EstateError> {
+        let live = self.live().await?;
+        self.note(live.notes);
+        let newest = live.objects.iter().filter_map(|o| newest_time(o.root())).max();
+        let at = match (time_of(self.options.until), &live.namespace) {
+            (Some(time), _) => time,
+            (None, Some(_)) => Timestamp::now(),
+            (None, None) => newest.unwrap_or_default(),
+        };
+        let rules = self.health_rules();
+        let (namespace, selector) = (self.options.namespace.as_deref(), self.options.selector.as_ref());
+        let is_in_scope = |o: &Object| {
+            namespace.is_none_or(|n| o.namespace() == n) && selector.is_none_or(|s| s.matches_object(o))
+        };
+        let mut resources = Vec::new();
+        for object in live.objects.iter().filter(|o| is_wanted(o) && is_in_scope(o)) {
+            let mut health = assess(object, &HealthContext { now: at, rules: &rules, previous: None });
+            if self.has_history() {
+                let since = self.recorded().await?.health_since(object, self.options.until, &rules).await?;
+                health.since = since.or(health.since);
+            }
+            resources.push(ResourceHealth { key: object.key(), health });
+        }
+        Ok(HealthSnapshot { at, resources })
+    }
+
+    /// Returns what depended on what over the whole history; ask it as of [`until`](Self::until).
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn graph(&self) -> Result<DependencyGraph, EstateError> {
+        self.recorded_for("graph").await?.dependency_graph(self.edge_rules()).await
+    }
+
+    /// Returns what happened, oldest first: every recorded event with what it did to its resource.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn timeline(&self) -> Result<Vec<TimelineEntry>, EstateError> {
+        self.timeline_where(|_| true).await
+    }
+
+    /// Returns the part of the timeline that is wanted; the rest of a long history is not held in memory.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn timeline_where(
+        &self,
+        mut is_wanted: impl FnMut(&TimelineEntry) -> bool,
+    ) -> Result<Vec<TimelineEntry>, EstateError> {
+        let mut events = self.recorded_for("timeline").await?.events(self.options.until);
+        let mut follower = VersionFollower::new(&self.schemas);
+        let mut wanted = Vec::new();
+        while let Some(event) = events.try_next().await? {
+            // Every version is followed, also one that is not wanted: the next is compared with it.
+            let change = follower.next(&event);
+            let entry = TimelineEntry { event, change };
+            if is_wanted(&entry) {
+                wanted.push(entry);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Returns the versions of one resource, oldest first.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn timeline_of(&self, key: &ResourceKey) -> Result<Vec<TimelineEntry>, EstateError> {
+        let events = self.recorded_for("timeline").await?.events_of(key, self.options.until).await?;
+        let mut follower = VersionFollower::new(&self.schemas);
+        let entry = |event| TimelineEntry { change: follower.next(&event), event };
+        Ok(events.into_iter().map(entry).filter(|e| e.change.is_some()).collect())
+    }
+}
+
+fn overview_of(apps: &DeclaredApps) -> AppsOverview {
+    let gitops = apps.gitops();
+    let report = apps.compare(&gitops).report;
+    let keys = report.resources.iter().map(|r| &r.key);
+    let last = |k: &ResourceKey| Some((k.clone(), apps.cluster.versions(k).last()?.at));
+    let overview = |app| {
+        let key = crate::gitops::App::key(app);
+        let steps = apps.cluster.versions(&key).windows(2);
+        let steps = steps.flat_map(|v| {
+            let both = v[0].object.as_deref().zip(v[1].object.as_deref());
+            let found = both.map(|(before, after)| transitions(before, after)).unwrap_or_default();
+            found.into_iter().map(move |t| (v[1].at, t))
+        });
+        AppOverview { transitions: steps.collect(), state: gitops.state(app), key }
+    };
+    AppsOverview {
+        apps: gitops.apps().map(overview).collect(),
+        last_changes: keys.filter_map(last).collect(),
+        report,
+        renderers: apps.renderer_versions(),
+    }
+}

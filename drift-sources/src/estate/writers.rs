@@ -1,0 +1,298 @@
+//! Who wrote the fields of resources: the versions of everything, joined with the audit log, the engines and Git.
+
+use std::collections::BTreeMap;
+
+use drift_core::Until;
+use drift_core::blame::{Applications, FieldBlame, Initiator, Since, Version, blame};
+use drift_core::fights::{Fight, Revert, find_conflicts};
+use drift_core::k8s::tracking::AppRef;
+use drift_core::schema::{SchemaSet, TypeRef};
+use drift_core::{Facet, FieldPath, Object, PathElement, ResourceKey, StreamId};
+use futures::TryStreamExt;
+
+use super::commits::{CommitFinder, CommitQuestion};
+use super::users::to_seconds_text;
+use super::{CommitSource, EstateError, InputNotes, RecordedHistory, UserLog, gather_schemas};
+use crate::audit::{Change, LiveValue};
+
+/// Kinds in which writers alternate by design, or that only report on others.
+const SHARED_KINDS: [(&str, &str); 4] = [
+    ("", "Event"),
+    ("events.k8s.io", "Event"),
+    ("coordination.k8s.io", "Lease"),
+    ("discovery.k8s.io", "EndpointSlice"),
+];
+
+/// Returns `true` if writers of a resource alternate by design, as the holders of a Lease do, so that it is no fight.
+pub fn is_shared_by_design(key: &ResourceKey) -> bool {
+    SHARED_KINDS.contains(&key.group_kind())
+}
+
+/// Where one field has its value from, with who and what was behind it.
+#[derive(Clone, Debug)]
+pub struct AttributedField {
+    /// The field, its value, its field manager and when it was written.
+    pub field: FieldBlame,
+    /// User, by the audit log.
+    pub user: Option<String>,
+    /// The Application, Kustomization or release through which the value came; `None` for a change by hand.
+    pub via: Option<ResourceKey>,
+    /// Who started the operation of the engine that wrote it; for Argo CD.
+    pub initiated_by: Option<Initiator>,
+    /// Commit that declares the value, if the repository is given.
+    pub commit: Option<CommitSource>,
+}
+
+/// A fight, with the apps through which engines took part.
+#[derive(Clone, Debug)]
+pub struct AttributedFight {
+    /// The fight.
+    pub fight: Fight,
+    /// Through what engines wrote.
+    pub apps: Vec<ResourceKey>,
+}
+
+/// A change by hand that an engine put back, with who made it and through what it was put back.
+#[derive(Clone, Debug)]
+pub struct AttributedRevert {
+    /// The change and its end.
+    pub revert: Revert,
+    /// User who made it, by the audit log.
+    pub user: Option<String>,
+    /// Through what it was put back.
+    pub via: Option<ResourceKey>,
+}
+
+/// Fields that several writers contend for.
+#[derive(Clone, Debug, Default)]
+pub struct FieldContention {
+    /// Fields that two writers overwrite in turn, by resource.
+    pub fights: Vec<AttributedFight>,
+    /// Changes by hand that an engine put back, in order of time.
+    pub reverts: Vec<AttributedRevert>,
+}
+
+/// All recorded versions, by resource.
+#[derive(Debug)]
+pub struct WriterHistory {
+    versions: BTreeMap<ResourceKey, Vec<Version>>,
+    applications: Applications,
+    schemas: SchemaSet,
+}
+
+impl WriterHistory {
+    /// Reads a history up to a point.
+    pub(super) async fn read(
+        history: &RecordedHistory,
+        until: Until,
+        notes: &mut InputNotes,
+    ) -> Result<Self, EstateError> {
+        let mut streams = BTreeMap::<ResourceKey, Vec<_>>::new();
+        let mut events = history.events(until);
+        while let Some(event) = events.try_next().await? {
+            if let StreamId::Resource(Facet::Live, key) = &event.stream {
+                streams.entry(key.clone()).or_default().push(event);
+            }
+        }
+        let versions: BTreeMap<_, _> = streams.into_iter().map(|(k, e)| (k, Version::of(&e))).collect();
+        let last = versions.values().filter_map(|v| v.last()?.object.as_deref());
+        let schemas = gather_schemas(None, [], last, notes)?;
+        let applications = Applications::new(versions.iter().map(|(k, v)| (k.clone(), v.clone())));
+        Ok(Self { versions, applications, schemas })
+    }
+
+    /// Returns the versions of each resource that was ever live, oldest first.
+    pub fn versions(&self) -> &BTreeMap<ResourceKey, Vec<Version>> {
+        &self.versions
+    }
+
+    fn versions_of(&self, key: &ResourceKey) -> &[Version] {
+        self.versions.get(key).map_or(&[], |v| v)
+    }
+
+    fn type_of(&self, object: &Object) -> Option<TypeRef<'_>> {
+        self.schemas.kind(object.group(), object.version(), object.kind()).map(|k| k.root())
+    }
+
+    /// Finds the fields of a resource below a path and who gave each its value.
+    ///
+    /// # Errors
+    /// [`EstateError::NotThere`] when the resource or the field was not there at that time.
+    pub(super) fn blame(
+        &self,
+        key: &ResourceKey,
+        path: &FieldPath,
+        log: Option<&UserLog>,
+        commits: Option<&CommitFinder>,
+        notes: &mut InputNotes,
+    ) -> Result<Vec<AttributedField>, EstateError> {
+        let versions = self.versions_of(key);
+        let inquiry = Inquiry { key, versions, history: self, log };
+        let path = inquiry.set_path(path);
+        let mut fields: Vec<_> = inquiry.fields(&path).into_iter().map(|f| inquiry.attribute(f)).collect();
+        if let Some(commits) = commits {
+            inquiry.add_commits(&mut fields, commits, notes);
+        }
+        if fields.is_empty() {
+            return Err(absent(key, &path, versions, log));
+        }
+        Ok(fields)
+    }
+
+    /// Finds the fields of some resources that writers contend for.
+    pub(super) fn contention(
+        &self,
+        is_wanted: impl Fn(&ResourceKey) -> bool,
+        log: Option<&UserLog>,
+    ) -> FieldContention {
+        let mut found = FieldContention::default();
+        let wanted = self.versions.iter().filter(|(k, _)| !is_shared_by_design(k) && is_wanted(k));
+        for (key, versions) in wanted {
+            let last = versions.iter().rev().find_map(|v| v.object.as_deref());
+            let conflicts = find_conflicts(key, versions, last.and_then(|o| self.type_of(o)));
+            found.fights.extend(conflicts.fights.into_iter().map(|fight| self.fight(fight)));
+            found.reverts.extend(conflicts.reverts.into_iter().map(|r| self.revert(r, versions, log)));
+        }
+        found.reverts.sort_by_key(|r| r.revert.reverted.0);
+        found
+    }
+
+    fn fight(&self, fight: Fight) -> AttributedFight {
+        let app = |app: &AppRef| self.applications.resolve(app, &fight.key, fight.last);
+        let apps = fight.sides.iter().filter_map(|s| app(s.claim.as_ref()?)).collect();
+        AttributedFight { fight, apps }
+    }
+
+    fn revert(&self, revert: Revert, versions: &[Version], log: Option<&UserLog>) -> AttributedRevert {
+        let (made, version) = revert.made;
+        let made_version = versions[version].object.as_deref().and_then(|o| o.resource_version());
+        let key = ResourceKey { cluster: "".into(), ..revert.key.clone() };
+        let change = Change {
+            version: made_version.as_ref(),
+            at: Some(made),
+            path: Some(&revert.path),
+            ..Change::of(&key)
+        };
+        let user = log.and_then(|l| l.index().join(&change)).map(|join| join.entry.user.to_string());
+        let via = self.applications.resolve(&revert.claim, &revert.key, revert.reverted.0);
+        AttributedRevert { revert, user, via }
+    }
+}
+
+/// Explains why there is no field to name the writer of.
+fn absent(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Option<&UserLog>) -> EstateError {
+    let unnamed = ResourceKey { cluster: "".into(), ..key.clone() };
+    let deleter = |at| log.and_then(|l| l.index().deleter(&unnamed, None, Some(at)));
+    let (what, advice) = match versions.last() {
+        Some(Version { object: Some(_), .. }) => (
+            format!("`{key}` has no field {path}"),
+            "elements of lists are named by their keys: containers[name=web]",
+        ),
+        Some(v) => {
+            let by = deleter(v.at).map_or_else(String::new, |e| format!(" by {}", e.user));
+            let when = deleter(v.at).map_or(v.at, |e| e.at);
+            (
+                format!("`{key}` was deleted{by} at {}", to_seconds_text(when)),
+                "ask as of an earlier time to see it as it was",
+            )
+        }
+        None => (format!("`{key}` was not there yet at that time"), ""),
+    };
+    EstateError::NotThere { what, advice: advice.to_owned() }
+}
+
+/// One resource with all that is known about its writers.
+struct Inquiry<'a> {
+    key: &'a ResourceKey,
+    versions: &'a [Version],
+    history: &'a WriterHistory,
+    log: Option<&'a UserLog>,
+}
+
+impl Inquiry<'_> {
+    fn last(&self) -> Option<&Object> {
+        self.versions.last()?.object.as_deref()
+    }
+
+    /// Takes `[value=x]`, as some write the element of a set, for one if no key has that name.
+    fn set_path(&self, path: &FieldPath) -> FieldPath {
+        let is_there = |p: &FieldPath| self.last().is_some_and(|o| o.root().at_path(p).is_some());
+        let as_set: FieldPath = path.elements().iter().map(set_value).collect::<Vec<_>>().into();
+        if !is_there(path) && is_there(&as_set) { as_set } else { path.clone() }
+    }
+
+    fn fields(&self, path: &FieldPath) -> Vec<FieldBlame> {
+        let ty = self.last().and_then(|o| self.history.type_of(o));
+        blame(self.versions, ty, path)
+    }
+
+    fn attribute(&self, field: FieldBlame) -> AttributedField {
+        let user = self.user_of(&field);
+        let via = self.via(&field, user.as_deref());
+        let initiated_by = via.as_ref().and_then(|app| self.history.applications.initiator(app, field.at));
+        AttributedField { field, user, via, initiated_by, commit: None }
+    }
+
+    /// Adds the commits behind fields that apps wrote.
+    fn add_commits(&self, fields: &mut [AttributedField], commits: &CommitFinder, notes: &mut InputNotes) {
+        let question = |(i, f): (usize, &AttributedField)| {
+            let value = self.last()?.root().at_path(&f.field.path)?;
+            f.via.as_ref().map(|_| (i, value))
+        };
+        let asked: Vec<_> = fields.iter().enumerate().filter_map(question).collect();
+        let questions: Vec<_> = asked
+            .iter()
+            .filter_map(|(i, value)| {
+                let AttributedField { field, via, .. } = &fields[*i];
+                Some(CommitQuestion { app: via.as_ref()?, key: self.key, field, value: *value })
+            })
+            .collect();
+        let found = commits.find(&questions, notes);
+        let places: Vec<usize> = asked.iter().map(|(i, _)| *i).collect();
+        for (i, commit) in places.into_iter().zip(found) {
+            fields[i].commit = commit;
+        }
+    }
+
+    /// Asks the audit log who made the version that gave the value.
+    fn user_of(&self, field: &FieldBlame) -> Option<String> {
+        let log = self.log?.index();
+        let object = self.versions[field.version].object.as_deref()?;
+        let version = object.resource_version().filter(|_| field.since == Since::Recorded);
+        let key = ResourceKey { cluster: "".into(), ..self.key.clone() };
+        let change = Change {
+            version: version.as_ref(),
+            at: Some(field.at),
+            path: Some(&field.path),
+            value: object.root().at_path(&field.path).map_or(LiveValue::Absent, LiveValue::Is),
+            manager: field.writer.as_ref().map(|w| &*w.manager),
+            ..Change::of(&key)
+        };
+        log.join(&change).map(|join| join.entry.user.to_string())
+    }
+
+    /// Returns the app through which the version that gave the value came, by the tracking mark that it carries.
+    fn via(&self, field: &FieldBlame, user: Option<&str>) -> Option<ResourceKey> {
+        let manager = &field.writer.as_ref()?.manager;
+        let object = self.versions[field.version].object.as_deref()?;
+        let app = AppRef::of(object, manager)?;
+        // Anybody can write under a controller's name: the user that usually does decides.
+        if let (Some(log), Some(user)) = (self.log, user)
+            && manager.contains("controller")
+            && !user.starts_with("system:serviceaccount:")
+            && log.index().usual_user(manager) != Some(user)
+        {
+            return None;
+        }
+        self.history.applications.resolve(&app, self.key, field.at)
+    }
+}
+
+fn set_value(element: &PathElement) -> PathElement {
+    match element {
+        PathElement::Key(fields) if matches!(&**fields, [(name, _)] if &**name == "value") => {
+            PathElement::Value(fields[0].1.clone())
+        }
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,123 @@
+//! An estate answers every question in one line, with and without a runtime.
+
+use std::path::PathBuf;
+
+use drift_core::cause::THRESHOLD;
+use drift_core::graph::Direction;
+use drift_core::health::HealthStatus;
+use drift_core::{ResourceKey, Until};
+use drift_sources::estate::{
+    AppsOverview, AttributedField, Comparison, Estate, EstateError, FieldContention, HealthSnapshot,
+    InputNotes, TimelineEntry,
+};
+
+fn data(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file)
+}
+
+fn bakery() -> PathBuf {
+    data("tests/data/bakery.tape.jsonl")
+}
+
+fn key(text: &str) -> ResourceKey {
+    ResourceKey::parse(text).unwrap()
+}
+
+#[test]
+fn a_tape_answers_every_question_without_a_runtime() {
+    let estate = Estate::tape(bakery()).open_blocking().unwrap();
+    let pod = estate.find(&"pod/cake-cc-p".parse().unwrap()).unwrap();
+    let why = estate.why(&pod).unwrap();
+    assert_eq!(why.causes[0].root.key, key("ConfigMap/bakery/oven"));
+    assert!(why.abstained_because.is_none() && why.causes[0].score >= THRESHOLD);
+    assert_eq!(estate.incidents().unwrap().explained.len(), 2);
+    assert!(!estate.blame(&key("ConfigMap/bakery/oven")).unwrap().is_empty());
+    assert!(estate.fights().unwrap().fights.is_empty());
+    let health = estate.health().unwrap();
+    assert!(health.resources.iter().any(|r| r.key == pod && r.health.status == HealthStatus::Degraded));
+    assert!(estate.apps().unwrap().apps.is_empty());
+    let graph = estate.graph().unwrap();
+    assert!(!graph.around(&pod, Until::End, 1, Direction::Dependencies).is_empty());
+    assert!(estate.timeline().unwrap().iter().any(|e| e.event.stream.key() == Some(&pod)));
+    assert_eq!(estate.diff().unwrap().report.resources.len(), 0, "no app declares anything");
+    assert!(!estate.notes().is_partial());
+}
+
+#[tokio::test]
+async fn questions_are_asked_as_of_a_moment_and_the_same_of_a_store() {
+    let tape = Estate::tape(bakery()).open().await.unwrap();
+    let history = tape.recorded().await.unwrap().clone();
+    let pod = key("Pod/bakery/cake-cc-p");
+    let why = tape.why(&pod).await.unwrap();
+    let of_store = Estate::history(history.clone()).open().await.unwrap().why(&pod).await.unwrap();
+    assert_eq!(why.causes[0].root.id, of_store.causes[0].root.id);
+    let before: Until = "2026-03-02T09:01:30Z".parse().unwrap();
+    let before = Estate::history(history).at(before).open().await.unwrap();
+    assert!(before.incidents().await.unwrap().explained.is_empty());
+}
+
+#[test]
+fn manifests_are_compared_with_a_tape_as_with_a_dump_of_its_end() {
+    let (tape, manifests) = (data("data/demo/shop.tape.jsonl.gz"), data("data/demo/manifests"));
+    let manifests = manifests.to_str().unwrap();
+    let diff = |options: drift_sources::estate::EstateOptions| {
+        let compared = options.desired(manifests).open_blocking().unwrap().diff().unwrap();
+        assert!(compared.has_drift() && !compared.is_partial);
+        compared.report.resources.iter().map(|r| (r.key.clone(), r.status)).collect::<Vec<_>>()
+    };
+    assert_eq!(diff(Estate::tape(&tape)), diff(Estate::dump(&tape)));
+}
+
+#[test]
+fn the_past_is_not_asked_of_a_dump() {
+    let dir = tempfile::tempdir().unwrap();
+    let dump = dir.path().join("live.json");
+    std::fs::write(&dump, r#"{"apiVersion":"v1","kind":"List","items":[]}"#).unwrap();
+    let estate = Estate::dump(&dump).at(jiff::Timestamp::UNIX_EPOCH).open_blocking().unwrap();
+    for error in [estate.health().unwrap_err(), estate.why(&key("Pod/a/b")).unwrap_err()] {
+        assert!(matches!(error, EstateError::NeedsHistory { input: Some(_), .. }), "{error}");
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_or_a_note() {
+    let missing = Estate::tape("nowhere").open_blocking().unwrap();
+    let error = missing.timeline().unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the tape `nowhere`");
+    assert!(error.hint().is_some());
+    let dir = tempfile::tempdir().unwrap();
+    let tape = dir.path().join("torn.tape");
+    let text = std::fs::read_to_string(bakery()).unwrap();
+    std::fs::write(&tape, text.replacen("\"ts\"", "broken", 1)).unwrap();
+    let estate = Estate::tape(&tape).open_blocking().unwrap();
+    estate.incidents().unwrap();
+    estate.health().unwrap();
+    assert_eq!(estate.notes().incomplete().count(), 1, "{:?}", estate.notes());
+    let error = estate.find(&"deploy/braed".parse().unwrap()).unwrap_err();
+    assert!(matches!(&error, EstateError::UnknownResource { nearest, .. } if nearest[0].ends_with("/bread")));
+}
+
+#[test]
+fn an_estate_and_its_answers_cross_threads() {
+    fn is_send_sync<T: Send + Sync>() {}
+    fn is_send(_: impl Send) {}
+    is_send_sync::<Estate>();
+    is_send_sync::<EstateError>();
+    is_send_sync::<InputNotes>();
+    is_send_sync::<Comparison>();
+    is_send_sync::<Vec<AttributedField>>();
+    is_send_sync::<FieldContention>();
+    is_send_sync::<HealthSnapshot>();
+    is_send_sync::<AppsOverview>();
+    is_send_sync::<TimelineEntry>();
+    let estate = futures::executor::block_on(Estate::tape(bakery()).open()).unwrap();
+    let pod = key("Pod/bakery/cake-cc-p");
+    is_send(estate.why(&pod));
+    is_send(estate.incidents());
+    is_send(estate.blame(&pod));
+    is_send(estate.fights());
+    is_send(estate.health());
+    is_send(estate.graph());
+    is_send(estate.timeline());
+}

@@ -1,0 +1,170 @@
+//! What the command line names to be looked at, as options of the library.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use drift_core::StoreError;
+use drift_core::redact::{RedactOptions, Redactor};
+use drift_sinks::store::embedded::EmbeddedStore;
+use drift_sources::argo::server::{ServerLimits, ServerOptions, Token};
+use drift_sources::estate::{Estate, EstateError, EstateOptions, InputNotes, RecordedHistory};
+use drift_sources::kubernetes::ConnectOptions;
+
+use crate::args::{ArgoArgs, ClusterArgs, RecordedArgs};
+use crate::failure::Failure;
+use crate::{output, words};
+
+/// Environment variable of the token, as `argocd` has it.
+const TOKEN: &str = "ARGOCD_AUTH_TOKEN";
+/// Largest token file.
+const MAX_TOKEN: u64 = 64 << 10;
+
+/// Looks at recorded history: a store or a tape.
+pub(crate) fn recorded(args: &RecordedArgs) -> Result<EstateOptions, Failure> {
+    match (&args.store, &args.tape) {
+        (Some(folder), _) => Ok(Estate::history(open_store(folder)?)),
+        (None, Some(tape)) => Ok(Estate::tape(tape)),
+        (None, None) => Err(Failure::new("no history to look at")
+            .hint("give --store DIR (kept by `drift watch`) or --tape FILE (made by `drift record`)")),
+    }
+}
+
+/// Looks at a file, recorded history or, without either, the cluster.
+pub(crate) fn any(
+    file: Option<&Path>,
+    recorded_args: &RecordedArgs,
+    cluster: &ClusterArgs,
+) -> Result<EstateOptions, Failure> {
+    match file {
+        Some(file) => Ok(Estate::dump(file)),
+        None if recorded_args.store.is_some() || recorded_args.tape.is_some() => recorded(recorded_args),
+        None => Ok(Estate::cluster(connect_options(cluster))),
+    }
+}
+
+/// Returns how the cluster is connected to.
+pub(crate) fn connect_options(args: &ClusterArgs) -> ConnectOptions {
+    ConnectOptions {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+        ..ConnectOptions::default()
+    }
+}
+
+/// Opens a store beside whoever is writing it.
+fn open_store(folder: &Path) -> Result<RecordedHistory, Failure> {
+    let name = folder.display().to_string();
+    let failed = |e: StoreError| store_failure(&name, e);
+    let store = EmbeddedStore::open_read_only(folder).map_err(failed)?;
+    let redactor = Redactor::new(RedactOptions::new(store.redaction_key().map_err(failed)?));
+    Ok(RecordedHistory::new(Arc::new(store), name, redactor))
+}
+
+/// Returns the failure of a store that cannot be opened or written, with what to do about it.
+pub(crate) fn store_failure(name: &str, source: StoreError) -> Failure {
+    EstateError::Store { name: name.to_owned(), source }.into()
+}
+
+/// Adds the audit log and the repositories.
+pub(crate) fn with_sources(
+    mut options: EstateOptions,
+    audit: Option<&Path>,
+    git: &[String],
+) -> EstateOptions {
+    if let Some(audit) = audit {
+        options = options.audit(audit);
+    }
+    git.iter().fold(options, EstateOptions::git)
+}
+
+/// Adds what apps declare besides Git: schemas, exceptions and the API server of Argo CD.
+pub(crate) fn with_declared(
+    mut options: EstateOptions,
+    schemas: Option<&Path>,
+    exceptions: Option<&Path>,
+    argocd: &ArgoArgs,
+) -> Result<EstateOptions, Failure> {
+    if let Some(folder) = schemas {
+        options = options.schemas(folder);
+    }
+    if let Some(file) = exceptions {
+        options = options.exceptions(file);
+    }
+    let Some(url) = &argocd.server else { return Ok(options) };
+    Ok(options.argocd(ServerOptions {
+        url: url.clone(),
+        token: token(argocd.token_file.as_deref())?,
+        ca_file: argocd.ca_file.clone(),
+        limits: ServerLimits::default(),
+    }))
+}
+
+fn token(file: Option<&Path>) -> Result<Token, Failure> {
+    let text = match file {
+        Some(path) => read_token(path)?,
+        None => std::env::var(TOKEN).map_err(|_| {
+            Failure::new("no token for Argo CD")
+                .hint(format!("put it into ${TOKEN}, or name a file with --argocd-token-file"))
+        })?,
+    };
+    Token::new(&text).ok_or_else(|| {
+        let place = file.map_or_else(|| format!("${TOKEN}"), |f| f.display().to_string());
+        Failure::new(format!("what is in {place} is no token"))
+            .hint("one line of printable characters is; `argocd account generate-token` makes one")
+    })
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    let failed = |e: std::io::Error| {
+        Failure::new(format!("cannot read the token file `{}`", path.display())).because(&e)
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_TOKEN).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// Sets the namespace, if one is given.
+pub(crate) fn in_namespace(options: EstateOptions, namespace: Option<&str>) -> EstateOptions {
+    match namespace {
+        Some(namespace) => options.namespace(namespace),
+        None => options,
+    }
+}
+
+/// Prints on standard error what could not be read, and returns all notes for the report.
+pub(crate) fn report_notes(estate: &Estate) -> InputNotes {
+    let notes = estate.notes();
+    notes.incomplete().for_each(report_incomplete);
+    notes
+}
+
+/// Prints on standard error that a part was not looked at.
+pub(crate) fn report_incomplete(text: &str) {
+    output::remark(&format!("error: {}", words::plain(text)));
+}
+
+/// Notes of a command that runs for long: what is missing is printed at once.
+#[derive(Debug, Default)]
+pub(crate) struct PrintedNotes {
+    is_partial: bool,
+}
+
+impl PrintedNotes {
+    /// Prints that a part was not looked at.
+    pub(crate) fn add_incomplete(&mut self, text: &str) {
+        report_incomplete(text);
+        self.is_partial = true;
+    }
+
+    /// Prints what of an input was not looked at.
+    pub(crate) fn append(&mut self, notes: &InputNotes) {
+        notes.incomplete().for_each(|text| self.add_incomplete(text));
+    }
+
+    /// Returns `true` if a part was not looked at.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+}
