@@ -7,8 +7,6 @@ use serde_json::Value;
 /// What stands in place of a value that is not shown.
 pub const REDACTED: &str = "<redacted>";
 
-/// Carries the whole Secret once more, in clear.
-
 /// Returns a value as it may be shown at a path of a resource.
 ///
 /// Below `data` and `stringData` of a Secret every scalar but `null` becomes [`REDACTED`], and so does the annotation
