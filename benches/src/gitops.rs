@@ -11,7 +11,7 @@ use drift_core::drift::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::tape::TapeEvent;
 use drift_core::{Doc, Object, ResourceKey};
-use drift_sources::gitops::{Cluster, IncrementalGitOps, Repositories, Version};
+use drift_sources::gitops::{ClusterSnapshot, IncrementalGitOps, ObjectVersion, Repositories};
 use drift_sources::render::{RenderOptions, Renderer};
 use drift_sources::tape::{TapeOptions, TapeReader};
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ pub(crate) fn run(apps: usize) -> Result<(), Failure> {
     let (repositories, renderer) =
         (Repositories::default(), Renderer::new(RenderOptions::in_folders(Vec::new())));
     let schemas = (*SchemaSet::bundled()).clone();
-    let cluster = Cluster::at(live, versions, None);
+    let cluster = ClusterSnapshot::at(live, versions, None);
     let mut kept = IncrementalGitOps::new(cluster, &repositories, &renderer, schemas, RuleSet::default());
     let cold = start.elapsed();
     let report = kept.report();
@@ -79,7 +79,7 @@ fn after_one(kept: &mut IncrementalGitOps<'_>, apps: usize, make: impl Fn(usize)
         let n = (i * 7_919 + 1) % (apps * EACH);
         let object = object(&make(n));
         let at = Timestamp::from_second(1_800_000_000 + i as i64).expect("a time in range");
-        let (key, version) = (object.key(), Version { at, object: Some(object) });
+        let (key, version) = (object.key(), ObjectVersion { at, object: Some(object) });
         let start = Instant::now();
         kept.apply(&key, version);
         start.elapsed()
@@ -99,14 +99,17 @@ fn resident() -> usize {
     kilobytes.unwrap_or(0) * 1024
 }
 
-fn read(path: &Path) -> Result<BTreeMap<ResourceKey, Vec<Version>>, Failure> {
-    let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
+fn read(path: &Path) -> Result<BTreeMap<ResourceKey, Vec<ObjectVersion>>, Failure> {
+    let mut versions: BTreeMap<ResourceKey, Vec<ObjectVersion>> = BTreeMap::new();
     for line in TapeReader::open(path, TapeOptions::default())? {
         let line = line?;
         if let TapeEvent::Listed(object) = line.event {
-            let version = Version { at: line.at, object: None };
+            let version = ObjectVersion { at: line.at, object: None };
             let key = object.key();
-            versions.entry(key).or_default().push(Version { object: Some(Arc::new(object)), ..version });
+            versions
+                .entry(key)
+                .or_default()
+                .push(ObjectVersion { object: Some(Arc::new(object)), ..version });
         }
     }
     Ok(versions)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use drift_core::ResourceKey;
 use drift_core::drift::{DriftClass, DriftReport, Status};
 use drift_sinks::report::{API_VERSION, KeyV1};
-use drift_sources::gitops::{AppState, Cluster};
+use drift_sources::gitops::{AppState, ClusterSnapshot};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -107,7 +107,7 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
     })
 }
 
-fn counts(report: &DriftReport, cluster: &Cluster) -> BTreeMap<ResourceKey, Counts> {
+fn counts(report: &DriftReport, cluster: &ClusterSnapshot) -> BTreeMap<ResourceKey, Counts> {
     let mut all: BTreeMap<ResourceKey, Counts> = BTreeMap::new();
     for resource in &report.resources {
         let Some(app) = &resource.app else { continue };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use drift_core::ResourceKey;
 use drift_sources::argo::Application;
-use drift_sources::argo::answer::Answer;
+use drift_sources::argo::answer::ApplicationAnswer;
 use drift_sources::argo::server::{ArgoServer, ServerLimits, ServerOptions, Token};
 
 use crate::args::ArgoArgs;
@@ -23,7 +23,7 @@ pub(crate) async fn ask(
     args: &ArgoArgs,
     apps: &[&Application],
     notes: &mut Notes,
-) -> Result<BTreeMap<ResourceKey, Answer>, Failure> {
+) -> Result<BTreeMap<ResourceKey, ApplicationAnswer>, Failure> {
     let Some(url) = &args.server else { return Ok(BTreeMap::new()) };
     let options = ServerOptions {
         url: url.clone(),
@@ -36,7 +36,7 @@ pub(crate) async fn ask(
         return Ok(BTreeMap::new());
     }
     let answers = server
-        .answers(apps)
+        .fetch_answers(apps)
         .await
         .map_err(|e| Failure::new(format!("cannot ask Argo CD at {}", server.url())).because(&e))?;
     let mut known = BTreeMap::new();

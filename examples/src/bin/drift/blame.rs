@@ -7,7 +7,7 @@ use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::SchemaSet;
 use drift_core::{Event, Facet, FieldPath, Object, Operation, PathElement, ResourceKey, StreamId};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
-use drift_sources::audit::{Change, LiveValue};
+use drift_sources::audit::{AuditedChange, LiveValue};
 use drift_sources::gitops;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -104,7 +104,7 @@ fn histories(
     recorded: &Recorded,
     estate: &Estate,
     notes: &mut Notes,
-) -> Result<BTreeMap<ResourceKey, Vec<gitops::Version>>, Failure> {
+) -> Result<BTreeMap<ResourceKey, Vec<gitops::ObjectVersion>>, Failure> {
     let until = match args.at {
         Some(Moment::Time(time)) => Some(time),
         _ => None,
@@ -115,14 +115,14 @@ fn histories(
         // What is wrong with its lines was told when it was played.
         return crate::gitops::tape_versions(recorded.name(), tape, until, &mut Notes::default());
     }
-    let plain = |v: &Version| gitops::Version { at: v.at, object: v.object.clone() };
+    let plain = |v: &Version| gitops::ObjectVersion { at: v.at, object: v.object.clone() };
     notes.add("variables in Secrets are hashed in a store, so that what they declare is not known");
     Ok(estate.versions.iter().map(|(k, v)| (k.clone(), v.iter().map(plain).collect())).collect())
 }
 
 fn nothing(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Option<&UserLog>) -> Failure {
     let plain = ResourceKey { cluster: "".into(), ..key.clone() };
-    let deleter = |at| log.and_then(|l| l.index.deleter(&plain, None, Some(at)));
+    let deleter = |at| log.and_then(|l| l.index.find_deleter(&plain, None, Some(at)));
     match versions.last() {
         Some(Version { object: Some(_), .. }) => Failure::new(format!("`{key}` has no field {path}")).hint(
             "`drift show` prints the object; elements of lists are named by their keys: containers[name=web]",
@@ -249,13 +249,13 @@ impl Inquiry<'_> {
         let object = self.versions[field.version].object.as_deref()?;
         let version = object.resource_version().filter(|_| field.since == Since::Recorded);
         let key = ResourceKey { cluster: "".into(), ..self.key.clone() };
-        let change = Change {
+        let change = AuditedChange {
             version: version.as_ref(),
             at: Some(field.at),
             path: Some(&field.path),
             value: object.root().at_path(&field.path).map_or(LiveValue::Absent, LiveValue::Is),
             manager: field.writer.as_ref().map(|w| &*w.manager),
-            ..Change::of(&key)
+            ..AuditedChange::new(&key)
         };
         log.join(&change).map(|join| join.entry.user.to_string())
     }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use drift_core::blame::{FieldBlame, declares};
 use drift_core::redact::Redactor;
 use drift_core::{Doc, FieldPath, Node, Object, PathElement, ResourceKey};
-use drift_sources::gitops::{Cluster, DeclaredCommit, GitOps, HistoryError, Repositories, Version};
+use drift_sources::gitops::{
+    ClusterSnapshot, DeclaredCommit, GitOps, HistoryError, ObjectVersion, Repositories,
+};
 use drift_sources::manifests::ManifestReader;
 use drift_sources::render::{RenderOptions, Renderer};
 use jiff::{SignedDuration, Timestamp};
@@ -51,7 +53,7 @@ impl CommitV1 {
 pub(crate) struct Commits {
     repositories: Repositories,
     renderer: Renderer,
-    versions: BTreeMap<ResourceKey, Vec<Version>>,
+    versions: BTreeMap<ResourceKey, Vec<ObjectVersion>>,
     redactor: Redactor,
 }
 
@@ -59,7 +61,7 @@ impl Commits {
     /// Opens what `--git URL=PLACE` names.
     pub(crate) fn open(
         places: &[String],
-        versions: BTreeMap<ResourceKey, Vec<Version>>,
+        versions: BTreeMap<ResourceKey, Vec<ObjectVersion>>,
         redactor: Redactor,
     ) -> Result<Self, Failure> {
         let repositories = gitops::repositories(places)?;
@@ -100,8 +102,8 @@ impl Commits {
         first.map_or(question.field.at, |first| question.field.at.max(first.at))
     }
 
-    fn cluster(&self, time: Timestamp) -> Cluster {
-        let until = |v: &Vec<Version>| v.iter().filter(|v| v.at <= time).cloned().collect::<Vec<_>>();
+    fn cluster(&self, time: Timestamp) -> ClusterSnapshot {
+        let until = |v: &Vec<ObjectVersion>| v.iter().filter(|v| v.at <= time).cloned().collect::<Vec<_>>();
         let then = self.versions.iter().map(|(k, v)| (k.clone(), until(v))).filter(|(_, v)| !v.is_empty());
         gitops::settle(then.collect(), Some(time))
     }
@@ -109,7 +111,7 @@ impl Commits {
     fn answer(
         &self,
         engines: &GitOps<'_>,
-        cluster: &Cluster,
+        cluster: &ClusterSnapshot,
         question: &Question<'_>,
     ) -> Result<Option<CommitV1>, HistoryError> {
         let path = &question.field.path;
@@ -150,7 +152,7 @@ impl Commits {
     }
 
     /// Returns the revisions that an engine had at hand when it wrote, one for each source, the likeliest first.
-    fn revisions(&self, app: &ResourceKey, cluster: &Cluster, at: Timestamp) -> Vec<Vec<String>> {
+    fn revisions(&self, app: &ResourceKey, cluster: &ClusterSnapshot, at: Timestamp) -> Vec<Vec<String>> {
         let then = cluster.get(app).map(|o| o.as_ref());
         let later = self.versions.get(app).into_iter().flatten().filter(|v| at < v.at && v.at <= at + SOON);
         let mut later = later.filter_map(|v| v.object.as_deref()).filter(|o| has_begun(o, at));

@@ -5,7 +5,7 @@ use drift_core::fights::{Fight, Revert, Writer, find_conflicts};
 use drift_core::k8s::tracking::AppRef;
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::{API_VERSION, KeyV1, inline, redacted};
-use drift_sources::audit::Change;
+use drift_sources::audit::AuditedChange;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -146,11 +146,11 @@ fn revert_v1(revert: &Revert, versions: &[Version], estate: &Estate, log: Option
     let (made, version) = revert.made;
     let made_version = versions[version].object.as_deref().and_then(|o| o.resource_version());
     let key = ResourceKey { cluster: "".into(), ..revert.key.clone() };
-    let change = Change {
+    let change = AuditedChange {
         version: made_version.as_ref(),
         at: Some(made),
         path: Some(&revert.path),
-        ..Change::of(&key)
+        ..AuditedChange::new(&key)
     };
     let user = log.and_then(|l| l.index.join(&change)).map(|join| join.entry.user.to_string());
     RevertV1 {

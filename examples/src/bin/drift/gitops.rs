@@ -9,9 +9,9 @@ use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, Stat
 use drift_core::schema::SchemaSet;
 use drift_core::tape::TapeEvent;
 use drift_core::{EventBody, Facet, FieldPath, Object, ResourceKey, StreamId};
-use drift_sources::argo::answer::Answer;
+use drift_sources::argo::answer::ApplicationAnswer;
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
-use drift_sources::gitops::{Cluster, GitOps, HistoryError, Repositories, Version};
+use drift_sources::gitops::{ClusterSnapshot, GitOps, HistoryError, ObjectVersion, Repositories};
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{Program, RenderOptions, Renderer};
 use drift_sources::tape::{TapeOptions, TapeReader};
@@ -55,11 +55,11 @@ pub(crate) struct Request<'a> {
 #[derive(Debug)]
 pub(crate) struct Estate {
     /// The objects of the moment and before.
-    pub(crate) cluster: Cluster,
+    pub(crate) cluster: ClusterSnapshot,
     /// Repositories by URL.
     pub(crate) repositories: Repositories,
     /// What Argo CD says of Applications whose repositories are not there.
-    answers: BTreeMap<ResourceKey, Answer>,
+    answers: BTreeMap<ResourceKey, ApplicationAnswer>,
     /// Runs kustomize and helm.
     pub(crate) renderer: Renderer,
     /// Schemas of the kinds.
@@ -244,7 +244,7 @@ pub(crate) fn repositories(places: &[String]) -> Result<Repositories, Failure> {
     Ok(repositories)
 }
 
-async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Failure> {
+async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<ClusterSnapshot, Failure> {
     let time = match request.at {
         Some(Moment::Time(time)) => Some(time),
         _ => None,
@@ -259,7 +259,7 @@ async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Fa
         }
         let live = Live::read(LiveFrom::File(input.path()), request.at, &Wanted::default()).await?;
         notes.append(live.notes);
-        return Ok(Cluster::now(live.objects));
+        return Ok(ClusterSnapshot::now(live.objects));
     }
     if request.recorded.store.is_some() || tape.is_some() {
         let recorded = match tape {
@@ -270,7 +270,7 @@ async fn cluster(request: &Request<'_>, notes: &mut Notes) -> Result<Cluster, Fa
     }
     let live = Live::read(LiveFrom::Cluster(request.cluster), request.at, &Wanted::default()).await?;
     notes.append(live.notes);
-    Ok(Cluster::now(live.objects))
+    Ok(ClusterSnapshot::now(live.objects))
 }
 
 /// Reads a tape as it is, up to a time.
@@ -279,11 +279,11 @@ pub(crate) fn tape_versions(
     path: &Path,
     at: Option<jiff::Timestamp>,
     notes: &mut Notes,
-) -> Result<BTreeMap<ResourceKey, Vec<Version>>, Failure> {
+) -> Result<BTreeMap<ResourceKey, Vec<ObjectVersion>>, Failure> {
     let failed =
         |e: &dyn std::error::Error| Failure::new(format!("cannot read the tape `{name}`")).because(e);
     let reader = TapeReader::open(path, TapeOptions::default()).map_err(|e| failed(&e))?;
-    let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
+    let mut versions: BTreeMap<ResourceKey, Vec<ObjectVersion>> = BTreeMap::new();
     for line in reader {
         let line = match line {
             Ok(line) => line,
@@ -303,21 +303,21 @@ pub(crate) fn tape_versions(
             TapeEvent::Deleted(o) => (None, o.key()),
             _ => continue,
         };
-        versions.entry(key).or_default().push(Version { at: line.at, object });
+        versions.entry(key).or_default().push(ObjectVersion { at: line.at, object });
     }
     Ok(versions)
 }
 
 /// What is live is the newest version of everything that is not gone.
 pub(crate) fn settle(
-    mut versions: BTreeMap<ResourceKey, Vec<Version>>,
+    mut versions: BTreeMap<ResourceKey, Vec<ObjectVersion>>,
     at: Option<jiff::Timestamp>,
-) -> Cluster {
+) -> ClusterSnapshot {
     versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
     let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
     // A record is of its own time, and not of the day on which it is read.
     let last = versions.values().flatten().map(|v| v.at).max();
-    let cluster = Cluster::at(live, versions, at);
+    let cluster = ClusterSnapshot::at(live, versions, at);
     match last {
         Some(last) => cluster.with_now(last),
         None => cluster,
@@ -328,8 +328,8 @@ async fn recorded_cluster(
     recorded: &Recorded,
     at: Option<Moment>,
     notes: &mut Notes,
-) -> Result<Cluster, Failure> {
-    let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
+) -> Result<ClusterSnapshot, Failure> {
+    let mut versions: BTreeMap<ResourceKey, Vec<ObjectVersion>> = BTreeMap::new();
     let mut last = None;
     for event in recorded.all().await?.iter().filter(|e| at.is_none_or(|m| m.includes(e))) {
         let StreamId::Resource(Facet::Live, key) = &event.stream else { continue };
@@ -339,7 +339,7 @@ async fn recorded_cluster(
             _ => continue,
         };
         last = Some(event.observed_at);
-        versions.entry(key.clone()).or_default().push(Version { at: event.observed_at, object });
+        versions.entry(key.clone()).or_default().push(ObjectVersion { at: event.observed_at, object });
     }
     notes.append(recorded.notes().clone());
     let time = match at {

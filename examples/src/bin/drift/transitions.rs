@@ -1,7 +1,7 @@
 //! What engines say of themselves as it changes, as reports have it.
 
 use drift_core::Object;
-use drift_sources::gitops::{Transition, Version};
+use drift_sources::gitops::{ObjectVersion, Transition};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub(crate) fn between(before: Option<&Object>, after: Option<&Object>, seen: Tim
 }
 
 /// Returns what an engine's object told over its versions, oldest first.
-pub(crate) fn over(versions: &[Version]) -> Vec<TransitionV1> {
+pub(crate) fn over(versions: &[ObjectVersion]) -> Vec<TransitionV1> {
     let pairs = versions.windows(2);
     pairs.flat_map(|v| between(v[0].object.as_deref(), v[1].object.as_deref(), v[1].at)).collect()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use drift_core::drift::{DriftChange, DriftReport, FieldOp, Status};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Object, ResourceKey};
-use drift_sources::audit::{AuditEntry, AuditIndex, AuditOptions, AuditReader, Change, LiveValue};
+use drift_sources::audit::{AuditEntry, AuditIndex, AuditOptions, AuditReader, AuditedChange, LiveValue};
 
 use jiff::Timestamp;
 
@@ -66,7 +66,7 @@ pub(crate) fn attribute(report: &mut DriftReport, live: &[Arc<Object>], log: &Us
         let key = ResourceKey { cluster: "".into(), ..resource.key.clone() };
         let object = objects.get(&key).copied().map(hashed);
         if resource.status == Status::Missing
-            && let Some(entry) = log.index.deleter(&key, None, None)
+            && let Some(entry) = log.index.find_deleter(&key, None, None)
         {
             resource.notes.push(format!("deleted by {}, {}", entry.user, short(entry.at)));
         }
@@ -87,12 +87,12 @@ fn user(
         Some(node) => LiveValue::Is(node),
         None => LiveValue::Absent,
     };
-    let question = Change {
+    let question = AuditedChange {
         path: Some(&change.path),
         value,
         at: owner.and_then(|o| o.time),
         manager: owner.map(|o| &*o.manager),
-        ..Change::of(key)
+        ..AuditedChange::new(key)
     };
     log.join(&question).map(|join| Arc::clone(&join.entry.user))
 }

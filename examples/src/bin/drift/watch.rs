@@ -190,7 +190,7 @@ async fn follow(
                     judge.judge().await;
                     judge.look(inflow.store).await?;
                 }
-                judge.remark(inflow.receiver.and_then(|r| refusals.due(r.refused())));
+                judge.remark(inflow.receiver.and_then(|r| refusals.due(r.refusal_counts())));
             }
         }
     }
@@ -200,7 +200,7 @@ async fn follow(
         if is_listening {
             listening.await?;
         }
-        judge.remark(refusals.rest(receiver.refused()));
+        judge.remark(refusals.rest(receiver.refusal_counts()));
     }
     judge.hear_all(&mut told, inflow.store).await?;
     judge.judge().await;

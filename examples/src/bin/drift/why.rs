@@ -221,12 +221,12 @@ impl Reporter<'_> {
         let at = Some(change.mark.at.time);
         if change.op == ResourceOp::Delete {
             let uid = change.object().and_then(|o| o.uid());
-            let entry = index.deleter(&change.key, uid.as_ref(), at)?;
+            let entry = index.find_deleter(&change.key, uid.as_ref(), at)?;
             return Some(Arc::clone(&entry.user));
         }
         let path: Option<&FieldPath> = change.fields.first().map(|f| &f.path);
         let version: Option<&ResourceVersion> = change.version();
-        index.who(&change.key, version, at, path)?.user
+        index.actor_of(&change.key, version, at, path)?.user
     }
 }
 

@@ -9,7 +9,7 @@ use drift_core::redact::Redactor;
 use drift_core::schema::{SchemaSet, Scope};
 use drift_core::{Object, SourceRevision};
 use drift_sources::git::{GitDesired, GitOptions, GitSpec, SkipReason};
-use drift_sources::manifests::{Declared, ManifestReader, Manifests, ProblemKind};
+use drift_sources::manifests::{DeclaredObject, ManifestReader, Manifests, ProblemKind};
 
 use super::Notes;
 use crate::failure::Failure;
@@ -90,7 +90,7 @@ impl Desired {
                 debug_assert!(matches!(p.kind, ProblemKind::Duplicate { .. }), "nothing else is settled");
                 self.notes.add(p.to_string());
             });
-            let compared = |d: &Declared| match redactor {
+            let compared = |d: &DeclaredObject| match redactor {
                 Some(redactor) => redactor.redact(d.object.clone()),
                 None => d.object.clone(),
             };
@@ -104,7 +104,7 @@ impl Desired {
 
     /// Writes to every change the line that declares it, or what is around it.
     pub(crate) fn fill_lines(&self, report: &mut DriftReport) {
-        let mut places: HashMap<(Arc<str>, u32), &Declared> = HashMap::new();
+        let mut places: HashMap<(Arc<str>, u32), &DeclaredObject> = HashMap::new();
         for part in &self.parts {
             for declared in &part.manifests.declared {
                 let Declaration { file, line, .. } = part.declaration(declared);
@@ -123,7 +123,7 @@ impl Desired {
 
 impl Part {
     fn read(name: &str) -> Result<(Self, Notes), Failure> {
-        if GitSpec::claims(name) { Self::read_git(name) } else { Self::read_files(name) }
+        if GitSpec::looks_like_git(name) { Self::read_git(name) } else { Self::read_files(name) }
     }
 
     fn read_files(name: &str) -> Result<(Self, Notes), Failure> {
@@ -158,7 +158,7 @@ impl Part {
         Ok((Self { manifests: reader.finish(), revision: Some(revision) }, notes))
     }
 
-    fn declaration(&self, declared: &Declared) -> Declaration {
+    fn declaration(&self, declared: &DeclaredObject) -> Declaration {
         Declaration {
             file: Arc::clone(&declared.place.file),
             line: declared.place.position.map_or(0, |p| p.line),

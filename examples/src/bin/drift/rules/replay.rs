@@ -7,7 +7,7 @@ use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{DriftClass, ResourceDrift, Status};
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::KeyV1;
-use drift_sources::gitops::{Cluster, IncrementalGitOps, Standing, Version};
+use drift_sources::gitops::{AppResourceDrift, ClusterSnapshot, IncrementalGitOps, ObjectVersion};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -54,11 +54,11 @@ struct Episodes {
 
 /// Replays a record under rules; `None` where only one moment is known. Also returns what is the matter with the rules.
 pub(super) fn replay(estate: &Estate, tried: &RuleSet) -> Option<(ReplayV1, Vec<String>)> {
-    let mut versions: Vec<(&ResourceKey, &Version)> = estate.cluster.all_versions().collect();
+    let mut versions: Vec<(&ResourceKey, &ObjectVersion)> = estate.cluster.all_versions().collect();
     versions.sort_by_key(|(_, v)| v.at);
     let (from, to) = (versions.first()?.1.at, versions.last()?.1.at);
     // As of the first moment nothing was live; from there Git is looked at as it was with each step.
-    let empty = Cluster::at(Vec::new(), BTreeMap::new(), Some(from));
+    let empty = ClusterSnapshot::at(Vec::new(), BTreeMap::new(), Some(from));
     let (repositories, renderer) = (&estate.repositories, &estate.renderer);
     let mut kept =
         IncrementalGitOps::new(empty, repositories, renderer, estate.schemas.clone(), tried.clone());
@@ -104,7 +104,7 @@ fn now(drift: &ResourceDrift, own: &BTreeSet<Arc<str>>) -> Now {
 }
 
 impl Episodes {
-    fn take(&mut self, standing: &Standing, own: &BTreeSet<Arc<str>>, at: Timestamp) {
+    fn take(&mut self, standing: &AppResourceDrift, own: &BTreeSet<Arc<str>>, at: Timestamp) {
         let mut now = standing.drift.as_ref().map(|d| now(d, own)).unwrap_or_default();
         let slot = (standing.key.clone(), standing.app.clone());
         let before = self.open.remove(&slot).unwrap_or_default();

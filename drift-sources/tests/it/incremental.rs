@@ -9,7 +9,7 @@ use drift_core::drift::compare_apps;
 use drift_core::drift::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object, ResourceKey};
-use drift_sources::gitops::{Cluster, GitOps, IncrementalGitOps, Repositories, Version};
+use drift_sources::gitops::{ClusterSnapshot, GitOps, IncrementalGitOps, ObjectVersion, Repositories};
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{RenderOptions, Renderer};
 use jiff::Timestamp;
@@ -103,20 +103,20 @@ proptest! {
         let repositories = Repositories::default();
         let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
         let schemas = SchemaSet::bundled();
-        let mut versions: BTreeMap<ResourceKey, Vec<Version>> = BTreeMap::new();
+        let mut versions: BTreeMap<ResourceKey, Vec<ObjectVersion>> = BTreeMap::new();
         let mut clock = 0;
         let mut version = |(which, state, mark, alive): &(u8, u8, u8, bool)| {
             clock += 1;
             let object = object(&thing(*which, *state, *mark));
             let at = Timestamp::from_second(1_700_000_000 + clock).unwrap();
-            (object.key(), Version { at, object: alive.then_some(object) })
+            (object.key(), ObjectVersion { at, object: alive.then_some(object) })
         };
         for (key, version) in first.iter().map(&mut version) {
             versions.entry(key).or_default().push(version);
         }
-        let cluster = |versions: &BTreeMap<ResourceKey, Vec<Version>>| {
+        let cluster = |versions: &BTreeMap<ResourceKey, Vec<ObjectVersion>>| {
             let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
-            Cluster::at(live, versions.clone(), None)
+            ClusterSnapshot::at(live, versions.clone(), None)
         };
         let mut kept = IncrementalGitOps::new(cluster(&versions), &repositories, &renderer, (*schemas).clone(), RuleSet::default());
         for (key, version) in steps.iter().map(version) {
