@@ -11,7 +11,7 @@ use drift_core::drift::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::tape::TapeEvent;
 use drift_core::{Doc, Object, ResourceKey};
-use drift_sources::gitops::{Cluster, IncrementalGitOps, Repositories, Version};
+use drift_sources::gitops::{ClusterSnapshot, IncrementalGitOps, Repositories, Version};
 use drift_sources::render::{RenderOptions, Renderer};
 use drift_sources::tape::{TapeOptions, TapeReader};
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ pub(crate) fn run(apps: usize) -> Result<(), Failure> {
     let (repositories, renderer) =
         (Repositories::default(), Renderer::new(RenderOptions::in_folders(Vec::new())));
     let schemas = (*SchemaSet::bundled()).clone();
-    let cluster = Cluster::at(live, versions, None);
+    let cluster = ClusterSnapshot::at(live, versions, None);
     let mut kept = IncrementalGitOps::new(cluster, &repositories, &renderer, schemas, RuleSet::default());
     let cold = start.elapsed();
     let report = kept.report();

@@ -1,4 +1,4 @@
-//! Event stores that outlive the process.
+//! Event stores on disk.
 
 #[cfg(feature = "embedded")]
 pub mod embedded;

@@ -1,4 +1,4 @@
-//! Tapes: recorded watch events, one JSON object a line, plain, gzip or zstd by the file's name.
+//! Writes tapes: recorded watch events, one JSON object a line, plain, gzip or zstd by the file's name.
 //!
 //! The format of a line is in [`drift_core::tape`]. Objects are written as they are: redact Secrets before.
 
@@ -10,23 +10,23 @@ use std::path::{Path, PathBuf};
 
 use drift_core::tape::TapeLine;
 
-/// A compressed part is closed at so many bytes of lines, so that a torn one is small enough to be mended.
+/// A compressed part is closed after this many bytes of lines, so that a torn one is small enough to be repaired.
 const PART: u64 = 8 << 20;
 
-/// How a tape is packed.
+/// Compression of a tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TapeFormat {
-    /// As it is.
+    /// Not compressed.
     Plain,
-    /// In gzip members.
+    /// gzip, one member a part.
     Gzip,
-    /// In zstd frames.
+    /// zstd, one frame a part.
     Zstd,
 }
 
 impl TapeFormat {
-    /// Tells the format by the end of a file's name: `.gz`, `.zst` or `.zstd`, else plain.
-    pub fn of(path: &Path) -> Self {
+    /// Returns the format by the extension of a file: `.gz`, `.zst` or `.zstd`, else plain.
+    pub fn from_path(path: &Path) -> Self {
         match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("gz" | "gzip") => Self::Gzip,
             Some("zst" | "zstd") => Self::Zstd,
@@ -35,25 +35,25 @@ impl TapeFormat {
     }
 }
 
-/// Why a tape is not written.
+/// Why a tape cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TapeWriteError {
     /// The file could not be opened, read or written.
     #[error("tape {}: {what}", path.display())]
     Io {
-        /// The tape.
+        /// Path of the tape.
         path: PathBuf,
-        /// What was tried.
+        /// The failed operation.
         what: &'static str,
-        /// What failed.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// The file is there and is no tape in the format that its name says, so nothing is appended to it.
+    /// The existing file is not a tape in the format of its name, so nothing is appended to it.
     #[error("{} is not a readable tape: byte {offset} {what}", path.display())]
     Damaged {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Where it cannot be read.
         offset: u64,
@@ -62,37 +62,49 @@ pub enum TapeWriteError {
     },
 }
 
-/// Writes a tape.
+/// Writes the lines of a tape.
 ///
-/// What was written before the last [`TapeWriter::flush`] can be read by others and survives the process.
-/// [`TapeWriter::finish`] makes it survive a loss of power; merely dropping the writer does not tell whether the last lines
-/// were written.
+/// Lines before the last [`TapeWriter::flush`] can be read by others and survive the process. [`TapeWriter::finish`] makes
+/// all lines survive a loss of power; if the writer is merely dropped, errors in writing the last lines are not reported.
+///
+/// ```
+/// use drift_core::tape::TapeParser;
+/// use drift_sinks::tape::TapeWriter;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("tape.jsonl.zst");
+/// let text = r#"{"ts":"2026-11-21T00:57:51Z","group":"","version":"v1","resource":"pods","type":"ADDED","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0"}}}"#;
+/// let mut tape = TapeWriter::append_to(path)?;
+/// tape.write(&TapeParser::default().parse(text.as_bytes())?)?;
+/// tape.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TapeWriter {
     path: PathBuf,
     format: TapeFormat,
     /// Between parts there is none.
-    part: Option<Part>,
+    part: Option<TapePart>,
     file: File,
     /// Bytes of lines in the part.
     bytes: u64,
     cut: u64,
 }
 
-enum Part {
+enum TapePart {
     Plain(BufWriter<File>),
     Gzip(flate2::write::GzEncoder<BufWriter<File>>),
     Zstd(zstd::stream::write::Encoder<'static, BufWriter<File>>),
 }
 
-impl std::fmt::Debug for Part {
+impl std::fmt::Debug for TapePart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Part")
     }
 }
 
-impl Part {
-    fn out(&mut self) -> &mut dyn Write {
+impl TapePart {
+    fn as_writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Plain(out) => out,
             Self::Gzip(out) => out,
@@ -111,94 +123,94 @@ impl Part {
 }
 
 impl TapeWriter {
-    /// Opens a tape to append to; makes one where there is none.
+    /// Opens a tape for appending; creates one if there is none.
     ///
-    /// What a killed recorder left unfinished at the end is mended: whole lines stay, a torn one goes.
+    /// An unfinished end, left by a killed recorder, is repaired: complete lines stay, a torn one is cut off.
     ///
     /// # Errors
     /// When the file cannot be opened or is damaged elsewhere.
     pub fn append_to(path: impl Into<PathBuf>) -> Result<Self, TapeWriteError> {
         let path = path.into();
-        let format = TapeFormat::of(&path);
+        let format = TapeFormat::from_path(&path);
         let options = OpenOptions::new().read(true).append(true).create(true).open(&path);
         let file =
             options.map_err(|source| TapeWriteError::Io { path: path.clone(), what: "opening", source })?;
         let mut writer = Self { path, format, part: None, file, bytes: 0, cut: 0 };
-        let end = resume::end(&writer.file, &writer.path, format)?;
+        let end = resume::find_end(&writer.file, &writer.path, format)?;
         writer.cut = end.cut;
-        writer.file.set_len(end.sound).map_err(|e| writer.error("mending the end", e))?;
+        writer.file.set_len(end.sound).map_err(|e| writer.io_error("mending the end", e))?;
         if !end.lines.is_empty() {
-            writer.put(&end.lines)?;
+            writer.write_text(&end.lines)?;
             writer.flush()?;
         }
         Ok(writer)
     }
 
-    /// Returns how many bytes of a torn last line were cut off when the tape was opened.
+    /// Returns the number of bytes of a torn last line that were cut off on opening.
     pub fn cut(&self) -> u64 {
         self.cut
     }
 
-    /// Writes a line.
+    /// Writes one line.
     ///
     /// # Errors
-    /// When the file cannot be written to. The tape then may end with a part of the line; opening it again mends that.
+    /// When the file cannot be written to. The tape may then end with a part of the line; opening it again repairs that.
     pub fn write(&mut self, line: &TapeLine) -> Result<(), TapeWriteError> {
         let mut text = line.to_json().into_bytes();
         text.push(b'\n');
-        self.put(&text)?;
+        self.write_text(&text)?;
         if self.bytes >= PART { self.close_part() } else { Ok(()) }
     }
 
-    fn put(&mut self, text: &[u8]) -> Result<(), TapeWriteError> {
+    fn write_text(&mut self, text: &[u8]) -> Result<(), TapeWriteError> {
         if self.part.is_none() {
-            self.part = Some(self.open_part().map_err(|e| self.error("writing", e))?);
+            self.part = Some(self.open_part().map_err(|e| self.io_error("writing", e))?);
         }
-        let part = self.part.as_mut().map(|p| p.out().write_all(text));
-        part.unwrap_or(Ok(())).map_err(|e| self.error("writing", e))?;
+        let part = self.part.as_mut().map(|p| p.as_writer().write_all(text));
+        part.unwrap_or(Ok(())).map_err(|e| self.io_error("writing", e))?;
         self.bytes += text.len() as u64;
         Ok(())
     }
 
-    fn open_part(&self) -> io::Result<Part> {
+    fn open_part(&self) -> io::Result<TapePart> {
         let out = BufWriter::with_capacity(64 << 10, self.file.try_clone()?);
         Ok(match self.format {
-            TapeFormat::Plain => Part::Plain(out),
+            TapeFormat::Plain => TapePart::Plain(out),
             TapeFormat::Gzip => {
-                Part::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default()))
+                TapePart::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default()))
             }
             TapeFormat::Zstd => {
                 let mut out = zstd::stream::write::Encoder::new(out, 3)?;
                 out.include_checksum(true)?;
-                Part::Zstd(out)
+                TapePart::Zstd(out)
             }
         })
     }
 
     fn close_part(&mut self) -> Result<(), TapeWriteError> {
         self.bytes = 0;
-        self.part.take().map_or(Ok(()), Part::close).map_err(|e| self.error("writing", e))
+        self.part.take().map_or(Ok(()), TapePart::close).map_err(|e| self.io_error("writing", e))
     }
 
-    /// Hands all lines so far to the system; called after each batch.
+    /// Passes all lines so far to the operating system; call it after each batch.
     ///
     /// # Errors
     /// When the file cannot be written to.
     pub fn flush(&mut self) -> Result<(), TapeWriteError> {
-        let flushed = self.part.as_mut().map_or(Ok(()), |p| p.out().flush());
-        flushed.map_err(|e| self.error("writing", e))
+        let flushed = self.part.as_mut().map_or(Ok(()), |p| p.as_writer().flush());
+        flushed.map_err(|e| self.io_error("writing", e))
     }
 
-    /// Closes the tape and returns when it would survive a loss of power.
+    /// Closes the tape; on return it would survive a loss of power.
     ///
     /// # Errors
     /// When the file cannot be written to.
     pub fn finish(mut self) -> Result<(), TapeWriteError> {
         self.close_part()?;
-        self.file.sync_all().map_err(|e| self.error("syncing", e))
+        self.file.sync_all().map_err(|e| self.io_error("syncing", e))
     }
 
-    fn error(&self, what: &'static str, source: io::Error) -> TapeWriteError {
+    fn io_error(&self, what: &'static str, source: io::Error) -> TapeWriteError {
         TapeWriteError::Io { path: self.path.clone(), what, source }
     }
 }

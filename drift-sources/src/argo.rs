@@ -1,7 +1,25 @@
-//! Argo CD, from its own objects: Applications, projects, settings, and the marks that it leaves on what it manages.
+//! Argo CD, read from its own objects: Applications, projects, settings, sync windows, and tracking marks.
 //!
-//! **Invariant:** reads objects that somebody hands in; asks neither a cluster nor Argo CD. Only [`server`] does, and what
-//! it gives is read by [`answer`].
+//! Everything here is a function of the objects that are passed in. Only [`server`] talks to an Argo CD API server;
+//! its responses are parsed by [`answer`].
+//!
+//! ```
+//! use drift_core::Object;
+//! use drift_sources::argo::Application;
+//!
+//! let object = Object::from_json(br#"{
+//!     "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+//!     "metadata": {"name": "shop", "namespace": "argocd"},
+//!     "spec": {
+//!         "source": {"repoURL": "https://git.example.com/shop.git", "path": "deploy", "targetRevision": "main"},
+//!         "syncPolicy": {"automated": {"selfHeal": true}}
+//!     }
+//! }"#)?;
+//! let app = Application::from_object(&object).expect("the object is an Application");
+//! assert_eq!(app.sources[0].path.as_deref(), Some("deploy"));
+//! assert!(app.heals_itself);
+//! # Ok::<(), drift_core::DecodeError>(())
+//! ```
 
 pub mod answer;
 mod application;
@@ -14,14 +32,14 @@ mod tracking;
 mod window;
 
 pub use application::{
-    Application, Condition, Deployment, Destination, Initiator, ManagedResource, Source, SyncOperation,
-    SyncedResource,
+    Application, ApplicationCondition, ApplicationDestination, ApplicationSource, AppliedRevisions,
+    ManagedResource, RevisionHistory, SyncInitiator, SyncOperation, SyncedResource,
 };
 pub use cron::{Schedule, ScheduleError};
 pub use project::{AppProject, SyncWindow, WindowKind};
-pub use settings::{Settings, TrackingMethod, ignore_differences};
-pub use tracking::{TrackingError, TrackingId, instance_label, tracks};
-pub use window::{Held, WindowError, held};
+pub use settings::{ArgoSettings, KindExclusion, TrackingMethod, parse_ignore_differences};
+pub use tracking::{TrackingError, TrackingId, belongs_to_app, instance_label};
+pub use window::{SyncBlock, WindowError, sync_blocked_by};
 
 /// API group of Argo CD's objects.
 pub const GROUP: &str = "argoproj.io";
@@ -29,13 +47,13 @@ pub const GROUP: &str = "argoproj.io";
 /// Annotation that holds a [`TrackingId`].
 pub const TRACKING_ANNOTATION: &str = "argocd.argoproj.io/tracking-id";
 
-/// Annotation that tells installations on one cluster apart.
+/// Annotation that distinguishes several installations of Argo CD on one cluster.
 pub const INSTALLATION_ANNOTATION: &str = "argocd.argoproj.io/installation-id";
 
-/// Label that names the app where tracking goes by label.
+/// Label with the name of the app, where tracking is by label.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 
-/// Tells whether an object is a hook: run at a sync, and declared by nobody.
+/// Returns `true` if an object is a hook: it is run by a sync and is not part of the desired state.
 pub fn is_hook(object: &drift_core::Object) -> bool {
     let helm = object.annotation("helm.sh/hook");
     // Argo CD keeps `crd-install` as a plain resource.

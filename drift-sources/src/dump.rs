@@ -1,7 +1,17 @@
-//! What `kubectl get -o json` or `-o yaml` printed: lists, single objects, several of them one after the other.
+//! Dumps: the output of `kubectl get -o json` or `-o yaml`, that is lists, single objects, or several of them in a row.
 //!
 //! Plain, gzip or zstd, by their content. JSON is decoded item by item, so a large dump takes the memory of its objects
 //! and not of its text. A dump that ends early is an error, never a smaller dump.
+//!
+//! ```
+//! use drift_sources::dump::{Dump, DumpOptions};
+//!
+//! let text = r#"{"apiVersion":"v1","kind":"ConfigMapList","items":[{"metadata":{"name":"a","namespace":"shop"}}]}"#;
+//! let dump = Dump::from_stream("configmaps.json", text.as_bytes(), DumpOptions::default())?;
+//! let objects = dump.collect::<Result<Vec<_>, _>>()?;
+//! assert_eq!(objects[0].key().to_string(), "ConfigMap/shop/a");
+//! # Ok::<(), drift_sources::dump::DumpError>(())
+//! ```
 
 mod source;
 mod split;
@@ -19,7 +29,7 @@ use crate::yaml;
 pub use source::DumpSource;
 use split::{SplitError, Splitter, TextPlace};
 
-/// A dump that cannot be read whole.
+/// A dump that cannot be read completely.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DumpError {
@@ -28,7 +38,7 @@ pub enum DumpError {
     Unavailable {
         /// Name of the file.
         file: String,
-        /// What failed.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
@@ -46,7 +56,7 @@ pub enum DumpError {
         /// What is wrong there.
         problem: String,
     },
-    /// A value in the file is no Kubernetes object.
+    /// A value in the file is not a Kubernetes object.
     #[error("{file}: line {line}")]
     NotObject {
         /// Name of the file.
@@ -57,7 +67,7 @@ pub enum DumpError {
         #[source]
         source: ObjectError,
     },
-    /// The file holds nothing at all.
+    /// The file is empty.
     #[error("{file} is empty: neither JSON nor YAML")]
     Empty {
         /// Name of the file.
@@ -65,7 +75,7 @@ pub enum DumpError {
     },
 }
 
-/// Bounds on what a dump may take.
+/// Limits on the size of a dump.
 #[derive(Clone, Copy, Debug)]
 pub struct DumpOptions {
     /// Decompressed bytes of the whole dump.
@@ -81,47 +91,47 @@ impl Default for DumpOptions {
     }
 }
 
-/// The objects of a dump, one by one.
+/// Iterates over the objects of a dump.
 ///
-/// After an error there is nothing more: what follows is not known, and what came before is not the whole.
+/// After an error there are no more items; the objects before it are then not the complete dump.
 pub struct Dump {
     file: String,
     splitter: Option<Splitter>,
-    state: State,
+    state: DumpState,
     ready: VecDeque<Result<Object, DumpError>>,
     max_object: usize,
     is_empty: bool,
 }
 
-enum State {
+enum DumpState {
     Start,
-    /// Between values at the top.
+    /// Between values at the top level.
     Between,
     /// In the array `items` of a list.
-    Items(List),
-    /// In an array at the top, behind so many elements.
+    Items(OpenList),
+    /// In an array at the top level, after this many elements.
     Array(u64),
     Done,
 }
 
-/// A list of which items are being read.
-struct List {
-    /// Its text without the items.
+/// A list whose items are being read.
+struct OpenList {
+    /// Text of the list without the items.
     head: Vec<u8>,
     start: TextPlace,
-    /// `apiVersion` and `kind` for items that have none; `None` while the list has not named its kind.
+    /// `apiVersion` and `kind` for items that have none; the outer `None` until the list has named its kind.
     given: Option<Option<(String, String)>>,
-    /// Items that cannot be decoded before the kind is known: their text and place.
+    /// Items that cannot be decoded before the kind is known, with their places.
     held: Vec<(Vec<u8>, TextPlace)>,
     /// Items seen so far.
     seen: u64,
-    /// Whether an item was given out.
+    /// Whether an item was returned.
     any: bool,
 }
 
-/// The fields by which a list is known.
+/// The fields that identify a list.
 #[derive(Deserialize)]
-struct ListHead<'a> {
+struct ListFields<'a> {
     #[serde(rename = "apiVersion", borrow, default)]
     api_version: Cow<'a, str>,
     #[serde(borrow)]
@@ -135,15 +145,15 @@ impl std::fmt::Debug for Dump {
 }
 
 impl Dump {
-    /// Reads all objects of a file, within the default bounds.
+    /// Reads all objects of a file, within the default limits.
     ///
     /// # Errors
-    /// When the file cannot be read to its end; then nothing of it is returned.
+    /// When the file cannot be read to its end; then no object is returned.
     pub fn read(path: &Path) -> Result<Vec<Object>, DumpError> {
         Self::open(path, DumpOptions::default())?.collect()
     }
 
-    /// Opens a file.
+    /// Opens a file to read its objects one by one.
     ///
     /// # Errors
     /// When it cannot be opened or its first bytes cannot be read.
@@ -155,7 +165,7 @@ impl Dump {
         }
     }
 
-    /// Takes a stream under a name for it.
+    /// Reads a stream; `name` is for error messages.
     ///
     /// # Errors
     /// When its first bytes cannot be read.
@@ -169,14 +179,14 @@ impl Dump {
         Ok(Self {
             file: name.to_owned(),
             splitter: Some(Splitter::new(input, options.max_object)),
-            state: State::Start,
+            state: DumpState::Start,
             ready: VecDeque::new(),
             max_object: options.max_object,
             is_empty: true,
         })
     }
 
-    fn corrupt(&self, place: TextPlace, problem: impl Into<String>) -> DumpError {
+    fn corrupt_at(&self, place: TextPlace, problem: impl Into<String>) -> DumpError {
         let TextPlace { byte, line, column } = place;
         DumpError::Corrupt { file: self.file.clone(), line, column, byte, problem: problem.into() }
     }
@@ -188,11 +198,11 @@ impl Dump {
             SplitError::TooLarge(limit) => format!("one object takes more than {limit} bytes"),
             SplitError::Expected(what) => format!("{what} expected"),
         };
-        self.corrupt(place, problem)
+        self.corrupt_at(place, problem)
     }
 
-    /// Makes an object of a text, with what its list says for all items.
-    fn object(
+    /// Decodes an object; `given` are `apiVersion` and `kind` from its list.
+    fn decode_object(
         &self,
         text: &[u8],
         place: TextPlace,
@@ -216,27 +226,27 @@ impl Dump {
             DecodeError::Json(e) => {
                 let line = place.line + (e.line() as u64).saturating_sub(1);
                 let column = e.column() as u64 + if e.line() <= 1 { place.column - 1 } else { 0 };
-                self.corrupt(TextPlace { line, column, ..place }, yaml::json::message(&e))
+                self.corrupt_at(TextPlace { line, column, ..place }, yaml::json::error_message(&e))
             }
-            e => self.corrupt(place, e.to_string()),
+            e => self.corrupt_at(place, e.to_string()),
         }
     }
 
-    /// Goes on until an object is ready or the dump ends.
-    fn step(&mut self) -> Result<(), DumpError> {
+    /// Reads on until an object is ready or the dump ends.
+    fn advance(&mut self) -> Result<(), DumpError> {
         let Some(mut splitter) = self.splitter.take() else {
-            self.state = State::Done;
+            self.state = DumpState::Done;
             return Ok(());
         };
-        let place = splitter.place();
-        let result = match std::mem::replace(&mut self.state, State::Done) {
-            State::Start => return self.start(splitter),
-            State::Between => self.between(&mut splitter),
-            State::Items(list) => self.item(&mut splitter, list),
-            State::Array(seen) => self.element(&mut splitter, seen),
-            State::Done => Ok(()),
+        let place = splitter.text_place();
+        let result = match std::mem::replace(&mut self.state, DumpState::Done) {
+            DumpState::Start => return self.detect_format(splitter),
+            DumpState::Between => self.next_value(&mut splitter),
+            DumpState::Items(list) => self.read_item(&mut splitter, list),
+            DumpState::Array(seen) => self.read_element(&mut splitter, seen),
+            DumpState::Done => Ok(()),
         };
-        let end = splitter.place();
+        let end = splitter.text_place();
         self.splitter = Some(splitter);
         result.map_err(|e| match e {
             Failed::Split(e @ SplitError::Expected(_)) => self.split_error(end, &e),
@@ -246,22 +256,22 @@ impl Dump {
     }
 
     /// Decides between JSON and YAML by the first character.
-    fn start(&mut self, mut splitter: Splitter) -> Result<(), DumpError> {
-        let first = splitter.skip_mark().and_then(|()| splitter.peek());
-        match first.map_err(|e| self.split_error(splitter.place(), &e))? {
+    fn detect_format(&mut self, mut splitter: Splitter) -> Result<(), DumpError> {
+        let first = splitter.skip_mark().and_then(|()| splitter.peek_byte());
+        match first.map_err(|e| self.split_error(splitter.text_place(), &e))? {
             Some(b'{' | b'[') => {
-                self.state = State::Between;
+                self.state = DumpState::Between;
                 self.splitter = Some(splitter);
                 Ok(())
             }
-            _ => self.yaml(splitter),
+            _ => self.read_yaml(splitter),
         }
     }
 
-    fn yaml(&mut self, splitter: Splitter) -> Result<(), DumpError> {
-        let place = splitter.place();
+    fn read_yaml(&mut self, splitter: Splitter) -> Result<(), DumpError> {
+        let place = splitter.text_place();
         let too_large =
-            |limit| self.corrupt(place, format!("a dump in YAML of more than {limit} bytes; use JSON"));
+            |limit| self.corrupt_at(place, format!("a dump in YAML of more than {limit} bytes; use JSON"));
         if place.byte > self.max_object as u64 {
             return Err(too_large(self.max_object as u64));
         }
@@ -271,7 +281,7 @@ impl Dump {
         let lost = (1..place.line).map(|_| b'\n').chain((1..place.column).map(|_| b' '));
         text.splice(0..0, lost);
         let read = input.take(limit.saturating_sub(text.len() as u64) + 1).read_to_end(&mut text);
-        read.map_err(|e| self.split_error(place, &SplitError::Cut(Cut::of(&e))))?;
+        read.map_err(|e| self.split_error(place, &SplitError::Cut(Cut::from_error(&e))))?;
         if text.len() as u64 > limit {
             return Err(too_large(limit));
         }
@@ -280,7 +290,7 @@ impl Dump {
             let object = document
                 .map_err(|e| {
                     let place = TextPlace { byte: 0, line: e.line.into(), column: e.column.into() };
-                    self.corrupt(place, e.kind.to_string())
+                    self.corrupt_at(place, e.kind.to_string())
                 })
                 .and_then(|d| {
                     let (file, line) = (self.file.clone(), d.position.line.into());
@@ -288,20 +298,20 @@ impl Dump {
                 });
             self.ready.push_back(object);
         }
-        self.state = State::Done;
+        self.state = DumpState::Done;
         Ok(())
     }
 
-    fn between(&mut self, splitter: &mut Splitter) -> Result<(), Failed> {
-        let Some(first) = splitter.peek()? else {
+    fn next_value(&mut self, splitter: &mut Splitter) -> Result<(), Failed> {
+        let Some(first) = splitter.peek_byte()? else {
             return Ok(());
         };
         self.is_empty = false;
         match first {
-            b'{' => self.members(splitter, None),
+            b'{' => self.read_members(splitter, None),
             b'[' => {
                 splitter.take();
-                self.state = State::Array(0);
+                self.state = DumpState::Array(0);
                 Ok(())
             }
             _ => Err(SplitError::Expected("a JSON object").into()),
@@ -309,8 +319,8 @@ impl Dump {
     }
 
     /// Reads an object at the top member by member, up to its items or its end.
-    fn members(&mut self, splitter: &mut Splitter, list: Option<List>) -> Result<(), Failed> {
-        let start = list.as_ref().map_or(splitter.place(), |l| l.start);
+    fn read_members(&mut self, splitter: &mut Splitter, list: Option<OpenList>) -> Result<(), Failed> {
+        let start = list.as_ref().map_or(splitter.text_place(), |l| l.start);
         let mut list = list;
         let mut head = match &mut list {
             Some(list) => std::mem::take(&mut list.head),
@@ -320,7 +330,7 @@ impl Dump {
             }
         };
         loop {
-            match splitter.peek()?.ok_or(SplitError::Unfinished)? {
+            match splitter.peek_byte()?.ok_or(SplitError::Unfinished)? {
                 b'}' => break,
                 b',' if head.len() > 1 => {
                     splitter.take();
@@ -329,15 +339,15 @@ impl Dump {
                 _ if head.len() > 1 => return Err(SplitError::Expected("`,` or `}`").into()),
                 _ => {}
             }
-            if splitter.peek()? != Some(b'"') {
+            if splitter.peek_byte()? != Some(b'"') {
                 return Err(SplitError::Expected("a field name").into());
             }
             let is_items = {
-                let key = splitter.value()?;
+                let key = splitter.take_value()?;
                 head.extend_from_slice(key);
                 key == b"\"items\""
             };
-            if splitter.peek()? != Some(b':') {
+            if splitter.peek_byte()? != Some(b':') {
                 return Err(SplitError::Expected("`:`").into());
             }
             splitter.take();
@@ -345,15 +355,21 @@ impl Dump {
             if is_items && list.is_some() {
                 return Err(SplitError::Expected("only one field `items`").into());
             }
-            let may_list = is_items && splitter.peek()? == Some(b'[');
-            match may_list.then(|| given(&head)) {
-                Some(Named::No) | None => head.extend_from_slice(splitter.value()?),
+            let may_list = is_items && splitter.peek_byte()? == Some(b'[');
+            match may_list.then(|| list_kind_of(&head)) {
+                Some(ListKind::No) | None => head.extend_from_slice(splitter.take_value()?),
                 Some(named) => {
                     splitter.take();
                     head.extend_from_slice(b"[]");
                     let given = named.given();
-                    self.state =
-                        State::Items(List { head, start, given, held: Vec::new(), seen: 0, any: false });
+                    self.state = DumpState::Items(OpenList {
+                        head,
+                        start,
+                        given,
+                        held: Vec::new(),
+                        seen: 0,
+                        any: false,
+                    });
                     return Ok(());
                 }
             }
@@ -363,27 +379,27 @@ impl Dump {
         }
         splitter.take();
         head.push(b'}');
-        self.state = State::Between;
+        self.state = DumpState::Between;
         match list {
             None if is_null_list(&head) => {}
-            None => self.ready.push_back(self.object(&head, start, None)),
-            Some(list) => self.close(List { head, ..list })?,
+            None => self.ready.push_back(self.decode_object(&head, start, None)),
+            Some(list) => self.close_list(OpenList { head, ..list })?,
         }
         Ok(())
     }
 
     /// Reads one item of a list, or the end of its items.
-    fn item(&mut self, splitter: &mut Splitter, mut list: List) -> Result<(), Failed> {
+    fn read_item(&mut self, splitter: &mut Splitter, mut list: OpenList) -> Result<(), Failed> {
         if !next_element(splitter, list.seen)? {
-            return self.members(splitter, Some(list));
+            return self.read_members(splitter, Some(list));
         }
         list.seen += 1;
-        let place = splitter.place();
-        let text = splitter.value()?;
+        let place = splitter.text_place();
+        let text = splitter.take_value()?;
         match &list.given {
             Some(given) => {
                 list.any = true;
-                self.ready.push_back(self.object(text, place, given.as_ref()));
+                self.ready.push_back(self.decode_object(text, place, given.as_ref()));
             }
             // kubectl sorts fields, and `items` comes before `kind`. An item that names its own kind need not wait.
             None => match Doc::from_json(text).map(Object::new) {
@@ -395,31 +411,31 @@ impl Dump {
                 Err(e) => return Err(self.decode_error(place, e).into()),
             },
         }
-        self.state = State::Items(list);
+        self.state = DumpState::Items(list);
         Ok(())
     }
 
-    /// Gives out the items that waited for the end of the list.
-    fn close(&mut self, list: List) -> Result<(), Failed> {
+    /// Returns the items that waited for the end of the list.
+    fn close_list(&mut self, list: OpenList) -> Result<(), Failed> {
         // A damaged list must not pass for a whole one because its items are sound.
         let checked = Doc::from_json(&list.head).map_err(|e| self.decode_error(list.start, e))?;
         let kind = checked.root().str_at(&["kind"]).unwrap_or_default();
-        let given = match named(kind, checked.root().str_at(&["apiVersion"]).unwrap_or_default()) {
-            Named::Yes(given) => given,
+        let given = match list_kind(kind, checked.root().str_at(&["apiVersion"]).unwrap_or_default()) {
+            ListKind::Yes(given) => given,
             // Not a list after all, but an object with a field called `items`.
-            Named::No | Named::NotYet if !list.any && !kind.is_empty() => {
-                self.ready.push_back(self.reassemble(&list));
+            ListKind::No | ListKind::NotYet if !list.any && !kind.is_empty() => {
+                self.ready.push_back(self.reassemble_list(&list));
                 return Ok(());
             }
-            Named::No | Named::NotYet => None,
+            ListKind::No | ListKind::NotYet => None,
         };
         for (text, place) in &list.held {
-            self.ready.push_back(self.object(text, *place, given.as_ref()));
+            self.ready.push_back(self.decode_object(text, *place, given.as_ref()));
         }
         Ok(())
     }
 
-    fn reassemble(&self, list: &List) -> Result<Object, DumpError> {
+    fn reassemble_list(&self, list: &OpenList) -> Result<Object, DumpError> {
         let mut items = b"[".to_vec();
         for (i, (text, _)) in list.held.iter().enumerate() {
             items.extend_from_slice(if i == 0 { b"" } else { b"," });
@@ -429,26 +445,26 @@ impl Dump {
         // Of equal keys the last one counts.
         let head = list.head.strip_suffix(b"}").unwrap_or(&list.head);
         let text = [head, b",\"items\":", &items, b"}"].concat();
-        self.object(&text, list.start, None)
+        self.decode_object(&text, list.start, None)
     }
 
     /// Reads one element of an array at the top, or its end.
-    fn element(&mut self, splitter: &mut Splitter, seen: u64) -> Result<(), Failed> {
+    fn read_element(&mut self, splitter: &mut Splitter, seen: u64) -> Result<(), Failed> {
         if !next_element(splitter, seen)? {
-            self.state = State::Between;
+            self.state = DumpState::Between;
             return Ok(());
         }
-        let place = splitter.place();
-        let object = self.object(splitter.value()?, place, None);
+        let place = splitter.text_place();
+        let object = self.decode_object(splitter.take_value()?, place, None);
         self.ready.push_back(object);
-        self.state = State::Array(seen + 1);
+        self.state = DumpState::Array(seen + 1);
         Ok(())
     }
 }
 
 /// Goes to the next element of an array behind so many; takes the closing bracket where there is none.
 fn next_element(splitter: &mut Splitter, seen: u64) -> Result<bool, SplitError> {
-    match (splitter.peek()?.ok_or(SplitError::Unfinished)?, seen) {
+    match (splitter.peek_byte()?.ok_or(SplitError::Unfinished)?, seen) {
         (b']', _) => {
             splitter.take();
             Ok(false)
@@ -472,17 +488,17 @@ fn is_null_list(text: &[u8]) -> bool {
     })
 }
 
-/// Whether an object that has `items` is a list.
-enum Named {
-    /// Its kind was not named yet.
+/// Whether an object with `items` is a list.
+enum ListKind {
+    /// Its kind is not known yet.
     NotYet,
-    /// Its kind is none of a list.
+    /// Its kind is not that of a list.
     No,
-    /// It is one; with what it says for items that say nothing.
+    /// It is a list, with `apiVersion` and `kind` for its items, unless it is a plain `List`.
     Yes(Option<(String, String)>),
 }
 
-impl Named {
+impl ListKind {
     fn given(self) -> Option<Option<(String, String)>> {
         match self {
             Self::Yes(given) => Some(given),
@@ -491,29 +507,29 @@ impl Named {
     }
 }
 
-/// Tells from the text before the items whether they are those of a list.
-fn given(head: &[u8]) -> Named {
+/// Decides by the text before the items whether they are those of a list.
+fn list_kind_of(head: &[u8]) -> ListKind {
     let text = [head, b"[]}"].concat();
-    match serde_json::from_slice::<ListHead<'_>>(&text) {
+    match serde_json::from_slice::<ListFields<'_>>(&text) {
         Ok(head) if !head.api_version.is_empty() || head.kind == "List" => {
-            named(&head.kind, &head.api_version)
+            list_kind(&head.kind, &head.api_version)
         }
         // Without an apiVersion the items cannot be completed yet.
-        Ok(head) if head.kind.ends_with("List") => Named::NotYet,
-        Ok(_) => Named::No,
-        Err(_) => Named::NotYet,
+        Ok(head) if head.kind.ends_with("List") => ListKind::NotYet,
+        Ok(_) => ListKind::No,
+        Err(_) => ListKind::NotYet,
     }
 }
 
-fn named(kind: &str, api_version: &str) -> Named {
+fn list_kind(kind: &str, api_version: &str) -> ListKind {
     match kind.strip_suffix("List") {
-        Some("") => Named::Yes(None),
-        Some(item) => Named::Yes(Some((api_version.to_owned(), item.to_owned()))),
-        None => Named::No,
+        Some("") => ListKind::Yes(None),
+        Some(item) => ListKind::Yes(Some((api_version.to_owned(), item.to_owned()))),
+        None => ListKind::No,
     }
 }
 
-/// An error that has no place yet, or already one.
+/// An error with or without its place in the file.
 enum Failed {
     Split(SplitError),
     Dump(DumpError),
@@ -538,16 +554,16 @@ impl Iterator for Dump {
         loop {
             if let Some(object) = self.ready.pop_front() {
                 if object.is_err() {
-                    self.state = State::Done;
+                    self.state = DumpState::Done;
                     self.ready.clear();
                 }
                 return Some(object);
             }
-            if matches!(self.state, State::Done) {
+            if matches!(self.state, DumpState::Done) {
                 let nothing = std::mem::take(&mut self.is_empty);
                 return nothing.then(|| Err(DumpError::Empty { file: self.file.clone() }));
             }
-            if let Err(e) = self.step() {
+            if let Err(e) = self.advance() {
                 self.is_empty = false;
                 self.ready.push_back(Err(e));
             }

@@ -1,6 +1,14 @@
-//! Flux, from its own objects: Kustomizations, HelmReleases, sources, and the marks on what they manage.
+//! Flux, read from its own objects: Kustomizations, HelmReleases, sources, and owner labels.
 //!
-//! **Invariant:** reads objects that somebody hands in; asks neither a cluster nor Flux.
+//! Everything here is a function of the objects that are passed in.
+//!
+//! ```
+//! use drift_sources::flux::FluxRevision;
+//!
+//! let revision = FluxRevision::parse("main@sha1:1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d")?;
+//! assert_eq!((&*revision.name, revision.commit()), ("main", Some("1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d")));
+//! # Ok::<(), drift_sources::flux::RevisionError>(())
+//! ```
 
 mod inventory;
 mod kustomization;
@@ -18,48 +26,48 @@ use jiff::Timestamp;
 
 pub use inventory::{InventoryError, InventoryId};
 pub use kustomization::{Kustomization, SubstituteFrom};
-pub use release::{HelmRelease, Snapshot};
-pub use revision::{Algorithm, FluxRevision, RevisionError};
+pub use release::{HelmRelease, ReleaseSnapshot};
+pub use revision::{DigestAlgorithm, FluxRevision, RevisionDigest, RevisionError};
 pub use source::{Artifact, FluxSource, GitReference, SourceKind};
 
 /// Group of Kustomizations, and prefix of their labels and annotations.
 pub const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";
 /// Group of HelmReleases, and prefix of their labels and annotations.
 pub const HELM_GROUP: &str = "helm.toolkit.fluxcd.io";
-/// Group of sources.
+/// API group of sources.
 pub const SOURCE_GROUP: &str = "source.toolkit.fluxcd.io";
 
-/// Names one object from another.
+/// A reference from one object to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reference {
-    /// Kind.
+pub struct ObjectReference {
+    /// Kind of the object.
     pub kind: String,
-    /// Namespace; that of the referring object where it names none.
+    /// Namespace of the object; that of the referring object by default.
     pub namespace: String,
-    /// Name.
+    /// Name of the object.
     pub name: String,
 }
 
 /// An entry of `status.conditions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// Such as `Ready`.
+pub struct FluxCondition {
+    /// Type of the condition, such as `Ready`.
     pub kind: Arc<str>,
     /// `True`, `False` or `Unknown`.
     pub status: Arc<str>,
-    /// Reason.
+    /// Reason of the last transition.
     pub reason: Arc<str>,
-    /// What Flux says.
+    /// Flux's message.
     pub message: Arc<str>,
-    /// Generation that it is about.
+    /// Generation of the spec that the condition is about.
     pub observed_generation: Option<i64>,
-    /// Since when.
+    /// Time of the last transition.
     pub since: Option<Timestamp>,
 }
 
-fn conditions(object: &Object) -> Vec<Condition> {
+fn parse_conditions(object: &Object) -> Vec<FluxCondition> {
     let text = |n: Node<'_>, name| n.str_at(&[name]).unwrap_or_default().into();
-    let condition = |n: Node<'_>| Condition {
+    let condition = |n: Node<'_>| FluxCondition {
         kind: text(n, "type"),
         status: text(n, "status"),
         reason: text(n, "reason"),
@@ -67,38 +75,38 @@ fn conditions(object: &Object) -> Vec<Condition> {
         observed_generation: n.get("observedGeneration").and_then(Node::as_i64),
         since: n.str_at(&["lastTransitionTime"]).and_then(|t| t.parse().ok()),
     };
-    list(object.root(), &["status", "conditions"]).map(condition).collect()
+    list_at(object.root(), &["status", "conditions"]).map(condition).collect()
 }
 
-fn list<'a>(node: Node<'a>, path: &[&str]) -> impl Iterator<Item = Node<'a>> + use<'a> {
+fn list_at<'a>(node: Node<'a>, path: &[&str]) -> impl Iterator<Item = Node<'a>> + use<'a> {
     node.at(path).filter(|n| n.kind() == Kind::List).into_iter().flat_map(Node::children)
 }
 
-fn owned(node: Node<'_>, path: &[&str]) -> Option<String> {
+fn owned_text(node: Node<'_>, path: &[&str]) -> Option<String> {
     node.str_at(path).filter(|s| !s.is_empty()).map(str::to_owned)
 }
 
-fn flag(node: Node<'_>, path: &[&str]) -> bool {
+fn flag_at(node: Node<'_>, path: &[&str]) -> bool {
     node.at(path).and_then(Node::as_bool) == Some(true)
 }
 
-fn reference(node: Node<'_>, namespace: &str) -> Reference {
-    Reference {
-        kind: owned(node, &["kind"]).unwrap_or_default(),
-        namespace: owned(node, &["namespace"]).unwrap_or_else(|| namespace.to_owned()),
-        name: owned(node, &["name"]).unwrap_or_default(),
+fn parse_reference(node: Node<'_>, namespace: &str) -> ObjectReference {
+    ObjectReference {
+        kind: owned_text(node, &["kind"]).unwrap_or_default(),
+        namespace: owned_text(node, &["namespace"]).unwrap_or_else(|| namespace.to_owned()),
+        name: owned_text(node, &["name"]).unwrap_or_default(),
     }
 }
 
-fn depends_on(object: &Object) -> Vec<Reference> {
-    let of = |n| Reference { kind: object.kind().to_owned(), ..reference(n, object.namespace()) };
-    list(object.root(), &["spec", "dependsOn"]).map(of).collect()
+fn depends_on(object: &Object) -> Vec<ObjectReference> {
+    let of = |n| ObjectReference { kind: object.kind().to_owned(), ..parse_reference(n, object.namespace()) };
+    list_at(object.root(), &["spec", "dependsOn"]).map(of).collect()
 }
 
-/// Reads a list of `{paths, target}`; `name` is what the rules are called by, before their number.
+/// Reads a list of `{paths, target}`; the rules are named `name[0]`, `name[1]` and so on.
 fn ignore_rules(object: &Object, path: &[&str], name: &str) -> RuleSet {
     let mut set = RuleSet::default();
-    for (i, entry) in list(object.root(), path).enumerate() {
+    for (i, entry) in list_at(object.root(), path).enumerate() {
         let name: Arc<str> = format!("{name}[{i}]").into();
         match ignore_rule(Arc::clone(&name), entry) {
             Ok(rule) => set.rules.push(rule),
@@ -110,7 +118,7 @@ fn ignore_rules(object: &Object, path: &[&str], name: &str) -> RuleSet {
 
 fn ignore_rule(name: Arc<str>, entry: Node<'_>) -> Result<Rule, String> {
     let pointers: Vec<String> =
-        list(entry, &["paths"]).filter_map(|p| p.as_str().map(str::to_owned)).collect();
+        list_at(entry, &["paths"]).filter_map(|p| p.as_str().map(str::to_owned)).collect();
     if pointers.is_empty() {
         return Err("names no path".to_owned());
     }
@@ -129,7 +137,7 @@ fn ignore_rule(name: Arc<str>, entry: Node<'_>) -> Result<Rule, String> {
         annotations: selector("annotationSelector")?,
         mark: None,
     };
-    // The empty pointer is the object as a whole.
+    // The empty pointer stands for the whole object.
     let effect = if pointers.iter().any(String::is_empty) {
         Effect::Whole
     } else {
@@ -138,7 +146,7 @@ fn ignore_rule(name: Arc<str>, entry: Node<'_>) -> Result<Rule, String> {
     Ok(Rule { name, target, effect, because: None })
 }
 
-/// A rule for resources that opt out by a label or annotation.
+/// Returns a rule for resources that opt out by a label or annotation.
 fn opt_out(key: &str, value: &str, effect: Effect) -> Rule {
     let mark = Some(LabelMatch { key: key.into(), value: value.into() });
     let name = format!("{key}: {value}").into();

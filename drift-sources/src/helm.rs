@@ -1,9 +1,8 @@
 //! Helm releases, as Helm stores them in Secrets and ConfigMaps.
 //!
-//! Every stored revision is a desired state. What a template made is read as declared; hooks are kept apart, since Helm
-//! runs them and does not keep them.
+//! Every stored revision is a desired state: the rendered manifest without hooks, which Helm runs but does not manage.
 //!
-//! **Invariant:** what is stored is decoded within bounds, and values of a release are never kept: only their digest.
+//! **Invariant:** stored releases are decoded within limits, and only a digest of a release's values is held.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -17,10 +16,10 @@ use serde::Deserialize;
 
 use crate::manifests::{ManifestProblem, ManifestReader};
 
-/// Group by which reports name releases; there is no such API.
+/// API group of releases in reports; the API server has no such group.
 pub const GROUP: &str = "helm.sh";
 
-/// Largest release that is decoded, in bytes of JSON. A Secret holds 1 MiB, which packs to less than this.
+/// Largest release that is decoded, in bytes of JSON.
 const MAX_SIZE: u64 = 64 << 20;
 
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
@@ -30,40 +29,51 @@ const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 pub struct StoredRelease {
     /// Name of the release.
     pub name: Arc<str>,
-    /// Its namespace.
+    /// Namespace of the release.
     pub namespace: Arc<str>,
-    /// Namespace that it is stored in.
+    /// Namespace of the Secret or ConfigMap.
     pub storage_namespace: Arc<str>,
     /// Number of the revision.
     pub version: i64,
     /// `deployed`, `superseded`, `failed`, `pending-upgrade` and so on.
     pub status: String,
-    /// What Helm says about it.
+    /// Helm's description of the revision.
     pub description: String,
-    /// When it was made.
+    /// When the revision was deployed.
     pub last_deployed: Option<Timestamp>,
-    /// Name and version of the chart.
-    pub chart: (String, String),
-    /// BLAKE3 of the values that were given, which may hold secrets.
+    /// The chart it was made of.
+    pub chart: ChartVersion,
+    /// BLAKE3 of the given values; the values themselves may contain secrets.
     pub values_digest: String,
-    /// What is declared, without hooks.
+    /// The objects of the manifest, without hooks.
     pub objects: Vec<Arc<Object>>,
-    /// Names of hooks.
+    /// Names of the hooks.
     pub hooks: Vec<String>,
-    /// Whether the record has no manifest at all, which is not the same as one that declares nothing.
+    /// Whether the record has no manifest at all, as opposed to an empty one.
     pub is_incomplete: bool,
     /// Parts of the manifest that cannot be read.
     pub problems: Vec<ManifestProblem>,
 }
 
-/// A release that cannot be decoded. No value of it is in the text.
+/// Name and version of a chart; empty where the record has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ChartVersion {
+    /// Name of the chart.
+    #[serde(default)]
+    pub name: String,
+    /// Version of the chart.
+    #[serde(default)]
+    pub version: String,
+}
+
+/// A release that cannot be decoded. No message contains a value of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
-    /// The object holds no `data.release`.
-    #[error("holds no release")]
+    /// The object has no `data.release`.
+    #[error("has no `data.release`")]
     Empty,
-    /// Its values were taken out before it came here.
+    /// The release was redacted before.
     #[error("is redacted")]
     Redacted,
     /// Not base64 where it must be.
@@ -72,16 +82,16 @@ pub enum ReleaseError {
     /// Not gzip, or damaged.
     #[error("is damaged: {0}")]
     Damaged(String),
-    /// Larger than is decoded.
+    /// Larger than the limit.
     #[error("is larger than {0} bytes decompressed")]
     TooLarge(u64),
     /// Not the JSON of a release.
-    #[error("is no release: {0}")]
+    #[error("is not a release: {0}")]
     NotRelease(String),
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct ReleaseJson {
     name: String,
     #[serde(default)]
     namespace: String,
@@ -112,15 +122,7 @@ struct Info {
 #[derive(Default, Deserialize)]
 struct Chart {
     #[serde(default)]
-    metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    version: String,
+    metadata: ChartVersion,
 }
 
 #[derive(Deserialize)]
@@ -129,7 +131,7 @@ struct Hook {
     name: String,
 }
 
-/// Tells whether an object is where Helm stores a revision, by its type, labels and name.
+/// Returns `true` if an object is the Secret or ConfigMap of a release, by its type, labels and name.
 pub fn is_storage(object: &Object) -> bool {
     let named = object.name().starts_with("sh.helm.release.v1.");
     let by_helm = object.label("owner") == Some("helm");
@@ -143,24 +145,27 @@ pub fn is_storage(object: &Object) -> bool {
 }
 
 impl StoredRelease {
-    /// Decodes a stored revision; `None` for an object that stores none.
+    /// Decodes a stored revision; `None` for any other object.
     ///
     /// # Errors
-    /// When it cannot be decoded within bounds.
-    pub fn of(object: &Object) -> Option<Result<Self, ReleaseError>> {
-        is_storage(object).then(|| Self::read(object))
+    /// When the release cannot be decoded within the limits.
+    pub fn from_object(object: &Object) -> Option<Result<Self, ReleaseError>> {
+        is_storage(object).then(|| Self::decode_object(object))
     }
 
-    fn read(object: &Object) -> Result<Self, ReleaseError> {
+    fn decode_object(object: &Object) -> Result<Self, ReleaseError> {
         let text = object.root().str_at(&["data", "release"]).ok_or(ReleaseError::Empty)?;
         if text.starts_with("redacted:") {
             return Err(ReleaseError::Redacted);
         }
         // The API adds one base64 to the data of a Secret; Helm's own is below it in both.
-        let text =
-            if object.kind() == "Secret" { base64(text.as_bytes())? } else { text.as_bytes().to_vec() };
-        let json = decode(&text, MAX_SIZE)?;
-        let wire: Wire = serde_json::from_slice(&json)
+        let text = if object.kind() == "Secret" {
+            decode_base64(text.as_bytes())?
+        } else {
+            text.as_bytes().to_vec()
+        };
+        let json = decode_release(&text, MAX_SIZE)?;
+        let wire: ReleaseJson = serde_json::from_slice(&json)
             .map_err(|e| ReleaseError::NotRelease(format!("line {}, column {}", e.line(), e.column())))?;
         let mut reader = ManifestReader::new();
         reader.add_file("manifest.yaml", wire.manifest.as_deref().unwrap_or_default().as_bytes());
@@ -177,7 +182,7 @@ impl StoredRelease {
             status: object.label("status").map_or(wire.info.status, str::to_owned),
             description: wire.info.description,
             last_deployed: wire.info.last_deployed.parse().ok(),
-            chart: (wire.chart.metadata.name, wire.chart.metadata.version),
+            chart: wire.chart.metadata,
             values_digest: blake3::hash(values.as_bytes()).to_hex().to_string(),
             objects: manifests.declared.into_iter().map(|d| Arc::new(d.object)).collect(),
             hooks,
@@ -192,17 +197,17 @@ impl StoredRelease {
     }
 }
 
-fn base64(text: &[u8]) -> Result<Vec<u8>, ReleaseError> {
+fn decode_base64(text: &[u8]) -> Result<Vec<u8>, ReleaseError> {
     STANDARD.decode(text.trim_ascii()).map_err(|_| ReleaseError::Base64)
 }
 
-/// Decodes what Helm encoded: base64 of gzip of JSON, of base64 of JSON from before there was gzip.
-fn decode(text: &[u8], limit: u64) -> Result<Vec<u8>, ReleaseError> {
+/// Decodes base64 of gzip of JSON, or base64 of JSON, as old versions of Helm stored it.
+fn decode_release(text: &[u8], limit: u64) -> Result<Vec<u8>, ReleaseError> {
     // From before there was even that: plain JSON.
     if text.trim_ascii().starts_with(b"{") {
         return Ok(text.to_vec());
     }
-    let bytes = base64(text)?;
+    let bytes = decode_base64(text)?;
     if !bytes.starts_with(GZIP) {
         return Ok(bytes);
     }
@@ -212,15 +217,15 @@ fn decode(text: &[u8], limit: u64) -> Result<Vec<u8>, ReleaseError> {
     if json.len() as u64 > limit { Err(ReleaseError::TooLarge(limit)) } else { Ok(json) }
 }
 
-/// Tells whether a live object carries Helm's mark of a release.
-pub fn tracks(object: &Object, namespace: &str, name: &str) -> bool {
+/// Returns `true` if a live object has the annotations and label of a release.
+pub fn belongs_to_release(object: &Object, namespace: &str, name: &str) -> bool {
     object.annotation("meta.helm.sh/release-name") == Some(name)
         && object.annotation("meta.helm.sh/release-namespace").unwrap_or(object.namespace()) == namespace
         && object.label("app.kubernetes.io/managed-by") == Some("Helm")
 }
 
-/// Returns what keeps Helm from removing an object, by its annotation.
-pub fn kept_by(object: &Object) -> Option<Arc<str>> {
+/// Returns the annotation that keeps Helm from deleting an object, if it has one.
+pub fn resource_policy(object: &Object) -> Option<Arc<str>> {
     (object.annotation("helm.sh/resource-policy").is_some_and(|p| p.eq_ignore_ascii_case("keep")))
         .then(|| "helm.sh/resource-policy: keep".into())
 }

@@ -1,4 +1,4 @@
-//! Bytes of a file, decompressed by what they are and not by what the file is called.
+//! Input files, decompressed by their content and not by their name.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const RATIO: u64 = 4_000;
 /// A stream of decompressed bytes; members and frames one after the other are one stream.
 pub(crate) type Input = Box<dyn BufRead + Send>;
 
-/// Why a stream ended before its time.
+/// Why a stream ended early.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Cut {
     #[error("the compressed data ends early: the file is cut off")]
@@ -30,8 +30,8 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
-    /// Tells why a stream from [`open`] failed.
-    pub(crate) fn of(error: &io::Error) -> Self {
+    /// Returns why a stream from [`open`] failed.
+    pub(crate) fn from_error(error: &io::Error) -> Self {
         match error.get_ref().and_then(|e| e.downcast_ref::<Self>()) {
             Some(cut) => cut.clone(),
             None => Self::Io(error.to_string()),
@@ -125,8 +125,8 @@ mod tests {
 
     fn read(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, Cut> {
         let mut out = Vec::new();
-        let mut input = open(Cursor::new(bytes), limit).map_err(|e| Cut::of(&e))?;
-        input.read_to_end(&mut out).map_err(|e| Cut::of(&e))?;
+        let mut input = open(Cursor::new(bytes), limit).map_err(|e| Cut::from_error(&e))?;
+        input.read_to_end(&mut out).map_err(|e| Cut::from_error(&e))?;
         Ok(out)
     }
 

@@ -22,8 +22,8 @@ const MAX_LENGTH: usize = 4096;
 const MAX_PATHS: usize = 10_000;
 /// Deepest nesting of brackets, which the compiler follows by recursion.
 const MAX_NESTING: usize = 64;
-/// Documents whose result is kept.
-const MAX_KEPT: usize = 10_000;
+/// Documents whose result is cached.
+const MAX_CACHED: usize = 10_000;
 
 /// Words that can run without bound.
 const REFUSED: &[&str] = &[
@@ -73,13 +73,13 @@ const REFUSED: &[&str] = &[
 type Compiled = jaq_core::Filter<data::JustLut<Val>>;
 type Found = Result<Vec<Vec<PointerStep>>, String>;
 
-/// Evaluates jq expressions with a deadline.
+/// Evaluates jq expressions with a deadline; see [`JqPaths`].
 #[derive(Debug)]
 pub struct JqSandbox {
     deadline: Duration,
     /// Expressions that cannot be used, and why.
     broken: Mutex<HashMap<String, String>>,
-    kept: Mutex<HashMap<(String, Arc<str>), Found>>,
+    cached: Mutex<HashMap<(String, Arc<str>), Found>>,
 }
 
 impl Default for JqSandbox {
@@ -92,16 +92,16 @@ impl Default for JqSandbox {
 impl JqSandbox {
     /// Makes a sandbox with this deadline for one expression on one document.
     pub fn new(deadline: Duration) -> Self {
-        Self { deadline, broken: Mutex::default(), kept: Mutex::default() }
+        Self { deadline, broken: Mutex::default(), cached: Mutex::default() }
     }
 
-    fn run(&self, expression: &str, json: &str) -> Found {
-        refuse(expression)?;
+    fn run_expression(&self, expression: &str, json: &str) -> Found {
+        refuse_unbounded(expression)?;
         let (sender, receiver) = mpsc::sync_channel(1);
         let (code, json) = (format!("path({expression})"), json.to_owned());
         // A thread that is given up stays behind; that is why its expression is not tried again.
         let spawned = std::thread::Builder::new().name("jq".into()).stack_size(16 << 20).spawn(move || {
-            let _ = sender.send(evaluate(&code, &json));
+            let _ = sender.send(evaluate_paths(&code, &json));
         });
         spawned.map_err(|e| format!("cannot be evaluated: {e}"))?;
         match receiver.recv_timeout(self.deadline) {
@@ -121,30 +121,31 @@ impl JqPaths for JqSandbox {
         }
         let json = doc.to_json();
         let key = (expression.to_owned(), Arc::from(&*json));
-        if let Some(found) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(found) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return found.clone();
         }
-        let found =
-            self.run(expression, &json).map_err(|why| format!("jq `{}` {why}", shortened(expression)));
+        let found = self
+            .run_expression(expression, &json)
+            .map_err(|why| format!("jq `{}` {why}", shorten_text(expression)));
         if let Err(why) = &found {
             let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
             broken.insert(expression.to_owned(), why.clone());
         }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() >= MAX_CACHED {
+            cached.clear();
         }
-        kept.insert(key, found.clone());
+        cached.insert(key, found.clone());
         found
     }
 }
 
-fn shortened(text: &str) -> String {
+fn shorten_text(text: &str) -> String {
     text.chars().take(120).collect()
 }
 
-/// Refuses what could run without bound, before anything is compiled.
-fn refuse(expression: &str) -> Result<(), String> {
+/// Rejects expressions that could run without bound, before anything is compiled.
+fn refuse_unbounded(expression: &str) -> Result<(), String> {
     if expression.len() > MAX_LENGTH {
         return Err(format!("is longer than {MAX_LENGTH} bytes"));
     }
@@ -188,20 +189,22 @@ fn refuse(expression: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn compile(code: &str) -> Result<Compiled, String> {
+fn compile_expression(code: &str) -> Result<Compiled, String> {
     const DEFS: &[&str] = &["debug", "stderr", "halt", "halt_error"];
     const FUNS: &[&str] = &["halt", "env", "now", "input", "inputs", "debug_empty", "stderr_empty"];
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let funs = jaq_core::funs::<data::JustLut<Val>>().chain(jaq_std::funs()).chain(jaq_json::funs());
     let arena = Arena::default();
     let loader = Loader::new(defs.filter(|d| !DEFS.contains(&d.name)));
-    let modules = loader.load(&arena, File { code, path: () }).map_err(|_| "is no jq".to_owned())?;
+    let modules = loader.load(&arena, File { code, path: () }).map_err(|_| "is not valid jq".to_owned())?;
     let compiler = Compiler::default().with_funs(funs.filter(|f| !FUNS.contains(&f.0)));
-    compiler.compile(modules).map_err(|_| "is no jq: it names something that there is not".to_owned())
+    compiler
+        .compile(modules)
+        .map_err(|_| "is not valid jq: it names an unknown function or variable".to_owned())
 }
 
-fn evaluate(code: &str, json: &str) -> Found {
-    let filter = compile(code)?;
+fn evaluate_paths(code: &str, json: &str) -> Found {
+    let filter = compile_expression(code)?;
     let input: Val = serde_json::from_str(json).map_err(|_| "cannot be asked of this object".to_owned())?;
     let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
     let mut found = Vec::new();
@@ -213,7 +216,7 @@ fn evaluate(code: &str, json: &str) -> Found {
             Ok(path) => {
                 let path: Value =
                     serde_json::from_str(&path.to_string()).map_err(|_| "names no path".to_owned())?;
-                found.push(steps(&path).ok_or("names no path")?);
+                found.push(parse_steps(&path).ok_or("names no path")?);
             }
             Err(_) => return Err("fails on this object".to_owned()),
         }
@@ -221,7 +224,7 @@ fn evaluate(code: &str, json: &str) -> Found {
     Ok(found)
 }
 
-fn steps(path: &Value) -> Option<Vec<PointerStep>> {
+fn parse_steps(path: &Value) -> Option<Vec<PointerStep>> {
     let step = |v: &Value| match v {
         Value::String(key) => Some(PointerStep::Key(key.clone())),
         Value::Number(n) => Some(PointerStep::Index(usize::try_from(n.as_i64()?).ok()?)),
@@ -284,8 +287,8 @@ mod tests {
         check("$ENV", Err("uses `$ENV`"));
         check("\"\\(repeat(1))\"", Err("inside of a text"));
         check(".spec.replicas[]", Err("fails on this object"));
-        check(".a | nothing_known", Err("names something"));
-        check(".a |", Err("is no jq"));
+        check(".a | nothing_known", Err("names an unknown function"));
+        check(".a |", Err("is not valid jq"));
         check(&"(".repeat(100), Err("nested deeper"));
         check(&format!(".{}", "a".repeat(5000)), Err("longer than"));
         check("1", Err("fails on this object"));

@@ -1,8 +1,26 @@
-//! A live cluster: everything that can be listed and watched, for good or once.
+//! A live cluster: lists and watches every resource type, continuously or once.
 //!
-//! Each kind is followed by a state machine of its own that starts from a saved bookmark or a listing, and tells every
-//! resourceVersion once or says a gap that it lies in. A full comparison of names and versions runs besides the watch
-//! now and then, because a server may leave something out.
+//! Each resource type has a state machine of its own that resumes from a bookmark or starts with a list. Each
+//! resourceVersion is emitted exactly once or is covered by an emitted gap. Besides the watch, all names and versions are
+//! compared from time to time, because a server may miss an event.
+//!
+//! ```no_run
+//! # async fn follow() -> Result<(), Box<dyn std::error::Error>> {
+//! use drift_core::{Observation, Source};
+//! use drift_sources::kubernetes::{ConnectOptions, KubernetesOptions, KubernetesSource, connect};
+//! use futures::StreamExt;
+//!
+//! let connection = connect(ConnectOptions::default()).await?;
+//! let source = KubernetesSource::new(connection.client, KubernetesOptions::default());
+//! let mut observations = source.observe(None);
+//! while let Some(observation) = observations.next().await {
+//!     if let Observation::Applied(applied) = observation? {
+//!         println!("{} is at {:?}", applied.key, applied.object.resource_version());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod backoff;
 mod connect;
@@ -10,17 +28,17 @@ mod cursor;
 mod decode;
 mod discovery;
 mod driver;
-mod known;
-mod lines;
+mod line_buffer;
 mod machine;
+mod observation_stream;
 mod occurrence;
 mod openapi;
 mod pool;
 mod request;
+mod seen_versions;
 mod snapshot;
 mod supervisor;
 mod target;
-mod telling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,53 +50,53 @@ use futures::stream::{self, BoxStream};
 
 pub use backoff::Backoff;
 pub use connect::{ConnectOptions, Connection, connect, connect_to};
+use observation_stream::ObservationStream;
 pub use openapi::OpenApiDocuments;
-pub use request::Limits;
+pub use request::RequestLimits;
 pub use snapshot::Snapshot;
-pub use target::{KindFilter, Reach, Target};
-use telling::Telling;
+pub use target::{KindFilter, Reach, WatchTarget};
 #[cfg(feature = "argo-server")]
-pub(crate) use {connect::client, request::describe, request::encode};
+pub(crate) use {connect::build_client, request::describe_error, request::encode_query};
 
-/// How first listings are asked for.
+/// How initial lists are requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InitialLists {
-    /// As the beginning of a watch, and in pages where the server does not do that.
+    /// As the start of a watch (streaming lists), and in pages if the server does not support that.
     #[default]
     Streaming,
-    /// In pages.
+    /// In pages of [`KubernetesOptions::page_size`] objects.
     Paged,
 }
 
-/// What is looked at, and how.
+/// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct KubernetesOptions {
-    /// Name of the cluster in all keys and scopes; empty where only one is looked at.
+    /// Name of the cluster in all keys and scopes; may be empty if there is only one.
     pub cluster: Arc<str>,
-    /// Namespaces that are looked at. With any given, cluster-scoped kinds are left out; with none, all are taken.
+    /// Namespaces to watch. Empty means all namespaces and cluster-scoped kinds; otherwise cluster-scoped kinds are left out.
     pub namespaces: Vec<String>,
-    /// Kinds that are looked at.
+    /// Kinds to watch.
     pub kinds: KindFilter,
-    /// How first listings are asked for.
+    /// How initial lists are requested.
     pub initial_lists: InitialLists,
     /// Objects in a page of a list.
     pub page_size: u32,
-    /// Lists asked for at once.
+    /// Concurrent lists.
     pub concurrent_lists: usize,
-    /// Time between two comparisons of all names and versions with what the watch made known; `None` for never.
+    /// Time between two comparisons of all names and versions with what was emitted; `None` for never.
     pub full_comparison: Option<Duration>,
-    /// After how much silence of a watch a difference is no longer a change that is still on its way.
+    /// After this time without watch events, a difference found by a comparison is a missed event.
     pub settle: Duration,
-    /// How long a watch is asked to last.
+    /// Requested duration of a watch.
     pub watch_time: Duration,
-    /// Time between two checkpoints at least, except where one must come at once.
+    /// Least time between two checkpoints, except where one must be emitted at once.
     pub checkpoint_interval: Duration,
-    /// Time between two looks at what is served; changes of definitions are seen at once.
+    /// Time between two discoveries; a change of a CustomResourceDefinition triggers one at once.
     pub rediscovery: Duration,
-    /// How long to wait after failures.
+    /// Delays after failures.
     pub backoff: Backoff,
-    /// How long to wait for answers and how much to take of them.
-    pub limits: Limits,
+    /// Limits on time and size of responses.
+    pub limits: RequestLimits,
 }
 
 impl Default for KubernetesOptions {
@@ -96,15 +114,15 @@ impl Default for KubernetesOptions {
             checkpoint_interval: Duration::from_secs(2),
             rediscovery: Duration::from_secs(60),
             backoff: Backoff::default(),
-            limits: Limits::default(),
+            limits: RequestLimits::default(),
         }
     }
 }
 
 /// A cluster as a source of observations.
 ///
-/// Its cursor holds how far each kind has been told; resuming from it needs no listing as long as the server still has
-/// the versions. Needs a Tokio runtime.
+/// Its cursor holds the last emitted version of each kind; resuming needs no list as long as the server still has the
+/// versions after it. Needs a Tokio runtime. See the example of the [module](self).
 #[derive(Clone)]
 pub struct KubernetesSource {
     client: kube::Client,
@@ -113,7 +131,7 @@ pub struct KubernetesSource {
 }
 
 impl KubernetesSource {
-    /// Makes a source of a client, such as [`connect`] gives.
+    /// Makes a source from a client, such as that of [`connect`].
     pub fn new(client: kube::Client, options: KubernetesOptions) -> Self {
         let name = if options.cluster.is_empty() {
             "kubernetes".to_owned()
@@ -123,7 +141,7 @@ impl KubernetesSource {
         Self { client, options: Arc::new(options), name: name.into() }
     }
 
-    /// Returns the options.
+    /// Returns the options of the source.
     pub fn options(&self) -> &KubernetesOptions {
         &self.options
     }
@@ -142,12 +160,12 @@ impl Source for KubernetesSource {
     }
 
     fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>> {
-        let telling = async move { Telling::start(self, after).await };
-        stream::once(telling)
-            .flat_map(|telling| {
-                stream::unfold(telling, |mut telling| async {
-                    let item = telling.next().await?;
-                    Some((item, telling))
+        let stream = async move { ObservationStream::start(self, after).await };
+        stream::once(stream)
+            .flat_map(|stream| {
+                stream::unfold(stream, |mut stream| async {
+                    let item = stream.next().await?;
+                    Some((item, stream))
                 })
             })
             .boxed()

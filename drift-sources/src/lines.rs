@@ -36,7 +36,7 @@ impl Lines {
     /// Returns the next line with its number, from 1.
     pub(crate) fn next(&mut self) -> Option<(u64, Result<&[u8], LineFault>)> {
         while !self.is_done {
-            let read = self.fill()?;
+            let read = self.fill_line()?;
             self.number += 1;
             match read {
                 Err(fault) => return Some((self.number, Err(fault))),
@@ -48,7 +48,7 @@ impl Lines {
     }
 
     /// Reads one line into the buffer; `None` at the end.
-    fn fill(&mut self) -> Option<Result<(), LineFault>> {
+    fn fill_line(&mut self) -> Option<Result<(), LineFault>> {
         self.buffer.clear();
         let (mut any, mut is_too_long) = (false, false);
         loop {
@@ -57,7 +57,7 @@ impl Lines {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => {
                     self.is_done = true;
-                    return Some(Err(LineFault::Cut(Cut::of(&e).to_string())));
+                    return Some(Err(LineFault::Cut(Cut::from_error(&e).to_string())));
                 }
             };
             if piece.is_empty() {

@@ -1,7 +1,23 @@
-//! Declared objects in files: what kubectl would apply, and where each field of it stands.
+//! Manifests: the objects that kubectl would apply, with the file, line and column of each field.
 //!
-//! A file that cannot be read costs only itself: everything else is read, and the problem is named with file, line
-//! and column. Content may also be handed in as bytes ([`ManifestReader::add_file`]), for sources that have no files.
+//! An unreadable file does not affect the others; it is reported with file, line and column. Content can also be passed as
+//! bytes ([`ManifestReader::add_file`]).
+//!
+//! ```
+//! use drift_core::FieldPath;
+//! use drift_sources::manifests::ManifestReader;
+//!
+//! let mut reader = ManifestReader::new();
+//! reader.add_file("web.yaml", b"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n");
+//! reader.add_file("broken.yaml", b"kind: [");
+//! let manifests = reader.finish();
+//! assert_eq!(manifests.declared[0].key.to_string(), "Deployment.apps//web");
+//! assert_eq!(manifests.declared[0].locate(&FieldPath::parse("spec.replicas")?).to_string(), "web.yaml:5");
+//! assert!(manifests.problems[0].to_string().starts_with("broken.yaml:"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A whole folder is one call: `Manifests::read("k8s".as_ref())`.
 
 mod classify;
 mod walk;
@@ -18,38 +34,38 @@ use crate::yaml::{self, Position, Positions};
 
 /// An object that a file declares.
 #[derive(Clone, Debug)]
-pub struct Declared {
-    /// Which resource it declares, in the unnamed cluster.
+pub struct DeclaredObject {
+    /// Key of the declared resource, in the unnamed cluster.
     ///
-    /// Its namespace is the one in the manifest, so it may be empty for a namespaced kind. Whoever knows the scope of
-    /// kinds fills it in here and leaves the object as it was declared.
+    /// The namespace is that of the manifest, so it may be empty for a namespaced kind. A caller that knows the scope of
+    /// kinds sets it here and leaves the object as declared.
     pub key: ResourceKey,
     /// The object as declared.
     pub object: Object,
-    /// Where it begins.
-    pub place: Place,
-    /// Where its fields stand.
+    /// Where the object begins.
+    pub place: FileLocation,
+    /// Positions of its fields.
     pub positions: Positions,
 }
 
-impl Declared {
-    /// Returns where a field of the object stands, or else the nearest field above it that the file has.
-    pub fn locate(&self, path: &FieldPath) -> Place {
+impl DeclaredObject {
+    /// Returns the location of a field, or of the nearest field above it that the file has.
+    pub fn locate(&self, path: &FieldPath) -> FileLocation {
         let position = self.positions.locate(self.object.root(), path);
-        Place { file: Arc::clone(&self.place.file), position: position.or(self.place.position) }
+        FileLocation { file: Arc::clone(&self.place.file), position: position.or(self.place.position) }
     }
 }
 
-/// A place in a file; written `file:line`.
+/// A location in a file; displayed as `file:line`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct FileLocation {
     /// Name of the file, relative to the folder that was read, with `/` between folders.
     pub file: Arc<str>,
-    /// Line and column; `None` where it is about the whole file.
+    /// Line and column; `None` for the whole file.
     pub position: Option<Position>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FileLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.position {
             None => f.write_str(&self.file),
@@ -58,24 +74,24 @@ impl fmt::Display for Place {
     }
 }
 
-/// Something in the files that is not, or not cleanly, a declared object.
+/// A file or document that is not, or not unambiguously, a declared object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}{}: {kind}", .place.position.map(|p| format!(":{}", p.column)).unwrap_or_default())]
 pub struct ManifestProblem {
-    /// Where.
-    pub place: Place,
-    /// What.
+    /// Location of the problem.
+    pub place: FileLocation,
+    /// What is wrong.
     pub kind: ProblemKind,
 }
 
-/// What is the matter with a file or a document in it.
+/// What is wrong with a file or document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemKind {
     /// The document cannot be read.
     #[error("{0}")]
     Broken(#[source] yaml::ErrorKind),
-    /// The document is meant as an object but is none.
+    /// The document looks like an object but is not a valid one.
     #[error("{0}")]
     NotObject(#[source] drift_core::ObjectError),
     /// The file cannot be opened or read.
@@ -84,18 +100,18 @@ pub enum ProblemKind {
     /// The file is larger than the limit.
     #[error("larger than the limit of {limit} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit in bytes.
         limit: u64,
     },
     /// The resource is declared more than once; the last one counts, as it would after `kubectl apply`.
     #[error("{key} is declared again, first in {first}; the last one counts")]
     Duplicate {
-        /// The resource.
+        /// Key of the resource.
         key: ResourceKey,
         /// Where it is declared before.
-        first: Place,
+        first: FileLocation,
     },
-    /// The object has no name of its own, so no live object can be told to be it.
+    /// The object has no name of its own, so it cannot be matched with a live object.
     #[error("{0} has only a generateName: not compared")]
     Generated(String),
     /// The file or document is not meant for a cluster.
@@ -107,33 +123,33 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// Tells whether something that may be declared is not known because of this.
+    /// Returns `true` if a declaration may be missing because of this problem.
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Broken(_) | Self::NotObject(_) | Self::Unreadable(_) | Self::TooLarge { .. })
     }
 }
 
-/// A place to read that is not there.
+/// A path that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
     /// The file or folder asked for cannot be opened.
     #[error("cannot read {}", path.display())]
     Unavailable {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
-        /// What failed.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
 }
 
-/// What the files declare.
+/// The declared objects of some files.
 #[derive(Debug, Default)]
 pub struct Manifests {
-    /// Declared objects in the order in which they were read.
-    pub declared: Vec<Declared>,
-    /// What was found besides, in the same order.
+    /// Declared objects, in the order of reading.
+    pub declared: Vec<DeclaredObject>,
+    /// Problems, in the same order.
     pub problems: Vec<ManifestProblem>,
     /// Number of files read.
     pub files: usize,
@@ -146,7 +162,7 @@ impl Manifests {
     /// that lead out of it are left out.
     ///
     /// # Errors
-    /// Only when `path` itself cannot be opened; what is wrong below it is in [`Manifests::problems`].
+    /// Only when `path` itself cannot be opened; problems below it are in [`Manifests::problems`].
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
         let mut reader = ManifestReader::new();
         reader.add_path(path)?;
@@ -155,7 +171,7 @@ impl Manifests {
 
     /// Removes all but the last of equal keys and notes the others as [`ProblemKind::Duplicate`].
     ///
-    /// To be called once the namespaces are filled in: only then `web` and `default/web` are known to be one.
+    /// Call it once the namespaces are set: only then `web` and `default/web` are known to be the same.
     pub fn settle_duplicates(&mut self) {
         let mut last: BTreeMap<ResourceKey, usize> = BTreeMap::new();
         let mut dropped = vec![false; self.declared.len()];
@@ -212,34 +228,34 @@ impl ManifestReader {
             return Ok(());
         }
         if std::fs::metadata(path).map_err(unavailable)?.is_dir() {
-            return walk::walk(self, path).map_err(unavailable);
+            return walk::add_folder(self, path).map_err(unavailable);
         }
         let file = std::fs::File::open(path).map_err(unavailable)?;
         self.add_stream(&path.to_string_lossy(), file);
         Ok(())
     }
 
-    /// Adds what a stream holds under a name for it.
+    /// Adds the content of a stream; `name` is for locations.
     pub fn add_stream(&mut self, name: &str, stream: impl Read) {
         let mut bytes = Vec::new();
         let limit = self.max_file_size;
         match stream.take(limit.saturating_add(1)).read_to_end(&mut bytes) {
             Ok(_) => self.add_file(name, &bytes),
-            Err(e) => self.note(name, None, ProblemKind::Unreadable(e.to_string())),
+            Err(e) => self.note_problem(name, None, ProblemKind::Unreadable(e.to_string())),
         }
     }
 
     /// Adds the content of a file under its name.
     ///
-    /// The name is what findings show; a few names say that the file is none for a cluster (`Chart.yaml`).
+    /// The name is used in locations; a few names mean that the file is not a manifest (`Chart.yaml`).
     pub fn add_file(&mut self, name: &str, bytes: &[u8]) {
         if bytes.len() as u64 > self.max_file_size {
-            return self.note(name, None, ProblemKind::TooLarge { limit: self.max_file_size });
+            return self.note_problem(name, None, ProblemKind::TooLarge { limit: self.max_file_size });
         }
         self.manifests.files += 1;
         let documents = yaml::read(bytes);
         if documents.iter().any(Result::is_err) && classify::is_helm_template(name, bytes) {
-            return self.note(
+            return self.note_problem(
                 name,
                 None,
                 ProblemKind::NotManifest("a Helm template; render it with `helm template`"),
@@ -250,31 +266,38 @@ impl ManifestReader {
             let (position, read) = match document {
                 Ok(document) => (
                     document.position,
-                    classify::classify(name, document.doc).map(|o| (o, document.positions)),
+                    classify::classify_document(name, document.doc).map(|o| (o, document.positions)),
                 ),
                 Err(e) => (Position { line: e.line, column: e.column }, Err(ProblemKind::Broken(e.kind))),
             };
-            let place = Place { file: Arc::clone(&file), position: Some(position) };
+            let place = FileLocation { file: Arc::clone(&file), position: Some(position) };
             match read {
                 Ok((object, positions)) => {
-                    self.manifests.declared.push(Declared { key: object.key(), object, place, positions });
+                    self.manifests.declared.push(DeclaredObject {
+                        key: object.key(),
+                        object,
+                        place,
+                        positions,
+                    });
                 }
                 Err(kind) => self.manifests.problems.push(ManifestProblem { place, kind }),
             }
         }
     }
 
-    fn note(&mut self, file: &str, position: Option<Position>, kind: ProblemKind) {
-        self.manifests.problems.push(ManifestProblem { place: Place { file: file.into(), position }, kind });
+    fn note_problem(&mut self, file: &str, position: Option<Position>, kind: ProblemKind) {
+        self.manifests
+            .problems
+            .push(ManifestProblem { place: FileLocation { file: file.into(), position }, kind });
     }
 
-    /// Returns what was collected.
+    /// Returns the collected objects and problems.
     pub fn finish(self) -> Manifests {
         self.manifests
     }
 }
 
-/// Tells whether a file of this name is read when it is found in a folder.
+/// Returns `true` if a file with this name in a folder is read: `.yaml`, `.yml` or `.json`.
 pub fn is_manifest_name(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|extension| {
         let start = name.len().checked_sub(extension.len());

@@ -1,12 +1,31 @@
-//! A small HTTP receiver for what others post: events of the outside, batches of the audit log.
+//! A small HTTP receiver for CloudEvents, CDEvents and the audit log's webhook backend.
 //!
-//! It takes `POST`s up to a size, from senders that know a secret, and answers 202 once an observation is queued. TLS is for
-//! what stands in front of it.
+//! It accepts `POST`s up to a size from senders that know a secret, and responds with 202 once an observation is queued.
+//! TLS is left to a proxy.
 //!
-//! **Invariant:** no body is looked at before its sender is known, and nothing of a body is in an answer or an error.
+//! **Invariant:** no body is read before its sender is authenticated, and no response or error contains a part of a body.
+//!
+//! ```no_run
+//! # async fn listen() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use drift_core::Source;
+//! use drift_sources::receiver::{PostDecoder, Receiver, ReceiverOptions, SenderAuth};
+//! use futures::StreamExt;
+//!
+//! // Usually the `webhook_decoder` of `audit` or of an `EventDecoder`.
+//! let decoder: PostDecoder = Arc::new(|posted| Err(format!("nothing is read at {}", posted.path)));
+//! let auth = SenderAuth::Token("secret".into());
+//! let receiver = Receiver::bind("127.0.0.1:8080".parse()?, auth, decoder, ReceiverOptions::default()).await?;
+//! while let Some(observation) = receiver.observe(None).next().await {
+//!     println!("{:?}", observation?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod auth;
 mod serve;
 
-pub use auth::Auth;
-pub use serve::{Decode, Posted, Receiver, ReceiverError, ReceiverOptions};
+pub use auth::SenderAuth;
+pub use serve::{PostDecoder, PostedRequest, Receiver, ReceiverError, ReceiverOptions};

@@ -1,23 +1,23 @@
-//! What `kustomize` and `helm` make of the files of a commit.
+//! Renders a commit's files with `kustomize` or `helm`.
 //!
-//! The installed programs are run, with fixed arguments, a cleared environment, and limits on time and output. Files of
-//! a commit are put into a scratch folder first: names that would leave it, and links, are not.
+//! Runs the installed programs with fixed arguments, an empty environment, and limits on time and output. The files are
+//! first written to a scratch folder, without symbolic links and names that would leave it.
 //!
-//! **Invariant:** without a program there is no result, and never another one in its place.
+//! **Invariant:** if a program is missing there is no result; nothing is used in its place.
 
+mod commit_files;
 mod envsubst;
 mod process;
-mod tree;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use commit_files::CommitFiles;
 pub use envsubst::{EnvsubstError, Unset, envsubst};
-pub use tree::Tree;
 
-/// Which program renders.
+/// A program that renders manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Program {
     /// `kustomize`.
@@ -27,7 +27,7 @@ pub enum Program {
 }
 
 impl Program {
-    fn name(self) -> &'static str {
+    fn program_name(self) -> &'static str {
         match self {
             Self::Kustomize => "kustomize",
             Self::Helm => "helm",
@@ -35,54 +35,54 @@ impl Program {
     }
 }
 
-/// A rendering that did not come about.
+/// Why nothing was rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// The program is not installed where this looks.
+    /// The program is not installed in the searched folders.
     #[error("`{0}` is not installed (looked for on PATH and in KUBEBUILDER_ASSETS)")]
     NoProgram(&'static str),
-    /// The files cannot be rendered: the declaration is broken.
+    /// The program failed: the declaration is broken.
     #[error("{program} fails: {message}")]
     Failed {
-        /// Which program.
+        /// Name of the program.
         program: &'static str,
-        /// What it says, shortened.
+        /// Error output of the program, shortened.
         message: String,
     },
-    /// It took too long, or made too much.
+    /// The program exceeded the time or output limit, or could not be started.
     #[error("{program} {what}")]
     Limit {
-        /// Which program.
+        /// Name of the program.
         program: &'static str,
-        /// Which limit.
+        /// The limit that was exceeded.
         what: String,
     },
-    /// The files cannot be put into a folder.
+    /// The files cannot be written to the scratch folder.
     #[error("the files cannot be laid out: {0}")]
     Files(String),
 }
 
 impl RenderError {
-    /// Tells whether the declaration itself is at fault, and not this machine.
+    /// Returns `true` if the declaration is at fault and not this machine.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Failed { .. })
     }
 }
 
-/// Limits of one rendering.
+/// Where to find the programs, and limits of one run.
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
-    /// Folders in which programs are looked for, in order.
+    /// Folders that are searched for the programs, in order; relative ones are ignored.
     pub folders: Vec<PathBuf>,
-    /// Longest time.
+    /// Longest time of one run.
     pub timeout: Duration,
     /// Most bytes of output.
     pub max_output: usize,
 }
 
 impl RenderOptions {
-    /// Looks in these folders, with limits of a minute and 64 MiB.
+    /// Searches these folders, with limits of one minute and 64 MiB.
     pub fn in_folders(folders: Vec<PathBuf>) -> Self {
         Self { folders, timeout: Duration::from_secs(60), max_output: 64 << 20 }
     }
@@ -90,91 +90,99 @@ impl RenderOptions {
 
 type Output = Result<Arc<Vec<u8>>, RenderError>;
 
-/// Runs programs, and keeps what they made by what it was made of.
+/// Runs the programs and caches their output by input.
 #[derive(Debug)]
 pub struct Renderer {
     options: RenderOptions,
     versions: Mutex<HashMap<Program, Option<String>>>,
-    kept: Mutex<HashMap<String, Output>>,
+    cached: Mutex<HashMap<String, Output>>,
 }
 
 impl Renderer {
-    /// Makes a renderer.
+    /// Makes a renderer; nothing is run yet.
     pub fn new(options: RenderOptions) -> Self {
-        Self { options, versions: Mutex::default(), kept: Mutex::default() }
+        Self { options, versions: Mutex::default(), cached: Mutex::default() }
     }
 
-    fn find(&self, program: Program) -> Option<PathBuf> {
-        let there = |folder: &PathBuf| Some(folder.join(program.name())).filter(|p| p.is_file());
+    fn find_program(&self, program: Program) -> Option<PathBuf> {
+        let there = |folder: &PathBuf| Some(folder.join(program.program_name())).filter(|p| p.is_file());
         self.options.folders.iter().filter(|f| f.is_absolute()).find_map(there)
     }
 
-    /// Returns what a program says of its version; `None` where it is not installed or does not run.
+    /// Returns the version that a program prints; `None` if it is not installed or fails.
     pub fn version(&self, program: Program) -> Option<String> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         versions
             .entry(program)
             .or_insert_with(|| {
-                let path = self.find(program)?;
+                let path = self.find_program(program)?;
                 let arguments: &[&str] = match program {
                     Program::Kustomize => &["version"],
                     Program::Helm => &["version", "--short"],
                 };
                 let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-                let output =
-                    process::run(program.name(), &path, &arguments, Path::new("/"), &self.options).ok()?;
+                let output = process::run_limited(
+                    program.program_name(),
+                    &path,
+                    &arguments,
+                    Path::new("/"),
+                    &self.options,
+                )
+                .ok()?;
                 Some(String::from_utf8_lossy(&output).trim().to_owned())
             })
             .clone()
     }
 
-    /// Runs a program in a folder of `tree`; the same arguments on the same files are run once.
+    /// Runs a program in a folder of `tree`, once for the same arguments and files.
     ///
-    /// `edits` stand in for files of the tree while the program runs.
+    /// `edits` replace files of the tree during the run.
     ///
     /// # Errors
     /// See [`RenderError`].
     pub fn run(
         &self,
         program: Program,
-        tree: &Tree,
+        tree: &CommitFiles,
         folder: &str,
         arguments: &[String],
         edits: &[(String, Vec<u8>)],
     ) -> Output {
-        let name = program.name();
-        self.find(program).ok_or(RenderError::NoProgram(name))?;
-        let key = digest(&(name, tree.id(), folder), arguments, edits);
-        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return kept.clone();
+        let name = program.program_name();
+        self.find_program(program).ok_or(RenderError::NoProgram(name))?;
+        let key = input_digest(&(name, tree.id(), folder), arguments, edits);
+        if let Some(cached) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return cached.clone();
         }
-        let output = self.run_anew(program, tree, folder, arguments, edits);
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(key, output.clone());
+        let output = self.run_uncached(program, tree, folder, arguments, edits);
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner).insert(key, output.clone());
         output
     }
 
-    /// Runs a program as [`Self::run`] does, whatever is kept: the same input may not give the same output.
+    /// Runs a program as [`Self::run`] does, but without the cache, because the same input may give another output.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn run_anew(
+    pub fn run_uncached(
         &self,
         program: Program,
-        tree: &Tree,
+        tree: &CommitFiles,
         folder: &str,
         arguments: &[String],
         edits: &[(String, Vec<u8>)],
     ) -> Output {
-        let name = program.name();
-        let path = self.find(program).ok_or(RenderError::NoProgram(name))?;
-        tree.with_edits(edits, |root| process::run(name, &path, arguments, &root.join(folder), &self.options))
-            .map_err(|e| RenderError::Files(e.to_string()))
-            .and_then(|output| output)
-            .map(Arc::new)
+        let name = program.program_name();
+        let path = self.find_program(program).ok_or(RenderError::NoProgram(name))?;
+        tree.with_edits(edits, |root| {
+            process::run_limited(name, &path, arguments, &root.join(folder), &self.options)
+        })
+        .map_err(|e| RenderError::Files(e.to_string()))
+        .and_then(|output| output)
+        .map(Arc::new)
     }
 }
 
-fn digest(of: &(&str, &str, &str), arguments: &[String], edits: &[(String, Vec<u8>)]) -> String {
+fn input_digest(of: &(&str, &str, &str), arguments: &[String], edits: &[(String, Vec<u8>)]) -> String {
     let mut hasher = blake3::Hasher::new();
     // Lengths go in, so that no two different lists read the same.
     let mut add = |bytes: &[u8]| {

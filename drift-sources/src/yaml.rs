@@ -1,4 +1,4 @@
-//! YAML as kubectl reads it, with the place of every field.
+//! YAML as kubectl reads it, with the position of every field.
 //!
 //! kubectl reads YAML with go-yaml v2 through `sigs.k8s.io/yaml`, that is by the rules of YAML 1.1: `yes`, `on` and `n`
 //! are booleans, also as keys; `0777` is 511; of two equal keys the later wins; a merge (`<<`) overwrites what stands
@@ -27,23 +27,23 @@ pub use positions::{Position, Positions};
 
 /// Deepest nesting that is read, aliases expanded: what JSON is read to.
 const MAX_DEPTH: usize = 127;
-/// Most quoted scalars of a document that may go on too far to the left: each makes it be read once more.
+/// Most quoted scalars of a document that may be indented too little: each makes the document be parsed again.
 const MAX_INDENTED: usize = 32;
 
 /// One document of a file, or one item of a list in it.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The content.
+    /// Content of the document.
     pub doc: Doc,
-    /// Where its fields stand in the file.
+    /// Positions of its fields in the file.
     pub positions: Positions,
-    /// Where it begins in the file.
+    /// Where the document begins in the file.
     pub position: Position,
 }
 
 /// A document that cannot be read, and where reading it stopped.
 ///
-/// The text never holds a value of the document, which may be a secret.
+/// The message never contains a value of the document, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {kind}")]
 pub struct YamlError {
@@ -51,7 +51,7 @@ pub struct YamlError {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// What is wrong.
+    /// What is wrong with the document.
     pub kind: ErrorKind,
 }
 
@@ -62,7 +62,7 @@ pub enum ErrorKind {
     /// Neither YAML nor JSON.
     #[error("{0}")]
     Syntax(String),
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     #[error("not valid {0}")]
     Encoding(&'static str),
     /// A character that YAML does not allow.
@@ -74,13 +74,13 @@ pub enum ErrorKind {
     /// A tag that the scalar does not fit.
     #[error("the value does not fit its tag {tag}")]
     Tag {
-        /// The tag.
+        /// The tag, such as `!!int`.
         tag: &'static str,
     },
-    /// `.inf` or `.nan`, which JSON cannot say.
+    /// `.inf` or `.nan`, which JSON cannot represent.
     #[error("infinity and NaN have no JSON form; quote it if it is meant as text")]
     NotFinite,
-    /// A merge of something that is no map.
+    /// A merge of something other than a map.
     #[error("a merge (`<<`) takes a map or a list of maps")]
     Merge,
     /// An alias without an anchor.
@@ -98,7 +98,7 @@ pub enum ErrorKind {
     /// A document that follows `...` without a line `---` before it.
     #[error("a document without `---` before it: kubectl leaves it out without a word")]
     Unseparated,
-    /// More than can be addressed.
+    /// Larger than the supported size.
     #[error("too large a document")]
     TooLarge,
 }
@@ -115,11 +115,11 @@ impl YamlError {
 /// Memory and time are in proportion to the file, whatever its aliases say.
 pub fn read(bytes: &[u8]) -> Vec<Result<Document, YamlError>> {
     let mut out = Vec::new();
-    let bytes = match text::decode(bytes) {
+    let bytes = match text::decode_text(bytes) {
         Ok(bytes) => bytes,
         Err(e) => return vec![Err(e)],
     };
-    for part in text::split(&bytes) {
+    for part in text::split_documents(&bytes) {
         match part.text() {
             Ok(text) => read_part(part, text, &mut out),
             Err(e) => out.push(Err(e)),
@@ -133,7 +133,7 @@ fn read_part(part: text::Part<'_>, text: &str, out: &mut Vec<Result<Document, Ya
     // kubectl, too, takes what begins with a brace for JSON first and for YAML only if it is not.
     let mut broken = None;
     if text.trim_ascii_start().starts_with('{') {
-        match json::documents(text, part.line, out) {
+        match json::read_documents(text, part.line, out) {
             Ok(()) => return,
             Err(e) => broken = Some(e),
         }
@@ -163,15 +163,15 @@ fn read_yaml(part: text::Part<'_>, text: &str, out: &mut Vec<Result<Document, Ya
     read_trees(part, &text, out);
 }
 
-/// Reads the documents of a text; returns the line that has to stand deeper for it to be read, if there is one.
+/// Reads the documents of a text; returns the line that must be indented further for it to be parsed, if there is one.
 fn read_trees(part: text::Part<'_>, text: &str, out: &mut Vec<Result<Document, YamlError>>) -> Option<usize> {
-    let mut trees = tree::Trees::new(text, part.line);
+    let mut trees = tree::YamlTrees::new(text, part.line);
     let mut is_first = true;
     while let Some(tree) = trees.next() {
         match tree {
             Ok(tree) if tree.is_empty() => {}
             Ok(tree) if !is_first => out.push(Err(YamlError::at(tree.position(0), ErrorKind::Unseparated))),
-            Ok(tree) => expand::Expander::new(&tree, text.len()).documents(out),
+            Ok(tree) => expand::Expander::new(&tree, text.len()).expand_documents(out),
             Err(e) => out.push(Err(e)),
         }
         if trees.shallow_line().is_some() {

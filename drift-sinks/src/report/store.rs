@@ -67,7 +67,7 @@ impl StoreReportV1 {
             last_hash: report.last_hash.clone(),
             unreadable: report.unreadable,
             torn: report.torn.as_ref().map(ToString::to_string),
-            breaks: report.breaks.iter().map(|(from, to)| format!("@{from} to @{to}")).collect(),
+            breaks: report.breaks.iter().map(|b| format!("@{} to @{}", b.from, b.to)).collect(),
             damage: report.damage.iter().map(ToString::to_string).collect(),
             lost: None,
         }

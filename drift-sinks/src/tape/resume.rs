@@ -1,4 +1,4 @@
-//! Where a tape can be gone on with: what a killed recorder left unfinished is read as far as it goes.
+//! Finds where to continue a tape: an unfinished end is read as far as possible.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -10,7 +10,7 @@ use super::{TapeFormat, TapeWriteError};
 const MAX_TORN: usize = 64 << 20;
 
 /// Where the whole parts of a tape end.
-pub(super) struct End {
+pub(super) struct TapeEnd {
     /// Bytes of the file that are sound.
     pub(super) sound: u64,
     /// Whole lines behind them, unpacked.
@@ -20,24 +20,26 @@ pub(super) struct End {
 }
 
 /// Finds the end of a tape.
-pub(super) fn end(mut file: &File, path: &Path, format: TapeFormat) -> Result<End, TapeWriteError> {
+pub(super) fn find_end(mut file: &File, path: &Path, format: TapeFormat) -> Result<TapeEnd, TapeWriteError> {
     let failed = |source| TapeWriteError::Io { path: path.to_owned(), what: "reading its end", source };
     let damaged = |offset, what| TapeWriteError::Damaged { path: path.to_owned(), offset, what };
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    let mut input = Counted { inner: BufReader::with_capacity(64 << 10, file), at: 0 };
+    let mut input = CountedInput { inner: BufReader::with_capacity(64 << 10, file), at: 0 };
     if format == TapeFormat::Plain {
-        let mut tail = Tail::default();
-        drain(&mut input, &mut tail).map_err(failed)?;
+        let mut tail = PartTail::default();
+        read_all(&mut input, &mut tail).map_err(failed)?;
         let sound = input.at - tail.line.len() as u64;
-        return tail.end(sound).ok_or_else(|| damaged(sound, "begins a line that is too long to mend"));
+        return tail
+            .into_tape_end(sound)
+            .ok_or_else(|| damaged(sound, "begins a line that is too long to mend"));
     }
-    let (mut sound, mut tail) = (0, Tail::default());
+    let (mut sound, mut tail) = (0, PartTail::default());
     while !input.fill_buf().map_err(failed)?.is_empty() {
-        tail = Tail { keep: true, ..Tail::default() };
-        match part(&mut input, format, &mut tail) {
+        tail = PartTail { keep: true, ..PartTail::default() };
+        match read_part(&mut input, format, &mut tail) {
             Ok(()) => sound = input.at,
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                let end = tail.end(sound);
+                let end = tail.into_tape_end(sound);
                 return end
                     .ok_or_else(|| damaged(sound, "begins an unfinished part that is too large to mend"));
             }
@@ -46,12 +48,12 @@ pub(super) fn end(mut file: &File, path: &Path, format: TapeFormat) -> Result<En
     }
     // A recorder that ends without a line feed must not have its last line run into the next.
     let lines = if tail.line.is_empty() { Vec::new() } else { vec![b'\n'] };
-    Ok(End { sound, lines, cut: 0 })
+    Ok(TapeEnd { sound, lines, cut: 0 })
 }
 
 /// What a part ends with.
 #[derive(Default)]
-struct Tail {
+struct PartTail {
     /// Whole lines are kept too.
     keep: bool,
     lines: Vec<u8>,
@@ -61,8 +63,8 @@ struct Tail {
     overflow: bool,
 }
 
-impl Tail {
-    fn push(&mut self, bytes: &[u8]) {
+impl PartTail {
+    fn push_bytes(&mut self, bytes: &[u8]) {
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         if whole > 0 {
             if self.keep {
@@ -79,7 +81,7 @@ impl Tail {
         }
     }
 
-    fn end(self, sound: u64) -> Option<End> {
+    fn into_tape_end(self, sound: u64) -> Option<TapeEnd> {
         let Self { mut lines, line, overflow, .. } = self;
         if overflow {
             return None;
@@ -89,35 +91,35 @@ impl Tail {
             lines.extend_from_slice(&line);
             lines.push(b'\n');
         }
-        Some(End { sound, lines, cut: if whole { 0 } else { line.len() as u64 } })
+        Some(TapeEnd { sound, lines, cut: if whole { 0 } else { line.len() as u64 } })
     }
 }
 
 /// Reads one gzip member or zstd frame and leaves the input behind it.
-fn part(input: &mut impl BufRead, format: TapeFormat, tail: &mut Tail) -> io::Result<()> {
+fn read_part(input: &mut impl BufRead, format: TapeFormat, tail: &mut PartTail) -> io::Result<()> {
     if format == TapeFormat::Gzip {
-        return drain(&mut flate2::bufread::GzDecoder::new(input), tail);
+        return read_all(&mut flate2::bufread::GzDecoder::new(input), tail);
     }
-    drain(&mut zstd::stream::read::Decoder::with_buffer(input)?.single_frame(), tail)
+    read_all(&mut zstd::stream::read::Decoder::with_buffer(input)?.single_frame(), tail)
 }
 
-fn drain(from: &mut impl Read, tail: &mut Tail) -> io::Result<()> {
+fn read_all(from: &mut impl Read, tail: &mut PartTail) -> io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         match from.read(&mut buffer)? {
             0 => return Ok(()),
-            length => tail.push(&buffer[..length]),
+            length => tail.push_bytes(&buffer[..length]),
         }
     }
 }
 
 /// Counts what is consumed.
-struct Counted<R> {
+struct CountedInput<R> {
     inner: R,
     at: u64,
 }
 
-impl<R: BufRead> Read for Counted<R> {
+impl<R: BufRead> Read for CountedInput<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.at += length as u64;
@@ -125,7 +127,7 @@ impl<R: BufRead> Read for Counted<R> {
     }
 }
 
-impl<R: BufRead> BufRead for Counted<R> {
+impl<R: BufRead> BufRead for CountedInput<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.inner.fill_buf()
     }

@@ -94,7 +94,7 @@ fn no_store_is_made_to_read_or_between_other_files() {
     assert!(matches!(EmbeddedStore::verify(dir.path()), Err(StoreError::Unavailable { .. })));
     std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
     let error = EmbeddedStore::open(dir.path()).unwrap_err().to_string();
-    assert!(error.contains("is no store and not empty"), "{error}");
+    assert!(error.contains("is not a drift store, and the directory is not empty"), "{error}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing was left");
 }
 

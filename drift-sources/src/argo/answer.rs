@@ -1,6 +1,6 @@
-//! What Argo CD's API answers: the manifests of an Application, what it compares, and the tree of its resources.
+//! Responses of Argo CD's API: the manifests of an Application, its compared resources, and its resource tree.
 //!
-//! **Invariant:** nothing of a manifest is in an error; what Argo CD hides of a Secret is a value nobody knows.
+//! **Invariant:** no error contains a part of a manifest; a value that Argo CD masked is [`UNKNOWN`], equal to nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,52 +11,52 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Most manifests, resources or nodes of one answer.
+/// Most manifests, resources or nodes of one response.
 const MAX_ITEMS: usize = 100_000;
 /// What `HideSecretData` puts in place of a value; a value that differs from it gets more of them.
 const MASK: usize = 8;
 
-/// Why an answer cannot be read.
+/// Why a response cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
-    /// It is no JSON, or JSON of another shape.
-    #[error("it is not the JSON that Argo CD gives (line {line}, column {column})")]
+    /// Not JSON, or JSON of another shape.
+    #[error("not the JSON that Argo CD returns (line {line}, column {column})")]
     NotJson {
-        /// Line of the answer.
+        /// Line in the response.
         line: usize,
-        /// Column of the answer.
+        /// Column in the response.
         column: usize,
     },
-    /// It ends in the middle.
-    #[error("it is cut off after {0} bytes")]
+    /// The response ends early.
+    #[error("cut off after {0} bytes")]
     CutOff(usize),
-    /// One of its objects is no Kubernetes object.
-    #[error("entry {0} of `{1}` is no Kubernetes object")]
+    /// An entry is not a Kubernetes object.
+    #[error("entry {0} of `{1}` is not a Kubernetes object")]
     NotObject(usize, &'static str),
-    /// It says nothing of what was asked for.
-    #[error("it has no `{0}`")]
+    /// The field that was asked for is missing.
+    #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// It holds more than is taken.
-    #[error("it has more than {MAX_ITEMS} entries")]
+    /// Too many entries.
+    #[error("more than {MAX_ITEMS} entries")]
     TooMany,
 }
 
-/// What an Application declares by Argo CD's own account.
+/// The manifests of an Application as Argo CD rendered them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Manifests {
-    /// The objects, hooks among them. What Argo CD hides of Secrets is [`UNKNOWN`].
+pub struct RenderedManifests {
+    /// The objects, hooks included. Values of Secrets that Argo CD masked are [`UNKNOWN`].
     pub objects: Vec<Arc<Object>>,
-    /// The commit or version, where the answer names it.
+    /// The commit or version, where the response names it.
     pub revision: Option<String>,
 }
 
-/// A resource as Argo CD compared it last.
+/// A resource as Argo CD last compared it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Compared {
-    /// Which resource.
+pub struct ComparedResource {
+    /// Key of the resource.
     pub key: ResourceKey,
-    /// What is declared; `None` where nothing is any more.
+    /// The declared object; `None` if it is no longer declared.
     pub target: Option<Arc<Object>>,
     /// Whether it is a hook.
     pub hook: bool,
@@ -65,41 +65,41 @@ pub struct Compared {
 /// A resource in the tree of an Application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeNode {
-    /// Which resource.
+    /// Key of the resource.
     pub key: ResourceKey,
-    /// What it belongs to; empty for what the Application manages itself.
+    /// What the resource belongs to; empty for a resource that the Application manages itself.
     pub parents: Vec<ResourceKey>,
-    /// `Healthy`, `Degraded` and so on, where Argo CD says.
+    /// `Healthy`, `Degraded` and so on, where Argo CD reports it.
     pub health: Option<Arc<str>>,
-    /// Whether it is in the namespace and belongs to no Application.
+    /// Whether the resource is in the namespace but belongs to no Application.
     pub is_orphan: bool,
 }
 
-/// Which Application the server speaks of.
+/// An Application in a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
-    /// Namespace.
+pub struct ListedApplication {
+    /// Namespace of the Application.
     pub namespace: String,
-    /// Name.
+    /// Name of the Application.
     pub name: String,
     /// UID; empty in a list.
     pub uid: String,
 }
 
-/// What Argo CD's API says that an Application declares.
+/// What an Application declares, according to Argo CD's API.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Answer {
-    /// What it declares now.
-    pub manifests: Manifests,
-    /// What it declared at revisions that syncs applied, by these, one for each source.
+pub struct ApplicationAnswer {
+    /// The manifests at the target revisions.
+    pub manifests: RenderedManifests,
+    /// The objects at revisions that syncs applied, by these revisions, one for each source.
     pub applied: BTreeMap<Vec<String>, Vec<Arc<Object>>>,
-    /// How it was come by, for a reader of a report.
+    /// A note for a report: how the manifests were obtained.
     pub note: String,
 }
 
-/// How the API names a resource that another belongs to.
+/// A reference to the parent of a resource.
 #[derive(Deserialize)]
-struct Reference {
+struct ParentRef {
     #[serde(default)]
     group: String,
     #[serde(default)]
@@ -110,7 +110,7 @@ struct Reference {
     name: String,
 }
 
-fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AnswerError> {
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AnswerError> {
     // The text of the error may quote the answer.
     serde_json::from_slice(bytes).map_err(|e| match e.is_eof() {
         true => AnswerError::CutOff(bytes.len()),
@@ -118,47 +118,47 @@ fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AnswerError> {
     })
 }
 
-fn bounded<T>(items: Option<Vec<T>>) -> Result<Vec<T>, AnswerError> {
+fn check_count<T>(items: Option<Vec<T>>) -> Result<Vec<T>, AnswerError> {
     let items = items.unwrap_or_default();
     if items.len() > MAX_ITEMS { Err(AnswerError::TooMany) } else { Ok(items) }
 }
 
-/// Reads the answer of `/api/v1/applications/NAME/manifests`.
+/// Parses the response of `/api/v1/applications/NAME/manifests`.
 ///
 /// # Errors
-/// See [`AnswerError`]. An answer without any manifest is one: it looks like one that has nothing to do with the question,
-/// and taking it as it is would make everything live a leftover.
-pub fn manifests(bytes: &[u8]) -> Result<Manifests, AnswerError> {
+/// See [`AnswerError`]. A response without any manifest is an error: it may come from something other than Argo CD, and
+/// accepting it would report every live resource as undeclared.
+pub fn parse_manifests(bytes: &[u8]) -> Result<RenderedManifests, AnswerError> {
     #[derive(Deserialize)]
-    struct Wire {
+    struct ManifestsResponse {
         manifests: Option<Vec<String>>,
         revision: Option<String>,
     }
-    let wire: Wire = json(bytes)?;
-    let manifests = bounded(wire.manifests)?;
+    let wire: ManifestsResponse = parse_json(bytes)?;
+    let manifests = check_count(wire.manifests)?;
     if manifests.is_empty() {
         return Err(AnswerError::Missing("manifests"));
     }
     let objects = manifests
         .iter()
         .enumerate()
-        .map(|(i, text)| object(text).ok_or(AnswerError::NotObject(i, "manifests")))
+        .map(|(i, text)| parse_object(text).ok_or(AnswerError::NotObject(i, "manifests")))
         .collect::<Result<_, _>>()?;
-    Ok(Manifests { objects, revision: wire.revision.filter(|r| !r.is_empty()) })
+    Ok(RenderedManifests { objects, revision: wire.revision.filter(|r| !r.is_empty()) })
 }
 
-/// Reads the answer of `/api/v1/applications/NAME/managed-resources`.
+/// Parses the response of `/api/v1/applications/NAME/managed-resources`.
 ///
 /// # Errors
 /// See [`AnswerError`].
-pub fn managed_resources(bytes: &[u8]) -> Result<Vec<Compared>, AnswerError> {
+pub fn parse_managed_resources(bytes: &[u8]) -> Result<Vec<ComparedResource>, AnswerError> {
     #[derive(Deserialize)]
-    struct Wire {
-        items: Option<Vec<Item>>,
+    struct ManagedResourcesResponse {
+        items: Option<Vec<ManagedResourceItem>>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Item {
+    struct ManagedResourceItem {
         #[serde(default)]
         group: String,
         #[serde(default)]
@@ -172,28 +172,28 @@ pub fn managed_resources(bytes: &[u8]) -> Result<Vec<Compared>, AnswerError> {
         #[serde(default)]
         hook: bool,
     }
-    let wire: Wire = json(bytes)?;
-    let read = |(i, item): (usize, Item)| {
+    let wire: ManagedResourcesResponse = parse_json(bytes)?;
+    let read = |(i, item): (usize, ManagedResourceItem)| {
         let target = match &*item.target_state {
             "" | "null" => None,
-            text => Some(object(text).ok_or(AnswerError::NotObject(i, "items"))?),
+            text => Some(parse_object(text).ok_or(AnswerError::NotObject(i, "items"))?),
         };
         let key = ResourceKey::new(&item.group, &item.kind, &item.namespace, &item.name);
-        Ok(Compared { key, target, hook: item.hook })
+        Ok(ComparedResource { key, target, hook: item.hook })
     };
-    bounded(wire.items)?.into_iter().enumerate().map(read).collect()
+    check_count(wire.items)?.into_iter().enumerate().map(read).collect()
 }
 
-/// Reads the answer of `/api/v1/applications/NAME/resource-tree`.
+/// Parses the response of `/api/v1/applications/NAME/resource-tree`.
 ///
 /// # Errors
 /// See [`AnswerError`].
-pub fn resource_tree(bytes: &[u8]) -> Result<Vec<TreeNode>, AnswerError> {
+pub fn parse_resource_tree(bytes: &[u8]) -> Result<Vec<TreeNode>, AnswerError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Wire {
-        nodes: Option<Vec<Node>>,
-        orphaned_nodes: Option<Vec<Node>>,
+    struct ResourceTreeResponse {
+        nodes: Option<Vec<ListedNode>>,
+        orphaned_nodes: Option<Vec<ListedNode>>,
     }
     #[derive(Deserialize)]
     struct Health {
@@ -201,7 +201,7 @@ pub fn resource_tree(bytes: &[u8]) -> Result<Vec<TreeNode>, AnswerError> {
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Node {
+    struct ListedNode {
         #[serde(default)]
         group: String,
         #[serde(default)]
@@ -210,12 +210,12 @@ pub fn resource_tree(bytes: &[u8]) -> Result<Vec<TreeNode>, AnswerError> {
         namespace: String,
         #[serde(default)]
         name: String,
-        parent_refs: Option<Vec<Reference>>,
+        parent_refs: Option<Vec<ParentRef>>,
         health: Option<Health>,
     }
-    let wire: Wire = json(bytes)?;
+    let wire: ResourceTreeResponse = parse_json(bytes)?;
     let node = |is_orphan: bool| {
-        move |n: Node| TreeNode {
+        move |n: ListedNode| TreeNode {
             key: ResourceKey::new(&n.group, &n.kind, &n.namespace, &n.name),
             parents: n
                 .parent_refs
@@ -227,17 +227,17 @@ pub fn resource_tree(bytes: &[u8]) -> Result<Vec<TreeNode>, AnswerError> {
             is_orphan,
         }
     };
-    let nodes = bounded(wire.nodes)?.into_iter().map(node(false));
-    Ok(nodes.chain(bounded(wire.orphaned_nodes)?.into_iter().map(node(true))).collect())
+    let nodes = check_count(wire.nodes)?.into_iter().map(node(false));
+    Ok(nodes.chain(check_count(wire.orphaned_nodes)?.into_iter().map(node(true))).collect())
 }
 
 #[derive(Deserialize)]
-struct Item {
-    metadata: Metadata,
+struct ApplicationItem {
+    metadata: ApplicationMetadata,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct ApplicationMetadata {
     #[serde(default)]
     namespace: String,
     #[serde(default)]
@@ -246,36 +246,36 @@ struct Metadata {
     uid: String,
 }
 
-impl From<Item> for Listed {
-    fn from(item: Item) -> Self {
-        let Metadata { namespace, name, uid } = item.metadata;
+impl From<ApplicationItem> for ListedApplication {
+    fn from(item: ApplicationItem) -> Self {
+        let ApplicationMetadata { namespace, name, uid } = item.metadata;
         Self { namespace, name, uid }
     }
 }
 
-/// Reads the answer of `/api/v1/applications`.
+/// Parses the response of `/api/v1/applications`.
 ///
 /// # Errors
 /// See [`AnswerError`].
-pub fn applications(bytes: &[u8]) -> Result<Vec<Listed>, AnswerError> {
+pub fn parse_applications(bytes: &[u8]) -> Result<Vec<ListedApplication>, AnswerError> {
     #[derive(Deserialize)]
-    struct Wire {
-        items: Option<Vec<Item>>,
+    struct ApplicationsResponse {
+        items: Option<Vec<ApplicationItem>>,
     }
-    let wire: Wire = json(bytes)?;
-    Ok(bounded(wire.items)?.into_iter().map(Listed::from).collect())
+    let wire: ApplicationsResponse = parse_json(bytes)?;
+    Ok(check_count(wire.items)?.into_iter().map(ListedApplication::from).collect())
 }
 
-/// Reads the answer of `/api/v1/applications/NAME`.
+/// Parses the response of `/api/v1/applications/NAME`.
 ///
 /// # Errors
 /// See [`AnswerError`].
-pub fn application(bytes: &[u8]) -> Result<Listed, AnswerError> {
-    json::<Item>(bytes).map(Listed::from)
+pub fn parse_application(bytes: &[u8]) -> Result<ListedApplication, AnswerError> {
+    parse_json::<ApplicationItem>(bytes).map(ListedApplication::from)
 }
 
-/// Reads an object out of a text, with what Argo CD hides of it as unknown.
-fn object(text: &str) -> Option<Arc<Object>> {
+/// Parses an object; values that Argo CD masked become unknown.
+fn parse_object(text: &str) -> Option<Arc<Object>> {
     let plain = || Object::from_json(text.as_bytes()).ok();
     if !text.contains("++++++++") {
         return plain().map(Arc::new);

@@ -1,4 +1,4 @@
-//! Applications.
+//! Applications of Argo CD: the spec, the status, and what syncs applied.
 
 use std::sync::Arc;
 
@@ -10,46 +10,46 @@ use super::GROUP;
 
 /// Who started a sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Initiator {
+pub enum SyncInitiator {
     /// Auto-sync or self-heal.
     Automated,
     /// A user of Argo CD.
     User(Arc<str>),
-    /// Nothing says.
+    /// The object does not say.
     #[default]
     Unknown,
 }
 
 /// One source of an Application.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Source {
+pub struct ApplicationSource {
     /// URL of the repository.
     pub repo_url: String,
-    /// Folder in it.
+    /// Folder in the repository.
     pub path: Option<String>,
     /// Branch, tag, commit, version or range of versions.
     pub target_revision: Option<String>,
-    /// Name of a chart, where the repository is one of charts.
+    /// Name of the chart, if the repository is a Helm repository.
     pub chart: Option<String>,
     /// Name by which other sources refer to its files.
     pub reference: Option<String>,
-    /// The source as it stands, with the options of its tool.
+    /// The source as written, with the options of its tool.
     pub raw: Value,
 }
 
-/// Where an Application puts its resources.
+/// Where an Application creates its resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Destination {
+pub struct ApplicationDestination {
     /// URL of the cluster's API server.
     pub server: Option<String>,
     /// Name of the cluster.
     pub name: Option<String>,
-    /// Namespace of resources that name none.
+    /// Namespace of resources that do not name one.
     pub namespace: String,
 }
 
-impl Destination {
-    /// Tells whether it is the cluster that the Application itself is in.
+impl ApplicationDestination {
+    /// Returns `true` if the destination is the cluster that the Application itself is in.
     pub fn is_in_cluster(&self) -> bool {
         match (&self.server, &self.name) {
             (Some(server), _) => server.trim_end_matches('/') == "https://kubernetes.default.svc",
@@ -62,28 +62,28 @@ impl Destination {
 /// A resource as `status.resources` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManagedResource {
-    /// Which resource.
+    /// Key of the resource.
     pub key: ResourceKey,
     /// API version without the group.
     pub version: Arc<str>,
     /// `Synced`, `OutOfSync` or `Unknown`.
     pub status: Option<Arc<str>>,
-    /// `Healthy`, `Degraded` and so on, where the object holds it.
+    /// `Healthy`, `Degraded` and so on, where the status has it.
     pub health: Option<Arc<str>>,
-    /// Whether it is not declared any more, as far as Argo CD knows what is declared.
+    /// Whether the resource is no longer declared, as far as Argo CD knows.
     pub requires_pruning: bool,
-    /// Whether it is a hook.
+    /// Whether the resource is a hook.
     pub hook: bool,
 }
 
 /// What a sync did to one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncedResource {
-    /// Which resource.
+    /// Key of the resource.
     pub key: ResourceKey,
     /// `Synced`, `SyncFailed`, `Pruned` or `PruneSkipped`.
     pub status: Option<Arc<str>>,
-    /// What Argo CD says about it.
+    /// Argo CD's message about it.
     pub message: Option<Arc<str>>,
 }
 
@@ -92,34 +92,34 @@ pub struct SyncedResource {
 pub struct SyncOperation {
     /// `Running`, `Terminating`, `Failed`, `Error` or `Succeeded`.
     pub phase: Arc<str>,
-    /// What Argo CD says about it.
+    /// Argo CD's message about it.
     pub message: Option<Arc<str>>,
-    /// Who started it.
-    pub initiated_by: Initiator,
+    /// Who started the sync.
+    pub initiated_by: SyncInitiator,
     /// Revision of every source.
     pub revisions: Vec<String>,
     /// The sources as they were then.
-    pub sources: Vec<Source>,
-    /// When it began.
+    pub sources: Vec<ApplicationSource>,
+    /// When the sync began.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When the sync ended.
     pub finished_at: Option<Timestamp>,
-    /// Whether it was about chosen resources only, as self-heal is.
+    /// Whether only selected resources were synced, as self-heal does.
     pub is_partial: bool,
-    /// How often self-heal has tried.
+    /// Number of attempts of self-heal.
     pub heal_attempts: i64,
-    /// What it did.
+    /// The result for each resource.
     pub resources: Vec<SyncedResource>,
 }
 
 impl SyncOperation {
-    /// Tells whether everything that its revision declared was applied.
+    /// Returns `true` if everything in the revision was applied: the sync succeeded and was not partial.
     pub fn is_whole(&self) -> bool {
         &*self.phase == "Succeeded" && !self.is_partial
     }
 
-    /// Tells whether it applied a resource; a manifest may leave the namespace open.
-    pub fn applied(&self, group: &str, kind: &str, namespace: &str, name: &str) -> bool {
+    /// Returns `true` if the sync applied a resource; the namespace may be empty, as in a manifest without one.
+    pub fn has_applied(&self, group: &str, kind: &str, namespace: &str, name: &str) -> bool {
         self.resources.iter().filter(|r| r.status.as_deref() == Some("Synced")).any(|r| {
             let key = &r.key;
             *key.group == *group
@@ -132,80 +132,89 @@ impl SyncOperation {
 
 /// An entry of `status.history`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Deployment {
-    /// Its number.
+pub struct RevisionHistory {
+    /// Number of the entry.
     pub id: i64,
     /// Revision of every source.
     pub revisions: Vec<String>,
     /// The sources as they were then.
-    pub sources: Vec<Source>,
-    /// Who started it.
-    pub initiated_by: Initiator,
-    /// When it began.
+    pub sources: Vec<ApplicationSource>,
+    /// Who started the sync.
+    pub initiated_by: SyncInitiator,
+    /// When the sync began.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When the sync ended.
     pub deployed_at: Option<Timestamp>,
 }
 
 /// An entry of `status.conditions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// Such as `ComparisonError`.
+pub struct ApplicationCondition {
+    /// Type of the condition, such as `ComparisonError`.
     pub kind: Arc<str>,
-    /// What Argo CD says.
+    /// Argo CD's message.
     pub message: Arc<str>,
-    /// Since when.
+    /// Last transition of the condition.
     pub since: Option<Timestamp>,
 }
 
-/// An Application.
+/// What one sync of an Application applied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AppliedRevisions<'a> {
+    /// Revision of every source.
+    pub revisions: &'a [String],
+    /// The sources as they were then.
+    pub sources: &'a [ApplicationSource],
+}
+
+/// An Application: spec and status.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Application {
-    /// Namespace that it is in.
+    /// Namespace of the Application itself.
     pub namespace: Arc<str>,
-    /// Its name.
+    /// Name of the Application.
     pub name: Arc<str>,
-    /// Its UID, empty where the object has none.
+    /// UID of the Application; empty if the object has none.
     pub uid: Arc<str>,
-    /// Project.
+    /// Name of the project.
     pub project: Arc<str>,
     /// Sources, one or several.
-    pub sources: Vec<Source>,
-    /// Where it puts its resources.
-    pub destination: Destination,
-    /// `spec.ignoreDifferences` as it stands.
+    pub sources: Vec<ApplicationSource>,
+    /// Where the resources are created.
+    pub destination: ApplicationDestination,
+    /// `spec.ignoreDifferences` as written.
     pub ignore_differences: Vec<Value>,
     /// `spec.syncPolicy.syncOptions`.
     pub sync_options: Vec<String>,
-    /// Labels and annotations of a namespace that Argo CD makes.
+    /// Labels and annotations of the namespace that Argo CD creates.
     pub managed_namespace: Option<Value>,
-    /// Whether it syncs by itself.
+    /// Whether auto-sync is on.
     pub is_automated: bool,
-    /// Whether it takes back changes of the cluster by itself.
+    /// Whether self-heal is on: changes in the cluster are reverted.
     pub heals_itself: bool,
-    /// Whether the controller leaves it alone (`argocd.argoproj.io/skip-reconcile`).
+    /// Whether the controller skips it (`argocd.argoproj.io/skip-reconcile`).
     pub is_skipped: bool,
     /// `Synced`, `OutOfSync` or `Unknown`.
     pub sync_status: Option<Arc<str>>,
-    /// Revision of every source that the last comparison was with.
+    /// Revision of every source in the last comparison.
     pub compared_revisions: Vec<String>,
     /// `Healthy`, `Degraded` and so on.
     pub health: Option<Arc<str>>,
-    /// When it was compared last.
+    /// Time of the last comparison.
     pub reconciled_at: Option<Timestamp>,
-    /// What it manages, by its own account.
+    /// The managed resources, as `status.resources` lists them.
     pub resources: Vec<ManagedResource>,
-    /// The last operation.
+    /// The last sync operation.
     pub operation: Option<SyncOperation>,
-    /// Deployments, oldest first.
-    pub history: Vec<Deployment>,
-    /// Conditions.
-    pub conditions: Vec<Condition>,
+    /// `status.history`, oldest first.
+    pub history: Vec<RevisionHistory>,
+    /// `status.conditions`.
+    pub conditions: Vec<ApplicationCondition>,
 }
 
 impl Application {
     /// Reads an Application; `None` for any other object.
-    pub fn of(object: &Object) -> Option<Self> {
+    pub fn from_object(object: &Object) -> Option<Self> {
         if object.group() != GROUP || object.kind() != "Application" {
             return None;
         }
@@ -221,10 +230,10 @@ impl Application {
             name: object.name().into(),
             uid: text(Some(root), &["metadata", "uid"]).unwrap_or_default(),
             project: text(spec, &["project"]).unwrap_or_else(|| "default".into()),
-            sources: sources(spec),
-            destination: destination(spec),
-            ignore_differences: list(spec, &["ignoreDifferences"]).map(Node::to_value).collect(),
-            sync_options: list(policy, &["syncOptions"])
+            sources: parse_sources(spec),
+            destination: parse_destination(spec),
+            ignore_differences: list_at(spec, &["ignoreDifferences"]).map(Node::to_value).collect(),
+            sync_options: list_at(policy, &["syncOptions"])
                 .filter_map(|o| o.as_str().map(str::to_owned))
                 .collect(),
             managed_namespace: policy
@@ -235,13 +244,16 @@ impl Application {
             heals_itself: automated.and_then(|a| a.get("selfHeal")).and_then(Node::as_bool) == Some(true),
             is_skipped: object.annotation("argocd.argoproj.io/skip-reconcile") == Some("true"),
             sync_status: text(status, &["sync", "status"]),
-            compared_revisions: revisions(status.and_then(|s| s.get("sync"))),
+            compared_revisions: parse_revisions(status.and_then(|s| s.get("sync"))),
             health: text(status, &["health", "status"]),
-            reconciled_at: time(status, &["reconciledAt"]),
-            resources: list(status, &["resources"]).filter_map(resource).collect(),
-            operation: status.and_then(|s| s.get("operationState")).filter(|o| !o.is_null()).map(operation),
-            history: list(status, &["history"]).map(deployment).collect(),
-            conditions: list(status, &["conditions"]).filter_map(condition).collect(),
+            reconciled_at: time_at(status, &["reconciledAt"]),
+            resources: list_at(status, &["resources"]).filter_map(parse_resource).collect(),
+            operation: status
+                .and_then(|s| s.get("operationState"))
+                .filter(|o| !o.is_null())
+                .map(parse_operation),
+            history: list_at(status, &["history"]).map(parse_history).collect(),
+            conditions: list_at(status, &["conditions"]).filter_map(parse_condition).collect(),
         })
     }
 
@@ -250,7 +262,7 @@ impl Application {
         ResourceKey::new(GROUP, "Application", &self.namespace, &self.name)
     }
 
-    /// Returns the name that tracking goes by: with its namespace where that is not Argo CD's own.
+    /// Returns the name that tracking uses: with the namespace in front unless that is Argo CD's own.
     pub fn instance_name(&self, control_namespace: &str) -> String {
         if self.namespace.is_empty() || *self.namespace == *control_namespace {
             self.name.to_string()
@@ -259,16 +271,18 @@ impl Application {
         }
     }
 
-    /// Tells whether a sync option is set, such as `CreateNamespace=true`.
+    /// Returns `true` if a sync option is set, such as `CreateNamespace=true`.
     pub fn has_option(&self, option: &str) -> bool {
         self.sync_options.iter().any(|o| o == option)
     }
 
-    /// Returns the newest revisions that a sync applied, whole or in part, with the sources of that time, newest first.
-    pub fn applied(&self) -> Vec<(&[String], &[Source])> {
+    /// Returns the newest revisions that a sync applied, whole or in part, newest first.
+    pub fn applied_revisions(&self) -> Vec<AppliedRevisions<'_>> {
         let operation = self.operation.as_ref().filter(|o| !o.revisions.is_empty());
-        let last = self.history.last().map(|d| (&d.revisions[..], &d.sources[..]));
-        let mut all: Vec<_> = operation.map(|o| (&o.revisions[..], &o.sources[..])).into_iter().collect();
+        let last =
+            self.history.last().map(|d| AppliedRevisions { revisions: &d.revisions, sources: &d.sources });
+        let own = operation.map(|o| AppliedRevisions { revisions: &o.revisions, sources: &o.sources });
+        let mut all: Vec<_> = own.into_iter().collect();
         if !operation.is_some_and(SyncOperation::is_whole) {
             all.extend(last.filter(|l| all.first() != Some(l)));
         }
@@ -280,11 +294,11 @@ fn text(node: Option<Node<'_>>, path: &[&str]) -> Option<Arc<str>> {
     node?.str_at(path).filter(|s| !s.is_empty()).map(Into::into)
 }
 
-fn time(node: Option<Node<'_>>, path: &[&str]) -> Option<Timestamp> {
+fn time_at(node: Option<Node<'_>>, path: &[&str]) -> Option<Timestamp> {
     node?.str_at(path)?.parse().ok()
 }
 
-fn list<'a>(node: Option<Node<'a>>, path: &[&str]) -> impl Iterator<Item = Node<'a>> + use<'a> {
+fn list_at<'a>(node: Option<Node<'a>>, path: &[&str]) -> impl Iterator<Item = Node<'a>> + use<'a> {
     node.and_then(|n| n.at(path))
         .filter(|n| n.kind() == drift_core::Kind::List)
         .into_iter()
@@ -292,21 +306,21 @@ fn list<'a>(node: Option<Node<'a>>, path: &[&str]) -> impl Iterator<Item = Node<
 }
 
 /// `sources` wins over `source`, even beside it.
-fn sources(node: Option<Node<'_>>) -> Vec<Source> {
-    let several: Vec<_> = list(node, &["sources"]).map(source).collect();
+fn parse_sources(node: Option<Node<'_>>) -> Vec<ApplicationSource> {
+    let several: Vec<_> = list_at(node, &["sources"]).map(parse_source).collect();
     if !several.is_empty() {
         return several;
     }
     node.and_then(|n| n.get("source"))
         .filter(|s| !s.is_empty() && !s.is_null())
-        .map(source)
+        .map(parse_source)
         .into_iter()
         .collect()
 }
 
-fn source(node: Node<'_>) -> Source {
+fn parse_source(node: Node<'_>) -> ApplicationSource {
     let text = |name| node.str_at(&[name]).filter(|s| !s.is_empty()).map(str::to_owned);
-    Source {
+    ApplicationSource {
         repo_url: text("repoURL").unwrap_or_default(),
         path: text("path"),
         target_revision: text("targetRevision"),
@@ -316,10 +330,10 @@ fn source(node: Node<'_>) -> Source {
     }
 }
 
-fn destination(spec: Option<Node<'_>>) -> Destination {
+fn parse_destination(spec: Option<Node<'_>>) -> ApplicationDestination {
     let node = spec.and_then(|s| s.get("destination"));
     let owned = |name| text(node, &[name]).map(|s| s.to_string());
-    Destination {
+    ApplicationDestination {
         server: owned("server"),
         name: owned("name"),
         namespace: owned("namespace").unwrap_or_default(),
@@ -327,29 +341,29 @@ fn destination(spec: Option<Node<'_>>) -> Destination {
 }
 
 /// `revisions` of several sources, else the one `revision`.
-fn revisions(node: Option<Node<'_>>) -> Vec<String> {
+fn parse_revisions(node: Option<Node<'_>>) -> Vec<String> {
     let several: Vec<String> =
-        list(node, &["revisions"]).map(|r| r.as_str().unwrap_or_default().to_owned()).collect();
+        list_at(node, &["revisions"]).map(|r| r.as_str().unwrap_or_default().to_owned()).collect();
     if !several.is_empty() {
         return several;
     }
     text(node, &["revision"]).map(|r| r.to_string()).into_iter().collect()
 }
 
-fn key(node: Node<'_>) -> Option<ResourceKey> {
+fn parse_key(node: Node<'_>) -> Option<ResourceKey> {
     let text = |name| node.str_at(&[name]).unwrap_or_default();
     let (kind, name) = (text("kind"), text("name"));
     (!kind.is_empty() && !name.is_empty())
         .then(|| ResourceKey::new(text("group"), kind, text("namespace"), name))
 }
 
-fn resource(node: Node<'_>) -> Option<ManagedResource> {
+fn parse_resource(node: Node<'_>) -> Option<ManagedResource> {
     let flag = |name| node.get(name).and_then(Node::as_bool) == Some(true);
     let status = text(Some(node), &["status"]);
     // A comparison that failed knows of no declaration, and says of everything that it had to go.
     let is_known = status.as_deref() != Some("Unknown");
     Some(ManagedResource {
-        key: key(node)?,
+        key: parse_key(node)?,
         version: text(Some(node), &["version"]).unwrap_or_default(),
         status,
         health: text(Some(node), &["health", "status"]),
@@ -358,33 +372,34 @@ fn resource(node: Node<'_>) -> Option<ManagedResource> {
     })
 }
 
-fn initiator(node: Option<Node<'_>>) -> Initiator {
+fn parse_initiator(node: Option<Node<'_>>) -> SyncInitiator {
     match (node.and_then(|n| n.get("automated")).and_then(Node::as_bool), text(node, &["username"])) {
-        (Some(true), _) => Initiator::Automated,
-        (_, Some(user)) => Initiator::User(user),
-        _ => Initiator::Unknown,
+        (Some(true), _) => SyncInitiator::Automated,
+        (_, Some(user)) => SyncInitiator::User(user),
+        _ => SyncInitiator::Unknown,
     }
 }
 
-fn operation(node: Node<'_>) -> SyncOperation {
+fn parse_operation(node: Node<'_>) -> SyncOperation {
     let result = node.get("syncResult");
     let sync = node.at(&["operation", "sync"]);
-    let or_asked = |found: Vec<String>| if found.is_empty() { revisions(sync) } else { found };
-    let or_asked_sources = |found: Vec<Source>| if found.is_empty() { sources(sync) } else { found };
+    let or_asked = |found: Vec<String>| if found.is_empty() { parse_revisions(sync) } else { found };
+    let or_asked_sources =
+        |found: Vec<ApplicationSource>| if found.is_empty() { parse_sources(sync) } else { found };
     SyncOperation {
         phase: text(Some(node), &["phase"]).unwrap_or_default(),
         message: text(Some(node), &["message"]),
-        initiated_by: initiator(node.at(&["operation", "initiatedBy"])),
-        revisions: or_asked(revisions(result)),
-        sources: or_asked_sources(sources(result)),
-        started_at: time(Some(node), &["startedAt"]),
-        finished_at: time(Some(node), &["finishedAt"]),
-        is_partial: list(sync, &["resources"]).next().is_some(),
+        initiated_by: parse_initiator(node.at(&["operation", "initiatedBy"])),
+        revisions: or_asked(parse_revisions(result)),
+        sources: or_asked_sources(parse_sources(result)),
+        started_at: time_at(Some(node), &["startedAt"]),
+        finished_at: time_at(Some(node), &["finishedAt"]),
+        is_partial: list_at(sync, &["resources"]).next().is_some(),
         heal_attempts: sync.and_then(|s| s.get("autoHealAttemptsCount")).and_then(Node::as_i64).unwrap_or(0),
-        resources: list(result, &["resources"])
+        resources: list_at(result, &["resources"])
             .filter_map(|r| {
                 Some(SyncedResource {
-                    key: key(r)?,
+                    key: parse_key(r)?,
                     status: text(Some(r), &["status"]),
                     message: text(Some(r), &["message"]),
                 })
@@ -393,21 +408,21 @@ fn operation(node: Node<'_>) -> SyncOperation {
     }
 }
 
-fn deployment(node: Node<'_>) -> Deployment {
-    Deployment {
+fn parse_history(node: Node<'_>) -> RevisionHistory {
+    RevisionHistory {
         id: node.get("id").and_then(Node::as_i64).unwrap_or(0),
-        revisions: revisions(Some(node)),
-        sources: sources(Some(node)),
-        initiated_by: initiator(node.get("initiatedBy")),
-        started_at: time(Some(node), &["deployStartedAt"]),
-        deployed_at: time(Some(node), &["deployedAt"]),
+        revisions: parse_revisions(Some(node)),
+        sources: parse_sources(Some(node)),
+        initiated_by: parse_initiator(node.get("initiatedBy")),
+        started_at: time_at(Some(node), &["deployStartedAt"]),
+        deployed_at: time_at(Some(node), &["deployedAt"]),
     }
 }
 
-fn condition(node: Node<'_>) -> Option<Condition> {
-    Some(Condition {
+fn parse_condition(node: Node<'_>) -> Option<ApplicationCondition> {
+    Some(ApplicationCondition {
         kind: text(Some(node), &["type"])?,
         message: text(Some(node), &["message"]).unwrap_or_default(),
-        since: time(Some(node), &["lastTransitionTime"]),
+        since: time_at(Some(node), &["lastTransitionTime"]),
     })
 }

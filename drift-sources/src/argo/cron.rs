@@ -1,16 +1,16 @@
-//! Cron expressions as Argo CD reads those of sync windows: five fields, as `robfig/cron` takes them.
+//! Cron expressions of sync windows: five fields, parsed as `robfig/cron` does.
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime, Time};
 
-/// How far ahead a beginning is looked for; the 29th of February comes every eight years at the latest.
+/// How far ahead to search; the 29th of February comes every eight years at the latest.
 const MAX_YEARS: i16 = 8;
 
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// Times of day and year at which something begins.
+/// Times at which a sync window opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     minutes: u64,
@@ -23,9 +23,9 @@ pub struct Schedule {
     any_weekday: bool,
 }
 
-/// A text that is no schedule.
+/// A text that is not a cron expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no schedule: {why}")]
+#[error("invalid schedule `{text}`: {why}")]
 pub struct ScheduleError {
     text: String,
     why: String,
@@ -35,7 +35,7 @@ impl Schedule {
     /// Parses minute, hour, day of the month, month and day of the week.
     ///
     /// # Errors
-    /// When a field is missing, out of its range, or no list of numbers, names, ranges and steps.
+    /// When a field is missing, out of range, or not a list of numbers, names, ranges and steps.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
         let error = |why: String| ScheduleError { text: text.chars().take(200).collect(), why };
         let fields: Vec<&str> = text.split_whitespace().collect();
@@ -56,8 +56,8 @@ impl Schedule {
         })
     }
 
-    /// Returns the first beginning after a time; `None` where there is none, as on a 30th of February.
-    pub fn next(&self, after: DateTime) -> Option<DateTime> {
+    /// Returns the first time after `after`; `None` if there is none, for example on the 30th of February.
+    pub fn next_after(&self, after: DateTime) -> Option<DateTime> {
         let mut date = after.date();
         let mut from = after.time().with().second(0).subsec_nanosecond(0).build().ok()?;
         match from.checked_add(1.minute()) {
@@ -66,12 +66,12 @@ impl Schedule {
         }
         let last = after.date().year().saturating_add(MAX_YEARS);
         while date.year() <= last {
-            if has(self.months, date.month()) && self.fits(date) {
-                if let Some(time) = self.time(from) {
+            if has_bit(self.months, date.month()) && self.matches_day(date) {
+                if let Some(time) = self.first_time_from(from) {
                     return Some(date.to_datetime(time));
                 }
                 date = date.tomorrow().ok()?;
-            } else if has(self.months, date.month()) {
+            } else if has_bit(self.months, date.month()) {
                 date = date.tomorrow().ok()?;
             } else {
                 date = date.last_of_month().tomorrow().ok()?;
@@ -81,32 +81,32 @@ impl Schedule {
         None
     }
 
-    fn fits(&self, date: Date) -> bool {
-        let day = has(self.days, date.day());
-        let weekday = has(self.weekdays, date.weekday().to_sunday_zero_offset());
+    fn matches_day(&self, date: Date) -> bool {
+        let day = has_bit(self.days, date.day());
+        let weekday = has_bit(self.weekdays, date.weekday().to_sunday_zero_offset());
         if self.any_day || self.any_weekday { day && weekday } else { day || weekday }
     }
 
-    fn time(&self, from: Time) -> Option<Time> {
-        let hour = (from.hour()..24).filter(|h| has(self.hours, *h));
+    fn first_time_from(&self, from: Time) -> Option<Time> {
+        let hour = (from.hour()..24).filter(|h| has_bit(self.hours, *h));
         let mut times = hour.flat_map(|h| {
             let first = if h == from.hour() { from.minute() } else { 0 };
-            (first..60).filter(|m| has(self.minutes, *m)).map(move |m| (h, m))
+            (first..60).filter(|m| has_bit(self.minutes, *m)).map(move |m| (h, m))
         });
         times.next().and_then(|(h, m)| Time::new(h, m, 0, 0).ok())
     }
 }
 
-fn has(set: u64, n: i8) -> bool {
+fn has_bit(set: u64, n: i8) -> bool {
     set >> n & 1 == 1
 }
 
-/// Reads one field, and tells whether it leaves everything open.
+/// Parses one field into a bit set; the flag is `true` if the field is `*`.
 fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool), String> {
     let (mut set, mut open) = (0, false);
     for part in text.split(',') {
         let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, Some(number(step, &[], 0)?)),
+            Some((range, step)) => (range, Some(parse_number(step, &[], 0)?)),
             None => (part, None),
         };
         let (first, last) = match (range, range.split_once('-')) {
@@ -114,9 +114,9 @@ fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool),
                 open |= step.is_none_or(|s| s == 1);
                 (low, high)
             }
-            (_, Some((first, last))) => (number(first, names, low)?, number(last, names, low)?),
+            (_, Some((first, last))) => (parse_number(first, names, low)?, parse_number(last, names, low)?),
             (one, None) => {
-                let first = number(one, names, low)?;
+                let first = parse_number(one, names, low)?;
                 (first, if step.is_some() { high } else { first })
             }
         };
@@ -133,10 +133,10 @@ fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool),
     Ok((set, open))
 }
 
-fn number(text: &str, names: &[&str], low: u64) -> Result<u64, String> {
+fn parse_number(text: &str, names: &[&str], low: u64) -> Result<u64, String> {
     let named = names.iter().position(|n| text.eq_ignore_ascii_case(n));
     let named = named.and_then(|n| u64::try_from(n).ok()).map(|n| n + low);
-    named.or_else(|| text.parse().ok()).ok_or_else(|| format!("`{text}` is no number"))
+    named.or_else(|| text.parse().ok()).ok_or_else(|| format!("`{text}` is not a number"))
 }
 
 #[cfg(test)]
@@ -162,10 +162,13 @@ mod tests {
             ("0 0 */10 * 5", "2026-01-09T00:00:00", "2026-01-11T00:00:00"),
             ("0 8-10/2,12 * * 1-5", "2026-01-02T10:00:00", "2026-01-02T12:00:00"),
         ] {
-            let found = Schedule::parse(schedule).unwrap().next(after.parse().unwrap());
+            let found = Schedule::parse(schedule).unwrap().next_after(after.parse().unwrap());
             assert_eq!(found, Some(next.parse().unwrap()), "{schedule} after {after}");
         }
-        assert_eq!(Schedule::parse("0 0 30 2 *").unwrap().next("2026-01-01T00:00:00".parse().unwrap()), None);
+        assert_eq!(
+            Schedule::parse("0 0 30 2 *").unwrap().next_after("2026-01-01T00:00:00".parse().unwrap()),
+            None
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Projects and their sync windows.
+//! AppProjects and their sync windows.
 
 use std::sync::Arc;
 
@@ -6,23 +6,23 @@ use drift_core::{Node, Object};
 
 use super::GROUP;
 
-/// Whether a window lets syncs through or holds them.
+/// Whether a sync window allows or denies syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WindowKind {
-    /// Syncs only go through while a window of this kind is open.
+    /// Syncs are only allowed while a window of this kind is open.
     Allow,
-    /// No sync goes through while it is open.
+    /// No sync is allowed while the window is open.
     Deny,
 }
 
 /// A sync window, as the project states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncWindow {
-    /// What it does.
+    /// Whether the window allows or denies syncs.
     pub kind: WindowKind,
-    /// Cron expression of its beginnings.
+    /// Cron expression of when the window opens.
     pub schedule: String,
-    /// How long it stays open, as Go writes durations.
+    /// How long the window stays open, as a Go duration such as `1h30m`.
     pub duration: String,
     /// Time zone of the schedule.
     pub time_zone: Option<String>,
@@ -32,34 +32,34 @@ pub struct SyncWindow {
     pub namespaces: Vec<String>,
     /// Destination clusters, as globs.
     pub clusters: Vec<String>,
-    /// Whether a sync by hand goes through all the same.
+    /// Whether a manual sync is allowed all the same.
     pub manual_sync: bool,
-    /// Whether all selectors that are given have to fit, and not just one (`andOperator`).
+    /// Whether all given selectors must match instead of any one (`andOperator`).
     pub needs_all: bool,
 }
 
-/// A project.
+/// An AppProject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppProject {
-    /// Its name.
+    /// Name of the project.
     pub name: Arc<str>,
-    /// Its sync windows.
+    /// Sync windows of the project.
     pub sync_windows: Vec<SyncWindow>,
 }
 
 impl AppProject {
-    /// Reads a project; `None` for any other object.
-    pub fn of(object: &Object) -> Option<Self> {
+    /// Reads an AppProject; `None` for any other object.
+    pub fn from_object(object: &Object) -> Option<Self> {
         if object.group() != GROUP || object.kind() != "AppProject" {
             return None;
         }
         let windows = object.root().at(&["spec", "syncWindows"]);
-        let windows = windows.into_iter().flat_map(Node::children).filter_map(window);
+        let windows = windows.into_iter().flat_map(Node::children).filter_map(parse_window);
         Some(Self { name: object.name().into(), sync_windows: windows.collect() })
     }
 }
 
-fn window(node: Node<'_>) -> Option<SyncWindow> {
+fn parse_window(node: Node<'_>) -> Option<SyncWindow> {
     let text = |name| node.str_at(&[name]).unwrap_or_default().to_owned();
     let texts = |name| {
         let list = node.get(name).into_iter().flat_map(Node::children);

@@ -1,6 +1,6 @@
-//! Argo CD's API server: what Applications declare, where their Git repositories are not at hand.
+//! A client for the Argo CD API server: what Applications declare, for when their Git repositories are not available.
 //!
-//! **Invariant:** reads only, asks no other host than the one that is named, and the token is in no error and no `Debug`.
+//! **Invariant:** sends only GET requests, only to the given host; the token appears in no error and no `Debug` output.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -18,15 +18,17 @@ use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde::Deserialize;
 
-use super::Application;
-use super::answer::{self, Answer, AnswerError, Compared, Listed, Manifests, TreeNode};
-use crate::kubernetes::{client, describe, encode};
+use super::answer::{
+    self, AnswerError, ApplicationAnswer, ComparedResource, ListedApplication, RenderedManifests, TreeNode,
+};
+use super::{Application, AppliedRevisions};
+use crate::kubernetes::{build_client, describe_error, encode_query};
 
 /// Largest answer that says why a request is refused.
 const MAX_REFUSAL: usize = 64 << 10;
-/// Longest text of a refusal that is told.
+/// Longest text of a server's error that goes into a message.
 const MAX_MESSAGE: usize = 300;
-/// Applications that are asked for at a time: each has the server render.
+/// Concurrent requests for Applications: each makes the server render.
 const AT_A_TIME: usize = 4;
 
 /// A bearer token of Argo CD.
@@ -34,7 +36,7 @@ const AT_A_TIME: usize = 4;
 pub struct Token(String);
 
 impl Token {
-    /// Takes a token, with the line break that files end with; `None` where it can be none.
+    /// Accepts the text of a token, with or without a trailing line break; `None` if it cannot be a token.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         let is_token = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
@@ -48,12 +50,12 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How long to wait and how much to take.
+/// Limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Longest time for one answer, to its end: the server may have to render first.
+    /// Longest time until a response is complete; the server may have to render first.
     pub time: Duration,
-    /// Largest answer in bytes, unpacked.
+    /// Largest response in bytes, decompressed.
     pub bytes: usize,
 }
 
@@ -64,7 +66,7 @@ impl Default for ServerLimits {
     }
 }
 
-/// Which server, and by what right.
+/// Which server to ask, and the token to ask with.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// Its address, with the root path if it has one: `https://argocd.example.com`.
@@ -73,127 +75,127 @@ pub struct ServerOptions {
     pub token: Token,
     /// PEM file of certificate authorities, in place of the system's.
     pub ca_file: Option<PathBuf>,
-    /// Bounds of one request.
+    /// Limits of one request.
     pub limits: ServerLimits,
 }
 
-/// Why Argo CD says nothing, with what to do about it.
+/// Why the server gave no usable response. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The address is none of a server.
+    /// The address is not the URL of a server.
     #[error(
-        "`{url}` is no address of an Argo CD server: https://HOST[:PORT][/ROOTPATH] expected, without a name or query"
+        "`{url}` is not the URL of an Argo CD server; write https://HOST[:PORT][/ROOTPATH] without user name or query"
     )]
     Address {
-        /// What was given, without what stands before an `@`.
+        /// The given address, without anything before an `@`.
         url: String,
     },
-    /// Certificates cannot be had.
-    #[error("cannot talk to {url}: {why}; check the file of certificate authorities")]
+    /// The certificate authorities cannot be used.
+    #[error("cannot connect to {url}: {why}; check the CA file")]
     Setup {
-        /// The server.
+        /// Address of the server.
         url: String,
-        /// What is wrong.
+        /// What failed.
         why: String,
     },
-    /// No connection, a broken one, or a certificate that is not trusted.
+    /// No connection, a broken one, or an untrusted certificate.
     #[error(
-        "GET {path}: {why}; is it Argo CD's address, and its certificate signed by an authority that is known here?"
+        "GET {path}: {why}; check that this is the address of Argo CD and that its certificate is signed by a trusted CA"
     )]
     Unreachable {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
-        /// What happened.
+        /// What failed.
         why: String,
     },
-    /// No answer in time.
-    #[error("GET {path}: no whole answer within {} s; is the repo server of Argo CD busy?", time.as_secs_f32())]
+    /// No complete response in time.
+    #[error("GET {path}: no complete response within {} s; check whether the repo server of Argo CD is overloaded", time.as_secs_f32())]
     Slow {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
-        /// How long was waited.
+        /// How long the client waited.
         time: Duration,
     },
-    /// The token is not taken.
+    /// The token is invalid or expired.
     #[error(
-        "GET {path}: the token is not accepted (401); make a new one with `argocd account generate-token`"
+        "GET {path}: the token was rejected (401); create a new one with `argocd account generate-token`"
     )]
     Unauthorized {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
     },
-    /// The token does not reach as far.
+    /// The token's account lacks a permission.
     #[error(
-        "GET {path}: not allowed (403){message}; the account needs `applications, get` for it, and the Application must exist"
+        "GET {path}: forbidden (403){message}; grant the account `applications, get`, and check that the Application exists"
     )]
     Forbidden {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
-        /// What the server says, after a colon.
+        /// The server's message, after a colon.
         message: String,
     },
-    /// There is no such thing.
+    /// The server does not know the path.
     #[error(
-        "GET {path}: not found (404){message}; is it this server's Application, and does the address need a root path?"
+        "GET {path}: not found (404){message}; check that the Application belongs to this server and whether the address needs a root path"
     )]
     NotFound {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
-        /// What the server says, after a colon.
+        /// The server's message, after a colon.
         message: String,
     },
-    /// Any other refusal.
+    /// Any other error status.
     #[error("GET {path}: HTTP {status}{message}")]
     Refused {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
-        /// Status of the answer.
+        /// HTTP status of the response.
         status: u16,
-        /// What the server says, after a colon.
+        /// The server's message, after a colon.
         message: String,
     },
-    /// It points elsewhere, where the token is not sent.
-    #[error("GET {path}: redirects{to}, which is not followed; give the address that it leads to")]
+    /// The server redirects to another address, to which the token is not sent.
+    #[error("GET {path}: redirects{to}, which is not followed; use the address that it redirects to")]
     Redirected {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
-        /// Where to, after a blank.
+        /// The target of the redirect, after a space.
         to: String,
     },
-    /// More than is taken.
-    #[error("GET {path}: the answer is larger than {limit} bytes")]
+    /// The response exceeds the limit.
+    #[error("GET {path}: the response is larger than {limit} bytes")]
     TooLarge {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
-        /// How much is taken.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// Something else than Argo CD answers.
+    /// The response is not one of Argo CD's API.
     #[error(
-        "GET {path}: the answer is no answer of Argo CD's API; is a login page before it, or a root path missing?"
+        "GET {path}: the response is not one of Argo CD's API; check for a login page in front of it or a missing root path"
     )]
     Unreadable {
-        /// What was asked for.
+        /// URL of the request.
         path: String,
         /// What is wrong with it.
         #[source]
         source: AnswerError,
     },
-    /// The server's Application is not the one of the cluster that is looked at.
-    #[error("{app} of {url} is another one than that of the cluster that is looked at")]
+    /// The server's Application is not the one in the cluster.
+    #[error("{app} on {url} has another UID than in the cluster; use the Argo CD server of this cluster")]
     Other {
-        /// Which Application.
+        /// Key of the Application.
         app: ResourceKey,
-        /// The server.
+        /// Address of the server.
         url: String,
     },
-    /// The server has no such Application, or does not say.
-    #[error("{url} lists no {app}; does the token's account see its project?")]
+    /// The server does not list the Application.
+    #[error("{url} does not list {app}; check that the token's account may see its project")]
     NotListed {
-        /// Which Application.
+        /// Key of the Application.
         app: ResourceKey,
-        /// The server.
+        /// Address of the server.
         url: String,
     },
 }
@@ -217,12 +219,12 @@ impl fmt::Debug for ArgoServer {
 }
 
 impl ArgoServer {
-    /// Makes ready to ask a server; nothing is asked yet.
+    /// Creates a client; no request is sent yet.
     ///
     /// # Errors
     /// When the address or the certificate authorities cannot be used.
     pub async fn new(options: ServerOptions) -> Result<Self, ServerError> {
-        let url = address(&options.url)?;
+        let url = parse_address(&options.url)?;
         let setup = |why: String| ServerError::Setup { url: url.clone(), why };
         let authority = options.ca_file.map(|f| f.to_string_lossy().into_owned());
         let config = serde_json::from_value(serde_json::json!({"current-context": "argocd",
@@ -232,11 +234,11 @@ impl ArgoServer {
         let config: Kubeconfig =
             config.map_err(|_| setup("its settings cannot be put together".to_owned()))?;
         let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await;
-        let client = client(config.map_err(|e| setup(e.to_string()))?).map_err(setup)?;
+        let client = build_client(config.map_err(|e| setup(e.to_string()))?).map_err(setup)?;
         Ok(Self { client, url, token: options.token, limits: options.limits })
     }
 
-    /// Returns the address without what is secret.
+    /// Returns the address of the server, which contains no secret.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -245,60 +247,78 @@ impl ArgoServer {
     ///
     /// # Errors
     /// See [`ServerError`].
-    pub async fn applications(&self) -> Result<Vec<Listed>, ServerError> {
+    pub async fn list_applications(&self) -> Result<Vec<ListedApplication>, ServerError> {
         // All of every Application would be too much; of UIDs the server makes no choice.
         let fields = "fields=items.metadata.name,items.metadata.namespace";
-        self.ask("/api/v1/applications", fields, answer::applications).await
+        self.get_parsed("/api/v1/applications", fields, answer::parse_applications).await
     }
 
-    /// Has the server render what an Application declares; at `revisions`, one for each source, if there are any.
+    /// Lets the server render the manifests of an Application, at the target revisions or, if any are given, at `revisions`, one for each source.
     ///
     /// # Errors
     /// See [`ServerError`].
-    pub async fn manifests(&self, app: &Application, revisions: &[String]) -> Result<Manifests, ServerError> {
-        let mut query = query(app);
+    pub async fn render_manifests(
+        &self,
+        app: &Application,
+        revisions: &[String],
+    ) -> Result<RenderedManifests, ServerError> {
+        let mut query = application_query(app);
         match (app.sources.len(), revisions) {
             (_, []) => {}
-            (1, [revision]) => query.push_str(&format!("&revision={}", encode(revision))),
+            (1, [revision]) => query.push_str(&format!("&revision={}", encode_query(revision))),
             (_, all) => {
                 for (i, revision) in all.iter().enumerate() {
-                    query.push_str(&format!("&sourcePositions={}&revisions={}", i + 1, encode(revision)));
+                    query.push_str(&format!(
+                        "&sourcePositions={}&revisions={}",
+                        i + 1,
+                        encode_query(revision)
+                    ));
                 }
             }
         }
-        self.ask(&path(app, "/manifests"), &query, answer::manifests).await
+        self.get_parsed(&application_path(app, "/manifests"), &query, answer::parse_manifests).await
     }
 
-    /// Says what the controller compared last.
+    /// Returns the resources as the controller compared them last.
     ///
     /// # Errors
     /// See [`ServerError`].
-    pub async fn managed_resources(&self, app: &Application) -> Result<Vec<Compared>, ServerError> {
-        self.ask(&path(app, "/managed-resources"), &query(app), answer::managed_resources).await
+    pub async fn managed_resources(&self, app: &Application) -> Result<Vec<ComparedResource>, ServerError> {
+        self.get_parsed(
+            &application_path(app, "/managed-resources"),
+            &application_query(app),
+            answer::parse_managed_resources,
+        )
+        .await
     }
 
-    /// Lists what an Application manages, and what came of it.
+    /// Lists the resources of an Application and what was created from them, such as the Pods of a Deployment.
     ///
     /// # Errors
     /// See [`ServerError`].
     pub async fn resource_tree(&self, app: &Application) -> Result<Vec<TreeNode>, ServerError> {
-        self.ask(&path(app, "/resource-tree"), &query(app), answer::resource_tree).await
+        self.get_parsed(
+            &application_path(app, "/resource-tree"),
+            &application_query(app),
+            answer::parse_resource_tree,
+        )
+        .await
     }
 
-    /// Says for Applications what they declare, by their keys.
+    /// Fetches what Applications declare, by their keys.
     ///
     /// # Errors
-    /// When the server cannot be asked at all; what is the matter with one Application is said in its place.
-    pub async fn answers(
+    /// When the Applications cannot be listed; an error of one Application is in its own entry.
+    pub async fn fetch_answers(
         &self,
         apps: &[&Application],
-    ) -> Result<BTreeMap<ResourceKey, Result<Answer, ServerError>>, ServerError> {
-        let listed = self.applications().await?;
+    ) -> Result<BTreeMap<ResourceKey, Result<ApplicationAnswer, ServerError>>, ServerError> {
+        let listed = self.list_applications().await?;
         let known: BTreeSet<(&str, &str)> = listed.iter().map(|l| (&*l.namespace, &*l.name)).collect();
         let known = &known;
         let asked = apps.iter().map(|app| async move {
             let answer = match known.contains(&(&*app.namespace, &*app.name)) {
-                true => self.answer(app).await,
+                true => self.fetch_answer(app).await,
                 false => Err(ServerError::NotListed { app: app.key(), url: self.url.clone() }),
             };
             (app.key(), answer)
@@ -306,9 +326,11 @@ impl ArgoServer {
         Ok(futures::stream::iter(asked).buffer_unordered(AT_A_TIME).collect().await)
     }
 
-    /// Says what one Application declares now, and what it declared when it was synced.
-    async fn answer(&self, app: &Application) -> Result<Answer, ServerError> {
-        let theirs = self.ask(&path(app, ""), &query(app), answer::application).await?;
+    /// Fetches what one Application declares now and what it declared when it was last synced.
+    async fn fetch_answer(&self, app: &Application) -> Result<ApplicationAnswer, ServerError> {
+        let theirs = self
+            .get_parsed(&application_path(app, ""), &application_query(app), answer::parse_application)
+            .await?;
         // A server of another cluster may well have one of the same name.
         if !theirs.uid.is_empty() && !app.uid.is_empty() && theirs.uid != *app.uid {
             return Err(ServerError::Other { app: app.key(), url: self.url.clone() });
@@ -316,7 +338,7 @@ impl ArgoServer {
         let targets: Vec<&str> =
             app.sources.iter().map(|s| s.target_revision.as_deref().unwrap_or("HEAD")).collect();
         let targets = targets.join(", ");
-        let (manifests, note) = match self.manifests(app, &[]).await {
+        let (manifests, note) = match self.render_manifests(app, &[]).await {
             Ok(manifests) => {
                 (manifests, format!("compared with what Argo CD at {} renders of {targets}", self.url))
             }
@@ -330,68 +352,68 @@ impl ArgoServer {
                 }
                 let revision = app.compared_revisions.first().filter(|_| app.compared_revisions.len() == 1);
                 let note = format!("compared with what Argo CD at {} compared last: {why}", self.url);
-                (Manifests { objects, revision: revision.cloned() }, note)
+                (RenderedManifests { objects, revision: revision.cloned() }, note)
             }
             Err(why) => return Err(why),
         };
         let mut applied = BTreeMap::new();
-        for (revisions, sources) in app.applied() {
+        for AppliedRevisions { revisions, sources } in app.applied_revisions() {
             // The server renders today's sources, so only those can be asked for.
             let same = sources.len() == app.sources.len()
                 && revisions.len() == sources.len()
-                && sources.iter().zip(&app.sources).all(|(then, now)| is_same(then, now));
-            if same && let Ok(then) = self.manifests(app, revisions).await {
+                && sources.iter().zip(&app.sources).all(|(then, now)| same_but_revision(then, now));
+            if same && let Ok(then) = self.render_manifests(app, revisions).await {
                 applied.insert(revisions.to_vec(), then.objects);
             }
         }
-        Ok(Answer { manifests, applied, note })
+        Ok(ApplicationAnswer { manifests, applied, note })
     }
 
-    async fn ask<T>(
+    async fn get_parsed<T>(
         &self,
         path: &str,
         query: &str,
         read: impl FnOnce(&[u8]) -> Result<T, AnswerError>,
     ) -> Result<T, ServerError> {
-        let bytes = tokio::time::timeout(self.limits.time, self.get(path, query)).await;
-        let slow = |_| ServerError::Slow { path: self.shown(path), time: self.limits.time };
+        let bytes = tokio::time::timeout(self.limits.time, self.get_bytes(path, query)).await;
+        let slow = |_| ServerError::Slow { path: self.full_url(path), time: self.limits.time };
         let bytes = bytes.map_err(slow)??;
-        read(&bytes).map_err(|source| ServerError::Unreadable { path: self.shown(path), source })
+        read(&bytes).map_err(|source| ServerError::Unreadable { path: self.full_url(path), source })
     }
 
-    async fn get(&self, path: &str, query: &str) -> Result<Vec<u8>, ServerError> {
+    async fn get_bytes(&self, path: &str, query: &str) -> Result<Vec<u8>, ServerError> {
         let unreachable =
-            |why: String| ServerError::Unreachable { path: self.shown(path), why: self.clean(&why) };
+            |why: String| ServerError::Unreachable { path: self.full_url(path), why: self.sanitized(&why) };
         let request = Request::get(format!("{path}?{query}")).header(ACCEPT, "application/json");
         let request = request.body(Body::empty()).map_err(|e| unreachable(e.to_string()))?;
-        let response = self.client.send(request).await.map_err(|e| unreachable(describe(&e)))?;
+        let response = self.client.send(request).await.map_err(|e| unreachable(describe_error(&e)))?;
         let status = response.status();
         if status.is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|l| l.to_str().ok()).unwrap_or_default();
             let host = to.parse::<http::Uri>().ok().and_then(|u| u.host().map(str::to_owned));
-            let to = host.map_or_else(String::new, |h| format!(" to {}", self.clean(&h)));
-            return Err(ServerError::Redirected { path: self.shown(path), to });
+            let to = host.map_or_else(String::new, |h| format!(" to {}", self.sanitized(&h)));
+            return Err(ServerError::Redirected { path: self.full_url(path), to });
         }
         if !status.is_success() {
-            let body = collect(response, MAX_REFUSAL).await.unwrap_or_default();
-            return Err(self.refusal(path, status, &body));
+            let body = collect_body(response, MAX_REFUSAL).await.unwrap_or_default();
+            return Err(self.refusal_error(path, status, &body));
         }
-        collect(response, self.limits.bytes).await.map_err(|why| match why {
-            None => ServerError::TooLarge { path: self.shown(path), limit: self.limits.bytes },
+        collect_body(response, self.limits.bytes).await.map_err(|why| match why {
+            None => ServerError::TooLarge { path: self.full_url(path), limit: self.limits.bytes },
             Some(why) => unreachable(format!("the answer broke off: {why}")),
         })
     }
 
-    fn refusal(&self, path: &str, status: StatusCode, body: &[u8]) -> ServerError {
+    fn refusal_error(&self, path: &str, status: StatusCode, body: &[u8]) -> ServerError {
         #[derive(Default, Deserialize)]
-        struct Wire {
+        struct ErrorBody {
             message: Option<String>,
             error: Option<String>,
         }
-        let wire: Wire = serde_json::from_slice(body).unwrap_or_default();
+        let wire: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
         let message = wire.message.or(wire.error).filter(|m| !m.is_empty());
-        let message = message.map_or_else(String::new, |m| format!(": {}", self.clean(&m)));
-        let path = self.shown(path);
+        let message = message.map_or_else(String::new, |m| format!(": {}", self.sanitized(&m)));
+        let path = self.full_url(path);
         match status.as_u16() {
             401 => ServerError::Unauthorized { path },
             403 => ServerError::Forbidden { path, message },
@@ -400,19 +422,19 @@ impl ArgoServer {
         }
     }
 
-    /// A text of others in a message of ours: bounded, in one line, and without the token, should it be in there.
-    fn clean(&self, text: &str) -> String {
+    /// Prepares a text of the server for a message: shortened, on one line, and without the token.
+    fn sanitized(&self, text: &str) -> String {
         let text = text.replace(&self.token.0, "<token>");
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE).collect()
     }
 
-    fn shown(&self, path: &str) -> String {
+    fn full_url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 }
 
 /// Checks an address, and takes the slash off its end.
-fn address(text: &str) -> Result<String, ServerError> {
+fn parse_address(text: &str) -> Result<String, ServerError> {
     let text = text.trim().trim_end_matches('/');
     let uri = text.parse::<http::Uri>().ok().filter(|u| {
         matches!(u.scheme_str(), Some("http" | "https"))
@@ -425,17 +447,17 @@ fn address(text: &str) -> Result<String, ServerError> {
     uri.map(|_| text.to_owned()).ok_or_else(|| ServerError::Address { url: shown() })
 }
 
-fn path(app: &Application, what: &str) -> String {
-    format!("/api/v1/applications/{}{what}", encode(&app.name))
+fn application_path(app: &Application, what: &str) -> String {
+    format!("/api/v1/applications/{}{what}", encode_query(&app.name))
 }
 
-fn query(app: &Application) -> String {
-    format!("appNamespace={}&project={}", encode(&app.namespace), encode(&app.project))
+fn application_query(app: &Application) -> String {
+    format!("appNamespace={}&project={}", encode_query(&app.namespace), encode_query(&app.project))
 }
 
-/// Tells whether two sources are one but for the revision.
-fn is_same(one: &super::Source, two: &super::Source) -> bool {
-    let rest = |s: &super::Source| {
+/// Returns `true` if two sources differ in nothing but the target revision.
+fn same_but_revision(one: &super::ApplicationSource, two: &super::ApplicationSource) -> bool {
+    let rest = |s: &super::ApplicationSource| {
         let mut raw = s.raw.clone();
         if let Some(map) = raw.as_object_mut() {
             map.remove("targetRevision");
@@ -445,16 +467,16 @@ fn is_same(one: &super::Source, two: &super::Source) -> bool {
     rest(one) == rest(two)
 }
 
-/// Reads an answer to its end; `None` for one that is too large, else why it broke off.
-async fn collect(response: Response<Body>, max: usize) -> Result<Vec<u8>, Option<String>> {
+/// Reads a response to its end; the error is `None` if it is too large, else why it ended early.
+async fn collect_body(response: Response<Body>, max: usize) -> Result<Vec<u8>, Option<String>> {
     match Limited::new(response.into_body(), max).collect().await {
         Ok(body) => Ok(body.to_bytes().to_vec()),
         Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => Err(None),
-        Err(e) => Err(Some(deepest(&*e))),
+        Err(e) => Err(Some(root_cause(&*e))),
     }
 }
 
-fn deepest(error: &(dyn Error + 'static)) -> String {
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

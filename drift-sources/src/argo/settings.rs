@@ -1,4 +1,4 @@
-//! `argocd-cm`: what counts for all Applications.
+//! `argocd-cm`: the settings of an Argo CD installation.
 
 use std::sync::Arc;
 
@@ -9,26 +9,35 @@ use serde_json::Value;
 use super::INSTANCE_LABEL;
 use crate::yaml;
 
-/// How Argo CD recognizes what it manages.
+/// How Argo CD tracks the resources it manages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrackingMethod {
-    /// By annotation.
+    /// By the annotation `argocd.argoproj.io/tracking-id`.
     #[default]
     Annotation,
-    /// By label.
+    /// By the instance label.
     Label,
-    /// By annotation; the label is there for others to read.
+    /// By annotation; the label is set as well, for other tools.
     AnnotationAndLabel,
 }
 
-/// What counts for all Applications.
+/// Kinds that are excluded: those that match one of the groups and one of the kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct KindExclusion {
+    /// Patterns of API groups.
+    pub groups: Vec<Pattern>,
+    /// Patterns of kinds.
+    pub kinds: Vec<Pattern>,
+}
+
+/// The settings that apply to all Applications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArgoSettings {
     /// Namespace that Argo CD runs in.
     pub namespace: Arc<str>,
-    /// How it recognizes what it manages.
+    /// How managed resources are tracked.
     pub tracking: TrackingMethod,
-    /// Label that names the app.
+    /// Label with the name of the app.
     pub instance_label: String,
     /// Name of this installation, where several share a cluster.
     pub installation_id: Option<String>,
@@ -36,11 +45,11 @@ pub struct Settings {
     pub rules: RuleSet,
     /// Options of `kustomize build`.
     pub kustomize_options: Vec<String>,
-    /// Group and kind patterns of resources that Argo CD does not look at.
-    pub exclusions: Vec<(Vec<Pattern>, Vec<Pattern>)>,
+    /// Kinds that Argo CD ignores entirely.
+    pub exclusions: Vec<KindExclusion>,
 }
 
-impl Default for Settings {
+impl Default for ArgoSettings {
     fn default() -> Self {
         Self {
             namespace: "argocd".into(),
@@ -56,19 +65,19 @@ impl Default for Settings {
 
 const CUSTOM: &str = "resource.customizations.ignoreDifferences.";
 
-impl Settings {
-    /// Tells whether an object is the ConfigMap of settings.
+impl ArgoSettings {
+    /// Returns `true` if an object is the ConfigMap of settings.
     pub fn is_settings(object: &Object) -> bool {
         object.group().is_empty() && object.kind() == "ConfigMap" && object.name() == "argocd-cm"
     }
 
     /// Reads `argocd-cm`.
-    pub fn of(object: &Object) -> Self {
+    pub fn from_object(object: &Object) -> Self {
         let mut settings = Self { namespace: object.namespace().into(), ..Self::default() };
         for entry in object.root().get("data").into_iter().flat_map(drift_core::Node::children) {
             let (key, text) = (entry.key(), entry.as_str().unwrap_or_default());
             match key {
-                "application.resourceTrackingMethod" => settings.tracking = tracking(text),
+                "application.resourceTrackingMethod" => settings.tracking = parse_tracking_method(text),
                 "application.instanceLabelKey" if !text.is_empty() => {
                     settings.instance_label = text.to_owned()
                 }
@@ -76,11 +85,11 @@ impl Settings {
                 "kustomize.buildOptions" => {
                     settings.kustomize_options = text.split_whitespace().map(str::to_owned).collect();
                 }
-                "resource.exclusions" => settings.exclusions = exclusions(text),
-                "resource.customizations" => settings.legacy(text),
+                "resource.exclusions" => settings.exclusions = parse_exclusions(text),
+                "resource.customizations" => settings.add_legacy_customizations(text),
                 _ => {
                     if let Some(kind) = key.strip_prefix(CUSTOM) {
-                        settings.custom(key, kind, text);
+                        settings.add_customization(key, kind, text);
                     }
                 }
             }
@@ -88,44 +97,44 @@ impl Settings {
         settings
     }
 
-    /// Tells whether Argo CD looks away from a kind.
-    pub fn excludes(&self, group: &str, kind: &str) -> bool {
-        self.exclusions.iter().any(|(groups, kinds)| {
-            groups.iter().any(|g| g.matches(group)) && kinds.iter().any(|k| k.matches(kind))
-        })
+    /// Returns `true` if `resource.exclusions` covers a kind.
+    pub fn excludes_kind(&self, group: &str, kind: &str) -> bool {
+        self.exclusions
+            .iter()
+            .any(|e| e.groups.iter().any(|g| g.matches(group)) && e.kinds.iter().any(|k| k.matches(kind)))
     }
 
-    fn custom(&mut self, key: &str, kind: &str, text: &str) {
+    fn add_customization(&mut self, key: &str, kind: &str, text: &str) {
         let name: Arc<str> = format!("argocd-cm: {key}").into();
         let (group, kind) = match kind {
             "all" => ("*", "*"),
             _ => kind.rsplit_once('_').unwrap_or(("", kind)),
         };
-        match one(text) {
-            Ok(value) => self.rules.rules.push(rule(&name, group, kind, &value)),
+        match parse_document(text) {
+            Ok(value) => self.rules.rules.push(parse_ignore_rule(&name, group, kind, &value)),
             Err(why) => self.rules.problems.push(RuleProblem { rule: name, why }),
         }
     }
 
     /// The old form: one map from `group/kind` to customizations.
-    fn legacy(&mut self, text: &str) {
+    fn add_legacy_customizations(&mut self, text: &str) {
         let name: Arc<str> = "argocd-cm: resource.customizations".into();
-        let value = match one(text) {
+        let value = match parse_document(text) {
             Ok(value) => value,
             Err(why) => return self.rules.problems.push(RuleProblem { rule: name, why }),
         };
         for (key, custom) in value.as_object().into_iter().flatten() {
             let Some(text) = custom.get("ignoreDifferences").and_then(Value::as_str) else { continue };
             let (group, kind) = key.split_once('/').unwrap_or(("", key));
-            match one(text) {
-                Ok(value) => self.rules.rules.push(rule(&name, group, kind, &value)),
+            match parse_document(text) {
+                Ok(value) => self.rules.rules.push(parse_ignore_rule(&name, group, kind, &value)),
                 Err(why) => self.rules.problems.push(RuleProblem { rule: Arc::clone(&name), why }),
             }
         }
     }
 }
 
-fn tracking(text: &str) -> TrackingMethod {
+fn parse_tracking_method(text: &str) -> TrackingMethod {
     match text {
         "label" => TrackingMethod::Label,
         "annotation+label" => TrackingMethod::AnnotationAndLabel,
@@ -134,31 +143,33 @@ fn tracking(text: &str) -> TrackingMethod {
 }
 
 /// Reads one YAML document.
-fn one(text: &str) -> Result<Value, String> {
+fn parse_document(text: &str) -> Result<Value, String> {
     match yaml::read(text.as_bytes()).into_iter().next() {
         Some(Ok(document)) => Ok(document.doc.root().to_value()),
-        Some(Err(e)) => Err(format!("is no YAML: {e}")),
+        Some(Err(e)) => Err(format!("is not valid YAML: {e}")),
         None => Ok(Value::Null),
     }
 }
 
-fn exclusions(text: &str) -> Vec<(Vec<Pattern>, Vec<Pattern>)> {
-    let value = one(text).unwrap_or(Value::Null);
+fn parse_exclusions(text: &str) -> Vec<KindExclusion> {
+    let value = parse_document(text).unwrap_or(Value::Null);
     let patterns = |v: Option<&Value>| -> Vec<Pattern> {
         let texts = v.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let all: Vec<_> = texts.map(Pattern::glob).collect();
         if all.is_empty() { vec![Pattern::Any] } else { all }
     };
     let entries = value.as_array().into_iter().flatten();
-    // An exclusion for chosen clusters is not one for all.
+    // An exclusion for some clusters does not apply to all.
     let everywhere = |e: &&Value| {
         e.get("clusters").and_then(Value::as_array).is_none_or(|c| c.is_empty() || c.iter().any(|c| c == "*"))
     };
-    entries.filter(everywhere).map(|e| (patterns(e.get("apiGroups")), patterns(e.get("kinds")))).collect()
+    let exclusion =
+        |e: &Value| KindExclusion { groups: patterns(e.get("apiGroups")), kinds: patterns(e.get("kinds")) };
+    entries.filter(everywhere).map(exclusion).collect()
 }
 
 /// Reads an entry of `ignoreDifferences`, of an Application or of the settings.
-fn rule(name: &Arc<str>, group: &str, kind: &str, value: &Value) -> Rule {
+fn parse_ignore_rule(name: &Arc<str>, group: &str, kind: &str, value: &Value) -> Rule {
     let texts = |key: &str| -> Vec<String> {
         let list = value.get(key).and_then(Value::as_array).into_iter().flatten();
         list.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -184,12 +195,12 @@ fn rule(name: &Arc<str>, group: &str, kind: &str, value: &Value) -> Rule {
 }
 
 /// Reads `spec.ignoreDifferences` of an Application.
-pub fn ignore_differences(entries: &[Value]) -> RuleSet {
+pub fn parse_ignore_differences(entries: &[Value]) -> RuleSet {
     let mut set = RuleSet::default();
     for (i, entry) in entries.iter().enumerate() {
         let name: Arc<str> = format!("ignoreDifferences[{i}]").into();
         let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
-        let rule = rule(&name, text("group"), text("kind"), entry);
+        let rule = parse_ignore_rule(&name, text("group"), text("kind"), entry);
         let empty = match &rule.effect {
             Effect::Fields(f) => f.pointers.is_empty() && f.jq.is_empty() && f.managers.is_empty(),
             _ => false,

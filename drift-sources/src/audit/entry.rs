@@ -6,23 +6,23 @@ use drift_core::redact::Redactor;
 use drift_core::{Actor, Doc, DocBuilder, Kind, Node, ResourceKey, ResourceVersion, Uid};
 use jiff::Timestamp;
 
-/// What a request did.
+/// What a request did to its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AuditVerb {
-    /// Made an object, or used a subresource that is made, such as a pod's binding.
+    /// Created an object, or a subresource such as a pod's binding.
     Create,
-    /// Replaced an object.
+    /// Replaced a whole object.
     Update,
     /// Changed a part of an object; server-side apply too.
     Patch,
-    /// Deleted an object.
+    /// Deleted one object.
     Delete,
     /// Deleted all objects of a list.
     DeleteCollection,
 }
 
 impl AuditVerb {
-    /// Reads the verb of a request; `None` for those that change nothing.
+    /// Parses the verb of a request; `None` for verbs that change nothing.
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "create" => Self::Create,
@@ -34,7 +34,7 @@ impl AuditVerb {
         })
     }
 
-    /// Names the verb as the audit log does.
+    /// Returns the verb as the audit log spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -45,13 +45,13 @@ impl AuditVerb {
         }
     }
 
-    /// Tells whether it deletes.
+    /// Returns `true` if the verb deletes objects.
     pub fn is_deletion(self) -> bool {
         matches!(self, Self::Delete | Self::DeleteCollection)
     }
 }
 
-/// What a request was about.
+/// The target of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuditTarget {
     /// API group; empty for the core group.
@@ -64,20 +64,20 @@ pub struct AuditTarget {
     pub namespace: Arc<str>,
     /// Name; empty for a collection.
     pub name: Arc<str>,
-    /// Kind, where the entry's bodies, another entry or the schema of built-in kinds names it.
+    /// Kind, if the entry's bodies, another entry or the built-in schemas name it.
     pub kind: Option<Arc<str>>,
 }
 
 impl AuditTarget {
-    /// Tells whether the target is that resource.
-    pub fn is(&self, key: &ResourceKey) -> bool {
+    /// Returns `true` if the target is the resource `key`.
+    pub fn is_resource(&self, key: &ResourceKey) -> bool {
         self.group == key.group
             && self.namespace == key.namespace
             && self.name == key.name
             && self.is_kind(&key.kind)
     }
 
-    /// Tells whether the target is of a kind; of an unknown one by the plural that it would have.
+    /// Returns `true` if the target has this kind. If its kind is unknown, the plural decides: `Ingress` matches `ingresses`.
     pub(super) fn is_kind(&self, kind: &str) -> bool {
         match &self.kind {
             Some(known) => **known == *kind,
@@ -85,7 +85,7 @@ impl AuditTarget {
         }
     }
 
-    /// Returns the key, where the kind and the name are known.
+    /// Returns the key, if the kind and the name are known.
     pub fn key(&self) -> Option<ResourceKey> {
         let kind = self.kind.as_ref().filter(|_| !self.name.is_empty())?;
         Some(ResourceKey::new(&self.group, kind, &self.namespace, &self.name))
@@ -98,57 +98,58 @@ fn is_plural(plural: &str, kind: &str) -> bool {
     plural == kind || ends(kind, "s") || ends(kind, "es") || ends(stem, "ies")
 }
 
-/// A request that was answered and may have changed something. Bodies are redacted.
+/// A completed request that may have changed something. Bodies are redacted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Line of the log, from 1.
     pub line: u64,
-    /// The log's own id of the request.
+    /// `auditID` of the request.
     pub id: Arc<str>,
-    /// When the request came in.
+    /// When the server received the request.
     pub received_at: Timestamp,
-    /// When it was answered.
+    /// When the server responded.
     pub at: Timestamp,
-    /// Who asked, in effect: the impersonated user if there is one.
+    /// The effective user: the impersonated one if there is one.
     pub user: Arc<str>,
-    /// Who impersonated that user.
+    /// The user who impersonated the effective one.
     pub impersonator: Option<Arc<str>>,
-    /// What it did.
+    /// What the request did.
     pub verb: AuditVerb,
-    /// To what.
+    /// What the request was about.
     pub target: AuditTarget,
-    /// Field manager: the one that was asked for, else the beginning of the user agent, as the API server takes it.
+    /// Field manager: the parameter `fieldManager`, else the user agent up to the first `/`, as in the API server.
     pub manager: Arc<str>,
-    /// What the client calls itself.
+    /// The client's user agent.
     pub user_agent: Arc<str>,
-    /// HTTP status of the answer, where the log says.
+    /// HTTP status of the response, if the log has it.
     pub code: Option<u16>,
-    /// Version of the object that it left behind, where the log has the answer.
+    /// resourceVersion in the response, if the log has the response.
     pub version: Option<ResourceVersion>,
-    /// Incarnation of the object, where the log has the answer.
+    /// UID in the response, if the log has the response.
     pub uid: Option<Uid>,
-    /// Whether the answer says that the object waits to be deleted.
+    /// Whether the object in the response has a `deletionTimestamp`.
     pub is_terminating: bool,
-    /// What was sent, where the log has it.
+    /// Body of the request, if the log has it.
     pub request: Option<Arc<Doc>>,
-    /// The object as it was answered, without its managedFields, where the log has it.
+    /// The object in the response, without its managedFields, if the log has it.
     pub response: Option<Arc<Doc>>,
 }
 
 impl AuditEntry {
-    /// Returns who did it.
+    /// Returns who made the request.
     pub fn actor(&self) -> Actor {
         Actor { manager: Some(Arc::clone(&self.manager)), user: Some(Arc::clone(&self.user)) }
     }
 
-    /// Tells whether the request was carried out.
+    /// Returns `true` if the request succeeded.
     pub fn is_done(&self) -> bool {
         self.code.is_none_or(|c| (200..300).contains(&c))
     }
 
-    /// Reads an entry.
+    /// Parses an entry.
     ///
-    /// `Ok(None)` is one that is none of ours: another stage than the last, a read, a dry run, a request about no resource.
+    /// Returns `Ok(None)` for an entry without a change: another stage than the last, a read, a dry run, or a request without
+    /// a resource.
     pub(super) fn read(root: Node<'_>, line: u64, redactor: &Redactor) -> Result<Option<Self>, &'static str> {
         if root.kind() != Kind::Map {
             return Err("it is not a map");
@@ -160,13 +161,13 @@ impl AuditEntry {
         let Some(verb) = AuditVerb::parse(verb) else { return Ok(None) };
         let Some(reference) = root.get("objectRef").filter(|r| !r.is_null()) else { return Ok(None) };
         let uri = root.str_at(&["requestURI"]).or_else(|| root.str_at(&["uri"])).unwrap_or_default();
-        let (request, response) = (body(root, "requestObject"), body(root, "responseObject"));
-        if parameters(uri).any(|(name, _)| name == "dryRun") || request.is_some_and(is_dry) {
+        let (request, response) = (body_of(root, "requestObject"), body_of(root, "responseObject"));
+        if query_parameters(uri).any(|(name, _)| name == "dryRun") || request.is_some_and(is_dry_run) {
             return Ok(None);
         }
-        let at = time(root, &["stageTimestamp", "requestReceivedTimestamp", "time"])?;
-        let (user, impersonator) = users(root)?;
-        let target = target(reference, request, response)?;
+        let at = time_of(root, &["stageTimestamp", "requestReceivedTimestamp", "time"])?;
+        let (user, impersonator) = parse_users(root)?;
+        let target = parse_target(reference, request, response)?;
         let user_agent = root.str_at(&["userAgent"]).unwrap_or_default();
         let answer = response.filter(|r| r.str_at(&["kind"]) != Some("Status"));
         let metadata = answer.and_then(|r| r.get("metadata"));
@@ -175,35 +176,35 @@ impl AuditEntry {
         Ok(Some(Self {
             line,
             id: root.str_at(&["auditID"]).unwrap_or_default().into(),
-            received_at: time(root, &["requestReceivedTimestamp", "time", "stageTimestamp"])?,
+            received_at: time_of(root, &["requestReceivedTimestamp", "time", "stageTimestamp"])?,
             at,
             user,
             impersonator,
             verb,
-            manager: manager(uri, user_agent).into(),
+            manager: field_manager(uri, user_agent).into(),
             user_agent: user_agent.into(),
-            code: code(root),
+            code: status_code(root),
             version: meta("resourceVersion").map(ResourceVersion::new),
             uid: meta("uid").map(Uid::new),
             is_terminating: meta("deletionTimestamp").is_some(),
-            request: bodies.keep(request),
-            response: bodies.keep(answer),
+            request: bodies.redacted(request),
+            response: bodies.redacted(answer),
             target,
         }))
     }
 }
 
-fn body<'a>(root: Node<'a>, name: &str) -> Option<Node<'a>> {
+fn body_of<'a>(root: Node<'a>, name: &str) -> Option<Node<'a>> {
     root.get(name).filter(|n| matches!(n.kind(), Kind::Map | Kind::List))
 }
 
-fn time(root: Node<'_>, names: &[&str]) -> Result<Timestamp, &'static str> {
+fn time_of(root: Node<'_>, names: &[&str]) -> Result<Timestamp, &'static str> {
     let text = names.iter().find_map(|n| root.str_at(&[n])).ok_or("`stageTimestamp` is missing")?;
-    text.parse().map_err(|_| "`stageTimestamp` is no time")
+    text.parse().map_err(|_| "`stageTimestamp` is not a time")
 }
 
 /// Returns the effective user and who impersonates it.
-fn users(root: Node<'_>) -> Result<(Arc<str>, Option<Arc<str>>), &'static str> {
+fn parse_users(root: Node<'_>) -> Result<(Arc<str>, Option<Arc<str>>), &'static str> {
     let name = |field| {
         let user = root.get(field)?;
         user.as_str().or_else(|| user.str_at(&["username"])).filter(|n| !n.is_empty())
@@ -215,7 +216,7 @@ fn users(root: Node<'_>) -> Result<(Arc<str>, Option<Arc<str>>), &'static str> {
     })
 }
 
-fn target(
+fn parse_target(
     reference: Node<'_>,
     request: Option<Node<'_>>,
     response: Option<Node<'_>>,
@@ -250,7 +251,7 @@ fn target(
     })
 }
 
-/// Tells whether requests to a subresource carry the object itself.
+/// Returns `true` if requests to a subresource contain the whole object, as those to `status` do.
 pub(super) fn is_whole(subresource: &str) -> bool {
     matches!(subresource, "" | "status" | "finalize" | "approval" | "ephemeralcontainers" | "resize")
 }
@@ -263,32 +264,32 @@ fn kind_of(body: Node<'_>) -> Option<Arc<str>> {
     (!other && !kind.ends_with("List")).then(|| kind.into())
 }
 
-fn code(root: Node<'_>) -> Option<u16> {
+fn status_code(root: Node<'_>) -> Option<u16> {
     let code = root.at(&["responseStatus", "code"]).or_else(|| root.get("code"))?;
     code.as_i64().and_then(|c| u16::try_from(c).ok())
 }
 
-fn is_dry(request: Node<'_>) -> bool {
+fn is_dry_run(request: Node<'_>) -> bool {
     request.str_at(&["kind"]) == Some("DeleteOptions")
         && request.get("dryRun").is_some_and(|d| !d.is_empty() && !d.is_null())
 }
 
 /// Returns the parameters of a request's URI.
-fn parameters(uri: &str) -> impl Iterator<Item = (&str, &str)> {
+fn query_parameters(uri: &str) -> impl Iterator<Item = (&str, &str)> {
     let query = uri.split_once('?').map_or("", |(_, q)| q);
     query.split('&').map(|p| p.split_once('=').unwrap_or((p, "")))
 }
 
 /// Returns the field manager that the API server writes down for a request.
-fn manager(uri: &str, user_agent: &str) -> String {
-    match parameters(uri).find(|(name, value)| *name == "fieldManager" && !value.is_empty()) {
-        Some((_, value)) => unescaped(value),
+fn field_manager(uri: &str, user_agent: &str) -> String {
+    match query_parameters(uri).find(|(name, value)| *name == "fieldManager" && !value.is_empty()) {
+        Some((_, value)) => percent_decoded(value),
         None => user_agent.split('/').next().unwrap_or_default().chars().take(128).collect(),
     }
 }
 
 /// Resolves `%XX` and `+`; what is malformed stays as it is.
-fn unescaped(text: &str) -> String {
+fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.as_bytes();
     while let [first, rest @ ..] = bytes {
@@ -311,7 +312,7 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// What is kept of the bodies of an entry.
+/// Redacts the bodies of an entry.
 struct Bodies<'a> {
     redactor: &'a Redactor,
     target: &'a AuditTarget,
@@ -319,7 +320,7 @@ struct Bodies<'a> {
 }
 
 impl Bodies<'_> {
-    fn keep(&self, body: Option<Node<'_>>) -> Option<Arc<Doc>> {
+    fn redacted(&self, body: Option<Node<'_>>) -> Option<Arc<Doc>> {
         // Tokens are credentials in a field that is no Secret's; a deletion's body says nothing more.
         let is_token = self.target.resource.ends_with("tokenreviews") || &*self.target.subresource == "token";
         let body = body.filter(|_| !is_token && !self.verb.is_deletion())?;
@@ -412,7 +413,7 @@ mod tests {
     #[test]
     fn what_is_malformed_is_named_without_its_value() {
         for (change, expect) in [
-            (json!({"stageTimestamp":"s3cret"}), "`stageTimestamp` is no time"),
+            (json!({"stageTimestamp":"s3cret"}), "`stageTimestamp` is not a time"),
             (json!({"user":{}}), "`user` is missing"),
             (json!({"verb":7}), "`verb` is missing"),
             (json!({"objectRef":{"name":"x"}}), "`objectRef.resource` is missing"),

@@ -1,4 +1,4 @@
-//! Kinds of resources, which the audit log only names by their plurals.
+//! Kinds of resources; the audit log itself names only their plurals.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use drift_core::schema::SchemaSet;
 
 use super::entry::AuditTarget;
 
-/// Resources that are kept at most: a hostile log does not get to fill memory with kinds that are none.
+/// Most resources that are remembered: a hostile log must not fill the memory with made-up kinds.
 const MAX: usize = 10_000;
 
-/// Group and plural.
+/// API group and plural name.
 type Resource = (Arc<str>, Arc<str>);
 
-/// Kinds by group and plural, learned from bodies that name theirs, else the built-in ones.
+/// Kinds by group and plural, learned from bodies that name their kind, else from the built-in schemas.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kinds(BTreeMap<Resource, Option<Arc<str>>>);
 
 impl Kinds {
-    /// Learns the kind that a target has.
-    pub(super) fn learn(&mut self, target: &AuditTarget) {
+    /// Remembers the kind of a target, if it has one.
+    pub(super) fn learn_kind(&mut self, target: &AuditTarget) {
         let resource = (Arc::clone(&target.group), Arc::clone(&target.resource));
         if let Some(kind) = &target.kind
             && (self.0.len() < MAX || self.0.contains_key(&resource))
@@ -28,8 +28,8 @@ impl Kinds {
         }
     }
 
-    /// Gives a target the kind that is known of its resource, if it has none.
-    pub(super) fn name(&mut self, target: &mut AuditTarget) {
+    /// Sets the kind of a target that has none, if the kind of its resource is known.
+    pub(super) fn fill_kind(&mut self, target: &mut AuditTarget) {
         let resource = (Arc::clone(&target.group), Arc::clone(&target.resource));
         if target.kind.is_some() || self.0.len() >= MAX && !self.0.contains_key(&resource) {
             return;

@@ -1,4 +1,4 @@
-//! Reading an audit log line by line.
+//! Reads an audit log line by line.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -13,34 +13,34 @@ use crate::lines::{LineFault, Lines};
 /// An audit log that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum AuditError {
+pub enum AuditOpenError {
     /// The file cannot be opened or its first bytes cannot be read.
     #[error("cannot read {}", path.display())]
     Unavailable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What failed.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
 }
 
-/// A part of an audit log that cannot be read; who did what in it is not known.
+/// A part of an audit log that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct AuditDamage {
     /// Number of the line, from 1.
     pub line: u64,
-    /// What is wrong, without any value from the line.
+    /// What is wrong; contains no value of the line.
     pub problem: String,
-    /// Whether nothing more can be read.
+    /// Whether reading ends here.
     pub is_end: bool,
 }
 
-/// Bounds on what an audit log may take.
+/// Limits on the size of an audit log.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditOptions {
-    /// Bytes of one line; a longer one is skipped and told.
+    /// Bytes of one line; a longer one is skipped and reported.
     pub max_line: usize,
     /// Decompressed bytes of the whole log.
     pub max_size: u64,
@@ -53,7 +53,7 @@ impl Default for AuditOptions {
     }
 }
 
-/// The entries of an audit log, in the order of the log.
+/// Iterates over the entries of an audit log, in the order of the log; see the example of the [module](super).
 pub struct AuditReader {
     lines: Lines,
     redactor: Redactor,
@@ -67,17 +67,17 @@ impl std::fmt::Debug for AuditReader {
 }
 
 impl AuditReader {
-    /// Opens a file. What is kept of bodies is redacted with the key of `redactor`.
+    /// Opens a file. Bodies are redacted with the key of `redactor`.
     ///
     /// # Errors
     /// When it cannot be opened or its first bytes cannot be read.
-    pub fn open(path: &Path, redactor: Redactor, options: AuditOptions) -> Result<Self, AuditError> {
-        let unavailable = |source| AuditError::Unavailable { path: path.to_owned(), source };
+    pub fn open(path: &Path, redactor: Redactor, options: AuditOptions) -> Result<Self, AuditOpenError> {
+        let unavailable = |source| AuditOpenError::Unavailable { path: path.to_owned(), source };
         let file = std::fs::File::open(path).map_err(unavailable)?;
         Self::from_stream(file, redactor, options).map_err(unavailable)
     }
 
-    /// Takes a stream.
+    /// Reads a stream; bodies are redacted with the key of `redactor`.
     ///
     /// # Errors
     /// When its first bytes cannot be read.
@@ -101,7 +101,7 @@ impl Iterator for AuditReader {
             }
             let (line, read) = self.lines.next()?;
             match read {
-                Ok(text) => body(text, line, &self.redactor, &mut self.ready),
+                Ok(text) => parse_line(text, line, &self.redactor, &mut self.ready),
                 Err(LineFault::TooLong(limit)) => {
                     let problem = format!("longer than {limit} bytes");
                     return Some(Err(AuditDamage { line, problem, is_end: false }));
@@ -114,15 +114,15 @@ impl Iterator for AuditReader {
     }
 }
 
-/// Reads one line: an Event or a list of them.
-pub(super) fn body(
+/// Parses one line: an Event or an EventList.
+pub(super) fn parse_line(
     text: &[u8],
     line: u64,
     redactor: &Redactor,
     out: &mut VecDeque<Result<AuditEntry, AuditDamage>>,
 ) {
     let damage = |problem: String| AuditDamage { line, problem, is_end: false };
-    // What the parser says may show a value of the line, so only the place is told.
+    // The parser's message may show a value of the line, so only the line is reported.
     let Ok(doc) = Doc::from_json(text) else {
         out.push_back(Err(damage("not valid JSON, or nested too deeply".into())));
         return;

@@ -16,9 +16,9 @@ use super::entry::AuditEntry;
 use super::kinds::Kinds;
 use super::reader::{AuditDamage, AuditOptions, AuditReader};
 
-/// Observes an audit log: each write is an [`Occurrence`] about its resource, each part that cannot be read a gap.
+/// Observes an audit log: each change is an [`Occurrence`] about its resource, each unreadable part is a gap.
 ///
-/// The cursor is the number of the last line taken.
+/// The cursor is the number of the last line that was read.
 #[derive(Clone, Debug)]
 pub struct AuditSource {
     path: PathBuf,
@@ -29,7 +29,7 @@ pub struct AuditSource {
 }
 
 impl AuditSource {
-    /// Takes a file as the audit log of a cluster, empty for the unnamed one.
+    /// Makes a source of a file; `cluster` is the name of the cluster, empty for the unnamed one.
     pub fn new(path: PathBuf, cluster: &str, redactor: Redactor) -> Self {
         let name = path.to_string_lossy().into_owned();
         Self { path, name, cluster: cluster.into(), redactor, options: AuditOptions::default() }
@@ -53,13 +53,13 @@ impl Source for AuditSource {
             },
         };
         match AuditReader::open(&self.path, self.redactor.clone(), self.options) {
-            Ok(reader) => stream::iter(Telling {
+            Ok(reader) => stream::iter(AuditStream {
                 source: self,
                 reader,
                 skip,
                 last: None,
                 cut: None,
-                told: 0,
+                last_line: 0,
                 is_done: false,
                 kinds: Kinds::default(),
             })
@@ -73,21 +73,21 @@ impl Source for AuditSource {
     }
 }
 
-struct Telling<'a> {
+struct AuditStream<'a> {
     source: &'a AuditSource,
     reader: AuditReader,
     skip: u64,
     last: Option<Timestamp>,
-    /// A damage whose gap is told once the next readable line says until when it lasts.
+    /// Damage whose gap is emitted once the next readable line shows when it ends.
     cut: Option<AuditDamage>,
-    /// Line of the entry told last.
-    told: u64,
+    /// Line of the last emitted entry.
+    last_line: u64,
     is_done: bool,
     kinds: Kinds,
 }
 
-impl Telling<'_> {
-    fn gap(&self, damage: &AuditDamage, to: Timestamp) -> Observation {
+impl AuditStream<'_> {
+    fn gap_until(&self, damage: &AuditDamage, to: Timestamp) -> Observation {
         let reason =
             if damage.problem.starts_with("longer") { GapReason::TooLarge } else { GapReason::Corrupt };
         Observation::Gap(Gap {
@@ -101,92 +101,92 @@ impl Telling<'_> {
         })
     }
 
-    fn entry(&mut self, entry: &AuditEntry) -> Vec<Result<Observation, SourceError>> {
+    fn observe_entry(&mut self, entry: &AuditEntry) -> Vec<Result<Observation, SourceError>> {
         let mut out = Vec::new();
         if let Some(damage) = self.cut.take() {
-            out.push(Ok(self.gap(&damage, entry.at)));
+            out.push(Ok(self.gap_until(&damage, entry.at)));
         }
         self.last = Some(self.last.map_or(entry.at, |last| last.max(entry.at)));
         // A line can hold a list of entries: it is done when the next one begins.
-        if self.told < entry.line && self.told > self.skip {
+        if self.last_line < entry.line && self.last_line > self.skip {
             out.push(Ok(self.checkpoint()));
         }
-        self.told = entry.line;
-        out.push(Ok(Observation::Happened(occurrence(entry, &self.source.cluster))));
+        self.last_line = entry.line;
+        out.push(Ok(Observation::Happened(to_occurrence(entry, &self.source.cluster))));
         out
     }
 
     fn checkpoint(&self) -> Observation {
-        Observation::Checkpoint(Cursor::new(format!("line:{}", self.told)))
+        Observation::Checkpoint(Cursor::new(format!("line:{}", self.last_line)))
     }
 
-    fn end(&mut self) -> Vec<Result<Observation, SourceError>> {
+    fn finish(&mut self) -> Vec<Result<Observation, SourceError>> {
         self.is_done = true;
         let mut out = Vec::new();
         let is_whole = self.cut.is_none();
         if let Some(damage) = self.cut.take() {
             out.push(match self.last {
-                Some(last) => Ok(self.gap(&damage, last)),
+                Some(last) => Ok(self.gap_until(&damage, last)),
                 // Nothing at all could be read, so there is no time to put a gap at.
                 None => {
                     Err(SourceError::Corrupt { what: format!("{} {damage}", self.source.name), source: None })
                 }
             });
         }
-        if is_whole && self.told > self.skip {
+        if is_whole && self.last_line > self.skip {
             out.push(Ok(self.checkpoint()));
         }
         out
     }
 
-    fn item(&mut self) -> Option<Vec<Result<Observation, SourceError>>> {
+    fn next_batch(&mut self) -> Option<Vec<Result<Observation, SourceError>>> {
         match self.reader.next() {
             Some(Ok(entry)) if entry.line <= self.skip => {
                 self.last = Some(entry.at);
                 Some(Vec::new())
             }
             Some(Ok(mut entry)) => {
-                self.kinds.learn(&entry.target);
-                self.kinds.name(&mut entry.target);
-                Some(self.entry(&entry))
+                self.kinds.learn_kind(&entry.target);
+                self.kinds.fill_kind(&mut entry.target);
+                Some(self.observe_entry(&entry))
             }
             Some(Err(damage)) if damage.line <= self.skip => Some(Vec::new()),
             Some(Err(damage)) => {
-                // The first of a run of damages speaks for all.
+                // The first of several damages stands for all.
                 self.cut.get_or_insert(damage);
                 Some(Vec::new())
             }
             None if self.is_done => None,
-            None => Some(self.end()),
+            None => Some(self.finish()),
         }
     }
 }
 
-impl Iterator for Telling<'_> {
+impl Iterator for AuditStream<'_> {
     type Item = stream::Iter<std::vec::IntoIter<Result<Observation, SourceError>>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.item().map(stream::iter)
+        self.next_batch().map(stream::iter)
     }
 }
 
-/// Returns what a [`crate::receiver::Receiver`] decodes the webhook backend's posts with: an `EventList` or an Event.
+/// Returns the decoder with which a [`crate::receiver::Receiver`] reads posts of the audit log's webhook backend.
 #[cfg(feature = "receiver")]
-pub fn posts(cluster: &str, redactor: Redactor) -> crate::receiver::Decode {
+pub fn webhook_decoder(cluster: &str, redactor: Redactor) -> crate::receiver::PostDecoder {
     let cluster: Arc<str> = cluster.into();
-    Arc::new(move |posted: crate::receiver::Posted<'_>| {
+    Arc::new(move |posted: crate::receiver::PostedRequest<'_>| {
         let mut entries = std::collections::VecDeque::new();
-        super::reader::body(posted.body, 1, &redactor, &mut entries);
+        super::reader::parse_line(posted.body, 1, &redactor, &mut entries);
         let mut kinds = Kinds::default();
         let (mut out, mut damages): (Vec<Observation>, Vec<AuditDamage>) = (Vec::new(), Vec::new());
         let mut last = None;
         for entry in entries {
             match entry {
                 Ok(mut entry) => {
-                    kinds.learn(&entry.target);
-                    kinds.name(&mut entry.target);
+                    kinds.learn_kind(&entry.target);
+                    kinds.fill_kind(&mut entry.target);
                     last = Some(entry.at);
-                    out.push(Observation::Happened(occurrence(&entry, &cluster)));
+                    out.push(Observation::Happened(to_occurrence(&entry, &cluster)));
                 }
                 Err(damage) => damages.push(damage),
             }
@@ -209,8 +209,8 @@ pub fn posts(cluster: &str, redactor: Redactor) -> crate::receiver::Decode {
     })
 }
 
-/// Returns what an entry tells, as an occurrence about its resource.
-fn occurrence(entry: &AuditEntry, cluster: &str) -> Occurrence {
+/// Converts an entry to an occurrence about its resource.
+fn to_occurrence(entry: &AuditEntry, cluster: &str) -> Occurrence {
     let target = &entry.target;
     let sub = if target.subresource.is_empty() { String::new() } else { format!("/{}", target.subresource) };
     let what = format!("{}{sub} {}/{}", target.resource, target.namespace, target.name);

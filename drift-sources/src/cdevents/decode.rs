@@ -1,4 +1,4 @@
-//! From the body of an event to occurrences.
+//! Decodes events to occurrences.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,35 +7,35 @@ use drift_core::redact::Redactor;
 use drift_core::{Actor, Doc, Kind, Node, Occurrence, OccurrenceKind, ResourceKey};
 use jiff::Timestamp;
 
-/// Events of one batch, and resources of one event, that are taken at most.
+/// Most events of one batch, and most resources of one event.
 const MAX_EVENTS: usize = 1_000;
 const MAX_RESOURCES: usize = 100;
-/// Bytes of a text that is shown to people.
+/// Bytes of a text for people.
 const MAX_TEXT: usize = 400;
 
-/// A body that is no event. Says what is wrong without showing any value.
+/// A body that is not an event. No message contains a value of the body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {
-    /// Not JSON.
+    /// Not JSON, or nested too deeply.
     #[error("not valid JSON, or nested too deeply")]
     Json,
     /// A field is missing or of another type.
     #[error("event {event}: `{field}` {problem}")]
     Field {
-        /// Which one of a batch, from 1.
+        /// Number of the event in its batch, from 1.
         event: usize,
-        /// Which field.
+        /// Name of the field.
         field: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the field.
         problem: &'static str,
     },
-    /// More events in one batch than are taken.
+    /// Too many events in one batch.
     #[error("a batch of more than {MAX_EVENTS} events")]
     TooMany,
 }
 
-/// Reads events.
+/// Decodes events to occurrences.
 #[derive(Clone, Debug)]
 pub struct EventDecoder {
     cluster: Arc<str>,
@@ -43,49 +43,49 @@ pub struct EventDecoder {
 }
 
 impl EventDecoder {
-    /// Makes a decoder; resources are of a cluster, empty for the unnamed one.
+    /// Makes a decoder; `cluster` is the name of the cluster of the resources, empty for the unnamed one.
     pub fn new(cluster: &str, redactor: Redactor) -> Self {
         Self { cluster: cluster.into(), redactor }
     }
 
-    /// Reads a body in structured mode, a batch, or a bare CDEvent.
+    /// Decodes a body in structured mode, a batch, or a bare CDEvent.
     ///
     /// # Errors
-    /// When it is no event.
-    pub fn structured(&self, body: &[u8]) -> Result<Vec<Occurrence>, EventError> {
+    /// When it is not an event.
+    pub fn decode_structured(&self, body: &[u8]) -> Result<Vec<Occurrence>, EventError> {
         let doc = Doc::from_json(body).map_err(|_| EventError::Json)?;
         let root = doc.root();
         if root.kind() != Kind::List {
-            return self.event(root, 1);
+            return self.decode_event(root, 1);
         }
         if root.len() > MAX_EVENTS {
             return Err(EventError::TooMany);
         }
         let mut out = Vec::new();
         for (i, event) in root.children().enumerate() {
-            out.extend(self.event(event, i + 1)?);
+            out.extend(self.decode_event(event, i + 1)?);
         }
         Ok(out)
     }
 
-    /// Returns what a [`crate::receiver::Receiver`] decodes posts with, in whichever mode they come.
+    /// Returns the decoder with which a [`crate::receiver::Receiver`] reads posts of events, in any mode.
     #[cfg(feature = "receiver")]
-    pub fn posts(self) -> crate::receiver::Decode {
-        Arc::new(move |posted: crate::receiver::Posted<'_>| {
+    pub fn webhook_decoder(self) -> crate::receiver::PostDecoder {
+        Arc::new(move |posted: crate::receiver::PostedRequest<'_>| {
             let found = match posted.attributes.contains_key("specversion") {
-                true => self.binary(posted.attributes, posted.body),
-                false => self.structured(posted.body),
+                true => self.decode_binary(posted.attributes, posted.body),
+                false => self.decode_structured(posted.body),
             };
             let all = found.map_err(|e| e.to_string())?;
             Ok(all.into_iter().map(drift_core::Observation::Happened).collect())
         })
     }
 
-    /// Reads a body in binary mode: attributes by their names without `ce-`.
+    /// Decodes a body in binary mode; `attributes` are by their names without `ce-`.
     ///
     /// # Errors
-    /// When it is no event.
-    pub fn binary(
+    /// When it is not an event.
+    pub fn decode_binary(
         &self,
         attributes: &BTreeMap<String, String>,
         body: &[u8],
@@ -95,13 +95,13 @@ impl EventDecoder {
             body => Doc::from_json(body).map_err(|_| EventError::Json)?,
         };
         let attribute = |name: &str| attributes.get(name).map(String::as_str);
-        self.occurrences(&attribute, Some(data.root()), 1)
+        self.to_occurrences(&attribute, Some(data.root()), 1)
     }
 
-    fn event(&self, event: Node<'_>, number: usize) -> Result<Vec<Occurrence>, EventError> {
+    fn decode_event(&self, event: Node<'_>, number: usize) -> Result<Vec<Occurrence>, EventError> {
         let error = |field, problem| EventError::Field { event: number, field, problem };
         if event.kind() != Kind::Map {
-            return Err(error(".", "is no map"));
+            return Err(error(".", "is not a map"));
         }
         // A request in binary mode as it was saved: its headers beside its body.
         if let (Some(headers), Some(body)) = (event.get("headers"), event.get("body")) {
@@ -109,7 +109,7 @@ impl EventDecoder {
             let headers: BTreeMap<String, &str> =
                 headers.children().filter_map(|h| Some((lower(h.key()), h.as_str()?))).collect();
             let attribute = |name: &str| headers.get(&format!("ce-{name}")).copied();
-            return self.occurrences(&attribute, Some(body), number);
+            return self.to_occurrences(&attribute, Some(body), number);
         }
         if let Some(context) = event.get("context") {
             // A bare CDEvent: its context has what a CloudEvent has as attributes.
@@ -117,16 +117,16 @@ impl EventDecoder {
                 "time" => context.str_at(&["timestamp"]),
                 name => context.str_at(&[name]),
             };
-            return self.occurrences(&attribute, Some(event), number);
+            return self.to_occurrences(&attribute, Some(event), number);
         }
         if event.get("specversion").is_none() {
             return Err(error("specversion", "is missing"));
         }
         let attribute = |name: &str| event.str_at(&[name]);
-        self.occurrences(&attribute, event.get("data"), number)
+        self.to_occurrences(&attribute, event.get("data"), number)
     }
 
-    fn occurrences<'a>(
+    fn to_occurrences<'a>(
         &self,
         attribute: &dyn Fn(&str) -> Option<&'a str>,
         data: Option<Node<'_>>,
@@ -139,7 +139,7 @@ impl EventDecoder {
         let context = data.and_then(|d| d.get("context"));
         let time = text("time").or_else(|| context.and_then(|c| c.str_at(&["timestamp"])));
         let time = time.ok_or_else(|| error("time", "is missing"))?;
-        let at: Timestamp = time.parse().map_err(|_| error("time", "is no time"))?;
+        let at: Timestamp = time.parse().map_err(|_| error("time", "is not a time"))?;
         let subject = text("subject").or_else(|| data.and_then(|d| d.str_at(&["subject", "id"])));
         let reason = short_type(kind);
         let message = match subject {
@@ -150,15 +150,15 @@ impl EventDecoder {
             kind: OccurrenceKind::Outside,
             about: None,
             at,
-            reason: cut(reason).into(),
-            message: cut(&message).into(),
+            reason: truncated(reason).into(),
+            message: truncated(&message).into(),
             actor: Actor {
-                manager: Some(cut(source).into()),
-                user: data.and_then(user).map(|u| cut(u).into()),
+                manager: Some(truncated(source).into()),
+                user: data.and_then(find_user).map(|u| truncated(u).into()),
             },
             detail: data.filter(|d| !d.is_null()).map(|d| Arc::new(d.to_doc())),
         };
-        let keys = resources(subject, data);
+        let keys = find_resources(subject, data);
         let about = |key: Option<ResourceKey>| {
             let about = key.map(|k| k.in_cluster(&self.cluster));
             self.redactor.redact_occurrence(Occurrence { about, ..occurrence.clone() })
@@ -170,21 +170,20 @@ impl EventDecoder {
     }
 }
 
-/// Leaves out of a type what says whose it is and which version: `dev.cdevents.pipelinerun.finished.0.2.0` is
-/// `pipelinerun.finished`.
+/// Removes prefix and version from a type: `dev.cdevents.pipelinerun.finished.0.2.0` is `pipelinerun.finished`.
 fn short_type(kind: &str) -> &str {
     let Some(rest) = kind.strip_prefix("dev.cdevents.") else { return kind };
     let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..end].trim_end_matches('.')
 }
 
-fn cut(text: &str) -> &str {
+fn truncated(text: &str) -> &str {
     let end = (0..=MAX_TEXT.min(text.len())).rev().find(|i| text.is_char_boundary(*i));
     &text[..end.unwrap_or_default()]
 }
 
-/// Finds who is behind an event, where its data says.
-fn user<'a>(data: Node<'a>) -> Option<&'a str> {
+/// Finds the user behind an event, if its data names one.
+fn find_user<'a>(data: Node<'a>) -> Option<&'a str> {
     const PLACES: [&[&str]; 6] = [
         &["customData", "user"],
         &["user"],
@@ -197,14 +196,14 @@ fn user<'a>(data: Node<'a>) -> Option<&'a str> {
 }
 
 /// Finds the resources that an event names, each once.
-fn resources(subject: Option<&str>, data: Option<Node<'_>>) -> Vec<ResourceKey> {
+fn find_resources(subject: Option<&str>, data: Option<Node<'_>>) -> Vec<ResourceKey> {
     let mut keys: Vec<ResourceKey> = subject.and_then(|s| ResourceKey::parse(s).ok()).into_iter().collect();
     for place in data.into_iter().flat_map(|d| [Some(d), d.get("customData"), d.at(&["subject", "content"])])
     {
         let Some(place) = place else { continue };
         let one = [place.get("resource"), place.get("involvedObject")];
         let many = place.get("resources").into_iter().flat_map(Node::children);
-        keys.extend(one.into_iter().flatten().chain(many).filter_map(key));
+        keys.extend(one.into_iter().flatten().chain(many).filter_map(parse_key));
     }
     let mut seen = std::collections::BTreeSet::new();
     keys.retain(|k| seen.insert(k.clone()));
@@ -213,7 +212,7 @@ fn resources(subject: Option<&str>, data: Option<Node<'_>>) -> Vec<ResourceKey> 
 }
 
 /// Reads a key as text or as a reference with `apiVersion` or `group`.
-fn key(node: Node<'_>) -> Option<ResourceKey> {
+fn parse_key(node: Node<'_>) -> Option<ResourceKey> {
     if let Some(text) = node.as_str() {
         return ResourceKey::parse(text).ok();
     }
@@ -240,7 +239,7 @@ mod tests {
     }
 
     fn check(body: &Value, expect: Result<&[&str], &str>) {
-        let got = decoder().structured(body.to_string().as_bytes());
+        let got = decoder().decode_structured(body.to_string().as_bytes());
         let got = got.map(|all| all.iter().map(line).collect::<Vec<_>>()).map_err(|e| e.to_string());
         assert_eq!(
             got,
@@ -279,9 +278,9 @@ mod tests {
     fn binary_mode_has_its_attributes_in_headers() {
         let attributes = [("type", "merged"), ("source", "git"), ("time", TIME)];
         let attributes = attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        let found = decoder().binary(&attributes, b"").unwrap();
+        let found = decoder().decode_binary(&attributes, b"").unwrap();
         assert_eq!(line(&found[0]), "- merged 2030-01-01T00:00:00Z by -");
-        assert_eq!(decoder().binary(&attributes, b"{"), Err(EventError::Json));
+        assert_eq!(decoder().decode_binary(&attributes, b"{"), Err(EventError::Json));
     }
 
     #[test]
@@ -293,20 +292,20 @@ mod tests {
             }
             event
         };
-        check(&json!("s3cret"), Err("event 1: `.` is no map"));
+        check(&json!("s3cret"), Err("event 1: `.` is not a map"));
         check(&json!({"type":"t"}), Err("event 1: `specversion` is missing"));
         check(&field(json!({"type":7})), Err("event 1: `type` is missing"));
-        check(&field(json!({"time":"s3cret"})), Err("event 1: `time` is no time"));
+        check(&field(json!({"time":"s3cret"})), Err("event 1: `time` is not a time"));
         check(&json!([field(json!({})), field(json!({"source":""}))]), Err("event 2: `source` is missing"));
         check(&Value::from(vec![0; 1001]), Err("a batch of more than 1000 events"));
-        assert_eq!(decoder().structured(b"{\"s3cret"), Err(EventError::Json));
+        assert_eq!(decoder().decode_structured(b"{\"s3cret"), Err(EventError::Json));
     }
 
     #[test]
     fn secrets_in_the_data_are_hashed() {
         let event = json!({"specversion":"1.0","source":"s","type":"t","time":TIME,
             "data":{"object":{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"data":{"p":"czNjcmV0"}}}});
-        let found = decoder().structured(event.to_string().as_bytes()).unwrap();
+        let found = decoder().decode_structured(event.to_string().as_bytes()).unwrap();
         let detail = found[0].detail.as_ref().unwrap().to_json();
         assert!(!detail.contains("czNjcmV0") && detail.contains("redacted:"), "{detail}");
     }

@@ -17,7 +17,7 @@ const MAX_LINE: usize = 16 << 20;
 const MAX_SIZE: u64 = 16 << 30;
 
 /// Observes a file of JSON lines, plain, gzip or zstd: each an event, a batch, or a request in binary mode as
-/// `{"headers": …, "body": …}`. The cursor is the number of the last line taken.
+/// `{"headers": …, "body": …}`. The cursor is the number of the last line that was read.
 #[derive(Clone, Debug)]
 pub struct EventFileSource {
     path: PathBuf,
@@ -27,13 +27,13 @@ pub struct EventFileSource {
 }
 
 impl EventFileSource {
-    /// Takes a file of what happened around a cluster, empty for the unnamed one.
+    /// Makes a source of a file; `cluster` is the name of the cluster, empty for the unnamed one.
     pub fn new(path: PathBuf, cluster: &str, redactor: Redactor) -> Self {
         let name = path.to_string_lossy().into_owned();
         Self { path, name, cluster: cluster.into(), decoder: EventDecoder::new(cluster, redactor) }
     }
 
-    fn gap(&self, line: u64, problem: &str, (from, to): (Option<Timestamp>, Timestamp)) -> Observation {
+    fn gap_at(&self, line: u64, problem: &str, (from, to): (Option<Timestamp>, Timestamp)) -> Observation {
         Observation::Gap(Gap {
             scope: Scope { cluster: Arc::clone(&self.cluster), ..Scope::default() },
             from,
@@ -45,7 +45,7 @@ impl EventFileSource {
         })
     }
 
-    fn observations(&self, skip: u64) -> Result<Vec<Result<Observation, SourceError>>, SourceError> {
+    fn read_observations(&self, skip: u64) -> Result<Vec<Result<Observation, SourceError>>, SourceError> {
         let unavailable = |e| SourceError::Unavailable { what: self.name.clone(), source: Some(Box::new(e)) };
         let file = std::fs::File::open(&self.path).map_err(unavailable)?;
         let mut lines = Lines::new(file, MAX_LINE, MAX_SIZE).map_err(unavailable)?;
@@ -53,14 +53,14 @@ impl EventFileSource {
         let (mut last, mut broken): (Option<Timestamp>, Option<(u64, String)>) = (None, None);
         while let Some((number, read)) = lines.next() {
             let events = match read {
-                Ok(text) => self.decoder.structured(text).map_err(|e| e.to_string()),
+                Ok(text) => self.decoder.decode_structured(text).map_err(|e| e.to_string()),
                 Err(LineFault::TooLong(limit)) => Err(format!("longer than {limit} bytes")),
                 Err(LineFault::Cut(problem)) => Err(problem),
             };
             let events = match events {
                 Ok(events) => events,
                 Err(problem) => {
-                    // The first of a run of damages speaks for all.
+                    // The first of several damages stands for all.
                     broken.get_or_insert((number, problem));
                     continue;
                 }
@@ -70,7 +70,7 @@ impl EventFileSource {
                 && let Some((line, problem)) = broken.take()
                 && line > skip
             {
-                out.push(Ok(self.gap(line, &problem, (last, to))));
+                out.push(Ok(self.gap_at(line, &problem, (last, to))));
             }
             last = events.iter().map(|o| o.at).max().max(last);
             if number > skip {
@@ -80,7 +80,7 @@ impl EventFileSource {
         }
         if let Some((line, problem)) = broken.filter(|(line, _)| *line > skip) {
             out.push(match last {
-                Some(last) => Ok(self.gap(line, &problem, (Some(last), last))),
+                Some(last) => Ok(self.gap_at(line, &problem, (Some(last), last))),
                 // Nothing at all could be read, so there is no time to put a gap at.
                 None => Err(SourceError::Corrupt {
                     what: format!("{} line {line}: {problem}", self.name),
@@ -108,6 +108,6 @@ impl Source for EventFileSource {
                 }
             },
         };
-        stream::iter(self.observations(skip).unwrap_or_else(|e| vec![Err(e)])).boxed()
+        stream::iter(self.read_observations(skip).unwrap_or_else(|e| vec![Err(e)])).boxed()
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Dump, DumpOptions};
 
-/// Cursor behind the end of a dump.
+/// Cursor after the end of a dump.
 const END: &str = "dump:end";
 
 /// Observes a dump as one full listing at one time.
@@ -23,26 +23,26 @@ pub struct DumpSource {
 }
 
 impl DumpSource {
-    /// Takes a file as the state of `scope` at a time.
+    /// Makes a source of a file that holds the state of `scope` at a time.
     ///
-    /// What lies in the scope and not in the dump counts as gone.
+    /// Objects in the scope that are not in the dump count as deleted.
     pub fn new(path: PathBuf, scope: Scope, taken_at: Timestamp) -> Self {
         let name = path.to_string_lossy().into_owned();
         Self { path, name, scope, taken_at, options: DumpOptions::default() }
     }
 
-    /// Sets other bounds.
+    /// Sets limits on the size.
     #[must_use]
     pub fn with_options(mut self, options: DumpOptions) -> Self {
         self.options = options;
         self
     }
 
-    fn applied(&self, object: drift_core::Object) -> Observation {
+    fn to_observation(&self, object: drift_core::Object) -> Observation {
         Observation::Applied(Applied::live(object, &self.scope.cluster, self.taken_at))
     }
 
-    fn observations(&self) -> impl Iterator<Item = Result<Observation, SourceError>> {
+    fn read_observations(&self) -> impl Iterator<Item = Result<Observation, SourceError>> {
         let corrupt = |e| SourceError::Corrupt { what: self.name.clone(), source: Some(Box::new(e)) };
         let (mut objects, mut failed) = match Dump::open(&self.path, self.options) {
             Ok(dump) => (Some(dump), None),
@@ -58,8 +58,8 @@ impl DumpSource {
                 return Some(Err(e));
             }
             match objects.as_mut()?.next() {
-                Some(Ok(object)) => Some(Ok(self.applied(object))),
-                // Without the rest nothing may count as gone: the listing never ends.
+                Some(Ok(object)) => Some(Ok(self.to_observation(object))),
+                // Without the rest nothing may count as deleted, so the listing never ends.
                 Some(Err(e)) => {
                     objects = None;
                     Some(Err(corrupt(e)))
@@ -77,7 +77,7 @@ impl Source for DumpSource {
 
     fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>> {
         match after {
-            None => stream::iter(self.observations()).boxed(),
+            None => stream::iter(self.read_observations()).boxed(),
             Some(cursor) if cursor.as_str() == END => stream::empty().boxed(),
             Some(cursor) => stream::iter([Err(SourceError::UnknownCursor { cursor })]).boxed(),
         }

@@ -1,12 +1,12 @@
 //! Cuts a stream of JSON into values without holding more than one of them.
 //!
-//! It only follows strings and brackets; whether a value is valid JSON is for the decoder of that value to say.
+//! It follows only strings and brackets; the decoder of a value checks whether it is valid JSON.
 
 use std::io::BufRead;
 
 use crate::input::{Cut, Input};
 
-/// Why a stream cannot be cut up.
+/// Why a stream cannot be split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SplitError {
     Cut(Cut),
@@ -44,7 +44,7 @@ impl Splitter {
         Self { input, buffer: Vec::new(), at: 0, keep: 0, place, max_value }
     }
 
-    pub(super) fn place(&self) -> TextPlace {
+    pub(super) fn text_place(&self) -> TextPlace {
         self.place
     }
 
@@ -53,8 +53,8 @@ impl Splitter {
         (self.buffer[self.at..].to_vec(), self.input)
     }
 
-    /// Reads more; tells whether there was any.
-    fn fill(&mut self) -> Result<bool, SplitError> {
+    /// Reads more; returns `false` at the end of the input.
+    fn fill_buffer(&mut self) -> Result<bool, SplitError> {
         if self.keep > 0 {
             self.buffer.drain(..self.keep);
             self.at -= self.keep;
@@ -72,34 +72,34 @@ impl Splitter {
                     return Ok(count > 0);
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(SplitError::Cut(Cut::of(&e))),
+                Err(e) => return Err(SplitError::Cut(Cut::from_error(&e))),
             }
         }
     }
 
     /// Returns the next byte that is no white space, without taking it; `None` at the end.
-    pub(super) fn peek(&mut self) -> Result<Option<u8>, SplitError> {
+    pub(super) fn peek_byte(&mut self) -> Result<Option<u8>, SplitError> {
         loop {
             let white = self.buffer[self.at..].iter().take_while(|b| b.is_ascii_whitespace()).count();
-            self.advance(white);
+            self.advance_by(white);
             if let Some(byte) = self.buffer.get(self.at) {
                 return Ok(Some(*byte));
             }
             self.keep = self.at;
-            if !self.fill()? {
+            if !self.fill_buffer()? {
                 return Ok(None);
             }
         }
     }
 
-    /// Takes the byte that [`Splitter::peek`] showed.
+    /// Takes the byte that [`Splitter::peek_byte`] showed.
     pub(super) fn take(&mut self) {
-        self.advance(1);
+        self.advance_by(1);
     }
 
     /// Skips a byte order mark at the start.
     pub(super) fn skip_mark(&mut self) -> Result<(), SplitError> {
-        while self.buffer.len() < 3 && self.fill()? {}
+        while self.buffer.len() < 3 && self.fill_buffer()? {}
         if self.buffer.starts_with(b"\xef\xbb\xbf") {
             self.at = 3;
             self.place.byte = 3;
@@ -108,13 +108,13 @@ impl Splitter {
     }
 
     /// Takes one whole value, white space before it left out.
-    pub(super) fn value(&mut self) -> Result<&[u8], SplitError> {
-        self.peek()?.ok_or(SplitError::Unfinished)?;
+    pub(super) fn take_value(&mut self) -> Result<&[u8], SplitError> {
+        self.peek_byte()?.ok_or(SplitError::Unfinished)?;
         self.keep = self.at;
         let mut end = self.at;
-        let mut state = Walk::default();
+        let mut state = ValueScan::default();
         loop {
-            match state.go(&self.buffer[end..]) {
+            match state.scan(&self.buffer[end..]) {
                 Some(count) => {
                     end += count;
                     break;
@@ -123,7 +123,7 @@ impl Splitter {
             }
             // What lies before the value leaves the buffer.
             end -= self.keep;
-            if !self.fill()? {
+            if !self.fill_buffer()? {
                 if state.is_whole() {
                     break;
                 }
@@ -134,11 +134,11 @@ impl Splitter {
             return Err(SplitError::Expected("a value"));
         }
         let start = self.at;
-        self.advance(end - start);
+        self.advance_by(end - start);
         Ok(&self.buffer[start..end])
     }
 
-    fn advance(&mut self, count: usize) {
+    fn advance_by(&mut self, count: usize) {
         let passed = &self.buffer[self.at..self.at + count];
         self.place.byte += count as u64;
         match memchr::memrchr(b'\n', passed) {
@@ -164,22 +164,22 @@ const IS_MARK: [bool; 256] = {
     table
 };
 
-/// What is known of a value whose end has not been seen.
+/// State of scanning a value whose end was not found yet.
 #[derive(Default)]
-struct Walk {
+struct ValueScan {
     depth: u64,
     started: bool,
     in_string: bool,
     escaped: bool,
 }
 
-impl Walk {
-    /// Goes on over more of the text; returns how much of it still belongs to the value once it ends.
-    fn go(&mut self, text: &[u8]) -> Option<usize> {
+impl ValueScan {
+    /// Scans more of the text; returns how much of it belongs to the value once the value ends.
+    fn scan(&mut self, text: &[u8]) -> Option<usize> {
         let mut i = 0;
         while i < text.len() {
             if self.in_string {
-                i += self.string(&text[i..]);
+                i += self.scan_string(&text[i..]);
                 if !self.in_string && self.depth == 0 {
                     return Some(i);
                 }
@@ -208,8 +208,8 @@ impl Walk {
         None
     }
 
-    /// Goes on within a string; returns how much of the text it takes, the closing quote included.
-    fn string(&mut self, text: &[u8]) -> usize {
+    /// Scans within a string; returns how much of the text belongs to it, including the closing quote.
+    fn scan_string(&mut self, text: &[u8]) -> usize {
         let mut i = usize::from(std::mem::take(&mut self.escaped));
         while let Some(found) = text.get(i..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
             i += found + 1;
@@ -223,7 +223,7 @@ impl Walk {
         text.len()
     }
 
-    /// Tells whether the end of the text ends the value, too: that of a number or a word.
+    /// Returns `true` if the end of the text also ends the value, as it does for a number or a word.
     fn is_whole(&self) -> bool {
         self.started && self.depth == 0 && !self.in_string
     }
@@ -246,8 +246,8 @@ mod tests {
         for piece in 1..=text.len().max(1) {
             let mut splitter = splitter(text, piece);
             let mut found = Vec::new();
-            while splitter.peek().unwrap().is_some() {
-                found.push(String::from_utf8(splitter.value().unwrap().to_vec()).unwrap());
+            while splitter.peek_byte().unwrap().is_some() {
+                found.push(String::from_utf8(splitter.take_value().unwrap().to_vec()).unwrap());
             }
             assert_eq!(found, expect, "in pieces of {piece}");
         }
@@ -266,18 +266,18 @@ mod tests {
     #[test]
     fn places_are_those_in_the_text() {
         let mut splitter = splitter("{\n \"a\": 1}\n\n  [2]", 3);
-        splitter.value().unwrap();
-        splitter.peek().unwrap();
-        assert_eq!(splitter.place(), TextPlace { byte: 14, line: 4, column: 3 });
+        splitter.take_value().unwrap();
+        splitter.peek_byte().unwrap();
+        assert_eq!(splitter.text_place(), TextPlace { byte: 14, line: 4, column: 3 });
     }
 
     #[test]
     fn an_unfinished_or_huge_value_is_an_error() {
         for text in ["{\"a\":1", "\"abc", "[", "\"a\\"] {
-            assert_eq!(splitter(text, 2).value().unwrap_err(), SplitError::Unfinished, "{text}");
+            assert_eq!(splitter(text, 2).take_value().unwrap_err(), SplitError::Unfinished, "{text}");
         }
         let huge = format!("\"{}\"", "x".repeat(2000));
-        assert_eq!(splitter(&huge, 100).value().unwrap_err(), SplitError::TooLarge(1000));
-        assert_eq!(splitter("}", 1).value().unwrap_err(), SplitError::Expected("a value"));
+        assert_eq!(splitter(&huge, 100).take_value().unwrap_err(), SplitError::TooLarge(1000));
+        assert_eq!(splitter("}", 1).take_value().unwrap_err(), SplitError::Expected("a value"));
     }
 }

@@ -9,18 +9,18 @@ use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, comp
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey};
 
-use crate::argo::answer::Answer;
-use crate::gitops::{Cluster, GitOps, HistoryError, Repositories};
+use crate::argo::answer::ApplicationAnswer;
+use crate::gitops::{ClusterSnapshot, GitOps, HistoryError, Repositories};
 use crate::jq::JqSandbox;
 use crate::render::{Program, Renderer};
 
 /// What the engines in a cluster declare is found from, read and ready to be compared: no IO but Git and rendering is left.
 #[derive(Debug)]
 pub struct DeclaredApps {
-    pub(super) cluster: Cluster,
+    pub(super) cluster: ClusterSnapshot,
     pub(super) repositories: Repositories,
     /// What Argo CD's API says of Applications whose repositories are not given.
-    pub(super) answers: BTreeMap<ResourceKey, Answer>,
+    pub(super) answers: BTreeMap<ResourceKey, ApplicationAnswer>,
     pub(super) renderer: Renderer,
     pub(super) schemas: SchemaSet,
     pub(super) exceptions: RuleSet,
@@ -51,7 +51,7 @@ impl DeclaredApps {
     }
 
     /// Returns the objects of the moment and before.
-    pub fn cluster(&self) -> &Cluster {
+    pub fn cluster(&self) -> &ClusterSnapshot {
         &self.cluster
     }
 

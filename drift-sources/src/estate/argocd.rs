@@ -7,7 +7,7 @@ use drift_core::ResourceKey;
 use super::error::one_line;
 use super::{EstateError, InputNotes};
 use crate::argo::Application;
-use crate::argo::answer::Answer;
+use crate::argo::answer::ApplicationAnswer;
 use crate::argo::server::{ArgoServer, ServerOptions};
 
 /// Asks what Applications declare. An Application that it does not answer for is a note.
@@ -15,7 +15,7 @@ pub(super) async fn ask_argocd(
     options: ServerOptions,
     apps: &[Application],
     notes: &mut InputNotes,
-) -> Result<BTreeMap<ResourceKey, Answer>, EstateError> {
+) -> Result<BTreeMap<ResourceKey, ApplicationAnswer>, EstateError> {
     let server = ArgoServer::new(options).await.map_err(|e| EstateError::Unreachable {
         what: "no Argo CD to ask".to_owned(),
         source: Box::new(e),
@@ -24,7 +24,7 @@ pub(super) async fn ask_argocd(
         return Ok(BTreeMap::new());
     }
     let apps: Vec<&Application> = apps.iter().collect();
-    let answers = server.answers(&apps).await.map_err(|e| EstateError::Unreachable {
+    let answers = server.fetch_answers(&apps).await.map_err(|e| EstateError::Unreachable {
         what: format!("cannot ask Argo CD at {}", server.url()),
         source: Box::new(e),
     })?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::InputNotes;
 use super::versions::{Versions, cluster_of};
-use crate::gitops::{Cluster, DeclaredCommit, GitOps, HistoryError, Repositories, Version};
+use crate::gitops::{ClusterSnapshot, DeclaredCommit, GitOps, HistoryError, Repositories, Version};
 use crate::manifests::ManifestReader;
 use crate::render::Renderer;
 
@@ -89,7 +89,7 @@ impl CommitFinder {
         first.map_or(question.field.at, |first| question.field.at.max(first.at))
     }
 
-    fn cluster_at(&self, time: Timestamp) -> Cluster {
+    fn cluster_at(&self, time: Timestamp) -> ClusterSnapshot {
         let until = |v: &Vec<Version>| v.iter().filter(|v| v.at <= time).cloned().collect::<Vec<_>>();
         let then = self.versions.iter().map(|(k, v)| (k.clone(), until(v))).filter(|(_, v)| !v.is_empty());
         cluster_of(then.collect(), Some(time))
@@ -98,7 +98,7 @@ impl CommitFinder {
     fn answer(
         &self,
         engines: &GitOps<'_>,
-        cluster: &Cluster,
+        cluster: &ClusterSnapshot,
         question: &CommitQuestion<'_>,
     ) -> Result<Option<CommitSource>, HistoryError> {
         let path = &question.field.path;
@@ -139,7 +139,7 @@ impl CommitFinder {
     }
 
     /// Returns the revisions that an engine had when it wrote, one for each source, the likeliest first.
-    fn revisions(&self, app: &ResourceKey, cluster: &Cluster, at: Timestamp) -> Vec<Vec<String>> {
+    fn revisions(&self, app: &ResourceKey, cluster: &ClusterSnapshot, at: Timestamp) -> Vec<Vec<String>> {
         let then = cluster.get(app).map(|o| o.as_ref());
         let later =
             self.versions.get(app).into_iter().flatten().filter(|v| at < v.at && v.at <= at + STATUS_DELAY);

@@ -11,8 +11,8 @@ use drift_core::{Object, SourceRevision};
 
 use super::blocking::run_blocking;
 use super::{EstateError, InputNotes};
-use crate::git::{GitDesired, GitOptions, GitSpec, SkipReason, Skipped};
-use crate::manifests::{Declared, ManifestReader, Manifests, ProblemKind};
+use crate::git::{GitDesired, GitOptions, GitSpec, SkipReason, SkippedEntry};
+use crate::manifests::{DeclaredObject, ManifestReader, Manifests, ProblemKind};
 
 /// What may be named as declared, for who gave something else.
 const FORMS: &str =
@@ -101,7 +101,7 @@ impl DesiredState {
                 );
                 self.notes.add(problem.to_string());
             }
-            let compared = |d: &Declared| match redactor {
+            let compared = |d: &DeclaredObject| match redactor {
                 Some(redactor) => redactor.redact(d.object.clone()),
                 None => d.object.clone(),
             };
@@ -115,7 +115,7 @@ impl DesiredState {
 
     /// Sets the line of every change of a report: the line that declares the field, or the nearest one around it.
     pub fn fill_lines(&self, report: &mut DriftReport) {
-        let mut places: HashMap<(Arc<str>, u32), &Declared> = HashMap::new();
+        let mut places: HashMap<(Arc<str>, u32), &DeclaredObject> = HashMap::new();
         for part in &self.parts {
             for declared in &part.manifests.declared {
                 let Declaration { file, line, .. } = part.declaration(declared);
@@ -134,7 +134,7 @@ impl DesiredState {
 
 impl DesiredPart {
     fn read(place: &str) -> Result<(Self, InputNotes), EstateError> {
-        if GitSpec::claims(place) { Self::read_git(place) } else { Self::read_files(place) }
+        if GitSpec::looks_like_git(place) { Self::read_git(place) } else { Self::read_files(place) }
     }
 
     fn read_files(place: &str) -> Result<(Self, InputNotes), EstateError> {
@@ -156,7 +156,7 @@ impl DesiredPart {
         Ok((Self { manifests: reader.finish(), revision: Some(revision) }, notes))
     }
 
-    fn declaration(&self, declared: &Declared) -> Declaration {
+    fn declaration(&self, declared: &DeclaredObject) -> Declaration {
         Declaration {
             file: Arc::clone(&declared.place.file),
             line: declared.place.position.map_or(0, |p| p.line),
@@ -165,7 +165,7 @@ impl DesiredPart {
     }
 }
 
-fn note_skipped(skipped: &Skipped, notes: &mut InputNotes) {
+fn note_skipped(skipped: &SkippedEntry, notes: &mut InputNotes) {
     let why = match &skipped.reason {
         SkipReason::Symlink(target) => format!("a symbolic link to {target}, not followed"),
         SkipReason::Submodule => "a submodule, not read".to_owned(),

@@ -17,7 +17,7 @@ use super::{
     ClusterScope, ComparedNamespaces, DeclaredApps, EstateError, InputFile, InputNotes, LiveState,
     RecordedHistory, UserLog, WriterHistory, gather_schemas, open_repositories, read_exceptions,
 };
-use crate::gitops::{Cluster, Version};
+use crate::gitops::{ClusterSnapshot, Version};
 use crate::render::{RenderOptions, Renderer};
 
 /// An input that is open.
@@ -248,7 +248,7 @@ impl Estate {
     }
 
     /// Reads the objects from which apps are found: of a tape with their Secrets, since releases and variables lie in them.
-    async fn app_cluster(&self, notes: &mut InputNotes) -> Result<Cluster, EstateError> {
+    async fn app_cluster(&self, notes: &mut InputNotes) -> Result<ClusterSnapshot, EstateError> {
         let until = self.options.until;
         let time = super::users::time_of(until);
         let file = match &self.input {
@@ -263,7 +263,7 @@ impl Estate {
             }
             let live = LiveState::of_file(file, until).await?;
             notes.append(live.notes);
-            return Ok(Cluster::now(live.objects));
+            return Ok(ClusterSnapshot::now(live.objects));
         }
         if let OpenInput::Dump(file) = &self.input {
             let history = RecordedHistory::play(file).await?;
@@ -275,7 +275,7 @@ impl Estate {
         }
         let live = self.live_in(&ClusterScope::default()).await?;
         notes.append(live.notes);
-        Ok(Cluster::now(live.objects))
+        Ok(ClusterSnapshot::now(live.objects))
     }
 
     /// Returns the versions of all resources for rendering: of a tape with their Secrets, since variables may lie in them.

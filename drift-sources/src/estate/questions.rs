@@ -75,11 +75,11 @@ impl CauseSources {
         let at = Some(change.mark.at.time);
         if change.op == ResourceOp::Delete {
             let uid = change.object().and_then(|o| o.uid());
-            let entry = index.deleter(&change.key, uid.as_ref(), at)?;
+            let entry = index.find_deleter(&change.key, uid.as_ref(), at)?;
             return Some(Arc::clone(&entry.user));
         }
         let path: Option<&FieldPath> = change.fields.first().map(|f| &f.path);
-        index.who(&change.key, change.version(), at, path)?.user
+        index.actor_of(&change.key, change.version(), at, path)?.user
     }
 
     /// Returns the commit behind a cause that an engine brought.

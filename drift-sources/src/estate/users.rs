@@ -11,7 +11,7 @@ use drift_core::{Object, ResourceKey};
 use jiff::Timestamp;
 
 use super::{EstateError, InputFile, InputNotes};
-use crate::audit::{AuditEntry, AuditIndex, AuditOptions, AuditReader, Change, LiveValue};
+use crate::audit::{AuditEntry, AuditIndex, AuditOptions, AuditReader, AuditedChange, LiveValue};
 
 /// An audit log, and what its Secrets are hashed with.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl UserLog {
             let key = ResourceKey { cluster: "".into(), ..resource.key.clone() };
             let object = objects.get(&key).copied().map(hashed);
             if resource.status == Status::Missing
-                && let Some(entry) = self.index.deleter(&key, None, None)
+                && let Some(entry) = self.index.find_deleter(&key, None, None)
             {
                 resource.notes.push(format!("deleted by {}, {}", entry.user, to_seconds_text(entry.at)));
             }
@@ -85,12 +85,12 @@ impl UserLog {
             Some(node) => LiveValue::Is(node),
             None => LiveValue::Absent,
         };
-        let question = Change {
+        let question = AuditedChange {
             path: Some(&change.path),
             value,
             at: owner.and_then(|o| o.time),
             manager: owner.map(|o| &*o.manager),
-            ..Change::of(key)
+            ..AuditedChange::new(key)
         };
         self.index.join(&question).map(|join| Arc::clone(&join.entry.user))
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::users::time_of;
 use super::{EstateError, InputFile, InputNotes, RecordedHistory};
-use crate::gitops::{Cluster, Version};
+use crate::gitops::{ClusterSnapshot, Version};
 use crate::tape::{TapeOptions, TapeReader};
 
 /// Versions of each resource, oldest first.
@@ -53,12 +53,12 @@ pub(super) fn versions_of_tape(
 }
 
 /// Makes a cluster of versions: what is live is the newest version of everything that was not deleted.
-pub(super) fn cluster_of(mut versions: Versions, at: Option<Timestamp>) -> Cluster {
+pub(super) fn cluster_of(mut versions: Versions, at: Option<Timestamp>) -> ClusterSnapshot {
     versions.values_mut().for_each(|v| v.sort_by_key(|v| v.at));
     let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
     // A record is of its own time, and not of the day on which it is read.
     let last = versions.values().flatten().map(|v| v.at).max();
-    let cluster = Cluster::at(live, versions, at);
+    let cluster = ClusterSnapshot::at(live, versions, at);
     match last {
         Some(last) => cluster.with_now(last),
         None => cluster,
@@ -69,7 +69,7 @@ pub(super) fn cluster_of(mut versions: Versions, at: Option<Timestamp>) -> Clust
 pub(super) async fn cluster_of_history(
     history: &RecordedHistory,
     until: Until,
-) -> Result<Cluster, EstateError> {
+) -> Result<ClusterSnapshot, EstateError> {
     let mut versions = Versions::new();
     let mut last = None;
     let mut events = history.events(until);

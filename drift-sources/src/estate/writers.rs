@@ -13,7 +13,7 @@ use futures::TryStreamExt;
 use super::commits::{CommitFinder, CommitQuestion};
 use super::users::to_seconds_text;
 use super::{CommitSource, EstateError, InputNotes, RecordedHistory, UserLog, gather_schemas};
-use crate::audit::{Change, LiveValue};
+use crate::audit::{AuditedChange, LiveValue};
 
 /// Kinds in which writers alternate by design, or that only report on others.
 const SHARED_KINDS: [(&str, &str); 4] = [
@@ -167,11 +167,11 @@ impl WriterHistory {
         let (made, version) = revert.made;
         let made_version = versions[version].object.as_deref().and_then(|o| o.resource_version());
         let key = ResourceKey { cluster: "".into(), ..revert.key.clone() };
-        let change = Change {
+        let change = AuditedChange {
             version: made_version.as_ref(),
             at: Some(made),
             path: Some(&revert.path),
-            ..Change::of(&key)
+            ..AuditedChange::new(&key)
         };
         let user = log.and_then(|l| l.index().join(&change)).map(|join| join.entry.user.to_string());
         let via = self.applications.resolve(&revert.claim, &revert.key, revert.reverted.0);
@@ -182,7 +182,7 @@ impl WriterHistory {
 /// Explains why there is no field to name the writer of.
 fn absent(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Option<&UserLog>) -> EstateError {
     let unnamed = ResourceKey { cluster: "".into(), ..key.clone() };
-    let deleter = |at| log.and_then(|l| l.index().deleter(&unnamed, None, Some(at)));
+    let deleter = |at| log.and_then(|l| l.index().find_deleter(&unnamed, None, Some(at)));
     let (what, advice) = match versions.last() {
         Some(Version { object: Some(_), .. }) => (
             format!("`{key}` has no field {path}"),
@@ -260,13 +260,13 @@ impl Inquiry<'_> {
         let object = self.versions[field.version].object.as_deref()?;
         let version = object.resource_version().filter(|_| field.since == Since::Recorded);
         let key = ResourceKey { cluster: "".into(), ..self.key.clone() };
-        let change = Change {
+        let change = AuditedChange {
             version: version.as_ref(),
             at: Some(field.at),
             path: Some(&field.path),
             value: object.root().at_path(&field.path).map_or(LiveValue::Absent, LiveValue::Is),
             manager: field.writer.as_ref().map(|w| &*w.manager),
-            ..Change::of(&key)
+            ..AuditedChange::new(&key)
         };
         log.join(&change).map(|join| join.entry.user.to_string())
     }

@@ -1,4 +1,4 @@
-//! Ids of inventories.
+//! Ids of resources in inventories.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use drift_core::ResourceKey;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InventoryId(ResourceKey);
 
-/// A text that is no inventory id.
+/// A text that is not an inventory id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no inventory id: NAMESPACE_NAME_GROUP_KIND expected")]
+#[error("invalid inventory id `{0}`; expected NAMESPACE_NAME_GROUP_KIND")]
 pub struct InventoryError(pub String);
 
 impl InventoryId {
@@ -29,7 +29,7 @@ impl InventoryId {
         parts().map(Self).ok_or_else(|| InventoryError(text.chars().take(200).collect()))
     }
 
-    /// Returns which resource it names.
+    /// Returns the key of the resource.
     pub fn key(&self) -> &ResourceKey {
         &self.0
     }

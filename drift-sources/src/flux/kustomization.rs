@@ -1,4 +1,4 @@
-//! Kustomizations.
+//! Kustomizations of Flux.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,85 +8,86 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Condition, InventoryId, KUSTOMIZE_GROUP, Reference, conditions, depends_on, flag, ignore_rules, list,
-    opt_out, owned, reference,
+    FluxCondition, InventoryId, KUSTOMIZE_GROUP, ObjectReference, depends_on, flag_at, ignore_rules, list_at,
+    opt_out, owned_text, parse_conditions, parse_reference,
 };
 
-/// Where variables come from.
+/// An object that provides variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubstituteFrom {
-    /// ConfigMap or Secret.
+    /// Key of the ConfigMap or Secret.
     pub key: ResourceKey,
-    /// Whether it may be missing.
+    /// Whether the object may be missing.
     pub optional: bool,
 }
 
 /// A Kustomization of Flux.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kustomization {
-    /// Its key.
+    /// Key of the object itself.
     pub key: ResourceKey,
     /// Where its files come from.
-    pub source: Reference,
+    pub source: ObjectReference,
     /// Folder in the source.
     pub path: String,
-    /// Namespace that everything is put into.
+    /// Namespace that is set on all resources.
     pub target_namespace: Option<String>,
-    /// The spec, for what kustomize does with it.
+    /// The whole spec, for the fields that kustomize handles.
     pub spec: Value,
-    /// Variables that are given in place.
+    /// Variables with their values.
     pub substitute: BTreeMap<String, String>,
-    /// Variables that come from elsewhere, in order.
+    /// Objects with more variables, in order.
     pub substitute_from: Vec<SubstituteFrom>,
-    /// Whether it has a `postBuild` at all.
+    /// Whether there is a `postBuild` at all.
     pub substitutes: bool,
-    /// Labels put on everything.
+    /// Labels that are set on all resources.
     pub common_labels: BTreeMap<String, String>,
-    /// Annotations put on everything.
+    /// Annotations that are set on all resources.
     pub common_annotations: BTreeMap<String, String>,
-    /// Whether nothing is reconciled.
+    /// Whether reconciliation is suspended.
     pub is_suspended: bool,
-    /// Whether what is no longer declared is removed.
+    /// Whether resources that are no longer declared are pruned.
     pub prunes: bool,
-    /// Whether it goes to another cluster.
+    /// Whether the target is another cluster.
     pub is_remote: bool,
-    /// Whether files are decrypted first.
+    /// Whether files are decrypted (SOPS).
     pub decrypts: bool,
-    /// What has to be ready first.
-    pub depends_on: Vec<Reference>,
+    /// Objects that have to be ready first.
+    pub depends_on: Vec<ObjectReference>,
     /// Generation of the spec.
     pub generation: Option<i64>,
-    /// Generation that the status is about.
+    /// Generation of the spec that the status is about.
     pub observed_generation: Option<i64>,
-    /// Revision that was applied as a whole.
+    /// Revision that was applied last, completely.
     pub last_applied: Option<String>,
-    /// The Git revision behind an artifact that was applied.
+    /// The Git revision that the applied artifact was built from.
     pub last_applied_origin: Option<String>,
-    /// Revision that was tried.
+    /// Revision that was attempted last.
     pub last_attempted: Option<String>,
-    /// What was applied, by its own account.
+    /// The applied resources, as `status.inventory` lists them.
     pub inventory: BTreeSet<ResourceKey>,
     /// Entries of the inventory that cannot be read.
     pub unreadable: Vec<String>,
-    /// When something was reconciled last, by `status.history`.
+    /// Last reconciliation, by `status.history`.
     pub last_reconciled: Option<Timestamp>,
-    /// Conditions.
-    pub conditions: Vec<Condition>,
-    /// Rules of its own.
+    /// `status.conditions`.
+    pub conditions: Vec<FluxCondition>,
+    /// Ignore rules of its own.
     pub rules: RuleSet,
 }
 
 impl Kustomization {
     /// Reads a Kustomization; `None` for any other object.
-    pub fn of(object: &Object) -> Option<Self> {
+    pub fn from_object(object: &Object) -> Option<Self> {
         if object.group() != KUSTOMIZE_GROUP || object.kind() != "Kustomization" {
             return None;
         }
         let root = object.root();
         let spec = root.get("spec")?;
-        let source = spec.get("sourceRef").map(|n| reference(n, object.namespace())).unwrap_or_default();
+        let source =
+            spec.get("sourceRef").map(|n| parse_reference(n, object.namespace())).unwrap_or_default();
         let (mut inventory, mut unreadable) = (BTreeSet::new(), Vec::new());
-        for entry in list(root, &["status", "inventory", "entries"]) {
+        for entry in list_at(root, &["status", "inventory", "entries"]) {
             match InventoryId::parse(entry.str_at(&["id"]).unwrap_or_default()) {
                 Ok(id) => {
                     inventory.insert(id.key().clone());
@@ -94,23 +95,23 @@ impl Kustomization {
                 Err(e) => unreadable.push(e.to_string()),
             }
         }
-        let status = |name| owned(root, &["status", name]);
-        let history = list(root, &["status", "history"]);
+        let status = |name| owned_text(root, &["status", name]);
+        let history = list_at(root, &["status", "history"]);
         Some(Self {
             key: object.key(),
             source,
-            path: owned(spec, &["path"]).unwrap_or_default(),
-            target_namespace: owned(spec, &["targetNamespace"]),
+            path: owned_text(spec, &["path"]).unwrap_or_default(),
+            target_namespace: owned_text(spec, &["targetNamespace"]),
             spec: spec.to_value(),
-            substitute: texts(spec.at(&["postBuild", "substitute"])),
-            substitute_from: list(spec, &["postBuild", "substituteFrom"])
+            substitute: text_map(spec.at(&["postBuild", "substitute"])),
+            substitute_from: list_at(spec, &["postBuild", "substituteFrom"])
                 .map(|n| substitute_from(n, object.namespace()))
                 .collect(),
             substitutes: spec.get("postBuild").is_some_and(|p| !p.is_null()),
-            common_labels: texts(spec.at(&["commonMetadata", "labels"])),
-            common_annotations: texts(spec.at(&["commonMetadata", "annotations"])),
-            is_suspended: flag(spec, &["suspend"]),
-            prunes: flag(spec, &["prune"]),
+            common_labels: text_map(spec.at(&["commonMetadata", "labels"])),
+            common_annotations: text_map(spec.at(&["commonMetadata", "annotations"])),
+            is_suspended: flag_at(spec, &["suspend"]),
+            prunes: flag_at(spec, &["prune"]),
             is_remote: spec.get("kubeConfig").is_some_and(|k| !k.is_null()),
             decrypts: spec.get("decryption").is_some_and(|d| !d.is_null()),
             depends_on: depends_on(object),
@@ -122,55 +123,56 @@ impl Kustomization {
             inventory,
             unreadable,
             last_reconciled: history.filter_map(|h| h.str_at(&["lastReconciled"])?.parse().ok()).max(),
-            conditions: conditions(object),
-            rules: rules(object),
+            conditions: parse_conditions(object),
+            rules: opt_out_rules(object),
         })
     }
 
     /// Returns a condition by its type.
-    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+    pub fn find_condition(&self, kind: &str) -> Option<&FluxCondition> {
         self.conditions.iter().find(|c| &*c.kind == kind)
     }
 
-    /// Tells whether the spec as it stands has been applied as a whole.
+    /// Returns `true` if the current spec has been applied completely.
     ///
-    /// The status of a suspended one follows its generation, too; what is ready says of which generation it is.
+    /// The observed generation of a suspended Kustomization advances as well, so the Ready condition must be about the
+    /// current generation too.
     pub fn is_settled(&self) -> bool {
-        let is_ready = |c: &Condition| {
+        let is_ready = |c: &FluxCondition| {
             &*c.status == "True"
                 && (c.observed_generation.is_none() || c.observed_generation == self.generation)
         };
         self.generation == self.observed_generation
             && self.last_applied.is_some()
-            && self.condition("Ready").is_some_and(is_ready)
+            && self.find_condition("Ready").is_some_and(is_ready)
     }
 
-    /// Tells whether a live object carries the owner labels of this Kustomization.
-    pub fn tracks(&self, object: &Object) -> bool {
+    /// Returns `true` if a live object carries the owner labels of this Kustomization.
+    pub fn tracks_object(&self, object: &Object) -> bool {
         object.label("kustomize.toolkit.fluxcd.io/name") == Some(&*self.key.name)
             && object.label("kustomize.toolkit.fluxcd.io/namespace") == Some(&*self.key.namespace)
     }
 }
 
-fn texts(node: Option<Node<'_>>) -> BTreeMap<String, String> {
+fn text_map(node: Option<Node<'_>>) -> BTreeMap<String, String> {
     let children = node.into_iter().flat_map(Node::children);
     children.filter_map(|n| Some((n.key().to_owned(), n.as_str()?.to_owned()))).collect()
 }
 
 fn substitute_from(node: Node<'_>, namespace: &str) -> SubstituteFrom {
-    let reference = reference(node, namespace);
+    let reference = parse_reference(node, namespace);
     SubstituteFrom {
         key: ResourceKey::new("", &reference.kind, namespace, &reference.name),
-        optional: flag(node, &["optional"]),
+        optional: flag_at(node, &["optional"]),
     }
 }
 
-/// In the order in which Flux asks: an object that is left alone is never compared field by field.
-fn rules(object: &Object) -> RuleSet {
+/// Returns the rules for objects that opt out, in the order in which Flux evaluates them.
+fn opt_out_rules(object: &Object) -> RuleSet {
     let mut set = RuleSet::default();
     let of = |name: &str| format!("{KUSTOMIZE_GROUP}/{name}");
     for (name, value) in [("reconcile", "disabled"), ("ssa", "Ignore"), ("ssa", "IfNotPresent")] {
-        set.rules.push(opt_out(&of(name), value, Effect::Fields(all())));
+        set.rules.push(opt_out(&of(name), value, Effect::Fields(whole_object())));
     }
     // What is never applied is not missing either; with IfNotPresent it would be made.
     for (name, value) in [("reconcile", "disabled"), ("ssa", "Ignore")] {
@@ -180,6 +182,6 @@ fn rules(object: &Object) -> RuleSet {
     set
 }
 
-fn all() -> drift_core::drift::rules::FieldRule {
+fn whole_object() -> drift_core::drift::rules::FieldRule {
     drift_core::drift::rules::FieldRule { paths: vec![drift_core::FieldPath::ROOT], ..Default::default() }
 }

@@ -1,4 +1,4 @@
-//! HelmReleases.
+//! HelmReleases of Flux.
 
 use std::collections::BTreeSet;
 
@@ -7,38 +7,38 @@ use drift_core::{Node, Object, ResourceKey};
 use jiff::Timestamp;
 
 use super::{
-    Condition, HELM_GROUP, InventoryId, Reference, conditions, depends_on, flag, ignore_rules, list, opt_out,
-    owned, reference,
+    FluxCondition, HELM_GROUP, InventoryId, ObjectReference, depends_on, flag_at, ignore_rules, list_at,
+    opt_out, owned_text, parse_conditions, parse_reference,
 };
 
-/// An entry of `status.history`: a release as the controller saw it.
+/// An entry of `status.history`: a release as the controller recorded it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct ReleaseSnapshot {
     /// Name of the release.
     pub name: String,
-    /// Its namespace.
+    /// Namespace of the release.
     pub namespace: String,
-    /// Its number in storage.
+    /// Revision number in the storage.
     pub version: i64,
     /// `deployed`, `failed`, `superseded` and so on.
     pub status: String,
-    /// Digest of the stored release: another hand on the storage shows here.
+    /// Digest of the stored release; it differs if somebody else changed the storage.
     pub digest: String,
     /// Version of the chart.
     pub chart_version: String,
     /// Digest of the values.
     pub config_digest: String,
-    /// When it was deployed.
+    /// When the release was deployed.
     pub last_deployed: Option<Timestamp>,
 }
 
 /// A HelmRelease of Flux.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HelmRelease {
-    /// Its key.
+    /// Key of the object itself.
     pub key: ResourceKey,
-    /// Where the chart comes from.
-    pub chart: Option<Reference>,
+    /// Source of the chart.
+    pub chart: Option<ObjectReference>,
     /// Name of the release in storage.
     pub release_name: String,
     /// Namespace of its resources.
@@ -47,57 +47,59 @@ pub struct HelmRelease {
     pub storage_namespace: String,
     /// `enabled`, `warn` or `disabled`.
     pub drift_mode: String,
-    /// Whether nothing is reconciled.
+    /// Whether reconciliation is suspended.
     pub is_suspended: bool,
-    /// What has to be ready first.
-    pub depends_on: Vec<Reference>,
+    /// Objects that have to be ready first.
+    pub depends_on: Vec<ObjectReference>,
     /// Generation of the spec.
     pub generation: Option<i64>,
-    /// Generation that the status is about.
+    /// Generation of the spec that the status is about.
     pub observed_generation: Option<i64>,
-    /// Chart version that was tried.
+    /// Chart version that was attempted last.
     pub last_attempted: Option<String>,
-    /// Digest of the values that were tried.
+    /// Digest of the values that were attempted last.
     pub last_attempted_config: Option<String>,
     /// Releases, newest first.
-    pub history: Vec<Snapshot>,
-    /// What was applied, by its own account.
+    pub history: Vec<ReleaseSnapshot>,
+    /// The applied resources, as `status.inventory` lists them.
     pub inventory: BTreeSet<ResourceKey>,
-    /// Conditions.
-    pub conditions: Vec<Condition>,
-    /// Rules of its own.
+    /// `status.conditions`.
+    pub conditions: Vec<FluxCondition>,
+    /// Ignore rules of its own.
     pub rules: RuleSet,
 }
 
 impl HelmRelease {
     /// Reads a HelmRelease; `None` for any other object.
-    pub fn of(object: &Object) -> Option<Self> {
+    pub fn from_object(object: &Object) -> Option<Self> {
         if object.group() != HELM_GROUP || object.kind() != "HelmRelease" {
             return None;
         }
         let root = object.root();
         let spec = root.get("spec")?;
         let own = object.namespace();
-        let target = owned(spec, &["targetNamespace"]);
+        let target = owned_text(spec, &["targetNamespace"]);
         let chart = spec.at(&["chart", "spec", "sourceRef"]).or_else(|| spec.get("chartRef"));
-        let ids = list(root, &["status", "inventory", "entries"]).filter_map(|e| e.str_at(&["id"]));
-        let status = |name| owned(root, &["status", name]);
-        let storage = status("storageNamespace").or_else(|| owned(spec, &["storageNamespace"]));
-        let history: Vec<Snapshot> = list(root, &["status", "history"]).map(snapshot).collect();
+        let ids = list_at(root, &["status", "inventory", "entries"]).filter_map(|e| e.str_at(&["id"]));
+        let status = |name| owned_text(root, &["status", name]);
+        let storage = status("storageNamespace").or_else(|| owned_text(spec, &["storageNamespace"]));
+        let history: Vec<ReleaseSnapshot> =
+            list_at(root, &["status", "history"]).map(parse_snapshot).collect();
         // Where a target namespace is given, it is part of the release's name.
         let composed = match &target {
             Some(target) => format!("{target}-{}", object.name()),
             None => object.name().to_owned(),
         };
-        let named = owned(spec, &["releaseName"]).or_else(|| history.first().map(|s| s.name.clone()));
+        let named = owned_text(spec, &["releaseName"]).or_else(|| history.first().map(|s| s.name.clone()));
         Some(Self {
             key: object.key(),
-            chart: chart.map(|n| reference(n, own)),
+            chart: chart.map(|n| parse_reference(n, own)),
             release_name: named.unwrap_or(composed),
             target_namespace: target.unwrap_or_else(|| own.to_owned()),
             storage_namespace: storage.unwrap_or_else(|| own.to_owned()),
-            drift_mode: owned(spec, &["driftDetection", "mode"]).unwrap_or_else(|| "disabled".to_owned()),
-            is_suspended: flag(spec, &["suspend"]),
+            drift_mode: owned_text(spec, &["driftDetection", "mode"])
+                .unwrap_or_else(|| "disabled".to_owned()),
+            is_suspended: flag_at(spec, &["suspend"]),
             depends_on: depends_on(object),
             generation: root.at(&["metadata", "generation"]).and_then(Node::as_i64),
             observed_generation: root.at(&["status", "observedGeneration"]).and_then(Node::as_i64),
@@ -105,26 +107,26 @@ impl HelmRelease {
             last_attempted_config: status("lastAttemptedConfigDigest"),
             history,
             inventory: ids.filter_map(|id| InventoryId::parse(id).ok()).map(|id| id.key().clone()).collect(),
-            conditions: conditions(object),
-            rules: rules(object),
+            conditions: parse_conditions(object),
+            rules: drift_rules(object),
         })
     }
 
     /// Returns a condition by its type.
-    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+    pub fn find_condition(&self, kind: &str) -> Option<&FluxCondition> {
         self.conditions.iter().find(|c| &*c.kind == kind)
     }
 
-    /// Tells whether a live object carries the owner labels of this HelmRelease.
-    pub fn tracks(&self, object: &Object) -> bool {
+    /// Returns `true` if a live object carries the owner labels of this HelmRelease.
+    pub fn tracks_object(&self, object: &Object) -> bool {
         object.label("helm.toolkit.fluxcd.io/name") == Some(&*self.key.name)
             && object.label("helm.toolkit.fluxcd.io/namespace") == Some(&*self.key.namespace)
     }
 }
 
-fn snapshot(node: Node<'_>) -> Snapshot {
-    let text = |name| owned(node, &[name]).unwrap_or_default();
-    Snapshot {
+fn parse_snapshot(node: Node<'_>) -> ReleaseSnapshot {
+    let text = |name| owned_text(node, &[name]).unwrap_or_default();
+    ReleaseSnapshot {
         name: text("name"),
         namespace: text("namespace"),
         version: node.get("version").and_then(Node::as_i64).unwrap_or(0),
@@ -136,7 +138,7 @@ fn snapshot(node: Node<'_>) -> Snapshot {
     }
 }
 
-fn rules(object: &Object) -> RuleSet {
+fn drift_rules(object: &Object) -> RuleSet {
     let mut set = RuleSet::default();
     set.rules.push(opt_out(&format!("{HELM_GROUP}/driftDetection"), "disabled", Effect::Whole));
     set.append(ignore_rules(object, &["spec", "driftDetection", "ignore"], "spec.driftDetection.ignore"));

@@ -1,15 +1,15 @@
-//! Revisions, in all the forms that Flux has written them.
+//! Revisions, in all formats that Flux has used.
 
 use std::fmt;
 
-/// How a revision's digest was made.
+/// Hash algorithm of a revision's digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Algorithm {
+pub enum DigestAlgorithm {
     /// SHA-1: a commit of most Git repositories.
     Sha1,
     /// SHA-256: an artifact, or a commit of a Git repository of that kind.
     Sha256,
-    /// Any other that is named.
+    /// Any other algorithm.
     Other,
 }
 
@@ -18,13 +18,28 @@ pub enum Algorithm {
 pub struct FluxRevision {
     /// Branch, tag, full reference or version; empty for a detached commit or a plain digest.
     pub name: String,
-    /// Algorithm and hexadecimal digits.
-    pub digest: Option<(Algorithm, String)>,
+    /// The digest, if the revision has one.
+    pub digest: Option<RevisionDigest>,
 }
 
-/// A text that is no revision.
+/// The digest in a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionDigest {
+    /// The algorithm.
+    pub algorithm: DigestAlgorithm,
+    /// The hexadecimal digits; with another algorithm the whole text, algorithm included.
+    pub hex: String,
+}
+
+impl RevisionDigest {
+    fn new(algorithm: DigestAlgorithm, hex: &str) -> Self {
+        Self { algorithm, hex: hex.to_owned() }
+    }
+}
+
+/// A text that is not a revision.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no revision")]
+#[error("invalid revision `{0}`")]
 pub struct RevisionError(pub String);
 
 impl FluxRevision {
@@ -46,26 +61,31 @@ impl FluxRevision {
         match text.rsplit_once('/') {
             Some((name, hex)) if is_hex(hex) && hex.len() == 40 => {
                 let name = if name == "HEAD" { "" } else { name };
-                Ok(Self { name: name.to_owned(), digest: Some((Algorithm::Sha1, hex.to_owned())) })
+                Ok(Self {
+                    name: name.to_owned(),
+                    digest: Some(RevisionDigest::new(DigestAlgorithm::Sha1, hex)),
+                })
             }
-            Some((name, hex)) if is_hex(hex) && hex.len() == 64 => {
-                Ok(Self { name: name.to_owned(), digest: Some((Algorithm::Sha256, hex.to_owned())) })
-            }
-            _ if is_hex(text) && text.len() == 40 => {
-                Ok(Self { name: String::new(), digest: Some((Algorithm::Sha1, text.to_owned())) })
-            }
+            Some((name, hex)) if is_hex(hex) && hex.len() == 64 => Ok(Self {
+                name: name.to_owned(),
+                digest: Some(RevisionDigest::new(DigestAlgorithm::Sha256, hex)),
+            }),
+            _ if is_hex(text) && text.len() == 40 => Ok(Self {
+                name: String::new(),
+                digest: Some(RevisionDigest::new(DigestAlgorithm::Sha1, text)),
+            }),
             _ => Ok(Self { name: text.to_owned(), digest: None }),
         }
     }
 
-    /// Returns the digits of the digest, which of a Git source are the commit's id.
-    pub fn hex(&self) -> Option<&str> {
-        self.digest.as_ref().map(|(_, hex)| &**hex)
+    /// Returns the digest in hexadecimal; for a Git source that is the commit id.
+    pub fn digest_hex(&self) -> Option<&str> {
+        self.digest.as_ref().map(|d| &*d.hex)
     }
 
-    /// Returns the commit that the revision names, if it can be one.
+    /// Returns the commit id, if the digest can be one.
     pub fn commit(&self) -> Option<&str> {
-        self.digest.as_ref().filter(|(a, _)| *a == Algorithm::Sha1).map(|(_, hex)| &**hex)
+        self.digest.as_ref().filter(|d| d.algorithm == DigestAlgorithm::Sha1).map(|d| &*d.hex)
     }
 }
 
@@ -73,12 +93,12 @@ impl fmt::Display for FluxRevision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         match &self.digest {
-            Some((algorithm, hex)) => {
+            Some(RevisionDigest { algorithm, hex }) => {
                 let at = if self.name.is_empty() { "" } else { "@" };
                 let algorithm = match algorithm {
-                    Algorithm::Sha1 => "sha1:",
-                    Algorithm::Sha256 => "sha256:",
-                    Algorithm::Other => "",
+                    DigestAlgorithm::Sha1 => "sha1:",
+                    DigestAlgorithm::Sha256 => "sha256:",
+                    DigestAlgorithm::Other => "",
                 };
                 write!(f, "{at}{algorithm}{hex}")
             }
@@ -92,13 +112,13 @@ fn is_hex(text: &str) -> bool {
 }
 
 /// The algorithm is read and not guessed by the length: Git repositories of SHA-256 exist.
-fn parse_digest(text: &str) -> Option<(Algorithm, String)> {
+fn parse_digest(text: &str) -> Option<RevisionDigest> {
     let (algorithm, hex) = text.split_once(':')?;
     let (algorithm, length) = match algorithm {
-        "sha1" => (Algorithm::Sha1, Some(40)),
-        "sha256" => (Algorithm::Sha256, Some(64)),
+        "sha1" => (DigestAlgorithm::Sha1, Some(40)),
+        "sha256" => (DigestAlgorithm::Sha256, Some(64)),
         "" => return None,
-        _ => return is_hex(hex).then(|| (Algorithm::Other, text.to_owned())),
+        _ => return is_hex(hex).then(|| RevisionDigest::new(DigestAlgorithm::Other, text)),
     };
-    (is_hex(hex) && length.is_none_or(|l| l == hex.len())).then(|| (algorithm, hex.to_owned()))
+    (is_hex(hex) && length.is_none_or(|l| l == hex.len())).then(|| RevisionDigest::new(algorithm, hex))
 }

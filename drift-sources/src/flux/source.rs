@@ -1,83 +1,85 @@
-//! Sources: where files and charts come from.
+//! Sources of Flux: where files and charts come from.
 
 use drift_core::{Node, Object, ResourceKey};
 use jiff::Timestamp;
 
-use super::{Condition, Reference, SOURCE_GROUP, conditions, flag, owned, reference};
+use super::{
+    FluxCondition, ObjectReference, SOURCE_GROUP, flag_at, owned_text, parse_conditions, parse_reference,
+};
 
-/// What kind of source it is.
+/// Kind of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
-    /// A Git repository.
+    /// `GitRepository`.
     GitRepository,
-    /// Artifacts in a registry.
+    /// `OCIRepository`: artifacts in a registry.
     OciRepository,
-    /// Files in object storage.
+    /// `Bucket`: files in object storage.
     Bucket,
-    /// An index of charts.
+    /// `HelmRepository`: an index of charts.
     HelmRepository,
-    /// A chart.
+    /// `HelmChart`: one chart.
     HelmChart,
-    /// An artifact that somebody else makes.
+    /// `ExternalArtifact`: an artifact of another controller.
     ExternalArtifact,
 }
 
-/// Which revision of a Git repository is wanted.
+/// The revision of a Git repository to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GitReference {
-    /// This commit.
+    /// A commit by its id.
     Commit(String),
-    /// This reference by its full name.
+    /// A reference by its full name.
     Name(String),
-    /// The newest tag in a range of versions.
+    /// The newest tag in a version range.
     SemVer(String),
-    /// This tag.
+    /// A tag by its name.
     Tag(String),
-    /// The head of this branch.
+    /// The head of a branch.
     Branch(String),
 }
 
-/// What a source has made ready.
+/// The artifact that a source provides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Artifact {
-    /// Revision.
+    /// Revision of the artifact.
     pub revision: String,
-    /// Digest of its bytes.
+    /// Digest of the artifact's bytes.
     pub digest: String,
-    /// When it was made ready.
+    /// When the artifact was last updated.
     pub last_update: Option<Timestamp>,
-    /// The Git revision that it was made of, where it says (`org.opencontainers.image.revision`).
+    /// The Git revision it was built from, if annotated (`org.opencontainers.image.revision`).
     pub origin_revision: Option<String>,
-    /// The repository that it was made of (`org.opencontainers.image.source`).
+    /// The repository it was built from (`org.opencontainers.image.source`).
     pub origin_source: Option<String>,
 }
 
 /// A source of Flux.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FluxSource {
-    /// Its key.
+    /// Key of the object itself.
     pub key: ResourceKey,
-    /// What kind it is.
+    /// Kind of the source.
     pub kind: SourceKind,
     /// URL, or the bucket's endpoint.
     pub url: String,
-    /// Which revision is wanted, of a Git repository.
+    /// The revision to use, for a Git repository.
     pub git: Option<GitReference>,
-    /// Patterns of files that are left out, as `.gitignore` writes them.
+    /// Patterns of ignored files, in the syntax of `.gitignore`.
     pub ignore: Option<String>,
-    /// Where a chart comes from.
-    pub source: Option<Reference>,
+    /// Repository of a chart.
+    pub source: Option<ObjectReference>,
     /// Whether nothing is fetched.
     pub is_suspended: bool,
-    /// What is ready.
+    /// The current artifact.
     pub artifact: Option<Artifact>,
-    /// Conditions.
-    pub conditions: Vec<Condition>,
+    /// `status.conditions`.
+    pub conditions: Vec<FluxCondition>,
 }
 
 impl FluxSource {
     /// Reads a source; `None` for any other object.
-    pub fn of(object: &Object) -> Option<Self> {
+    pub fn from_object(object: &Object) -> Option<Self> {
         if object.group() != SOURCE_GROUP {
             return None;
         }
@@ -92,24 +94,24 @@ impl FluxSource {
         };
         let root = object.root();
         let spec = root.get("spec");
-        let text = |path: &[&str]| spec.and_then(|s| owned(s, path));
+        let text = |path: &[&str]| spec.and_then(|s| owned_text(s, path));
         Some(Self {
             key: object.key(),
             kind,
             url: text(&["url"]).or_else(|| text(&["endpoint"])).unwrap_or_default(),
             git: (kind == SourceKind::GitRepository).then(|| git_reference(spec.and_then(|s| s.get("ref")))),
             ignore: text(&["ignore"]),
-            source: spec.and_then(|s| s.get("sourceRef")).map(|n| reference(n, object.namespace())),
-            is_suspended: spec.is_some_and(|s| flag(s, &["suspend"])),
-            artifact: root.at(&["status", "artifact"]).filter(|a| !a.is_null()).map(artifact),
-            conditions: conditions(object),
+            source: spec.and_then(|s| s.get("sourceRef")).map(|n| parse_reference(n, object.namespace())),
+            is_suspended: spec.is_some_and(|s| flag_at(s, &["suspend"])),
+            artifact: root.at(&["status", "artifact"]).filter(|a| !a.is_null()).map(parse_artifact),
+            conditions: parse_conditions(object),
         })
     }
 }
 
-/// In the order in which source-controller asks; without any it is the branch `master`.
+/// Reads `spec.ref` in the order of source-controller; the default is the branch `master`.
 fn git_reference(node: Option<Node<'_>>) -> GitReference {
-    let text = |name| node.and_then(|n| owned(n, &[name]));
+    let text = |name| node.and_then(|n| owned_text(n, &[name]));
     None.or_else(|| text("commit").map(GitReference::Commit))
         .or_else(|| text("name").map(GitReference::Name))
         .or_else(|| text("semver").map(GitReference::SemVer))
@@ -118,11 +120,11 @@ fn git_reference(node: Option<Node<'_>>) -> GitReference {
         .unwrap_or_else(|| GitReference::Branch("master".to_owned()))
 }
 
-fn artifact(node: Node<'_>) -> Artifact {
-    let meta = |name| owned(node, &["metadata", name]);
+fn parse_artifact(node: Node<'_>) -> Artifact {
+    let meta = |name| owned_text(node, &["metadata", name]);
     Artifact {
-        revision: owned(node, &["revision"]).unwrap_or_default(),
-        digest: owned(node, &["digest"]).unwrap_or_default(),
+        revision: owned_text(node, &["revision"]).unwrap_or_default(),
+        digest: owned_text(node, &["digest"]).unwrap_or_default(),
         last_update: node.str_at(&["lastUpdateTime"]).and_then(|t| t.parse().ok()),
         origin_revision: meta("org.opencontainers.image.revision"),
         origin_source: meta("org.opencontainers.image.source"),

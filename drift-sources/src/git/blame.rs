@@ -40,12 +40,12 @@ pub struct Blame {
 }
 
 impl Blame {
-    /// The origin of a line, counted from 1; `None` past the end.
+    /// Returns the origin of a line, counted from 1; `None` past the end.
     pub fn line(&self, number: usize) -> Option<&BlamedLine> {
         self.lines.get(number.checked_sub(1)?)
     }
 
-    /// The origins, from the first line on. A line ends after `\n`; a file that does not end in one has a last line all the same.
+    /// Returns the origins, from the first line on. A line ends after `\n`; a file that does not end in one has a last line all the same.
     pub fn lines(&self) -> &[BlamedLine] {
         &self.lines
     }
@@ -62,7 +62,7 @@ pub(super) struct BlameCache {
 }
 
 impl BlameCache {
-    fn insert(&mut self, key: (CommitId, String), blame: Arc<Blame>) {
+    fn insert_blame(&mut self, key: (CommitId, String), blame: Arc<Blame>) {
         if self.lines + blame.lines.len() > CACHED_LINES {
             *self = Self::default();
         }
@@ -72,13 +72,13 @@ impl BlameCache {
 }
 
 impl GitRepo {
-    /// Who last changed each line of the file `path` as it is in commit `at`; kept, so that asking again costs nothing.
+    /// Returns who last changed each line of the file `path` in commit `at`. The result is cached.
     ///
-    /// The same answer as `git blame` without options: renames of whole files are followed, line ends count.
+    /// The result is that of `git blame` without options: renames of whole files are followed, line ends count.
     ///
     /// # Errors
     /// [`GitError::NoSuchPath`] if there is no such file; [`GitError::TooLarge`] past
-    /// [`Limits::commits`](super::Limits::commits) or for a version of the file past the size limit; [`GitError::Corrupt`].
+    /// [`GitLimits::commits`](super::GitLimits::commits) or for a version of the file past the size limit; [`GitError::Corrupt`].
     pub fn blame_lines(&self, at: CommitId, path: &str) -> Result<Arc<Blame>, GitError> {
         let key = (at, path.to_owned());
         // A panic while holding the lock leaves the cache whole: it only holds finished blames.
@@ -86,8 +86,8 @@ impl GitRepo {
         if let Some(blame) = cached {
             return Ok(blame);
         }
-        let blame = Arc::new(Blame { lines: walk::blame(self, at, path)? });
-        self.blames.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&blame));
+        let blame = Arc::new(Blame { lines: walk::blame_file(self, at, path)? });
+        self.blames.lock().unwrap_or_else(PoisonError::into_inner).insert_blame(key, Arc::clone(&blame));
         Ok(blame)
     }
 }

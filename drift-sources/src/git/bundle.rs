@@ -12,7 +12,7 @@ use gix::ObjectId;
 use gix::odb::pack;
 
 use super::GitError;
-use super::open::{Limits, isolated};
+use super::open::{GitLimits, isolated_options};
 
 const V2: &[u8] = b"# v2 git bundle\n";
 const V3: &[u8] = b"# v3 git bundle\n";
@@ -33,7 +33,11 @@ struct Header {
 }
 
 /// Makes the bundle at `path` a bare repository in the empty folder `into`.
-pub(super) fn import(path: &Path, into: &Path, limits: &Limits) -> Result<gix::Repository, GitError> {
+pub(super) fn import_bundle(
+    path: &Path,
+    into: &Path,
+    limits: &GitLimits,
+) -> Result<gix::Repository, GitError> {
     let corrupt = |e: Box<dyn std::error::Error + Send + Sync>| {
         GitError::corrupt(format!("bundle {}", path.display()), e)
     };
@@ -48,7 +52,7 @@ pub(super) fn import(path: &Path, into: &Path, limits: &Limits) -> Result<gix::R
         into,
         gix::create::Kind::Bare,
         Default::default(),
-        isolated(limits),
+        isolated_options(limits),
     )
     .map_err(|e| corrupt(e.into()))?
     .to_thread_local();
@@ -61,10 +65,14 @@ pub(super) fn import(path: &Path, into: &Path, limits: &Limits) -> Result<gix::R
         }
     }
     write_references(&repo, &header).map_err(|e| corrupt(e.into()))?;
-    gix::open_opts(into, isolated(limits)).map_err(|e| corrupt(e.into()))
+    gix::open_opts(into, isolated_options(limits)).map_err(|e| corrupt(e.into()))
 }
 
-fn index_pack(reader: &mut dyn BufRead, repo: &gix::Repository, limits: &Limits) -> Result<(), gix::Error> {
+fn index_pack(
+    reader: &mut dyn BufRead,
+    repo: &gix::Repository,
+    limits: &GitLimits,
+) -> Result<(), gix::Error> {
     let options = pack::bundle::write::Options {
         alloc_limit_bytes: Some(limits.object_bytes_in_memory()),
         ..Default::default()
@@ -106,14 +114,14 @@ fn read_header(reader: &mut impl BufRead) -> Result<Header, HeaderError> {
         let text = std::str::from_utf8(line).map_err(|_| malformed("it is not UTF-8"))?;
         match text.as_bytes().first() {
             None => return Ok(Header { references }),
-            Some(b'@') => capability(text)?,
+            Some(b'@') => check_capability(text)?,
             Some(b'-') => {
                 return Err(HeaderError::Unsupported(
                     "needs commits that it does not hold; make it with `git bundle create FILE --all`",
                 ));
             }
             Some(_) => {
-                let (id, name) = reference(text).map_err(malformed)?;
+                let (id, name) = parse_reference(text).map_err(malformed)?;
                 // `--all` also lists the HEADs of linked work trees, which nobody can ask for here.
                 if !name.starts_with("worktrees/") {
                     references.insert(name.to_owned(), id);
@@ -124,7 +132,7 @@ fn read_header(reader: &mut impl BufRead) -> Result<Header, HeaderError> {
     Err(HeaderError::Malformed(MOST_LINES, "too many references"))
 }
 
-fn capability(line: &str) -> Result<(), HeaderError> {
+fn check_capability(line: &str) -> Result<(), HeaderError> {
     match line {
         "@object-format=sha1" => Ok(()),
         _ if line.starts_with("@object-format=") => {
@@ -135,7 +143,7 @@ fn capability(line: &str) -> Result<(), HeaderError> {
     }
 }
 
-fn reference(line: &str) -> Result<(ObjectId, &str), &'static str> {
+fn parse_reference(line: &str) -> Result<(ObjectId, &str), &'static str> {
     let (id, name) = line.split_once(' ').ok_or("it is not `ID NAME`")?;
     let id = ObjectId::from_hex(id.as_bytes()).map_err(|_| "it does not begin with an object id")?;
     let known = ["refs/", "worktrees/"].iter().any(|start| name.starts_with(start));
@@ -150,11 +158,11 @@ fn write_references(repo: &gix::Repository, header: &Header) -> std::io::Result<
         packed.push_str(&format!("{id} {name}\n"));
     }
     std::fs::write(repo.git_dir().join("packed-refs"), packed)?;
-    std::fs::write(repo.git_dir().join("HEAD"), head(header))
+    std::fs::write(repo.git_dir().join("HEAD"), head_line(header))
 }
 
 /// A bundle tells HEAD's commit but not its branch: the likeliest of those that point to the same commit.
-fn head(header: &Header) -> String {
+fn head_line(header: &Header) -> String {
     let likely = ["refs/heads/main", "refs/heads/master"];
     let id = header.references.get("HEAD");
     let fits = |name: &str| header.references.get(name).is_some_and(|own| id.is_none_or(|id| id == own));
@@ -178,7 +186,7 @@ mod tests {
     #[track_caller]
     fn check(header: &str, expect: &str) {
         let got = match read_header(&mut header.as_bytes()) {
-            Ok(header) => format!("{} refs, {}", header.references.len(), head(&header).trim_end()),
+            Ok(header) => format!("{} refs, {}", header.references.len(), head_line(&header).trim_end()),
             Err(e) => format!("{e:?}"),
         };
         assert_eq!(got, expect, "for {header:?}");

@@ -11,14 +11,14 @@ use super::{GitError, GitRepo};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitId(pub(super) gix::ObjectId);
 
-/// The id of a file's content: equal ids are equal bytes, so that a parsed manifest can be kept by it.
+/// The id of a file's content; equal ids mean equal bytes, so a parsed manifest can be cached by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobId(pub(super) gix::ObjectId);
 
 macro_rules! object_id {
     ($name:ident) => {
         impl $name {
-            /// The first ten digits: enough to find it again, short enough to print.
+            /// Returns the first ten digits: enough to find the object again, short enough to print.
             pub fn short(&self) -> String {
                 self.0.to_hex_with_len(10).to_string()
             }
@@ -64,7 +64,7 @@ pub struct Person {
 /// A commit without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// Its id.
+    /// Id of the commit.
     pub id: CommitId,
     /// Who wrote the change.
     pub author: Person,
@@ -88,10 +88,10 @@ impl Commit {
         let (author, committer) = (commit.author()?, commit.committer()?);
         Ok(Self {
             id: CommitId(id),
-            authored_at: timestamp(author.seconds()),
-            author: person(author),
-            committed_at: timestamp(committer.seconds()),
-            committer: person(committer),
+            authored_at: to_timestamp(author.seconds()),
+            author: parse_person(author),
+            committed_at: to_timestamp(committer.seconds()),
+            committer: parse_person(committer),
             summary: commit.message().summary().to_string(),
             parents: commit.parents().map(CommitId).collect(),
             tree: commit.tree(),
@@ -99,24 +99,24 @@ impl Commit {
     }
 }
 
-fn person(signature: gix::actor::SignatureRef<'_>) -> Person {
+fn parse_person(signature: gix::actor::SignatureRef<'_>) -> Person {
     let signature = signature.trim();
     Person { name: signature.name.to_string(), email: signature.email.to_string() }
 }
 
-fn timestamp(seconds: i64) -> Timestamp {
+fn to_timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// References that fetching makes for itself.
+/// Prefix of references that fetching creates for itself.
 pub(super) const OURS: &[u8] = b"refs/drift/";
-/// How many references a message names at most.
+/// Most references that a message suggests.
 const SUGGESTIONS: usize = 5;
-/// How many references are looked at for that: a repository can have millions.
+/// Most references that are considered for that: a repository can have millions.
 const LOOKED_AT: usize = 20_000;
 
 impl Commit {
-    /// The id of the commit's tree: equal ids are equal files.
+    /// Returns the id of the commit's tree; equal ids mean equal files.
     pub fn tree_id(&self) -> String {
         self.tree.to_string()
     }
@@ -124,28 +124,28 @@ impl Commit {
 
 /// A reference and the commit that it points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
+pub struct GitRef {
     /// Its full name, such as `refs/heads/main`.
     pub name: String,
-    /// The commit.
+    /// The commit that the reference points to.
     pub commit: Commit,
-    /// When it was made, of an annotated tag.
+    /// When the tag was created, for an annotated tag.
     pub tagged_at: Option<Timestamp>,
 }
 
 impl GitRepo {
-    /// The references that begin with `prefix` and lead to a commit, by name; others are left out.
-    pub fn references(&self, prefix: &str) -> Vec<Reference> {
+    /// Returns the references that begin with `prefix` and lead to a commit, by name; others are left out.
+    pub fn references_with_prefix(&self, prefix: &str) -> Vec<GitRef> {
         let repo = self.handle();
         let Ok(platform) = repo.references() else { return Vec::new() };
         let Ok(all) = platform.prefixed(prefix) else { return Vec::new() };
-        let mut found: Vec<Reference> =
-            all.filter_map(Result::ok).take(LOOKED_AT).filter_map(|r| self.reference(r)).collect();
+        let mut found: Vec<GitRef> =
+            all.filter_map(Result::ok).take(LOOKED_AT).filter_map(|r| self.resolve_reference(r)).collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
     }
 
-    fn reference(&self, reference: gix::Reference<'_>) -> Option<Reference> {
+    fn resolve_reference(&self, reference: gix::Reference<'_>) -> Option<GitRef> {
         let repo = self.handle();
         let name = reference.name().as_bstr().to_string();
         let object = reference.target().try_id().and_then(|id| repo.find_object(id).ok())?;
@@ -153,15 +153,15 @@ impl GitRepo {
             gix::object::Kind::Tag => {
                 let tag = object.clone().try_into_tag().ok()?;
                 let tagger = tag.tagger().ok().flatten();
-                tagger.map(|t| timestamp(t.seconds()))
+                tagger.map(|t| to_timestamp(t.seconds()))
             }
             _ => None,
         };
         let commit = object.peel_to_commit().ok()?;
-        Some(Reference { name, commit: self.commit(CommitId(commit.id)).ok()?, tagged_at })
+        Some(GitRef { name, commit: self.commit(CommitId(commit.id)).ok()?, tagged_at })
     }
 
-    /// The commit that `revision` names: `HEAD`, a branch, a tag, a full or abbreviated id, `refs/...`, `HEAD~2`, `v1^`.
+    /// Returns the commit that `revision` names: `HEAD`, a branch, a tag, a full or abbreviated id, `refs/...`, `HEAD~2`, `v1^`.
     ///
     /// # Errors
     /// [`GitError::UnknownRevision`] with the nearest references; [`GitError::Corrupt`] if the commit cannot be read.
@@ -182,7 +182,7 @@ impl GitRepo {
         self.commit(CommitId(commit.id))
     }
 
-    /// The commit with this id.
+    /// Returns the commit with this id.
     ///
     /// # Errors
     /// [`GitError::Corrupt`] if there is none or it cannot be decoded.
@@ -192,7 +192,7 @@ impl GitRepo {
 
     fn unknown_revision(&self, revision: &str) -> GitError {
         let mut names: Vec<(usize, String)> =
-            self.reference_names().into_iter().map(|name| (distance(revision, &name), name)).collect();
+            self.reference_names().into_iter().map(|name| (edit_distance(revision, &name), name)).collect();
         names.sort();
         GitError::UnknownRevision {
             revision: revision.to_owned(),
@@ -216,7 +216,7 @@ impl GitRepo {
 }
 
 /// Edit distance, with names that hold the asked one first.
-fn distance(asked: &str, name: &str) -> usize {
+fn edit_distance(asked: &str, name: &str) -> usize {
     if name.contains(asked) || asked.contains(name) {
         return 0;
     }
@@ -246,7 +246,7 @@ mod tests {
             ("prod", "staging", 7),
             ("a", "b", 1),
         ] {
-            assert_eq!(distance(asked, name), expect, "{asked} {name}");
+            assert_eq!(edit_distance(asked, name), expect, "{asked} {name}");
         }
     }
 }

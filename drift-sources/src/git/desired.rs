@@ -1,6 +1,7 @@
-//! Declared state at one revision: the whole of what the rest of the program needs from Git to compare.
+//! Desired state at one revision.
 
-use super::{Commit, GitError, GitFile, GitOptions, GitRepo, GitSpec, Skipped};
+use super::files::FileContent;
+use super::{Commit, GitError, GitFile, GitOptions, GitRepo, GitSpec, SkippedEntry};
 
 /// The manifests of one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,13 +11,13 @@ pub struct GitDesired {
     /// The folder or file that was read, from the root of the repository.
     pub subdir: Option<String>,
     /// The manifests with their content, by path from the root of the repository.
-    pub files: Vec<(GitFile, Vec<u8>)>,
-    /// What a checkout would have held but was not read.
-    pub skipped: Vec<Skipped>,
+    pub files: Vec<FileContent>,
+    /// Entries that a checkout would contain but that were not read.
+    pub skipped: Vec<SkippedEntry>,
 }
 
 impl GitDesired {
-    /// Opens the repository of `spec` and reads its manifests; the repository is given back for blame and history.
+    /// Opens the repository of `spec` and reads its manifests; the repository is returned too, for blame and history.
     ///
     /// # Errors
     /// As [`GitRepo::open`], [`GitRepo::resolve`] and [`GitRepo::list`].
@@ -33,13 +34,13 @@ impl GitDesired {
     /// As [`GitRepo::list`] and [`GitRepo::read`].
     pub fn read(repo: &GitRepo, commit: Commit, subdir: Option<String>) -> Result<Self, GitError> {
         let listing = repo.list(&commit, subdir.as_deref())?;
-        let read = |file: GitFile| repo.read(&file).map(|bytes| (file, bytes));
+        let read = |file: GitFile| repo.read(&file).map(|bytes| FileContent { file, bytes });
         let files = listing.files.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self { commit, subdir, files, skipped: listing.skipped })
     }
 
-    /// Path and content of each manifest.
+    /// Returns path and content of each manifest.
     pub fn into_files(self) -> Vec<(String, Vec<u8>)> {
-        self.files.into_iter().map(|(file, bytes)| (file.path, bytes)).collect()
+        self.files.into_iter().map(|f| (f.file.path, f.bytes)).collect()
     }
 }

@@ -24,7 +24,7 @@ pub enum GitError {
         why: String,
     },
     /// The repository has no such revision.
-    #[error("{repository} has no revision `{revision}`{}", suggest(suggestions))]
+    #[error("{repository} has no revision `{revision}`{}", suggestions_text(suggestions))]
     UnknownRevision {
         /// The revision asked for.
         revision: String,
@@ -34,7 +34,7 @@ pub enum GitError {
         suggestions: Vec<String>,
     },
     /// The revision has no such file or folder.
-    #[error("`{path}` does not exist at commit {commit}{}", suggest(nearby))]
+    #[error("`{path}` does not exist at commit {commit}{}", suggestions_text(nearby))]
     NoSuchPath {
         /// The path asked for.
         path: String,
@@ -68,12 +68,12 @@ pub enum GitError {
         /// What it is and what to do about it.
         what: String,
     },
-    /// A limit of [`Limits`](super::Limits) was reached: more is not read.
-    #[error("{what} is over the limit of {limit}")]
+    /// A limit of [`GitLimits`](super::GitLimits) was reached: more is not read.
+    #[error("{what} exceeds the limit of {limit}")]
     TooLarge {
         /// What is too large.
         what: String,
-        /// The limit.
+        /// The limit that was exceeded.
         limit: u64,
     },
     /// An object or file of the repository is missing, damaged, or cannot be read.
@@ -81,7 +81,7 @@ pub enum GitError {
     Corrupt {
         /// What was being read.
         what: String,
-        /// Why it failed.
+        /// The underlying error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -100,7 +100,7 @@ impl GitError {
     }
 }
 
-fn suggest(names: &[String]) -> String {
+fn suggestions_text(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }

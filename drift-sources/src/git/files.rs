@@ -2,7 +2,7 @@
 
 use gix::objs::tree::EntryKind;
 
-use super::tree::Entry;
+use super::tree::TreeEntry;
 use super::{BlobId, Commit, GitError, GitRepo};
 
 /// A file of a commit.
@@ -24,7 +24,7 @@ pub enum SkipReason {
     Symlink(String),
     /// Another repository at some commit of it.
     Submodule,
-    /// A manifest larger than [`Limits::file_bytes`](super::Limits::file_bytes), with its size.
+    /// A manifest larger than [`GitLimits::file_bytes`](super::GitLimits::file_bytes), with its size.
     TooLarge(u64),
     /// A name that is not UTF-8, holds control characters, or would leave its folder; nothing below it is read.
     UnsafeName,
@@ -32,20 +32,29 @@ pub enum SkipReason {
 
 /// An entry that is not among the files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Skipped {
+pub struct SkippedEntry {
     /// Its path from the root of the repository, with unprintable parts escaped.
     pub path: String,
-    /// Why.
+    /// Why it was skipped.
     pub reason: SkipReason,
+}
+
+/// A file of a commit with its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileContent {
+    /// Where it is.
+    pub file: GitFile,
+    /// What it contains, as stored.
+    pub bytes: Vec<u8>,
 }
 
 /// The manifests below a folder of a commit, by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
+pub struct FileListing {
     /// Files that end in `.yaml`, `.yml` or `.json`.
     pub files: Vec<GitFile>,
-    /// What a reader of a checkout might have expected to be read but is not. Other files are not listed.
-    pub skipped: Vec<Skipped>,
+    /// Entries that a reader of a checkout might expect but that are not read. Other files are not listed.
+    pub skipped: Vec<SkippedEntry>,
 }
 
 pub(super) fn is_manifest(name: &str) -> bool {
@@ -54,17 +63,17 @@ pub(super) fn is_manifest(name: &str) -> bool {
 }
 
 /// A folder to visit.
-struct Folder {
+struct PendingFolder {
     path: String,
     tree: gix::ObjectId,
     depth: usize,
 }
 
-struct Walk<'a> {
+struct FileWalk<'a> {
     repo: &'a GitRepo,
-    out: Listing,
+    out: FileListing,
     all: bool,
-    todo: Vec<Folder>,
+    todo: Vec<PendingFolder>,
     entries: usize,
     bytes: u64,
 }
@@ -74,139 +83,142 @@ impl GitRepo {
     ///
     /// # Errors
     /// [`GitError::NoSuchPath`]; [`GitError::TooLarge`] past a limit on entries, depth or total size; [`GitError::Corrupt`].
-    pub fn list(&self, commit: &Commit, subdir: Option<&str>) -> Result<Listing, GitError> {
-        self.walk(commit, subdir, false)
+    pub fn list(&self, commit: &Commit, subdir: Option<&str>) -> Result<FileListing, GitError> {
+        self.walk_tree(commit, subdir, false)
     }
 
     /// Lists every file of a commit, whatever its name, without reading any.
     ///
     /// # Errors
     /// As [`GitRepo::list`].
-    pub fn every_file(&self, commit: &Commit) -> Result<Listing, GitError> {
-        self.walk(commit, None, true)
+    pub fn every_file(&self, commit: &Commit) -> Result<FileListing, GitError> {
+        self.walk_tree(commit, None, true)
     }
 
-    fn walk(&self, commit: &Commit, subdir: Option<&str>, all: bool) -> Result<Listing, GitError> {
+    fn walk_tree(&self, commit: &Commit, subdir: Option<&str>, all: bool) -> Result<FileListing, GitError> {
         let subdir = subdir.unwrap_or("");
         let top = self.entry_at(commit.tree, subdir)?.ok_or_else(|| self.no_such_path(commit, subdir))?;
         let mut walk =
-            Walk { repo: self, out: Listing::default(), all, todo: Vec::new(), entries: 0, bytes: 0 };
+            FileWalk { repo: self, out: FileListing::default(), all, todo: Vec::new(), entries: 0, bytes: 0 };
         if top.kind == EntryKind::Tree {
-            walk.todo.push(Folder { path: subdir.to_owned(), tree: top.id, depth: 0 });
+            walk.todo.push(PendingFolder { path: subdir.to_owned(), tree: top.id, depth: 0 });
         } else {
-            walk.entry(subdir.to_owned(), &top, 0)?;
+            walk.visit_entry(subdir.to_owned(), &top, 0)?;
         }
         while let Some(folder) = walk.todo.pop() {
-            walk.folder(&folder)?;
+            walk.visit_folder(&folder)?;
         }
         walk.out.files.sort();
         walk.out.skipped.sort();
         Ok(walk.out)
     }
 
-    /// The content of a file, as stored: neither line ends nor encodings are converted.
+    /// Reads the content of a file, as stored: neither line ends nor encodings are converted.
     ///
     /// # Errors
     /// [`GitError::Corrupt`] if it is missing or damaged; [`GitError::TooLarge`].
     pub fn read(&self, file: &GitFile) -> Result<Vec<u8>, GitError> {
-        self.blob(file.blob, &file.path)
+        self.read_blob(file.blob, &file.path)
     }
 
-    /// The manifests at or below `subdir` with their content, by path. What is skipped is told by [`GitRepo::list`].
+    /// Reads the manifests at or below `subdir`, by path. [`GitRepo::list`] returns what is skipped.
     ///
     /// # Errors
     /// As [`GitRepo::list`], and each item as [`GitRepo::read`].
-    pub fn files(
+    pub fn read_files(
         &self,
         commit: &Commit,
         subdir: Option<&str>,
-    ) -> Result<impl Iterator<Item = Result<(GitFile, Vec<u8>), GitError>>, GitError> {
+    ) -> Result<impl Iterator<Item = Result<FileContent, GitError>>, GitError> {
         let listing = self.list(commit, subdir)?;
-        Ok(listing.files.into_iter().map(|file| self.read(&file).map(|bytes| (file, bytes))))
+        Ok(listing.files.into_iter().map(|file| self.read(&file).map(|bytes| FileContent { file, bytes })))
     }
 
-    pub(super) fn blob(&self, id: BlobId, path: &str) -> Result<Vec<u8>, GitError> {
+    pub(super) fn read_blob(&self, id: BlobId, path: &str) -> Result<Vec<u8>, GitError> {
         let corrupt = |e| GitError::corrupt(format!("file {path} (blob {})", id.short()), e);
-        if self.size(id, path)? > self.limits.file_bytes {
+        if self.blob_size(id, path)? > self.limits.file_bytes {
             return Err(GitError::TooLarge { what: format!("file {path}"), limit: self.limits.file_bytes });
         }
         Ok(self.handle().find_blob(id.0).map_err(corrupt)?.take_data())
     }
 
-    pub(super) fn size(&self, id: BlobId, path: &str) -> Result<u64, GitError> {
+    pub(super) fn blob_size(&self, id: BlobId, path: &str) -> Result<u64, GitError> {
         let header = self.handle().find_header(id.0);
         Ok(header.map_err(|e| GitError::corrupt(format!("file {path} (blob {})", id.short()), e))?.size())
     }
 }
 
-impl Walk<'_> {
-    fn folder(&mut self, folder: &Folder) -> Result<(), GitError> {
-        for entry in self.repo.entries(folder.tree)? {
+impl FileWalk<'_> {
+    fn visit_folder(&mut self, folder: &PendingFolder) -> Result<(), GitError> {
+        for entry in self.repo.tree_entries(folder.tree)? {
             self.entries += 1;
             if self.entries > self.repo.limits.entries {
-                return Err(over("the number of files and folders", self.repo.limits.entries as u64));
+                return Err(limit_exceeded(
+                    "the number of files and folders",
+                    self.repo.limits.entries as u64,
+                ));
             }
             let Some(name) = entry.plain_name() else {
                 let name = entry.name.escape_ascii().to_string();
-                self.skip(join(&folder.path, &name), SkipReason::UnsafeName);
+                self.skip_entry(join_path(&folder.path, &name), SkipReason::UnsafeName);
                 continue;
             };
-            self.entry(join(&folder.path, name), &entry, folder.depth + 1)?;
+            self.visit_entry(join_path(&folder.path, name), &entry, folder.depth + 1)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, path: String, entry: &Entry, depth: usize) -> Result<(), GitError> {
+    fn visit_entry(&mut self, path: String, entry: &TreeEntry, depth: usize) -> Result<(), GitError> {
         match entry.kind {
             EntryKind::Tree if depth > self.repo.limits.depth => {
-                return Err(over(
-                    &format!("the depth of folder {}", abbreviated(&path)),
+                return Err(limit_exceeded(
+                    &format!("the depth of folder {}", abbreviate_path(&path)),
                     self.repo.limits.depth as u64,
                 ));
             }
-            EntryKind::Tree => self.todo.push(Folder { path, tree: entry.id, depth }),
-            EntryKind::Commit => self.skip(path, SkipReason::Submodule),
+            EntryKind::Tree => self.todo.push(PendingFolder { path, tree: entry.id, depth }),
+            EntryKind::Commit => self.skip_entry(path, SkipReason::Submodule),
             EntryKind::Link => {
-                let target = self.repo.blob(BlobId(entry.id), &path)?;
+                let target = self.repo.read_blob(BlobId(entry.id), &path)?;
                 let target = String::from_utf8_lossy(&target).chars().take(200).collect();
-                self.skip(path, SkipReason::Symlink(target));
+                self.skip_entry(path, SkipReason::Symlink(target));
             }
             EntryKind::Blob | EntryKind::BlobExecutable if self.all || is_manifest(&path) => {
-                self.manifest(path, entry)?
+                self.add_file(path, entry)?
             }
             EntryKind::Blob | EntryKind::BlobExecutable => {}
         }
         Ok(())
     }
 
-    fn manifest(&mut self, path: String, entry: &Entry) -> Result<(), GitError> {
-        let bytes = self.repo.size(BlobId(entry.id), &path)?;
+    fn add_file(&mut self, path: String, entry: &TreeEntry) -> Result<(), GitError> {
+        let bytes = self.repo.blob_size(BlobId(entry.id), &path)?;
         if bytes > self.repo.limits.file_bytes {
-            self.skip(path, SkipReason::TooLarge(bytes));
+            self.skip_entry(path, SkipReason::TooLarge(bytes));
             return Ok(());
         }
         self.bytes += bytes;
         if self.bytes > self.repo.limits.total_bytes {
-            return Err(over("the size of all manifests together", self.repo.limits.total_bytes));
+            return Err(limit_exceeded("the size of all manifests together", self.repo.limits.total_bytes));
         }
         self.out.files.push(GitFile { path, blob: BlobId(entry.id), bytes });
         Ok(())
     }
 
-    fn skip(&mut self, path: String, reason: SkipReason) {
-        self.out.skipped.push(Skipped { path, reason });
+    fn skip_entry(&mut self, path: String, reason: SkipReason) {
+        self.out.skipped.push(SkippedEntry { path, reason });
     }
 }
 
-pub(super) fn join(folder: &str, name: &str) -> String {
+pub(super) fn join_path(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-pub(super) fn over(what: &str, limit: u64) -> GitError {
+pub(super) fn limit_exceeded(what: &str, limit: u64) -> GitError {
     GitError::TooLarge { what: what.to_owned(), limit }
 }
 
-pub(super) fn abbreviated(path: &str) -> String {
+pub(super) fn abbreviate_path(path: &str) -> String {
     let mut start: String = path.chars().take(60).collect();
     if start.len() < path.len() {
         start.push_str("...");

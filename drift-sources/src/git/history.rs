@@ -5,48 +5,48 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 
-use super::files::{abbreviated, join, over};
-use super::tree::Entry;
+use super::files::{abbreviate_path, join_path, limit_exceeded};
+use super::tree::TreeEntry;
 use super::{BlobId, Commit, CommitId, GitError, GitRepo};
 
 /// Which parents of a merge are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Parents {
-    /// As `git log -- PATH`: a merge that took the path as it was in one parent is passed through to that parent.
+pub enum ParentChoice {
+    /// As `git log -- PATH`: if a merge took the path unchanged from one parent, only that parent is followed.
     #[default]
     All,
-    /// Only the first, as `git log --first-parent`: a merge stands for all that it brought.
+    /// Only the first, as `git log --first-parent`: a merge counts as one change.
     First,
 }
 
 /// How a history is walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryOptions {
-    /// Most commits returned.
+    /// Most commits to return.
     pub limit: usize,
     /// Which parents are followed.
-    pub parents: Parents,
+    pub parents: ParentChoice,
 }
 
 impl Default for HistoryOptions {
     fn default() -> Self {
-        Self { limit: usize::MAX, parents: Parents::All }
+        Self { limit: usize::MAX, parents: ParentChoice::All }
     }
 }
 
-/// Why a history is not whole.
+/// Why a history is not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryStop {
     /// As many commits as were asked for were found.
     Limit,
-    /// The clone is shallow: older commits exist but are not here, and its oldest commits seem to add everything.
+    /// The clone is shallow: older commits are missing, and its oldest commits appear to add every file.
     Shallow,
 }
 
 /// Commits that touched a path, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct History {
-    /// The commits.
+pub struct PathHistory {
+    /// The commits that changed the path.
     pub commits: Vec<Commit>,
     /// Why there can be more, if so.
     pub stopped: Option<HistoryStop>,
@@ -54,12 +54,12 @@ pub struct History {
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ChangeKind {
-    /// It is new.
+pub enum FileChangeKind {
+    /// The file is new.
     Added,
-    /// Its content differs.
+    /// The content differs.
     Modified,
-    /// It is gone. A renamed file is one deleted and one added: what a manifest declares does not depend on its file's name.
+    /// The file is gone. A rename is one deleted and one added file, since the content of a manifest does not depend on its name.
     Deleted,
 }
 
@@ -69,7 +69,7 @@ pub struct ChangedFile {
     /// Its path from the root of the repository.
     pub path: String,
     /// What happened to it.
-    pub kind: ChangeKind,
+    pub kind: FileChangeKind,
     /// Its content in the older commit.
     pub before: Option<BlobId>,
     /// Its content in the newer commit.
@@ -77,39 +77,49 @@ pub struct ChangedFile {
 }
 
 /// Newest commit time first; ids only make the order total.
-type Queue = BinaryHeap<(i64, std::cmp::Reverse<u64>, ObjectId)>;
+type CommitQueue = BinaryHeap<(i64, std::cmp::Reverse<u64>, ObjectId)>;
 
-/// Whether the commit has parents that are not here. The list of a shallow clone also names true roots.
+/// Returns `true` if the commit has parents that are missing here. The list of a shallow clone also names true roots.
 pub(super) fn is_cut_off(boundary: &BTreeSet<ObjectId>, commit: &Commit) -> bool {
     boundary.contains(&commit.id.0) && !commit.parents.is_empty()
 }
 
 /// What a walk needs of a commit.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(super) struct CommitNode {
     pub(super) parents: Vec<ObjectId>,
     pub(super) time: i64,
     pub(super) tree: ObjectId,
 }
 
 impl GitRepo {
-    /// Commits that changed `path`, a file or folder ("" is everything), from `from` backwards.
+    /// Returns the commits that changed `path`, a file or folder ("" is everything), from `from` backwards.
     /// Renames are not followed. A path that never existed has an empty history.
     ///
     /// # Errors
-    /// [`GitError::Corrupt`]; [`GitError::TooLarge`] past [`Limits::commits`](super::Limits::commits).
-    pub fn history(&self, path: &str, from: CommitId, options: HistoryOptions) -> Result<History, GitError> {
+    /// [`GitError::Corrupt`]; [`GitError::TooLarge`] past [`GitLimits::commits`](super::GitLimits::commits).
+    pub fn history(
+        &self,
+        path: &str,
+        from: CommitId,
+        options: HistoryOptions,
+    ) -> Result<PathHistory, GitError> {
         let boundary = self.shallow_boundary()?;
-        let mut walk =
-            Walk { repo: self, path, boundary: &boundary, nodes: HashMap::new(), at_path: HashMap::new() };
-        let (mut queue, mut seen, mut order) = (Queue::new(), BTreeSet::from([from.0]), 0);
+        let mut walk = HistoryWalk {
+            repo: self,
+            path,
+            boundary: &boundary,
+            nodes: HashMap::new(),
+            at_path: HashMap::new(),
+        };
+        let (mut queue, mut seen, mut order) = (CommitQueue::new(), BTreeSet::from([from.0]), 0);
         queue.push((walk.node(from.0)?.time, std::cmp::Reverse(order), from.0));
-        let mut out = History { commits: Vec::new(), stopped: None };
+        let mut out = PathHistory { commits: Vec::new(), stopped: None };
         while let Some((_, _, id)) = queue.pop() {
             if seen.len() > self.limits.commits {
-                return Err(over("the number of commits", self.limits.commits as u64));
+                return Err(limit_exceeded("the number of commits", self.limits.commits as u64));
             }
-            let (touched, follow) = walk.step(id, options.parents)?;
+            let (touched, follow) = walk.visit_commit(id, options.parents)?;
             if touched && out.commits.len() == options.limit {
                 out.stopped = Some(HistoryStop::Limit);
                 return Ok(out);
@@ -130,7 +140,7 @@ impl GitRepo {
         Ok(out)
     }
 
-    /// Files that differ from commit `before` (nothing at all if `None`) to commit `after`, at or below `subdir`, by path.
+    /// Returns the files that differ from commit `before` (`None` stands for no files) to commit `after`, at or below `subdir`, by path.
     ///
     /// # Errors
     /// [`GitError::TooLarge`] past a limit on entries or depth; [`GitError::Corrupt`].
@@ -143,7 +153,7 @@ impl GitRepo {
         let subdir = subdir.unwrap_or("");
         let old = before.map(|c| self.entry_at(c.tree, subdir)).transpose()?.flatten();
         let new = self.entry_at(after.tree, subdir)?;
-        Comparison::run(self, subdir, old, new, Wanted::All)
+        TreeComparison::compare(self, subdir, old, new, ComparisonScope::All)
     }
 
     /// Files of tree `old` with no file or link of that path in tree `new`, with their content, by path.
@@ -152,8 +162,8 @@ impl GitRepo {
         old: ObjectId,
         new: ObjectId,
     ) -> Result<Vec<(String, ObjectId)>, GitError> {
-        let root = |id| Some(Entry { name: Vec::new(), kind: EntryKind::Tree, id });
-        let changes = Comparison::run(self, "", root(old), root(new), Wanted::Deleted)?;
+        let root = |id| Some(TreeEntry { name: Vec::new(), kind: EntryKind::Tree, id });
+        let changes = TreeComparison::compare(self, "", root(old), root(new), ComparisonScope::Deleted)?;
         Ok(changes.into_iter().filter_map(|c| Some((c.path, c.before?.0))).collect())
     }
 
@@ -166,29 +176,29 @@ impl GitRepo {
         Ok(commits.iter().flat_map(|commits| commits.iter().copied()).collect())
     }
 
-    pub(super) fn node(&self, id: ObjectId, boundary: &BTreeSet<ObjectId>) -> Result<Node, GitError> {
+    pub(super) fn node(&self, id: ObjectId, boundary: &BTreeSet<ObjectId>) -> Result<CommitNode, GitError> {
         let repo = self.handle();
-        let read = || -> Result<Node, gix::Error> {
+        let read = || -> Result<CommitNode, gix::Error> {
             let object = repo.find_commit(id)?;
             let commit = object.decode()?;
             let parents = if boundary.contains(&id) { Vec::new() } else { commit.parents().collect() };
-            Ok(Node { parents, time: commit.committer()?.seconds(), tree: commit.tree() })
+            Ok(CommitNode { parents, time: commit.committer()?.seconds(), tree: commit.tree() })
         };
         read().map_err(|e| GitError::corrupt(format!("commit {id}"), e))
     }
 }
 
-struct Walk<'a> {
+struct HistoryWalk<'a> {
     repo: &'a GitRepo,
     path: &'a str,
     boundary: &'a BTreeSet<ObjectId>,
-    nodes: HashMap<ObjectId, Node>,
+    nodes: HashMap<ObjectId, CommitNode>,
     /// What the path is in a commit: kind and id.
     at_path: HashMap<ObjectId, Option<(EntryKind, ObjectId)>>,
 }
 
-impl Walk<'_> {
-    fn node(&mut self, id: ObjectId) -> Result<Node, GitError> {
+impl HistoryWalk<'_> {
+    fn node(&mut self, id: ObjectId) -> Result<CommitNode, GitError> {
         if let Some(node) = self.nodes.get(&id) {
             return Ok(node.clone());
         }
@@ -197,7 +207,7 @@ impl Walk<'_> {
         Ok(node)
     }
 
-    fn entry(&mut self, id: ObjectId) -> Result<Option<(EntryKind, ObjectId)>, GitError> {
+    fn cached_entry(&mut self, id: ObjectId) -> Result<Option<(EntryKind, ObjectId)>, GitError> {
         if let Some(entry) = self.at_path.get(&id) {
             return Ok(*entry);
         }
@@ -207,15 +217,15 @@ impl Walk<'_> {
         Ok(entry)
     }
 
-    /// Whether the commit changed the path, and which parents to go on with.
-    fn step(&mut self, id: ObjectId, which: Parents) -> Result<(bool, Vec<ObjectId>), GitError> {
+    /// Returns whether the commit changed the path, and which parents to follow.
+    fn visit_commit(&mut self, id: ObjectId, which: ParentChoice) -> Result<(bool, Vec<ObjectId>), GitError> {
         let mut parents = self.node(id)?.parents;
-        if which == Parents::First {
+        if which == ParentChoice::First {
             parents.truncate(1);
         }
-        let own = self.entry(id)?;
+        let own = self.cached_entry(id)?;
         for parent in &parents {
-            if self.entry(*parent)? == own {
+            if self.cached_entry(*parent)? == own {
                 return Ok((false, vec![*parent]));
             }
         }
@@ -224,7 +234,7 @@ impl Walk<'_> {
     }
 }
 
-struct Pair {
+struct TreePair {
     path: String,
     old: Option<ObjectId>,
     new: Option<ObjectId>,
@@ -233,100 +243,100 @@ struct Pair {
 
 /// What a comparison looks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum ComparisonScope {
     All,
     /// Only files that are gone: folders that are new are not entered.
     Deleted,
 }
 
-struct Comparison<'a> {
+struct TreeComparison<'a> {
     repo: &'a GitRepo,
-    wanted: Wanted,
+    wanted: ComparisonScope,
     out: Vec<ChangedFile>,
-    todo: Vec<Pair>,
+    todo: Vec<TreePair>,
     entries: usize,
 }
 
-impl Comparison<'_> {
-    fn run(
+impl TreeComparison<'_> {
+    fn compare(
         repo: &GitRepo,
         path: &str,
-        old: Option<Entry>,
-        new: Option<Entry>,
-        wanted: Wanted,
+        old: Option<TreeEntry>,
+        new: Option<TreeEntry>,
+        wanted: ComparisonScope,
     ) -> Result<Vec<ChangedFile>, GitError> {
-        let mut this = Comparison { repo, wanted, out: Vec::new(), todo: Vec::new(), entries: 0 };
-        this.pair(path.to_owned(), old, new, 0)?;
+        let mut this = TreeComparison { repo, wanted, out: Vec::new(), todo: Vec::new(), entries: 0 };
+        this.compare_entries(path.to_owned(), old, new, 0)?;
         while let Some(pair) = this.todo.pop() {
-            this.folder(pair)?;
+            this.visit_folder(pair)?;
         }
         this.out.sort();
         Ok(this.out)
     }
 
-    fn folder(&mut self, pair: Pair) -> Result<(), GitError> {
-        let mut sides: BTreeMap<Vec<u8>, (Option<Entry>, Option<Entry>)> = BTreeMap::new();
-        for entry in self.side(pair.old)? {
+    fn visit_folder(&mut self, pair: TreePair) -> Result<(), GitError> {
+        let mut sides: BTreeMap<Vec<u8>, (Option<TreeEntry>, Option<TreeEntry>)> = BTreeMap::new();
+        for entry in self.entries_of(pair.old)? {
             let name = entry.name.clone();
             sides.entry(name).or_default().0 = Some(entry);
         }
-        for entry in self.side(pair.new)? {
+        for entry in self.entries_of(pair.new)? {
             let name = entry.name.clone();
             sides.entry(name).or_default().1 = Some(entry);
         }
         for (name, (old, new)) in sides {
-            let same = |a: &Entry, b: &Entry| a.id == b.id && a.kind == b.kind;
+            let same = |a: &TreeEntry, b: &TreeEntry| a.id == b.id && a.kind == b.kind;
             if matches!((&old, &new), (Some(a), Some(b)) if same(a, b)) {
                 continue;
             }
             let name = String::from_utf8_lossy(&name);
-            self.pair(join(&pair.path, &name), old, new, pair.depth + 1)?;
+            self.compare_entries(join_path(&pair.path, &name), old, new, pair.depth + 1)?;
         }
         Ok(())
     }
 
-    fn side(&mut self, tree: Option<ObjectId>) -> Result<Vec<Entry>, GitError> {
-        let entries = tree.map(|t| self.repo.entries(t)).transpose()?.unwrap_or_default();
+    fn entries_of(&mut self, tree: Option<ObjectId>) -> Result<Vec<TreeEntry>, GitError> {
+        let entries = tree.map(|t| self.repo.tree_entries(t)).transpose()?.unwrap_or_default();
         self.entries += entries.len();
         if self.entries > self.repo.limits.entries {
-            return Err(over("the number of files and folders", self.repo.limits.entries as u64));
+            return Err(limit_exceeded("the number of files and folders", self.repo.limits.entries as u64));
         }
         Ok(entries)
     }
 
     /// A file and a folder at one path are a file gone and files come, or the other way round.
-    fn pair(
+    fn compare_entries(
         &mut self,
         path: String,
-        old: Option<Entry>,
-        new: Option<Entry>,
+        old: Option<TreeEntry>,
+        new: Option<TreeEntry>,
         depth: usize,
     ) -> Result<(), GitError> {
-        let tree = |e: &Option<Entry>| e.as_ref().filter(|e| e.kind == EntryKind::Tree).map(|e| e.id);
-        let file = |e: &Option<Entry>| e.as_ref().filter(|e| e.is_file()).map(|e| BlobId(e.id));
+        let tree = |e: &Option<TreeEntry>| e.as_ref().filter(|e| e.kind == EntryKind::Tree).map(|e| e.id);
+        let file = |e: &Option<TreeEntry>| e.as_ref().filter(|e| e.is_file()).map(|e| BlobId(e.id));
         let (before, after) = (file(&old), file(&new));
         let kind = match (before, after) {
-            (None, Some(_)) => Some(ChangeKind::Added),
-            (Some(_), None) => Some(ChangeKind::Deleted),
-            (Some(a), Some(b)) if a != b => Some(ChangeKind::Modified),
+            (None, Some(_)) => Some(FileChangeKind::Added),
+            (Some(_), None) => Some(FileChangeKind::Deleted),
+            (Some(a), Some(b)) if a != b => Some(FileChangeKind::Modified),
             _ => None,
         };
         if let Some(kind) = kind
-            && (self.wanted == Wanted::All || (kind == ChangeKind::Deleted && new.is_none()))
+            && (self.wanted == ComparisonScope::All || (kind == FileChangeKind::Deleted && new.is_none()))
         {
             self.out.push(ChangedFile { path: path.clone(), kind, before, after });
         }
         let (old, new) = (tree(&old), tree(&new));
-        if old == new || (old.is_none() && self.wanted == Wanted::Deleted) {
+        if old == new || (old.is_none() && self.wanted == ComparisonScope::Deleted) {
             return Ok(());
         }
         if depth > self.repo.limits.depth {
-            return Err(over(
-                &format!("the depth of folder {}", abbreviated(&path)),
+            return Err(limit_exceeded(
+                &format!("the depth of folder {}", abbreviate_path(&path)),
                 self.repo.limits.depth as u64,
             ));
         }
-        self.todo.push(Pair { path, old, new, depth });
+        self.todo.push(TreePair { path, old, new, depth });
         Ok(())
     }
 }

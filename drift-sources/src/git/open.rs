@@ -1,4 +1,4 @@
-//! Making a repository's objects readable.
+//! Opens repositories: local ones in place, bundles and remotes in a scratch folder or cache.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,20 +14,20 @@ use super::{GitError, GitLocation, GitSpec, bundle, remote};
 
 /// How much of a remote's history is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Depth {
-    /// All of it: needed for blame, history and expressions such as `HEAD~2`.
+pub enum FetchDepth {
+    /// The complete history: needed for blame, history and expressions such as `HEAD~2`.
     #[default]
     Full,
     /// The one commit asked for, where the remote allows it and a branch, tag, full id or `HEAD` is asked for; else all.
     Tip,
 }
 
-/// User name and password, or token, for a remote over HTTP. Never shown.
+/// User name and password, or token, for a remote over HTTP. `Debug` does not show them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// User name; several hosts take any when the password is a token.
     pub username: String,
-    /// Password or token.
+    /// Password, or an access token.
     pub password: String,
 }
 
@@ -37,9 +37,9 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Bounds on what a repository can make a reader do. What is over a bound is an error or is listed as skipped, never left out in silence.
+/// Limits for reading a repository. Exceeding one is an error, or the entry is listed as skipped; nothing is dropped silently.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct GitLimits {
     /// Largest file that is read, in bytes.
     pub file_bytes: u64,
     /// Most bytes of all files of one listing together.
@@ -54,7 +54,7 @@ pub struct Limits {
     pub remote_time: Duration,
 }
 
-impl Default for Limits {
+impl Default for GitLimits {
     fn default() -> Self {
         Self {
             file_bytes: 16 << 20,
@@ -67,7 +67,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl GitLimits {
     /// Objects are decoded whole; trees and commits of a sound repository are far smaller than this too.
     pub(super) fn object_bytes_in_memory(&self) -> usize {
         usize::try_from(self.file_bytes.max(512 << 20)).unwrap_or(usize::MAX)
@@ -77,14 +77,14 @@ impl Limits {
 /// How a repository is opened.
 #[derive(Debug, Clone, Default)]
 pub struct GitOptions {
-    /// Folder in which bare clones of remotes are kept between runs, one each; a scratch folder that goes with the [`GitRepo`] if absent.
+    /// Folder for bare clones of remotes that are reused between runs; without it, a scratch folder that is removed with the [`GitRepo`].
     pub cache: Option<PathBuf>,
     /// How much of a remote is fetched.
-    pub depth: Depth,
-    /// For a remote that asks; those in the URL are used otherwise. Nothing is ever asked on the terminal.
+    pub depth: FetchDepth,
+    /// Credentials for remotes; those in the URL are the default. There is never a prompt on the terminal.
     pub credentials: Option<Credentials>,
-    /// Bounds on reading.
-    pub limits: Limits,
+    /// Limits for reading.
+    pub limits: GitLimits,
 }
 
 /// A repository whose objects can be read, from any number of threads.
@@ -94,7 +94,7 @@ pub struct GitRepo {
     pub(super) place: String,
     /// The folder of the repository that the spec's path is, if it is one inside of it.
     inside: Option<String>,
-    pub(super) limits: Limits,
+    pub(super) limits: GitLimits,
     pub(super) blames: Mutex<BlameCache>,
     /// Removes the clone when this is dropped.
     _scratch: Option<TempDir>,
@@ -118,15 +118,15 @@ impl GitRepo {
         match &spec.location {
             GitLocation::Remote(url) => {
                 let (folder, scratch) = remote::folder(url, options)?;
-                let repo = remote::fetch(url, spec.revision.as_deref(), &folder, options)?;
+                let repo = remote::fetch_remote(url, spec.revision.as_deref(), &folder, options)?;
                 Ok(Self::new(repo, place, scratch, options))
             }
             GitLocation::Local(path) if path.is_file() => {
                 if !bundle::is_bundle(path) {
                     return Err(not_a_repository(path, "a file that is no Git bundle"));
                 }
-                let scratch = scratch()?;
-                let repo = bundle::import(path, scratch.path(), &options.limits)?;
+                let scratch = scratch_folder()?;
+                let repo = bundle::import_bundle(path, scratch.path(), &options.limits)?;
                 Ok(Self::new(repo, place, Some(scratch), options))
             }
             GitLocation::Local(path) => {
@@ -149,7 +149,7 @@ impl GitRepo {
         }
     }
 
-    /// The folder of the repository that `spec` asks for: its subdir, below the folder its path is in a work tree.
+    /// Returns the folder of the repository that `spec` names: its subdir, below the folder its path is in a work tree.
     pub fn subdir_of(&self, spec: &GitSpec) -> Option<String> {
         match (&self.inside, &spec.subdir) {
             (Some(inside), Some(subdir)) => Some(format!("{inside}/{subdir}")),
@@ -157,7 +157,7 @@ impl GitRepo {
         }
     }
 
-    /// Whether the repository holds only the newest part of its history.
+    /// Returns `true` if the repository has only the newest part of its history.
     pub fn is_shallow(&self) -> bool {
         // An unreadable list of boundaries shows up as a missing commit where it matters.
         self.handle().is_shallow().unwrap_or(false)
@@ -169,7 +169,7 @@ impl GitRepo {
     }
 }
 
-pub(super) fn scratch() -> Result<TempDir, GitError> {
+pub(super) fn scratch_folder() -> Result<TempDir, GitError> {
     tempfile::Builder::new()
         .prefix("drift-git-")
         .tempdir()
@@ -188,7 +188,7 @@ pub(super) fn is_bare_repository(path: &Path) -> bool {
 /// Options that read no configuration but what the format of the repository needs.
 ///
 /// Reduced trust makes the repository's own configuration (drivers, commands, includes) ineffective whoever owns it.
-pub(super) fn isolated(limits: &Limits) -> gix::open::Options {
+pub(super) fn isolated_options(limits: &GitLimits) -> gix::open::Options {
     gix::open::Options::isolated().with(gix::sec::Trust::Reduced).config_overrides([
         "core.deltaBaseCacheLimit=96m".to_owned(),
         format!("gitoxide.objects.allocLimit={}", limits.object_bytes_in_memory()),
@@ -202,14 +202,14 @@ pub(super) fn isolated(limits: &Limits) -> gix::open::Options {
 }
 
 /// The repository at `path` or around it, and the folder in it that `path` is.
-fn open_local(path: &Path, limits: &Limits) -> Result<(gix::Repository, Option<String>), GitError> {
+fn open_local(path: &Path, limits: &GitLimits) -> Result<(gix::Repository, Option<String>), GitError> {
     if !path.exists() {
         return Err(not_a_repository(path, "it does not exist"));
     }
     let (found, _) = gix::discover::upwards(path)
         .map_err(|_| not_a_repository(path, "neither it nor a folder above it holds one"))?;
     let (git_dir, work_tree) = found.into_repository_and_work_tree_directories();
-    let repo = gix::open_opts(&git_dir, isolated(limits)).map_err(|e| {
+    let repo = gix::open_opts(&git_dir, isolated_options(limits)).map_err(|e| {
         if e.is_unsupported() {
             GitError::unsupported(format!(
                 "repository {} uses a format that is not read here: {e}",

@@ -13,14 +13,14 @@ use gix::remote::fetch::Shallow;
 use tempfile::TempDir;
 
 use super::commit::OURS;
-use super::open::{isolated, scratch};
+use super::open::{isolated_options, scratch_folder};
 use super::spec::without_user_info;
-use super::{Credentials, Depth, GitError, GitOptions};
+use super::{Credentials, FetchDepth, GitError, GitOptions};
 
 /// Where the clone of `url` is or shall be.
 pub(super) fn folder(url: &str, options: &GitOptions) -> Result<(PathBuf, Option<TempDir>), GitError> {
     let Some(cache) = &options.cache else {
-        let scratch = scratch()?;
+        let scratch = scratch_folder()?;
         return Ok((scratch.path().join("repository"), Some(scratch)));
     };
     // The hash of a blob serves as well as any; a shallow clone is not to be taken for a full one.
@@ -28,19 +28,19 @@ pub(super) fn folder(url: &str, options: &GitOptions) -> Result<(PathBuf, Option
     hasher.update(without_user_info(url).as_bytes());
     let name = hasher.try_finalize().map_err(|e| GitError::corrupt("the name of the clone", e))?;
     let kind = match options.depth {
-        Depth::Full => "full",
-        Depth::Tip => "tip",
+        FetchDepth::Full => "full",
+        FetchDepth::Tip => "tip",
     };
     Ok((cache.join(format!("{name}-{kind}.git")), None))
 }
 
 /// What a fetch brings.
-struct Wanted {
+struct FetchRequest {
     specs: Vec<String>,
     shallow: Shallow,
 }
 
-impl Wanted {
+impl FetchRequest {
     fn all() -> Self {
         let specs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/drift/head"];
         Self { specs: specs.map(str::to_owned).to_vec(), shallow: Shallow::NoChange }
@@ -69,7 +69,7 @@ fn is_reference(name: &str) -> bool {
 }
 
 /// Brings `folder` up to date with `url`, making it first if needed, within the time allowed.
-pub(super) fn fetch(
+pub(super) fn fetch_remote(
     url: &str,
     revision: Option<&str>,
     folder: &Path,
@@ -78,7 +78,7 @@ pub(super) fn fetch(
     install_tls();
     let revision = revision.unwrap_or("HEAD").to_owned();
     let (stop, (send, receive)) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
-    let job = Job {
+    let job = FetchJob {
         url: url.to_owned(),
         folder: folder.to_owned(),
         options: options.clone(),
@@ -89,7 +89,7 @@ pub(super) fn fetch(
         .name("drift-git-fetch".to_owned())
         .spawn(move || {
             // Nobody listens any more if the time ran out.
-            let _ = send.send(job.run(&revision));
+            let _ = send.send(job.run_fetch(&revision));
         })
         .map_err(|e| GitError::corrupt("a thread to fetch with", e))?;
     let limit = options.limits.remote_time;
@@ -104,7 +104,7 @@ pub(super) fn fetch(
             });
         }
     }
-    gix::open_opts(folder, isolated(&options.limits))
+    gix::open_opts(folder, isolated_options(&options.limits))
         .map_err(|e| GitError::corrupt(format!("clone {}", folder.display()), e))
 }
 
@@ -113,31 +113,31 @@ fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-struct Job {
+struct FetchJob {
     url: String,
     folder: PathBuf,
     options: GitOptions,
     stop: Arc<AtomicBool>,
 }
 
-impl Job {
-    fn run(&self, revision: &str) -> Result<(), GitError> {
+impl FetchJob {
+    fn run_fetch(&self, revision: &str) -> Result<(), GitError> {
         let repo = self
-            .repository()
+            .open_clone()
             .map_err(|e| GitError::corrupt(format!("clone {}", self.folder.display()), e))?;
-        if self.options.depth == Depth::Tip
-            && let Some(tip) = Wanted::tip(revision)
-            && self.receive(&repo, &tip).is_ok()
+        if self.options.depth == FetchDepth::Tip
+            && let Some(tip) = FetchRequest::tip(revision)
+            && self.receive_pack(&repo, &tip).is_ok()
         {
             return Ok(());
         }
         // Remotes may refuse ids and depths; then, and for expressions, all is fetched, which answers the same.
-        self.receive(&repo, &Wanted::all()).map_err(|e| self.failure(e))
+        self.receive_pack(&repo, &FetchRequest::all()).map_err(|e| self.fetch_error(e))
     }
 
-    fn repository(&self) -> Result<gix::Repository, gix::Error> {
+    fn open_clone(&self) -> Result<gix::Repository, gix::Error> {
         // Ours, so that its settings are effective: those of `isolated` are.
-        let options = isolated(&self.options.limits).with(gix::sec::Trust::Full);
+        let options = isolated_options(&self.options.limits).with(gix::sec::Trust::Full);
         if self.folder.join("HEAD").is_file() {
             return gix::open_opts(&self.folder, options);
         }
@@ -150,7 +150,7 @@ impl Job {
         Ok(repo.to_thread_local())
     }
 
-    fn receive(&self, repo: &gix::Repository, wanted: &Wanted) -> Result<(), gix::Error> {
+    fn receive_pack(&self, repo: &gix::Repository, wanted: &FetchRequest) -> Result<(), gix::Error> {
         let (url, given) = self.url_and_credentials()?;
         let remote = repo
             .remote_at_without_url_rewrite(url)?
@@ -158,13 +158,13 @@ impl Job {
             .with_fetch_tags(gix::remote::fetch::Tags::None);
         let connection = remote
             .connect(gix::remote::Direction::Fetch)?
-            .with_credentials(move |action| answer(action, given.as_ref()));
+            .with_credentials(move |action| answer_credentials(action, given.as_ref()));
         let outcome = connection
             .prepare_fetch(gix::progress::Discard, Default::default())?
             .with_write_packed_refs_only(true)
             .with_shallow(wanted.shallow.clone())
             .receive(gix::progress::Discard, &self.stop)?;
-        prune(repo, wanted, &outcome.ref_map)?;
+        prune_references(repo, wanted, &outcome.ref_map)?;
         point_head(repo, &outcome.ref_map)
     }
 
@@ -182,10 +182,10 @@ impl Job {
         Ok((url, given))
     }
 
-    fn failure(&self, error: gix::Error) -> GitError {
+    fn fetch_error(&self, error: gix::Error) -> GitError {
         let url = without_user_info(&self.url);
         let given = self.url_and_credentials().is_ok_and(|(_, given)| given.is_some());
-        match refusal(&error, given) {
+        match refusal_reason(&error, given) {
             Some(why) => GitError::Denied { url, why },
             None => GitError::Unreachable { url, limit: None, source: Some(Box::new(error)) },
         }
@@ -193,7 +193,7 @@ impl Job {
 }
 
 /// Why access was refused, if that is what happened. HTTP's 401 ends up as an `io::Error` in the chain.
-fn refusal(error: &gix::Error, given: bool) -> Option<&'static str> {
+fn refusal_reason(error: &gix::Error, given: bool) -> Option<&'static str> {
     use gix::protocol::transport::client::Error as Transport;
     let in_clear = |e: &Transport| matches!(e, Transport::AuthenticationRefused(_));
     if error.iter_errors().filter_map(|e| e.downcast_ref()).any(in_clear) {
@@ -211,7 +211,7 @@ fn refusal(error: &gix::Error, given: bool) -> Option<&'static str> {
     })
 }
 
-fn answer(
+fn answer_credentials(
     action: gix::credentials::helper::Action,
     given: Option<&Credentials>,
 ) -> Result<Option<gix::credentials::protocol::Outcome>, gix::Error> {
@@ -228,9 +228,9 @@ fn answer(
 }
 
 /// Drops references that the remote has no longer, so that a deleted branch is unknown here too.
-fn prune(
+fn prune_references(
     repo: &gix::Repository,
-    wanted: &Wanted,
+    wanted: &FetchRequest,
     map: &gix::remote::fetch::RefMap,
 ) -> Result<(), gix::Error> {
     if wanted.shallow != Shallow::NoChange {

@@ -1,4 +1,4 @@
-//! Declared state through time: for every commit, the objects whose declaration it changed.
+//! Desired state over time: for every commit, the objects whose declaration it changed.
 
 mod declared;
 
@@ -12,27 +12,29 @@ use drift_core::{
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
-use super::{Commit, CommitId, GitError, GitOptions, GitRepo, GitSpec, HistoryOptions, HistoryStop, Parents};
-use declared::{Change, DeclaredState};
+use super::{
+    Commit, CommitId, GitError, GitOptions, GitRepo, GitSpec, HistoryOptions, HistoryStop, ParentChoice,
+};
+use declared::{DeclaredChange, DeclaredState};
 
-/// What a file declares.
+/// The decoded content of a file.
 #[derive(Debug, Clone, Default)]
 pub struct DecodedFile {
     /// The objects, in the file's order.
     pub objects: Vec<Object>,
-    /// What could not be read of it, naming the line. Objects that it declared before are then not taken to be gone.
+    /// Parts that could not be read, with their lines. Objects that the file declared before are then not considered deleted.
     pub problems: Vec<String>,
 }
 
-/// Turns path and content of a file into what it declares. Must depend on nothing else.
+/// Decodes a file from its path and content. Must depend on nothing else.
 pub type FileDecoder = Arc<dyn Fn(&str, &[u8]) -> DecodedFile + Send + Sync>;
 
 /// The plain manifests of one branch as a [`Source`]: from its first commit, or from a cursor, to where it is now; then it ends.
 ///
-/// For each commit along first parents that touched the folder it says which objects are declared otherwise than before
-/// ([`Observation::Applied`], with the commit as source revision), which are not any more, who committed
-/// ([`OccurrenceKind::Commit`]), and a checkpoint. A merge stands for all that it brought. Times are those of the commits.
-/// To follow a branch, observe again from the last checkpoint. What needs rendering (Kustomize, Helm) is not rendered.
+/// For each commit along first parents that touched the folder it emits the objects whose declaration changed
+/// ([`Observation::Applied`], with the commit as source revision), those that are no longer declared, who committed
+/// ([`OccurrenceKind::Commit`]), and a checkpoint. A merge counts as one change. Times are those of the commits.
+/// To follow a branch, observe again from the last checkpoint. Kustomize and Helm are not rendered.
 ///
 /// A cursor is a commit id. If the branch was rewritten since, there is a gap and then the difference.
 pub struct GitSource {
@@ -49,14 +51,14 @@ impl fmt::Debug for GitSource {
 }
 
 impl GitSource {
-    /// A source that reads `spec`; its name is that of the repository and folder, without the revision.
+    /// Makes a source that reads `spec`; its name is that of the repository and folder, without the revision.
     pub fn new(spec: GitSpec, options: GitOptions, decode: FileDecoder) -> Self {
         let name = GitSpec { revision: None, ..spec.clone() }.to_string();
         Self { name, spec, options, decode }
     }
 
-    /// A source of the plain manifests of `spec`, read as [`crate::manifests`] does.
-    /// Namespaces are those in the manifests: whoever knows the scope of kinds fills in the rest.
+    /// Makes a source of the plain manifests of `spec`, read as [`crate::manifests`] does.
+    /// Namespaces are those in the manifests; a caller that knows the scope of kinds adds the missing ones.
     #[cfg(feature = "manifests")]
     pub fn manifests(spec: GitSpec, options: GitOptions) -> Self {
         Self::new(spec, options, Arc::new(decode_manifests))
@@ -74,7 +76,7 @@ fn decode_manifests(path: &str, bytes: &[u8]) -> DecodedFile {
     }
 }
 
-/// Observations under way; small, since one can be an object of a megabyte.
+/// Observations in the queue; few, since one can be an object of a megabyte.
 const QUEUE: usize = 64;
 
 impl Source for GitSource {
@@ -84,7 +86,7 @@ impl Source for GitSource {
 
     fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>> {
         let (send, mut receive) = mpsc::channel(QUEUE);
-        let run = Run {
+        let run = ObservationRun {
             spec: self.spec.clone(),
             options: self.options.clone(),
             decode: Arc::clone(&self.decode),
@@ -92,8 +94,9 @@ impl Source for GitSource {
             out: send,
         };
         // Reading packs and fetching block, so it is done in a thread of its own.
-        let thread =
-            std::thread::Builder::new().name("drift-git-source".to_owned()).spawn(move || run.run(after));
+        let thread = std::thread::Builder::new()
+            .name("drift-git-source".to_owned())
+            .spawn(move || run.run_to_end(after));
         match thread {
             Ok(_) => stream::poll_fn(move |cx| receive.poll_recv(cx)).boxed(),
             Err(e) => {
@@ -119,19 +122,19 @@ impl From<GitError> for SourceError {
 }
 
 /// Why a run ends early.
-enum Stop {
+enum RunStop {
     Failed(SourceError),
-    /// Nobody listens any more.
+    /// The stream was dropped.
     Dropped,
 }
 
-impl From<GitError> for Stop {
+impl From<GitError> for RunStop {
     fn from(error: GitError) -> Self {
         Self::Failed(error.into())
     }
 }
 
-struct Run {
+struct ObservationRun {
     spec: GitSpec,
     options: GitOptions,
     decode: FileDecoder,
@@ -139,24 +142,24 @@ struct Run {
     out: mpsc::Sender<Result<Observation, SourceError>>,
 }
 
-impl Run {
-    fn run(self, after: Option<Cursor>) {
-        if let Err(Stop::Failed(error)) = self.observe(after) {
+impl ObservationRun {
+    fn run_to_end(self, after: Option<Cursor>) {
+        if let Err(RunStop::Failed(error)) = self.observe_commits(after) {
             // If the listener is gone by now the error is of no use to anyone.
             let _ = self.out.blocking_send(Err(error));
         }
     }
 
-    fn say(&self, observation: Observation) -> Result<(), Stop> {
-        self.out.blocking_send(Ok(observation)).map_err(|_| Stop::Dropped)
+    fn emit(&self, observation: Observation) -> Result<(), RunStop> {
+        self.out.blocking_send(Ok(observation)).map_err(|_| RunStop::Dropped)
     }
 
-    fn observe(&self, after: Option<Cursor>) -> Result<(), Stop> {
+    fn observe_commits(&self, after: Option<Cursor>) -> Result<(), RunStop> {
         let repo = GitRepo::open(&self.spec, &self.options)?;
         let head = repo.resolve(self.spec.revision.as_deref().unwrap_or("HEAD"))?;
         let subdir = repo.subdir_of(&self.spec);
         let mut state = DeclaredState::new(subdir.clone(), Arc::clone(&self.decode));
-        let options = HistoryOptions { parents: Parents::First, ..Default::default() };
+        let options = HistoryOptions { parents: ParentChoice::First, ..Default::default() };
         let history = repo.history(subdir.as_deref().unwrap_or(""), head.id, options)?;
         let shallow = history.stopped == Some(HistoryStop::Shallow);
         let (mut commits, mut last) = (history.commits, None);
@@ -167,7 +170,7 @@ impl Run {
                 Some(at) => commits.truncate(at),
                 None if from.id == head.id => commits.clear(),
                 None => {
-                    self.say(gap(
+                    self.emit(gap_at(
                         &head,
                         GapReason::WatchLost,
                         format!("{} is not in the history of {} any more", from.id, head.id),
@@ -177,66 +180,66 @@ impl Run {
             }
             last = Some(from);
         } else if shallow && let Some(oldest) = commits.last() {
-            self.say(gap(
+            self.emit(gap_at(
                 oldest,
                 GapReason::Expired,
                 "older commits are not in the shallow clone".to_owned(),
             ))?;
         }
         for commit in commits.into_iter().rev() {
-            self.commit(&repo, &mut state, last.as_ref(), &commit)?;
+            self.observe_commit(&repo, &mut state, last.as_ref(), &commit)?;
             last = Some(commit);
         }
         Ok(())
     }
 
-    /// What was declared after `commit`, told again to nobody.
+    /// Returns the declared state after `commit`, without emitting it.
     fn state_at(&self, repo: &GitRepo, commit: &Commit) -> Result<DeclaredState, GitError> {
         let subdir = repo.subdir_of(&self.spec);
         let new = || DeclaredState::new(subdir.clone(), Arc::clone(&self.decode));
         let mut state = new();
-        if state.step(repo, None, commit)?.problems.is_empty() {
+        if state.apply_commit(repo, None, commit)?.problems.is_empty() {
             return Ok(state);
         }
         // What an unreadable file still counts as declaring is what it declared before: that takes the history.
-        let options = HistoryOptions { parents: Parents::First, ..Default::default() };
+        let options = HistoryOptions { parents: ParentChoice::First, ..Default::default() };
         let commits = repo.history(subdir.as_deref().unwrap_or(""), commit.id, options)?.commits;
         let (mut state, mut last) = (new(), None);
         for commit in commits.iter().rev() {
-            state.step(repo, last, commit)?;
+            state.apply_commit(repo, last, commit)?;
             last = Some(commit);
         }
         Ok(state)
     }
 
-    fn commit(
+    fn observe_commit(
         &self,
         repo: &GitRepo,
         state: &mut DeclaredState,
         last: Option<&Commit>,
         commit: &Commit,
-    ) -> Result<(), Stop> {
-        let step = state.step(repo, last, commit)?;
-        self.say(Observation::Happened(Occurrence {
+    ) -> Result<(), RunStop> {
+        let step = state.apply_commit(repo, last, commit)?;
+        self.emit(Observation::Happened(Occurrence {
             kind: OccurrenceKind::Commit,
             about: None,
             at: commit.committed_at,
             reason: commit.id.to_string().into(),
             message: commit.summary.as_str().into(),
-            actor: actor(commit),
+            actor: author_of(commit),
             detail: None,
         }))?;
         for problem in step.problems {
-            self.say(gap(commit, GapReason::Corrupt, problem))?;
+            self.emit(gap_at(commit, GapReason::Corrupt, problem))?;
         }
         for change in step.changes {
-            self.say(self.change(commit, change))?;
+            self.emit(self.to_observation(commit, change))?;
         }
-        self.say(Observation::Checkpoint(Cursor::new(commit.id.to_string())))
+        self.emit(Observation::Checkpoint(Cursor::new(commit.id.to_string())))
     }
 
-    fn change(&self, commit: &Commit, change: Change) -> Observation {
-        let (facet, observed_at, actor) = (self.facet.clone(), commit.committed_at, actor(commit));
+    fn to_observation(&self, commit: &Commit, change: DeclaredChange) -> Observation {
+        let (facet, observed_at, actor) = (self.facet.clone(), commit.committed_at, author_of(commit));
         match change.now {
             Some(object) => Observation::Applied(Applied {
                 facet,
@@ -258,19 +261,19 @@ impl Run {
     }
 }
 
-fn known_commit(repo: &GitRepo, cursor: &Cursor) -> Result<Commit, Stop> {
-    let unknown = || Stop::Failed(SourceError::UnknownCursor { cursor: cursor.clone() });
+fn known_commit(repo: &GitRepo, cursor: &Cursor) -> Result<Commit, RunStop> {
+    let unknown = || RunStop::Failed(SourceError::UnknownCursor { cursor: cursor.clone() });
     let id: CommitId = cursor.as_str().parse().map_err(|_| unknown())?;
     repo.commit(id).map_err(|_| unknown())
 }
 
-/// The author, since the committer is often a merge button.
-fn actor(commit: &Commit) -> Actor {
+/// Returns the author, since the committer is often a merge button.
+fn author_of(commit: &Commit) -> Actor {
     let author = format!("{} <{}>", commit.author.name, commit.author.email);
     Actor { manager: None, user: Some(author.into()) }
 }
 
-fn gap(commit: &Commit, reason: GapReason, message: String) -> Observation {
+fn gap_at(commit: &Commit, reason: GapReason, message: String) -> Observation {
     Observation::Gap(Gap {
         scope: Scope::default(),
         from: None,

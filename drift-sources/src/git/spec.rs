@@ -77,9 +77,9 @@ impl GitSpec {
         Self::parse_with(text, &|path| path.exists())
     }
 
-    /// Whether `text` can only mean Git: a URL, a revision of something that exists, a bundle, or a bare repository.
-    /// An existing folder, even a work tree, is not claimed: its files are read as they are.
-    pub fn claims(text: &str) -> bool {
+    /// Returns `true` if `text` can only mean Git: a URL, a revision of something that exists, a bundle, or a bare repository.
+    /// An existing folder does not count, even if it is a work tree: its files are read as they are.
+    pub fn looks_like_git(text: &str) -> bool {
         match Self::parse(text) {
             Ok(Self { location: GitLocation::Remote(_), .. }) => true,
             Ok(Self { location: GitLocation::Local(path), revision, .. }) => {

@@ -7,13 +7,13 @@ use super::{Commit, GitError, GitRepo};
 
 /// One entry of a tree; `name` may be any bytes but a slash or NUL in a sound repository, and any at all in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct TreeEntry {
     pub(super) name: Vec<u8>,
     pub(super) kind: EntryKind,
     pub(super) id: ObjectId,
 }
 
-impl Entry {
+impl TreeEntry {
     pub(super) fn is_file(&self) -> bool {
         matches!(self.kind, EntryKind::Blob | EntryKind::BlobExecutable)
     }
@@ -32,16 +32,16 @@ impl Entry {
 
 impl GitRepo {
     /// The entries of a tree, in its own order.
-    pub(super) fn entries(&self, tree: ObjectId) -> Result<Vec<Entry>, GitError> {
+    pub(super) fn tree_entries(&self, tree: ObjectId) -> Result<Vec<TreeEntry>, GitError> {
         let most = self.limits.entries;
         let repo = self.handle();
-        let read = || -> Result<Vec<Entry>, gix::Error> {
+        let read = || -> Result<Vec<TreeEntry>, gix::Error> {
             let object = repo.find_tree(tree)?;
             let mut entries = Vec::new();
             // One more than allowed is enough for the caller to see that it is too many.
             for entry in object.iter().take(most.saturating_add(1)) {
                 let entry = entry?;
-                entries.push(Entry {
+                entries.push(TreeEntry {
                     name: entry.filename().to_vec(),
                     kind: entry.mode().kind(),
                     id: entry.object_id(),
@@ -53,8 +53,8 @@ impl GitRepo {
     }
 
     /// What `path` is in `tree`, or `None`. Entries that are neither file nor folder count.
-    pub(super) fn entry_at(&self, tree: ObjectId, path: &str) -> Result<Option<Entry>, GitError> {
-        let mut at = Entry { name: Vec::new(), kind: EntryKind::Tree, id: tree };
+    pub(super) fn entry_at(&self, tree: ObjectId, path: &str) -> Result<Option<TreeEntry>, GitError> {
+        let mut at = TreeEntry { name: Vec::new(), kind: EntryKind::Tree, id: tree };
         for name in path.split('/').filter(|n| !n.is_empty()) {
             if at.kind != EntryKind::Tree {
                 return Ok(None);
@@ -67,14 +67,14 @@ impl GitRepo {
         Ok(Some(at))
     }
 
-    fn entry_named(&self, tree: ObjectId, name: &str) -> Result<Option<Entry>, GitError> {
+    fn entry_named(&self, tree: ObjectId, name: &str) -> Result<Option<TreeEntry>, GitError> {
         let repo = self.handle();
-        let read = || -> Result<Option<Entry>, gix::Error> {
+        let read = || -> Result<Option<TreeEntry>, gix::Error> {
             let object = repo.find_tree(tree)?;
             for entry in object.iter() {
                 let entry = entry?;
                 if entry.filename() == name {
-                    return Ok(Some(Entry {
+                    return Ok(Some(TreeEntry {
                         name: name.into(),
                         kind: entry.mode().kind(),
                         id: entry.object_id(),
@@ -101,8 +101,8 @@ impl GitRepo {
     }
 
     fn names_in(&self, tree: ObjectId, folder: &str) -> Vec<String> {
-        let entries = self.entries(tree).unwrap_or_default();
+        let entries = self.tree_entries(tree).unwrap_or_default();
         let path = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-        entries.iter().filter_map(Entry::plain_name).take(8).map(path).collect()
+        entries.iter().filter_map(TreeEntry::plain_name).take(8).map(path).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What Applications declare.
+//! Desired state of Applications.
 
 mod directory;
 mod environment;
@@ -14,19 +14,25 @@ use drift_core::k8s::managers;
 use drift_core::{FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
-use self::directory::directory;
+use self::directory::read_directory;
 use self::environment::Environment;
-use super::{AppState, GitOps, Rendered, edit, repositories};
-use crate::argo::{Application, Source, TrackingMethod, held, is_hook};
+use super::{AppState, GitOps, Rendered, kustomize_edit, repositories};
+use crate::argo::{
+    Application, ApplicationSource, AppliedRevisions, TrackingMethod, is_hook, sync_blocked_by,
+};
 use crate::git::Commit;
-use crate::render::{RenderError, Tree};
+use crate::render::{CommitFiles, RenderError};
 use crate::yaml;
 
-/// The commit of every source; `None` for one that has no Git.
+/// The commit of every source; `None` for a source that is not in Git.
 pub(super) type Commits = Vec<Option<Commit>>;
 
 impl GitOps<'_> {
-    pub(super) fn application(&self, app: &Application, tracked: &[&Arc<Object>]) -> AppDeclaration {
+    pub(super) fn application_declaration(
+        &self,
+        app: &Application,
+        tracked: &[&Arc<Object>],
+    ) -> AppDeclaration {
         let head = self.application_head(app);
         let desired = head.and_then(|commits| self.application_at(app, &app.sources, &commits));
         let (mut notes, mut tracked) = (Vec::new(), tracked.to_vec());
@@ -34,7 +40,7 @@ impl GitOps<'_> {
         let (desired, applied) = match desired {
             Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.application_applied(app)),
             Err(DeclarationError::NotGiven(why)) => {
-                match (self.answered(app), self.application_remembered(app)) {
+                match (self.answered_objects(app), self.application_last_applied(app)) {
                     (Some((objects, note)), _) => {
                         notes.push(format!("{note}, as {why}"));
                         (Ok(objects.iter().map(plain).collect()), self.application_applied(app))
@@ -45,7 +51,7 @@ impl GitOps<'_> {
                         let pruned =
                             |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
                         tracked.retain(|o| pruned(&o.key()));
-                        let wanted = objects.iter().map(plain).chain(self.announced(app, &objects));
+                        let wanted = objects.iter().map(plain).chain(self.announced_objects(app, &objects));
                         (Ok(wanted.collect()), Some(vec![objects.clone()]))
                     }
                     (None, None) => (Err(DeclarationError::NotGiven(why)), None),
@@ -61,13 +67,13 @@ impl GitOps<'_> {
             Ok(_) => listed.filter(was).map(|r| r.key.clone()).collect(),
             Err(_) => listed.map(|r| r.key.clone()).collect(),
         };
-        let mut rules = crate::argo::ignore_differences(&app.ignore_differences);
+        let mut rules = crate::argo::parse_ignore_differences(&app.ignore_differences);
         rules.append(self.settings.rules.clone());
         rules.rules.push(ignore_extraneous());
         if let Some(unstable) = self.unstable_of(&app.key()) {
-            let (more, told) = super::unstable::rules(&unstable);
+            let (more, noted) = super::nondeterminism::rules(&unstable);
             rules.rules.extend(more);
-            notes.extend(told);
+            notes.extend(noted);
         }
         AppDeclaration {
             app: app.key(),
@@ -90,21 +96,21 @@ impl GitOps<'_> {
         }
     }
 
-    /// What sync windows of its project say to the Application at the moment of the report, where they hold it back.
+    /// Returns why sync windows block the Application at the time of the report; `None` if they do not.
     fn held_back(&self, app: &Application) -> Option<String> {
         let project = self.projects.get(&*app.project)?;
-        let held = match held(&project.sync_windows, app, self.cluster.report_time()?) {
+        let held = match sync_blocked_by(&project.sync_windows, app, self.cluster.report_time()?) {
             Ok(held) => held?,
             Err(e) => return Some(format!("no sync goes through: {e}")),
         };
-        let windows: Vec<String> = held.by.iter().map(|w| format!("`{}`", w.text())).collect();
+        let windows: Vec<String> = held.by.iter().map(|w| format!("`{}`", w.describe())).collect();
         let until = held.until.map_or_else(|| "with no end in sight".to_owned(), |t| format!("until {t}"));
-        let hands = if held.lets_hands_through { "; a sync by hand goes through" } else { "" };
+        let hands = if held.allows_manual_sync { "; a sync by hand goes through" } else { "" };
         let windows = windows.join(", ");
         Some(format!("syncs are held back {until} by {windows} of project {}{hands}", app.project))
     }
 
-    /// The commits that the Application should be at.
+    /// Returns the commits that the Application should be at.
     pub(super) fn application_head(&self, app: &Application) -> Result<Commits, DeclarationError> {
         if !app.destination.is_in_cluster() {
             return Err(DeclarationError::Broken("goes to another cluster".to_owned()));
@@ -112,7 +118,7 @@ impl GitOps<'_> {
         if app.sources.is_empty() {
             return Err(DeclarationError::Broken("has no source".to_owned()));
         }
-        let commit = |source: &Source| {
+        let commit = |source: &ApplicationSource| {
             if source.chart.is_some() {
                 return Err(DeclarationError::NotGiven(format!(
                     "the chart of {} is not read here",
@@ -126,15 +132,16 @@ impl GitOps<'_> {
                 )));
             };
             let text = source.target_revision.as_deref().unwrap_or("HEAD");
-            repositories::revision(repo, text, self.git_moment()).map(Some).map_err(DeclarationError::Broken)
+            let commit = repositories::resolve_revision(repo, text, self.git_moment());
+            commit.map(Some).map_err(|e| DeclarationError::Broken(e.to_string()))
         };
         app.sources.iter().map(commit).collect()
     }
 
-    /// What syncs applied last, newest first; `None` where a revision of them is not at hand.
+    /// Returns what syncs applied last, newest first; `None` if a revision is not available.
     fn application_applied(&self, app: &Application) -> Option<Vec<Vec<Arc<Object>>>> {
         let mut all = Vec::new();
-        for (revisions, sources) in app.applied() {
+        for AppliedRevisions { revisions, sources } in app.applied_revisions() {
             let commits: Option<Commits> = revisions
                 .iter()
                 .zip(sources)
@@ -156,7 +163,8 @@ impl GitOps<'_> {
             // Of the revision that was there before, it changes nothing.
             && (all.len() > 1 || app.history.is_empty())
         {
-            let taken = |o: &&Arc<Object>| operation.applied(o.group(), o.kind(), o.namespace(), o.name());
+            let taken =
+                |o: &&Arc<Object>| operation.has_applied(o.group(), o.kind(), o.namespace(), o.name());
             let before = all.get(1).cloned().unwrap_or_default();
             let kept = before.iter().filter(|o| !taken(o));
             all[0] = now.iter().filter(taken).chain(kept).cloned().collect();
@@ -168,7 +176,7 @@ impl GitOps<'_> {
     pub(super) fn application_at(
         &self,
         app: &Application,
-        sources: &[Source],
+        sources: &[ApplicationSource],
         commits: &Commits,
     ) -> Rendered {
         let ids: Vec<String> =
@@ -179,7 +187,7 @@ impl GitOps<'_> {
         let named = text.contains("ARGOCD_APP_REVISION");
         let names: Vec<_> = commits.iter().flatten().filter(|_| named).map(|c| c.id.to_string()).collect();
         let key = format!("argo {} {ids:?} {names:?} {text}", app.key());
-        self.kept(key, || {
+        self.render_once(key, || {
             let mut all: Vec<Arc<Object>> = Vec::new();
             for (i, source) in sources.iter().enumerate() {
                 // A source that is only referred to has no path, and declares nothing.
@@ -188,7 +196,7 @@ impl GitOps<'_> {
                 }
                 all.extend(self.source_at(app, i, sources, commits)?);
             }
-            Ok(self.kept_of(app, &all).into_iter().map(|o| self.marked(app, o)).collect())
+            Ok(self.synced_objects(app, &all).into_iter().map(|o| self.with_tracking_label(app, o)).collect())
         })
     }
 
@@ -196,7 +204,7 @@ impl GitOps<'_> {
         &self,
         app: &Application,
         i: usize,
-        sources: &[Source],
+        sources: &[ApplicationSource],
         commits: &Commits,
     ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let Some(Some(commit)) = commits.get(i) else {
@@ -208,19 +216,19 @@ impl GitOps<'_> {
             .repositories
             .tree(&source.repo_url, commit, "", |_| true)
             .map_err(DeclarationError::Unavailable)?;
-        let path = edit::join("", source.path.as_deref().unwrap_or(""))
+        let path = kustomize_edit::join_path("", source.path.as_deref().unwrap_or(""))
             .ok_or_else(|| broken("the path leaves the repository".to_owned()))?;
         if !tree.has_folder(&path) {
             return Err(broken(format!("there is no path `{path}` in commit {}", commit.id.short())));
         }
-        let source = &overridden(app, source, &tree, &path).map_err(broken)?;
+        let source = &with_overrides(app, source, &tree, &path).map_err(broken)?;
         if let Some(link) = not_followed(&tree, &path, source) {
             return Err(DeclarationError::Unavailable(format!(
                 "`{link}` is a link, which is not followed here"
             )));
         }
         let environment =
-            Environment::of(app, app.instance_name(&self.settings.namespace), source, commit.id);
+            Environment::new(app, app.instance_name(&self.settings.namespace), source, commit.id);
         let set =
             |name: &str| source.raw.get(name).is_some_and(|v| v.as_object().is_some_and(|o| !o.is_empty()));
         if source.raw.get("plugin").is_some_and(|p| !p.is_null()) {
@@ -228,25 +236,25 @@ impl GitOps<'_> {
                 "is rendered by a plugin, which is not run here".to_owned(),
             ));
         }
-        let has = |name: &str| edit::join(&path, name).is_some_and(|p| tree.has(&p));
+        let has = |name: &str| kustomize_edit::join_path(&path, name).is_some_and(|p| tree.has_file(&p));
         // Of a folder that is both, kustomize has it.
         let discovered = !set("helm") && !set("directory");
-        if set("kustomize") || discovered && edit::kustomization_file(&tree, &path).is_some() {
-            self.kustomized(source, (&tree, &path), &environment)
+        if set("kustomize") || discovered && kustomize_edit::kustomization_file(&tree, &path).is_some() {
+            self.kustomize_build(source, (&tree, &path), &environment)
         } else if set("helm") || discovered && has("Chart.yaml") {
-            let trees = self.trees(sources, commits)?;
-            self.templated(app, source, (&tree, &path), &trees, &environment)
+            let trees = self.reference_trees(sources, commits)?;
+            self.helm_template(app, source, (&tree, &path), &trees, &environment)
         } else {
-            directory(source, &tree, &path)
+            read_directory(source, &tree, &path)
         }
     }
 
-    /// The trees of sources that others refer to, by their names.
-    fn trees(
+    /// Returns the files of sources that other sources refer to, by their names.
+    fn reference_trees(
         &self,
-        sources: &[Source],
+        sources: &[ApplicationSource],
         commits: &Commits,
-    ) -> Result<Vec<(String, Arc<Tree>)>, DeclarationError> {
+    ) -> Result<Vec<(String, Arc<CommitFiles>)>, DeclarationError> {
         let mut trees = Vec::new();
         for (source, commit) in sources.iter().zip(commits) {
             if let (Some(name), Some(commit)) = (&source.reference, commit) {
@@ -257,15 +265,15 @@ impl GitOps<'_> {
         Ok(trees)
     }
 
-    /// The label by which Argo CD finds what is its own; the annotation is bookkeeping in any comparison.
+    /// Returns the tracking label; the tracking annotation is bookkeeping in any comparison.
     fn own_fields(&self) -> Vec<FieldPath> {
         let label = self.settings.tracking != TrackingMethod::Annotation;
         let path = FieldPath::of(&["metadata", "labels", &self.settings.instance_label]);
         label.then_some(path).into_iter().collect()
     }
 
-    /// Puts on an object what Argo CD puts on it.
-    fn marked(&self, app: &Application, object: Arc<Object>) -> Arc<Object> {
+    /// Adds the tracking label to an object, where Argo CD does so.
+    fn with_tracking_label(&self, app: &Application, object: Arc<Object>) -> Arc<Object> {
         // A definition of a kind gets no mark at all; the annotation is bookkeeping in any comparison.
         if self.settings.tracking == TrackingMethod::Annotation || object.kind() == "CustomResourceDefinition"
         {
@@ -275,41 +283,42 @@ impl GitOps<'_> {
         if self.settings.tracking == TrackingMethod::AnnotationAndLabel {
             name.truncate(63);
         }
-        let marks = [(&*self.settings.instance_label, &*name)];
-        edit::object(&object, |map| edit::set_metadata(map, "labels", marks)).unwrap_or(object)
+        let tracking = [(&*self.settings.instance_label, &*name)];
+        kustomize_edit::object(&object, |map| kustomize_edit::set_metadata(map, "labels", tracking))
+            .unwrap_or(object)
     }
 
-    /// What syncs left in `last-applied` annotations of what the Application lists, where no repository is at hand.
-    fn application_remembered(&self, app: &Application) -> Option<Vec<Arc<Object>>> {
+    /// Returns what syncs recorded in the listed resources themselves, for when no repository is available.
+    fn application_last_applied(&self, app: &Application) -> Option<Vec<Arc<Object>>> {
         if !app.destination.is_in_cluster() {
             return None;
         }
         let listed = app.resources.iter().filter(|r| !r.hook && !r.requires_pruning);
-        let remembered = listed.filter_map(|r| self.remembered(&r.key, managers::ARGO_CD));
+        let remembered = listed.filter_map(|r| self.last_applied(&r.key, managers::ARGO_CD));
         let all: Vec<_> = remembered.collect();
         (!all.is_empty()).then_some(all)
     }
 
-    /// What Argo CD's API says is declared, and where that is from.
-    fn answered(&self, app: &Application) -> Option<(Vec<Arc<Object>>, &str)> {
+    /// Returns what is declared according to Argo CD's API, and a note on where that is from.
+    fn answered_objects(&self, app: &Application) -> Option<(Vec<Arc<Object>>, &str)> {
         let answer = self.answers.get(&app.key())?;
-        Some((self.kept_of(app, &answer.manifests.objects), &answer.note))
+        Some((self.synced_objects(app, &answer.manifests.objects), &answer.note))
     }
 
-    /// What Argo CD's API says was declared at revisions that a sync applied.
+    /// Returns what was declared at revisions that a sync applied, according to Argo CD's API.
     fn answered_at(&self, app: &Application, revisions: &[String]) -> Option<Vec<Arc<Object>>> {
         let objects = self.answers.get(&app.key())?.applied.get(revisions)?;
-        Some(self.kept_of(app, objects))
+        Some(self.synced_objects(app, objects))
     }
 
-    /// What Argo CD keeps of what it renders: hooks are run, and excluded kinds are not looked at.
-    fn kept_of(&self, app: &Application, objects: &[Arc<Object>]) -> Vec<Arc<Object>> {
-        let is_kept = |o: &&Arc<Object>| !is_hook(o) && !self.settings.excludes(o.group(), o.kind());
+    /// Returns the rendered objects that Argo CD syncs: without hooks and excluded kinds.
+    fn synced_objects(&self, app: &Application, objects: &[Arc<Object>]) -> Vec<Arc<Object>> {
+        let is_kept = |o: &&Arc<Object>| !is_hook(o) && !self.settings.excludes_kind(o.group(), o.kind());
         objects.iter().filter(is_kept).cloned().chain(made_namespace(app)).collect()
     }
 
-    /// What the Application says is not live yet, of which nothing but the name is known.
-    fn announced(&self, app: &Application, known: &[Arc<Object>]) -> Vec<DesiredObject> {
+    /// Returns the resources that the Application lists as missing, of which only the name is known.
+    fn announced_objects(&self, app: &Application, known: &[Arc<Object>]) -> Vec<DesiredObject> {
         let waits = |r: &&crate::argo::ManagedResource| {
             !r.hook
                 && !r.requires_pruning
@@ -336,14 +345,20 @@ impl GitOps<'_> {
         let desired = head.clone().and_then(|commits| self.application_at(app, &app.sources, &commits));
         let answer =
             self.answers.get(&app.key()).filter(|_| matches!(head, Err(DeclarationError::NotGiven(_))));
-        let told = answer.and_then(|a| a.manifests.revision.clone());
-        let last = app.applied().into_iter().next();
+        let rendered_revision = answer.and_then(|a| a.manifests.revision.clone());
+        let last = app.applied_revisions().into_iter().next();
         let condition = app.conditions.iter().find(|c| c.kind.ends_with("Error"));
         AppState {
             engine: app.sync_status.as_deref().unwrap_or("Unknown").to_owned(),
             reason: condition.map(|c| format!("{}: {}", c.kind, c.message)),
-            applied: last.map(|(r, _)| r.to_vec()).unwrap_or_default(),
-            head: head.into_iter().flatten().flatten().map(|c| c.id.to_string()).chain(told).collect(),
+            applied: last.map(|a| a.revisions.to_vec()).unwrap_or_default(),
+            head: head
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|c| c.id.to_string())
+                .chain(rendered_revision)
+                .collect(),
             suspended: app.is_skipped,
             held_back: self.held_back(app),
             waiting: None,
@@ -352,11 +367,12 @@ impl GitOps<'_> {
     }
 }
 
-/// A link among the files of a source that Argo CD would follow, to a file or to a folder.
-fn not_followed<'t>(tree: &'t Tree, path: &str, source: &Source) -> Option<&'t str> {
+/// Returns a symbolic link among the files of a source that Argo CD would follow.
+fn not_followed<'t>(tree: &'t CommitFiles, path: &str, source: &ApplicationSource) -> Option<&'t str> {
     let within = if path.is_empty() { String::new() } else { format!("{path}/") };
     let recurse = source.raw.pointer("/directory/recurse").and_then(Value::as_bool) == Some(true);
-    let plain = source.raw.get("directory").is_some() || edit::kustomization_file(tree, path).is_none();
+    let plain =
+        source.raw.get("directory").is_some() || kustomize_edit::kustomization_file(tree, path).is_none();
     let is_meant = |rest: &str| {
         let name = rest.rsplit('/').next().unwrap_or(rest);
         let manifest = [".yaml", ".yml", ".json", ".jsonnet"].iter().any(|end| name.ends_with(end));
@@ -367,14 +383,23 @@ fn not_followed<'t>(tree: &'t Tree, path: &str, source: &Source) -> Option<&'t s
     links.into_iter().find(|l| l.strip_prefix(&*within).is_some_and(is_meant))
 }
 
-/// A source with what `.argocd-source.yaml` and `.argocd-source-APP.yaml` beside its files put into it.
-fn overridden(app: &Application, source: &Source, tree: &Tree, path: &str) -> Result<Source, String> {
+/// Returns a source with the overrides of `.argocd-source.yaml` and `.argocd-source-APP.yaml` merged in.
+fn with_overrides(
+    app: &Application,
+    source: &ApplicationSource,
+    tree: &CommitFiles,
+    path: &str,
+) -> Result<ApplicationSource, String> {
     let mut source = source.clone();
     for name in [".argocd-source.yaml".to_owned(), format!(".argocd-source-{}.yaml", app.name)] {
-        let Some(file) = edit::join(path, &name).filter(|f| tree.has(f)) else { continue };
+        let Some(file) = kustomize_edit::join_path(path, &name).filter(|f| tree.has_file(f)) else {
+            continue;
+        };
         let bytes = tree.read(&file).ok_or_else(|| format!("{file} cannot be read"))?;
         match yaml::read(&bytes).into_iter().next() {
-            Some(Ok(document)) => edit::merge_patch(&mut source.raw, document.doc.root().to_value()),
+            Some(Ok(document)) => {
+                kustomize_edit::merge_patch(&mut source.raw, document.doc.root().to_value())
+            }
             Some(Err(e)) => return Err(format!("{file}: {e}")),
             None => {}
         }
@@ -395,7 +420,7 @@ fn ignore_extraneous() -> Rule {
     }
 }
 
-/// The namespace that Argo CD makes for an Application, where it has something to say about it.
+/// Returns the namespace that Argo CD creates for an Application, if the Application sets metadata on it.
 fn made_namespace(app: &Application) -> Option<Arc<Object>> {
     let managed = app.managed_namespace.as_ref().filter(|_| app.has_option("CreateNamespace=true"))?;
     let mut value = serde_json::json!({"apiVersion":"v1","kind":"Namespace","metadata":{"name":app.destination.namespace}});
@@ -415,8 +440,8 @@ fn is_made_namespace(app: &Application, object: &Object) -> bool {
         && app.has_option("CreateNamespace=true")
 }
 
-/// A program that is not here, or a file of another place, is no fault of the declaration.
-fn undeclared(error: &RenderError) -> DeclarationError {
+/// Returns `Unavailable` if a program or a remote file is missing here, else `Broken`.
+fn declaration_error(error: &RenderError) -> DeclarationError {
     let text = error.to_string();
     let elsewhere = [
         "://",

@@ -1,4 +1,4 @@
-//! What Kustomizations declare.
+//! Desired state of Kustomizations.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,20 +9,29 @@ use drift_core::{Object, ResourceKey};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::ignore::Ignored;
-use super::{AppState, GitOps, Rendered, edit, objects_of, repositories};
-use crate::flux::{Condition, FluxRevision, FluxSource, Kustomization, SourceKind};
+use super::ignore::IgnorePatterns;
+use super::{AppState, GitOps, Rendered, kustomize_edit, objects_of, repositories};
+use crate::flux::{FluxCondition, FluxRevision, FluxSource, Kustomization, SourceKind};
 use crate::git::Commit;
-use crate::render::{Program, RenderError, Tree, Unset, envsubst};
+use crate::render::{CommitFiles, Program, RenderError, Unset, envsubst};
 
-/// What a value begins with that SOPS encrypted.
+/// Start of a value that SOPS encrypted.
 const ENCRYPTED: &str = "ENC[AES256_GCM,";
 
-/// A commit of a repository by its URL.
-pub(super) type Place = (String, Commit);
+/// A commit of a repository.
+#[derive(Clone, Debug)]
+pub(super) struct SourceCommit {
+    /// URL of the repository, as the engine knows it.
+    pub(super) url: String,
+    pub(super) commit: Commit,
+}
 
 impl GitOps<'_> {
-    pub(super) fn kustomization(&self, app: &Kustomization, tracked: &[&Arc<Object>]) -> AppDeclaration {
+    pub(super) fn kustomization_declaration(
+        &self,
+        app: &Kustomization,
+        tracked: &[&Arc<Object>],
+    ) -> AppDeclaration {
         let moment = self.cluster.moment();
         let desired =
             self.kustomization_head(app).and_then(|place| self.kustomization_at(app, &place, moment));
@@ -31,7 +40,7 @@ impl GitOps<'_> {
         let (desired, applied) = match desired {
             Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.kustomization_applied(app)),
             // Without the repository, what was applied last is all that is known to be declared.
-            Err(DeclarationError::NotGiven(why)) => match self.kustomization_remembered(app) {
+            Err(DeclarationError::NotGiven(why)) => match self.kustomization_last_applied(app) {
                 Some(objects) => {
                     notes.push(format!("compared with what was applied last: {why}"));
                     tracked.retain(|o| !app.inventory.contains(&o.key()));
@@ -41,8 +50,11 @@ impl GitOps<'_> {
             },
             Err(why) => (Err(why), None),
         };
-        let tracked =
-            tracked.iter().map(|o| Tracked { key: o.key(), once_declared: None, kept_by: kept_by(app, o) });
+        let tracked = tracked.iter().map(|o| Tracked {
+            key: o.key(),
+            once_declared: None,
+            kept_by: prune_protection(app, o),
+        });
         AppDeclaration {
             app: app.key.clone(),
             appliers: managers::FLUX_KUSTOMIZE.iter().map(|m| (*m).into()).collect(),
@@ -72,8 +84,8 @@ impl GitOps<'_> {
         self.sources.get(&key).ok_or_else(missing)
     }
 
-    /// The commit that the Kustomization should be at.
-    pub(super) fn kustomization_head(&self, app: &Kustomization) -> Result<Place, DeclarationError> {
+    /// Returns the commit that the Kustomization should be at.
+    pub(super) fn kustomization_head(&self, app: &Kustomization) -> Result<SourceCommit, DeclarationError> {
         if app.is_remote {
             return Err(DeclarationError::Broken("goes to another cluster".to_owned()));
         }
@@ -84,8 +96,9 @@ impl GitOps<'_> {
             SourceKind::GitRepository => {
                 let repo = self.repositories.find(&source.url).ok_or_else(|| not_given(&source.url))?;
                 let Some(reference) = &source.git else { return Err(not_given(&source.url)) };
-                let commit = repositories::head(repo, reference, self.git_moment(), artifact);
-                commit.map(|c| (source.url.clone(), c)).map_err(DeclarationError::Broken)
+                let commit = repositories::head_at(repo, reference, self.git_moment(), artifact);
+                let commit = commit.map_err(|e| DeclarationError::Broken(e.to_string()))?;
+                Ok(SourceCommit { url: source.url.clone(), commit })
             }
             // What an artifact was made of is known where it says so.
             _ => {
@@ -95,34 +108,36 @@ impl GitOps<'_> {
                     let text = format!("what the artifact of {} holds is not known here", source.key);
                     return Err(DeclarationError::NotGiven(text));
                 };
-                self.place(&url, &revision).ok_or_else(|| not_given(&url))
+                self.find_source_commit(&url, &revision).ok_or_else(|| not_given(&url))
             }
         }
     }
 
-    fn place(&self, url: &str, revision: &str) -> Option<Place> {
+    fn find_source_commit(&self, url: &str, revision: &str) -> Option<SourceCommit> {
         let revision = FluxRevision::parse(revision).ok()?;
-        Some((url.to_owned(), self.repositories.commit(url, revision.commit()?)?))
+        let commit = self.repositories.commit(url, revision.commit()?)?;
+        Some(SourceCommit { url: url.to_owned(), commit })
     }
 
-    /// What was applied last, newest first; `None` where that is not at hand.
+    /// Returns what was applied last, newest first; `None` if the commits are not available.
     fn kustomization_applied(&self, app: &Kustomization) -> Option<Vec<Vec<Arc<Object>>>> {
         // What is written under the status of a spec was rendered by that spec, with the variables of that time.
-        let (settled, time) = self.settled(app);
+        let (settled, time) = self.last_settled(app);
         let url = self.source_of(app).ok().map(|s| match (&s.kind, &s.artifact) {
             (SourceKind::GitRepository, _) | (_, None) => s.url.clone(),
             (_, Some(a)) => a.origin_source.clone().unwrap_or_else(|| s.url.clone()),
         })?;
         let place = |revision: &Option<String>, origin: &Option<String>| {
-            origin.as_deref().or(revision.as_deref()).and_then(|r| self.place(&url, r))
+            origin.as_deref().or(revision.as_deref()).and_then(|r| self.find_source_commit(&url, r))
         };
         let mut all: Vec<Vec<Arc<Object>>> = Vec::new();
         let default = app.target_namespace.as_deref().unwrap_or("default");
-        let add = |all: &mut Vec<Vec<Arc<Object>>>, spec: &Kustomization, place: Option<Place>, time| {
-            let objects = place.and_then(|p| self.kustomization_at(spec, &p, time).ok());
-            let objects = objects.map(|o| (*o).clone());
-            all.extend(objects.filter(|o| all.last() != Some(o)));
-        };
+        let add =
+            |all: &mut Vec<Vec<Arc<Object>>>, spec: &Kustomization, place: Option<SourceCommit>, time| {
+                let objects = place.and_then(|p| self.kustomization_at(spec, &p, time).ok());
+                let objects = objects.map(|o| (*o).clone());
+                all.extend(objects.filter(|o| all.last() != Some(o)));
+            };
         if app.last_attempted != app.last_applied || app.last_applied.is_none() {
             add(&mut all, app, place(&app.last_attempted, &None), self.cluster.moment());
             // What was tried may have been refused before it came to this: what was never live was never applied.
@@ -138,7 +153,7 @@ impl GitOps<'_> {
         }
     }
 
-    /// Tells whether an object is live or was, as far as that is recorded.
+    /// Returns `true` if an object is live or was, as far as that is recorded.
     fn was_live(&self, object: &Object, default_namespace: &str) -> bool {
         let key = object.key();
         let other = ResourceKey::new(&key.group, &key.kind, default_namespace, &key.name);
@@ -146,10 +161,10 @@ impl GitOps<'_> {
         known(&key) || key.namespace.is_empty() && known(&other)
     }
 
-    /// The newest version of a Kustomization that had applied its own spec, and when that was.
-    fn settled(&self, app: &Kustomization) -> (Kustomization, Option<Timestamp>) {
+    /// Returns the newest version of a Kustomization that had applied its own spec, and when that was.
+    fn last_settled(&self, app: &Kustomization) -> (Kustomization, Option<Timestamp>) {
         let versions = self.cluster.versions(&app.key).iter().rev();
-        let settled = versions.filter_map(|v| Some((v.at, Kustomization::of(v.object.as_ref()?)?)));
+        let settled = versions.filter_map(|v| Some((v.at, Kustomization::from_object(v.object.as_ref()?)?)));
         match settled.into_iter().find(|(_, k)| k.is_settled()) {
             // Variables may have moved since the reconcile, but not by its own hand.
             Some((at, k)) => {
@@ -164,20 +179,20 @@ impl GitOps<'_> {
     pub(super) fn kustomization_at(
         &self,
         app: &Kustomization,
-        (url, commit): &Place,
+        SourceCommit { url, commit }: &SourceCommit,
         time: Option<Timestamp>,
     ) -> Rendered {
-        let vars = self.variables(app, time)?;
+        let vars = self.variables_at(app, time)?;
         let ignore = self.source_of(app).ok().and_then(|s| s.ignore.clone()).unwrap_or_default();
-        let unset = self.unset(app, commit);
+        let unset = self.unset_policy(app, commit);
         let tree = commit.tree_id();
         let key = format!("flux {} {url} {tree} {} {vars:?} {ignore:?} {unset:?}", app.key, spec_of(app));
-        self.kept(key, || {
-            let ignored = Ignored::of(Some(&ignore));
+        self.render_once(key, || {
+            let ignored = IgnorePatterns::parse(Some(&ignore));
             let wanted = |path: &str| !ignored.leaves_out(path);
             let tree = self.repositories.tree(url, commit, &format!("flux {ignore}"), wanted);
             let tree = tree.map_err(DeclarationError::Unavailable)?;
-            let folder = edit::join("", app.path.trim_start_matches('/'));
+            let folder = kustomize_edit::join_path("", app.path.trim_start_matches('/'));
             let folder =
                 folder.ok_or_else(|| DeclarationError::Broken("the path leaves the source".to_owned()))?;
             if !tree.has_folder(&folder) {
@@ -187,22 +202,22 @@ impl GitOps<'_> {
                 )));
             }
             let vars = vars.as_ref().map(|vars| (vars, unset));
-            let objects = self.built(app, &tree, &folder, vars)?;
-            let objects = objects.into_iter().map(|o| decrypted(app, o)).collect::<Result<Vec<_>, _>>()?;
-            Ok(objects.into_iter().map(|o| marked(app, o)).collect())
+            let objects = self.build_objects(app, &tree, &folder, vars)?;
+            let objects = objects.into_iter().map(|o| strip_sops(app, o)).collect::<Result<Vec<_>, _>>()?;
+            Ok(objects.into_iter().map(|o| with_owner_labels(app, o)).collect())
         })
     }
 
-    fn built(
+    fn build_objects(
         &self,
         app: &Kustomization,
-        tree: &Tree,
+        tree: &CommitFiles,
         folder: &str,
         vars: Option<(&BTreeMap<String, String>, Unset)>,
     ) -> Result<Vec<Arc<Object>>, DeclarationError> {
-        let file = edit::kustomization_file(tree, folder);
+        let file = kustomize_edit::kustomization_file(tree, folder);
         let files = plain_files(tree, folder);
-        let changes = changes(app);
+        let changes = spec_changes(app);
         if file.is_none() && changes.is_empty() && files.iter().all(|f| !f.ends_with('/')) {
             let read = read_plain(tree, &files)?;
             let vars_matter = vars.is_some() && read.1;
@@ -212,7 +227,7 @@ impl GitOps<'_> {
         }
         let (name, mut map) = match file {
             Some(file) => {
-                let map = edit::read(tree, &file).map_err(DeclarationError::Broken)?;
+                let map = kustomize_edit::read(tree, &file).map_err(DeclarationError::Broken)?;
                 (file, map)
             }
             None => {
@@ -231,16 +246,16 @@ impl GitOps<'_> {
         let output = self
             .renderer
             .run(Program::Kustomize, tree, folder, &arguments, &edits)
-            .map_err(|e| undeclared(&e))?;
+            .map_err(|e| declaration_error(&e))?;
         match vars {
-            Some((vars, unset)) => substituted(&output, vars, unset),
+            Some((vars, unset)) => substitute_variables(&output, vars, unset),
             None => objects_of("kustomize build", &output).map_err(DeclarationError::Broken),
         }
     }
 
-    /// Whether variables may be missing at a commit: newer controllers refuse that, unless told otherwise. One that says
-    /// of this very commit that it is applied does not.
-    fn unset(&self, app: &Kustomization, commit: &Commit) -> Unset {
+    /// Returns what happens to variables that are not set at a commit. Newer controllers refuse them by default; a controller
+    /// that reports this very commit as applied evidently does not.
+    fn unset_policy(&self, app: &Kustomization, commit: &Commit) -> Unset {
         let applied = app.last_applied_origin.as_ref().or(app.last_applied.as_ref());
         let id = commit.id.to_string();
         let is_it = applied.is_some_and(|text| {
@@ -249,8 +264,8 @@ impl GitOps<'_> {
         if is_it && app.is_settled() { Unset::Empty } else { Unset::Refused }
     }
 
-    /// The variables of a Kustomization as they were at a time; `None` where it replaces none.
-    fn variables(
+    /// Returns the variables of a Kustomization as of a time; `None` if it substitutes none.
+    fn variables_at(
         &self,
         app: &Kustomization,
         time: Option<Timestamp>,
@@ -266,7 +281,7 @@ impl GitOps<'_> {
             let secret = object.kind() == "Secret";
             for entry in object.root().get("data").into_iter().flat_map(drift_core::Node::children) {
                 let text = entry.as_str().unwrap_or_default();
-                let value = if secret { decoded(text) } else { Some(text.to_owned()) };
+                let value = if secret { decode_base64(text) } else { Some(text.to_owned()) };
                 let hidden = || {
                     DeclarationError::Unavailable(format!(
                         "the variables of {} are not readable here",
@@ -280,12 +295,12 @@ impl GitOps<'_> {
         Ok((!vars.is_empty()).then_some(vars))
     }
 
-    /// What the controller applied last, by what it owns in what it lists.
-    fn kustomization_remembered(&self, app: &Kustomization) -> Option<Vec<Arc<Object>>> {
+    /// Returns what the controller applied last, reconstructed from its fields in the objects of its inventory.
+    fn kustomization_last_applied(&self, app: &Kustomization) -> Option<Vec<Arc<Object>>> {
         if app.is_remote {
             return None;
         }
-        let remembered = |key: &ResourceKey| self.remembered(key, managers::FLUX_KUSTOMIZE);
+        let remembered = |key: &ResourceKey| self.last_applied(key, managers::FLUX_KUSTOMIZE);
         let all: Vec<_> = app.inventory.iter().filter_map(remembered).collect();
         (!all.is_empty()).then_some(all)
     }
@@ -294,10 +309,10 @@ impl GitOps<'_> {
         let head = self.kustomization_head(app);
         let desired =
             head.clone().and_then(|place| self.kustomization_at(app, &place, self.cluster.moment()));
-        let (engine, reason) = readiness(&app.conditions);
+        let (engine, reason) = ready_condition(&app.conditions);
         let commit = |text: &String| {
             let parsed = FluxRevision::parse(text).ok();
-            parsed.and_then(|r| r.hex().map(str::to_owned)).unwrap_or_else(|| text.clone())
+            parsed.and_then(|r| r.digest_hex().map(str::to_owned)).unwrap_or_else(|| text.clone())
         };
         AppState {
             engine,
@@ -309,7 +324,7 @@ impl GitOps<'_> {
                 .map(commit)
                 .into_iter()
                 .collect(),
-            head: head.ok().map(|(_, c)| c.id.to_string()).into_iter().collect(),
+            head: head.ok().map(|s| s.commit.id.to_string()).into_iter().collect(),
             suspended: app.is_suspended,
             held_back: None,
             waiting: None,
@@ -318,8 +333,8 @@ impl GitOps<'_> {
     }
 }
 
-/// The Ready condition in a word, and its reason.
-pub(super) fn readiness(conditions: &[Condition]) -> (String, Option<String>) {
+/// Returns the Ready condition as one word, and its reason.
+pub(super) fn ready_condition(conditions: &[FluxCondition]) -> (String, Option<String>) {
     let ready = conditions.iter().find(|c| &*c.kind == "Ready");
     let word = match ready.map(|c| &*c.status) {
         Some("True") => "Ready",
@@ -329,7 +344,7 @@ pub(super) fn readiness(conditions: &[Condition]) -> (String, Option<String>) {
     (word.to_owned(), ready.map(|c| c.reason.to_string()).filter(|r| !r.is_empty()))
 }
 
-/// The parts of the spec that a rendering depends on.
+/// Returns the parts of the spec that a render depends on.
 fn spec_of(app: &Kustomization) -> Value {
     let names = [
         "path",
@@ -345,13 +360,13 @@ fn spec_of(app: &Kustomization) -> Value {
     Value::Object(names.iter().filter_map(part).collect())
 }
 
-fn decoded(text: &str) -> Option<String> {
+fn decode_base64(text: &str) -> Option<String> {
     use base64::Engine as _;
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).ok()?).ok()
 }
 
-/// What Flux puts into the kustomization file, in its order.
-fn changes(app: &Kustomization) -> Vec<(&'static str, Value)> {
+/// Returns what Flux adds to the kustomization file, in its order.
+fn spec_changes(app: &Kustomization) -> Vec<(&'static str, Value)> {
     let names = ["targetNamespace", "namePrefix", "nameSuffix", "patches", "components", "images"];
     let set = |v: &&Value| match v {
         Value::String(s) => !s.is_empty(),
@@ -366,21 +381,23 @@ fn apply_changes(map: &mut Map<String, Value>, changes: Vec<(&'static str, Value
     for (name, value) in changes {
         match (name, value) {
             ("targetNamespace", value) => drop(map.insert("namespace".to_owned(), value)),
-            ("images", Value::Array(images)) => edit::set_images(map, images),
-            (name @ ("patches" | "components"), Value::Array(list)) => edit::append(map, name, list),
+            ("images", Value::Array(images)) => kustomize_edit::set_images(map, images),
+            (name @ ("patches" | "components"), Value::Array(list)) => {
+                kustomize_edit::append(map, name, list)
+            }
             (name, value) => drop(map.insert(name.to_owned(), value)),
         }
     }
 }
 
-/// The files below a folder that Flux would list; a folder with a kustomization of its own stands for what is in it.
-fn plain_files(tree: &Tree, folder: &str) -> Vec<String> {
+/// Returns the files below a folder that Flux would list; a folder with its own kustomization is one entry.
+fn plain_files(tree: &CommitFiles, folder: &str) -> Vec<String> {
     let within = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let mut files: Vec<String> = Vec::new();
     let mut folders: Vec<String> = Vec::new();
     for file in tree.files().filter(|f| f.starts_with(&within)) {
         let (parent, name) = file.rsplit_once('/').unwrap_or(("", file));
-        if edit::KUSTOMIZATION_FILES.contains(&name) && parent != folder {
+        if kustomize_edit::KUSTOMIZATION_FILES.contains(&name) && parent != folder {
             folders.push(format!("{parent}/"));
         } else if name.ends_with(".yaml") || name.ends_with(".yml") {
             files.push(file.to_owned());
@@ -393,8 +410,8 @@ fn plain_files(tree: &Tree, folder: &str) -> Vec<String> {
     files
 }
 
-/// Reads plain files as kustomize would, and tells whether a variable may stand in them.
-fn read_plain(tree: &Tree, files: &[String]) -> Result<(Vec<Arc<Object>>, bool), DeclarationError> {
+/// Reads plain files as kustomize would; the flag is `true` if they may contain a variable.
+fn read_plain(tree: &CommitFiles, files: &[String]) -> Result<(Vec<Arc<Object>>, bool), DeclarationError> {
     let (mut all, mut any) = (Vec::new(), false);
     let mut seen = std::collections::BTreeSet::new();
     for file in files {
@@ -412,8 +429,8 @@ fn read_plain(tree: &Tree, files: &[String]) -> Result<(Vec<Arc<Object>>, bool),
     Ok((all, any))
 }
 
-/// Replaces variables in each document, but in those that opt out.
-fn substituted(
+/// Substitutes variables in each document, except in those that opt out.
+fn substitute_variables(
     output: &[u8],
     vars: &BTreeMap<String, String>,
     unset: Unset,
@@ -438,11 +455,11 @@ fn substituted(
     Ok(all)
 }
 
-/// Takes from an object what SOPS put into it; the values that it holds stay encrypted, and are compared as such.
-fn decrypted(app: &Kustomization, object: Arc<Object>) -> Result<Arc<Object>, DeclarationError> {
+/// Removes the metadata of SOPS from an object; its values stay encrypted and are compared as such.
+fn strip_sops(app: &Kustomization, object: Arc<Object>) -> Result<Arc<Object>, DeclarationError> {
     let data = object.root().get("data").filter(|_| object.kind() == "Secret");
     let mut values = data.into_iter().flat_map(drift_core::Node::children).filter_map(|n| n.as_str());
-    if values.any(|v| decoded(v).is_some_and(|text| text.contains(ENCRYPTED))) {
+    if values.any(|v| decode_base64(v).is_some_and(|text| text.contains(ENCRYPTED))) {
         let text = format!("{} is made of an encrypted file, which is not decrypted here", object.key());
         return Err(DeclarationError::Unavailable(text));
     }
@@ -453,20 +470,20 @@ fn decrypted(app: &Kustomization, object: Arc<Object>) -> Result<Arc<Object>, De
         let text = format!("{} is encrypted, and the Kustomization has no decryption", object.key());
         return Err(DeclarationError::Broken(text));
     }
-    Ok(edit::object(&object, |map| drop(map.remove("sops"))).unwrap_or(object))
+    Ok(kustomize_edit::object(&object, |map| drop(map.remove("sops"))).unwrap_or(object))
 }
 
-/// Puts on an object what Flux puts on it: the owner labels, and metadata that everything gets.
-fn marked(app: &Kustomization, object: Arc<Object>) -> Arc<Object> {
+/// Adds to an object what Flux adds: the owner labels and the common metadata.
+fn with_owner_labels(app: &Kustomization, object: Arc<Object>) -> Arc<Object> {
     let own = [
         ("kustomize.toolkit.fluxcd.io/name", &*app.key.name),
         ("kustomize.toolkit.fluxcd.io/namespace", &*app.key.namespace),
     ];
     let (labels, annotations) = (&app.common_labels, &app.common_annotations);
-    let marked = edit::object(&object, |map| {
+    let marked = kustomize_edit::object(&object, |map| {
         let all = labels.iter().map(|(k, v)| (&**k, &**v)).chain(own);
-        edit::set_metadata(map, "labels", all);
-        edit::set_metadata(map, "annotations", annotations.iter().map(|(k, v)| (&**k, &**v)));
+        kustomize_edit::set_metadata(map, "labels", all);
+        kustomize_edit::set_metadata(map, "annotations", annotations.iter().map(|(k, v)| (&**k, &**v)));
         // The controller drops what it finds of it before it applies.
         if let Some(Value::Object(annotations)) =
             map.get_mut("metadata").and_then(|m| m.get_mut("annotations"))
@@ -477,8 +494,8 @@ fn marked(app: &Kustomization, object: Arc<Object>) -> Arc<Object> {
     marked.unwrap_or(object)
 }
 
-/// What keeps the controller from removing an object.
-fn kept_by(app: &Kustomization, object: &Object) -> Option<Arc<str>> {
+/// Returns what keeps the controller from pruning an object.
+fn prune_protection(app: &Kustomization, object: &Object) -> Option<Arc<str>> {
     let marked = |name: &str| {
         let key = format!("{}/{name}", crate::flux::KUSTOMIZE_GROUP);
         let on = |text: Option<&str>| text.is_some_and(|t| t.eq_ignore_ascii_case("disabled"));
@@ -489,8 +506,8 @@ fn kept_by(app: &Kustomization, object: &Object) -> Option<Arc<str>> {
         .or_else(|| (!app.prunes).then(|| "spec.prune: false".into()))
 }
 
-/// A program that is not here, or a base of another place, is no fault of the declaration.
-fn undeclared(error: &RenderError) -> DeclarationError {
+/// Returns `Unavailable` if a program or a remote base is missing here, else `Broken`.
+fn declaration_error(error: &RenderError) -> DeclarationError {
     let text = error.to_string();
     let elsewhere = ["://", "'git'", "git cmd", "no such host", "dial tcp", "github.com/"];
     if error.is_broken() && !elsewhere.iter().any(|e| text.contains(e)) {

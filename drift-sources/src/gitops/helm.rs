@@ -1,4 +1,4 @@
-//! What releases declare.
+//! Desired state of Helm releases.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::flux::HelmRelease;
 use crate::helm::{self, StoredRelease};
 
 impl GitOps<'_> {
-    /// The revisions of a release, newest first.
-    fn revisions(&self, namespace: &str, name: &str) -> &[StoredRelease] {
+    /// Returns the stored revisions of a release, newest first.
+    fn stored_revisions(&self, namespace: &str, name: &str) -> &[StoredRelease] {
         let at = |storage: &str| self.releases.get(&(storage.into(), name.into())).map_or(&[][..], |r| r);
         let found = at(namespace);
         if !found.is_empty() {
@@ -28,7 +28,12 @@ impl GitOps<'_> {
         elsewhere.map_or(&[], |r| r)
     }
 
-    pub(super) fn release(&self, namespace: &str, name: &str, tracked: &[&Arc<Object>]) -> AppDeclaration {
+    pub(super) fn release_declaration(
+        &self,
+        namespace: &str,
+        name: &str,
+        tracked: &[&Arc<Object>],
+    ) -> AppDeclaration {
         let app = ResourceKey::new(helm::GROUP, "Release", namespace, name);
         self.declared_by(
             app,
@@ -40,13 +45,17 @@ impl GitOps<'_> {
         )
     }
 
-    pub(super) fn helm_release(&self, app: &HelmRelease, tracked: &[&Arc<Object>]) -> AppDeclaration {
+    pub(super) fn helm_release_declaration(
+        &self,
+        app: &HelmRelease,
+        tracked: &[&Arc<Object>],
+    ) -> AppDeclaration {
         let storage = (&*app.storage_namespace, &*app.release_name);
         let managers = &["helm-controller", "helm"];
         let mut declaration =
             self.declared_by(app.key.clone(), managers, storage, tracked, app.rules.clone(), &app.inventory);
         declaration.default_namespace = app.target_namespace.as_str().into();
-        declaration.notes.extend(waiting(app));
+        declaration.notes.extend(waiting_note(app));
         declaration
     }
 
@@ -59,10 +68,11 @@ impl GitOps<'_> {
         rules: RuleSet,
         inventory: &BTreeSet<ResourceKey>,
     ) -> AppDeclaration {
-        let revisions = self.revisions(namespace, name);
+        let revisions = self.stored_revisions(namespace, name);
         let deployed = revisions.iter().find(|r| r.status == "deployed");
         let default: Arc<str> = deployed.map_or_else(|| namespace.into(), |r| Arc::clone(&r.namespace));
-        let wanted = |o: &Arc<Object>| DesiredObject { object: marked(o, &default, name), declared: None };
+        let wanted =
+            |o: &Arc<Object>| DesiredObject { object: with_helm_marks(o, &default, name), declared: None };
         let desired = match deployed {
             Some(r) if r.is_incomplete => Err(DeclarationError::Broken(format!(
                 "revision {} is stored without its manifest",
@@ -94,7 +104,7 @@ impl GitOps<'_> {
         };
         let tracked = tracked.iter().map(|o| {
             let key = o.key();
-            Tracked { once_declared: Some(was(&key)), kept_by: helm::kept_by(o), key }
+            Tracked { once_declared: Some(was(&key)), kept_by: helm::resource_policy(o), key }
         });
         AppDeclaration {
             appliers: managers.iter().map(|m| (*m).into()).collect(),
@@ -118,7 +128,7 @@ impl GitOps<'_> {
     }
 
     pub(super) fn release_state(&self, namespace: &str, name: &str) -> AppState {
-        let revisions = self.revisions(namespace, name);
+        let revisions = self.stored_revisions(namespace, name);
         let deployed = revisions.iter().find(|r| r.status == "deployed");
         let newest = revisions.first();
         AppState {
@@ -135,13 +145,14 @@ impl GitOps<'_> {
 
     pub(super) fn helm_release_state(&self, app: &HelmRelease) -> AppState {
         let stored = self.release_state(&app.storage_namespace, &app.release_name);
-        let (engine, reason) = super::flux::readiness(&app.conditions);
-        AppState { engine, reason, suspended: app.is_suspended, waiting: waiting(app), ..stored }
+        let (engine, reason) = super::flux::ready_condition(&app.conditions);
+        AppState { engine, reason, suspended: app.is_suspended, waiting: waiting_note(app), ..stored }
     }
 }
 
-/// Says that a HelmRelease was changed and its controller has not taken it up: what that declares is in no storage yet.
-fn waiting(app: &HelmRelease) -> Option<String> {
+/// Returns a note if a HelmRelease was changed and its controller has not reconciled it yet; the new desired state is then
+/// not in the storage.
+fn waiting_note(app: &HelmRelease) -> Option<String> {
     let (generation, observed) = (app.generation?, app.observed_generation.unwrap_or(0));
     let why = if app.is_suspended { ", and it is suspended" } else { "" };
     // A controller that failed may have seen the spec and left it unapplied; its condition says so.
@@ -150,12 +161,12 @@ fn waiting(app: &HelmRelease) -> Option<String> {
     })
 }
 
-/// A declared object with the marks that Helm puts on it.
-fn marked(object: &Arc<Object>, namespace: &str, name: &str) -> Arc<Object> {
-    let marked = super::edit::object(object, |map| {
-        super::edit::set_metadata(map, "labels", [("app.kubernetes.io/managed-by", "Helm")]);
-        let marks = [("meta.helm.sh/release-name", name), ("meta.helm.sh/release-namespace", namespace)];
-        super::edit::set_metadata(map, "annotations", marks);
+/// Returns a declared object with the labels and annotations that Helm adds.
+fn with_helm_marks(object: &Arc<Object>, namespace: &str, name: &str) -> Arc<Object> {
+    let marked = super::kustomize_edit::object(object, |map| {
+        super::kustomize_edit::set_metadata(map, "labels", [("app.kubernetes.io/managed-by", "Helm")]);
+        let tracking = [("meta.helm.sh/release-name", name), ("meta.helm.sh/release-namespace", namespace)];
+        super::kustomize_edit::set_metadata(map, "annotations", tracking);
     });
     marked.unwrap_or_else(|| Arc::clone(object))
 }

@@ -1,18 +1,16 @@
-//! Who declared a field: the commit that last changed what an app declares for it.
+//! Finds the commit that last changed what an app declares for a field.
 
 use std::sync::Arc;
 
 use drift_core::drift::{
     DeclarationError, DriftCause, DriftClass, DriftReport, ResourceDrift, VerdictRow, normalize_secret,
 };
-use drift_core::history::Version;
-use drift_core::k8s::annotations::LAST_APPLIED;
-use drift_core::{Doc, FieldPath, ManagedFields, Object, Operation, ResourceKey};
+use drift_core::{Doc, FieldPath, ManagedFields, Object, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::argo::Commits;
-use super::cluster::Cluster;
+use super::flux::SourceCommit;
 use super::{App, GitOps, Rendered};
 use crate::git::{Commit, GitRepo};
 
@@ -24,7 +22,7 @@ const MAX_COMMITS: usize = 2_000;
 pub struct DeclaredCommit {
     /// URL of the repository, as the engine knows it.
     pub repository: String,
-    /// Full id.
+    /// Full commit id.
     pub id: String,
     /// Who wrote it, `Name <address>`.
     pub author: String,
@@ -32,21 +30,21 @@ pub struct DeclaredCommit {
     pub message: String,
     /// When it was made.
     pub committed_at: Timestamp,
-    /// What it declares at the path; `None` where it took the field away.
+    /// The declared value at the path; `None` if the commit removed the field.
     pub value: Option<Value>,
 }
 
-/// Why it cannot be said which commit it was.
+/// Why the commit cannot be determined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
     /// There is no such app.
     #[error("there is no app {0}")]
     NoApp(ResourceKey),
-    /// What the app declares cannot be rendered, or its repository is not at hand.
+    /// The desired state cannot be rendered, or the repository is not available.
     #[error("{0}")]
     Unavailable(String),
-    /// More commits than are looked at.
+    /// The search stopped after this many commits.
     #[error("none of the newest {0} commits changed it")]
     TooMany(usize),
 }
@@ -72,43 +70,46 @@ impl GitOps<'_> {
         let found = self.app(app).ok_or_else(|| HistoryError::NoApp(app.clone()))?;
         match found {
             App::Application(app) => {
-                let heads = self.application_head(app).map_err(|e| unavailable(&e))?;
+                let heads = self.application_head(app).map_err(|e| unavailable_error(&e))?;
                 // All sources at once: a commit of one beside the head of another was never declared together.
                 let starts = app.sources.iter().zip(heads).enumerate();
-                let commits: Commits =
-                    starts.map(|(i, (s, head))| Some(self.start(&s.repo_url, &head?, from, i))).collect();
+                let commits: Commits = starts
+                    .map(|(i, (s, head))| Some(self.start_commit(&s.repo_url, &head?, from, i)))
+                    .collect();
                 let mut newest: Option<DeclaredCommit> = None;
                 for (i, source) in app.sources.iter().enumerate() {
                     let Some(start) = &commits[i] else { continue };
-                    let repo = self.repository(&source.repo_url)?;
+                    let repo = self.find_repository(&source.repo_url)?;
                     let render = |commit: &Commit| {
                         let mut commits = commits.clone();
                         commits[i] = Some(commit.clone());
                         self.application_at(app, &app.sources, &commits)
                     };
                     let default = &app.destination.namespace;
-                    let walk = Walk { repo, url: &source.repo_url, key, path, default, until };
-                    let found = walk.back(start.clone(), &render)?;
+                    let walk = DeclarationWalk { repo, url: &source.repo_url, key, path, default, until };
+                    let found = walk.walk_back(start.clone(), &render)?;
                     newest = newest.into_iter().chain(found).max_by_key(|c| c.committed_at);
                 }
                 Ok(newest)
             }
             App::Kustomization(app) => {
-                let (url, head) = self.kustomization_head(app).map_err(|e| unavailable(&e))?;
-                let (repo, start) = (self.repository(&url)?, self.start(&url, &head, from, 0));
+                let SourceCommit { url, commit: head } =
+                    self.kustomization_head(app).map_err(|e| unavailable_error(&e))?;
+                let (repo, start) = (self.find_repository(&url)?, self.start_commit(&url, &head, from, 0));
                 let render = |commit: &Commit| {
-                    self.kustomization_at(app, &(url.clone(), commit.clone()), self.cluster.moment())
+                    let source = SourceCommit { url: url.clone(), commit: commit.clone() };
+                    self.kustomization_at(app, &source, self.cluster.moment())
                 };
                 let default = app.target_namespace.as_deref().unwrap_or("default");
-                Walk { repo, url: &url, key, path, default, until }.back(start, &render)
+                DeclarationWalk { repo, url: &url, key, path, default, until }.walk_back(start, &render)
             }
-            App::HelmRelease(_) | App::Release(..) => Ok(None),
+            App::HelmRelease(_) | App::Release { .. } => Ok(None),
         }
     }
 
-    /// Puts right what only the versions before tell: a value that the engine owns now and somebody else wrote.
+    /// Corrects verdicts with earlier versions of the objects: a value that the engine owns now, but somebody else wrote.
     ///
-    /// Flux gives the fields of kubectl to itself, with the values still in place, before it applies its own.
+    /// For example, Flux takes over the fields of kubectl, with the values still in place, before it applies its own.
     pub fn look_back(&self, report: &mut DriftReport) {
         report.resources.iter_mut().for_each(|resource| self.look_back_at(resource));
     }
@@ -130,24 +131,24 @@ impl GitOps<'_> {
         }
     }
 
-    fn repository(&self, url: &str) -> Result<&GitRepo, HistoryError> {
+    fn find_repository(&self, url: &str) -> Result<&GitRepo, HistoryError> {
         let missing = || HistoryError::Unavailable(format!("no repository is given for {url}"));
         self.repositories.find(url).ok_or_else(missing)
     }
 
-    /// The commit of `from` that is one of this repository, else where the source should be. That in the source's own
-    /// place comes first, as two sources may be of one repository.
-    fn start(&self, url: &str, head: &Commit, from: &[String], place: usize) -> Commit {
+    /// Returns the commit of `from` that is in this repository, else `head`. The one at the source's own index comes first,
+    /// because two sources may be of one repository.
+    fn start_commit(&self, url: &str, head: &Commit, from: &[String], place: usize) -> Commit {
         let all = from.get(place).into_iter().chain(from);
         all.filter_map(|id| self.repositories.commit(url, id)).next().unwrap_or_else(|| head.clone())
     }
 }
 
-fn unavailable(why: &DeclarationError) -> HistoryError {
+fn unavailable_error(why: &DeclarationError) -> HistoryError {
     HistoryError::Unavailable(why.to_string())
 }
 
-struct Walk<'a> {
+struct DeclarationWalk<'a> {
     repo: &'a GitRepo,
     url: &'a str,
     key: &'a ResourceKey,
@@ -156,14 +157,14 @@ struct Walk<'a> {
     until: Option<&'a str>,
 }
 
-impl Walk<'_> {
-    /// Goes to a parent that declares the same, as long as there is one.
-    fn back(
+impl DeclarationWalk<'_> {
+    /// Follows parents that declare the same value, as long as there is one.
+    fn walk_back(
         &self,
         start: Commit,
         render: &dyn Fn(&Commit) -> Rendered,
     ) -> Result<Option<DeclaredCommit>, HistoryError> {
-        let wanted = self.value(&render(&start).map_err(|e| unavailable(&e))?);
+        let wanted = self.declared_value(&render(&start).map_err(|e| unavailable_error(&e))?);
         let mut commit = start;
         for _ in 0..MAX_COMMITS {
             if self.until.is_some_and(|u| u == commit.id.to_string()) {
@@ -172,9 +173,9 @@ impl Walk<'_> {
             let mut same = None;
             for id in &commit.parents {
                 let Ok(parent) = self.repo.commit(*id) else { continue };
-                // What cannot be rendered declares nothing; the commit that mended it says it anew.
+                // What cannot be rendered declares nothing; the commit that fixed it declares it again.
                 let alike = parent.tree_id() == commit.tree_id()
-                    || render(&parent).is_ok_and(|objects| self.value(&objects) == wanted);
+                    || render(&parent).is_ok_and(|objects| self.declared_value(&objects) == wanted);
                 if alike {
                     same = Some(parent);
                     break;
@@ -184,13 +185,13 @@ impl Walk<'_> {
                 Some(parent) => commit = parent,
                 // Never declared at all: no commit did it.
                 None if commit.parents.is_empty() && wanted.is_none() => return Ok(None),
-                None => return Ok(Some(self.declared(&commit, wanted))),
+                None => return Ok(Some(self.declared_commit(&commit, wanted))),
             }
         }
         Err(HistoryError::TooMany(MAX_COMMITS))
     }
 
-    fn value(&self, objects: &[Arc<Object>]) -> Option<Value> {
+    fn declared_value(&self, objects: &[Arc<Object>]) -> Option<Value> {
         let is = |o: &&Arc<Object>| {
             let namespace = o.namespace();
             *self.key.group == *o.group()
@@ -208,7 +209,7 @@ impl Walk<'_> {
         root.at_path(self.path).map(|n| n.to_value())
     }
 
-    fn declared(&self, commit: &Commit, value: Option<Value>) -> DeclaredCommit {
+    fn declared_commit(&self, commit: &Commit, value: Option<Value>) -> DeclaredCommit {
         DeclaredCommit {
             repository: self.url.to_owned(),
             id: commit.id.to_string(),
@@ -218,58 +219,4 @@ impl Walk<'_> {
             value,
         }
     }
-}
-
-/// What an engine applied last, as the object itself remembers it: in the annotation, or by what the engine owns in the
-/// newest version that it wrote.
-pub(super) fn remembered(cluster: &Cluster, key: &ResourceKey, managers: &[&str]) -> Option<Arc<Object>> {
-    let versions = cluster.versions(key);
-    let live = cluster.get(key);
-    let now: Vec<Version>;
-    let versions = match (versions.is_empty(), live) {
-        (true, Some(live)) => {
-            now = vec![Version { at: Timestamp::UNIX_EPOCH, object: Some(Arc::clone(live)) }];
-            &now[..]
-        }
-        _ => versions,
-    };
-    let objects: Vec<&Arc<Object>> = versions.iter().filter_map(|v| v.object.as_ref()).collect();
-    // The newest annotation that the engine wrote itself: others take it over with what they write.
-    if let Some(annotated) = objects.iter().rev().find_map(|o| annotated(o, managers)) {
-        return Some(annotated);
-    }
-    let entry = |o: &Object| {
-        let managed = ManagedFields::of(o);
-        let found = managed.entries().iter().find(|e| {
-            e.operation == Operation::Apply && e.subresource.is_empty() && managers.contains(&&*e.manager)
-        });
-        found.cloned()
-    };
-    // The oldest version since which the engine's entry is what it is now: there its values were as it wrote them.
-    let last = objects.iter().rev().find_map(|o| entry(o))?;
-    let written = objects.iter().find(|o| entry(o).is_some_and(|e| e.time == last.time))?;
-    let fields = entry(written)?.fields;
-    let mut value = owned_part(written, &fields)?;
-    for name in ["apiVersion", "kind"] {
-        value[name] = written.root().get(name)?.to_value();
-    }
-    for name in ["name", "namespace"] {
-        if let Some(text) = written.root().str_at(&["metadata", name]) {
-            value["metadata"][name] = text.into();
-        }
-    }
-    Object::new(drift_core::Doc::from_value(&value).ok()?).ok().map(Arc::new)
-}
-
-fn annotated(object: &Object, managers: &[&str]) -> Option<Arc<Object>> {
-    let text = object.annotation(LAST_APPLIED)?;
-    let managed = ManagedFields::of(object);
-    let path = FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
-    managed.owners(&path).any(|e| managers.contains(&&*e.manager)).then_some(())?;
-    Object::from_json(text.as_bytes()).ok().map(Arc::new)
-}
-
-/// The part of an object that is in a set of fields.
-fn owned_part(object: &Object, fields: &drift_core::FieldSet) -> Option<Value> {
-    fields.part_of(object.root())
 }

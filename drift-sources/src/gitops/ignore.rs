@@ -1,8 +1,8 @@
-//! Files that a source of Flux leaves out, by patterns as `.gitignore` has them.
+//! Files that a Flux source ignores, by patterns in the syntax of `.gitignore`.
 
 use drift_core::drift::rules::Pattern;
 
-/// What source-controller leaves out by itself.
+/// What source-controller ignores by default.
 const DEFAULT: &str = "*.jpg
 *.jpeg
 *.gif
@@ -25,28 +25,28 @@ codeship-steps.yml
 **/.flux.yaml
 ";
 
-struct Line {
+struct IgnoreLine {
     pattern: Pattern,
     again: bool,
 }
 
 /// Patterns in order; the last one that matches decides.
-pub(super) struct Ignored(Vec<Line>);
+pub(super) struct IgnorePatterns(Vec<IgnoreLine>);
 
-impl Ignored {
-    /// Reads the patterns of a source on top of the default ones.
-    pub(super) fn of(patterns: Option<&str>) -> Self {
+impl IgnorePatterns {
+    /// Parses the patterns of a source, added to the default ones.
+    pub(super) fn parse(patterns: Option<&str>) -> Self {
         let lines = DEFAULT.lines().chain(patterns.unwrap_or_default().lines());
-        Self(lines.filter_map(line).collect())
+        Self(lines.filter_map(parse_line).collect())
     }
 
-    /// Tells whether a file is left out.
+    /// Returns `true` if a file is ignored.
     pub(super) fn leaves_out(&self, path: &str) -> bool {
         self.0.iter().rev().find(|l| l.pattern.matches(path)).is_some_and(|l| !l.again)
     }
 }
 
-fn line(text: &str) -> Option<Line> {
+fn parse_line(text: &str) -> Option<IgnoreLine> {
     let text = text.trim_end();
     if text.is_empty() || text.starts_with('#') {
         return None;
@@ -78,7 +78,7 @@ fn line(text: &str) -> Option<Line> {
         }
     }
     regex.push_str(if folder { "/.*" } else { "(?:/.*)?" });
-    Pattern::regex(&regex).ok().map(|pattern| Line { pattern, again })
+    Pattern::regex(&regex).ok().map(|pattern| IgnoreLine { pattern, again })
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn patterns_leave_files_out() {
-        let ignored = Ignored::of(Some("/docs/\n*.md\n!keep.md\nlocal/**/x.yaml\nbuild"));
+        let ignored = IgnorePatterns::parse(Some("/docs/\n*.md\n!keep.md\nlocal/**/x.yaml\nbuild"));
         for (path, want) in [
             ("docs/a.yaml", true),
             ("a/docs/a.yaml", false),

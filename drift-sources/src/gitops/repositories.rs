@@ -1,4 +1,4 @@
-//! Git repositories by the URLs that engines know them by, and where they stood at a moment.
+//! Git repositories by the URLs that engines use, and what their references pointed to at a moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,26 +6,28 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::memo::Memo;
-use super::semver::{Range, Version};
+use super::semver::{SemVersion, VersionRange};
 use crate::flux::{Artifact, GitReference};
-use crate::git::{Commit, CommitId, GitRepo, Reference};
-use crate::render::Tree;
+use crate::git::{Commit, CommitId, GitError, GitRef, GitRepo};
+use crate::render::CommitFiles;
 
-/// Longest way back along first parents.
+/// Most commits that are followed along first parents.
 const MAX_BACK: usize = 1_000_000;
-/// Laid out trees that are kept.
+/// Checked-out trees that are cached.
 const MAX_TREES: usize = 64;
 
 /// Git repositories by URL.
+///
+/// Spellings of one URL are one: `.git` at the end, a trailing slash, the case of the host and a user name do not matter.
 #[derive(Debug, Default)]
 pub struct Repositories {
     by_url: BTreeMap<String, GitRepo>,
-    trees: Memo<(String, String, String), Arc<Tree>>,
+    trees: Memo<(String, String, String), Arc<CommitFiles>>,
     commits: Memo<(String, String), Option<Commit>>,
 }
 
-/// Spells a URL so that the ways of writing one repository are one.
-fn normal(url: &str) -> String {
+/// Normalizes a URL, so that all spellings of one repository are equal.
+fn normalize_url(url: &str) -> String {
     let url = url.trim().trim_end_matches('/');
     let url = url.strip_suffix(".git").unwrap_or(url);
     match url.split_once("://") {
@@ -43,145 +45,168 @@ fn normal(url: &str) -> String {
 }
 
 impl Repositories {
-    /// Adds a repository under a URL; the empty URL stands for any that is not known.
+    /// Adds a repository under a URL; the empty URL stands for every unknown one.
     pub fn add(&mut self, url: &str, repo: GitRepo) {
-        self.by_url.insert(normal(url), repo);
+        self.by_url.insert(normalize_url(url), repo);
     }
 
-    /// Tells whether there are none.
+    /// Returns `true` if there are no repositories.
     pub fn is_empty(&self) -> bool {
         self.by_url.is_empty()
     }
 
     /// Finds the repository of a URL.
     pub fn find(&self, url: &str) -> Option<&GitRepo> {
-        self.by_url.get(&normal(url)).or_else(|| self.by_url.get(""))
+        self.by_url.get(&normalize_url(url)).or_else(|| self.by_url.get(""))
     }
 
     /// Finds a commit of a repository by its full id.
     pub fn commit(&self, url: &str, id: &str) -> Option<Commit> {
-        let key = (normal(url), id.to_owned());
+        let key = (normalize_url(url), id.to_owned());
         self.commits
             .get_or_compute(key, || self.find(url).and_then(|r| r.commit(id.parse::<CommitId>().ok()?).ok()))
     }
 
-    /// Lays out the files of a commit; `ignore` names the files that `wanted` leaves out.
+    /// Checks out the files of a commit that `wanted` accepts; `ignore` identifies `wanted` in the cache.
     pub(super) fn tree(
         &self,
         url: &str,
         commit: &Commit,
         ignore: &str,
         wanted: impl Fn(&str) -> bool,
-    ) -> Result<Arc<Tree>, String> {
-        let key = (normal(url), commit.tree_id(), ignore.to_owned());
+    ) -> Result<Arc<CommitFiles>, String> {
+        let key = (normalize_url(url), commit.tree_id(), ignore.to_owned());
         self.trees.get_or_try_compute(key, MAX_TREES, || {
             let repo = self.find(url).ok_or_else(|| format!("no repository is given for {url}"))?;
-            Tree::of(repo, commit, wanted).map(Arc::new).map_err(|e| e.to_string())
+            CommitFiles::from_commit(repo, commit, wanted).map(Arc::new).map_err(|e| e.to_string())
         })
     }
 }
 
-/// A moment as Git knows it, whose times are in whole seconds.
+/// Why a revision cannot be resolved to a commit.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResolveError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("there is no branch `{0}`")]
+    NoBranch(String),
+    #[error("there is no tag `{0}`")]
+    NoTag(String),
+    #[error("there is no reference `{0}`")]
+    NoReference(String),
+    #[error("there is no revision `{0}`")]
+    NoRevision(String),
+    #[error("`{0}` is not a version range")]
+    NotARange(String),
+    #[error("no tag is in the range `{0}`")]
+    NoTagInRange(String),
+    #[error("HEAD did not exist then")]
+    NoHead,
+}
+
+/// A moment in Git, whose times are in whole seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment<'a> {
-    /// When; now, without it.
+    /// The time; `None` stands for now.
     pub(super) time: Option<Timestamp>,
-    /// Texts by which engines had named commits by then: a commit of that very second was there if one of them did.
+    /// Commits that engines had named by then: a commit of that very second counts only if it is among them.
     pub(super) named: &'a BTreeSet<String>,
 }
 
 impl Moment<'_> {
-    fn includes(self, made: Timestamp, id: &str) -> bool {
+    fn includes_commit(self, made: Timestamp, id: &str) -> bool {
         let Some(time) = self.time else { return true };
         made.as_second() < time.as_second() || made <= time && self.named.contains(id)
     }
 }
 
-/// What a reference pointed to at a moment; now, without one.
-pub(super) fn head(
+/// Returns the commit that a reference pointed to at a moment.
+pub(super) fn head_at(
     repo: &GitRepo,
     reference: &GitReference,
     at: Moment<'_>,
     seen: Option<&Artifact>,
-) -> Result<Commit, String> {
+) -> Result<Commit, ResolveError> {
     match reference {
-        GitReference::Commit(id) => repo.resolve(id).map_err(|e| e.to_string()),
+        GitReference::Commit(id) => Ok(repo.resolve(id)?),
         GitReference::Branch(branch) => branch_at(repo, branch, at, seen),
         GitReference::Tag(tag) => {
             let name = format!("refs/tags/{tag}");
-            let found = tags(repo, at).into_iter().find(|t| t.name == name);
-            found.map(|t| t.commit).ok_or_else(|| format!("there is no tag `{tag}`"))
+            let found = tags_at(repo, at).into_iter().find(|t| t.name == name);
+            found.map(|t| t.commit).ok_or_else(|| ResolveError::NoTag(tag.clone()))
         }
         GitReference::Name(name) => match name.strip_prefix("refs/heads/") {
             Some(branch) => branch_at(repo, branch, at, seen),
             None => {
-                let found =
-                    repo.references(name).into_iter().filter(|r| was_there(r, at)).find(|r| r.name == *name);
-                found.map(|r| r.commit).ok_or_else(|| format!("there is no reference `{name}`"))
+                let found = repo
+                    .references_with_prefix(name)
+                    .into_iter()
+                    .filter(|r| was_there(r, at))
+                    .find(|r| r.name == *name);
+                found.map(|r| r.commit).ok_or_else(|| ResolveError::NoReference(name.clone()))
             }
         },
-        GitReference::SemVer(range) => newest(repo, range, at),
+        GitReference::SemVer(range) => newest_in_range(repo, range, at),
     }
 }
 
-/// What a revision of Argo CD means: `HEAD`, a branch, a tag, a range of versions or a commit.
-pub(super) fn revision(repo: &GitRepo, text: &str, at: Moment<'_>) -> Result<Commit, String> {
+/// Resolves a target revision of Argo CD: `HEAD`, a branch, a tag, a version range or a commit.
+pub(super) fn resolve_revision(repo: &GitRepo, text: &str, at: Moment<'_>) -> Result<Commit, ResolveError> {
     if text.is_empty() || text == "HEAD" {
         return head_of(repo, at);
     }
     let text = text.strip_prefix("refs/heads/").unwrap_or(text);
     let is_commit = text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
     if is_commit {
-        return repo.resolve(text).map_err(|e| e.to_string());
+        return Ok(repo.resolve(text)?);
     }
-    if !repo.references(&format!("refs/heads/{text}")).is_empty()
+    if !repo.references_with_prefix(&format!("refs/heads/{text}")).is_empty()
         && let Ok(commit) = branch_at(repo, text, at, None)
     {
         return Ok(commit);
     }
     let tag = text.strip_prefix("refs/tags/").unwrap_or(text);
-    if let Ok(commit) = head(repo, &GitReference::Tag(tag.to_owned()), at, None) {
+    if let Ok(commit) = head_at(repo, &GitReference::Tag(tag.to_owned()), at, None) {
         return Ok(commit);
     }
-    if Range::parse(text).is_some()
-        && let Ok(commit) = newest(repo, text, at)
+    if VersionRange::parse(text).is_some()
+        && let Ok(commit) = newest_in_range(repo, text, at)
     {
         return Ok(commit);
     }
     let short = text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let missing = || format!("there is no revision `{text}`");
+    let missing = || ResolveError::NoRevision(text.to_owned());
     if short { repo.resolve(text).map_err(|_| missing()) } else { Err(missing()) }
 }
 
-fn head_of(repo: &GitRepo, at: Moment<'_>) -> Result<Commit, String> {
+fn head_of(repo: &GitRepo, at: Moment<'_>) -> Result<Commit, ResolveError> {
     let tip = repo.resolve("HEAD").or_else(|_| repo.resolve("main")).or_else(|_| repo.resolve("master"));
-    let tip = tip.map_err(|e| e.to_string())?;
-    back(repo, tip, at).ok_or_else(|| "HEAD did not exist then".to_owned())
+    walk_back_to(repo, tip?, at).ok_or(ResolveError::NoHead)
 }
 
-fn was_there(reference: &Reference, at: Moment<'_>) -> bool {
+fn was_there(reference: &GitRef, at: Moment<'_>) -> bool {
     let made = reference.tagged_at.unwrap_or(reference.commit.committed_at);
-    at.includes(made, &reference.commit.id.to_string())
+    at.includes_commit(made, &reference.commit.id.to_string())
 }
 
-fn tags(repo: &GitRepo, at: Moment<'_>) -> Vec<Reference> {
-    repo.references("refs/tags/").into_iter().filter(|t| was_there(t, at)).collect()
+fn tags_at(repo: &GitRepo, at: Moment<'_>) -> Vec<GitRef> {
+    repo.references_with_prefix("refs/tags/").into_iter().filter(|t| was_there(t, at)).collect()
 }
 
-fn newest(repo: &GitRepo, range: &str, at: Moment<'_>) -> Result<Commit, String> {
-    let parsed = Range::parse(range).ok_or_else(|| format!("`{range}` is no range of versions"))?;
+fn newest_in_range(repo: &GitRepo, range: &str, at: Moment<'_>) -> Result<Commit, ResolveError> {
+    let parsed = VersionRange::parse(range).ok_or_else(|| ResolveError::NotARange(range.to_owned()))?;
     let version =
-        |t: &Reference| Version::parse(t.name.strip_prefix("refs/tags/")?).filter(|v| parsed.holds(v));
-    let found = tags(repo, at).into_iter().filter_map(|t| Some((version(&t)?, t)));
+        |t: &GitRef| SemVersion::parse(t.name.strip_prefix("refs/tags/")?).filter(|v| parsed.contains(v));
+    let found = tags_at(repo, at).into_iter().filter_map(|t| Some((version(&t)?, t)));
     let best = found.max_by(|a, b| a.0.cmp(&b.0).then(a.1.commit.committed_at.cmp(&b.1.commit.committed_at)));
-    best.map(|(_, t)| t.commit).ok_or_else(|| format!("no tag is in the range `{range}`"))
+    best.map(|(_, t)| t.commit).ok_or_else(|| ResolveError::NoTagInRange(range.to_owned()))
 }
 
-/// The newest commit on the way of first parents that was made by then.
-fn back(repo: &GitRepo, tip: Commit, at: Moment<'_>) -> Option<Commit> {
+/// Follows first parents to the newest commit that existed at the moment.
+fn walk_back_to(repo: &GitRepo, tip: Commit, at: Moment<'_>) -> Option<Commit> {
     let mut commit = tip;
     for _ in 0..MAX_BACK {
-        if at.includes(commit.committed_at, &commit.id.to_string()) {
+        if at.includes_commit(commit.committed_at, &commit.id.to_string()) {
             return Some(commit);
         }
         commit = repo.commit(*commit.parents.first()?).ok()?;
@@ -189,31 +214,33 @@ fn back(repo: &GitRepo, tip: Commit, at: Moment<'_>) -> Option<Commit> {
     None
 }
 
-/// What a branch pointed to. A branch that was pushed by force leaves what it lost under `refs/lost/`.
+/// Returns the commit that a branch pointed to. Commits that a force push removed are under `refs/lost/`.
 fn branch_at(
     repo: &GitRepo,
     branch: &str,
     at: Moment<'_>,
     seen: Option<&Artifact>,
-) -> Result<Commit, String> {
+) -> Result<Commit, ResolveError> {
     let name = format!("refs/heads/{branch}");
-    let mut tips =
-        repo.references(&name).into_iter().chain(repo.references(&format!("refs/remotes/origin/{branch}")));
+    let mut tips = repo
+        .references_with_prefix(&name)
+        .into_iter()
+        .chain(repo.references_with_prefix(&format!("refs/remotes/origin/{branch}")));
     let tip = tips.find(|r| r.name.ends_with(&format!("/{branch}"))).map(|r| r.commit);
-    let now = tip.as_ref().and_then(|t| back(repo, t.clone(), at));
+    let now = tip.as_ref().and_then(|t| walk_back_to(repo, t.clone(), at));
     if at.time.is_none() {
-        return now.ok_or_else(|| format!("there is no branch `{branch}`"));
+        return now.ok_or_else(|| ResolveError::NoBranch(branch.to_owned()));
     }
-    let lost: Vec<Reference> = repo.references("refs/lost/");
+    let lost: Vec<GitRef> = repo.references_with_prefix("refs/lost/");
     let named = lost.iter().any(|r| r.name.contains(branch));
     let lost = lost.iter().filter(|r| !named || r.name.contains(branch));
-    let lost = lost.filter_map(|r| back(repo, r.commit.clone(), at));
+    let lost = lost.filter_map(|r| walk_back_to(repo, r.commit.clone(), at));
     let newer = |c: &Commit| now.as_ref().is_none_or(|n| c.committed_at > n.committed_at);
     let candidate = lost.filter(newer).filter(|c| !is_superseded(c, seen)).max_by_key(|c| c.committed_at);
-    candidate.or(now).ok_or_else(|| format!("there is no branch `{branch}`"))
+    candidate.or(now).ok_or_else(|| ResolveError::NoBranch(branch.to_owned()))
 }
 
-/// A lost commit did not stand any more once the engine, later, fetched another.
+/// Returns `true` if the engine later fetched another commit than a lost one.
 fn is_superseded(lost: &Commit, seen: Option<&Artifact>) -> bool {
     seen.is_some_and(|artifact| {
         !artifact.revision.ends_with(&lost.id.to_string())

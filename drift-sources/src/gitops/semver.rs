@@ -1,15 +1,15 @@
-//! Versions and ranges of them, as Flux and Argo CD choose tags by.
+//! Semantic versions and ranges, as Flux and Argo CD use them to select tags.
 
 use std::cmp::Ordering;
 
-/// A version.
+/// A semantic version; missing numbers are 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Version {
+pub(super) struct SemVersion {
     numbers: [u64; 3],
     pre: Vec<String>,
 }
 
-impl Version {
+impl SemVersion {
     /// Parses `1.2.3-rc.1+build`, with or without `v`, and with fewer numbers.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -25,7 +25,7 @@ impl Version {
     }
 }
 
-impl Ord for Version {
+impl Ord for SemVersion {
     fn cmp(&self, other: &Self) -> Ordering {
         let part = |a: &String, b: &String| match (a.parse::<u64>(), b.parse::<u64>()) {
             (Ok(a), Ok(b)) => a.cmp(&b),
@@ -46,30 +46,30 @@ impl Ord for Version {
     }
 }
 
-impl PartialOrd for Version {
+impl PartialOrd for SemVersion {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 #[derive(Clone, Debug)]
-struct Bound {
-    from: Option<(Version, bool)>,
-    to: Option<(Version, bool)>,
-    not: Option<Version>,
+struct VersionBound {
+    from: Option<(SemVersion, bool)>,
+    to: Option<(SemVersion, bool)>,
+    not: Option<SemVersion>,
     pre: bool,
 }
 
-/// A range: alternatives of bounds that all hold.
+/// A version range: alternatives, each a list of bounds that must all hold.
 #[derive(Clone, Debug)]
-pub(super) struct Range(Vec<Vec<Bound>>);
+pub(super) struct VersionRange(Vec<Vec<VersionBound>>);
 
-impl Range {
+impl VersionRange {
     /// Parses `>=1.2 <2`, `^1.2.3`, `~1.4`, `1.x`, `1.2 - 2`, `=1.2.3`, `a || b`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let alternatives = text.split("||").map(|part| {
             if let Some((from, to)) = part.split_once(" - ") {
-                return Some(vec![bound(">=", from)?, bound("<=", to)?]);
+                return Some(vec![parse_bound(">=", from)?, parse_bound("<=", to)?]);
             }
             // An operator may stand apart from its version.
             let mut bounds = Vec::new();
@@ -78,7 +78,7 @@ impl Range {
                 let at = word.find(|c: char| !"<>=!~^".contains(c)).unwrap_or(word.len());
                 operator.push_str(&word[..at]);
                 if at < word.len() {
-                    bounds.push(bound(&operator, &word[at..])?);
+                    bounds.push(parse_bound(&operator, &word[at..])?);
                     operator.clear();
                 }
             }
@@ -87,27 +87,27 @@ impl Range {
         alternatives.collect::<Option<Vec<_>>>().map(Self)
     }
 
-    /// Tells whether a version is in the range; one before a release only where the range names such.
-    pub(super) fn holds(&self, version: &Version) -> bool {
+    /// Returns `true` if a version is in the range; a prerelease only if the range names one.
+    pub(super) fn contains(&self, version: &SemVersion) -> bool {
         self.0.iter().any(|bounds| {
             (version.pre.is_empty() || bounds.iter().any(|b| b.pre))
-                && bounds.iter().all(|b| b.holds(version))
+                && bounds.iter().all(|b| b.contains(version))
         })
     }
 }
 
-impl Bound {
-    fn holds(&self, v: &Version) -> bool {
+impl VersionBound {
+    fn contains(&self, v: &SemVersion) -> bool {
         self.from.as_ref().is_none_or(|(f, inclusive)| if *inclusive { v >= f } else { v > f })
             && self.to.as_ref().is_none_or(|(t, inclusive)| if *inclusive { v <= t } else { v < t })
             && self.not.as_ref() != Some(v)
     }
 }
 
-fn bound(operator: &str, text: &str) -> Option<Bound> {
+fn parse_bound(operator: &str, text: &str) -> Option<VersionBound> {
     let text = text.trim().trim_start_matches(['v', 'V']);
     let pre = text.contains('-');
-    let none = Bound { from: None, to: None, not: None, pre };
+    let none = VersionBound { from: None, to: None, not: None, pre };
     let core = text.split(['-', '+']).next().unwrap_or(text);
     let parts: Vec<&str> = core.split('.').collect();
     let wild = |p: &&str| matches!(*p, "x" | "X" | "*");
@@ -119,25 +119,28 @@ fn bound(operator: &str, text: &str) -> Option<Bound> {
     for (i, part) in parts.iter().take(known).enumerate() {
         *numbers.get_mut(i)? = part.parse().ok()?;
     }
-    let lower = if pre { Version::parse(text)? } else { Version { numbers, pre: Vec::new() } };
+    let lower = if pre { SemVersion::parse(text)? } else { SemVersion { numbers, pre: Vec::new() } };
     let after = |place: usize| {
         let mut upper = numbers;
         upper[place] += 1;
         upper[place + 1..].fill(0);
-        Version { numbers: upper, pre: Vec::new() }
+        SemVersion { numbers: upper, pre: Vec::new() }
     };
-    let within =
-        |upper| Some(Bound { from: Some((lower.clone(), true)), to: Some((upper, false)), ..none.clone() });
+    let within = |upper| {
+        Some(VersionBound { from: Some((lower.clone(), true)), to: Some((upper, false)), ..none.clone() })
+    };
     match operator {
         "" | "=" | "==" if known < 3 => within(after(known - 1)),
-        "" | "=" | "==" => Some(Bound { from: Some((lower.clone(), true)), to: Some((lower, true)), ..none }),
-        ">=" | "=>" => Some(Bound { from: Some((lower, true)), ..none }),
-        ">" if known < 3 => Some(Bound { from: Some((after(known - 1), true)), ..none }),
-        ">" => Some(Bound { from: Some((lower, false)), ..none }),
-        "<" => Some(Bound { to: Some((lower, false)), ..none }),
-        "<=" | "=<" if known < 3 => Some(Bound { to: Some((after(known - 1), false)), ..none }),
-        "<=" | "=<" => Some(Bound { to: Some((lower, true)), ..none }),
-        "!=" => Some(Bound { not: Some(lower), ..none }),
+        "" | "=" | "==" => {
+            Some(VersionBound { from: Some((lower.clone(), true)), to: Some((lower, true)), ..none })
+        }
+        ">=" | "=>" => Some(VersionBound { from: Some((lower, true)), ..none }),
+        ">" if known < 3 => Some(VersionBound { from: Some((after(known - 1), true)), ..none }),
+        ">" => Some(VersionBound { from: Some((lower, false)), ..none }),
+        "<" => Some(VersionBound { to: Some((lower, false)), ..none }),
+        "<=" | "=<" if known < 3 => Some(VersionBound { to: Some((after(known - 1), false)), ..none }),
+        "<=" | "=<" => Some(VersionBound { to: Some((lower, true)), ..none }),
+        "!=" => Some(VersionBound { not: Some(lower), ..none }),
         "~" | "~>" => within(after(known.saturating_sub(1).min(1))),
         "^" => {
             let first = numbers.iter().take(known).position(|n| *n > 0).unwrap_or(known - 1);
@@ -152,8 +155,8 @@ mod tests {
     use super::*;
 
     fn check(range: &str, version: &str, expect: bool) {
-        let range_ = Range::parse(range).unwrap();
-        assert_eq!(range_.holds(&Version::parse(version).unwrap()), expect, "{range} {version}");
+        let range_ = VersionRange::parse(range).unwrap();
+        assert_eq!(range_.contains(&SemVersion::parse(version).unwrap()), expect, "{range} {version}");
     }
 
     #[test]
@@ -177,11 +180,11 @@ mod tests {
             check(range, version, expect);
         }
         assert!(
-            Range::parse("main").is_none()
-                && Range::parse("").is_none()
-                && Range::parse("release-1").is_none()
+            VersionRange::parse("main").is_none()
+                && VersionRange::parse("").is_none()
+                && VersionRange::parse("release-1").is_none()
         );
-        assert!(Version::parse("1.0.0-rc.10") > Version::parse("1.0.0-rc.9"));
-        assert!(Version::parse("1.0.0") > Version::parse("1.0.0-rc.9"));
+        assert!(SemVersion::parse("1.0.0-rc.10") > SemVersion::parse("1.0.0-rc.9"));
+        assert!(SemVersion::parse("1.0.0") > SemVersion::parse("1.0.0-rc.9"));
     }
 }

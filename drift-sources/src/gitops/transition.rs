@@ -1,7 +1,7 @@
-//! What engines say of themselves, as it changes: status, health, operations, revisions, suspension.
+//! Changes in what engines report about themselves: status, health, operations, revisions, suspension.
 //!
-//! Argo CD keeps no time of a sync status and Flux folds its history, so that only two versions of an object side by
-//! side tell what happened in between.
+//! Argo CD records no time for a sync status and Flux folds its history, so these changes can only be found by comparing
+//! two versions of an object.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,31 +9,31 @@ use std::sync::Arc;
 use drift_core::{Actor, Object, Occurrence, OccurrenceKind};
 use jiff::Timestamp;
 
-use crate::argo::{Application, Deployment, Initiator, SyncOperation};
-use crate::flux::{Condition, FluxSource, HelmRelease, Kustomization};
+use crate::argo::{Application, RevisionHistory, SyncInitiator, SyncOperation};
+use crate::flux::{FluxCondition, FluxSource, HelmRelease, Kustomization};
 
-/// A step from one state of an engine to another.
+/// A change of one state of an engine's object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transition {
-    /// What moved: `sync`, `health`, `operation`, `deployed`, `revision`, `auto-sync`, `suspended`, or the type of a
+    /// The state that changed: `sync`, `health`, `operation`, `deployed`, `revision`, `auto-sync`, `suspended`, or the type of a
     /// condition, such as `Ready`.
     pub what: String,
-    /// The state before; `None` where there was none.
+    /// The state before; `None` if there was none.
     pub from: Option<String>,
-    /// The state after; `None` where there is none any more.
+    /// The state after; `None` if there is none any more.
     pub to: Option<String>,
-    /// Who started it: a user of the engine, or `automated`.
+    /// Who caused it: a user of the engine, or `automated`.
     pub who: Option<String>,
-    /// The source revision that it is about.
+    /// The source revision concerned.
     pub revision: Option<String>,
-    /// When it was, by the engine; without it, when it was observed is all that is known.
+    /// When it happened according to the engine; `None` if the engine records no time.
     pub at: Option<Timestamp>,
-    /// What the engine says.
+    /// The engine's message.
     pub message: Option<String>,
 }
 
 impl Transition {
-    /// Says it in a line.
+    /// Formats the transition as one line, for example `sync OutOfSync → Synced by dana at abc`.
     pub fn text(&self) -> String {
         let side = |s: &Option<String>| s.clone().unwrap_or_else(|| "none".to_owned());
         let mut text = format!("{} {} \u{2192} {}", self.what, side(&self.from), side(&self.to));
@@ -49,8 +49,8 @@ impl Transition {
         text
     }
 
-    /// Makes it something that happened to the engine's object; `seen` stands in for a time that the engine lacks.
-    pub fn occurrence(&self, about: &Object, seen: Timestamp) -> Occurrence {
+    /// Converts the transition to an occurrence about the engine's object; `seen` is used if the engine records no time.
+    pub fn to_occurrence(&self, about: &Object, seen: Timestamp) -> Occurrence {
         Occurrence {
             kind: OccurrenceKind::Reconcile,
             about: Some(about.key()),
@@ -64,33 +64,33 @@ impl Transition {
     }
 }
 
-/// Says what moved between two versions of an engine's object; nothing for any other object.
+/// Returns what changed between two versions of an engine's object; empty for any other object.
 pub fn transitions(before: &Object, after: &Object) -> Vec<Transition> {
-    if let (Some(a), Some(b)) = (Application::of(before), Application::of(after)) {
-        return application(&a, &b, after);
+    if let (Some(a), Some(b)) = (Application::from_object(before), Application::from_object(after)) {
+        return application_transitions(&a, &b, after);
     }
     let mut all = Vec::new();
-    if let (Some(a), Some(b)) = (Kustomization::of(before), Kustomization::of(after)) {
-        conditions(&a.conditions, &b.conditions, b.last_attempted.as_ref(), &mut all);
-        all.extend(moved("revision", a.last_applied.as_ref(), b.last_applied.as_ref()));
-        all.extend(switched("suspended", a.is_suspended, b.is_suspended));
-    } else if let (Some(a), Some(b)) = (HelmRelease::of(before), HelmRelease::of(after)) {
-        conditions(&a.conditions, &b.conditions, b.last_attempted.as_ref(), &mut all);
-        all.extend(moved("revision", a.last_attempted.as_ref(), b.last_attempted.as_ref()));
+    if let (Some(a), Some(b)) = (Kustomization::from_object(before), Kustomization::from_object(after)) {
+        add_conditions(&a.conditions, &b.conditions, b.last_attempted.as_ref(), &mut all);
+        all.extend(state_change("revision", a.last_applied.as_ref(), b.last_applied.as_ref()));
+        all.extend(switch_change("suspended", a.is_suspended, b.is_suspended));
+    } else if let (Some(a), Some(b)) = (HelmRelease::from_object(before), HelmRelease::from_object(after)) {
+        add_conditions(&a.conditions, &b.conditions, b.last_attempted.as_ref(), &mut all);
+        all.extend(state_change("revision", a.last_attempted.as_ref(), b.last_attempted.as_ref()));
         let newest = |r: &HelmRelease| r.history.first().map(|s| format!("v{} {}", s.version, s.status));
         let at = b.history.first().and_then(|s| s.last_deployed);
         all.extend(
-            moved("release", newest(&a).as_ref(), newest(&b).as_ref()).map(|t| Transition { at, ..t }),
+            state_change("release", newest(&a).as_ref(), newest(&b).as_ref()).map(|t| Transition { at, ..t }),
         );
-        all.extend(switched("suspended", a.is_suspended, b.is_suspended));
-    } else if let (Some(a), Some(b)) = (FluxSource::of(before), FluxSource::of(after)) {
+        all.extend(switch_change("suspended", a.is_suspended, b.is_suspended));
+    } else if let (Some(a), Some(b)) = (FluxSource::from_object(before), FluxSource::from_object(after)) {
         let revision = |s: &FluxSource| s.artifact.as_ref().map(|a| a.revision.clone());
-        all.extend(moved("revision", revision(&a).as_ref(), revision(&b).as_ref()));
+        all.extend(state_change("revision", revision(&a).as_ref(), revision(&b).as_ref()));
     }
     all
 }
 
-fn moved(what: &str, from: Option<&String>, to: Option<&String>) -> Option<Transition> {
+fn state_change(what: &str, from: Option<&String>, to: Option<&String>) -> Option<Transition> {
     (from != to).then(|| Transition {
         what: what.to_owned(),
         from: from.cloned(),
@@ -99,54 +99,54 @@ fn moved(what: &str, from: Option<&String>, to: Option<&String>) -> Option<Trans
     })
 }
 
-fn switched(what: &str, before: bool, after: bool) -> Option<Transition> {
+fn switch_change(what: &str, before: bool, after: bool) -> Option<Transition> {
     let word = |on: bool| if on { "on" } else { "off" }.to_owned();
-    moved(what, Some(&word(before)), Some(&word(after)))
+    state_change(what, Some(&word(before)), Some(&word(after)))
 }
 
-fn application(a: &Application, b: &Application, after: &Object) -> Vec<Transition> {
+fn application_transitions(a: &Application, b: &Application, after: &Object) -> Vec<Transition> {
     let mut all = Vec::new();
     let text = |t: &Option<Arc<str>>| t.as_ref().map(ToString::to_string);
     let revision = |r: &[String]| (!r.is_empty()).then(|| r.join(","));
     let (compared, now) = (revision(&a.compared_revisions), revision(&b.compared_revisions));
-    let sync = moved("sync", text(&a.sync_status).as_ref(), text(&b.sync_status).as_ref());
+    let sync = state_change("sync", text(&a.sync_status).as_ref(), text(&b.sync_status).as_ref());
     all.extend(sync.map(|t| Transition { revision: now.clone(), ..t }));
-    all.extend(moved("revision", compared.as_ref(), now.as_ref()));
-    let health = moved("health", text(&a.health).as_ref(), text(&b.health).as_ref());
+    all.extend(state_change("revision", compared.as_ref(), now.as_ref()));
+    let health = state_change("health", text(&a.health).as_ref(), text(&b.health).as_ref());
     let since = after.root().str_at(&["status", "health", "lastTransitionTime"]);
     all.extend(health.map(|t| Transition { at: since.and_then(|s| s.parse().ok()), ..t }));
-    all.extend(operation(a.operation.as_ref(), b.operation.as_ref()));
-    let known = |d: &&Deployment| !a.history.iter().any(|h| h.id == d.id);
+    all.extend(operation_transition(a.operation.as_ref(), b.operation.as_ref()));
+    let known = |d: &&RevisionHistory| !a.history.iter().any(|h| h.id == d.id);
     all.extend(b.history.iter().filter(known).map(|d| Transition {
         what: "deployed".to_owned(),
         from: a.history.last().and_then(|h| revision(&h.revisions)),
         to: revision(&d.revisions),
-        who: who(&d.initiated_by),
+        who: initiator_name(&d.initiated_by),
         at: d.deployed_at,
         ..Transition::default()
     }));
-    all.extend(switched("auto-sync", a.is_automated, b.is_automated));
-    all.extend(switched("suspended", a.is_skipped, b.is_skipped));
-    raised(a, b, &mut all);
+    all.extend(switch_change("auto-sync", a.is_automated, b.is_automated));
+    all.extend(switch_change("suspended", a.is_skipped, b.is_skipped));
+    add_raised(a, b, &mut all);
     all
 }
 
-fn who(initiator: &Initiator) -> Option<String> {
+fn initiator_name(initiator: &SyncInitiator) -> Option<String> {
     match initiator {
-        Initiator::Automated => Some("automated".to_owned()),
-        Initiator::User(user) => Some(user.to_string()),
-        Initiator::Unknown => None,
+        SyncInitiator::Automated => Some("automated".to_owned()),
+        SyncInitiator::User(user) => Some(user.to_string()),
+        SyncInitiator::Unknown => None,
     }
 }
 
-fn operation(before: Option<&SyncOperation>, after: Option<&SyncOperation>) -> Option<Transition> {
+fn operation_transition(before: Option<&SyncOperation>, after: Option<&SyncOperation>) -> Option<Transition> {
     let after = after?;
     // Another beginning is another operation, whatever became of the one before.
     let before = before.filter(|b| b.started_at == after.started_at);
     let (from, to) = (before.map(|b| b.phase.to_string()), after.phase.to_string());
     let partial = if after.is_partial { " (partial)" } else { "" };
-    moved(&format!("operation{partial}"), from.as_ref(), Some(&to)).map(|t| Transition {
-        who: who(&after.initiated_by),
+    state_change(&format!("operation{partial}"), from.as_ref(), Some(&to)).map(|t| Transition {
+        who: initiator_name(&after.initiated_by),
         revision: (!after.revisions.is_empty()).then(|| after.revisions.join(",")),
         at: after.finished_at.or(after.started_at),
         message: after.message.as_ref().map(ToString::to_string),
@@ -155,9 +155,10 @@ fn operation(before: Option<&SyncOperation>, after: Option<&SyncOperation>) -> O
 }
 
 /// Conditions of Argo CD, which are there or not.
-fn raised(a: &Application, b: &Application, all: &mut Vec<Transition>) {
+fn add_raised(a: &Application, b: &Application, all: &mut Vec<Transition>) {
     let texts = |app: &Application| -> BTreeMap<Arc<str>, (Arc<str>, Option<Timestamp>)> {
-        let one = |c: &crate::argo::Condition| (Arc::clone(&c.kind), (Arc::clone(&c.message), c.since));
+        let one =
+            |c: &crate::argo::ApplicationCondition| (Arc::clone(&c.kind), (Arc::clone(&c.message), c.since));
         app.conditions.iter().map(one).collect()
     };
     let (a, b) = (texts(a), texts(b));
@@ -178,13 +179,18 @@ fn raised(a: &Application, b: &Application, all: &mut Vec<Transition>) {
 }
 
 /// Conditions of Flux, which hold or do not, for a reason.
-fn conditions(a: &[Condition], b: &[Condition], revision: Option<&String>, all: &mut Vec<Transition>) {
-    let word = |c: &Condition| format!("{} ({})", c.status, c.reason);
-    let of = |all: &[Condition], kind: &str| all.iter().find(|c| *c.kind == *kind).cloned();
+fn add_conditions(
+    a: &[FluxCondition],
+    b: &[FluxCondition],
+    revision: Option<&String>,
+    all: &mut Vec<Transition>,
+) {
+    let word = |c: &FluxCondition| format!("{} ({})", c.status, c.reason);
+    let of = |all: &[FluxCondition], kind: &str| all.iter().find(|c| *c.kind == *kind).cloned();
     let gone = a.iter().filter(|c| of(b, &c.kind).is_none());
     for kind in b.iter().chain(gone).map(|c| Arc::clone(&c.kind)) {
         let (before, after) = (of(a, &kind), of(b, &kind));
-        let step = moved(&kind, before.as_ref().map(word).as_ref(), after.as_ref().map(word).as_ref());
+        let step = state_change(&kind, before.as_ref().map(word).as_ref(), after.as_ref().map(word).as_ref());
         all.extend(step.map(|t| Transition {
             revision: revision.cloned(),
             at: after.as_ref().and_then(|c| c.since),

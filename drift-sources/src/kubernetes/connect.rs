@@ -1,4 +1,4 @@
-//! Finding a cluster and the right to talk to it.
+//! Connects to a cluster, as kubectl does.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
 use super::machine::Failure;
-use super::pool::Pool;
-use super::request::{JSON, Limits, Requests, describe};
+use super::pool::ConnectionPool;
+use super::request::{JSON, RequestLimits, Requests, describe_error};
 
-/// Which cluster to talk to.
+/// Which cluster to connect to.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
     /// Kubeconfig file; without one `KUBECONFIG`, then `~/.kube/config`, then the service account of a pod.
     pub kubeconfig: Option<PathBuf>,
     /// Context in it; without one the current context.
     pub context: Option<String>,
-    /// How long to wait for a first answer.
+    /// Longest time until the first response.
     pub timeout: Duration,
 }
 
@@ -30,14 +30,14 @@ impl Default for ConnectOptions {
     }
 }
 
-/// A cluster that answers.
+/// A connection to a cluster that has responded.
 #[derive(Clone)]
 pub struct Connection {
     /// For [`super::KubernetesSource::new`].
     pub client: Client,
-    /// The context that was taken; `None` in a pod.
+    /// The context in use; `None` in a pod.
     pub context: Option<String>,
-    /// The namespace of the context, `default` where it names none.
+    /// The namespace of the context; `default` if it names none.
     pub namespace: String,
     /// Address of the API server.
     pub server: String,
@@ -62,12 +62,13 @@ struct NoConnection {
     advice: String,
 }
 
-/// Connects as kubectl does, and asks for the server's version to see that it answers.
+/// Connects as kubectl does, and requests the server's version as a check.
 ///
 /// # Errors
-/// Says what is wrong with the kubeconfig, the network or the credentials, and what to do. No credential is in it.
+/// The message names the problem with the kubeconfig, the network or the credentials, and what to do. It contains no
+/// credential.
 pub async fn connect(options: ConnectOptions) -> Result<Connection, SourceError> {
-    let (config, context) = load(&options).await?;
+    let (config, context) = load_config(&options).await?;
     connect_to(config, context, options.timeout).await
 }
 
@@ -82,12 +83,14 @@ pub async fn connect_to(
 ) -> Result<Connection, SourceError> {
     let server = config.cluster_url.to_string();
     let namespace = config.default_namespace.clone();
-    let client = client(config).map_err(|problem| {
+    let client = build_client(config).map_err(|problem| {
         let advice = "check certificates, keys and credential plugin of the kubeconfig";
-        unavailable(format!("cluster {server}"), problem, advice)
+        unavailable_error(format!("cluster {server}"), problem, advice)
     })?;
-    let requests =
-        Requests::new(client.clone(), Limits { silence: timeout, page_time: timeout, ..Limits::default() });
+    let requests = Requests::new(
+        client.clone(),
+        RequestLimits { silence: timeout, page_time: timeout, ..RequestLimits::default() },
+    );
     match requests.get("/version", JSON).await {
         // Who may not ask for the version may still be allowed to list.
         Ok(_) => {}
@@ -99,17 +102,17 @@ pub async fn connect_to(
         Err(failure) => {
             let context = context.as_deref().map(|c| format!("--context {c} ")).unwrap_or_default();
             let advice = format!("is the cluster up? `kubectl {context}get --raw /readyz` asks the same");
-            return Err(unavailable(format!("cluster {server}"), failure.message().to_owned(), advice));
+            return Err(unavailable_error(format!("cluster {server}"), failure.message().to_owned(), advice));
         }
     }
     Ok(Connection { client, context, namespace, server })
 }
 
-fn unavailable(what: String, problem: String, advice: impl Into<String>) -> SourceError {
+fn unavailable_error(what: String, problem: String, advice: impl Into<String>) -> SourceError {
     SourceError::Unavailable { what, source: Some(Box::new(NoConnection { problem, advice: advice.into() })) }
 }
 
-async fn load(options: &ConnectOptions) -> Result<(Config, Option<String>), SourceError> {
+async fn load_config(options: &ConnectOptions) -> Result<(Config, Option<String>), SourceError> {
     let path = options.kubeconfig.clone();
     let what = match &path {
         Some(path) => format!("kubeconfig {}", path.display()),
@@ -126,12 +129,12 @@ async fn load(options: &ConnectOptions) -> Result<(Config, Option<String>), Sour
             return match Config::incluster() {
                 Ok(config) => Ok((config, None)),
                 Err(_) => {
-                    let advice = "set KUBECONFIG or name a file";
-                    Err(unavailable(what, "there is none, and this is no pod".to_owned(), advice))
+                    let advice = "set KUBECONFIG or pass a kubeconfig file";
+                    Err(unavailable_error(what, "not found, and not running in a pod".to_owned(), advice))
                 }
             };
         }
-        Err(error) => return Err(unreadable(what, &error)),
+        Err(error) => return Err(unreadable_config(what, &error)),
     };
     let context = options.context.clone().or_else(|| kubeconfig.current_context.clone());
     let known: Vec<_> = kubeconfig.contexts.iter().map(|c| c.name.clone()).collect();
@@ -143,9 +146,9 @@ async fn load(options: &ConnectOptions) -> Result<(Config, Option<String>), Sour
                 Some(context) => format!("it has no context `{context}`"),
                 None => "it has no current context".to_owned(),
             };
-            Err(unavailable(what, problem, format!("its contexts are: {}", known.join(", "))))
+            Err(unavailable_error(what, problem, format!("its contexts are: {}", known.join(", "))))
         }
-        Err(error) => Err(unreadable(what, &error)),
+        Err(error) => Err(unreadable_config(what, &error)),
     }
 }
 
@@ -158,7 +161,7 @@ fn is_absent(error: &KubeconfigError) -> bool {
 }
 
 /// A parser's error may quote the line that holds a token: it is named, not printed.
-fn unreadable(what: String, error: &KubeconfigError) -> SourceError {
+fn unreadable_config(what: String, error: &KubeconfigError) -> SourceError {
     let problem = match error {
         KubeconfigError::Parse(_) => "it is not valid YAML of a kubeconfig".to_owned(),
         KubeconfigError::ReadConfig(e, path) => format!("{} cannot be read: {e}", path.display()),
@@ -167,24 +170,23 @@ fn unreadable(what: String, error: &KubeconfigError) -> SourceError {
         KubeconfigError::ParseProxyUrl(_) => "proxy-url is no address".to_owned(),
         other => other.to_string(),
     };
-    unavailable(what, problem, "`kubectl config view` shows what kubectl makes of it")
+    unavailable_error(what, problem, "`kubectl config view` shows what kubectl makes of it")
 }
 
 /// Makes a client without retries of its own: the state machines decide when to try again.
-pub(crate) fn client(mut config: Config) -> Result<Client, String> {
-    // ring and aws-lc may both be linked into the program around us; rustls then wants to be told. An error means
-    // that it has been.
+pub(crate) fn build_client(mut config: Config) -> Result<Client, String> {
+    // If both ring and aws-lc are linked into the program, rustls needs an explicit choice. An error means that one was made.
     let _ = rustls::crypto::ring::default_provider().install_default();
     config.default_retry = false;
     if config.proxy_url.is_some() {
         // Through a proxy the stock stack: HTTP/1.1, one connection a watch.
-        return Ok(ClientBuilder::try_from(config).map_err(|e| describe(&e))?.build());
+        return Ok(ClientBuilder::try_from(config).map_err(|e| describe_error(&e))?.build());
     }
-    let auth = config.auth_layer().map_err(|e| describe(&e))?;
-    let headers = config.extra_headers_layer().map_err(|e| describe(&e))?;
-    let tls = config.rustls_client_config().map_err(|e| describe(&e))?;
+    let auth = config.auth_layer().map_err(|e| describe_error(&e))?;
+    let headers = config.extra_headers_layer().map_err(|e| describe_error(&e))?;
+    let tls = config.rustls_client_config().map_err(|e| describe_error(&e))?;
     let timeout = config.connect_timeout.unwrap_or(Duration::from_secs(30));
-    let pool = Pool::new(tls, config.tls_server_name.clone(), timeout)?;
+    let pool = ConnectionPool::new(tls, config.tls_server_name.clone(), timeout)?;
     let compressed = !config.disable_compression;
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())

@@ -1,4 +1,4 @@
-//! What the API server sends, decoded: pages of lists, lines of watches, refusals.
+//! Decodes responses of the API server: pages of lists, lines of watches, errors.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use drift_core::{Object, ResourceVersion};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::machine::{Failure, Listed};
-use super::target::Target;
+use super::machine::{Failure, ListedVersion};
+use super::target::WatchTarget;
 
 /// One page of a list.
 #[derive(Debug)]
@@ -23,19 +23,19 @@ pub(crate) struct Page {
 pub(crate) struct MetadataPage {
     pub(crate) version: ResourceVersion,
     pub(crate) token: Option<String>,
-    pub(crate) entries: Vec<Listed>,
+    pub(crate) entries: Vec<ListedVersion>,
 }
 
 /// One line of a watch.
 #[derive(Debug)]
-pub(crate) enum Line {
-    /// ADDED or MODIFIED.
+pub(crate) enum WatchLine {
+    /// `ADDED` or `MODIFIED`, with the new state.
     Applied(Object),
     /// DELETED, with the last state.
     Deleted(Object),
     /// BOOKMARK: everything up to this version was sent.
     Bookmark { version: ResourceVersion, initial_events_end: bool },
-    /// ERROR.
+    /// `ERROR`, with its `Status`.
     Refused(Failure),
 }
 
@@ -66,7 +66,7 @@ struct RawLine<'a> {
 }
 
 #[derive(Deserialize)]
-struct Metadata<'a> {
+struct MetadataItem<'a> {
     #[serde(borrow)]
     metadata: Option<ObjectMeta<'a>>,
 }
@@ -126,9 +126,9 @@ struct StatusCause {
 }
 
 /// Decodes a page; one unreadable item makes the page unreadable, since leaving it out would look like a deletion.
-pub(crate) fn page(body: &[u8], target: &Target) -> Result<Page, String> {
+pub(crate) fn parse_page(body: &[u8], target: &WatchTarget) -> Result<Page, String> {
     let raw: RawPage<'_> = serde_json::from_slice(body).map_err(|e| format!("list is not valid: {e}"))?;
-    let (version, token) = envelope(raw.metadata)?;
+    let (version, token) = parse_list_meta(raw.metadata)?;
     let items = raw.items.unwrap_or_default();
     let mut scratch = Vec::new();
     let objects = items
@@ -142,16 +142,16 @@ pub(crate) fn page(body: &[u8], target: &Target) -> Result<Page, String> {
 /// Decodes a page of a `PartialObjectMetadataList`, or of a full list from a server that does not know such.
 pub(crate) fn metadata_page(body: &[u8]) -> Result<MetadataPage, String> {
     let raw: RawPage<'_> = serde_json::from_slice(body).map_err(|e| format!("list is not valid: {e}"))?;
-    let (version, token) = envelope(raw.metadata)?;
+    let (version, token) = parse_list_meta(raw.metadata)?;
     let items = raw.items.unwrap_or_default();
     let entry = |(i, item): (usize, &&RawValue)| {
-        let item: Metadata<'_> =
+        let item: MetadataItem<'_> =
             serde_json::from_str(item.get()).map_err(|e| format!("item {i} of list: {e}"))?;
         let meta = item.metadata.ok_or_else(|| format!("item {i} of list has no metadata"))?;
         if meta.name.is_empty() || meta.resource_version.is_empty() {
             return Err(format!("item {i} of list has no name or no resourceVersion"));
         }
-        Ok(Listed {
+        Ok(ListedVersion {
             name: format!("{}/{}", meta.namespace, meta.name).into(),
             version: ResourceVersion::new(&*meta.resource_version),
         })
@@ -160,7 +160,7 @@ pub(crate) fn metadata_page(body: &[u8]) -> Result<MetadataPage, String> {
     Ok(MetadataPage { version, token, entries })
 }
 
-fn envelope(meta: ListMeta) -> Result<(ResourceVersion, Option<String>), String> {
+fn parse_list_meta(meta: ListMeta) -> Result<(ResourceVersion, Option<String>), String> {
     if meta.resource_version.is_empty() {
         return Err("list has no metadata.resourceVersion".to_owned());
     }
@@ -169,7 +169,7 @@ fn envelope(meta: ListMeta) -> Result<(ResourceVersion, Option<String>), String>
 
 /// Decodes an item of a list. Items of built-in kinds come without `apiVersion` and `kind`: the text gets them in
 /// front, where an item's own, coming later, would win.
-fn list_item(raw: &RawValue, target: &Target, scratch: &mut Vec<u8>) -> Result<Object, String> {
+fn list_item(raw: &RawValue, target: &WatchTarget, scratch: &mut Vec<u8>) -> Result<Object, String> {
     let fields = raw.get().trim_start().strip_prefix('{').ok_or("not a map")?;
     scratch.clear();
     let head = serde_json::json!({ "apiVersion": target.api_version(), "kind": &*target.kind }).to_string();
@@ -178,10 +178,10 @@ fn list_item(raw: &RawValue, target: &Target, scratch: &mut Vec<u8>) -> Result<O
         scratch.push(b',');
     }
     scratch.extend_from_slice(fields.as_bytes());
-    checked(scratch, target)
+    parse_object(scratch, target)
 }
 
-fn checked(text: &[u8], target: &Target) -> Result<Object, String> {
+fn parse_object(text: &[u8], target: &WatchTarget) -> Result<Object, String> {
     let object = Object::from_json(text).map_err(|e| match std::error::Error::source(&e) {
         Some(source) => format!("{e}: {source}"),
         None => e.to_string(),
@@ -201,12 +201,12 @@ fn checked(text: &[u8], target: &Target) -> Result<Object, String> {
 }
 
 /// Decodes a line of a watch.
-pub(crate) fn line(text: &[u8], target: &Target) -> Result<Line, String> {
+pub(crate) fn parse_line(text: &[u8], target: &WatchTarget) -> Result<WatchLine, String> {
     let raw: RawLine<'_> = serde_json::from_slice(text).map_err(|e| format!("not a watch event: {e}"))?;
     let body = raw.object.get().as_bytes();
     match &*raw.r#type {
-        "ADDED" | "MODIFIED" => checked(body, target).map(Line::Applied),
-        "DELETED" => checked(body, target).map(Line::Deleted),
+        "ADDED" | "MODIFIED" => parse_object(body, target).map(WatchLine::Applied),
+        "DELETED" => parse_object(body, target).map(WatchLine::Deleted),
         "BOOKMARK" => {
             let bookmark: Bookmark =
                 serde_json::from_slice(body).map_err(|e| format!("not a bookmark: {e}"))?;
@@ -216,15 +216,15 @@ pub(crate) fn line(text: &[u8], target: &Target) -> Result<Line, String> {
             }
             let ends = bookmark.metadata.annotations.unwrap_or_default();
             let initial_events_end = ends.get("k8s.io/initial-events-end").is_some_and(|v| v == "true");
-            Ok(Line::Bookmark { version: ResourceVersion::new(version), initial_events_end })
+            Ok(WatchLine::Bookmark { version: ResourceVersion::new(version), initial_events_end })
         }
-        "ERROR" => Ok(Line::Refused(refusal(0, body, None))),
-        other => Err(format!("watch event of unknown type `{}`", shorten(other))),
+        "ERROR" => Ok(WatchLine::Refused(parse_refusal(0, body, None))),
+        other => Err(format!("watch event of unknown type `{}`", shorten_text(other))),
     }
 }
 
-/// Tells what an answer that is no success means; `code` 0 takes the code from the body.
-pub(crate) fn refusal(code: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+/// Classifies an error response; for `code` 0 the code is taken from the body.
+pub(crate) fn parse_refusal(code: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     let status: Status = serde_json::from_slice(body).unwrap_or_default();
     let code = if code == 0 { status.code } else { code };
     let details = status.details.unwrap_or_default();
@@ -233,8 +233,8 @@ pub(crate) fn refusal(code: u16, body: &[u8], retry_after: Option<Duration>) -> 
         details.causes.unwrap_or_default().iter().any(|cause| cause.reason == "ResourceVersionTooLarge");
     let message = match (status.message.as_str(), status.reason.as_str()) {
         ("", "") => format!("HTTP {code}"),
-        ("", reason) => format!("HTTP {code} {}", shorten(reason)),
-        (message, _) => shorten(message).into_owned(),
+        ("", reason) => format!("HTTP {code} {}", shorten_text(reason)),
+        (message, _) => shorten_text(message).into_owned(),
     };
     match code {
         410 => Failure::Expired(message),
@@ -248,8 +248,8 @@ pub(crate) fn refusal(code: u16, body: &[u8], retry_after: Option<Duration>) -> 
     }
 }
 
-/// A server's text in a message of ours: bounded.
-fn shorten(text: &str) -> Cow<'_, str> {
+/// Shortens a text of the server for a message.
+fn shorten_text(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(300) {
         Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
         None => Cow::Borrowed(text),
@@ -261,8 +261,8 @@ mod tests {
     use super::*;
     use crate::kubernetes::target::Reach;
 
-    fn config_maps() -> Target {
-        Target {
+    fn config_maps() -> WatchTarget {
+        WatchTarget {
             group: "".into(),
             version: "v1".into(),
             kind: "ConfigMap".into(),
@@ -276,7 +276,7 @@ mod tests {
         let body = br#"{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"abc","remainingItemCount":3},
             "items":[ {"metadata":{"name":"a","namespace":"x","resourceVersion":"3"},"data":{"n":"1"}},
             {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b","resourceVersion":"4"}}]}"#;
-        let page = page(body, &config_maps()).unwrap();
+        let page = parse_page(body, &config_maps()).unwrap();
         assert_eq!((page.version.as_str(), page.token.as_deref()), ("7", Some("abc")));
         let keys: Vec<_> = page.objects.iter().map(|o| o.key().to_string()).collect();
         assert_eq!(keys, ["ConfigMap/x/a", "ConfigMap//b"]);
@@ -295,16 +295,17 @@ mod tests {
             ),
             (br#"{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"a"}}]}"#, "no resourceVersion"),
         ] {
-            let error = page(body, &config_maps()).unwrap_err();
+            let error = parse_page(body, &config_maps()).unwrap_err();
             assert!(error.contains(expect), "{error}");
         }
-        let null = page(br#"{"metadata":{"resourceVersion":"1"},"items":null}"#, &config_maps()).unwrap();
+        let null =
+            parse_page(br#"{"metadata":{"resourceVersion":"1"},"items":null}"#, &config_maps()).unwrap();
         assert!(null.objects.is_empty());
     }
 
     #[test]
     fn lines_of_a_watch() {
-        let text = |t: &str| format!("{:?}", line(t.as_bytes(), &config_maps()));
+        let text = |t: &str| format!("{:?}", parse_line(t.as_bytes(), &config_maps()));
         let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","resourceVersion":"11"}}"#;
         for (line, expect) in [
             (format!(r#"{{"type":"ADDED","object":{object}}}"#), "Ok(Applied("),
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn refusals_mean_what_is_to_be_done() {
-        let say = |code, body: &str| format!("{:?}", refusal(code, body.as_bytes(), None));
+        let say = |code, body: &str| format!("{:?}", parse_refusal(code, body.as_bytes(), None));
         for (code, body, expect) in [
             (410, "", "Expired(\"HTTP 410\")"),
             (403, r#"{"message":"pods is forbidden"}"#, "Denied(\"pods is forbidden\")"),

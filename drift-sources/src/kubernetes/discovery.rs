@@ -1,4 +1,4 @@
-//! What the API server serves.
+//! Discovers the resource types that the API server serves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,34 +6,34 @@ use serde::Deserialize;
 
 use super::machine::Failure;
 use super::request::{JSON, Requests};
-use super::target::{Reach, Target};
+use super::target::{Reach, WatchTarget};
 
 /// One request for all groups, from servers that know it.
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
                           application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
-/// What is served and can be listed and watched.
+/// The resource types that can be listed and watched.
 #[derive(Debug, Default)]
 pub(crate) struct Discovered {
     /// By group and plural: the kind under its preferred version, and all versions it is served in.
     pub(crate) kinds: BTreeMap<(String, String), Served>,
-    /// Groups of which not everything is known now, with the reason.
+    /// Groups that could not be discovered completely, with the reason.
     pub(crate) broken: BTreeMap<String, String>,
 }
 
-/// One kind that is served.
+/// A kind that is served.
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
-    pub(crate) target: Target,
+    pub(crate) target: WatchTarget,
     pub(crate) versions: BTreeSet<String>,
 }
 
 impl Discovered {
     /// Takes a resource; versions come with the preferred one first.
-    fn add(&mut self, group: &str, version: &str, kind: &str, plural: &str, reach: Reach) {
+    fn add_resource(&mut self, group: &str, version: &str, kind: &str, plural: &str, reach: Reach) {
         let key = (group.to_owned(), plural.to_owned());
         let served = self.kinds.entry(key).or_insert_with(|| Served {
-            target: Target {
+            target: WatchTarget {
                 group: group.into(),
                 version: version.into(),
                 kind: kind.into(),
@@ -45,7 +45,7 @@ impl Discovered {
         served.versions.insert(version.to_owned());
     }
 
-    /// Removes what is the same objects under a second group: each would be told twice.
+    /// Removes resource types that serve the objects of another group again: each object would be emitted twice.
     fn without_duplicates(mut self) -> Self {
         let kinds: BTreeSet<_> = self.kinds.keys().cloned().collect();
         let elsewhere = |plural: &str, groups: &[&str]| {
@@ -69,13 +69,13 @@ struct GroupDiscoveryList {
 #[derive(Deserialize)]
 struct GroupDiscovery {
     #[serde(default)]
-    metadata: Named,
+    metadata: GroupName,
     #[serde(default)]
     versions: Vec<VersionDiscovery>,
 }
 
 #[derive(Default, Deserialize)]
-struct Named {
+struct GroupName {
     #[serde(default)]
     name: String,
 }
@@ -150,21 +150,21 @@ struct ApiResource {
     verbs: Vec<String>,
 }
 
-fn watchable(verbs: &[String]) -> bool {
+fn is_watchable(verbs: &[String]) -> bool {
     ["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v == verb))
 }
 
-/// Asks the server what it serves.
-pub(crate) async fn discover(requests: &Requests) -> Result<Discovered, Failure> {
+/// Discovers all resource types.
+pub(crate) async fn discover_kinds(requests: &Requests) -> Result<Discovered, Failure> {
     let mut found = Discovered::default();
     for (path, core) in [("/api", true), ("/apis", false)] {
         let (body, media) = requests.get(path, AGGREGATED).await?;
         if media.contains("as=APIGroupDiscoveryList") {
-            aggregated(&body, &mut found)?;
+            add_aggregated(&body, &mut found)?;
         } else if core {
-            let versions: Versions = parse(&body)?;
+            let versions: Versions = parse_json(&body)?;
             for version in versions.versions {
-                resources(requests, "", &version, &mut found).await;
+                add_resources(requests, "", &version, &mut found).await;
             }
         } else {
             one_by_one(requests, &body, &mut found).await?;
@@ -173,12 +173,12 @@ pub(crate) async fn discover(requests: &Requests) -> Result<Discovered, Failure>
     Ok(found.without_duplicates())
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|e| Failure::Corrupt(format!("discovery: {e}")))
 }
 
-fn aggregated(body: &[u8], found: &mut Discovered) -> Result<(), Failure> {
-    let list: GroupDiscoveryList = parse(body)?;
+fn add_aggregated(body: &[u8], found: &mut Discovered) -> Result<(), Failure> {
+    let list: GroupDiscoveryList = parse_json(body)?;
     for group in list.items {
         let name = group.metadata.name;
         for version in group.versions {
@@ -186,13 +186,13 @@ fn aggregated(body: &[u8], found: &mut Discovered) -> Result<(), Failure> {
                 let reason = format!("version {} of {name} cannot be asked now", version.version);
                 found.broken.insert(name.clone(), reason);
             }
-            for resource in version.resources.iter().filter(|r| watchable(&r.verbs)) {
+            for resource in version.resources.iter().filter(|r| is_watchable(&r.verbs)) {
                 let Some(kind) = resource.response_kind.as_ref().filter(|k| !k.kind.is_empty()) else {
                     continue;
                 };
                 let reach =
                     if resource.scope == "Namespaced" { Reach::AllNamespaces } else { Reach::Cluster };
-                found.add(&name, &version.version, &kind.kind, &resource.resource, reach);
+                found.add_resource(&name, &version.version, &kind.kind, &resource.resource, reach);
             }
         }
     }
@@ -200,23 +200,23 @@ fn aggregated(body: &[u8], found: &mut Discovered) -> Result<(), Failure> {
 }
 
 async fn one_by_one(requests: &Requests, body: &[u8], found: &mut Discovered) -> Result<(), Failure> {
-    let list: GroupList = parse(body)?;
+    let list: GroupList = parse_json(body)?;
     for group in list.groups {
         let preferred = group.preferred_version.map(|v| v.version);
         let mut versions: Vec<_> = group.versions.into_iter().map(|v| v.version).collect();
         versions.sort_by_key(|version| Some(version) != preferred.as_ref());
         for version in versions {
-            resources(requests, &group.name, &version, found).await;
+            add_resources(requests, &group.name, &version, found).await;
         }
     }
     Ok(())
 }
 
 /// Adds what one group and version serves, or notes that it cannot be asked.
-async fn resources(requests: &Requests, group: &str, version: &str, found: &mut Discovered) {
+async fn add_resources(requests: &Requests, group: &str, version: &str, found: &mut Discovered) {
     let path = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
     let list = match requests.get(&path, JSON).await {
-        Ok((body, _)) => parse::<ResourceList>(&body),
+        Ok((body, _)) => parse_json::<ResourceList>(&body),
         Err(failure) => Err(failure),
     };
     let list = match list {
@@ -226,10 +226,10 @@ async fn resources(requests: &Requests, group: &str, version: &str, found: &mut 
             return;
         }
     };
-    let whole = |r: &&ApiResource| watchable(&r.verbs) && !r.name.contains('/');
+    let whole = |r: &&ApiResource| is_watchable(&r.verbs) && !r.name.contains('/');
     for resource in list.resources.iter().filter(whole) {
         let reach = if resource.namespaced { Reach::AllNamespaces } else { Reach::Cluster };
-        found.add(group, version, &resource.kind, &resource.name, reach);
+        found.add_resource(group, version, &resource.kind, &resource.name, reach);
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
                 {"version":"v1","resources":[{"resource":"hpas","responseKind":{"kind":"HPA"},"scope":"Namespaced","verbs":["list","watch"]}]}]},
             {"metadata":{"name":"metrics.example.com"},"versions":[{"version":"v1","freshness":"Stale"}]}]}"#;
         let mut found = Discovered::default();
-        aggregated(body, &mut found).unwrap();
+        add_aggregated(body, &mut found).unwrap();
         let found = found.without_duplicates();
         let ids: Vec<_> =
             found.kinds.values().map(|s| format!("{} {}", s.target.id(), s.target.version)).collect();

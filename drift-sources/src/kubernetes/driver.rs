@@ -10,15 +10,15 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::cursor::Mark;
+use super::cursor::WatchProgress;
 use super::decode;
-use super::machine::{Failure, Input, Listed, Machine, Next};
-use super::request::{JSON, METADATA, Read, Requests, encode};
-use super::target::Target;
+use super::machine::{Failure, ListedVersion, MachineInput, Next, WatchMachine};
+use super::request::{JSON, METADATA, Requests, WatchRead, encode_query};
+use super::target::WatchTarget;
 
-/// Observations told at once at most.
+/// Most observations in one message.
 const BATCH: usize = 256;
-/// How long a watch of a removed kind may still say deletions.
+/// How long a watch of a removed kind may still deliver deletions.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What all drivers of a source share.
@@ -28,9 +28,9 @@ pub(crate) struct Shared {
     pub(crate) lists: Arc<Semaphore>,
     pub(crate) timing: Timing,
     pub(crate) out: mpsc::Sender<Message>,
-    /// What is served may have changed.
+    /// Notified when the served resource types may have changed.
     pub(crate) changed: Notify,
-    /// Whether the last request of anyone was answered; an outage is told once.
+    /// Whether the last request of any driver got a response; an outage is reported once.
     pub(crate) reachable: AtomicBool,
 }
 
@@ -44,42 +44,42 @@ pub(crate) struct Timing {
     pub(crate) page_size: u32,
 }
 
-/// What a driver tells.
+/// A message of a driver.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// These kinds begin here, all at once.
-    Begin(Vec<(String, Mark)>),
+    Begin(Vec<(String, WatchProgress)>),
     /// Observations of one target, and how far it is after them where that changed.
-    Told { id: Arc<str>, said: Vec<Observation>, mark: Option<Mark> },
+    Observed { id: Arc<str>, observations: Vec<Observation>, progress: Option<WatchProgress> },
     /// The target is gone.
     Forget(Arc<str>),
-    /// Something failed that no observation tells.
+    /// A failure that is not covered by an observation.
     Failed(SourceError),
 }
 
 /// Names and versions at a version.
-type Listing = (ResourceVersion, Vec<Listed>);
+type VersionListing = (ResourceVersion, Vec<ListedVersion>);
 
-/// What is asked of a driver.
+/// A command to a driver.
 #[derive(Clone, Debug)]
-pub(crate) enum Order {
-    /// Follow the target, maybe under another version.
-    Follow(Arc<Target>),
-    /// It seems to be served no longer.
-    Leave,
+pub(crate) enum Command {
+    /// Watch the target, maybe under another version.
+    Watch(Arc<WatchTarget>),
+    /// Stop once it is certain that the target is no longer served.
+    Stop,
 }
 
 /// The driver of one target.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    target: Arc<Target>,
+    target: Arc<WatchTarget>,
     id: Arc<str>,
-    machine: Machine,
-    orders: watch::Receiver<Order>,
-    lines: Option<super::request::Lines>,
-    mark: Option<Mark>,
+    machine: WatchMachine,
+    commands: watch::Receiver<Command>,
+    lines: Option<super::request::WatchLines>,
+    progress: Option<WatchProgress>,
     permit: Option<OwnedSemaphorePermit>,
-    comparison: Option<BoxFuture<'static, Result<Listing, Failure>>>,
+    comparison: Option<BoxFuture<'static, Result<VersionListing, Failure>>>,
     compare_at: Option<Instant>,
     settle_at: Option<Instant>,
     leaving: bool,
@@ -88,9 +88,9 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        target: Arc<Target>,
-        machine: Machine,
-        orders: watch::Receiver<Order>,
+        target: Arc<WatchTarget>,
+        machine: WatchMachine,
+        commands: watch::Receiver<Command>,
     ) -> Self {
         let compare_at = shared.timing.comparison.map(|interval| Instant::now() + interval);
         let id = target.id().into();
@@ -99,9 +99,9 @@ impl Driver {
             target,
             id,
             machine,
-            orders,
+            commands,
             lines: None,
-            mark: None,
+            progress: None,
             permit: None,
             comparison: None,
             compare_at,
@@ -110,72 +110,77 @@ impl Driver {
         }
     }
 
-    /// Runs until the machine stops or no one listens any more.
+    /// Runs until the machine stops or the stream is dropped.
     pub(crate) async fn run(mut self) {
-        let mut input = Input::Proceed;
-        let mut said = Vec::new();
+        let mut input = MachineInput::Proceed;
+        let mut observations = Vec::new();
         loop {
-            let next = self.machine.step(input, Timestamp::now(), &mut said);
+            let next = self.machine.step(input, Timestamp::now(), &mut observations);
             if next == Next::Read
-                && said.len() < BATCH
-                && let Some(read) = self.lines.as_mut().and_then(super::request::Lines::ready)
+                && observations.len() < BATCH
+                && let Some(read) = self.lines.as_mut().and_then(super::request::WatchLines::ready_line)
             {
                 input = self.read_input(read);
                 continue;
             }
-            if !self.tell(std::mem::take(&mut said)).await {
+            if !self.emit(std::mem::take(&mut observations)).await {
                 return;
             }
-            // Silence, not time, settles: a watch that lags still says something.
-            self.settle_at = self.machine.is_settling().then(|| Instant::now() + self.shared.timing.settle);
-            input = match self.perform(next).await {
+            // Silence decides, not time alone: a watch that lags still delivers something.
+            self.settle_at =
+                self.machine.has_unresolved().then(|| Instant::now() + self.shared.timing.settle);
+            input = match self.perform_step(next).await {
                 Some(input) => input,
                 None => return,
             };
         }
     }
 
-    /// Sends what was said, and how far the target is after it.
-    async fn tell(&mut self, said: Vec<Observation>) -> bool {
-        let mark = self.machine.mark();
-        let moved = self.mark.as_ref() != Some(&mark);
-        if !moved && said.is_empty() {
+    /// Sends observations and the progress after them; returns `false` if the stream was dropped.
+    async fn emit(&mut self, observations: Vec<Observation>) -> bool {
+        let progress = self.machine.watch_progress();
+        let moved = self.progress.as_ref() != Some(&progress);
+        if !moved && observations.is_empty() {
             return true;
         }
-        let changes = self.target.is_definition() && !said.is_empty();
-        let told = Message::Told { id: Arc::clone(&self.id), said, mark: moved.then(|| mark.clone()) };
-        self.mark = Some(mark);
-        let sent = self.shared.out.send(told).await.is_ok();
+        let changes = self.target.is_definition() && !observations.is_empty();
+        let message = Message::Observed {
+            id: Arc::clone(&self.id),
+            observations,
+            progress: moved.then(|| progress.clone()),
+        };
+        self.progress = Some(progress);
+        let sent = self.shared.out.send(message).await.is_ok();
         if changes {
             self.shared.changed.notify_one();
         }
         sent
     }
 
-    async fn perform(&mut self, next: Next) -> Option<Input> {
+    async fn perform_step(&mut self, next: Next) -> Option<MachineInput> {
         if self.machine.is_watching() {
             self.permit = None;
         }
         match next {
-            Next::Read => Some(self.read().await),
+            Next::Read => Some(self.read_watch().await),
             Next::Wait(delay) => {
                 (self.lines, self.permit) = (None, None);
-                Some(self.wait(delay).await)
+                Some(self.wait_for_command(delay).await)
             }
             Next::List { limit, token } => {
                 (self.lines, self.comparison) = (None, None);
-                self.permit().await;
-                Some(self.list(limit, token).await)
+                self.acquire_permit().await;
+                Some(self.request_page(limit, token).await)
             }
             Next::StreamList => {
                 self.comparison = None;
-                self.permit().await;
+                self.acquire_permit().await;
                 let query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
-                Some(self.open(query).await)
+                Some(self.open_watch(query).await)
             }
             Next::Watch { from } => {
-                let query = format!("resourceVersion={}", encode(from.as_str()));
-                Some(self.open(&query).await)
+                let query = format!("resourceVersion={}", encode_query(from.as_str()));
+                Some(self.open_watch(&query).await)
             }
             Next::Stop(ending) => {
                 if ending == super::machine::Ending::Removed {
@@ -187,51 +192,51 @@ impl Driver {
         }
     }
 
-    async fn permit(&mut self) {
+    async fn acquire_permit(&mut self) {
         if self.permit.is_none() {
             self.permit = Arc::clone(&self.shared.lists).acquire_owned().await.ok();
         }
     }
 
-    async fn list(&mut self, limit: u32, token: Option<String>) -> Input {
+    async fn request_page(&mut self, limit: u32, token: Option<String>) -> MachineInput {
         match list_page(&self.shared.requests, &self.target, limit, token.as_deref(), JSON).await {
             Ok(body) => {
-                self.answered();
-                match decode::page(&body, &self.target) {
-                    Ok(page) => Input::Page(page),
-                    Err(message) => Input::Failed(Failure::Corrupt(message)),
+                self.note_answer();
+                match decode::parse_page(&body, &self.target) {
+                    Ok(page) => MachineInput::Page(page),
+                    Err(message) => MachineInput::Failed(Failure::Corrupt(message)),
                 }
             }
-            Err(failure) => self.failed(failure).await,
+            Err(failure) => self.note_failure(failure).await,
         }
     }
 
-    async fn open(&mut self, query: &str) -> Input {
+    async fn open_watch(&mut self, query: &str) -> MachineInput {
         let seconds = self.shared.timing.watch.as_secs().max(1);
         let path = format!(
             "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}&{query}",
-            self.target.path()
+            self.target.collection_path()
         );
         self.lines = None;
         match self.shared.requests.watch(&path).await {
             Ok(lines) => {
-                self.answered();
+                self.note_answer();
                 self.lines = Some(lines);
-                Input::Opened
+                MachineInput::Opened
             }
-            Err(failure) => self.failed(failure).await,
+            Err(failure) => self.note_failure(failure).await,
         }
     }
 
-    fn answered(&self) {
+    fn note_answer(&self) {
         self.shared.reachable.store(true, Ordering::Relaxed);
     }
 
-    /// Tells an outage once for all targets, and asks what is served where a collection is not found.
-    async fn failed(&mut self, failure: Failure) -> Input {
+    /// Reports an outage once for all targets, and triggers a discovery if a collection is not found.
+    async fn note_failure(&mut self, failure: Failure) -> MachineInput {
         match &failure {
             Failure::Unavailable(message, _) if self.shared.reachable.swap(false, Ordering::Relaxed) => {
-                let what = format!("the API server ({})", self.target.path());
+                let what = format!("the API server ({})", self.target.collection_path());
                 let error = SourceError::Unavailable { what, source: Some(message.clone().into()) };
                 // Nobody listening is no failure of ours.
                 let _ = self.shared.out.send(Message::Failed(error)).await;
@@ -239,37 +244,37 @@ impl Driver {
             Failure::Missing(_) => self.shared.changed.notify_one(),
             _ => {}
         }
-        Input::Failed(failure)
+        MachineInput::Failed(failure)
     }
 
-    async fn wait(&mut self, delay: Duration) -> Input {
+    async fn wait_for_command(&mut self, delay: Duration) -> MachineInput {
         tokio::select! {
             () = sleep(delay) => {}
-            order = self.orders.changed() => match order {
-                Ok(()) => self.ordered(),
+            order = self.commands.changed() => match order {
+                Ok(()) => self.take_command(),
                 // The supervisor is gone and so is everyone who listens.
                 Err(_) => sleep(delay).await,
             },
         }
-        if self.leaving && self.is_gone().await { Input::Removed } else { Input::Proceed }
+        if self.leaving && self.is_gone().await { MachineInput::Removed } else { MachineInput::Proceed }
     }
 
-    /// Takes an order; a new version of the kind needs a new watch.
-    fn ordered(&mut self) {
-        match self.orders.borrow_and_update().clone() {
-            Order::Follow(target) => {
+    /// Takes a command; a new version of the kind needs a new watch.
+    fn take_command(&mut self) {
+        match self.commands.borrow_and_update().clone() {
+            Command::Watch(target) => {
                 self.leaving = false;
                 if target != self.target {
-                    self.machine.retarget(Arc::clone(&target));
+                    self.machine.set_target(Arc::clone(&target));
                     self.target = target;
                     self.lines = None;
                 }
             }
-            Order::Leave => self.leaving = true,
+            Command::Stop => self.leaving = true,
         }
     }
 
-    /// Asks the collection itself: a server that has just started may not list all it serves.
+    /// Requests the collection itself: a server that has just started may not list everything it serves.
     async fn is_gone(&mut self) -> bool {
         let answer = list_page(&self.shared.requests, &self.target, 1, None, METADATA).await;
         let gone = matches!(answer, Err(Failure::Missing(_)));
@@ -277,9 +282,9 @@ impl Driver {
         gone
     }
 
-    /// Reads on from the watch, or does what falls due besides it.
-    async fn read(&mut self) -> Input {
-        let Some(lines) = self.lines.as_mut() else { return Input::Closed };
+    /// Reads on from the watch, or does what is due besides it.
+    async fn read_watch(&mut self) -> MachineInput {
+        let Some(lines) = self.lines.as_mut() else { return MachineInput::Closed };
         let timing = self.shared.timing;
         let silence = match (self.leaving, self.machine.is_watching()) {
             (true, _) => LAST_WORDS,
@@ -290,17 +295,17 @@ impl Driver {
         let far = Instant::now() + Duration::from_secs(86_400);
         tokio::select! {
             biased;
-            order = self.orders.changed() => {
+            order = self.commands.changed() => {
                 if order.is_err() {
-                    return Input::Closed;
+                    return MachineInput::Closed;
                 }
-                self.ordered();
-                if self.lines.is_none() { Input::Closed } else { Box::pin(self.read()).await }
+                self.take_command();
+                if self.lines.is_none() { MachineInput::Closed } else { Box::pin(self.read_watch()).await }
             }
             read = timeout(silence, lines.next()) => match read {
-                Ok(Read::End) if self.leaving && self.is_gone().await => Input::Removed,
+                Ok(WatchRead::End) if self.leaving && self.is_gone().await => MachineInput::Removed,
                 Ok(read) => self.read_input(read),
-                Err(_) => self.silent().await,
+                Err(_) => self.handle_silence().await,
             },
             listed = async {
                 match &mut self.comparison {
@@ -311,48 +316,48 @@ impl Driver {
                 self.comparison = None;
                 self.compare_at = timing.comparison.map(|interval| Instant::now() + interval);
                 match listed {
-                    Ok((version, entries)) => Input::Compared { version, entries },
-                    Err(_) => Input::ComparisonEnds,
+                    Ok((version, entries)) => MachineInput::Compared { version, entries },
+                    Err(_) => MachineInput::ComparisonEnds,
                 }
             }
             () = sleep_until(self.compare_at.unwrap_or(far)), if compare && self.compare_at.is_some() => {
                 let (shared, target) = (Arc::clone(&self.shared), Arc::clone(&self.target));
                 self.comparison = Some(Box::pin(async move { list_metadata(&shared, &target).await }));
-                Input::ComparisonBegun
+                MachineInput::ComparisonBegun
             }
-            () = sleep_until(self.settle_at.unwrap_or(far)), if self.settle_at.is_some() => Input::ComparisonEnds,
+            () = sleep_until(self.settle_at.unwrap_or(far)), if self.settle_at.is_some() => MachineInput::ComparisonEnds,
         }
     }
 
-    async fn silent(&mut self) -> Input {
+    async fn handle_silence(&mut self) -> MachineInput {
         if self.leaving {
             let gone = self.is_gone().await;
-            return if gone { Input::Removed } else { Input::Closed };
+            return if gone { MachineInput::Removed } else { MachineInput::Closed };
         }
         self.lines = None;
         if self.machine.is_watching() {
-            return Input::Closed;
+            return MachineInput::Closed;
         }
         // Servers before streaming lists ignore the parameters and never say that the list is over.
-        Input::Failed(Failure::Unsupported("the initial list did not end".to_owned()))
+        MachineInput::Failed(Failure::Unsupported("the initial list did not end".to_owned()))
     }
 
-    fn read_input(&mut self, read: Read) -> Input {
+    fn read_input(&mut self, read: WatchRead) -> MachineInput {
         let input = match read {
-            Read::Line(line) => match decode::line(&line, &self.target) {
-                Ok(line) => Input::Line(line),
-                Err(message) => Input::Failed(Failure::Corrupt(message)),
+            WatchRead::Line(line) => match decode::parse_line(&line, &self.target) {
+                Ok(line) => MachineInput::Line(line),
+                Err(message) => MachineInput::Failed(Failure::Corrupt(message)),
             },
-            Read::End => Input::Closed,
-            Read::Broken(message) => {
+            WatchRead::End => MachineInput::Closed,
+            WatchRead::Broken(message) => {
                 tracing::debug!(target = %self.id, message, "watch broke");
-                Input::Closed
+                MachineInput::Closed
             }
-            Read::TooLong => {
-                Input::Failed(Failure::TooLarge("a line of the watch is over the limit".to_owned()))
+            WatchRead::TooLong => {
+                MachineInput::Failed(Failure::TooLarge("a line of the watch is over the limit".to_owned()))
             }
         };
-        if !matches!(input, Input::Line(_)) {
+        if !matches!(input, MachineInput::Line(_)) {
             self.lines = None;
         }
         input
@@ -361,18 +366,18 @@ impl Driver {
 
 async fn list_page(
     requests: &Requests,
-    target: &Target,
+    target: &WatchTarget,
     limit: u32,
     token: Option<&str>,
     accept: &str,
 ) -> Result<Vec<u8>, Failure> {
-    let token = token.map(|token| format!("&continue={}", encode(token))).unwrap_or_default();
-    let path = format!("{}?limit={limit}{token}", target.path());
+    let token = token.map(|token| format!("&continue={}", encode_query(token))).unwrap_or_default();
+    let path = format!("{}?limit={limit}{token}", target.collection_path());
     requests.get(&path, accept).await.map(|(body, _)| body)
 }
 
 /// Lists names and versions of all objects of a target.
-async fn list_metadata(shared: &Shared, target: &Target) -> Result<Listing, Failure> {
+async fn list_metadata(shared: &Shared, target: &WatchTarget) -> Result<VersionListing, Failure> {
     let _permit = shared.lists.acquire().await.map_err(|e| Failure::Corrupt(e.to_string()))?;
     let (mut token, mut version, mut entries) = (None, None, Vec::new());
     loop {

@@ -1,11 +1,11 @@
 //! The list-and-watch protocol of one target as a state machine: no IO, no clock.
 //!
-//! Every resourceVersion the server produces is either told once or lies inside a [`Gap`] that is told. To that end
-//! a listing that does not begin a history is preceded by a gap from the last version told to the listing's own.
+//! Each resourceVersion is emitted exactly once or is covered by an emitted [`Gap`]. A relist therefore starts with a gap
+//! that spans from the last emitted version to the version of the list.
 
-mod failing;
+mod emit;
+mod failures;
 mod protocol;
-mod telling;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -14,13 +14,15 @@ use std::time::Duration;
 use drift_core::{GapReason, Object, Observation, ResourceVersion};
 use jiff::Timestamp;
 
-use super::cursor::Mark;
-use super::decode::{Line, Page};
-use super::known::{Known, Suspect, name_of};
-use super::target::Target;
-pub(crate) use protocol::{Begin, Ending, Failure, Input, Listed, Next, Rules, Span};
+use super::cursor::WatchProgress;
+use super::decode::{Page, WatchLine};
+use super::seen_versions::{Discrepancy, SeenVersions, listed_name};
+use super::target::WatchTarget;
+pub(crate) use protocol::{
+    Begin, Ending, Failure, ListedVersion, MachineInput, MachineRules, Next, WatchSpan,
+};
 
-/// A watch that ends sooner without having said anything counts as a failure.
+/// A watch that ends sooner without any event counts as a failure.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +32,18 @@ enum Phase {
     Watching,
 }
 
-/// A gap that will be told when the version of the next listing is known.
+/// A gap that is emitted once the version of the next list is known.
 #[derive(Clone, Debug)]
-struct Pending {
+struct PendingGap {
     reason: GapReason,
     from: Option<Timestamp>,
     from_version: Option<ResourceVersion>,
     message: String,
-    /// Told only when the listing finds something.
+    /// Emitted only if the list finds an object.
     if_any: bool,
 }
 
-impl Pending {
+impl PendingGap {
     fn new(
         reason: GapReason,
         from: Option<Timestamp>,
@@ -52,55 +54,55 @@ impl Pending {
     }
 }
 
-/// The listing that is under way.
+/// The list in progress.
 #[derive(Debug, Default)]
-struct Listing {
+struct ListingState {
     begun: bool,
     token: Option<String>,
     version: Option<ResourceVersion>,
 }
 
-/// A comparison whose differences may still be on their way.
+/// A comparison whose differences may still be explained by watch events.
 #[derive(Debug)]
-struct Settling {
+struct UnresolvedComparison {
     version: ResourceVersion,
-    suspects: Vec<Suspect>,
+    discrepancies: Vec<Discrepancy>,
 }
 
-/// The state of one target; see the module.
+/// State machine of one target; see the [module](self).
 #[derive(Debug)]
-pub(crate) struct Machine {
-    target: Arc<Target>,
+pub(crate) struct WatchMachine {
+    target: Arc<WatchTarget>,
     id: String,
-    rules: Rules,
+    rules: MachineRules,
     phase: Phase,
-    /// Everything up to here was told.
+    /// Everything up to this version was emitted.
     last: Option<ResourceVersion>,
     last_at: Option<Timestamp>,
-    /// Since here everything was checked by no full comparison.
+    /// Version and time of the last full comparison.
     base: Option<(ResourceVersion, Timestamp)>,
-    known: Known,
-    pending: Option<Pending>,
-    listing: Listing,
-    settling: Option<Settling>,
+    known: SeenVersions,
+    pending: Option<PendingGap>,
+    listing: ListingState,
+    unresolved: Option<UnresolvedComparison>,
     opened_at: Option<Timestamp>,
     /// Consecutive failures of requests.
     failures: u32,
     /// Listings since the watch last made progress.
     relists: u32,
     /// Consecutive unreadable lines at one version.
-    strikes: u32,
-    /// Consecutive refusals, and whether they were told.
-    refusals: u32,
-    refused: bool,
+    unreadable_lines: u32,
+    /// Consecutive denials, and whether they were reported.
+    denials: u32,
+    denial_reported: bool,
     limit: u32,
     streaming: bool,
 }
 
-impl Machine {
-    pub(crate) fn new(target: Arc<Target>, rules: Rules, begin: Begin) -> Self {
+impl WatchMachine {
+    pub(crate) fn new(target: Arc<WatchTarget>, rules: MachineRules, begin: Begin) -> Self {
         let (mut last, mut last_at, mut pending) = (None, None, None);
-        let gap = |from, from_version, message: &str, if_any| Pending {
+        let gap = |from, from_version, message: &str, if_any| PendingGap {
             reason: GapReason::WatchLost,
             from,
             from_version,
@@ -112,32 +114,32 @@ impl Machine {
             Begin::Appeared => {
                 pending = Some(gap(None, None, "the kind appeared before it was listed", true))
             }
-            Begin::Resume(Mark::At(version), at) => (last, last_at) = (Some(version), at),
-            Begin::Resume(Mark::Lost(version), at) => {
+            Begin::Resume(WatchProgress::At(version), at) => (last, last_at) = (Some(version), at),
+            Begin::Resume(WatchProgress::Lost(version), at) => {
                 let if_any = version.is_none();
                 pending = Some(gap(at, version, "the last run ended before its listing did", if_any));
             }
         }
-        let streaming = rules.streaming && rules.span == Span::Forever;
+        let streaming = rules.streaming && rules.span == WatchSpan::Forever;
         let mut machine = Self {
             id: target.id(),
             limit: rules.page_size.max(1),
             target,
             rules,
             phase: Phase::Watching,
-            known: last.clone().map_or_else(Known::default, Known::resumed),
+            known: last.clone().map_or_else(SeenVersions::default, SeenVersions::resumed_at),
             last,
             last_at,
             base: None,
             pending,
-            listing: Listing::default(),
-            settling: None,
+            listing: ListingState::default(),
+            unresolved: None,
             opened_at: None,
             failures: 0,
             relists: 0,
-            strikes: 0,
-            refusals: 0,
-            refused: false,
+            unreadable_lines: 0,
+            denials: 0,
+            denial_reported: false,
             streaming,
         };
         if machine.last.is_none() {
@@ -146,59 +148,65 @@ impl Machine {
         machine
     }
 
-    /// The kind is served under another version: goes on there.
-    pub(crate) fn retarget(&mut self, target: Arc<Target>) {
+    /// Continues under another version of the kind.
+    pub(crate) fn set_target(&mut self, target: Arc<WatchTarget>) {
         self.target = target;
     }
 
-    /// Tells how far the history has been told.
-    pub(crate) fn mark(&self) -> Mark {
+    /// Returns the progress in the history.
+    pub(crate) fn watch_progress(&self) -> WatchProgress {
         match (self.phase, &self.last, &self.pending) {
-            (Phase::Watching, Some(last), _) => Mark::At(last.clone()),
-            (_, _, Some(pending)) => Mark::Lost(pending.from_version.clone()),
-            (_, last, None) => Mark::Lost(last.clone()),
+            (Phase::Watching, Some(last), _) => WatchProgress::At(last.clone()),
+            (_, _, Some(pending)) => WatchProgress::Lost(pending.from_version.clone()),
+            (_, last, None) => WatchProgress::Lost(last.clone()),
         }
     }
 
-    /// Tells whether the listing is done.
+    /// Returns `true` if the initial list is complete.
     pub(crate) fn is_watching(&self) -> bool {
         self.phase == Phase::Watching
     }
 
-    /// Tells whether a full comparison makes sense now.
+    /// Returns `true` if a full comparison is possible now.
     pub(crate) fn may_compare(&self) -> bool {
-        self.phase == Phase::Watching && self.settling.is_none() && !self.target.is_event()
+        self.phase == Phase::Watching && self.unresolved.is_none() && !self.target.is_event()
     }
 
-    /// Tells whether differences wait for the watch to explain them.
-    pub(crate) fn is_settling(&self) -> bool {
-        self.settling.is_some()
+    /// Returns `true` if differences of a comparison are waiting for watch events.
+    pub(crate) fn has_unresolved(&self) -> bool {
+        self.unresolved.is_some()
     }
 
-    /// Takes what happened, says what follows from it, and tells what to do next.
-    pub(crate) fn step(&mut self, input: Input, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+    /// Handles an input, appends the resulting observations to `out`, and returns what to do next.
+    pub(crate) fn step(&mut self, input: MachineInput, now: Timestamp, out: &mut Vec<Observation>) -> Next {
         match input {
-            Input::Proceed => self.request(),
-            Input::Page(page) => self.page(page, now, out),
-            Input::Opened => self.opened(now),
-            Input::Line(Line::Applied(object)) => self.change(object, Change::Applied, now, out),
-            Input::Line(Line::Deleted(object)) => self.change(object, Change::Deleted, now, out),
-            Input::Line(Line::Bookmark { version, initial_events_end }) => {
-                self.bookmark(version, initial_events_end, now, out)
+            MachineInput::Proceed => self.next_request(),
+            MachineInput::Page(page) => self.handle_page(page, now, out),
+            MachineInput::Opened => self.handle_opened(now),
+            MachineInput::Line(WatchLine::Applied(object)) => {
+                self.handle_change(object, WatchedChange::Applied, now, out)
             }
-            Input::Line(Line::Refused(failure)) | Input::Failed(failure) => self.failed(failure, now, out),
-            Input::Closed => self.closed(now, out),
-            Input::ComparisonBegun => {
+            MachineInput::Line(WatchLine::Deleted(object)) => {
+                self.handle_change(object, WatchedChange::Deleted, now, out)
+            }
+            MachineInput::Line(WatchLine::Bookmark { version, initial_events_end }) => {
+                self.handle_bookmark(version, initial_events_end, now, out)
+            }
+            MachineInput::Line(WatchLine::Refused(failure)) | MachineInput::Failed(failure) => {
+                self.handle_failure(failure, now, out)
+            }
+            MachineInput::Closed => self.handle_closed(now, out),
+            MachineInput::ComparisonBegun => {
                 self.known.comparison_begins();
                 Next::Read
             }
-            Input::Compared { version, entries } => self.compared(version, entries, now, out),
-            Input::ComparisonEnds => self.judge(now, out),
-            Input::Removed => self.removed(now, out),
+            MachineInput::Compared { version, entries } => self.handle_comparison(version, entries, now, out),
+            MachineInput::ComparisonEnds => self.resolve_comparison(now, out),
+            MachineInput::Removed => self.handle_removed(now, out),
         }
     }
 
-    fn request(&self) -> Next {
+    fn next_request(&self) -> Next {
         match (self.phase, &self.last) {
             (Phase::Watching, Some(from)) => Next::Watch { from: from.clone() },
             (Phase::Streaming, _) => Next::StreamList,
@@ -206,27 +214,26 @@ impl Machine {
         }
     }
 
-    fn wait(&self, count: u32) -> Next {
-        match self.rules.backoff.delay(count, &self.id) {
-            Duration::ZERO => self.request(),
+    fn wait_after(&self, count: u32) -> Next {
+        match self.rules.backoff.delay_after(count, &self.id) {
+            Duration::ZERO => self.next_request(),
             delay => Next::Wait(delay),
         }
     }
 
     // Listing.
 
-    /// A listing that follows a gap is paged: there the version is known before the first object is told, so that the
-    /// gap comes first.
+    /// A list after a gap is paged: its version is then known before the first object is emitted, so the gap comes first.
     fn begin_listing(&mut self) {
-        self.listing = Listing::default();
-        self.settling = None;
+        self.listing = ListingState::default();
+        self.unresolved = None;
         self.known.comparison_ends();
         self.phase = if self.streaming && self.pending.is_none() { Phase::Streaming } else { Phase::Listing };
     }
 
-    /// Gives up a listing; where a part of it was told, versions between it and the next one may be lost.
+    /// Gives up a list; if a part of it was emitted, versions between it and the next one may be lost.
     ///
-    /// A streaming list that failed is not asked for again: there are servers that offer it and cannot do it.
+    /// A streaming list that failed is not requested again, because some servers offer it but fail.
     fn abandon_listing(
         &mut self,
         reason: GapReason,
@@ -238,16 +245,16 @@ impl Machine {
         if let Some(version) = self.listing.version.take() {
             let message = format!("a listing broke off: {message}");
             // As unreadable: so the end of the listing says of nothing that it is gone.
-            let broken = Pending::new(GapReason::Corrupt, None, Some(version.clone()), message.clone());
-            self.tell_gap(broken, None, now, out);
+            let broken = PendingGap::new(GapReason::Corrupt, None, Some(version.clone()), message.clone());
+            self.emit_gap(broken, None, now, out);
             self.listing_done(now, out);
-            self.lose(reason, Some(version), None, message);
+            self.record_loss(reason, Some(version), None, message);
         }
         self.begin_listing();
     }
 
-    /// Notes that something is lost; of several losses in a row the first says since when.
-    fn lose(
+    /// Records a loss; of several consecutive losses the first determines the start.
+    fn record_loss(
         &mut self,
         reason: GapReason,
         from_version: Option<ResourceVersion>,
@@ -256,25 +263,25 @@ impl Machine {
     ) {
         match &mut self.pending {
             Some(pending) => pending.if_any = false,
-            None => self.pending = Some(Pending::new(reason, from, from_version, message)),
+            None => self.pending = Some(PendingGap::new(reason, from, from_version, message)),
         }
     }
 
-    fn page(&mut self, page: Page, now: Timestamp, out: &mut Vec<Observation>) -> Next {
-        (self.failures, self.strikes, self.refusals, self.refused) = (0, 0, 0, false);
+    fn handle_page(&mut self, page: Page, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+        (self.failures, self.unreadable_lines, self.denials, self.denial_reported) = (0, 0, 0, false);
         if !self.listing.begun {
             if let Some(pending) = self.pending.take().filter(|p| !p.if_any || !page.objects.is_empty()) {
-                self.tell_gap(pending, Some(page.version.clone()), now, out);
+                self.emit_gap(pending, Some(page.version.clone()), now, out);
             }
             self.listing_begins(out);
             self.listing.version = Some(page.version);
         }
         for object in page.objects {
-            self.listed(object, now, out);
+            self.handle_listed(object, now, out);
         }
         self.listing.token = page.token;
         if self.listing.token.is_some() {
-            return self.request();
+            return self.next_request();
         }
         let version = self.listing.version.take();
         self.listing_ends(version, now, out)
@@ -283,26 +290,26 @@ impl Machine {
     fn listing_begins(&mut self, out: &mut Vec<Observation>) {
         self.listing.begun = true;
         if !self.target.is_event() {
-            // Versions of Events are kept: one that was told does not happen again.
-            self.known.clear();
-            out.push(Observation::RelistStarted(self.scope()));
+            // Versions of Events are not forgotten: one that was emitted does not happen again.
+            self.known.forget_all();
+            out.push(Observation::RelistStarted(self.target_scope()));
         }
     }
 
     fn listing_done(&self, now: Timestamp, out: &mut Vec<Observation>) {
         if !self.target.is_event() {
-            out.push(Observation::RelistDone { scope: self.scope(), observed_at: now });
+            out.push(Observation::RelistDone { scope: self.target_scope(), observed_at: now });
         }
     }
 
-    fn listed(&mut self, object: Object, now: Timestamp, out: &mut Vec<Observation>) {
+    fn handle_listed(&mut self, object: Object, now: Timestamp, out: &mut Vec<Observation>) {
         let Some(version) = object.resource_version() else { return };
-        let name = name_of(&object);
-        if self.target.is_event() && self.known.version(&name) == Some(&version) {
+        let name = listed_name(&object);
+        if self.target.is_event() && self.known.version_of(&name) == Some(&version) {
             return;
         }
-        self.known.applied(name, version);
-        self.tell_applied(object, now, out);
+        self.known.note_applied(name, version);
+        self.emit_applied(object, now, out);
     }
 
     fn listing_ends(
@@ -315,46 +322,54 @@ impl Machine {
             self.listing_begins(out);
         }
         self.listing_done(now, out);
-        self.known.completed();
-        self.listing = Listing::default();
+        self.known.mark_complete();
+        self.listing = ListingState::default();
         self.base = version.clone().map(|v| (v, now));
         (self.last, self.last_at) = (version, Some(now));
-        if self.rules.span != Span::Forever {
+        if self.rules.span != WatchSpan::Forever {
             return Next::Stop(Ending::Done);
         }
         let streamed = self.phase == Phase::Streaming;
         self.phase = Phase::Watching;
-        if streamed { Next::Read } else { self.request() }
+        if streamed { Next::Read } else { self.next_request() }
     }
 
     // Watching.
 
-    fn opened(&mut self, now: Timestamp) -> Next {
-        (self.refusals, self.refused) = (0, false);
+    fn handle_opened(&mut self, now: Timestamp) -> Next {
+        (self.denials, self.denial_reported) = (0, false);
         self.opened_at = Some(now);
         Next::Read
     }
 
-    fn change(&mut self, object: Object, change: Change, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+    fn handle_change(
+        &mut self,
+        object: Object,
+        change: WatchedChange,
+        now: Timestamp,
+        out: &mut Vec<Observation>,
+    ) -> Next {
         let Some(version) = object.resource_version() else { return Next::Read };
-        let name = name_of(&object);
+        let name = listed_name(&object);
         if self.phase == Phase::Streaming {
             if !self.listing.begun {
                 self.listing_begins(out);
             }
-            // The highest version told bounds from below what an interrupted listing loses.
+            // The highest emitted version is a lower bound for what an interrupted list loses.
             let higher =
                 self.listing.version.as_ref().is_none_or(|v| version.order(v) == Some(Ordering::Greater));
             if higher {
                 self.listing.version = Some(version.clone());
             }
-            self.tell_change(object, change, name, version, now, out);
+            self.emit_change(object, change, name, version, now, out);
             return Next::Read;
         }
         let order = self.last.as_ref().and_then(|last| version.order(last));
         let again = match change {
-            Change::Applied => self.known.version(&name) == Some(&version),
-            Change::Deleted => order == Some(Ordering::Equal) && self.known.version(&name).is_none(),
+            WatchedChange::Applied => self.known.version_of(&name) == Some(&version),
+            WatchedChange::Deleted => {
+                order == Some(Ordering::Equal) && self.known.version_of(&name).is_none()
+            }
         };
         if again {
             return Next::Read;
@@ -362,32 +377,32 @@ impl Machine {
         if matches!(order, Some(Ordering::Less | Ordering::Equal)) {
             return self.went_backwards(&version, now, out);
         }
-        self.tell_change(object, change, name, version.clone(), now, out);
-        self.progressed(version, now, out)
+        self.emit_change(object, change, name, version.clone(), now, out);
+        self.note_progress(version, now, out)
     }
 
-    fn tell_change(
+    fn emit_change(
         &mut self,
         object: Object,
-        change: Change,
+        change: WatchedChange,
         name: Box<str>,
         version: ResourceVersion,
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) {
         match change {
-            Change::Applied => {
-                self.known.applied(name, version);
-                self.tell_applied(object, now, out);
+            WatchedChange::Applied => {
+                self.known.note_applied(name, version);
+                self.emit_applied(object, now, out);
             }
-            Change::Deleted => {
-                self.known.deleted(name, version);
-                self.tell_deleted(object, now, out);
+            WatchedChange::Deleted => {
+                self.known.note_deleted(name, version);
+                self.emit_deleted(object, now, out);
             }
         }
     }
 
-    fn bookmark(
+    fn handle_bookmark(
         &mut self,
         version: ResourceVersion,
         ends: bool,
@@ -399,17 +414,26 @@ impl Machine {
         }
         match self.last.as_ref().and_then(|last| version.order(last)) {
             Some(Ordering::Less) => self.went_backwards(&version, now, out),
-            _ => self.progressed(version, now, out),
+            _ => self.note_progress(version, now, out),
         }
     }
 
-    fn progressed(&mut self, version: ResourceVersion, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+    fn note_progress(
+        &mut self,
+        version: ResourceVersion,
+        now: Timestamp,
+        out: &mut Vec<Observation>,
+    ) -> Next {
         (self.last, self.last_at) = (Some(version), Some(now));
-        (self.failures, self.relists, self.strikes) = (0, 0, 0);
-        let caught_up = |settling: &Settling| {
-            self.last.as_ref().and_then(|last| last.order(&settling.version)).is_some_and(Ordering::is_ge)
+        (self.failures, self.relists, self.unreadable_lines) = (0, 0, 0);
+        let caught_up = |unresolved: &UnresolvedComparison| {
+            self.last.as_ref().and_then(|last| last.order(&unresolved.version)).is_some_and(Ordering::is_ge)
         };
-        if self.settling.as_ref().is_some_and(caught_up) { self.judge(now, out) } else { Next::Read }
+        if self.unresolved.as_ref().is_some_and(caught_up) {
+            self.resolve_comparison(now, out)
+        } else {
+            Next::Read
+        }
     }
 
     fn went_backwards(
@@ -419,7 +443,7 @@ impl Machine {
         out: &mut Vec<Observation>,
     ) -> Next {
         let last = self.last.as_ref().map_or("", ResourceVersion::as_str);
-        self.lost(
+        self.relist_after_loss(
             GapReason::WatchLost,
             format!("the watch went back from version {last} to {version}"),
             now,
@@ -427,25 +451,25 @@ impl Machine {
         )
     }
 
-    fn closed(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+    fn handle_closed(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
         if self.phase == Phase::Streaming {
             self.abandon_listing(GapReason::WatchLost, "the connection ended", now, out);
             self.failures += 1;
-            return self.wait(self.failures);
+            return self.wait_after(self.failures);
         }
         let short = jiff::SignedDuration::try_from(SHORT_WATCH).unwrap_or_default();
         let healthy = self.opened_at.take().is_some_and(|opened| {
             self.last_at.is_some_and(|last| last >= opened) || now.duration_since(opened) >= short
         });
         self.failures = if healthy { 0 } else { self.failures + 1 };
-        self.wait(self.failures)
+        self.wait_after(self.failures)
     }
 
-    /// The watch cannot be gone on with: a new listing is needed, and what lies between is a gap.
+    /// The watch cannot continue: a new list is needed, and the versions up to it are a gap.
     ///
-    /// The server would say again that a version is expired; any other loss is told at once, without an end, lest a
-    /// kill before the listing makes it forgotten.
-    fn lost(
+    /// The server would report an expired version again; any other loss is emitted at once, without an end, so that it is not
+    /// forgotten if the process is killed before the list.
+    fn relist_after_loss(
         &mut self,
         reason: GapReason,
         message: String,
@@ -453,42 +477,45 @@ impl Machine {
         out: &mut Vec<Observation>,
     ) -> Next {
         let from = self.last_at.or(Some(now));
-        self.lose(reason, self.last.clone(), from, message);
+        self.record_loss(reason, self.last.clone(), from, message);
         if reason != GapReason::Expired
             && let Some(pending) = self.pending.clone()
         {
-            self.tell_gap(pending, None, now, out);
+            self.emit_gap(pending, None, now, out);
         }
         self.begin_listing();
         self.relists += 1;
-        self.strikes = 0;
+        self.unreadable_lines = 0;
         // The first listing goes at once, those that follow without progress between wait longer and longer.
-        self.wait(self.relists - 1)
+        self.wait_after(self.relists - 1)
     }
 
     // Full comparison.
 
-    fn compared(
+    fn handle_comparison(
         &mut self,
         version: ResourceVersion,
-        entries: Vec<Listed>,
+        entries: Vec<ListedVersion>,
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) -> Next {
         if self.phase != Phase::Watching {
             return Next::Read;
         }
-        let suspects = self.known.suspects(entries, &version);
-        let settled = suspects.is_empty();
-        self.settling = Some(Settling { version, suspects });
-        if settled { self.judge(now, out) } else { Next::Read }
+        let discrepancies = self.known.find_discrepancies(entries, &version);
+        let settled = discrepancies.is_empty();
+        self.unresolved = Some(UnresolvedComparison { version, discrepancies });
+        if settled { self.resolve_comparison(now, out) } else { Next::Read }
     }
 
-    fn judge(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
-        let settling = self.settling.take();
-        let missed = settling.as_ref().and_then(|settling| {
-            let left: Vec<_> =
-                settling.suspects.iter().filter(|s| !self.known.explains(s, &settling.version)).collect();
+    fn resolve_comparison(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+        let unresolved = self.unresolved.take();
+        let missed = unresolved.as_ref().and_then(|unresolved| {
+            let left: Vec<_> = unresolved
+                .discrepancies
+                .iter()
+                .filter(|s| !self.known.is_explained(s, &unresolved.version))
+                .collect();
             let first = left.first()?;
             Some(format!(
                 "a full comparison found {} missed changes, the first of {}",
@@ -498,20 +525,20 @@ impl Machine {
         });
         self.known.comparison_ends();
         let Some(missed) = missed else {
-            if let Some(settling) = settling {
-                self.base = Some((settling.version, now));
+            if let Some(unresolved) = unresolved {
+                self.base = Some((unresolved.version, now));
             }
             return Next::Read;
         };
-        // Which of the versions since the last comparison were missed is not known: all of them may be.
+        // It is not known which versions since the last comparison were missed, so the gap covers all of them.
         let (version, at) = self.base.take().unzip();
-        self.lose(GapReason::WatchLost, version.or_else(|| self.last.clone()), at, missed.clone());
-        self.lost(GapReason::WatchLost, missed, now, out)
+        self.record_loss(GapReason::WatchLost, version.or_else(|| self.last.clone()), at, missed.clone());
+        self.relist_after_loss(GapReason::WatchLost, missed, now, out)
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Change {
+enum WatchedChange {
     Applied,
     Deleted,
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 
 /// Makes an occurrence of a Kubernetes Event, of the core group or of `events.k8s.io`.
-pub(crate) fn of_event(event: &Object, cluster: &str, observed_at: Timestamp) -> Occurrence {
+pub(crate) fn from_event(event: &Object, cluster: &str, observed_at: Timestamp) -> Occurrence {
     let root = event.root();
     let about = root.get("involvedObject").or_else(|| root.get("regarding"));
     let text = |keys: &[&str]| root.str_at(keys).filter(|t| !t.is_empty());
@@ -15,7 +15,7 @@ pub(crate) fn of_event(event: &Object, cluster: &str, observed_at: Timestamp) ->
         .or_else(|| text(&["deprecatedSource", "component"]));
     Occurrence {
         kind: OccurrenceKind::KubernetesEvent,
-        about: about.and_then(|node| involved(node, cluster)),
+        about: about.and_then(|node| involved_object(node, cluster)),
         at: happened_at(event).unwrap_or(observed_at),
         reason: text(&["reason"]).unwrap_or_default().into(),
         message: text(&["message"]).or_else(|| text(&["note"])).unwrap_or_default().into(),
@@ -24,8 +24,8 @@ pub(crate) fn of_event(event: &Object, cluster: &str, observed_at: Timestamp) ->
     }
 }
 
-/// Reads an object reference; one without kind or name is about nothing we could name.
-fn involved(node: Node<'_>, cluster: &str) -> Option<ResourceKey> {
+/// Parses an object reference; `None` without kind or name.
+fn involved_object(node: Node<'_>, cluster: &str) -> Option<ResourceKey> {
     let text = |key| node.str_at(&[key]).unwrap_or_default();
     let group = text("apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
     let key = ResourceKey::new(group, text("kind"), text("namespace"), text("name")).in_cluster(cluster);
@@ -55,7 +55,7 @@ mod tests {
     fn times_reasons_and_objects_of_both_event_kinds() {
         let now: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
         let check = |json: &str, about: Option<&str>, at: &str, manager: Option<&str>| {
-            let occurrence = of_event(&Object::from_json(json.as_bytes()).unwrap(), "c", now);
+            let occurrence = from_event(&Object::from_json(json.as_bytes()).unwrap(), "c", now);
             assert_eq!(occurrence.about.map(|k| k.to_string()).as_deref(), about);
             assert_eq!(occurrence.at.to_string(), at);
             assert_eq!(occurrence.actor.manager.as_deref(), manager);

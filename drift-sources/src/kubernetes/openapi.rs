@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::KubernetesSource;
 use super::request::{JSON, Requests};
 
-/// Documents asked for at once.
+/// Concurrent requests.
 const CONCURRENT: usize = 8;
 /// More documents than any cluster has group versions.
 const MAX_DOCUMENTS: usize = 5_000;
@@ -20,32 +20,32 @@ const MAX_DOCUMENTS: usize = 5_000;
 pub struct OpenApiDocuments {
     /// JSON text by path.
     pub documents: BTreeMap<String, Vec<u8>>,
-    /// Why others could not be had, by path.
+    /// Documents that could not be fetched, by path, with the reason.
     pub missing: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
-struct Index {
-    paths: BTreeMap<String, Entry>,
+struct OpenApiIndex {
+    paths: BTreeMap<String, IndexEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct IndexEntry {
     #[serde(rename = "serverRelativeURL")]
     url: String,
 }
 
 impl KubernetesSource {
-    /// Gets all OpenAPI v3 documents. One that cannot be had is named in the result and hinders no other.
+    /// Fetches all OpenAPI v3 documents. A failed one is in [`OpenApiDocuments::missing`] and does not affect the others.
     ///
     /// # Errors
-    /// When the index cannot be had.
+    /// When the index cannot be fetched.
     pub async fn openapi_v3(&self) -> Result<OpenApiDocuments, SourceError> {
         let requests = Requests::new(self.client.clone(), self.options.limits);
         let what = || "the API server's index of schemas (/openapi/v3)".to_owned();
         let (body, _) = requests.get("/openapi/v3", JSON).await.map_err(|f| f.into_error(what()))?;
-        let index: Index = serde_json::from_slice(&body)
+        let index: OpenApiIndex = serde_json::from_slice(&body)
             .map_err(|e| SourceError::Corrupt { what: what(), source: Some(e.into()) })?;
         let mut found = OpenApiDocuments::default();
         // Only documents of group versions describe resources.
@@ -59,7 +59,7 @@ impl KubernetesSource {
                     let answer = if entry.url.starts_with('/') && !entry.url.starts_with("//") {
                         requests.get(&entry.url, JSON).await.map_err(|f| f.message().to_owned())
                     } else {
-                        Err(format!("the index names `{}`, which is no path of this server", entry.url))
+                        Err(format!("the index names `{}`, which is not a path of this server", entry.url))
                     };
                     (path, answer)
                 }

@@ -21,34 +21,34 @@ use tower::{BoxError, Service};
 /// Requests on one connection before the next is opened. API servers allow 100 streams and more; a watch that waits
 /// for a free stream would wait for ever.
 const STREAMS: usize = 80;
-/// Connections at most.
+/// Most connections to one server.
 const CONNECTIONS: usize = 16;
 
-type Answer = UnsyncBoxBody<Bytes, BoxError>;
+type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 type Https = hyper_rustls::HttpsConnector<HttpConnector>;
 
-/// Clients that hold one HTTP/2 connection each, the first with room taken first.
+/// Clients with one HTTP/2 connection each; the first with a free stream is used.
 #[derive(Clone)]
-pub(crate) struct Pool {
-    connections: Arc<[Connection]>,
+pub(crate) struct ConnectionPool {
+    connections: Arc<[PooledConnection]>,
 }
 
-struct Connection {
+struct PooledConnection {
     client: legacy::Client<Https, Body>,
     /// Requests whose answers are not read to their end.
     streams: Arc<AtomicUsize>,
 }
 
-/// One request under way.
-struct Stream(Arc<AtomicUsize>);
+/// A request in progress; counts until its response was read.
+struct OpenStream(Arc<AtomicUsize>);
 
-impl Drop for Stream {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Pool {
+impl ConnectionPool {
     /// Makes a pool that connects by TLS, or in the clear where the address says so.
     pub(crate) fn new(
         tls: rustls::ClientConfig,
@@ -62,11 +62,12 @@ impl Pool {
         tcp.set_keepalive(Some(Duration::from_secs(30)));
         let mut builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
         if let Some(name) = server_name {
-            let name = name.try_into().map_err(|_| "tls-server-name is no name of a server".to_owned())?;
+            let name =
+                name.try_into().map_err(|_| "tls-server-name is not a valid server name".to_owned())?;
             builder = builder.with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name));
         }
         let https = builder.enable_all_versions().wrap_connector(tcp);
-        let connection = |_| Connection {
+        let connection = |_| PooledConnection {
             client: legacy::Client::builder(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .http2_keep_alive_interval(Duration::from_secs(30))
@@ -79,26 +80,26 @@ impl Pool {
         Ok(Self { connections: (0..CONNECTIONS).map(connection).collect() })
     }
 
-    fn pick(&self) -> &Connection {
-        let load = |c: &&Connection| c.streams.load(Ordering::Relaxed);
+    fn pick_connection(&self) -> &PooledConnection {
+        let load = |c: &&PooledConnection| c.streams.load(Ordering::Relaxed);
         let roomy = self.connections.iter().find(|c| load(c) < STREAMS);
         roomy.or_else(|| self.connections.iter().min_by_key(load)).expect("a pool has connections")
     }
 }
 
-impl Service<Request<Body>> for Pool {
-    type Response = Response<Answer>;
+impl Service<Request<Body>> for ConnectionPool {
+    type Response = Response<ResponseBody>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let connection = self.pick();
+        let connection = self.pick_connection();
         connection.streams.fetch_add(1, Ordering::Relaxed);
-        let stream = Stream(Arc::clone(&connection.streams));
+        let stream = OpenStream(Arc::clone(&connection.streams));
         let answer = connection.client.request(request);
         Box::pin(async move {
             let answer = answer.await?;

@@ -11,18 +11,18 @@ use kube::client::Body;
 use tokio::time::timeout;
 
 use super::decode;
-use super::lines::LineBuffer;
+use super::line_buffer::LineBuffer;
 use super::machine::Failure;
 
-/// Largest answer that says why a request is refused.
+/// Largest error response that is read.
 const MAX_REFUSAL: usize = 64 * 1024;
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<u8>, String>> + Send>>;
 
-/// How long to wait and how much to take.
+/// Limits on time and size of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest silence before an answer begins, and between two parts of a list.
+pub struct RequestLimits {
+    /// Longest silence before a response begins, and between two parts of a list.
     pub silence: Duration,
     /// Longest time for one page of a list.
     pub page_time: Duration,
@@ -32,7 +32,7 @@ pub struct Limits {
     pub line_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(30),
@@ -43,17 +43,17 @@ impl Default for Limits {
     }
 }
 
-/// What an answer may be.
+/// Accepted content types.
 pub(crate) const JSON: &str = "application/json";
 /// Metadata only, or all of it from a server that cannot leave the rest out.
 pub(crate) const METADATA: &str =
     "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
 
-/// Sends requests.
+/// Sends requests to the API server, within limits.
 #[derive(Clone)]
 pub(crate) struct Requests {
     client: kube::Client,
-    limits: Limits,
+    limits: RequestLimits,
 }
 
 impl std::fmt::Debug for Requests {
@@ -63,30 +63,30 @@ impl std::fmt::Debug for Requests {
 }
 
 impl Requests {
-    pub(crate) fn new(client: kube::Client, limits: Limits) -> Self {
+    pub(crate) fn new(client: kube::Client, limits: RequestLimits) -> Self {
         Self { client, limits }
     }
 
-    /// Gets a whole answer and its content type.
+    /// Returns the whole response and its content type.
     pub(crate) async fn get(&self, path: &str, accept: &str) -> Result<(Vec<u8>, String), Failure> {
         let whole = async {
-            let response = self.send(path, accept, None).await?;
+            let response = self.send_request(path, accept, None).await?;
             let media = content_type(response.headers());
-            Ok((self.collect(response, self.limits.page_bytes).await?, media))
+            Ok((self.collect_body(response, self.limits.page_bytes).await?, media))
         };
         timeout(self.limits.page_time, whole)
             .await
             .unwrap_or_else(|_| Err(Failure::Unavailable(format!("GET {path} took too long"), None)))
     }
 
-    /// Opens a watch.
-    pub(crate) async fn watch(&self, path: &str) -> Result<Lines, Failure> {
+    /// Opens a watch and returns its lines.
+    pub(crate) async fn watch(&self, path: &str) -> Result<WatchLines, Failure> {
         // Compressed watches come as one member per event, which decompressors read the first of only.
-        let response = self.send(path, JSON, Some("identity")).await?;
-        Ok(Lines { chunks: chunks(response), buffer: LineBuffer::new(self.limits.line_bytes) })
+        let response = self.send_request(path, JSON, Some("identity")).await?;
+        Ok(WatchLines { chunks: body_chunks(response), buffer: LineBuffer::new(self.limits.line_bytes) })
     }
 
-    async fn send(
+    async fn send_request(
         &self,
         path: &str,
         accept: &str,
@@ -100,18 +100,18 @@ impl Requests {
         let response = timeout(self.limits.silence, self.client.send(request))
             .await
             .map_err(|_| Failure::Unavailable("no answer in time".to_owned(), None))?
-            .map_err(|e| Failure::Unavailable(describe(&e), None))?;
+            .map_err(|e| Failure::Unavailable(describe_error(&e), None))?;
         if response.status().is_success() {
             return Ok(response);
         }
         let code = response.status().as_u16();
         let after = retry_after(response.headers());
-        let body = self.collect(response, MAX_REFUSAL).await.unwrap_or_default();
-        Err(decode::refusal(code, &body, after))
+        let body = self.collect_body(response, MAX_REFUSAL).await.unwrap_or_default();
+        Err(decode::parse_refusal(code, &body, after))
     }
 
-    async fn collect(&self, response: Response<Body>, max: usize) -> Result<Vec<u8>, Failure> {
-        let mut chunks = chunks(response);
+    async fn collect_body(&self, response: Response<Body>, max: usize) -> Result<Vec<u8>, Failure> {
+        let mut chunks = body_chunks(response);
         let mut body = Vec::new();
         loop {
             match timeout(self.limits.silence, chunks.next()).await {
@@ -127,9 +127,9 @@ impl Requests {
     }
 }
 
-fn chunks(response: Response<Body>) -> Chunks {
+fn body_chunks(response: Response<Body>) -> Chunks {
     let stream = response.into_body().into_data_stream();
-    Box::pin(stream.map(|chunk| chunk.map(|bytes| bytes.to_vec()).map_err(|e| describe(&e))))
+    Box::pin(stream.map(|chunk| chunk.map(|bytes| bytes.to_vec()).map_err(|e| describe_error(&e))))
 }
 
 fn content_type(headers: &HeaderMap) -> String {
@@ -142,8 +142,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// Says what went wrong, with its causes, but nothing that a credential plugin printed: that may hold a token.
-pub(crate) fn describe(error: &kube::Error) -> String {
+/// Describes an error with its causes, but without the output of a credential plugin, which may contain a token.
+pub(crate) fn describe_error(error: &kube::Error) -> String {
     if let kube::Error::Auth(auth) = error {
         return describe_auth(auth);
     }
@@ -183,53 +183,53 @@ fn describe_auth(error: &kube::client::AuthError) -> String {
 }
 
 /// The lines of a watch.
-pub(crate) struct Lines {
+pub(crate) struct WatchLines {
     chunks: Chunks,
     buffer: LineBuffer,
 }
 
-/// What a watch gave.
-pub(crate) enum Read {
-    /// A line.
+/// The next item of a watch.
+pub(crate) enum WatchRead {
+    /// A complete line.
     Line(Vec<u8>),
-    /// The end; an unfinished line is none.
+    /// The end; an incomplete line is dropped.
     End,
     /// A line over the limit.
     TooLong,
-    /// The connection broke.
+    /// The connection broke; the message is for people.
     Broken(String),
 }
 
-impl Lines {
+impl WatchLines {
     /// Returns the next line if it is here already.
-    pub(crate) fn ready(&mut self) -> Option<Read> {
+    pub(crate) fn ready_line(&mut self) -> Option<WatchRead> {
         loop {
-            return match self.buffer.line() {
+            return match self.buffer.next_line() {
                 Ok(Some(line)) if line.iter().all(u8::is_ascii_whitespace) => continue,
-                Ok(Some(line)) => Some(Read::Line(line.to_vec())),
+                Ok(Some(line)) => Some(WatchRead::Line(line.to_vec())),
                 Ok(None) => None,
-                Err(_) => Some(Read::TooLong),
+                Err(_) => Some(WatchRead::TooLong),
             };
         }
     }
 
     /// Reads the next line. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Read {
+    pub(crate) async fn next(&mut self) -> WatchRead {
         loop {
-            if let Some(read) = self.ready() {
+            if let Some(read) = self.ready_line() {
                 return read;
             }
             match self.chunks.next().await {
-                None => return Read::End,
-                Some(Err(message)) => return Read::Broken(message),
-                Some(Ok(chunk)) => self.buffer.push(&chunk),
+                None => return WatchRead::End,
+                Some(Err(message)) => return WatchRead::Broken(message),
+                Some(Ok(chunk)) => self.buffer.push_chunk(&chunk),
             }
         }
     }
 }
 
 /// Encodes a value of a query.
-pub(crate) fn encode(text: &str) -> String {
+pub(crate) fn encode_query(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -246,6 +246,6 @@ mod tests {
 
     #[test]
     fn query_values_are_encoded() {
-        assert_eq!(encode("eyJ2.a_b-c~=+/&"), "eyJ2.a_b-c~%3D%2B%2F%26");
+        assert_eq!(encode_query("eyJ2.a_b-c~=+/&"), "eyJ2.a_b-c~%3D%2B%2F%26");
     }
 }

@@ -1,4 +1,4 @@
-//! A cluster as it is now, listed once.
+//! Lists a cluster once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::KubernetesSource;
-use super::discovery::discover;
-use super::driver::{Driver, Message, Order};
-use super::machine::{Begin, Machine, Span};
+use super::discovery::discover_kinds;
+use super::driver::{Command, Driver, Message};
+use super::machine::{Begin, WatchMachine, WatchSpan};
+use super::observation_stream::make_shared;
 use super::request::Requests;
-use super::supervisor::{rules, wanted};
-use super::telling::shared;
+use super::supervisor::{machine_rules, watch_targets};
 
 /// Failures of one kind in a row before its listing is given up.
 const FAILURES: u32 = 4;
 
-/// What is in a cluster, as far as it may be seen.
+/// The objects of a cluster, as far as they may be read.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// All objects, in the order of their keys.
@@ -37,28 +37,28 @@ impl KubernetesSource {
     pub async fn snapshot(&self) -> Result<Snapshot, SourceError> {
         let requests = Requests::new(self.client.clone(), self.options.limits);
         let what = "the API server (what it serves); check the cluster and the context".to_owned();
-        let found = discover(&requests).await.map_err(|failure| failure.into_error(what))?;
-        let (shared, mut messages) = shared(requests, &self.options);
+        let found = discover_kinds(&requests).await.map_err(|failure| failure.into_error(what))?;
+        let (shared, mut messages) = make_shared(requests, &self.options);
         let mut snapshot = Snapshot::default();
         let mut begun = BTreeSet::new();
         snapshot.gaps.extend(self.broken_groups(&found));
         let mut drivers = JoinSet::new();
-        for (target, _) in wanted(&found, &self.options).into_values().filter(|(t, _)| !t.is_event()) {
-            let rules = rules(&self.options, Span::Once { failures: FAILURES });
-            let machine = Machine::new(Arc::clone(&target), rules, Begin::Fresh);
-            // Nobody gives orders here; the sender is kept so that no one waits in vain.
-            let (orders, receiver) = watch::channel(Order::Follow(Arc::clone(&target)));
+        for (target, _) in watch_targets(&found, &self.options).into_values().filter(|(t, _)| !t.is_event()) {
+            let rules = machine_rules(&self.options, WatchSpan::Once { failures: FAILURES });
+            let machine = WatchMachine::new(Arc::clone(&target), rules, Begin::Fresh);
+            // No commands are sent here; the sender is held so that the driver does not see a closed channel.
+            let (commands, receiver) = watch::channel(Command::Watch(Arc::clone(&target)));
             let driver = Driver::new(Arc::clone(&shared), target, machine, receiver);
             drivers.spawn(async move {
-                let _orders = orders;
+                let _orders = commands;
                 driver.run().await;
             });
         }
         drop(shared);
         while let Some(message) = messages.recv().await {
-            let Message::Told { said, .. } = message else { continue };
-            for observation in said {
-                snapshot.take(observation, &mut begun);
+            let Message::Observed { observations, .. } = message else { continue };
+            for observation in observations {
+                snapshot.add_observation(observation, &mut begun);
             }
         }
         snapshot.objects.sort_by_cached_key(|object| object.key());
@@ -73,11 +73,11 @@ impl KubernetesSource {
 }
 
 impl Snapshot {
-    fn take(&mut self, observation: Observation, begun: &mut BTreeSet<Scope>) {
+    fn add_observation(&mut self, observation: Observation, begun: &mut BTreeSet<Scope>) {
         match observation {
             Observation::Applied(applied) => self.objects.push(Arc::unwrap_or_clone(applied.object)),
             Observation::Gap(gap) => self.gaps.push(gap),
-            // A listing that began anew: what came of the first is old.
+            // The list started again: the objects of the first attempt are outdated.
             Observation::RelistStarted(scope) if !begun.insert(scope.clone()) => {
                 self.objects.retain(|o| !scope.contains(&o.key().in_cluster(&scope.cluster)));
             }

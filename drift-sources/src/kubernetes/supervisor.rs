@@ -1,4 +1,4 @@
-//! Keeps a driver for every kind that the server serves.
+//! Runs a driver for every resource type that the server serves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,36 +12,37 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::KubernetesOptions;
-use super::cursor::{Mark, Progress};
-use super::discovery::{Discovered, Served, discover};
-use super::driver::{Driver, Message, Order, Shared};
-use super::machine::{Begin, Failure, Machine, Rules, Span};
+use super::cursor::{Progress, WatchProgress};
+use super::discovery::{Discovered, Served, discover_kinds};
+use super::driver::{Command, Driver, Message, Shared};
+use super::machine::{Begin, Failure, MachineRules, WatchMachine, WatchSpan};
 use super::request::{JSON, Requests};
-use super::target::{Reach, Target};
+use super::target::{Reach, WatchTarget};
 
-/// After a change of what is served: when to look. Discovery follows a definition by a moment.
-const LOOKS: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(2), Duration::from_secs(8)];
+/// Delays of discoveries after a change: the server lists a new definition with some delay.
+const REDISCOVERY_DELAYS: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(2), Duration::from_secs(8)];
 
-/// Keeps the drivers.
+/// Starts and stops the drivers.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     shared: Arc<Shared>,
     options: Arc<KubernetesOptions>,
     drivers: JoinSet<String>,
-    running: BTreeMap<String, (watch::Sender<Order>, Arc<Target>)>,
-    /// Where to resume what is not yet running.
+    running: BTreeMap<String, (watch::Sender<Command>, Arc<WatchTarget>)>,
+    /// Progress to resume from, of targets that are not running yet.
     resume: Progress,
-    /// Whether to take each kind's history as broken where `resume` has nothing of it.
+    /// Whether the history of each kind is unknown if `resume` does not have it.
     unknown: bool,
-    /// Not found once; what is not found twice in a row is taken as gone.
+    /// Targets not found once; those not found twice in a row are gone.
     absent: BTreeSet<String>,
     broken: BTreeSet<String>,
-    /// Whether kinds that come now were not there before.
+    /// Whether kinds that appear now did not exist before.
     begun: bool,
 }
 
 impl Supervisor {
-    /// `resume` is where to go on; `None` when there was a cursor that could not be used.
+    /// `resume` is the progress to resume from; `None` if there was a cursor that could not be used.
     pub(crate) fn new(
         shared: Arc<Shared>,
         options: Arc<KubernetesOptions>,
@@ -62,44 +63,44 @@ impl Supervisor {
         }
     }
 
-    /// Runs until no one listens any more.
+    /// Runs until the stream is dropped.
     pub(crate) async fn run(mut self) {
-        let (mut failures, mut looks, mut told) = (0u32, 0usize, false);
+        let (mut failures, mut looks, mut reported) = (0u32, 0usize, false);
         while !self.shared.out.is_closed() {
-            let delay = match discover(&self.shared.requests).await {
+            let delay = match discover_kinds(&self.shared.requests).await {
                 Ok(found) => {
-                    (failures, told) = (0, false);
-                    if self.apply(found).await.is_none() {
+                    (failures, reported) = (0, false);
+                    if self.apply_discovery(found).await.is_none() {
                         return;
                     }
                     looks += 1;
-                    let soon = LOOKS.get(looks).copied();
+                    let soon = REDISCOVERY_DELAYS.get(looks).copied();
                     soon.unwrap_or(self.options.rediscovery).min(self.options.rediscovery)
                 }
                 Err(failure) => {
                     failures += 1;
                     let denied = matches!(failure, Failure::Denied(_));
-                    if !std::mem::replace(&mut told, true) {
+                    if !std::mem::replace(&mut reported, true) {
                         let error = failure.into_error("the API server (what it serves)".to_owned());
                         let _ = self.shared.out.send(Message::Failed(error)).await;
                     }
                     let backoff = self.options.backoff;
                     let max = if denied { backoff.denied } else { backoff.max };
-                    super::Backoff { max, ..backoff }.delay(failures, "discovery")
+                    super::Backoff { max, ..backoff }.delay_after(failures, "discovery")
                 }
             };
-            self.idle(delay, &mut looks).await;
+            self.wait_for_rediscovery(delay, &mut looks).await;
         }
     }
 
-    /// Waits for the next look, or shortly after a change.
-    async fn idle(&mut self, delay: Duration, looks: &mut usize) {
+    /// Waits until the next discovery is due, or until shortly after a change.
+    async fn wait_for_rediscovery(&mut self, delay: Duration, looks: &mut usize) {
         tokio::select! {
             () = sleep(delay) => {}
             () = self.shared.changed.notified() => {
                 *looks = 0;
                 // Many definitions come at once when a chart is installed.
-                sleep(LOOKS[0].min(self.options.rediscovery)).await;
+                sleep(REDISCOVERY_DELAYS[0].min(self.options.rediscovery)).await;
             }
         }
         while let Some(ended) = self.drivers.try_join_next() {
@@ -109,81 +110,85 @@ impl Supervisor {
         }
     }
 
-    async fn apply(&mut self, found: Discovered) -> Option<()> {
-        self.tell_broken(&found.broken).await?;
-        let wanted = wanted(&found, &self.options);
+    async fn apply_discovery(&mut self, found: Discovered) -> Option<()> {
+        self.emit_broken_groups(&found.broken).await?;
+        let wanted = watch_targets(&found, &self.options);
         let new: Vec<_> = wanted
             .iter()
             .filter(|(id, _)| !self.running.contains_key(*id))
             .map(|(id, (target, _))| (id.clone(), Arc::clone(target)))
             .collect();
-        self.begin(&new).await?;
+        self.announce_new(&new).await?;
         for (id, target) in new {
-            self.start(id, target);
+            self.start_driver(id, target);
         }
-        for (id, (orders, running)) in &mut self.running {
+        for (id, (commands, running)) in &mut self.running {
             let Some((target, versions)) = wanted.get(id) else { continue };
-            let left = matches!(*orders.borrow(), Order::Leave);
+            let left = matches!(*commands.borrow(), Command::Stop);
             let moved = !versions.contains(&*running.version);
             if moved {
                 *running = Arc::clone(target);
             }
             if moved || left {
-                let _ = orders.send(Order::Follow(Arc::clone(running)));
+                let _ = commands.send(Command::Watch(Arc::clone(running)));
             }
         }
-        self.leave(&found, &wanted).await;
+        self.stop_absent(&found, &wanted).await;
         self.begun = true;
         Some(())
     }
 
-    /// Tells which groups cannot be asked, once while that lasts.
-    async fn tell_broken(&mut self, broken: &BTreeMap<String, String>) -> Option<()> {
+    /// Emits which groups cannot be discovered, once as long as that lasts.
+    async fn emit_broken_groups(&mut self, broken: &BTreeMap<String, String>) -> Option<()> {
         self.broken.retain(|group| broken.contains_key(group));
         let new = broken.iter().filter(|(group, _)| !self.broken.contains(*group));
         let new = new.map(|(group, reason)| (group.clone(), reason.clone())).collect();
         let gaps = gaps_of_groups(&new, &self.options.cluster);
-        let said: Vec<_> = gaps.into_iter().map(Observation::Gap).collect();
+        let observations: Vec<_> = gaps.into_iter().map(Observation::Gap).collect();
         self.broken.extend(broken.keys().cloned());
-        if said.is_empty() {
+        if observations.is_empty() {
             return Some(());
         }
-        let told = Message::Told { id: "".into(), said, mark: None };
-        self.shared.out.send(told).await.ok()
+        let message = Message::Observed { id: "".into(), observations, progress: None };
+        self.shared.out.send(message).await.ok()
     }
 
-    /// Lets a checkpoint say that listings begin before anything of them is told.
-    async fn begin(&mut self, new: &[(String, Arc<Target>)]) -> Option<()> {
+    /// Records in a checkpoint that lists begin, before any of their objects is emitted.
+    async fn announce_new(&mut self, new: &[(String, Arc<WatchTarget>)]) -> Option<()> {
         let fresh = |id: &String| !self.resume.marks.contains_key(id);
-        let marks: Vec<_> =
-            new.iter().filter(|(id, _)| fresh(id)).map(|(id, _)| (id.clone(), Mark::Lost(None))).collect();
+        let marks: Vec<_> = new
+            .iter()
+            .filter(|(id, _)| fresh(id))
+            .map(|(id, _)| (id.clone(), WatchProgress::Lost(None)))
+            .collect();
         if marks.is_empty() {
             return Some(());
         }
         self.shared.out.send(Message::Begin(marks)).await.ok()
     }
 
-    fn start(&mut self, id: String, target: Arc<Target>) {
+    fn start_driver(&mut self, id: String, target: Arc<WatchTarget>) {
         let begin = match self.resume.marks.remove(&id) {
             Some(mark) => Begin::Resume(mark, self.resume.seen),
             None if self.begun => Begin::Appeared,
-            None if self.unknown => Begin::Resume(Mark::Lost(None), None),
+            None if self.unknown => Begin::Resume(WatchProgress::Lost(None), None),
             None => Begin::Fresh,
         };
-        let machine = Machine::new(Arc::clone(&target), rules(&self.options, Span::Forever), begin);
-        let (orders, receiver) = watch::channel(Order::Follow(Arc::clone(&target)));
+        let machine =
+            WatchMachine::new(Arc::clone(&target), machine_rules(&self.options, WatchSpan::Forever), begin);
+        let (commands, receiver) = watch::channel(Command::Watch(Arc::clone(&target)));
         let driver = Driver::new(Arc::clone(&self.shared), Arc::clone(&target), machine, receiver);
         self.absent.remove(&id);
-        self.running.insert(id.clone(), (orders, target));
+        self.running.insert(id.clone(), (commands, target));
         self.drivers.spawn(async move {
             driver.run().await;
             id
         });
     }
 
-    /// Leaves what is served no longer, unless its group cannot be asked.
-    async fn leave(&mut self, found: &Discovered, wanted: &Wanted) {
-        let gone = |target: &Target| !found.broken.contains_key(&*target.group);
+    /// Stops targets that are no longer served, unless their group cannot be discovered.
+    async fn stop_absent(&mut self, found: &Discovered, wanted: &WatchTargets) {
+        let gone = |target: &WatchTarget| !found.broken.contains_key(&*target.group);
         let absent: BTreeSet<_> = self
             .running
             .iter()
@@ -192,22 +197,24 @@ impl Supervisor {
             .chain(self.resume.marks.keys().filter(|id| !wanted.contains_key(*id)).cloned())
             .collect();
         if !absent.is_subset(&self.absent) {
-            // Look again soon.
+            // Discover again soon.
             self.shared.changed.notify_one();
         }
         for id in absent.intersection(&self.absent) {
-            if let Some((orders, _)) = self.running.get(id) {
-                let _ = orders.send(Order::Leave);
+            if let Some((commands, _)) = self.running.get(id) {
+                let _ = commands.send(Command::Stop);
             } else if self.resume.marks.remove(id).is_some() {
-                self.tell_vanished(id, found).await;
+                self.emit_vanished(id, found).await;
             }
         }
         self.absent = absent;
     }
 
-    /// A kind of the cursor is served no longer: it went while no one watched.
-    async fn tell_vanished(&self, id: &str, found: &Discovered) {
-        let Some(target) = Target::of_id(id).filter(|target| self.options.kinds.takes(target)) else {
+    /// Emits that a kind of the cursor is no longer served: it was removed while nothing watched.
+    async fn emit_vanished(&self, id: &str, found: &Discovered) {
+        let Some(target) =
+            WatchTarget::from_id(id).filter(|target| self.options.kinds.includes_target(target))
+        else {
             return;
         };
         if found.broken.contains_key(&*target.group) {
@@ -224,32 +231,32 @@ impl Supervisor {
             message: "the kind ceased to be served while nothing watched".into(),
         };
         let done = Observation::RelistDone { scope: scope.clone(), observed_at: now };
-        let said = vec![Observation::Gap(gap), Observation::RelistStarted(scope), done];
+        let observations = vec![Observation::Gap(gap), Observation::RelistStarted(scope), done];
         let id: Arc<str> = id.into();
-        let told = Message::Told { id: Arc::clone(&id), said, mark: None };
-        if self.shared.out.send(told).await.is_ok() {
+        let message = Message::Observed { id: Arc::clone(&id), observations, progress: None };
+        if self.shared.out.send(message).await.is_ok() {
             let _ = self.shared.out.send(Message::Forget(id)).await;
         }
     }
 }
 
 /// Targets by id, each with the versions it is served in.
-pub(crate) type Wanted = BTreeMap<String, (Arc<Target>, BTreeSet<String>)>;
+pub(crate) type WatchTargets = BTreeMap<String, (Arc<WatchTarget>, BTreeSet<String>)>;
 
-/// Returns what of the served kinds is looked at; with namespaces given, only kinds that lie in them.
-pub(crate) fn wanted(found: &Discovered, options: &KubernetesOptions) -> Wanted {
-    let mut wanted = Wanted::new();
-    let mut add = |target: Target, served: &Served| {
+/// Returns the targets to watch; with namespaces given, only namespaced kinds in them.
+pub(crate) fn watch_targets(found: &Discovered, options: &KubernetesOptions) -> WatchTargets {
+    let mut wanted = WatchTargets::new();
+    let mut add = |target: WatchTarget, served: &Served| {
         wanted.insert(target.id(), (Arc::new(target), served.versions.clone()));
     };
-    for served in found.kinds.values().filter(|served| options.kinds.takes(&served.target)) {
+    for served in found.kinds.values().filter(|served| options.kinds.includes_target(&served.target)) {
         match (&served.target.reach, options.namespaces.as_slice()) {
             (_, []) => add(served.target.clone(), served),
             (Reach::Cluster, _) => {}
             (_, namespaces) => {
                 for namespace in namespaces {
                     let reach = Reach::Namespace(namespace.as_str().into());
-                    add(Target { reach, ..served.target.clone() }, served);
+                    add(WatchTarget { reach, ..served.target.clone() }, served);
                 }
             }
         }
@@ -257,7 +264,7 @@ pub(crate) fn wanted(found: &Discovered, options: &KubernetesOptions) -> Wanted 
     wanted
 }
 
-/// Says that what some groups serve is not known.
+/// Returns gaps for groups whose resource types are not known.
 pub(crate) fn gaps_of_groups(broken: &BTreeMap<String, String>, cluster: &Arc<str>) -> Vec<Gap> {
     let now = Timestamp::now();
     let gap = |(group, reason): (&String, &String)| Gap {
@@ -276,9 +283,9 @@ pub(crate) fn gaps_of_groups(broken: &BTreeMap<String, String>, cluster: &Arc<st
     broken.iter().map(gap).collect()
 }
 
-/// Makes the rules of a machine.
-pub(crate) fn rules(options: &KubernetesOptions, span: Span) -> Rules {
-    Rules {
+/// Returns the rules of a machine.
+pub(crate) fn machine_rules(options: &KubernetesOptions, span: WatchSpan) -> MachineRules {
+    MachineRules {
         cluster: Arc::clone(&options.cluster),
         page_size: options.page_size,
         streaming: options.initial_lists == super::InitialLists::Streaming,
@@ -287,8 +294,8 @@ pub(crate) fn rules(options: &KubernetesOptions, span: Span) -> Rules {
     }
 }
 
-/// Reads what tells this cluster from others; nothing where that is denied.
-pub(crate) async fn identity(requests: &Requests) -> Option<String> {
+/// Returns the identity of the cluster (the UID of `kube-system`); `None` if that is denied.
+pub(crate) async fn cluster_identity(requests: &Requests) -> Option<String> {
     #[derive(Deserialize)]
     struct Namespace {
         metadata: Meta,

@@ -1,11 +1,11 @@
-//! Which documents are meant for a cluster.
+//! Decides which documents are manifests.
 
 use drift_core::{Doc, Kind, Node, Object};
 
 use super::ProblemKind;
 
-/// Takes a document as an object, or says why it is none.
-pub(super) fn classify(file: &str, doc: Doc) -> Result<Object, ProblemKind> {
+/// Converts a document to an object, or returns why it is not one.
+pub(super) fn classify_document(file: &str, doc: Doc) -> Result<Object, ProblemKind> {
     if let Some(reason) = not_manifest(file.rsplit('/').next().unwrap_or(file), doc.root()) {
         return Err(ProblemKind::NotManifest(reason));
     }
@@ -16,7 +16,7 @@ pub(super) fn classify(file: &str, doc: Doc) -> Result<Object, ProblemKind> {
     Ok(object)
 }
 
-/// Says why a document is not meant for a cluster, if it is not.
+/// Returns why a document is not a manifest, if it is not.
 fn not_manifest(file: &str, root: Node<'_>) -> Option<&'static str> {
     if root.kind() != Kind::Map {
         return Some("not a map");
@@ -43,7 +43,7 @@ fn is_kustomization(file: &str) -> bool {
     matches!(file, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
 }
 
-/// Tells whether a file that is no YAML is a template that becomes YAML.
+/// Returns `true` if a file that is not valid YAML is a Helm template.
 pub(super) fn is_helm_template(file: &str, bytes: &[u8]) -> bool {
     let in_templates = file.rsplit('/').skip(1).any(|folder| folder == "templates");
     in_templates && bytes.windows(2).any(|pair| pair == b"{{")

@@ -1,25 +1,25 @@
-//! Who may post.
+//! Authentication of senders.
 
 use std::fmt;
 
 use http::HeaderMap;
 use ring::hmac;
 
-/// How a sender shows that it knows the secret.
+/// How a sender proves that it knows the secret.
 #[derive(Clone)]
-pub enum Auth {
+pub enum SenderAuth {
     /// `Authorization: Bearer SECRET`, as the API server's webhook backend sends it.
     Token(Box<str>),
     /// HMAC-SHA256 of the body, in hexadecimal, in `X-Hub-Signature-256` or `X-Signature-256`, with or without `sha256=`.
     Signature(Box<[u8]>),
-    /// Either of them with one secret: for senders of several kinds.
+    /// A token or a signature with the same secret, for senders of several kinds.
     Secret(Box<str>),
-    /// Not at all: for an address that only this machine reaches. Browsers are turned away, since any page that is open in
-    /// one could post.
+    /// No authentication, for an address that only this machine can reach. Requests of browsers are rejected, since any open
+    /// page could post.
     Open,
 }
 
-impl fmt::Debug for Auth {
+impl fmt::Debug for SenderAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Token(_) => "Token",
@@ -30,39 +30,41 @@ impl fmt::Debug for Auth {
     }
 }
 
-impl Auth {
-    /// Tells whether a request may be read at all: a token can be checked before the body, a signature must be there.
+impl SenderAuth {
+    /// Returns `true` if the body of a request may be read: the token is valid, or there is a signature.
     pub(super) fn may_read(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Token(secret) => knows(secret, headers),
-            Self::Signature(_) => signature(headers).is_some(),
-            Self::Secret(secret) => knows(secret, headers) || signature(headers).is_some(),
+            Self::Token(secret) => knows_secret(secret, headers),
+            Self::Signature(_) => signature_of(headers).is_some(),
+            Self::Secret(secret) => knows_secret(secret, headers) || signature_of(headers).is_some(),
             Self::Open => !headers.contains_key(http::header::ORIGIN),
         }
     }
 
-    /// Tells whether a body is its sender's.
+    /// Returns `true` if the body is authentic.
     pub(super) fn is_valid(&self, headers: &HeaderMap, body: &[u8]) -> bool {
         match self {
             Self::Token(_) | Self::Open => self.may_read(headers),
             Self::Signature(secret) => is_signed(secret, headers, body),
-            Self::Secret(secret) => knows(secret, headers) || is_signed(secret.as_bytes(), headers, body),
+            Self::Secret(secret) => {
+                knows_secret(secret, headers) || is_signed(secret.as_bytes(), headers, body)
+            }
         }
     }
 }
 
-fn knows(secret: &str, headers: &HeaderMap) -> bool {
+fn knows_secret(secret: &str, headers: &HeaderMap) -> bool {
     let given = headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let given = given.and_then(|v| v.split_once(' ')).filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
-    given.is_some_and(|(_, token)| same(secret.as_bytes(), token.trim().as_bytes()))
+    given.is_some_and(|(_, token)| constant_time_eq(secret.as_bytes(), token.trim().as_bytes()))
 }
 
 fn is_signed(secret: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    signature(headers).is_some_and(|given| hmac::verify(&key, body, &given).is_ok())
+    signature_of(headers).is_some_and(|given| hmac::verify(&key, body, &given).is_ok())
 }
 
-fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
+fn signature_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     let value =
         ["x-hub-signature-256", "x-signature-256"].iter().find_map(|n| headers.get(*n))?.to_str().ok()?;
     let hex = value.trim();
@@ -73,7 +75,7 @@ fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
 }
 
 /// Compares in a time that does not depend on where two secrets differ.
-fn same(a: &[u8], b: &[u8]) -> bool {
+fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     let tag = |key: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"drift");
     hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, a), b"drift", tag(b).as_ref()).is_ok()
 }
@@ -88,7 +90,7 @@ mod tests {
 
     #[test]
     fn only_who_knows_the_secret_is_let_in() {
-        let token = Auth::Token("yeast".into());
+        let token = SenderAuth::Token("yeast".into());
         for (value, expect) in [
             ("Bearer yeast", true),
             ("bearer yeast", true),
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn a_signature_is_of_the_very_body() {
         // RFC 4231, test case 2.
-        let auth = Auth::Signature(b"Jefe".as_slice().into());
+        let auth = SenderAuth::Signature(b"Jefe".as_slice().into());
         let body = b"what do ya want for nothing?";
         let good = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert!(auth.is_valid(&headers("x-hub-signature-256", &format!("sha256={good}")), body));
@@ -117,7 +119,7 @@ mod tests {
 
     #[test]
     fn one_secret_lets_in_by_token_and_by_signature() {
-        let auth = Auth::Secret("Jefe".into());
+        let auth = SenderAuth::Secret("Jefe".into());
         let body = b"what do ya want for nothing?";
         let good = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert!(auth.is_valid(&headers("authorization", "Bearer Jefe"), b"any"));
@@ -129,7 +131,7 @@ mod tests {
 
     #[test]
     fn without_a_secret_browsers_are_turned_away() {
-        assert!(Auth::Open.may_read(&HeaderMap::new()));
-        assert!(!Auth::Open.may_read(&headers("origin", "http://elsewhere.example")));
+        assert!(SenderAuth::Open.may_read(&HeaderMap::new()));
+        assert!(!SenderAuth::Open.may_read(&headers("origin", "http://elsewhere.example")));
     }
 }

@@ -1,4 +1,4 @@
-//! Taking posts and telling what they say.
+//! Accepts posts and emits their observations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,18 +17,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::Auth;
+use super::SenderAuth;
 
-/// Bounds on what senders may do.
+/// Limits for senders.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiverOptions {
     /// Bytes of one body.
     pub max_body: usize,
-    /// Connections at a time; more have to wait.
+    /// Concurrent connections; more have to wait.
     pub max_connections: usize,
-    /// Observations that wait to be taken; when they are not, senders are told to come back.
+    /// Observations in the queue; when it is full, senders get 503 and should retry.
     pub queue: usize,
-    /// Time for one request to arrive and to be queued.
+    /// Time for one request to arrive and be queued.
     pub timeout: Duration,
 }
 
@@ -43,34 +43,36 @@ impl Default for ReceiverOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiverError {
-    /// The address is not to be had.
+    /// The address is not available.
     #[error("cannot listen on {address}")]
     Unavailable {
-        /// The address.
+        /// The address to listen on.
         address: SocketAddr,
-        /// What failed.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// What was posted.
+/// A request that was posted.
 #[derive(Clone, Copy, Debug)]
-pub struct Posted<'a> {
-    /// Where to: the path of the request, without a query.
+pub struct PostedRequest<'a> {
+    /// Path of the request, without the query.
     pub path: &'a str,
     /// `Content-Type`, empty without one.
     pub content_type: &'a str,
-    /// Headers that begin with `ce-`, by their names without it.
+    /// Headers that begin with `ce-`, by their names without that prefix.
     pub attributes: &'a BTreeMap<String, String>,
-    /// The body.
+    /// Body of the request.
     pub body: &'a [u8],
 }
 
-/// Reads what was posted; an error is told to the sender, so nothing of the body may be in it.
-pub type Decode = Arc<dyn Fn(Posted<'_>) -> Result<Vec<Observation>, String> + Send + Sync>;
+/// Decodes a request; an error is sent to the sender, so it must not contain a part of the body.
+pub type PostDecoder = Arc<dyn Fn(PostedRequest<'_>) -> Result<Vec<Observation>, String> + Send + Sync>;
 
-/// An HTTP receiver as a source. It has no cursor: what was not posted while it did not run is its senders' to repeat.
+/// An HTTP receiver as a source. It has no cursor: senders have to repeat what they could not post.
+///
+/// See the example of the [module](super).
 pub struct Receiver {
     name: String,
     listener: Mutex<Option<TcpListener>>,
@@ -87,14 +89,14 @@ impl fmt::Debug for Receiver {
 }
 
 struct Gate {
-    auth: Auth,
-    decode: Decode,
+    auth: SenderAuth,
+    decode: PostDecoder,
     options: ReceiverOptions,
     refused: Mutex<BTreeMap<u16, u64>>,
 }
 
 impl Gate {
-    fn note(&self, status: StatusCode) {
+    fn note_refusal(&self, status: StatusCode) {
         if !status.is_success() {
             // A panic while holding the lock leaves at most one request uncounted.
             let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,11 +109,11 @@ impl Receiver {
     /// Listens on an address; port 0 takes a free one.
     ///
     /// # Errors
-    /// When the address is not to be had.
+    /// When the address is not available.
     pub async fn bind(
         address: SocketAddr,
-        auth: Auth,
-        decode: Decode,
+        auth: SenderAuth,
+        decode: PostDecoder,
         options: ReceiverOptions,
     ) -> Result<Self, ReceiverError> {
         let unavailable = |source| ReceiverError::Unavailable { address, source };
@@ -127,17 +129,17 @@ impl Receiver {
         })
     }
 
-    /// Returns where it listens.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Counts the requests that were refused so far, by the status of their answer.
-    pub fn refused(&self) -> BTreeMap<u16, u64> {
+    /// Returns the number of rejected requests, by HTTP status.
+    pub fn refusal_counts(&self) -> BTreeMap<u16, u64> {
         self.gate.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Stops listening: what is queued is still told, then the observation ends.
+    /// Stops listening; queued observations are still emitted, then the stream ends.
     pub fn close(&self) {
         drop(self.listener.lock().unwrap_or_else(PoisonError::into_inner).take());
         // With the task go its connections, and with them all that could queue more.
@@ -163,7 +165,7 @@ impl Source for Receiver {
             return stream::iter([Err(SourceError::Unavailable { what, source: None })]).boxed();
         };
         let (sender, receiver) = mpsc::channel(self.options.queue.max(1));
-        let task = tokio::spawn(accept(listener, Arc::clone(&self.gate), sender));
+        let task = tokio::spawn(accept_connections(listener, Arc::clone(&self.gate), sender));
         let mut accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
         *accepting = Some(task.abort_handle());
         // The task ends with the stream: nobody would take what comes.
@@ -183,7 +185,7 @@ impl Drop for Abort {
     }
 }
 
-async fn accept(listener: TcpListener, gate: Arc<Gate>, sender: mpsc::Sender<Observation>) {
+async fn accept_connections(listener: TcpListener, gate: Arc<Gate>, sender: mpsc::Sender<Observation>) {
     let seats = Arc::new(Semaphore::new(gate.options.max_connections.max(1)));
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -202,9 +204,10 @@ async fn accept(listener: TcpListener, gate: Arc<Gate>, sender: mpsc::Sender<Obs
                 let (gate, sender) = (Arc::clone(&gate), sender.clone());
                 async move {
                     let answer =
-                        tokio::time::timeout(gate.options.timeout, take(request, &gate, &sender)).await;
+                        tokio::time::timeout(gate.options.timeout, handle_request(request, &gate, &sender))
+                            .await;
                     let (status, text) = answer.unwrap_or((StatusCode::REQUEST_TIMEOUT, String::new()));
-                    gate.note(status);
+                    gate.note_refusal(status);
                     let mut response = Response::new(Full::new(Bytes::from(text)));
                     *response.status_mut() = status;
                     Ok::<_, std::convert::Infallible>(response)
@@ -217,14 +220,14 @@ async fn accept(listener: TcpListener, gate: Arc<Gate>, sender: mpsc::Sender<Obs
                 .serve_connection(TokioIo::new(stream), service);
             // What else goes wrong on a connection is its sender's to see.
             if connection.await.is_err_and(|e| e.is_parse()) {
-                watcher.note(StatusCode::BAD_REQUEST);
+                watcher.note_refusal(StatusCode::BAD_REQUEST);
             }
             drop(seat);
         });
     }
 }
 
-async fn take(
+async fn handle_request(
     request: Request<Incoming>,
     gate: &Gate,
     sender: &mpsc::Sender<Observation>,
@@ -245,9 +248,9 @@ async fn take(
     if !gate.auth.is_valid(&parts.headers, &body) {
         return refuse(StatusCode::UNAUTHORIZED);
     }
-    let attributes = attributes(&parts.headers);
+    let attributes = event_attributes(&parts.headers);
     let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let posted = Posted {
+    let posted = PostedRequest {
         path: parts.uri.path(),
         content_type: content_type.unwrap_or_default(),
         attributes: &attributes,
@@ -257,7 +260,7 @@ async fn take(
         Ok(observations) => observations,
         Err(problem) => return (StatusCode::BAD_REQUEST, problem + "\n"),
     };
-    // A batch goes in whole if it fits at all, so that a sender who is told to come back repeats no half of it.
+    // A batch is queued completely if it fits at all, so that a sender that retries repeats no part of it.
     let mut rest = observations.into_iter().peekable();
     while rest.peek().is_some() {
         let part: Vec<_> = rest.by_ref().take(gate.options.queue.max(1)).collect();
@@ -269,7 +272,7 @@ async fn take(
     refuse(StatusCode::ACCEPTED)
 }
 
-fn attributes(headers: &HeaderMap) -> BTreeMap<String, String> {
+fn event_attributes(headers: &HeaderMap) -> BTreeMap<String, String> {
     let attribute = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         Some((name.as_str().strip_prefix("ce-")?.to_owned(), value.to_str().ok()?.to_owned()))
     };

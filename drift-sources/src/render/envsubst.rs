@@ -1,45 +1,45 @@
-//! Variables in text, as Flux replaces them (`${var:=default}` and its kin).
+//! Variable substitution as Flux does it (`${var:=default}` and similar expressions).
 
 use std::collections::BTreeMap;
 
-/// A text in which variables cannot be replaced.
+/// Why variables cannot be substituted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvsubstError {
     /// A `${` has no end.
     #[error("a `${{` has no `}}`")]
     Open,
-    /// A name that no variable can have.
-    #[error("`{0}` is no name of a variable")]
+    /// Not a valid variable name.
+    #[error("`{0}` is not a variable name")]
     Name(String),
-    /// A variable is not there, and the text has nothing to put in its place.
+    /// A variable is not set and has no default.
     #[error("the variable `{0}` is not set")]
     Unset(String),
-    /// A function that is not known here.
+    /// An unsupported function.
     #[error("`${{{0}}}` is not understood")]
     Function(String),
 }
 
-/// What becomes of a variable that is not there, where the text gives no default.
+/// What happens to a variable that is not set and has no default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unset {
     /// It is an error (`StrictPostBuildSubstitutions`, which newer controllers have on).
     Refused,
-    /// It becomes empty.
+    /// It becomes the empty string.
     Empty,
 }
 
-/// Replaces `${...}` by variables as Flux does; `$${...}` stays as `${...}`.
+/// Substitutes `${...}` as Flux does; `$${...}` becomes `${...}`.
 ///
 /// # Errors
-/// When a `${` is not closed, holds no name or an unknown function, or names a variable that is not there.
+/// When a `${` is not closed, has no valid name or an unknown function, or names a variable that is not set.
 pub fn envsubst(text: &str, vars: &BTreeMap<String, String>, unset: Unset) -> Result<String, EnvsubstError> {
-    expand(text, (vars, unset), 0)
+    expand_variables(text, (vars, unset), 0)
 }
 
 type Variables<'a> = (&'a BTreeMap<String, String>, Unset);
 
-fn expand(text: &str, vars: Variables<'_>, depth: usize) -> Result<String, EnvsubstError> {
+fn expand_variables(text: &str, vars: Variables<'_>, depth: usize) -> Result<String, EnvsubstError> {
     // Defaults hold variables of their own; nobody means it deeper than this.
     if depth > 16 {
         return Err(EnvsubstError::Function("nested too deeply".to_owned()));
@@ -53,8 +53,8 @@ fn expand(text: &str, vars: Variables<'_>, depth: usize) -> Result<String, Envsu
             out.push_str("${");
             rest = after;
         } else if let Some(after) = rest.strip_prefix("${") {
-            let end = close(after).ok_or(EnvsubstError::Open)?;
-            out.push_str(&value(&after[..end], vars, depth)?);
+            let end = closing_brace(after).ok_or(EnvsubstError::Open)?;
+            out.push_str(&expand_expression(&after[..end], vars, depth)?);
             rest = &after[end + 1..];
         } else {
             out.push('$');
@@ -66,7 +66,7 @@ fn expand(text: &str, vars: Variables<'_>, depth: usize) -> Result<String, Envsu
 }
 
 /// Finds the brace that closes, passing over those of variables inside.
-fn close(text: &str) -> Option<usize> {
+fn closing_brace(text: &str) -> Option<usize> {
     let (mut depth, mut before) = (0usize, ' ');
     for (i, c) in text.char_indices() {
         match c {
@@ -80,7 +80,11 @@ fn close(text: &str) -> Option<usize> {
     None
 }
 
-fn value(inner: &str, (all, unset): Variables<'_>, depth: usize) -> Result<String, EnvsubstError> {
+fn expand_expression(
+    inner: &str,
+    (all, unset): Variables<'_>,
+    depth: usize,
+) -> Result<String, EnvsubstError> {
     let vars = (all, unset);
     let is_name = |name: &str| {
         let first = name.bytes().next();
@@ -88,7 +92,7 @@ fn value(inner: &str, (all, unset): Variables<'_>, depth: usize) -> Result<Strin
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
     if let Some(name) = inner.strip_prefix('#').filter(|n| is_name(n)) {
-        return Ok(set(name, vars)?.len().to_string());
+        return Ok(value_of(name, vars)?.len().to_string());
     }
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
     let (name, function) = inner.split_at(end);
@@ -100,46 +104,58 @@ fn value(inner: &str, (all, unset): Variables<'_>, depth: usize) -> Result<Strin
     if let Some(operator) = default {
         return match all.get(name).filter(|v| !v.is_empty()) {
             Some(current) => Ok(current.clone()),
-            None => expand(&function[operator.len()..], vars, depth + 1),
+            None => expand_variables(&function[operator.len()..], vars, depth + 1),
         };
     }
-    let current = set(name, vars)?;
-    let argument = |skip: usize| expand(&function[skip..], vars, depth + 1);
+    let current = value_of(name, vars)?;
+    let argument = |skip: usize| expand_variables(&function[skip..], vars, depth + 1);
     let unknown = || EnvsubstError::Function(inner.chars().take(60).collect());
     Ok(match function {
         "" => current.to_owned(),
-        "^" => capital(current, char::to_uppercase),
-        "," => capital(current, char::to_lowercase),
+        "^" => change_first(current, char::to_uppercase),
+        "," => change_first(current, char::to_lowercase),
         "^^" => current.to_uppercase(),
         ",," => current.to_lowercase(),
-        f if f.starts_with(':') => slice(current, &argument(1)?).ok_or_else(unknown)?,
-        f if f.starts_with("##") => trim_start(current, &argument(2)?, Reach::Longest),
-        f if f.starts_with('#') => trim_start(current, &argument(1)?, Reach::Shortest),
-        f if f.starts_with("%%") => trim_end(current, &argument(2)?, Reach::Longest),
-        f if f.starts_with('%') => trim_end(current, &argument(1)?, Reach::Shortest),
+        f if f.starts_with(':') => substring(current, &argument(1)?).ok_or_else(unknown)?,
+        f if f.starts_with("##") => trim_start(current, &argument(2)?, MatchLength::Longest),
+        f if f.starts_with('#') => trim_start(current, &argument(1)?, MatchLength::Shortest),
+        f if f.starts_with("%%") => trim_end(current, &argument(2)?, MatchLength::Longest),
+        f if f.starts_with('%') => trim_end(current, &argument(1)?, MatchLength::Shortest),
         f if f.starts_with("/#") => {
-            let (old, new) = split(&function[2..]);
-            let (old, new) = (expand(old, vars, depth + 1)?, expand(new, vars, depth + 1)?);
+            let (old, new) = split_replacement(&function[2..]);
+            let (old, new) =
+                (expand_variables(old, vars, depth + 1)?, expand_variables(new, vars, depth + 1)?);
             current.strip_prefix(&*old).map_or_else(|| current.to_owned(), |rest| new + rest)
         }
         f if f.starts_with("/%") => {
-            let (old, new) = split(&function[2..]);
-            let (old, new) = (expand(old, vars, depth + 1)?, expand(new, vars, depth + 1)?);
+            let (old, new) = split_replacement(&function[2..]);
+            let (old, new) =
+                (expand_variables(old, vars, depth + 1)?, expand_variables(new, vars, depth + 1)?);
             current.strip_suffix(&*old).map_or_else(|| current.to_owned(), |rest| rest.to_owned() + &new)
         }
         f if f.starts_with("//") => {
-            let (old, new) = split(&function[2..]);
-            replaced(current, &expand(old, vars, depth + 1)?, &expand(new, vars, depth + 1)?, usize::MAX)
+            let (old, new) = split_replacement(&function[2..]);
+            replace_times(
+                current,
+                &expand_variables(old, vars, depth + 1)?,
+                &expand_variables(new, vars, depth + 1)?,
+                usize::MAX,
+            )
         }
         f if f.starts_with('/') => {
-            let (old, new) = split(&function[1..]);
-            replaced(current, &expand(old, vars, depth + 1)?, &expand(new, vars, depth + 1)?, 1)
+            let (old, new) = split_replacement(&function[1..]);
+            replace_times(
+                current,
+                &expand_variables(old, vars, depth + 1)?,
+                &expand_variables(new, vars, depth + 1)?,
+                1,
+            )
         }
         _ => return Err(unknown()),
     })
 }
 
-fn set<'a>(name: &str, (all, unset): Variables<'a>) -> Result<&'a str, EnvsubstError> {
+fn value_of<'a>(name: &str, (all, unset): Variables<'a>) -> Result<&'a str, EnvsubstError> {
     match (all.get(name), unset) {
         (Some(value), _) => Ok(value),
         (None, Unset::Empty) => Ok(""),
@@ -147,21 +163,21 @@ fn set<'a>(name: &str, (all, unset): Variables<'a>) -> Result<&'a str, EnvsubstE
     }
 }
 
-fn split(text: &str) -> (&str, &str) {
+fn split_replacement(text: &str) -> (&str, &str) {
     text.split_once('/').unwrap_or((text, ""))
 }
 
-fn replaced(text: &str, old: &str, new: &str, times: usize) -> String {
+fn replace_times(text: &str, old: &str, new: &str, times: usize) -> String {
     if old.is_empty() { text.to_owned() } else { text.replacen(old, new, times) }
 }
 
-fn capital<I: Iterator<Item = char>>(text: &str, change: impl Fn(char) -> I) -> String {
+fn change_first<I: Iterator<Item = char>>(text: &str, change: impl Fn(char) -> I) -> String {
     let mut chars = text.chars();
     chars.next().map(|c| change(c).chain(chars).collect()).unwrap_or_default()
 }
 
 /// `pos` or `pos:len`.
-fn slice(text: &str, argument: &str) -> Option<String> {
+fn substring(text: &str, argument: &str) -> Option<String> {
     let (from, length) = argument.split_once(':').map_or((argument, None), |(f, l)| (f, Some(l)));
     let from: usize = from.trim().parse().ok()?;
     let length = match length {
@@ -172,28 +188,28 @@ fn slice(text: &str, argument: &str) -> Option<String> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum MatchLength {
     Shortest,
     Longest,
 }
 
 /// Cuts what a glob matches off one end: `cut(i)` is the part up to or from byte `i`.
-fn trim_start(text: &str, pattern: &str, reach: Reach) -> String {
+fn trim_start(text: &str, pattern: &str, reach: MatchLength) -> String {
     let mut ends = text.char_indices().map(|(i, _)| i).chain([text.len()]);
     let hit = |i: &usize| drift_core::drift::rules::Pattern::glob(pattern).matches(&text[..*i]);
     let end = match reach {
-        Reach::Shortest => ends.find(hit),
-        Reach::Longest => ends.rev().find(hit),
+        MatchLength::Shortest => ends.find(hit),
+        MatchLength::Longest => ends.rev().find(hit),
     };
     text[end.unwrap_or(0)..].to_owned()
 }
 
-fn trim_end(text: &str, pattern: &str, reach: Reach) -> String {
+fn trim_end(text: &str, pattern: &str, reach: MatchLength) -> String {
     let starts = text.char_indices().map(|(i, _)| i).chain([text.len()]);
     let hit = |i: &usize| drift_core::drift::rules::Pattern::glob(pattern).matches(&text[*i..]);
     let start = match reach {
-        Reach::Shortest => starts.rev().find(hit),
-        Reach::Longest => starts.into_iter().find(hit),
+        MatchLength::Shortest => starts.rev().find(hit),
+        MatchLength::Longest => starts.into_iter().find(hit),
     };
     text[..start.unwrap_or(text.len())].to_owned()
 }

@@ -1,4 +1,4 @@
-//! Running a program within limits.
+//! Runs a program within limits on time and output.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::{RenderError, RenderOptions};
 
-/// How often a running program is looked at.
+/// Interval for checking a running program.
 const PAUSE: Duration = Duration::from_millis(2);
-/// Most that is kept of what a program says when it fails.
+/// Most characters of a program's error output.
 const MAX_MESSAGE: usize = 600;
 
 /// Runs a program to its end, and returns what it printed.
-pub(super) fn run(
+pub(super) fn run_limited(
     name: &'static str,
     path: &Path,
     arguments: &[String],
@@ -41,7 +41,7 @@ pub(super) fn run(
         thread::spawn(move || {
             let mut bytes = Vec::new();
             if let Some(stream) = stream {
-                // A stream that breaks off is told by how the program ends.
+                // How the program ends shows whether a stream broke off.
                 let _ = stream.take(most).read_to_end(&mut bytes);
             }
             bytes
@@ -73,7 +73,7 @@ pub(super) fn run(
         }
         None => Err(limit(format!("takes longer than {:?}", options.timeout))),
         Some(status) if status.success() => Ok(out),
-        Some(_) => Err(failed(message(&err, folder))),
+        Some(_) => Err(failed(error_message(&err, folder))),
     }
 }
 
@@ -89,7 +89,7 @@ fn wait_short(child: &mut std::process::Child) -> Option<std::process::ExitStatu
 }
 
 /// The last lines of what a program said, without the name of the scratch folder, which differs from run to run.
-fn message(bytes: &[u8], folder: &Path) -> String {
+fn error_message(bytes: &[u8], folder: &Path) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut text = text.trim().replace('\n', "; ");
     let mut at = Some(folder);

@@ -16,7 +16,22 @@ use super::{DamageKind, TapeDamage, TapeOptions, TapeReader};
 /// Lines between two checkpoints.
 const CHECKPOINT: u64 = 1_000;
 
-/// Observes a tape from its start or from a line on; the cursor is the number of the last line taken.
+/// Observes a tape from its start or after a line; the cursor is the number of the last line that was read.
+///
+/// ```
+/// use drift_core::{Observation, Source};
+/// use drift_sources::tape::TapeSource;
+/// use futures::StreamExt;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("tape.jsonl");
+/// # std::fs::write(&path, r#"{"ts":"2026-11-21T00:57:51Z","group":"","version":"v1","resource":"pods","type":"ADDED","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0","namespace":"shop"}}}"#)?;
+/// let source = TapeSource::new(path, "east");
+/// let observations: Vec<_> = futures::executor::block_on(source.observe(None).collect());
+/// assert!(matches!(&observations[0], Ok(Observation::Applied(pod)) if &*pod.key.name == "web-0"));
+/// assert!(matches!(&observations[1], Ok(Observation::Checkpoint(_))));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TapeSource {
     path: PathBuf,
@@ -26,13 +41,13 @@ pub struct TapeSource {
 }
 
 impl TapeSource {
-    /// Takes a file as the recording of a cluster, empty for the unnamed one.
+    /// Makes a source of a file; `cluster` is the name of the recorded cluster, empty for the unnamed one.
     pub fn new(path: PathBuf, cluster: &str) -> Self {
         let name = path.to_string_lossy().into_owned();
         Self { path, name, cluster: cluster.into(), options: TapeOptions::default() }
     }
 
-    /// Sets other bounds.
+    /// Sets limits on the size.
     #[must_use]
     pub fn with_options(mut self, options: TapeOptions) -> Self {
         self.options = options;
@@ -57,7 +72,7 @@ impl Source for TapeSource {
             },
         };
         match TapeReader::open(&self.path, self.options) {
-            Ok(reader) => stream::iter(Playing::new(reader, &self.name, &self.cluster, skip)).boxed(),
+            Ok(reader) => stream::iter(TapeReplay::new(reader, &self.name, &self.cluster, skip)).boxed(),
             Err(e) => {
                 let error = SourceError::Unavailable { what: self.name.clone(), source: Some(Box::new(e)) };
                 stream::iter([Err(error)]).boxed()
@@ -67,44 +82,44 @@ impl Source for TapeSource {
 }
 
 /// A listing of one resource that has not ended.
-struct Listing {
+struct TapeListing {
     scope: Scope,
     /// Time of its last line.
     last: Timestamp,
     /// Whether a line was lost meanwhile that may have belonged to it.
     is_damaged: bool,
-    /// What it listed, kept only while lines are skipped: a resumed listing is told again as a whole.
+    /// Listed objects while lines are skipped: a resumed listing is emitted again from its start.
     skipped: Vec<Applied>,
 }
 
 /// Lines that cannot be read, one after the other.
-struct Damage {
+struct DamagedLines {
     first: u64,
     last: u64,
     problem: DamageKind,
 }
 
-struct Playing<'a> {
+struct TapeReplay<'a> {
     reader: TapeReader,
     name: &'a str,
     cluster: &'a Arc<str>,
-    /// Last line that was told before, by the cursor.
+    /// Last line that was emitted before, by the cursor.
     skip: u64,
     /// Whether the lines up to the cursor are still being read again.
     is_skipping: bool,
     /// Number of the line that was read last.
     number: u64,
     /// Line of the last checkpoint.
-    told: u64,
+    checkpointed: u64,
     /// Time of the last line that could be read.
     last: Option<Timestamp>,
-    listings: BTreeMap<Arc<WatchedResource>, Listing>,
-    damage: Option<Damage>,
+    listings: BTreeMap<Arc<WatchedResource>, TapeListing>,
+    damage: Option<DamagedLines>,
     out: VecDeque<Result<Observation, SourceError>>,
     done: bool,
 }
 
-impl<'a> Playing<'a> {
+impl<'a> TapeReplay<'a> {
     fn new(reader: TapeReader, name: &'a str, cluster: &'a Arc<str>, skip: u64) -> Self {
         Self {
             reader,
@@ -113,7 +128,7 @@ impl<'a> Playing<'a> {
             skip,
             is_skipping: skip > 0,
             number: 0,
-            told: skip,
+            checkpointed: skip,
             last: None,
             listings: BTreeMap::new(),
             damage: None,
@@ -122,41 +137,41 @@ impl<'a> Playing<'a> {
         }
     }
 
-    fn put(&mut self, observation: Observation) {
+    fn emit(&mut self, observation: Observation) {
         if !self.is_skipping {
             self.out.push_back(Ok(observation));
         }
     }
 
-    fn step(&mut self) {
+    fn read_line(&mut self) {
         let Some(item) = self.reader.next() else {
-            return self.finish();
+            return self.finish_tape();
         };
         self.number = self.reader.line_number();
         if self.is_skipping && self.number > self.skip {
-            self.resume();
+            self.resume_listings();
         }
         match item {
-            Err(damage) => self.damaged(damage),
+            Err(damage) => self.note_damage(damage),
             Ok(line) => {
                 self.close_gap(line.at);
                 self.last = Some(line.at);
-                self.line(line);
+                self.handle_line(line);
             }
         }
-        // A checkpoint behind a damaged line comes once its gap is told.
-        if self.damage.is_none() && self.number >= self.told + CHECKPOINT {
+        // A checkpoint after a damaged line comes once its gap was emitted.
+        if self.damage.is_none() && self.number >= self.checkpointed + CHECKPOINT {
             self.checkpoint();
         }
     }
 
     fn checkpoint(&mut self) {
-        self.told = self.number;
-        self.put(Observation::Checkpoint(cursor(self.number)));
+        self.checkpointed = self.number;
+        self.emit(Observation::Checkpoint(cursor_at(self.number)));
     }
 
-    /// Tells the listings again that were going on where the cursor stands: half of one would delete the rest.
-    fn resume(&mut self) {
+    /// Emits the listings again that were incomplete at the cursor: a part of one would delete the other objects.
+    fn resume_listings(&mut self) {
         self.is_skipping = false;
         self.damage = None;
         for listing in self.listings.values_mut() {
@@ -166,20 +181,21 @@ impl<'a> Playing<'a> {
         }
     }
 
-    fn line(&mut self, line: TapeLine) {
+    fn handle_line(&mut self, line: TapeLine) {
         let TapeLine { at, resource, event } = line;
         let number = self.number;
         match event {
-            TapeEvent::Listed(object) => self.listed(resource, object, number, at),
+            TapeEvent::Listed(object) => self.handle_listed(resource, object, number, at),
             TapeEvent::Added(object) | TapeEvent::Modified(object) => {
                 self.end_listing(&resource, at);
-                let applied = self.applied(object, number, at);
-                self.put(Observation::Applied(applied));
+                let applied = self.to_applied(object, number, at);
+                self.emit(Observation::Applied(applied));
             }
             TapeEvent::Deleted(object) => {
                 self.end_listing(&resource, at);
-                let Applied { facet, key, object, observed_at, actor, .. } = self.applied(object, number, at);
-                self.put(Observation::Deleted(Deleted {
+                let Applied { facet, key, object, observed_at, actor, .. } =
+                    self.to_applied(object, number, at);
+                self.emit(Observation::Deleted(Deleted {
                     facet,
                     key,
                     last: Some(object),
@@ -187,23 +203,23 @@ impl<'a> Playing<'a> {
                     actor,
                 }));
             }
-            TapeEvent::Bookmark(mark) => self.bookmark(&resource, mark.ends_listing, at),
-            TapeEvent::Error(status) => self.error(&resource, &status, number, at),
+            TapeEvent::Bookmark(mark) => self.handle_bookmark(&resource, mark.ends_listing, at),
+            TapeEvent::Error(status) => self.handle_error(&resource, &status, number, at),
         }
     }
 
-    fn applied(&self, object: Object, number: u64, at: Timestamp) -> Applied {
-        Applied { cursor: Some(cursor(number)), ..Applied::live(object, self.cluster, at) }
+    fn to_applied(&self, object: Object, number: u64, at: Timestamp) -> Applied {
+        Applied { cursor: Some(cursor_at(number)), ..Applied::live(object, self.cluster, at) }
     }
 
-    fn listed(&mut self, resource: Arc<WatchedResource>, object: Object, number: u64, at: Timestamp) {
-        let applied = self.applied(object, number, at);
+    fn handle_listed(&mut self, resource: Arc<WatchedResource>, object: Object, number: u64, at: Timestamp) {
+        let applied = self.to_applied(object, number, at);
         let is_skipping = self.is_skipping;
         if !self.listings.contains_key(&resource) {
             let kind = Some((Arc::clone(&applied.key.group), Arc::clone(&applied.key.kind)));
             let scope = Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() };
-            self.put(Observation::RelistStarted(scope.clone()));
-            let listing = Listing { scope, last: at, is_damaged: false, skipped: Vec::new() };
+            self.emit(Observation::RelistStarted(scope.clone()));
+            let listing = TapeListing { scope, last: at, is_damaged: false, skipped: Vec::new() };
             self.listings.insert(Arc::clone(&resource), listing);
         }
         if let Some(listing) = self.listings.get_mut(&resource) {
@@ -213,7 +229,7 @@ impl<'a> Playing<'a> {
                 return;
             }
         }
-        self.put(Observation::Applied(applied));
+        self.emit(Observation::Applied(applied));
     }
 
     /// The first change after a listing ends it.
@@ -221,17 +237,17 @@ impl<'a> Playing<'a> {
         if let Some(listing) = self.listings.remove(resource)
             && !listing.is_damaged
         {
-            self.put(Observation::RelistDone { scope: listing.scope, observed_at: at });
+            self.emit(Observation::RelistDone { scope: listing.scope, observed_at: at });
         }
     }
 
-    fn bookmark(&mut self, resource: &WatchedResource, ends_listing: bool, at: Timestamp) {
+    fn handle_bookmark(&mut self, resource: &WatchedResource, ends_listing: bool, at: Timestamp) {
         if self.listings.contains_key(resource) {
             self.end_listing(resource, at);
         } else if ends_listing && let scope @ Scope { kind: Some(_), .. } = self.scope_of(resource) {
             // A listing without a single object.
-            self.put(Observation::RelistStarted(scope.clone()));
-            self.put(Observation::RelistDone { scope, observed_at: at });
+            self.emit(Observation::RelistStarted(scope.clone()));
+            self.emit(Observation::RelistDone { scope, observed_at: at });
         }
     }
 
@@ -242,7 +258,13 @@ impl<'a> Playing<'a> {
         Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() }
     }
 
-    fn error(&mut self, resource: &WatchedResource, status: &drift_core::Doc, number: u64, at: Timestamp) {
+    fn handle_error(
+        &mut self,
+        resource: &WatchedResource,
+        status: &drift_core::Doc,
+        number: u64,
+        at: Timestamp,
+    ) {
         let code = status.root().get("code").and_then(drift_core::Node::as_i64).unwrap_or_default();
         let reason = match code {
             410 => GapReason::Expired,
@@ -259,7 +281,7 @@ impl<'a> Playing<'a> {
         };
         let message = format!("{} line {number}: the watch of {name} failed with {code}", self.name).into();
         let scope = self.scope_of(resource);
-        self.put(Observation::Gap(Gap {
+        self.emit(Observation::Gap(Gap {
             scope,
             from: Some(at),
             to: at,
@@ -270,7 +292,7 @@ impl<'a> Playing<'a> {
         }));
     }
 
-    fn damaged(&mut self, TapeDamage { number, problem }: TapeDamage) {
+    fn note_damage(&mut self, TapeDamage { number, problem }: TapeDamage) {
         // The lost line may have been one of any listing: what it did not list is not known to be gone.
         self.listings.values_mut().for_each(|l| l.is_damaged = true);
         match &mut self.damage {
@@ -279,24 +301,24 @@ impl<'a> Playing<'a> {
                 if let Some(at) = self.last {
                     self.close_gap(at);
                 }
-                // Before the first line that can be read, the first run speaks for all.
+                // Before the first readable line, the first damage stands for all.
                 let first = self.damage.as_ref().map_or(number, |d| d.first);
-                self.damage = Some(Damage { first, last: number, problem });
+                self.damage = Some(DamagedLines { first, last: number, problem });
             }
         }
     }
 
-    /// Tells the gap before the first line that can be read again.
+    /// Emits the gap before the next readable line.
     fn close_gap(&mut self, to: Timestamp) {
-        let Some(Damage { first, last, problem }) = self.damage.take() else {
+        let Some(DamagedLines { first, last, problem }) = self.damage.take() else {
             return;
         };
         let reason =
             if matches!(problem, DamageKind::TooLong(_)) { GapReason::TooLarge } else { GapReason::Corrupt };
-        let message = format!("{} {}: {problem}", self.name, lines(first, last)).into();
+        let message = format!("{} {}: {problem}", self.name, line_range(first, last)).into();
         let scope = Scope { cluster: Arc::clone(self.cluster), ..Scope::default() };
         let from = self.last;
-        self.put(Observation::Gap(Gap {
+        self.emit(Observation::Gap(Gap {
             scope,
             from,
             to,
@@ -307,45 +329,45 @@ impl<'a> Playing<'a> {
         }));
     }
 
-    fn finish(&mut self) {
+    fn finish_tape(&mut self) {
         self.done = true;
         if self.is_skipping {
             // Nothing is new. A tape that has become shorter is another tape.
             if self.number < self.skip {
-                self.out.push_back(Err(SourceError::UnknownCursor { cursor: cursor(self.skip) }));
+                self.out.push_back(Err(SourceError::UnknownCursor { cursor: cursor_at(self.skip) }));
             }
             return;
         }
-        let is_cut = matches!(&self.damage, Some(Damage { problem: DamageKind::Cut(_), .. }));
+        let is_cut = matches!(&self.damage, Some(DamagedLines { problem: DamageKind::Cut(_), .. }));
         match (self.last, &self.damage) {
             (Some(at), _) => self.close_gap(at),
             // Nothing at all could be read, so there is no time to put a gap at.
-            (None, Some(Damage { first, last, problem })) => {
-                let what = format!("{} {}: {problem}", self.name, lines(*first, *last));
+            (None, Some(DamagedLines { first, last, problem })) => {
+                let what = format!("{} {}: {problem}", self.name, line_range(*first, *last));
                 return self.out.push_back(Err(SourceError::Corrupt { what, source: None }));
             }
             (None, None) => {}
         }
         for listing in std::mem::take(&mut self.listings).into_values() {
             if !is_cut && !listing.is_damaged {
-                self.put(Observation::RelistDone { scope: listing.scope, observed_at: listing.last });
+                self.emit(Observation::RelistDone { scope: listing.scope, observed_at: listing.last });
             }
         }
-        if !is_cut && self.number > self.told {
+        if !is_cut && self.number > self.checkpointed {
             self.checkpoint();
         }
     }
 }
 
-fn cursor(line: u64) -> Cursor {
+fn cursor_at(line: u64) -> Cursor {
     Cursor::new(format!("line:{line}"))
 }
 
-fn lines(first: u64, last: u64) -> String {
+fn line_range(first: u64, last: u64) -> String {
     if first == last { format!("line {first}") } else { format!("lines {first} to {last}") }
 }
 
-impl Iterator for Playing<'_> {
+impl Iterator for TapeReplay<'_> {
     type Item = Result<Observation, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -356,7 +378,7 @@ impl Iterator for Playing<'_> {
             if self.done {
                 return None;
             }
-            self.step();
+            self.read_line();
         }
     }
 }

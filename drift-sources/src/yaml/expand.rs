@@ -6,7 +6,7 @@ use drift_core::{Doc, DocBuilder};
 
 use super::positions::PathHash;
 use super::scalar::{Value, as_integer};
-use super::tree::{Content, Tree};
+use super::tree::{NodeContent, YamlTree};
 use super::{Document, ErrorKind, MAX_DEPTH, Position, Positions, YamlError};
 
 /// Values that a document may grow to through aliases, however few it was written with.
@@ -16,24 +16,24 @@ const TEXT: usize = 16 << 20;
 
 /// Makes objects of a tree.
 pub(super) struct Expander<'t, 'a> {
-    tree: &'t Tree<'a>,
+    tree: &'t YamlTree<'a>,
     builder: DocBuilder,
     places: Vec<(PathHash, Position)>,
     /// Entries of the maps being put out, the innermost last.
-    pairs: Vec<Pair<'t>>,
+    pairs: Vec<MapEntry<'t>>,
     nodes_left: usize,
     text_left: usize,
 }
 
 /// A key and the place of its value.
-struct Pair<'t> {
+struct MapEntry<'t> {
     key: Cow<'t, str>,
     key_position: Position,
-    value: PairValue<'t>,
+    value: EntryValue<'t>,
 }
 
 #[derive(Clone, Copy)]
-enum PairValue<'t> {
+enum EntryValue<'t> {
     At(u32),
     /// A field that the list says for all its items.
     Given(&'t str),
@@ -49,7 +49,7 @@ struct ListHead<'t> {
 
 impl<'t, 'a> Expander<'t, 'a> {
     /// Takes a tree written in so many bytes.
-    pub(super) fn new(tree: &'t Tree<'a>, written: usize) -> Self {
+    pub(super) fn new(tree: &'t YamlTree<'a>, written: usize) -> Self {
         Self {
             tree,
             builder: DocBuilder::default(),
@@ -61,11 +61,11 @@ impl<'t, 'a> Expander<'t, 'a> {
     }
 
     /// Returns the document, or the items of a list as documents of their own.
-    pub(super) fn documents(&mut self, out: &mut Vec<Result<Document, YamlError>>) {
-        self.expand(0, &[], out, 0);
+    pub(super) fn expand_documents(&mut self, out: &mut Vec<Result<Document, YamlError>>) {
+        self.expand_list(0, &[], out, 0);
     }
 
-    fn expand(
+    fn expand_list(
         &mut self,
         at: u32,
         given: &[(&'static str, &'t str)],
@@ -77,33 +77,33 @@ impl<'t, 'a> Expander<'t, 'a> {
             Err(e) => return out.push(Err(e)),
         };
         let Some(head) = head.filter(|_| depth < MAX_DEPTH) else {
-            return out.push(self.document(at, given));
+            return out.push(self.build_document(at, given));
         };
         let both = [("apiVersion", head.api_version), ("kind", head.kind)];
         let given = if head.kind.is_empty() { &[] } else { &both[..] };
-        let items: Vec<u32> = self.tree.children(self.tree.target(head.items)).collect();
+        let items: Vec<u32> = self.tree.children(self.tree.alias_target(head.items)).collect();
         for item in items {
-            self.expand(item, given, out, depth + 1);
+            self.expand_list(item, given, out, depth + 1);
         }
     }
 
-    /// Tells whether the value is a list of objects: its kind ends in `List`, and it has `items`.
+    /// Returns what the items share if the value is a list of objects: its kind ends in `List`, and it has `items`.
     fn list_head(&mut self, at: u32) -> Result<Option<ListHead<'t>>, YamlError> {
-        let top = self.tree.target(at);
-        if !matches!(self.tree.content(top), Content::Map) {
+        let top = self.tree.alias_target(at);
+        if !matches!(self.tree.content_of(top), NodeContent::Map) {
             return Ok(None);
         }
-        self.gather(top, 0)?;
+        self.gather_entries(top, 0)?;
         let (tree, pairs) = (self.tree, std::mem::take(&mut self.pairs));
         let last = |key: &str| match pairs.iter().rfind(|p| p.key == key)?.value {
-            PairValue::At(at) => Some(tree.target(at)),
-            PairValue::Given(_) => None,
+            EntryValue::At(at) => Some(tree.alias_target(at)),
+            EntryValue::Given(_) => None,
         };
-        let text = |key| match tree.content(last(key)?) {
-            Content::Scalar(Value::Str(text)) => Some(&**text),
+        let text = |key| match tree.content_of(last(key)?) {
+            NodeContent::Scalar(Value::Str(text)) => Some(&**text),
             _ => None,
         };
-        let items = last("items").filter(|at| matches!(tree.content(*at), Content::List));
+        let items = last("items").filter(|at| matches!(tree.content_of(*at), NodeContent::List));
         Ok(text("kind").and_then(|k| k.strip_suffix("List")).zip(items).map(|(kind, items)| ListHead {
             api_version: text("apiVersion").unwrap_or_default(),
             kind,
@@ -111,35 +111,35 @@ impl<'t, 'a> Expander<'t, 'a> {
         }))
     }
 
-    fn document(&mut self, at: u32, given: &[(&'static str, &'t str)]) -> Result<Document, YamlError> {
+    fn build_document(&mut self, at: u32, given: &[(&'static str, &'t str)]) -> Result<Document, YamlError> {
         self.builder = DocBuilder::default();
         self.pairs.clear();
         let position = self.tree.position(at);
-        let top = self.tree.target(at);
-        if matches!(self.tree.content(top), Content::Map) {
-            self.spend(0, position)?;
+        let top = self.tree.alias_target(at);
+        if matches!(self.tree.content_of(top), NodeContent::Map) {
+            self.spend_budget(0, position)?;
             self.places.push((PathHash::ROOT, position));
             // What the item says itself comes later and so wins.
-            let given = given.iter().map(|(key, text)| Pair {
+            let given = given.iter().map(|(key, text)| MapEntry {
                 key: Cow::Borrowed(*key),
                 key_position: position,
-                value: PairValue::Given(text),
+                value: EntryValue::Given(text),
             });
-            self.map(top, PathHash::ROOT, 0, given)?;
+            self.put_map(top, PathHash::ROOT, 0, given)?;
         } else {
-            self.value(at, position, PathHash::ROOT, 0)?;
+            self.put_value(at, position, PathHash::ROOT, 0)?;
         }
-        let doc = self.finish(position)?;
+        let doc = self.finish_document(position)?;
         let positions = Positions::new(std::mem::take(&mut self.places));
         Ok(Document { doc, positions, position })
     }
 
-    fn finish(&mut self, position: Position) -> Result<Doc, YamlError> {
+    fn finish_document(&mut self, position: Position) -> Result<Doc, YamlError> {
         let builder = std::mem::take(&mut self.builder);
         builder.finish().map_err(|_| YamlError::at(position, ErrorKind::TooLarge))
     }
 
-    fn spend(&mut self, text: usize, position: Position) -> Result<(), YamlError> {
+    fn spend_budget(&mut self, text: usize, position: Position) -> Result<(), YamlError> {
         match (self.nodes_left.checked_sub(1), self.text_left.checked_sub(text)) {
             (Some(nodes), Some(text)) => {
                 (self.nodes_left, self.text_left) = (nodes, text);
@@ -149,33 +149,39 @@ impl<'t, 'a> Expander<'t, 'a> {
         }
     }
 
-    fn value(&mut self, at: u32, position: Position, path: PathHash, depth: usize) -> Result<(), YamlError> {
+    fn put_value(
+        &mut self,
+        at: u32,
+        position: Position,
+        path: PathHash,
+        depth: usize,
+    ) -> Result<(), YamlError> {
         let own = self.tree.position(at);
-        self.spend(0, own)?;
+        self.spend_budget(0, own)?;
         if depth >= MAX_DEPTH {
             return Err(YamlError::at(own, ErrorKind::TooDeep));
         }
         self.places.push((path, position));
-        let at = self.tree.target(at);
-        match self.tree.content(at) {
-            Content::Scalar(value) => self.scalar(value, own),
-            Content::Merge => self.scalar(&Value::Str(Cow::Borrowed("<<")), own),
-            Content::List => {
+        let at = self.tree.alias_target(at);
+        match self.tree.content_of(at) {
+            NodeContent::Scalar(value) => self.put_scalar(value, own),
+            NodeContent::Merge => self.put_scalar(&Value::Str(Cow::Borrowed("<<")), own),
+            NodeContent::List => {
                 self.builder.begin_list();
                 let tree = self.tree;
                 for (index, child) in tree.children(at).enumerate() {
-                    self.value(child, tree.position(child), path.index(index), depth + 1)?;
+                    self.put_value(child, tree.position(child), path.with_index(index), depth + 1)?;
                 }
                 self.builder.end();
                 Ok(())
             }
-            Content::Map => self.map(at, path, depth, std::iter::empty()),
+            NodeContent::Map => self.put_map(at, path, depth, std::iter::empty()),
             // An anchor cannot stand on an alias, so one step always ends at a value.
-            Content::Alias(_) => Err(YamlError::at(own, ErrorKind::Alias)),
+            NodeContent::Alias(_) => Err(YamlError::at(own, ErrorKind::Alias)),
         }
     }
 
-    fn scalar(&mut self, value: &Value<'_>, position: Position) -> Result<(), YamlError> {
+    fn put_scalar(&mut self, value: &Value<'_>, position: Position) -> Result<(), YamlError> {
         match value {
             Value::Null => self.builder.null(),
             Value::Bool(b) => self.builder.bool(*b),
@@ -187,23 +193,23 @@ impl<'t, 'a> Expander<'t, 'a> {
                 None => self.builder.float(*f),
             },
             Value::Str(text) => {
-                self.spend(text.len(), position)?;
+                self.spend_budget(text.len(), position)?;
                 self.builder.str(text);
             }
         }
         Ok(())
     }
 
-    fn map(
+    fn put_map(
         &mut self,
         at: u32,
         path: PathHash,
         depth: usize,
-        given: impl Iterator<Item = Pair<'t>>,
+        given: impl Iterator<Item = MapEntry<'t>>,
     ) -> Result<(), YamlError> {
         let first = self.pairs.len();
         self.pairs.extend(given);
-        self.gather(at, depth)?;
+        self.gather_entries(at, depth)?;
         // Stable: of equal keys the one that was put in last stays last, and wins.
         self.pairs[first..].sort_by(|a, b| a.key.cmp(&b.key));
         self.builder.begin_map();
@@ -211,15 +217,15 @@ impl<'t, 'a> Expander<'t, 'a> {
             if self.pairs.get(i + 1).is_some_and(|next| next.key == self.pairs[i].key) {
                 continue;
             }
-            let Pair { key, key_position, value } = &mut self.pairs[i];
+            let MapEntry { key, key_position, value } = &mut self.pairs[i];
             let (key, key_position, value) = (std::mem::take(key), *key_position, *value);
-            self.spend(key.len(), key_position)?;
+            self.spend_budget(key.len(), key_position)?;
             self.builder.key(&key);
             match value {
-                PairValue::At(at) => {
-                    self.value(at, self.shown_at(at, key_position), path.field(&key), depth + 1)?;
+                EntryValue::At(at) => {
+                    self.put_value(at, self.shown_at(at, key_position), path.with_field(&key), depth + 1)?;
                 }
-                PairValue::Given(text) => self.builder.str(text),
+                EntryValue::Given(text) => self.builder.str(text),
             }
         }
         self.pairs.truncate(first);
@@ -229,8 +235,8 @@ impl<'t, 'a> Expander<'t, 'a> {
 
     /// A list or a map is looked for where its key stands, a scalar where its text stands.
     fn shown_at(&self, at: u32, key: Position) -> Position {
-        match self.tree.content(at) {
-            Content::List | Content::Map => key,
+        match self.tree.content_of(at) {
+            NodeContent::List | NodeContent::Map => key,
             _ => self.tree.position(at),
         }
     }
@@ -238,7 +244,7 @@ impl<'t, 'a> Expander<'t, 'a> {
     /// Collects the entries of a map in the order in which they overwrite each other.
     ///
     /// go-yaml v2 applies a merge where it stands: it overwrites what comes before it.
-    fn gather(&mut self, at: u32, depth: usize) -> Result<(), YamlError> {
+    fn gather_entries(&mut self, at: u32, depth: usize) -> Result<(), YamlError> {
         if depth >= MAX_DEPTH {
             return Err(YamlError::at(self.tree.position(at), ErrorKind::TooDeep));
         }
@@ -246,35 +252,35 @@ impl<'t, 'a> Expander<'t, 'a> {
         let mut children = tree.children(at);
         while let (Some(key), Some(value)) = (children.next(), children.next()) {
             let key_position = tree.position(key);
-            self.spend(0, key_position)?;
-            let key = match tree.content(tree.target(key)) {
-                Content::Merge if matches!(tree.content(key), Content::Merge) => {
-                    self.merge(value, depth + 1)?;
+            self.spend_budget(0, key_position)?;
+            let key = match tree.content_of(tree.alias_target(key)) {
+                NodeContent::Merge if matches!(tree.content_of(key), NodeContent::Merge) => {
+                    self.gather_merged(value, depth + 1)?;
                     continue;
                 }
-                Content::Merge => Cow::Borrowed("<<"),
-                Content::Scalar(scalar) => scalar.as_key().map_err(|k| YamlError::at(key_position, k))?,
+                NodeContent::Merge => Cow::Borrowed("<<"),
+                NodeContent::Scalar(scalar) => scalar.as_key().map_err(|k| YamlError::at(key_position, k))?,
                 _ => return Err(YamlError::at(key_position, ErrorKind::Key)),
             };
-            self.pairs.push(Pair { key, key_position, value: PairValue::At(value) });
+            self.pairs.push(MapEntry { key, key_position, value: EntryValue::At(value) });
         }
         Ok(())
     }
 
-    fn merge(&mut self, value: u32, depth: usize) -> Result<(), YamlError> {
+    fn gather_merged(&mut self, value: u32, depth: usize) -> Result<(), YamlError> {
         let tree = self.tree;
         let wrong = |at| YamlError::at(tree.position(at), ErrorKind::Merge);
-        let one = |at: u32| match tree.content(tree.target(at)) {
-            Content::Map => Ok(tree.target(at)),
+        let one = |at: u32| match tree.content_of(tree.alias_target(at)) {
+            NodeContent::Map => Ok(tree.alias_target(at)),
             _ => Err(wrong(at)),
         };
-        match tree.content(value) {
+        match tree.content_of(value) {
             // Earlier maps of the list win, so they are put in last.
-            Content::List => {
+            NodeContent::List => {
                 let maps: Vec<u32> = tree.children(value).map(one).collect::<Result<_, _>>()?;
-                maps.iter().rev().try_for_each(|map| self.gather(*map, depth))
+                maps.iter().rev().try_for_each(|map| self.gather_entries(*map, depth))
             }
-            _ => self.gather(one(value)?, depth),
+            _ => self.gather_entries(one(value)?, depth),
         }
     }
 }

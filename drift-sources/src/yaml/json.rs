@@ -11,7 +11,7 @@ use super::{Document, ErrorKind, MAX_DEPTH, Position, Positions, YamlError};
 
 /// The fields by which a list of objects is known.
 #[derive(Deserialize)]
-struct ListHead<'a> {
+struct RawList<'a> {
     #[serde(rename = "apiVersion", borrow, default)]
     api_version: Cow<'a, str>,
     #[serde(borrow)]
@@ -21,7 +21,7 @@ struct ListHead<'a> {
 }
 
 /// Reads a stream of JSON objects, lists expanded, up to the first that cannot be read.
-pub(super) fn documents(
+pub(super) fn read_documents(
     text: &str,
     line: u32,
     out: &mut Vec<Result<Document, YamlError>>,
@@ -29,39 +29,39 @@ pub(super) fn documents(
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let mut scanner = Scanner::new(text, line);
     while let Some(value) = values.next() {
-        let raw = value.map_err(|e| syntax(line, 1, &e))?;
+        let raw = value.map_err(|e| syntax_error(line, 1, &e))?;
         // What precedes the value was scanned already, so this goes over the text once.
         scanner.go_to(values.byte_offset() - raw.get().len());
-        expand(raw.get(), None, &mut scanner, out, 0);
+        expand_list(raw.get(), None, &mut scanner, out, 0);
     }
     Ok(())
 }
 
-fn syntax(line: u32, column: u32, error: &serde_json::Error) -> YamlError {
+fn syntax_error(line: u32, column: u32, error: &serde_json::Error) -> YamlError {
     let first = error.line() <= 1;
     YamlError {
         line: line + error.line().saturating_sub(1) as u32,
         column: error.column() as u32 + if first { column - 1 } else { 0 },
-        kind: ErrorKind::Syntax(message(error)),
+        kind: ErrorKind::Syntax(error_message(error)),
     }
 }
 
 /// serde_json names line and column within what it was given; ours are those of the file.
-pub(crate) fn message(error: &serde_json::Error) -> String {
+pub(crate) fn error_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
-fn expand(
+fn expand_list(
     raw: &str,
     given: Option<(&str, &str)>,
     scanner: &mut Scanner<'_>,
     out: &mut Vec<Result<Document, YamlError>>,
     depth: usize,
 ) {
-    let head = raw.contains("\"items\"").then(|| serde_json::from_str::<ListHead<'_>>(raw).ok()).flatten();
+    let head = raw.contains("\"items\"").then(|| serde_json::from_str::<RawList<'_>>(raw).ok()).flatten();
     let Some(head) = head.filter(|h| h.kind.ends_with("List") && depth < MAX_DEPTH) else {
-        return out.push(document(raw, given, scanner));
+        return out.push(read_document(raw, given, scanner));
     };
     let kind = head.kind.strip_suffix("List").unwrap_or_default();
     let given = (!kind.is_empty()).then_some((&*head.api_version, kind));
@@ -69,22 +69,22 @@ fn expand(
     for item in head.items {
         let offset = item.get().as_ptr() as usize - raw.as_ptr() as usize;
         scanner.go_to(start + offset);
-        expand(item.get(), given, scanner, out, depth + 1);
+        expand_list(item.get(), given, scanner, out, depth + 1);
     }
 }
 
-fn document(
+fn read_document(
     raw: &str,
     given: Option<(&str, &str)>,
     scanner: &mut Scanner<'_>,
 ) -> Result<Document, YamlError> {
     let position = scanner.position();
     let doc = with_given(raw, given).map_err(|e| match &e {
-        DecodeError::Json(e) => syntax(position.line, position.column, e),
+        DecodeError::Json(e) => syntax_error(position.line, position.column, e),
         e => YamlError::at(position, ErrorKind::Syntax(e.to_string())),
     })?;
     let mut places = Vec::new();
-    scanner.value(PathHash::ROOT, position, &mut places);
+    scanner.scan_value(PathHash::ROOT, position, &mut places);
     Ok(Document { doc, positions: Positions::new(places), position })
 }
 
@@ -118,12 +118,12 @@ impl<'a> Scanner<'a> {
         Position { line: self.line, column: self.column }
     }
 
-    fn byte(&self) -> Option<u8> {
+    fn current_byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn step(&mut self) {
-        match self.byte() {
+    fn advance(&mut self) {
+        match self.current_byte() {
             Some(b'\n') => (self.line, self.column) = (self.line + 1, 1),
             // A byte that goes on with a character takes no column of its own.
             Some(b) if b & 0xc0 != 0x80 => self.column += 1,
@@ -134,70 +134,70 @@ impl<'a> Scanner<'a> {
 
     fn go_to(&mut self, at: usize) {
         while self.at < at {
-            self.step();
+            self.advance();
         }
     }
 
-    fn white(&mut self) {
-        while self.byte().is_some_and(|b| b.is_ascii_whitespace() || matches!(b, b',' | b':')) {
-            self.step();
+    fn skip_white(&mut self) {
+        while self.current_byte().is_some_and(|b| b.is_ascii_whitespace() || matches!(b, b',' | b':')) {
+            self.advance();
         }
     }
 
-    fn value(&mut self, path: PathHash, shown: Position, places: &mut Vec<(PathHash, Position)>) {
+    fn scan_value(&mut self, path: PathHash, shown: Position, places: &mut Vec<(PathHash, Position)>) {
         places.push((path, shown));
-        match self.byte() {
+        match self.current_byte() {
             Some(b'{') => {
-                self.step();
-                self.white();
-                while self.byte() == Some(b'"') {
+                self.advance();
+                self.skip_white();
+                while self.current_byte() == Some(b'"') {
                     let key_position = self.position();
-                    let key = self.string();
-                    self.white();
-                    let nested = matches!(self.byte(), Some(b'{' | b'['));
+                    let key = self.scan_string();
+                    self.skip_white();
+                    let nested = matches!(self.current_byte(), Some(b'{' | b'['));
                     let shown = if nested { key_position } else { self.position() };
-                    self.value(path.field(&key), shown, places);
-                    self.white();
+                    self.scan_value(path.with_field(&key), shown, places);
+                    self.skip_white();
                 }
-                self.step();
+                self.advance();
             }
             Some(b'[') => {
-                self.step();
-                self.white();
+                self.advance();
+                self.skip_white();
                 let mut index = 0;
-                while self.byte().is_some_and(|b| b != b']') {
-                    self.value(path.index(index), self.position(), places);
-                    self.white();
+                while self.current_byte().is_some_and(|b| b != b']') {
+                    self.scan_value(path.with_index(index), self.position(), places);
+                    self.skip_white();
                     index += 1;
                 }
-                self.step();
+                self.advance();
             }
             Some(b'"') => {
-                self.string();
+                self.scan_string();
             }
             _ => {
                 while self
-                    .byte()
+                    .current_byte()
                     .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
                 {
-                    self.step();
+                    self.advance();
                 }
             }
         }
     }
 
-    fn string(&mut self) -> Cow<'a, str> {
+    fn scan_string(&mut self) -> Cow<'a, str> {
         let start = self.at;
-        self.step();
-        while let Some(byte) = self.byte() {
+        self.advance();
+        while let Some(byte) = self.current_byte() {
             match byte {
                 b'"' => break,
-                b'\\' => self.step(),
+                b'\\' => self.advance(),
                 _ => {}
             }
-            self.step();
+            self.advance();
         }
-        self.step();
+        self.advance();
         let quoted = &self.text[start..self.at.min(self.text.len())];
         match serde_json::from_str::<&str>(quoted) {
             Ok(text) => Cow::Borrowed(text),

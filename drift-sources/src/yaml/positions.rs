@@ -28,11 +28,11 @@ impl PathHash {
     /// The document itself.
     pub(super) const ROOT: Self = Self(0xcbf2_9ce4_8422_2325);
 
-    pub(super) fn field(self, name: &str) -> Self {
+    pub(super) fn with_field(self, name: &str) -> Self {
         name.bytes().fold(self.mix(0x100), |hash, byte| hash.mix(u64::from(byte)))
     }
 
-    pub(super) fn index(self, index: usize) -> Self {
+    pub(super) fn with_index(self, index: usize) -> Self {
         self.mix(0x101).mix(index as u64)
     }
 
@@ -51,7 +51,7 @@ impl Positions {
         Self { entries: entries.into() }
     }
 
-    fn find(&self, hash: PathHash) -> Option<Position> {
+    fn find_hash(&self, hash: PathHash) -> Option<Position> {
         self.entries.binary_search_by_key(&hash, |e| e.0).ok().map(|i| self.entries[i].1)
     }
 
@@ -62,23 +62,23 @@ impl Positions {
     pub fn locate(&self, root: Node<'_>, path: &FieldPath) -> Option<Position> {
         let mut hash = PathHash::ROOT;
         let mut node = Some(root);
-        let mut found = self.find(hash);
+        let mut found = self.find_hash(hash);
         for element in path.elements() {
             let next = match element {
                 PathElement::Field(name) => {
-                    hash = hash.field(name);
+                    hash = hash.with_field(name);
                     node.and_then(|n| n.get(name))
                 }
                 other => {
                     let Some((index, child)) = node.and_then(|n| element_of(n, other)) else {
                         return found;
                     };
-                    hash = hash.index(index);
+                    hash = hash.with_index(index);
                     Some(child)
                 }
             };
             node = next;
-            match self.find(hash) {
+            match self.find_hash(hash) {
                 Some(position) => found = Some(position),
                 None => return found,
             }
@@ -98,12 +98,12 @@ fn element_of<'a>(list: Node<'a>, element: &PathElement) -> Option<(usize, Node<
     match element {
         PathElement::Field(_) => None,
         PathElement::Index(i) => children.nth(*i),
-        PathElement::Value(value) => children.find(|(_, n)| is(*n, value)),
+        PathElement::Value(value) => children.find(|(_, n)| equals_scalar(*n, value)),
         PathElement::Key(fields) => {
             // A key field with a default (`protocol`) may be left out of the manifest, so the best match wins.
             let score = |n: Node<'a>| {
                 let hits = |(name, value): &(Box<str>, Scalar)| match n.get(name) {
-                    Some(v) if is(v, value) => Some(1),
+                    Some(v) if equals_scalar(v, value) => Some(1),
                     Some(v) if !v.is_null() => None,
                     _ => Some(0),
                 };
@@ -117,7 +117,7 @@ fn element_of<'a>(list: Node<'a>, element: &PathElement) -> Option<(usize, Node<
     }
 }
 
-fn is(node: Node<'_>, scalar: &Scalar) -> bool {
+fn equals_scalar(node: Node<'_>, scalar: &Scalar) -> bool {
     match scalar {
         Scalar::Null => node.is_null(),
         Scalar::Bool(b) => node.as_bool() == Some(*b),
@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn paths_do_not_run_into_each_other() {
         let root = PathHash::ROOT;
-        assert_ne!(root.field("ab").field("c"), root.field("a").field("bc"));
-        assert_ne!(root.field("0"), root.index(0));
-        assert_ne!(root.index(1).index(0), root.index(0).index(1));
+        assert_ne!(root.with_field("ab").with_field("c"), root.with_field("a").with_field("bc"));
+        assert_ne!(root.with_field("0"), root.with_index(0));
+        assert_ne!(root.with_index(1).with_index(0), root.with_index(0).with_index(1));
     }
 }

@@ -26,29 +26,31 @@ pub(super) enum Value<'a> {
 }
 
 /// Decides the type of a scalar by its tag, its style and its text.
-pub(super) fn resolve<'a>(
+pub(super) fn resolve_scalar<'a>(
     text: Cow<'a, str>,
     style: ScalarStyle,
     tag: Option<&Tag>,
 ) -> Result<Value<'a>, ErrorKind> {
     let Some(tag) = tag else {
-        return Ok(if style == ScalarStyle::Plain { plain(text) } else { Value::Str(text) });
+        return Ok(if style == ScalarStyle::Plain { resolve_plain(text) } else { Value::Str(text) });
     };
     // A tag that go-yaml does not know, a lone `!` included, makes the scalar a string.
     let Some(kind) = tag.suffix_in_namespace(CORE) else {
         return Ok(Value::Str(text));
     };
     match &*kind {
-        "binary" => binary(&text),
-        "int" => expect(plain(text), "!!int", |v| matches!(v, Value::Int(_) | Value::Uint(_))),
-        "float" => expect(plain(text), "!!float", |v| matches!(v, Value::Int(_) | Value::Float(_))),
-        "bool" => expect(plain(text), "!!bool", |v| matches!(v, Value::Bool(_))),
-        "null" => expect(plain(text), "!!null", |v| matches!(v, Value::Null)),
+        "binary" => decode_binary(&text),
+        "int" => expect_type(resolve_plain(text), "!!int", |v| matches!(v, Value::Int(_) | Value::Uint(_))),
+        "float" => {
+            expect_type(resolve_plain(text), "!!float", |v| matches!(v, Value::Int(_) | Value::Float(_)))
+        }
+        "bool" => expect_type(resolve_plain(text), "!!bool", |v| matches!(v, Value::Bool(_))),
+        "null" => expect_type(resolve_plain(text), "!!null", |v| matches!(v, Value::Null)),
         _ => Ok(Value::Str(text)),
     }
 }
 
-fn expect<'a>(
+fn expect_type<'a>(
     value: Value<'a>,
     tag: &'static str,
     fits: impl Fn(&Value<'a>) -> bool,
@@ -56,7 +58,7 @@ fn expect<'a>(
     if fits(&value) { Ok(value) } else { Err(ErrorKind::Tag { tag }) }
 }
 
-fn binary(text: &str) -> Result<Value<'static>, ErrorKind> {
+fn decode_binary(text: &str) -> Result<Value<'static>, ErrorKind> {
     let wrong = ErrorKind::Tag { tag: "!!binary" };
     // Go's decoder skips line breaks, and only those.
     let text: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
@@ -66,22 +68,24 @@ fn binary(text: &str) -> Result<Value<'static>, ErrorKind> {
 }
 
 /// Decides the type of an unquoted scalar.
-pub(super) fn plain(text: Cow<'_, str>) -> Value<'_> {
-    typed(&text).unwrap_or(Value::Str(text))
+pub(super) fn resolve_plain(text: Cow<'_, str>) -> Value<'_> {
+    typed_value(&text).unwrap_or(Value::Str(text))
 }
 
 /// Returns `None` for what stays a string.
-fn typed(text: &str) -> Option<Value<'static>> {
+fn typed_value(text: &str) -> Option<Value<'static>> {
     match text.as_bytes().first() {
         None => Some(Value::Null),
-        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => word(text),
-        Some(b'.') => special_float(text).or_else(|| dotted(text)).map(Value::Float),
-        Some(b'+' | b'-' | b'0'..=b'9') => special_float(text).map(Value::Float).or_else(|| number(text)),
+        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => parse_word(text),
+        Some(b'.') => special_float(text).or_else(|| parse_dotted(text)).map(Value::Float),
+        Some(b'+' | b'-' | b'0'..=b'9') => {
+            special_float(text).map(Value::Float).or_else(|| parse_number(text))
+        }
         Some(_) => None,
     }
 }
 
-fn word(text: &str) -> Option<Value<'static>> {
+fn parse_word(text: &str) -> Option<Value<'static>> {
     Some(match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
             Value::Bool(true)
@@ -104,24 +108,24 @@ fn special_float(text: &str) -> Option<f64> {
 }
 
 /// `.5`: Go's own float syntax, where an underscore stands between two digits.
-fn dotted(text: &str) -> Option<f64> {
+fn parse_dotted(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
     let digit = |i: Option<usize>| i.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_digit);
     let spaced = |i: usize| bytes[i] != b'_' || (digit(i.checked_sub(1)) && digit(Some(i + 1)));
-    (0..bytes.len()).all(spaced).then(|| decimal(&text.replace('_', "")))?
+    (0..bytes.len()).all(spaced).then(|| parse_decimal(&text.replace('_', "")))?
 }
 
-fn number(text: &str) -> Option<Value<'static>> {
+fn parse_number(text: &str) -> Option<Value<'static>> {
     let text: Cow<'_, str> =
         if text.contains('_') { text.replace('_', "").into() } else { Cow::Borrowed(text) };
-    if let Some(value) = whole(&text) {
+    if let Some(value) = parse_whole(&text) {
         return Some(value);
     }
-    decimal(&text).map(Value::Float)
+    parse_decimal(&text).map(Value::Float)
 }
 
 /// Reads a whole number with the prefixes Go knows: `0x`, `0b`, `0o` and a plain `0` for octal.
-fn whole(text: &str) -> Option<Value<'static>> {
+fn parse_whole(text: &str) -> Option<Value<'static>> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => (Some('-'), &text[1..]),
         b'+' => (Some('+'), &text[1..]),
@@ -151,13 +155,13 @@ fn whole(text: &str) -> Option<Value<'static>> {
 }
 
 /// `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`, finite.
-fn decimal(text: &str) -> Option<f64> {
+fn parse_decimal(text: &str) -> Option<f64> {
     let rest = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (whole, rest) = digits(rest);
-    let (fraction, rest) = rest.strip_prefix('.').map_or((0, rest), digits);
+    let (whole, rest) = split_digits(rest);
+    let (fraction, rest) = rest.strip_prefix('.').map_or((0, rest), split_digits);
     let exponent = match rest.strip_prefix(['e', 'E']) {
         Some(rest) => {
-            let (count, rest) = digits(rest.strip_prefix(['-', '+']).unwrap_or(rest));
+            let (count, rest) = split_digits(rest.strip_prefix(['-', '+']).unwrap_or(rest));
             count > 0 && rest.is_empty()
         }
         None => rest.is_empty(),
@@ -168,7 +172,7 @@ fn decimal(text: &str) -> Option<f64> {
     text.parse().ok().filter(|f: &f64| f.is_finite())
 }
 
-fn digits(text: &str) -> (usize, &str) {
+fn split_digits(text: &str) -> (usize, &str) {
     let count = text.bytes().take_while(u8::is_ascii_digit).count();
     (count, &text[count..])
 }
@@ -217,7 +221,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expect: &Value<'_>) {
-        assert_eq!(&plain(text.into()), expect, "{text}");
+        assert_eq!(&resolve_plain(text.into()), expect, "{text}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) struct Part<'a> {
 }
 
 /// Turns UTF-16 with a byte order mark into UTF-8 and drops the mark, as go-yaml does.
-pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, [u8]>, YamlError> {
+pub(super) fn decode_text(bytes: &[u8]) -> Result<Cow<'_, [u8]>, YamlError> {
     let (little, rest) = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => return Ok(Cow::Borrowed(rest)),
         [0xff, 0xfe, rest @ ..] => (true, rest),
@@ -34,27 +34,27 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, [u8]>, YamlError> {
 ///
 /// kubectl splits before it parses, too: a document that cannot be read takes no other with it. Within YAML such a
 /// line can be nothing else: not even a quoted scalar may hold it.
-pub(super) fn split(bytes: &[u8]) -> Vec<Part<'_>> {
+pub(super) fn split_documents(bytes: &[u8]) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let (mut start, mut start_line, mut at, mut line) = (0, 1, 0, 1);
-    let mut content = Content::Nothing;
+    let mut content = SeenContent::Nothing;
     while at < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i + 1);
         let text = &bytes[at..end];
         // Directives (`%YAML 1.2`) stand before the line that begins their document.
-        if is_separator(text) && content != Content::Directives {
-            if content == Content::Document {
+        if is_separator(text) && content != SeenContent::Directives {
+            if content == SeenContent::Document {
                 parts.push(Part { bytes: &bytes[start..at], line: start_line });
             }
             (start, start_line) = (at, line);
-            content = Content::Document;
-        } else if is_separator(text) || content != Content::Document {
-            content = content.after(text);
+            content = SeenContent::Document;
+        } else if is_separator(text) || content != SeenContent::Document {
+            content = content.after_line(text);
         }
         line += 1;
         at = end;
     }
-    if content != Content::Nothing {
+    if content != SeenContent::Nothing {
         parts.push(Part { bytes: &bytes[start..], line: start_line });
     }
     parts
@@ -62,15 +62,15 @@ pub(super) fn split(bytes: &[u8]) -> Vec<Part<'_>> {
 
 /// What was seen since the last document ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Content {
+enum SeenContent {
     /// Blank lines and comments.
     Nothing,
     Directives,
     Document,
 }
 
-impl Content {
-    fn after(self, line: &[u8]) -> Self {
+impl SeenContent {
+    fn after_line(self, line: &[u8]) -> Self {
         match line.trim_ascii().first() {
             None | Some(b'#') => self,
             Some(b'%') if line[0] == b'%' => Self::Directives,
@@ -107,7 +107,8 @@ fn is_separator(line: &[u8]) -> bool {
 
 impl<'a> Part<'a> {
     pub(super) fn text(self) -> Result<&'a str, YamlError> {
-        std::str::from_utf8(self.bytes).map_err(|e| self.error(e.valid_up_to(), ErrorKind::Encoding("UTF-8")))
+        std::str::from_utf8(self.bytes)
+            .map_err(|e| self.error_at(e.valid_up_to(), ErrorKind::Encoding("UTF-8")))
     }
 
     /// Refuses characters that YAML does not allow; JSON allows some of them.
@@ -117,12 +118,12 @@ impl<'a> Part<'a> {
         }
         match text.char_indices().find(|(_, c)| is_forbidden(*c)) {
             None => Ok(()),
-            Some((at, c)) => Err(self.error(at, ErrorKind::Character(c as u32))),
+            Some((at, c)) => Err(self.error_at(at, ErrorKind::Character(c as u32))),
         }
     }
 
     /// Makes an error at a byte before which everything is UTF-8.
-    fn error(self, at: usize, kind: ErrorKind) -> YamlError {
+    fn error_at(self, at: usize, kind: ErrorKind) -> YamlError {
         let before = String::from_utf8_lossy(&self.bytes[..at]);
         let lines = before.bytes().filter(|b| *b == b'\n').count();
         let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count());
@@ -144,8 +145,10 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expect: &[(&str, u32)]) {
-        let parts: Vec<(&str, u32)> =
-            split(text.as_bytes()).iter().map(|p| (std::str::from_utf8(p.bytes).unwrap(), p.line)).collect();
+        let parts: Vec<(&str, u32)> = split_documents(text.as_bytes())
+            .iter()
+            .map(|p| (std::str::from_utf8(p.bytes).unwrap(), p.line))
+            .collect();
         assert_eq!(parts, expect, "{text:?}");
     }
 
@@ -164,11 +167,11 @@ mod tests {
         let wide = |text: &str| -> Vec<u8> {
             [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect()
         };
-        assert_eq!(&*decode(&wide("a: ü😀")).unwrap(), "a: ü😀".as_bytes());
+        assert_eq!(&*decode_text(&wide("a: ü😀")).unwrap(), "a: ü😀".as_bytes());
         let mut broken = wide("a: 1");
         broken.pop();
-        assert_eq!(decode(&broken).unwrap_err().kind, ErrorKind::Encoding("UTF-16"));
-        assert_eq!(&*decode(b"\xef\xbb\xbfa").unwrap(), b"a");
+        assert_eq!(decode_text(&broken).unwrap_err().kind, ErrorKind::Encoding("UTF-16"));
+        assert_eq!(&*decode_text(b"\xef\xbb\xbfa").unwrap(), b"a");
     }
 
     #[test]

@@ -12,14 +12,14 @@ use super::{ErrorKind, MAX_DEPTH, Position, YamlError};
 
 /// The values of a document in the order of the file; a map is its keys and values by turns.
 #[derive(Debug, Default)]
-pub(super) struct Tree<'a> {
-    pub(super) entries: Vec<Entry<'a>>,
+pub(super) struct YamlTree<'a> {
+    pub(super) entries: Vec<YamlNode<'a>>,
 }
 
 /// One value as it was written.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
-    pub(super) content: Content<'a>,
+pub(super) struct YamlNode<'a> {
+    pub(super) content: NodeContent<'a>,
     /// Place behind this value and all below it.
     pub(super) end: u32,
     pub(super) position: Position,
@@ -27,7 +27,7 @@ pub(super) struct Entry<'a> {
 
 /// What a value was written as.
 #[derive(Debug)]
-pub(super) enum Content<'a> {
+pub(super) enum NodeContent<'a> {
     Scalar(Value<'a>),
     /// An unquoted `<<`: as a key it merges the value into the map, as a value it is a string.
     Merge,
@@ -38,7 +38,7 @@ pub(super) enum Content<'a> {
 }
 
 /// Reads the documents of one part of a file.
-pub(super) struct Trees<'a> {
+pub(super) struct YamlTrees<'a> {
     parser: Parser<'a, StrInput<'a>>,
     /// Lines of the file before the part.
     skipped: u32,
@@ -47,7 +47,7 @@ pub(super) struct Trees<'a> {
     done: bool,
 }
 
-impl<'a> Trees<'a> {
+impl<'a> YamlTrees<'a> {
     pub(super) fn new(text: &'a str, line: u32) -> Self {
         let options = options! {
             emit_comments: false,
@@ -62,7 +62,7 @@ impl<'a> Trees<'a> {
         }
     }
 
-    fn place(&self, span: &Span) -> Position {
+    fn position_of(&self, span: &Span) -> Position {
         let (line, column) = (span.start.line() as u32, span.start.col() as u32);
         Position { line: self.skipped + line, column: column + 1 }
     }
@@ -80,28 +80,28 @@ impl<'a> Trees<'a> {
         YamlError { line: self.skipped + line, column: column + 1, kind: ErrorKind::Syntax(error.info()) }
     }
 
-    fn tree(&mut self) -> Result<Option<Tree<'a>>, YamlError> {
+    fn next_tree(&mut self) -> Result<Option<YamlTree<'a>>, YamlError> {
         let mut building = Building::default();
         while let Some(event) = self.parser.next_event() {
             let (event, span) = event.map_err(|e| self.scan_error(&e))?;
-            let position = self.place(&span);
+            let position = self.position_of(&span);
             if matches!(event, Event::DocumentEnd) {
                 return Ok(Some(building.tree));
             }
-            building.event(event, position).map_err(|kind| YamlError::at(position, kind))?;
+            building.add_event(event, position).map_err(|kind| YamlError::at(position, kind))?;
         }
         Ok(None)
     }
 }
 
-impl<'a> Iterator for Trees<'a> {
-    type Item = Result<Tree<'a>, YamlError>;
+impl<'a> Iterator for YamlTrees<'a> {
+    type Item = Result<YamlTree<'a>, YamlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
             return None;
         }
-        let tree = self.tree();
+        let tree = self.next_tree();
         if tree.is_err() {
             self.done = !self.parser.proceed_next_document().unwrap_or(false);
         }
@@ -111,31 +111,31 @@ impl<'a> Iterator for Trees<'a> {
 
 #[derive(Default)]
 struct Building<'a> {
-    tree: Tree<'a>,
+    tree: YamlTree<'a>,
     open: Vec<u32>,
     anchors: HashMap<usize, u32>,
 }
 
 impl<'a> Building<'a> {
-    fn event(&mut self, event: Event<'a>, position: Position) -> Result<(), ErrorKind> {
+    fn add_event(&mut self, event: Event<'a>, position: Position) -> Result<(), ErrorKind> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let content = if text == "<<" && style == ScalarStyle::Plain && tag.is_none() {
-                    Content::Merge
+                    NodeContent::Merge
                 } else {
-                    Content::Scalar(scalar::resolve(text, style, tag.as_ref().map(Cow::as_ref))?)
+                    NodeContent::Scalar(scalar::resolve_scalar(text, style, tag.as_ref().map(Cow::as_ref))?)
                 };
-                self.put(content, anchor, position)
+                self.put_node(content, anchor, position)
             }
             Event::Alias(anchor) => {
                 let target = *self.anchors.get(&anchor).ok_or(ErrorKind::Alias)?;
                 if self.open.contains(&target) {
                     return Err(ErrorKind::SelfReference);
                 }
-                self.put(Content::Alias(target), 0, position)
+                self.put_node(NodeContent::Alias(target), 0, position)
             }
-            Event::SequenceStart(_, anchor, _) => self.begin(Content::List, anchor, position),
-            Event::MappingStart(_, anchor, _) => self.begin(Content::Map, anchor, position),
+            Event::SequenceStart(_, anchor, _) => self.begin_collection(NodeContent::List, anchor, position),
+            Event::MappingStart(_, anchor, _) => self.begin_collection(NodeContent::Map, anchor, position),
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(at) = self.open.pop() {
                     self.tree.entries[at as usize].end = self.tree.entries.len() as u32;
@@ -146,34 +146,44 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn put(&mut self, content: Content<'a>, anchor: usize, position: Position) -> Result<(), ErrorKind> {
+    fn put_node(
+        &mut self,
+        content: NodeContent<'a>,
+        anchor: usize,
+        position: Position,
+    ) -> Result<(), ErrorKind> {
         let at = u32::try_from(self.tree.entries.len()).map_err(|_| ErrorKind::TooLarge)?;
         if anchor != 0 {
             self.anchors.insert(anchor, at);
         }
-        self.tree.entries.push(Entry { content, end: at + 1, position });
+        self.tree.entries.push(YamlNode { content, end: at + 1, position });
         Ok(())
     }
 
-    fn begin(&mut self, content: Content<'a>, anchor: usize, position: Position) -> Result<(), ErrorKind> {
+    fn begin_collection(
+        &mut self,
+        content: NodeContent<'a>,
+        anchor: usize,
+        position: Position,
+    ) -> Result<(), ErrorKind> {
         if self.open.len() >= MAX_DEPTH {
             return Err(ErrorKind::TooDeep);
         }
         self.open.push(self.tree.entries.len() as u32);
-        self.put(content, anchor, position)
+        self.put_node(content, anchor, position)
     }
 }
 
-impl<'a> Tree<'a> {
+impl<'a> YamlTree<'a> {
     /// Returns the place of the value itself where an alias stands.
-    pub(super) fn target(&self, at: u32) -> u32 {
+    pub(super) fn alias_target(&self, at: u32) -> u32 {
         match self.entries[at as usize].content {
-            Content::Alias(target) => target,
+            NodeContent::Alias(target) => target,
             _ => at,
         }
     }
 
-    pub(super) fn content(&self, at: u32) -> &Content<'a> {
+    pub(super) fn content_of(&self, at: u32) -> &NodeContent<'a> {
         &self.entries[at as usize].content
     }
 
@@ -188,8 +198,11 @@ impl<'a> Tree<'a> {
             .take_while(move |next| *next < end)
     }
 
-    /// Tells whether the document is empty: nothing, or `null`.
+    /// Returns `true` if the document is empty: nothing, or `null`.
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self.entries.first(), None | Some(Entry { content: Content::Scalar(Value::Null), .. }))
+        matches!(
+            self.entries.first(),
+            None | Some(YamlNode { content: NodeContent::Scalar(Value::Null), .. })
+        )
     }
 }

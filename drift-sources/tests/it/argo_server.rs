@@ -9,7 +9,7 @@ use drift_core::drift::compare_apps;
 use drift_core::schema::SchemaSet;
 use drift_sources::argo::server::{ArgoServer, ServerLimits, ServerOptions, Token};
 use drift_sources::argo::{Application, answer};
-use drift_sources::gitops::{Cluster, GitOps, Repositories};
+use drift_sources::gitops::{ClusterSnapshot, GitOps, Repositories};
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{RenderOptions, Renderer};
 use serde_json::{Value, json};
@@ -132,11 +132,11 @@ fn told(routes: Routes, live: &[Value]) -> (Vec<String>, Vec<String>) {
         let mut app = argo("web", SYNCED, json!({}));
         app["metadata"]["uid"] = "u1".into();
         let live: Vec<Arc<Object>> = std::iter::once(&app).chain(live).map(object).collect();
-        let cluster = Cluster::now(live);
+        let cluster = ClusterSnapshot::now(live);
         let (repositories, renderer) =
             (Repositories::default(), Renderer::new(RenderOptions::in_folders(Vec::new())));
         let gitops = GitOps::new(&cluster, &repositories, &renderer);
-        let answers = server.answers(&gitops.without_source()).await.unwrap();
+        let answers = server.fetch_answers(&gitops.without_source()).await.unwrap();
         let mut out = Vec::new();
         let mut known = BTreeMap::new();
         for (app, answer) in answers {
@@ -244,9 +244,9 @@ fn an_answer_that_cannot_be_taken_leaves_the_application_unknown() {
     let other = ok(&json!({"metadata":{"name":"web","namespace":"argocd","uid":"u2"}}));
     let empty = ok(&json!({}));
     for (path, answer, expect) in [
-        ("/api/v1/applications", unlisted, "URL lists no Application.argoproj.io/argocd/web"),
-        (APP, other, "is another one than that of the cluster that is looked at"),
-        (MANIFESTS, empty, "the answer is no answer of Argo CD's API"),
+        ("/api/v1/applications", unlisted, "URL does not list Application.argoproj.io/argocd/web"),
+        (APP, other, "has another UID than in the cluster"),
+        (MANIFESTS, empty, "the response is not one of Argo CD's API"),
     ] {
         let mut routes = routes(&[manifest("2")]);
         routes.insert(path, answer);
@@ -257,7 +257,7 @@ fn an_answer_that_cannot_be_taken_leaves_the_application_unknown() {
 }
 
 fn application() -> Application {
-    Application::of(&object(&argo("web", SYNCED, json!({})))).unwrap()
+    Application::from_object(&object(&argo("web", SYNCED, json!({})))).unwrap()
 }
 
 #[test]
@@ -274,32 +274,32 @@ fn what_is_no_answer_is_an_error_that_says_what_to_do_and_no_token() {
     let short = status(200, "content-length: 9000\r\n");
     runtime().block_on(async {
         for (start, body, expect) in [
-            (status(401, ""), echo.clone(), "the token is not accepted (401); make a new one"),
+            (status(401, ""), echo.clone(), "the token was rejected (401); create a new one"),
             (
                 status(403, ""),
                 echo.clone(),
-                "not allowed (403): invalid session: <token> [2J; the account needs",
+                "forbidden (403): invalid session: <token> [2J; grant the account",
             ),
-            (status(404, ""), page(), "not found (404); is it this server's Application"),
+            (status(404, ""), page(), "not found (404); check that the Application belongs to this server"),
             (status(502, ""), page(), "HTTP 502"),
             (elsewhere, page(), "redirects to login.example.com, which is not followed"),
-            (status(200, ""), page(), "not the JSON that Argo CD gives (line 1, column 1)"),
-            (status(200, ""), leak, "not the JSON that Argo CD gives (line 1, column 13)"),
-            (status(200, ""), quoted, "entry 0 of `manifests` is no Kubernetes object"),
-            (status(200, ""), deep, "entry 0 of `manifests` is no Kubernetes object"),
-            (status(200, ""), nested, "not the JSON that Argo CD gives"),
-            (status(200, ""), "{}".to_owned(), "it has no `manifests`"),
-            (status(200, ""), String::new(), "it is cut off after 0 bytes"),
-            (status(200, ""), cut, "it is cut off after 38 bytes"),
+            (status(200, ""), page(), "not the JSON that Argo CD returns (line 1, column 1)"),
+            (status(200, ""), leak, "not the JSON that Argo CD returns (line 1, column 13)"),
+            (status(200, ""), quoted, "entry 0 of `manifests` is not a Kubernetes object"),
+            (status(200, ""), deep, "entry 0 of `manifests` is not a Kubernetes object"),
+            (status(200, ""), nested, "not the JSON that Argo CD returns"),
+            (status(200, ""), "{}".to_owned(), "`manifests` is missing"),
+            (status(200, ""), String::new(), "cut off after 0 bytes"),
+            (status(200, ""), cut, "cut off after 38 bytes"),
             (short, "{".to_owned(), "the answer broke off"),
-            (status(200, ""), large, "the answer is larger than 4096 bytes"),
-            ("slow".to_owned(), String::new(), "no whole answer within 0.5 s"),
-            ("SSH-2.0-x\r\n".to_owned(), String::new(), "is it Argo CD's address"),
+            (status(200, ""), large, "the response is larger than 4096 bytes"),
+            ("slow".to_owned(), String::new(), "no complete response within 0.5 s"),
+            ("SSH-2.0-x\r\n".to_owned(), String::new(), "check that this is the address of Argo CD"),
         ] {
             let fake = fake(BTreeMap::from([(MANIFESTS, (start, body))])).await;
             let limits = ServerLimits { time: Duration::from_millis(500), bytes: 4096 };
             let server = server(&fake.url, limits).await;
-            let error = server.manifests(&application(), &[]).await.unwrap_err();
+            let error = server.render_manifests(&application(), &[]).await.unwrap_err();
             let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             let text = format!("{error}: {source}");
             assert!(text.starts_with(&format!("GET {}{MANIFESTS}: ", fake.url)), "{text}");
@@ -315,10 +315,18 @@ fn nobody_there_or_no_tls_is_said() {
     runtime().block_on(async {
         let fake = fake(Routes::new()).await;
         for url in ["http://127.0.0.1:1".to_owned(), fake.url.replace("http:", "https:")] {
-            let error =
-                server(&url, ServerLimits::default()).await.applications().await.unwrap_err().to_string();
+            let error = server(&url, ServerLimits::default())
+                .await
+                .list_applications()
+                .await
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with(&format!("GET {url}/api/v1/applications: ")), "{error}");
-            assert!(error.contains("is it Argo CD's address, and its certificate signed"), "{error}");
+            assert!(
+                error
+                    .contains("check that this is the address of Argo CD and that its certificate is signed"),
+                "{error}"
+            );
         }
     });
 }
@@ -328,7 +336,7 @@ fn the_root_path_of_a_server_is_kept_and_what_is_no_address_is_refused() {
     runtime().block_on(async {
         let fake = fake(BTreeMap::from([("/argo-cd/api/v1/applications", listed())])).await;
         let server = server(&format!("{}/argo-cd/", fake.url), ServerLimits::default()).await;
-        assert_eq!(server.applications().await.unwrap()[0].name, "web");
+        assert_eq!(server.list_applications().await.unwrap()[0].name, "web");
         for url in [
             "",
             "argocd.example.com",
@@ -344,7 +352,7 @@ fn the_root_path_of_a_server_is_kept_and_what_is_no_address_is_refused() {
             assert!(!format!("{options:?}").contains(TOKEN));
             let error = ArgoServer::new(options).await.unwrap_err().to_string();
             assert!(
-                error.contains("is no address of an Argo CD server") && !error.contains("s3cret"),
+                error.contains("is not the URL of an Argo CD server") && !error.contains("s3cret"),
                 "{error}"
             );
         }
@@ -368,7 +376,7 @@ fn trees_are_read() {
         {"group":"apps","version":"v1","kind":"Deployment","namespace":"shop","name":"d","health":{"status":"Healthy"}},
         {"kind":"Pod","namespace":"shop","name":"p","parentRefs":[{"group":"apps","kind":"Deployment","namespace":"shop","name":"d"}]}],
         "orphanedNodes":[{"kind":"ConfigMap","namespace":"shop","name":"o","parentRefs":null}],"hosts":[{"name":"n"}]});
-    let nodes = answer::resource_tree(tree.to_string().as_bytes()).unwrap();
+    let nodes = answer::parse_resource_tree(tree.to_string().as_bytes()).unwrap();
     let line = |n: &answer::TreeNode| {
         let parents: Vec<String> = n.parents.iter().map(ToString::to_string).collect();
         format!("{} {parents:?} {:?} {}", n.key, n.health.as_deref(), n.is_orphan)
@@ -381,6 +389,6 @@ fn trees_are_read() {
             "ConfigMap/shop/o [] None true",
         ]
     );
-    assert!(answer::resource_tree(b"{}").unwrap().is_empty());
-    assert!(answer::resource_tree(b"[1]").is_err());
+    assert!(answer::parse_resource_tree(b"{}").unwrap().is_empty());
+    assert!(answer::parse_resource_tree(b"[1]").is_err());
 }

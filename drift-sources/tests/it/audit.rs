@@ -7,7 +7,7 @@ use drift_core::{
     Cursor, Doc, FieldPath, GapReason, Observation, OccurrenceKind, ResourceKey, ResourceVersion, Source,
 };
 use drift_sources::audit::{
-    AuditIndex, AuditOptions, AuditReader, AuditSource, Change, JoinBasis, LiveValue,
+    AuditIndex, AuditOptions, AuditReader, AuditSource, AuditedChange, JoinBasis, LiveValue,
 };
 use futures::StreamExt as _;
 use futures::executor::block_on;
@@ -64,7 +64,7 @@ fn oven() -> ResourceKey {
 fn who(index: &AuditIndex, version: Option<&str>, second: Option<i64>, path: Option<&str>) -> Option<String> {
     let version = version.map(ResourceVersion::new);
     let path = path.map(|p| FieldPath::parse(p).unwrap());
-    let actor = index.who(&oven(), version.as_ref(), second.map(at), path.as_ref())?;
+    let actor = index.actor_of(&oven(), version.as_ref(), second.map(at), path.as_ref())?;
     actor.user.map(|u| u.to_string())
 }
 
@@ -112,17 +112,18 @@ fn without_versions_the_request_that_gave_the_field_its_value_counts() {
     let path = FieldPath::parse("spec.replicas").unwrap();
     let live = Doc::from_value(&json!(5)).unwrap();
     let key = oven();
-    let change = Change { path: Some(&path), value: LiveValue::Is(live.root()), ..Change::of(&key) };
+    let change =
+        AuditedChange { path: Some(&path), value: LiveValue::Is(live.root()), ..AuditedChange::new(&key) };
     // Who wrote the same value again changed nothing.
     let join = index.join(&change).unwrap();
     assert_eq!((&*join.entry.user, join.basis), ("bea", JoinBasis::Field));
     // Of a value that no request wrote nobody is blamed.
     let other = Doc::from_value(&json!(9)).unwrap();
-    assert!(index.join(&Change { value: LiveValue::Is(other.root()), ..change }).is_none());
+    assert!(index.join(&AuditedChange { value: LiveValue::Is(other.root()), ..change }).is_none());
     // The owner of the field is somebody else.
-    assert!(index.join(&Change { manager: Some("argocd-controller"), ..change }).is_none());
+    assert!(index.join(&AuditedChange { manager: Some("argocd-controller"), ..change }).is_none());
     // What came later did not do it.
-    assert!(index.join(&Change { at: Some(at(-9)), ..change }).is_none());
+    assert!(index.join(&AuditedChange { at: Some(at(-9)), ..change }).is_none());
 }
 
 #[test]
@@ -132,9 +133,10 @@ fn who_sends_a_whole_object_back_has_not_touched_all_of_it() {
     let path = FieldPath::parse("spec.replicas").unwrap();
     let live = Doc::from_value(&json!(5)).unwrap();
     let key = oven();
-    let change = Change { path: Some(&path), value: LiveValue::Is(live.root()), ..Change::of(&key) };
+    let change =
+        AuditedChange { path: Some(&path), value: LiveValue::Is(live.root()), ..AuditedChange::new(&key) };
     assert!(index.join(&change).is_none());
-    assert!(index.join(&Change { manager: Some("kubectl"), ..change }).is_some());
+    assert!(index.join(&AuditedChange { manager: Some("kubectl"), ..change }).is_some());
 }
 
 #[test]
@@ -144,16 +146,16 @@ fn the_first_to_delete_is_the_deleter() {
     let made =
         |user: &str, second: i64| entry(user, second, "create", json!({"responseStatus":{"code":201}}));
     let log = index(&[made("ann", 1), gone("bea", 2), made("ann", 3), gone("cid", 4), gone("gc", 5)]);
-    let deleter = |second| log.deleter(&oven(), None, Some(at(second))).map(|e| e.user.to_string());
+    let deleter = |second| log.find_deleter(&oven(), None, Some(at(second))).map(|e| e.user.to_string());
     assert_eq!(deleter(20).as_deref(), Some("cid"));
-    assert_eq!(log.deleter(&oven(), None, Some(at(0))).map(|e| &*e.user), Some("bea"));
-    assert_eq!(log.creator(&oven(), None, None).map(|e| &*e.user), Some("ann"));
+    assert_eq!(log.find_deleter(&oven(), None, Some(at(0))).map(|e| &*e.user), Some("bea"));
+    assert_eq!(log.find_creator(&oven(), None, None).map(|e| &*e.user), Some("ann"));
 
     let collection = json!({"objectRef":{"apiGroup":"apps","resource":"deployments","namespace":"bakery"}});
     let log = index(&[made("ann", 1), entry("bea", 2, "deletecollection", collection)]);
-    assert_eq!(log.deleter(&oven(), None, None).map(|e| &*e.user), Some("bea"));
+    assert_eq!(log.find_deleter(&oven(), None, None).map(|e| &*e.user), Some("bea"));
     let other = ResourceKey::new("apps", "Deployment", "elsewhere", "oven");
-    assert!(log.deleter(&other, None, None).is_none());
+    assert!(log.find_deleter(&other, None, None).is_none());
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn kinds_come_from_bodies_from_other_entries_and_from_plurals() {
         entry("cid", 3, "patch", about("tarts", "c")),
     ]);
     let count = |kind: &str, name: &str| {
-        log.about(&ResourceKey::new("bakery.example.com", kind, "bakery", name)).count()
+        log.requests_about(&ResourceKey::new("bakery.example.com", kind, "bakery", name)).count()
     };
     assert_eq!((count("Pastry", "a"), count("Pastry", "b"), count("Tart", "c")), (1, 1, 1));
     assert_eq!((count("Bread", "a"), count("Pie", "c")), (0, 0));

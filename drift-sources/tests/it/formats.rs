@@ -4,12 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use drift_core::{Doc, Object, ResourceKey};
 use drift_sources::argo::{
-    AppProject, Application, Initiator, Settings, TrackingId, TrackingMethod, WindowKind, is_hook, tracks,
+    AppProject, Application, ArgoSettings, SyncInitiator, TrackingId, TrackingMethod, WindowKind,
+    belongs_to_app, is_hook,
 };
 use drift_sources::flux::{
     FluxRevision, FluxSource, GitReference, HelmRelease, InventoryId, Kustomization, SourceKind,
 };
-use drift_sources::helm::{StoredRelease, kept_by, tracks as helm_tracks};
+use drift_sources::helm::{StoredRelease, belongs_to_release, resource_policy};
 use serde_json::{Value, json};
 use std::io::Write as _;
 
@@ -49,10 +50,10 @@ fn an_object_is_tracked_by_the_method_that_is_set() {
             "annotations":{"argocd.argoproj.io/tracking-id":annotation,"argocd.argoproj.io/installation-id":installation}}}))
     };
     let own = "web:/ConfigMap:shop/a";
-    let settings = |tracking, installation: Option<&str>| Settings {
+    let settings = |tracking, installation: Option<&str>| ArgoSettings {
         tracking,
         installation_id: installation.map(str::to_owned),
-        ..Settings::default()
+        ..ArgoSettings::default()
     };
     use TrackingMethod::{Annotation, AnnotationAndLabel, Label};
     for (annotation, label, installation, settings, expect) in [
@@ -68,7 +69,7 @@ fn an_object_is_tracked_by_the_method_that_is_set() {
     ] {
         let object = with(annotation, label, installation);
         assert_eq!(
-            tracks(&object, "web", &settings),
+            belongs_to_app(&object, "web", &settings),
             expect,
             "{annotation} {label} {installation} {settings:?}"
         );
@@ -78,7 +79,7 @@ fn an_object_is_tracked_by_the_method_that_is_set() {
         &json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"r",
         "annotations":{"argocd.argoproj.io/tracking-id":"web:rbac.authorization.k8s.io/ClusterRole:shop/r"}}}),
     );
-    assert!(tracks(&role, "web", &Settings::default()));
+    assert!(belongs_to_app(&role, "web", &ArgoSettings::default()));
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn revisions() {
         ("a\nb".to_owned(), None),
     ] {
         let got = FluxRevision::parse(&text).ok();
-        let got = got.as_ref().map(|r| (&*r.name, r.hex(), r.commit().is_some()));
+        let got = got.as_ref().map(|r| (&*r.name, r.digest_hex(), r.commit().is_some()));
         assert_eq!(got, expect, "{text}");
     }
     assert_eq!(
@@ -168,13 +169,13 @@ fn releases_in_all_encodings() {
         ("Secret", STANDARD.encode(&json)),
         ("ConfigMap", String::from_utf8(json.clone()).unwrap()),
     ] {
-        let got = StoredRelease::of(&stored(kind, &data, "deployed")).unwrap().unwrap();
+        let got = StoredRelease::from_object(&stored(kind, &data, "deployed")).unwrap().unwrap();
         assert_eq!(
             (&*got.name, got.version, &*got.status, got.objects.len()),
             ("web", 2, "deployed", 2),
             "{kind}"
         );
-        assert_eq!((got.hooks, got.chart.1), (vec!["migrate".to_owned()], "1.2.3".to_owned()));
+        assert_eq!((got.hooks, got.chart.version), (vec!["migrate".to_owned()], "1.2.3".to_owned()));
         assert!(!got.values_digest.contains("geheim"));
     }
     let outer = |inner: &[u8]| STANDARD.encode(inner);
@@ -188,17 +189,20 @@ fn releases_in_all_encodings() {
         (outer(bomb.as_bytes()), "larger than"),
         ("redacted:00".to_owned(), "redacted"),
     ] {
-        let got = StoredRelease::of(&stored("Secret", &data, "deployed")).unwrap().unwrap_err().to_string();
+        let got = StoredRelease::from_object(&stored("Secret", &data, "deployed"))
+            .unwrap()
+            .unwrap_err()
+            .to_string();
         assert!(got.contains(expect), "{got} for {expect}");
     }
     let bare = STANDARD.encode(STANDARD.encode(gzip(br#"{"name":"web","version":2}"#)));
-    assert!(StoredRelease::of(&stored("Secret", &bare, "deployed")).unwrap().unwrap().is_incomplete);
+    assert!(StoredRelease::from_object(&stored("Secret", &bare, "deployed")).unwrap().unwrap().is_incomplete);
     let empty = object(&json!({"apiVersion":"v1","kind":"Secret","type":"helm.sh/release.v1",
         "metadata":{"name":"sh.helm.release.v1.web.v2","namespace":"shop"}}));
-    assert!(StoredRelease::of(&empty).unwrap().is_err());
+    assert!(StoredRelease::from_object(&empty).unwrap().is_err());
     let plain =
         object(&json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"web","namespace":"shop"}}));
-    assert!(StoredRelease::of(&plain).is_none());
+    assert!(StoredRelease::from_object(&plain).is_none());
 }
 
 #[test]
@@ -208,11 +212,11 @@ fn marks_of_helm() {
             "labels":{"app.kubernetes.io/managed-by":label},"annotations":{"meta.helm.sh/release-name":"web",
             "meta.helm.sh/release-namespace":"shop","helm.sh/resource-policy":policy}}}))
     };
-    assert!(helm_tracks(&with("Helm", ""), "shop", "web"));
-    assert!(!helm_tracks(&with("other", ""), "shop", "web"));
-    assert!(!helm_tracks(&with("Helm", ""), "shop", "api"));
-    assert_eq!(kept_by(&with("Helm", "keep")).as_deref(), Some("helm.sh/resource-policy: keep"));
-    assert_eq!(kept_by(&with("Helm", "delete")), None);
+    assert!(belongs_to_release(&with("Helm", ""), "shop", "web"));
+    assert!(!belongs_to_release(&with("other", ""), "shop", "web"));
+    assert!(!belongs_to_release(&with("Helm", ""), "shop", "api"));
+    assert_eq!(resource_policy(&with("Helm", "keep")).as_deref(), Some("helm.sh/resource-policy: keep"));
+    assert_eq!(resource_policy(&with("Helm", "delete")), None);
 }
 
 #[test]
@@ -235,7 +239,7 @@ fn hooks() {
 #[test]
 fn an_application_with_one_and_with_several_sources() {
     let app = |spec: Value, status: Value| {
-        Application::of(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
+        Application::from_object(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
             "metadata":{"name":"web","namespace":"team"},"spec":spec,"status":status})))
         .unwrap()
     };
@@ -249,8 +253,8 @@ fn an_application_with_one_and_with_several_sources() {
         (1, "a", "team_web".into())
     );
     assert_eq!(
-        (one.history[0].initiated_by.clone(), one.applied().len()),
-        (Initiator::User("dana".into()), 1)
+        (one.history[0].initiated_by.clone(), one.applied_revisions().len()),
+        (SyncInitiator::User("dana".into()), 1)
     );
     assert!(one.destination.is_in_cluster());
     // A failed sync may have gone half through: both revisions count.
@@ -260,8 +264,8 @@ fn an_application_with_one_and_with_several_sources() {
         json!({"operationState":{"phase":"Failed","syncResult":{"revisions":["b","c"],"sources":[{"repoURL":"r"},{"repoURL":"v"}]},
             "operation":{"initiatedBy":{"automated":true}}},"history":[{"revisions":["a","c"],"sources":[{"repoURL":"r"},{"repoURL":"v"}]}]}),
     );
-    assert_eq!((several.sources.len(), several.applied().len()), (2, 2));
-    assert_eq!(several.applied()[0].0, ["b", "c"]);
+    assert_eq!((several.sources.len(), several.applied_revisions().len()), (2, 2));
+    assert_eq!(several.applied_revisions()[0].revisions, ["b", "c"]);
     assert!(!several.destination.is_in_cluster());
     // Odd shapes are nothing, and no panic.
     let odd =
@@ -271,7 +275,7 @@ fn an_application_with_one_and_with_several_sources() {
 
 #[test]
 fn objects_of_flux() {
-    let ks = Kustomization::of(&object(&json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization",
+    let ks = Kustomization::from_object(&object(&json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization",
         "metadata":{"name":"a","namespace":"flux-system","generation":2},
         "spec":{"path":"./x","suspend":true,"prune":true,"sourceRef":{"kind":"GitRepository","name":"r"},"dependsOn":[{"name":"b"}],
             "ignore":[{"paths":["/data/a"],"target":{"kind":"Config.*"}},{"paths":[]},{"paths":["/x"],"target":{"name":"("}}]},
@@ -290,18 +294,18 @@ fn objects_of_flux() {
         (json!({"url":"u","ref":{"semver":">1","name":"refs/x"}}), GitReference::Name("refs/x".into())),
         (json!({"url":"u","ref":{"commit":"c","branch":"b"}}), GitReference::Commit("c".into())),
     ] {
-        let source = FluxSource::of(&object(
+        let source = FluxSource::from_object(&object(
             &json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"GitRepository",
             "metadata":{"name":"r","namespace":"f"},"spec":spec}),
         ))
         .unwrap();
         assert_eq!((source.kind, source.git), (SourceKind::GitRepository, Some(expect)));
     }
-    let oci = FluxSource::of(&object(&json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"OCIRepository",
+    let oci = FluxSource::from_object(&object(&json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"OCIRepository",
         "metadata":{"name":"o","namespace":"f"},"spec":{"url":"oci://r"},"status":{"artifact":{"revision":"v1@sha256:00",
         "metadata":{"org.opencontainers.image.revision":"main@sha1:00","org.opencontainers.image.source":"https://g"}}}}))).unwrap();
     assert_eq!(oci.artifact.unwrap().origin_revision.as_deref(), Some("main@sha1:00"));
-    let hr = HelmRelease::of(&object(&json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease",
+    let hr = HelmRelease::from_object(&object(&json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease",
         "metadata":{"name":"web","namespace":"a"},"spec":{"targetNamespace":"shop","driftDetection":{"mode":"warn",
         "ignore":[{"paths":["/spec/replicas"]},{"paths":[""],"target":{"kind":"Job"}}]}},
         "status":{"history":[{"name":"shop-web","version":3,"status":"deployed"}]}}))).unwrap();
@@ -311,7 +315,7 @@ fn objects_of_flux() {
 
 #[test]
 fn settings_of_argo_cd() {
-    let settings = Settings::of(&object(
+    let settings = ArgoSettings::from_object(&object(
         &json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"argocd-cm","namespace":"argocd"},"data":{
         "application.resourceTrackingMethod":"annotation+label","application.instanceLabelKey":"example.com/app","installationID":"blue",
         "resource.customizations.ignoreDifferences.apps_Deployment":"jsonPointers: [/spec/replicas]",
@@ -334,12 +338,12 @@ fn settings_of_argo_cd() {
         ]
     );
     assert_eq!(settings.rules.problems.len(), 1);
-    assert!(settings.excludes("a.example.com", "Lease") && !settings.excludes("", "Event"));
+    assert!(settings.excludes_kind("a.example.com", "Lease") && !settings.excludes_kind("", "Event"));
 }
 
 #[test]
 fn an_application_says_what_it_did() {
-    let app = Application::of(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
+    let app = Application::from_object(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
         "metadata":{"name":"web","namespace":"argocd","annotations":{"argocd.argoproj.io/skip-reconcile":"true"}},
         "spec":{"syncPolicy":{"automated":{"selfHeal":true,"enabled":false},"syncOptions":["CreateNamespace=true"]}},
         "status":{"reconciledAt":"2026-01-01T00:00:00Z","health":{"status":"Degraded"},
@@ -372,14 +376,14 @@ fn an_application_says_what_it_did() {
     );
     assert_eq!(app.conditions.iter().map(|c| &*c.kind).collect::<Vec<_>>(), ["ComparisonError"]);
     let operation = app.operation.unwrap();
-    assert!(operation.is_partial && operation.initiated_by == Initiator::Automated);
+    assert!(operation.is_partial && operation.initiated_by == SyncInitiator::Automated);
     assert_eq!((operation.heal_attempts, &*operation.revisions[0], &*operation.phase), (3, "abc", "Running"));
     assert_eq!(operation.resources[0].status.as_deref(), Some("SyncFailed"));
 }
 
 #[test]
 fn windows_of_a_project() {
-    let project = AppProject::of(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"AppProject",
+    let project = AppProject::from_object(&object(&json!({"apiVersion":"argoproj.io/v1alpha1","kind":"AppProject",
         "metadata":{"name":"team"},"spec":{"syncWindows":[
             {"kind":"deny","schedule":"0 22 * * *","duration":"1h","timeZone":"Europe/Berlin","applications":["a*"],
                 "namespaces":["b"],"clusters":["c"],"manualSync":true,"andOperator":true,"syncOverrun":true},
@@ -409,7 +413,7 @@ fn words_of_a_stored_release() {
         let release =
             json!({"name":"web","namespace":"shop","version":2,"info":{"status":status},"manifest":""});
         let data = STANDARD.encode(STANDARD.encode(gzip(release.to_string().as_bytes())));
-        let stored = StoredRelease::of(&stored("Secret", &data, status)).unwrap().unwrap();
+        let stored = StoredRelease::from_object(&stored("Secret", &data, status)).unwrap().unwrap();
         assert_eq!((&*stored.status, stored.version, stored.is_incomplete), (status, 2, false));
     }
 }
@@ -417,7 +421,7 @@ fn words_of_a_stored_release() {
 #[test]
 fn marks_and_states_of_flux() {
     let ks = |status: Value| {
-        Kustomization::of(&object(&json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization",
+        Kustomization::from_object(&object(&json!({"apiVersion":"kustomize.toolkit.fluxcd.io/v1","kind":"Kustomization",
             "metadata":{"name":"a","namespace":"f","generation":1},"spec":{"sourceRef":{"kind":"OCIRepository","name":"r"}},"status":status})))
         .unwrap()
     };
@@ -436,8 +440,10 @@ fn marks_and_states_of_flux() {
             format!("{prefix}/name"):name,format!("{prefix}/namespace"):namespace}}}),
         )
     };
-    let hr = HelmRelease::of(&object(&json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease",
-        "metadata":{"name":"a","namespace":"f"},"spec":{}})))
+    let hr = HelmRelease::from_object(&object(
+        &json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease",
+        "metadata":{"name":"a","namespace":"f"},"spec":{}}),
+    ))
     .unwrap();
     for (prefix, name, namespace, by_ks, by_hr) in [
         ("kustomize.toolkit.fluxcd.io", "a", "f", true, false),
@@ -447,7 +453,7 @@ fn marks_and_states_of_flux() {
     ] {
         let object = with(prefix, name, namespace);
         assert_eq!(
-            (origin.tracks(&object), hr.tracks(&object)),
+            (origin.tracks_object(&object), hr.tracks_object(&object)),
             (by_ks, by_hr),
             "{prefix} {name} {namespace}"
         );

@@ -7,7 +7,7 @@ use drift_core::drift::{Status, compare_apps};
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
-use drift_sources::gitops::{Cluster, GitOps, Repositories, Version};
+use drift_sources::gitops::{ClusterSnapshot, GitOps, Repositories, Version};
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{RenderOptions, Renderer};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ pub(crate) fn lines(live: &[Value], versions: &[Value], repository: Option<&Repo
         let at = jiff::Timestamp::from_second(1_700_000_000 + i as i64).unwrap();
         history.entry(version.key()).or_default().push(Version { at, object: Some(version) });
     }
-    let cluster = Cluster::at(live, history, None).with_now("2026-01-01T23:00:00Z".parse().unwrap());
+    let cluster = ClusterSnapshot::at(live, history, None).with_now("2026-01-01T23:00:00Z".parse().unwrap());
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let schemas = SchemaSet::bundled();
@@ -431,7 +431,7 @@ fn the_commit_behind_a_field_is_found_and_not_the_head() {
     let spec = GitSpec::parse(&repository.spec("")).unwrap();
     let mut repositories = Repositories::default();
     repositories.add("https://git.example.com/shop", GitRepo::open(&spec, &GitOptions::default()).unwrap());
-    let cluster = Cluster::now(vec![object(&argo("web", &first, json!({})))]);
+    let cluster = ClusterSnapshot::now(vec![object(&argo("web", &first, json!({})))]);
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let app = gitops.apps().next().unwrap().key();

@@ -1,7 +1,7 @@
 //! What real engines were seen to write, and what was once said wrongly of it.
 
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
-use drift_sources::gitops::{Cluster, GitOps, Repositories};
+use drift_sources::gitops::{ClusterSnapshot, GitOps, Repositories};
 use drift_sources::render::{RenderOptions, Renderer};
 use serde_json::{Value, json};
 
@@ -255,7 +255,7 @@ fn string_data_is_compared_with_what_was_applied_as_data() {
     let spec = GitSpec::parse(&repository.spec("")).unwrap();
     let mut repositories = Repositories::default();
     repositories.add(URL, GitRepo::open(&spec, &GitOptions::default()).unwrap());
-    let cluster = Cluster::now(flux(&second, json!({})).iter().map(object).collect());
+    let cluster = ClusterSnapshot::now(flux(&second, json!({})).iter().map(object).collect());
     let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let key = drift_core::ResourceKey::new("", "Secret", "shop", "s");

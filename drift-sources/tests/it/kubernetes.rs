@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use drift_core::{Cursor, GapReason, Source};
-use drift_sources::kubernetes::{Backoff, KindFilter, KubernetesOptions, KubernetesSource, Limits};
+use drift_sources::kubernetes::{Backoff, KindFilter, KubernetesOptions, KubernetesSource, RequestLimits};
 use futures::StreamExt;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ pub(crate) fn options() -> KubernetesOptions {
     let millis = Duration::from_millis;
     KubernetesOptions {
         backoff: Backoff { first: millis(5), max: millis(40), denied: millis(60) },
-        limits: Limits {
+        limits: RequestLimits {
             silence: millis(400),
             page_time: millis(2000),
             page_bytes: 1 << 20,

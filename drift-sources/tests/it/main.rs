@@ -21,7 +21,7 @@ mod gitops;
 #[cfg(feature = "gitops")]
 mod gitops_seen;
 #[cfg(feature = "gitops")]
-mod kept;
+mod incremental;
 #[cfg(feature = "manifests")]
 mod manifests;
 #[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]

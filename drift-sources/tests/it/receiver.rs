@@ -7,7 +7,7 @@ use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Cursor, Observation, Source};
 use drift_sources::audit;
 use drift_sources::cdevents::EventDecoder;
-use drift_sources::receiver::{Auth, Decode, Receiver, ReceiverOptions};
+use drift_sources::receiver::{PostDecoder, Receiver, ReceiverOptions, SenderAuth};
 use futures::StreamExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,13 +17,13 @@ fn redactor() -> Redactor {
     Redactor::new(RedactOptions::new([1; 32]))
 }
 
-fn events() -> Decode {
-    EventDecoder::new("lab", redactor()).posts()
+fn events() -> PostDecoder {
+    EventDecoder::new("lab", redactor()).webhook_decoder()
 }
 
-async fn receiver(decode: Decode, options: ReceiverOptions) -> Receiver {
+async fn receiver(decode: PostDecoder, options: ReceiverOptions) -> Receiver {
     let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    Receiver::bind(address, Auth::Token("yeast".into()), decode, options).await.unwrap()
+    Receiver::bind(address, SenderAuth::Token("yeast".into()), decode, options).await.unwrap()
 }
 
 /// Sends a request as it is and returns the status and the body of the answer.
@@ -98,7 +98,7 @@ fn bodies_and_times_have_bounds() {
 #[test]
 fn the_audit_webhook_posts_its_batches_here() {
     runtime().block_on(async {
-        let receiver = receiver(audit::posts("lab", redactor()), ReceiverOptions::default()).await;
+        let receiver = receiver(audit::webhook_decoder("lab", redactor()), ReceiverOptions::default()).await;
         let mut observed = receiver.observe(None);
         let entry = json!({"kind":"Event","stage":"ResponseComplete","verb":"delete","user":{"username":"ann"},
             "objectRef":{"resource":"configmaps","namespace":"bakery","name":"oven"},"stageTimestamp":"2030-01-01T00:00:00Z"});
@@ -128,6 +128,6 @@ fn what_is_refused_is_counted_and_what_was_taken_outlives_the_listening() {
         assert!(matches!(observed.next().await, Some(Ok(Observation::Happened(_)))));
         assert!(observed.next().await.is_none());
         assert!(TcpStream::connect(address).await.is_err());
-        assert_eq!(receiver.refused().into_iter().collect::<Vec<_>>(), [(400, 2), (401, 2)]);
+        assert_eq!(receiver.refusal_counts().into_iter().collect::<Vec<_>>(), [(400, 2), (401, 2)]);
     });
 }

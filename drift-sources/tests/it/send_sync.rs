@@ -35,11 +35,11 @@ fn tapes_are_sent() {
 #[cfg(feature = "audit")]
 #[test]
 fn audit_logs_are_shared() {
-    use drift_sources::audit::{AuditEntry, AuditIndex, AuditReader, AuditSource, Join};
+    use drift_sources::audit::{AuditEntry, AuditIndex, AuditJoin, AuditReader, AuditSource};
     is_send::<AuditReader>();
     is_send_sync::<AuditEntry>();
     is_send_sync::<AuditIndex>();
-    is_send_sync::<Join<'_>>();
+    is_send_sync::<AuditJoin<'_>>();
     is_send_sync::<AuditSource>();
 }
 
@@ -60,13 +60,13 @@ fn receivers_are_shared() {
 #[cfg(feature = "git")]
 #[test]
 fn git_is_shared() {
-    use drift_sources::git::{Blame, GitDesired, GitError, GitRepo, GitSource, History};
+    use drift_sources::git::{Blame, GitDesired, GitError, GitRepo, GitSource, PathHistory};
     is_send_sync::<GitRepo>();
     is_send_sync::<GitDesired>();
     is_send_sync::<GitSource>();
     is_send_sync::<GitError>();
     is_send_sync::<Blame>();
-    is_send_sync::<History>();
+    is_send_sync::<PathHistory>();
 }
 
 #[cfg(feature = "kubernetes")]
@@ -90,19 +90,21 @@ fn servers_of_argo_cd_are_shared() {
 #[cfg(feature = "gitops")]
 #[test]
 fn gitops_is_shared() {
-    use drift_sources::gitops::{App, AppState, Cluster, GitOps, IncrementalGitOps, Repositories, Standing};
+    use drift_sources::gitops::{
+        App, AppResourceDrift, AppState, ClusterSnapshot, GitOps, IncrementalGitOps, Repositories,
+    };
     use drift_sources::helm::StoredRelease;
     use drift_sources::jq::JqSandbox;
-    use drift_sources::render::{Renderer, Tree};
+    use drift_sources::render::{CommitFiles, Renderer};
     is_send_sync::<App>();
     is_send_sync::<AppState>();
-    is_send_sync::<Cluster>();
+    is_send_sync::<ClusterSnapshot>();
     is_send_sync::<GitOps<'_>>();
     is_send_sync::<IncrementalGitOps<'_>>();
-    is_send_sync::<Standing>();
+    is_send_sync::<AppResourceDrift>();
     is_send_sync::<Repositories>();
     is_send_sync::<StoredRelease>();
     is_send_sync::<JqSandbox>();
     is_send_sync::<Renderer>();
-    is_send_sync::<Tree>();
+    is_send_sync::<CommitFiles>();
 }

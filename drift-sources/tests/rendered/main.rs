@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use drift_core::{Doc, Object};
 use drift_sources::git::{GitOptions, GitRepo, GitSpec};
-use drift_sources::gitops::{Cluster, GitOps, Repositories};
+use drift_sources::gitops::{ClusterSnapshot, GitOps, Repositories};
 use drift_sources::manifests::ManifestReader;
-use drift_sources::render::{Program, RenderError, RenderOptions, Renderer, Tree};
+use drift_sources::render::{CommitFiles, Program, RenderError, RenderOptions, Renderer};
 use libtest_mimic::{Arguments, Failed, Trial};
 use repository::Repository;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn open(repository: &Repository) -> GitRepo {
 fn declared(objects: &[Value], repository: &Repository) -> BTreeSet<String> {
     let mut repositories = Repositories::default();
     repositories.add(URL, open(repository));
-    let cluster = Cluster::now(objects.iter().map(object).collect());
+    let cluster = ClusterSnapshot::now(objects.iter().map(object).collect());
     let renderer = Renderer::new(RenderOptions::in_folders(folders()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let declaration = gitops.declarations().remove(0);
@@ -272,7 +272,7 @@ fn several_sources() {
     let mut repositories = Repositories::default();
     repositories.add(URL, open(&chart));
     repositories.add("https://git.example.com/values.git", open(&values));
-    let cluster = Cluster::now(vec![object(&app)]);
+    let cluster = ClusterSnapshot::now(vec![object(&app)]);
     let renderer = Renderer::new(RenderOptions::in_folders(folders()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
@@ -314,7 +314,7 @@ fn unset_variable() {
             "spec":{"path":"./app","sourceRef":{"kind":"GitRepository","name":"r"},"postBuild":{"substitute":{"region":"eu"}}},"status":status});
         let mut repositories = Repositories::default();
         repositories.add(URL, open(&repository));
-        let cluster = Cluster::now(vec![object(&ks), object(&source)]);
+        let cluster = ClusterSnapshot::now(vec![object(&ks), object(&source)]);
         let renderer = Renderer::new(RenderOptions::in_folders(folders()));
         let gitops = GitOps::new(&cluster, &repositories, &renderer);
         gitops.declarations().remove(0).desired.map(|d| d.len()).map_err(|e| e.to_string())
@@ -341,7 +341,7 @@ fn unstable() {
         "data":{"fixed":"Yg==","password":"bGl2ZQ=="}});
     let mut repositories = Repositories::default();
     repositories.add(URL, open(&repository));
-    let cluster = Cluster::now([app, live].iter().map(object).collect());
+    let cluster = ClusterSnapshot::now([app, live].iter().map(object).collect());
     let renderer = Renderer::new(RenderOptions::in_folders(folders()));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     let schemas = drift_core::schema::SchemaSet::bundled();
@@ -377,7 +377,7 @@ fn limits() {
     std::os::unix::fs::symlink("/etc/hostname", repository.path().join("app/link.yaml")).unwrap();
     repository.commit("link");
     let repo = open(&repository);
-    let tree = Tree::of(&repo, &repo.resolve("HEAD").unwrap(), |_| true).unwrap();
+    let tree = CommitFiles::from_commit(&repo, &repo.resolve("HEAD").unwrap(), |_| true).unwrap();
     assert_eq!(tree.skipped(), ["app/link.yaml"]);
     assert!(!tree.root().join("app/link.yaml").exists());
     let render = |options: RenderOptions, arguments: &[&str]| {

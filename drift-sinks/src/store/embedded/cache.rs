@@ -1,4 +1,4 @@
-//! Caches with a budget in bytes: what was not used for longest goes first.
+//! Caches with a budget in bytes, which evict the least recently used values.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,24 +14,24 @@ use foldhash::fast::RandomState;
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
     budget: usize,
-    young: Half<K, V>,
-    old: Half<K, V>,
+    young: CacheHalf<K, V>,
+    old: CacheHalf<K, V>,
 }
 
 #[derive(Debug)]
-struct Half<K, V> {
+struct CacheHalf<K, V> {
     used: usize,
     entries: HashMap<K, (usize, V), RandomState>,
 }
 
-impl<K, V> Default for Half<K, V> {
+impl<K, V> Default for CacheHalf<K, V> {
     fn default() -> Self {
         Self { used: 0, entries: HashMap::default() }
     }
 }
 
-impl<K: Hash + Eq, V> Half<K, V> {
-    fn take(&mut self, key: &K) -> Option<(K, usize, V)> {
+impl<K: Hash + Eq, V> CacheHalf<K, V> {
+    fn take_out(&mut self, key: &K) -> Option<(K, usize, V)> {
         let (key, (size, value)) = self.entries.remove_entry(key)?;
         self.used -= size;
         Some((key, size, value))
@@ -39,15 +39,15 @@ impl<K: Hash + Eq, V> Half<K, V> {
 }
 
 impl<K: Hash + Eq, V> Cache<K, V> {
-    /// Makes a cache.
+    /// Makes an empty cache with a budget in bytes.
     pub(super) fn new(budget: usize) -> Self {
-        Self { budget, young: Half::default(), old: Half::default() }
+        Self { budget, young: CacheHalf::default(), old: CacheHalf::default() }
     }
 
     /// Returns a value and counts that as a use; what had to go for it goes to `gone`.
     fn touch_and(&mut self, key: &K, gone: impl FnMut(K, V)) -> Option<&V> {
         if !self.young.entries.contains_key(key) {
-            let (key, size, value) = self.old.take(key)?;
+            let (key, size, value) = self.old.take_out(key)?;
             self.insert(key, value, size, gone);
         }
         self.young.entries.get(key).map(|(_, value)| value)
@@ -58,14 +58,14 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         self.touch_and(key, |_, _| {})
     }
 
-    /// Puts a value in.
+    /// Adds a value of a size in bytes.
     pub(super) fn put(&mut self, key: K, value: V, size: usize) {
         self.put_and(key, value, size, |_, _| {});
     }
 
     fn put_and(&mut self, key: K, value: V, size: usize, gone: impl FnMut(K, V)) {
         if !self.old.entries.is_empty() {
-            self.old.take(&key);
+            self.old.take_out(&key);
         }
         self.insert(key, value, size, gone);
     }
@@ -82,49 +82,49 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         }
     }
 
-    /// Takes a value out.
+    /// Removes and returns a value.
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
-        self.young.take(key).or_else(|| self.old.take(key)).map(|(_, _, value)| value)
+        self.young.take_out(key).or_else(|| self.old.take_out(key)).map(|(_, _, value)| value)
     }
 
-    /// Forgets all.
+    /// Removes all entries.
     pub(super) fn clear(&mut self) {
-        (self.young, self.old) = (Half::default(), Half::default());
+        (self.young, self.old) = (CacheHalf::default(), CacheHalf::default());
     }
 }
 
-/// How a stream stands after its last event: what the next one may be a delta to.
+/// The state of a stream after its last event, which the next event may be a delta to.
 #[derive(Clone, Debug)]
-pub(super) struct State {
-    /// Last revision.
+pub(super) struct StreamState {
+    /// Revision of the last event.
     pub(super) revision: u64,
-    /// Revisions back from there to the one that says everything anew.
-    pub(super) back: u16,
-    /// The last object.
+    /// Number of revisions back to the last full snapshot.
+    pub(super) delta_depth: u16,
+    /// Object of the last event, if it has one.
     pub(super) object: Option<Arc<Object>>,
 }
 
 /// The states of streams, by their numbers: those in use as they are, the others packed.
 #[derive(Debug)]
-pub(super) struct States {
-    hot: Cache<u32, State>,
-    cold: Cache<u32, (State, Option<Packed>)>,
+pub(super) struct StreamStates {
+    hot: Cache<u32, StreamState>,
+    cold: Cache<u32, (StreamState, Option<Packed>)>,
     packer: Packer,
 }
 
 /// Bytes that an entry takes besides its object.
 const ENTRY: usize = 100;
 
-impl States {
+impl StreamStates {
     /// Makes a cache of so many bytes for objects as they are, and so many for packed ones.
     pub(super) fn new(hot: usize, cold: usize) -> Self {
         Self { hot: Cache::new(hot), cold: Cache::new(cold), packer: Packer::default() }
     }
 
     /// Returns the state of a stream.
-    pub(super) fn touch(&mut self, stream: u32) -> Option<State> {
+    pub(super) fn touch(&mut self, stream: u32) -> Option<StreamState> {
         let Self { hot, cold, packer } = self;
-        if let Some(state) = hot.touch_and(&stream, |stream, state| chill(cold, packer, stream, state)) {
+        if let Some(state) = hot.touch_and(&stream, |stream, state| pack_cold(cold, packer, stream, state)) {
             return Some(state.clone());
         }
         let (mut state, packed) = self.cold.remove(&stream)?;
@@ -137,21 +137,26 @@ impl States {
     }
 
     /// Sets the state of a stream.
-    pub(super) fn put(&mut self, stream: u32, state: State) {
+    pub(super) fn put(&mut self, stream: u32, state: StreamState) {
         let size = ENTRY + state.object.as_ref().map_or(0, |o| o.doc().heap_size());
         let Self { hot, cold, packer } = self;
         cold.remove(&stream);
-        hot.put_and(stream, state, size, |stream, state| chill(cold, packer, stream, state));
+        hot.put_and(stream, state, size, |stream, state| pack_cold(cold, packer, stream, state));
     }
 
-    /// Forgets all.
+    /// Removes all entries.
     pub(super) fn clear(&mut self) {
         self.hot.clear();
         self.cold.clear();
     }
 }
 
-fn chill(cold: &mut Cache<u32, (State, Option<Packed>)>, packer: &Packer, stream: u32, mut state: State) {
+fn pack_cold(
+    cold: &mut Cache<u32, (StreamState, Option<Packed>)>,
+    packer: &Packer,
+    stream: u32,
+    mut state: StreamState,
+) {
     let packed = state.object.take().map(|o| packer.pack(o.doc()));
     let size = ENTRY + packed.as_ref().map_or(0, Packed::heap_size);
     cold.put(stream, (state, packed), size);

@@ -1,4 +1,4 @@
-//! Where every event lies: of sealed segments by their index files, of the open one in memory.
+//! The location of every event: sealed segments by their index files, the open one in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -9,15 +9,15 @@ use foldhash::fast::RandomState;
 
 use super::disk;
 use super::frame::{Codec, Hash};
-use super::index::{ENTRY, Entry, FrameAt, Index, IndexRun};
-use super::segment::{Chain, Dictionaries, Walk};
-use super::{corrupt, unavailable};
+use super::index::{ENTRY, FrameAt, IndexEntry, IndexRun, SegmentIndex};
+use super::segment::{Chain, Dictionaries, FrameWalk};
+use super::{corrupt_error, unavailable_error};
 
 /// The streams and segments of a store.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     numbers: HashMap<Arc<StreamId>, u32, RandomState>,
-    histories: Vec<History>,
+    histories: Vec<StreamIndex>,
     /// The last one is open.
     segments: Vec<Segment>,
     /// Some segment so far has a break, so that revisions may be missing.
@@ -25,30 +25,30 @@ pub(super) struct Catalog {
 }
 
 #[derive(Debug)]
-struct History {
+struct StreamIndex {
     stream: Arc<StreamId>,
     /// Last revision, readable or not.
     head: u64,
     /// In order of revisions.
-    runs: Vec<Run>,
+    runs: Vec<RevisionRun>,
 }
 
 #[derive(Debug)]
-struct Run {
+struct RevisionRun {
     /// Place in [`Catalog::segments`].
     segment: usize,
     first: u64,
-    entries: Entries,
+    entries: RunEntries,
 }
 
 #[derive(Debug)]
-enum Entries {
+enum RunEntries {
     /// In the segment's index file, from this entry on.
     Stored {
         start: u64,
         count: u32,
     },
-    Held(Vec<Entry>),
+    Held(Vec<IndexEntry>),
 }
 
 /// A segment's files and frames.
@@ -68,28 +68,28 @@ pub(super) struct Segment {
     entries: Option<(File, u64)>,
 }
 
-/// Where one event lies.
+/// The location of one event.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct EventLocation {
     pub(super) segment: u32,
     pub(super) log: Arc<File>,
-    /// Where its frame begins.
+    /// Offset of its frame in the segment.
     pub(super) offset: u64,
-    /// Place in the frame.
+    /// Index within the frame.
     pub(super) slot: u16,
-    /// Revisions back to the one that says everything anew.
-    pub(super) back: u16,
+    /// Number of revisions back to the last full snapshot.
+    pub(super) delta_depth: u16,
     pub(super) revision: Revision,
     pub(super) position: Position,
 }
 
 /// An event that is about to be indexed.
 #[derive(Clone, Debug)]
-pub(super) struct Indexed {
+pub(super) struct IndexedEvent {
     /// Number of the stream.
     pub(super) stream: u32,
     pub(super) revision: Revision,
-    pub(super) back: u16,
+    pub(super) delta_depth: u16,
 }
 
 impl Segment {
@@ -107,36 +107,41 @@ impl Segment {
         }
     }
 
-    fn position(&self, entry: Entry) -> Option<u64> {
+    fn position_of(&self, entry: IndexEntry) -> Option<u64> {
         let frame = self.frames.get(entry.frame as usize)?;
         Some(self.first.get() + u64::from(frame.first) + u64::from(entry.slot))
     }
 }
 
-impl Run {
+impl RevisionRun {
     fn len(&self) -> u64 {
         match &self.entries {
-            Entries::Stored { count, .. } => u64::from(*count),
-            Entries::Held(entries) => entries.len() as u64,
+            RunEntries::Stored { count, .. } => u64::from(*count),
+            RunEntries::Held(entries) => entries.len() as u64,
         }
     }
 
-    fn end(&self) -> u64 {
+    fn end_revision(&self) -> u64 {
         self.first + self.len()
     }
 }
 
 impl Catalog {
     /// Adds a sealed segment by its index.
-    pub(super) fn add_sealed(&mut self, index: Index, log: Arc<File>, entries: File) -> Result<(), String> {
+    pub(super) fn add_sealed(
+        &mut self,
+        index: SegmentIndex,
+        log: Arc<File>,
+        entries: File,
+    ) -> Result<(), String> {
         let entries = (entries, index.entries_at());
         let place = self.segments.len();
         self.broken |= index.broken;
         let mut start = 0;
         for IndexRun { stream, first, count } in index.runs {
             let broken = self.broken;
-            let number = self.intern(&stream);
-            let history = self.history(number);
+            let number = self.number_or_new(&stream);
+            let history = self.stream_index(number);
             if first != history.head + 1 && !(broken && first > history.head) {
                 return Err(format!(
                     "stream `{stream}` goes on at revision {first}, not {}",
@@ -144,7 +149,11 @@ impl Catalog {
                 ));
             }
             history.head = first + u64::from(count) - 1;
-            history.runs.push(Run { segment: place, first, entries: Entries::Stored { start, count } });
+            history.runs.push(RevisionRun {
+                segment: place,
+                first,
+                entries: RunEntries::Stored { start, count },
+            });
             start += u64::from(count);
         }
         self.segments.push(Segment {
@@ -161,20 +170,25 @@ impl Catalog {
     }
 
     /// Adds the open segment by an index of its beginning; frames that follow are then pushed to it.
-    pub(super) fn add_resumed(&mut self, index: Index, log: Arc<File>, entries: File) -> Result<(), String> {
+    pub(super) fn add_resumed(
+        &mut self,
+        index: SegmentIndex,
+        log: Arc<File>,
+        entries: File,
+    ) -> Result<(), String> {
         let count = index.runs.iter().map(|r| r.count as usize).sum::<usize>();
         let mut bytes = vec![0; count * ENTRY];
         disk::read_at(&entries, &mut bytes, index.entries_at()).map_err(|e| e.to_string())?;
         self.add_sealed(index, log, entries)?;
         let place = self.segments.len() - 1;
         self.segments[place].entries = None;
-        let here = |r: &&mut Run| r.segment == place;
+        let here = |r: &&mut RevisionRun| r.segment == place;
         for run in self.histories.iter_mut().flat_map(|h| h.runs.iter_mut().rev().take_while(here)) {
-            if let Entries::Stored { start, count } = run.entries {
+            if let RunEntries::Stored { start, count } = run.entries {
                 let start = start as usize * ENTRY;
                 let stored = bytes[start..start + count as usize * ENTRY].chunks_exact(ENTRY);
-                let entry = |e: &[u8]| Entry::parse(e.try_into().expect("chunks of this size"));
-                run.entries = Entries::Held(stored.map(entry).collect());
+                let entry = |e: &[u8]| IndexEntry::parse(e.try_into().expect("chunks of this size"));
+                run.entries = RunEntries::Held(stored.map(entry).collect());
             }
         }
         Ok(())
@@ -185,7 +199,7 @@ impl Catalog {
         self.segments.push(segment);
     }
 
-    /// Tells whether some segment has a break, so that revisions may be missing.
+    /// Returns `true` if some segment has a break, so that revisions may be missing.
     pub(super) fn is_broken(&self) -> bool {
         self.broken
     }
@@ -199,24 +213,24 @@ impl Catalog {
     }
 
     /// Returns the number of a stream, if it has one.
-    pub(super) fn number(&self, stream: &StreamId) -> Option<u32> {
+    pub(super) fn number_of(&self, stream: &StreamId) -> Option<u32> {
         self.numbers.get(stream).copied()
     }
 
     /// Returns the number of a stream and gives it one if it has none. A number alone is no event: streams without
     /// events are not listed.
-    pub(super) fn intern(&mut self, stream: &Arc<StreamId>) -> u32 {
-        if let Some(number) = self.number(stream) {
+    pub(super) fn number_or_new(&mut self, stream: &Arc<StreamId>) -> u32 {
+        if let Some(number) = self.number_of(stream) {
             return number;
         }
         let number =
             u32::try_from(self.histories.len()).expect("four billion streams do not fit into memory");
         self.numbers.insert(Arc::clone(stream), number);
-        self.histories.push(History { stream: Arc::clone(stream), head: 0, runs: Vec::new() });
+        self.histories.push(StreamIndex { stream: Arc::clone(stream), head: 0, runs: Vec::new() });
         number
     }
 
-    fn history(&mut self, stream: u32) -> &mut History {
+    fn stream_index(&mut self, stream: u32) -> &mut StreamIndex {
         &mut self.histories[stream as usize]
     }
 
@@ -246,7 +260,7 @@ impl Catalog {
     ) -> Result<u32, StoreError> {
         let Some(open) = self.segments.last() else { return Ok(0) };
         for offset in open.dictionaries.values().map(|offset| u64::from(*offset)) {
-            let mut walk = Walk::new(&open.log, offset, u64::MAX);
+            let mut walk = FrameWalk::new(&open.log, offset, u64::MAX);
             let taken = match walk.next() {
                 Ok(Some((_, frame))) => to.take(&frame, codec).map(|number| number.is_some()),
                 Ok(None) => Ok(false),
@@ -254,8 +268,8 @@ impl Catalog {
             };
             match taken {
                 Ok(true) => {}
-                Ok(false) => return Err(corrupt(open.number, offset, "no dictionary is here")),
-                Err(what) => return Err(corrupt(open.number, offset, &what)),
+                Ok(false) => return Err(corrupt_error(open.number, offset, "no dictionary is here")),
+                Err(what) => return Err(corrupt_error(open.number, offset, &what)),
             }
         }
         Ok(open.number)
@@ -276,7 +290,7 @@ impl Catalog {
         &mut self,
         offset: u64,
         first: Position,
-        events: &[Indexed],
+        events: &[IndexedEvent],
     ) -> Result<(), String> {
         let too_large = || "the segment is too large to index".to_owned();
         let segment = self.segments.len().checked_sub(1).ok_or("there is no segment")?;
@@ -287,8 +301,8 @@ impl Catalog {
             first: u32::try_from(first.get() - open.first.get()).map_err(|_| too_large())?,
         });
         let broken = self.broken;
-        for (slot, Indexed { stream, revision, back }) in events.iter().enumerate() {
-            let history = self.history(*stream);
+        for (slot, IndexedEvent { stream, revision, delta_depth }) in events.iter().enumerate() {
+            let history = self.stream_index(*stream);
             let dense = revision.get() == history.head + 1;
             let allowed = dense || (broken && revision.get() > history.head);
             if !allowed {
@@ -300,16 +314,19 @@ impl Catalog {
             }
             history.head = revision.get();
             let slot = u16::try_from(slot).map_err(|_| too_large())?;
-            let entry = Entry { frame, slot, back: *back };
-            let run = history.runs.last_mut().filter(|r| r.segment == segment && r.end() == revision.get());
+            let entry = IndexEntry { frame, slot, delta_depth: *delta_depth };
+            let run = history
+                .runs
+                .last_mut()
+                .filter(|r| r.segment == segment && r.end_revision() == revision.get());
             match run {
-                Some(run) if run.len() >= u64::from(*back) => match &mut run.entries {
-                    Entries::Held(entries) => entries.push(entry),
-                    Entries::Stored { .. } => return Err("a sealed segment does not grow".into()),
+                Some(run) if run.len() >= u64::from(*delta_depth) => match &mut run.entries {
+                    RunEntries::Held(entries) => entries.push(entry),
+                    RunEntries::Stored { .. } => return Err("a sealed segment does not grow".into()),
                 },
-                _ if *back == 0 => {
-                    let entries = Entries::Held(vec![entry]);
-                    history.runs.push(Run { segment, first: revision.get(), entries });
+                _ if *delta_depth == 0 => {
+                    let entries = RunEntries::Held(vec![entry]);
+                    history.runs.push(RevisionRun { segment, first: revision.get(), entries });
                 }
                 _ if broken => {}
                 _ => return Err(format!("stream `{}` builds on what is not in the segment", history.stream)),
@@ -319,13 +336,13 @@ impl Catalog {
     }
 
     /// Returns the index of the open segment and its entries, in order.
-    pub(super) fn index(&self, length: u64, end: &Chain) -> Option<(Index, Vec<Entry>)> {
+    pub(super) fn build_index(&self, length: u64, end: &Chain) -> Option<(SegmentIndex, Vec<IndexEntry>)> {
         let place = self.segments.len().checked_sub(1)?;
         let open = &self.segments[place];
         let (mut runs, mut all) = (Vec::new(), Vec::new());
         for history in &self.histories {
             for run in history.runs.iter().rev().take_while(|r| r.segment == place) {
-                if let Entries::Held(entries) = &run.entries {
+                if let RunEntries::Held(entries) = &run.entries {
                     let count = entries.len() as u32;
                     runs.push((
                         IndexRun { stream: Arc::clone(&history.stream), first: run.first, count },
@@ -337,7 +354,7 @@ impl Catalog {
         // Runs of one stream were taken last first.
         runs.sort_by(|(a, _), (b, _)| (&a.stream, a.first).cmp(&(&b.stream, b.first)));
         runs.iter().for_each(|(_, entries)| all.extend_from_slice(entries));
-        let index = Index {
+        let index = SegmentIndex {
             number: open.number,
             first: open.first,
             length,
@@ -352,14 +369,15 @@ impl Catalog {
     }
 
     /// Forgets the entries of the open segment in favour of its index file.
-    pub(super) fn seal(&mut self, index: &Index, entries: File) {
+    pub(super) fn seal_segment(&mut self, index: &SegmentIndex, entries: File) {
         let Some(place) = self.segments.len().checked_sub(1) else { return };
         let mut start = 0;
         for IndexRun { stream, first, count } in &index.runs {
-            let number = self.intern(stream);
-            let run = self.history(number).runs.iter_mut().find(|r| r.segment == place && r.first == *first);
+            let number = self.number_or_new(stream);
+            let run =
+                self.stream_index(number).runs.iter_mut().find(|r| r.segment == place && r.first == *first);
             if let Some(run) = run {
-                run.entries = Entries::Stored { start, count: *count };
+                run.entries = RunEntries::Stored { start, count: *count };
             }
             start += u64::from(*count);
         }
@@ -374,25 +392,35 @@ impl Catalog {
         streams
     }
 
-    fn runs(&self, stream: &StreamId) -> &[Run] {
-        self.number(stream).map_or(&[], |n| &self.histories[n as usize].runs)
+    fn runs_of(&self, stream: &StreamId) -> &[RevisionRun] {
+        self.number_of(stream).map_or(&[], |n| &self.histories[n as usize].runs)
     }
 
     /// Returns the place of the first readable event of a stream from a revision on.
-    pub(super) fn at_or_after(&self, stream: &StreamId, from: Revision) -> Result<Option<Place>, StoreError> {
-        let runs = self.runs(stream);
-        let Some(run) = runs.get(runs.partition_point(|r| r.end() <= from.get())) else { return Ok(None) };
-        self.place(run, from.get().max(run.first) - run.first).map(Some)
+    pub(super) fn at_or_after(
+        &self,
+        stream: &StreamId,
+        from: Revision,
+    ) -> Result<Option<EventLocation>, StoreError> {
+        let runs = self.runs_of(stream);
+        let Some(run) = runs.get(runs.partition_point(|r| r.end_revision() <= from.get())) else {
+            return Ok(None);
+        };
+        self.location_of(run, from.get().max(run.first) - run.first).map(Some)
     }
 
     /// Returns the place of the last readable event of a stream at or before a position.
-    pub(super) fn until(&self, stream: &StreamId, until: Position) -> Result<Option<Place>, StoreError> {
-        let runs = self.runs(stream);
+    pub(super) fn last_until(
+        &self,
+        stream: &StreamId,
+        until: Position,
+    ) -> Result<Option<EventLocation>, StoreError> {
+        let runs = self.runs_of(stream);
         // Runs are in order of positions too; of those that begin early enough the last one has it.
         let (mut low, mut high) = (0, runs.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.place(&runs[middle], 0)?.position <= until {
+            match self.location_of(&runs[middle], 0)?.position <= until {
                 true => low = middle + 1,
                 false => high = middle,
             }
@@ -401,43 +429,44 @@ impl Catalog {
         let (mut low, mut high) = (0, run.len());
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            match self.place(run, middle)?.position <= until {
+            match self.location_of(run, middle)?.position <= until {
                 true => low = middle,
                 false => high = middle,
             }
         }
-        self.place(run, low).map(Some)
+        self.location_of(run, low).map(Some)
     }
 
     /// Returns the place of the last event of a stream, if that is in the open segment and can be read.
-    pub(super) fn open_head(&self, stream: u32) -> Result<Option<Place>, StoreError> {
+    pub(super) fn open_head(&self, stream: u32) -> Result<Option<EventLocation>, StoreError> {
         let history = &self.histories[stream as usize];
-        let open = |r: &&Run| r.segment + 1 == self.segments.len() && r.end() == history.head + 1;
-        history.runs.last().filter(open).map(|run| self.place(run, run.len() - 1)).transpose()
+        let open =
+            |r: &&RevisionRun| r.segment + 1 == self.segments.len() && r.end_revision() == history.head + 1;
+        history.runs.last().filter(open).map(|run| self.location_of(run, run.len() - 1)).transpose()
     }
 
-    fn place(&self, run: &Run, at: u64) -> Result<Place, StoreError> {
+    fn location_of(&self, run: &RevisionRun, at: u64) -> Result<EventLocation, StoreError> {
         let segment = &self.segments[run.segment];
         let entry = match &run.entries {
-            Entries::Held(entries) => entries[at as usize],
-            Entries::Stored { start, .. } => stored(segment, start + at)?,
+            RunEntries::Held(entries) => entries[at as usize],
+            RunEntries::Stored { start, .. } => read_entry(segment, start + at)?,
         };
         let wrong =
             || StoreError::Corrupt { what: format!("the index of segment {} is damaged", segment.number) };
         let frame = segment.frames.get(entry.frame as usize).ok_or_else(wrong)?;
-        Ok(Place {
+        Ok(EventLocation {
             segment: segment.number,
             log: Arc::clone(&segment.log),
             offset: u64::from(frame.offset),
             slot: entry.slot,
-            back: entry.back,
+            delta_depth: entry.delta_depth,
             revision: Revision::new(run.first + at).ok_or_else(wrong)?,
-            position: Position::new(segment.position(entry).ok_or_else(wrong)?),
+            position: Position::new(segment.position_of(entry).ok_or_else(wrong)?),
         })
     }
 
     /// Returns the frame that a position is in, or the last one before it; segment and frame by their places.
-    pub(super) fn seek(&self, position: Position) -> (usize, usize) {
+    pub(super) fn seek_frame(&self, position: Position) -> (usize, usize) {
         let segment = self.segments.partition_point(|s| s.first <= position).saturating_sub(1);
         let Some(at) = self.segments.get(segment) else { return (0, 0) };
         let relative = position.get().saturating_sub(at.first.get());
@@ -460,11 +489,11 @@ impl Catalog {
     }
 }
 
-fn stored(segment: &Segment, at: u64) -> Result<Entry, StoreError> {
-    let failed = || unavailable(&format!("reading the index of segment {}", segment.number));
+fn read_entry(segment: &Segment, at: u64) -> Result<IndexEntry, StoreError> {
+    let failed = || unavailable_error(&format!("reading the index of segment {}", segment.number));
     let (file, start) =
         segment.entries.as_ref().ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
     let mut bytes = [0; ENTRY];
     disk::read_at(file, &mut bytes, start + at * ENTRY as u64).map_err(failed())?;
-    Ok(Entry::parse(&bytes))
+    Ok(IndexEntry::parse(&bytes))
 }

@@ -1,4 +1,4 @@
-//! Dictionaries: what the compressor knows of the estate before a frame begins.
+//! Dictionaries for the compressor: samples of recent events.
 //!
 //! Objects of one kind are much alike and a frame is too small to show it, the more so when a quiet cluster writes one
 //! event a frame. So the writer keeps some recent events of each kind and writes them into the segment now and then, as
@@ -24,7 +24,7 @@ const KINDS: usize = 512;
 const STEPS: [usize; 4] = [48 << 10, 512 << 10, 4 << 20, 32 << 20];
 
 #[derive(Debug, Default)]
-struct Samples {
+struct KindSamples {
     events: u64,
     whole: VecDeque<Box<[u8]>>,
     deltas: VecDeque<Box<[u8]>>,
@@ -33,7 +33,7 @@ struct Samples {
 /// Recent events of each kind.
 #[derive(Debug, Default)]
 pub(super) struct Sampler {
-    kinds: BTreeMap<(Arc<str>, Arc<str>), Samples>,
+    kinds: BTreeMap<(Arc<str>, Arc<str>), KindSamples>,
     /// Bytes of events since the last dictionary.
     bytes: usize,
     /// Dictionaries in the segment so far.
@@ -42,7 +42,7 @@ pub(super) struct Sampler {
 
 impl Sampler {
     /// Takes note of an event as `drift_core::wire` wrote it.
-    pub(super) fn push(&mut self, stream: &StreamId, back: u16, event: &[u8]) {
+    pub(super) fn push_sample(&mut self, stream: &StreamId, delta_depth: u16, event: &[u8]) {
         self.bytes = self.bytes.saturating_add(event.len());
         let kind = stream.key().map(|k| (Arc::clone(&k.group), Arc::clone(&k.kind))).unwrap_or_default();
         if event.len() > SAMPLE || (self.kinds.len() >= KINDS && !self.kinds.contains_key(&kind)) {
@@ -50,7 +50,7 @@ impl Sampler {
         }
         let samples = self.kinds.entry(kind).or_default();
         samples.events += 1;
-        let form = if back == 0 { &mut samples.whole } else { &mut samples.deltas };
+        let form = if delta_depth == 0 { &mut samples.whole } else { &mut samples.deltas };
         // Neighbours are often of one object; every eighth shows more of the estate.
         if form.len() < SAMPLES || samples.events.is_multiple_of(8) {
             form.truncate(SAMPLES - 1);
@@ -64,7 +64,7 @@ impl Sampler {
     }
 
     /// Goes on in a segment that has so many dictionaries.
-    pub(super) fn resume(&mut self, written: u8) {
+    pub(super) fn resume_at(&mut self, written: u8) {
         self.written = written;
     }
 
@@ -74,18 +74,18 @@ impl Sampler {
     }
 
     /// Returns the number and content of a new dictionary, when it is time for one.
-    pub(super) fn due(&mut self) -> Option<(u8, Dictionary)> {
+    pub(super) fn next_due(&mut self) -> Option<(u8, Dictionary)> {
         let step = STEPS[usize::from(self.written).min(STEPS.len() - 1)];
         let number = self.written.checked_add(1)?;
         if self.bytes < step || self.kinds.is_empty() {
             return None;
         }
         (self.bytes, self.written) = (0, number);
-        Some((number, self.content()))
+        Some((number, self.build_content()))
     }
 
     /// Puts the samples together, frequent kinds last: what is near costs less to refer to.
-    fn content(&self) -> Dictionary {
+    fn build_content(&self) -> Dictionary {
         let mut kinds: Vec<_> = self.kinds.values().collect();
         kinds.sort_by_key(|k| std::cmp::Reverse(k.events));
         let (mut parts, mut size) = (Vec::new(), 0);

@@ -22,9 +22,9 @@ pub(super) trait LogFile: Send + std::fmt::Debug {
 
 /// The files of the operating system.
 #[derive(Debug)]
-pub(super) struct Files;
+pub(super) struct SystemDisk;
 
-impl Disk for Files {
+impl Disk for SystemDisk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
         Ok(Box::new(OpenOptions::new().append(true).open(path)?))
     }
@@ -97,6 +97,6 @@ pub(super) fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<(
 pub(super) enum Access {
     /// Whom the umask lets.
     Usual,
-    /// The owner only.
+    /// Only the owner.
     Owner,
 }

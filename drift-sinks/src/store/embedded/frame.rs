@@ -22,7 +22,7 @@ use std::sync::Arc;
 use drift_core::{Position, StoreError};
 
 use super::dictionary::Dictionary;
-use super::records::Names;
+use super::records::StreamNames;
 
 /// Bytes before the body.
 pub(super) const HEADER: usize = 68;
@@ -39,8 +39,8 @@ pub(super) type Hash = [u8; 32];
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Records of events.
+pub(super) enum FrameKind {
+    /// Events, as records.
     Events,
     /// Takes the place of frames that `repair` could not keep.
     Break,
@@ -50,8 +50,8 @@ pub(super) enum Kind {
 
 /// A frame's header, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) kind: Kind,
+pub(super) struct FrameHeader {
+    pub(super) kind: FrameKind,
     /// The batch goes on in the next frame.
     pub(super) more: bool,
     pub(super) count: u32,
@@ -64,7 +64,7 @@ pub(super) struct Header {
 /// A frame as it lies in a file, its checksum found right.
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
-    pub(super) header: Header,
+    pub(super) header: FrameHeader,
     codec: u8,
     dictionary: u8,
     body: &'a [u8],
@@ -76,7 +76,7 @@ pub(super) struct Frame<'a> {
 
 /// Bytes that are no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bad {
+pub(super) enum FrameDefect {
     /// They end before the frame does.
     Short,
     /// They do not begin as a frame.
@@ -87,7 +87,7 @@ pub(super) enum Bad {
     Checksum,
 }
 
-impl std::fmt::Display for Bad {
+impl std::fmt::Display for FrameDefect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Short => "the frame is cut short",
@@ -98,23 +98,23 @@ impl std::fmt::Display for Bad {
     }
 }
 
-impl Header {
+impl FrameHeader {
     /// Returns the position after the frame's last record.
     pub(super) fn end(&self) -> Position {
         Position::new(self.first.get().saturating_add(u64::from(self.count)))
     }
 
     /// Appends the frame to `out` and returns its hash.
-    pub(super) fn write(&self, body: &Body, out: &mut Vec<u8>) -> Hash {
+    pub(super) fn write(&self, body: &FrameBody, out: &mut Vec<u8>) -> Hash {
         let start = out.len();
         out.extend_from_slice(MAGIC);
         let length = u32::try_from(body.bytes.len()).expect("a body is at most MAX_BODY");
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
         let kind = match self.kind {
-            Kind::Events => 1,
-            Kind::Break => 2,
-            Kind::Dictionary => 3,
+            FrameKind::Events => 1,
+            FrameKind::Break => 2,
+            FrameKind::Dictionary => 3,
         };
         out.extend_from_slice(&[kind, body.codec, u8::from(self.more), body.dictionary]);
         out.extend_from_slice(&self.count.to_le_bytes());
@@ -132,37 +132,37 @@ impl Header {
 ///
 /// # Errors
 /// When these bytes begin no frame.
-pub(super) fn size(head: &[u8]) -> Result<usize, Bad> {
+pub(super) fn frame_size(head: &[u8]) -> Result<usize, FrameDefect> {
     if head.len() < HEADER {
         // A short prefix of a header is a torn write; anything else is no header.
         let same = head.iter().zip(MAGIC).all(|(a, b)| a == b);
-        return Err(if same { Bad::Short } else { Bad::Magic });
+        return Err(if same { FrameDefect::Short } else { FrameDefect::Magic });
     }
     if &head[..4] != MAGIC {
-        return Err(Bad::Magic);
+        return Err(FrameDefect::Magic);
     }
     let length = u32_at(head, 4) as usize;
     let sound = length <= MAX_BODY && matches!(head[12], 1..=3) && head[13] <= 1 && head[14] <= 1;
-    if sound { Ok(HEADER + length) } else { Err(Bad::Header) }
+    if sound { Ok(HEADER + length) } else { Err(FrameDefect::Header) }
 }
 
 /// Reads the frame at the beginning of `bytes`.
 ///
 /// # Errors
 /// When there is none, or not a whole one.
-pub(super) fn read(bytes: &[u8]) -> Result<Frame<'_>, Bad> {
-    let size = size(&bytes[..bytes.len().min(HEADER)])?;
-    let frame = bytes.get(..size).ok_or(Bad::Short)?;
+pub(super) fn parse_frame(bytes: &[u8]) -> Result<Frame<'_>, FrameDefect> {
+    let size = frame_size(&bytes[..bytes.len().min(HEADER)])?;
+    let frame = bytes.get(..size).ok_or(FrameDefect::Short)?;
     if crc32fast::hash(&frame[12..]) != u32_at(frame, 8) {
-        return Err(Bad::Checksum);
+        return Err(FrameDefect::Checksum);
     }
     let mut previous = [0; 32];
     previous.copy_from_slice(&frame[36..HEADER]);
-    let header = Header {
+    let header = FrameHeader {
         kind: match frame[12] {
-            1 => Kind::Events,
-            2 => Kind::Break,
-            _ => Kind::Dictionary,
+            1 => FrameKind::Events,
+            2 => FrameKind::Break,
+            _ => FrameKind::Dictionary,
         },
         more: frame[14] == 1,
         count: u32_at(frame, 16),
@@ -178,7 +178,7 @@ impl Frame<'_> {
     /// Unpacks the body; `dictionaries` finds those of the segment by number.
     ///
     /// # Errors
-    /// Says why it does not unpack; to more than [`MAX_BODY`] it does not.
+    /// Returns why the body cannot be unpacked, for example because it exceeds [`MAX_BODY`].
     pub(super) fn body(
         &self,
         codec: &mut Codec,
@@ -195,9 +195,9 @@ impl Frame<'_> {
     /// Returns number and content of a dictionary; `None` for another frame.
     ///
     /// # Errors
-    /// Says why it does not unpack.
+    /// Returns why the body cannot be unpacked.
     pub(super) fn dictionary(&self, codec: &mut Codec) -> Result<Option<(u8, Dictionary)>, String> {
-        if self.header.kind != Kind::Dictionary {
+        if self.header.kind != FrameKind::Dictionary {
             return Ok(None);
         }
         let body = self.body(codec, |_| Err("a dictionary is packed with another one".into()))?;
@@ -206,15 +206,15 @@ impl Frame<'_> {
     }
 }
 
-/// A packed body.
+/// The body of a frame, packed or plain.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct FrameBody {
     codec: u8,
     dictionary: u8,
     bytes: Vec<u8>,
 }
 
-impl Body {
+impl FrameBody {
     /// Makes a body that is not packed.
     pub(super) fn plain(bytes: Vec<u8>) -> Self {
         Self { codec: 0, dictionary: 0, bytes }
@@ -230,7 +230,7 @@ pub(super) struct Codec {
     /// Dictionary that was unpacked with last.
     unpacks_with: Dictionary,
     /// Names of streams in the bodies so far.
-    pub(super) names: Names,
+    pub(super) names: StreamNames,
 }
 
 impl std::fmt::Debug for Codec {
@@ -240,18 +240,18 @@ impl std::fmt::Debug for Codec {
 }
 
 impl Codec {
-    /// Makes a codec.
+    /// Makes a codec without dictionaries.
     ///
     /// # Errors
     /// When there is no memory for one.
     pub(super) fn new() -> Result<Self, StoreError> {
-        let failed = || super::unavailable("making a compressor");
+        let failed = || super::unavailable_error("making a compressor");
         Ok(Self {
             pack: zstd::bulk::Compressor::new(LEVEL).map_err(failed())?,
             packs_with: 0,
             unpack: zstd::bulk::Decompressor::new().map_err(failed())?,
             unpacks_with: Dictionary::default(),
-            names: Names::default(),
+            names: StreamNames::default(),
         })
     }
 
@@ -260,26 +260,26 @@ impl Codec {
     /// # Errors
     /// When there is no memory for it.
     pub(super) fn pack_with(&mut self, number: u8, content: &[u8]) -> Result<(), StoreError> {
-        let failed = super::unavailable("preparing a dictionary");
+        let failed = super::unavailable_error("preparing a dictionary");
         self.pack.set_dictionary(LEVEL, content).map_err(failed)?;
         self.packs_with = number;
         Ok(())
     }
 
-    /// Packs a body.
+    /// Packs a body, or leaves it plain if packing does not help.
     ///
     /// # Errors
     /// When it is too large, or there is no memory.
-    pub(super) fn pack(&mut self, raw: Vec<u8>) -> Result<Body, StoreError> {
+    pub(super) fn pack(&mut self, raw: Vec<u8>) -> Result<FrameBody, StoreError> {
         if raw.len() > MAX_BODY {
             let what = format!("an event of {} bytes is larger than a frame can be", raw.len());
             return Err(StoreError::Unavailable { what, source: None });
         }
-        let packed = self.pack.compress(&raw).map_err(super::unavailable("compressing a frame"))?;
+        let packed = self.pack.compress(&raw).map_err(super::unavailable_error("compressing a frame"))?;
         if packed.len() >= raw.len() {
-            return Ok(Body::plain(raw));
+            return Ok(FrameBody::plain(raw));
         }
-        Ok(Body { codec: 1, dictionary: self.packs_with, bytes: packed })
+        Ok(FrameBody { codec: 1, dictionary: self.packs_with, bytes: packed })
     }
 
     fn unpack(&mut self, body: &[u8], dictionary: &Dictionary) -> io::Result<Vec<u8>> {

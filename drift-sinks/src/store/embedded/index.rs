@@ -1,4 +1,4 @@
-//! Index files: where each event of a sealed segment lies. Made of the log and made anew when they are missing.
+//! Index files: where each event of a sealed segment is. Built from the log, and rebuilt if missing.
 //!
 //! ```text
 //! 0   magic "driftidx", u32 version, u32 number of the segment
@@ -22,7 +22,7 @@ use drift_core::wire::StreamV1;
 use drift_core::{Position, StreamId};
 
 use super::frame::{Hash, MAX_BODY, u32_at, u64_at};
-use super::records::{LARGEST, take_sized, take_varint, varint};
+use super::records::{LARGEST, push_varint, take_sized, take_varint};
 use super::segment::Chain;
 
 const MAGIC: &[u8; 8] = b"driftidx";
@@ -39,15 +39,15 @@ pub(super) struct FrameAt {
     pub(super) first: u32,
 }
 
-/// Where an event lies.
+/// Location of an event in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct IndexEntry {
     /// Which frame of the segment.
     pub(super) frame: u32,
-    /// Place in the frame.
+    /// Index within the frame.
     pub(super) slot: u16,
-    /// Revisions back to the one that says everything anew.
-    pub(super) back: u16,
+    /// Number of revisions back to the last full snapshot.
+    pub(super) delta_depth: u16,
 }
 
 /// A row of consecutive revisions of one stream.
@@ -60,7 +60,7 @@ pub(super) struct IndexRun {
 
 /// What an index file says, apart from the entries, which stay there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Index {
+pub(super) struct SegmentIndex {
     pub(super) number: u32,
     pub(super) first: Position,
     /// Length of the segment's file.
@@ -78,38 +78,38 @@ pub(super) struct Index {
 }
 
 /// Returns the index file of a segment.
-pub(super) fn path(store: &Path, number: u32) -> PathBuf {
-    super::segment::folder(store).join(format!("{number:08}.idx"))
+pub(super) fn index_path(store: &Path, number: u32) -> PathBuf {
+    super::segment::segments_folder(store).join(format!("{number:08}.idx"))
 }
 
-impl Entry {
-    /// Decodes an entry.
+impl IndexEntry {
+    /// Decodes an entry of an index file.
     pub(super) fn parse(bytes: &[u8; ENTRY]) -> Self {
         let short = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-        Self { frame: u32_at(bytes, 0), slot: short(4), back: short(6) }
+        Self { frame: u32_at(bytes, 0), slot: short(4), delta_depth: short(6) }
     }
 }
 
-impl Index {
+impl SegmentIndex {
     /// Returns where the entries begin in the file.
     pub(super) fn entries_at(&self) -> u64 {
         (HEAD + self.frames.len() * FRAME) as u64
     }
 
     /// Encodes the index; the entries are those of the runs, one after the other.
-    pub(super) fn to_bytes(&self, entries: impl ExactSizeIterator<Item = Entry>) -> Vec<u8> {
+    pub(super) fn to_bytes(&self, entries: impl ExactSizeIterator<Item = IndexEntry>) -> Vec<u8> {
         let mut runs = Vec::new();
-        varint(self.dictionaries.len() as u64, &mut runs);
+        push_varint(self.dictionaries.len() as u64, &mut runs);
         for (number, offset) in &self.dictionaries {
-            varint(u64::from(*number), &mut runs);
-            varint(u64::from(*offset), &mut runs);
+            push_varint(u64::from(*number), &mut runs);
+            push_varint(u64::from(*offset), &mut runs);
         }
         for run in &self.runs {
             let name = serde_json::to_vec(&StreamV1::from(&*run.stream)).expect("a stream id is plain data");
-            varint(name.len() as u64, &mut runs);
+            push_varint(name.len() as u64, &mut runs);
             runs.extend_from_slice(&name);
-            varint(run.first, &mut runs);
-            varint(u64::from(run.count), &mut runs);
+            push_varint(run.first, &mut runs);
+            push_varint(u64::from(run.count), &mut runs);
         }
         let runs = zstd::bulk::compress(&runs, 1).expect("zstd compresses any bytes into a buffer it sized");
         let mut out =
@@ -134,7 +134,7 @@ impl Index {
         for entry in entries {
             out.extend_from_slice(&entry.frame.to_le_bytes());
             out.extend_from_slice(&entry.slot.to_le_bytes());
-            out.extend_from_slice(&entry.back.to_le_bytes());
+            out.extend_from_slice(&entry.delta_depth.to_le_bytes());
         }
         out.extend_from_slice(&runs);
         let crc = crc32fast::hash(&out);
@@ -142,7 +142,7 @@ impl Index {
         out
     }
 
-    /// Decodes an index; `None` when it is damaged or of another version, since it can be made anew.
+    /// Decodes an index; `None` when it is damaged or of another version, since it can be rebuilt.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let (content, crc) = bytes.split_last_chunk::<4>()?;
         let sound = content.len() >= HEAD && &content[..8] == MAGIC && u32_at(content, 8) == VERSION;
@@ -173,9 +173,9 @@ impl Index {
     }
 }
 
-type Tail = (BTreeMap<u8, u32>, Vec<IndexRun>);
+type IndexTail = (BTreeMap<u8, u32>, Vec<IndexRun>);
 
-fn parse_tail(packed: &[u8], entries: usize) -> Option<Tail> {
+fn parse_tail(packed: &[u8], entries: usize) -> Option<IndexTail> {
     let size = zstd::bulk::Decompressor::upper_bound(packed)?;
     let bytes = zstd::bulk::decompress(packed, size.min(MAX_BODY * 4)).ok()?;
     let mut rest = bytes.as_slice();

@@ -6,19 +6,39 @@ use std::sync::Arc;
 
 use drift_core::{Position, StoreError};
 
-use super::catalog::{Catalog, Indexed, Segment};
+use super::catalog::{Catalog, IndexedEvent, Segment};
+use super::directory::Watermark;
 use super::disk::{self, Access};
 use super::frame::Codec;
-use super::home::Mark;
-use super::index::{self, Index};
+use super::index::{self, SegmentIndex};
 use super::reader::records_of;
-use super::records::{Record, Records};
-use super::segment::{self, Chain, Dictionaries, HEAD, Head, Stop, Walk};
-use super::{Recovered, corrupt, unavailable, writer};
+use super::records::{EventRecord, FrameRecords};
+use super::segment::{self, Chain, Dictionaries, FrameWalk, HEAD, SegmentHead, WalkStop};
+use super::{corrupt_error, unavailable_error, writer};
+
+/// What was cut off when a store was opened: an incomplete write of a killed writer, never acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Number of the segment.
+    pub segment: u32,
+    /// Length of the segment now.
+    pub offset: u64,
+    /// Number of bytes that were cut off.
+    pub bytes: u64,
+    /// Why they could not be read.
+    pub why: String,
+}
+
+impl std::fmt::Display for Recovered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { segment, offset, bytes, why } = self;
+        write!(f, "cut {bytes} unacknowledged bytes off segment {segment} at {offset}: {why}")
+    }
+}
 
 /// What the log holds.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(super) struct LoadedLog {
     pub(super) catalog: Catalog,
     pub(super) chain: Chain,
     /// Number and acknowledged length of the last segment.
@@ -28,7 +48,7 @@ pub(super) struct Loaded {
 
 /// Whether a store is opened to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum OpenMode {
     /// The lock is held: what is torn is cut off, what is missing is made.
     Write,
     /// Nothing is changed, and only what the writer has acknowledged is read.
@@ -36,7 +56,7 @@ pub(super) enum Mode {
 }
 
 /// What reading a segment to its end found.
-struct Scanned {
+struct ScannedSegment {
     /// Where the last whole batch ends.
     end: u64,
     /// Why there is something behind it.
@@ -44,136 +64,136 @@ struct Scanned {
 }
 
 /// Loads the log as far as it is acknowledged, while a writer may be at work.
-pub(super) fn load_beside_writer(store: &Path) -> Result<Loaded, StoreError> {
-    let mut last = load(store, Mode::Read);
+pub(super) fn load_beside_writer(store: &Path) -> Result<LoadedLog, StoreError> {
+    let mut last = load_log(store, OpenMode::Read);
     for _ in 0..5 {
         // A segment that was begun between two looks at the folder seems to be missing or torn.
         if !matches!(last, Err(StoreError::Corrupt { .. })) {
             break;
         }
-        last = load(store, Mode::Read);
+        last = load_log(store, OpenMode::Read);
     }
     last
 }
 
-/// Loads the log.
-pub(super) fn load(store: &Path, mode: Mode) -> Result<Loaded, StoreError> {
-    let mark = Mark::read(store);
-    let numbers = segment::list(store)?;
+/// Loads the log: catalog, chain and what was cut off.
+pub(super) fn load_log(store: &Path, mode: OpenMode) -> Result<LoadedLog, StoreError> {
+    let mark = Watermark::read(store);
+    let numbers = segment::list_segments(store)?;
     let last = numbers.last().copied().unwrap_or(0);
     for (number, expected) in numbers.iter().zip(1..) {
         if *number != expected {
-            return Err(corrupt(expected, 0, "the file is missing"));
+            return Err(corrupt_error(expected, 0, "the file is missing"));
         }
     }
     if let Some(mark) = mark.filter(|m| m.segment > last) {
-        return Err(corrupt(mark.segment, 0, "the file is missing"));
+        return Err(corrupt_error(mark.segment, 0, "the file is missing"));
     }
     let (mut catalog, mut chain) = (Catalog::default(), Chain::start());
     if last == 0 {
-        if mode == Mode::Write {
-            catalog.add_open(writer::begin(store, 1, &chain)?.0);
+        if mode == OpenMode::Write {
+            catalog.add_open(writer::begin_segment(store, 1, &chain)?.0);
         }
-        return Ok(Loaded { catalog, chain, last: (1, HEAD as u64), recovered: None });
+        return Ok(LoadedLog { catalog, chain, last: (1, HEAD as u64), recovered: None });
     }
     for number in 1..last {
-        sealed(store, number, mode, &mut catalog, &mut chain)?;
+        add_sealed_segment(store, number, mode, &mut catalog, &mut chain)?;
     }
-    let (length, recovered) = open(store, last, mode, mark, &mut catalog, &mut chain)?;
+    let (length, recovered) = add_open_segment(store, last, mode, mark, &mut catalog, &mut chain)?;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
         let what =
             format!("positions up to {} were acknowledged, the log ends before {}", mark.next, chain.next);
-        return Err(corrupt(last, length, &what));
+        return Err(corrupt_error(last, length, &what));
     }
-    Ok(Loaded { catalog, chain, last: (last, length), recovered })
+    Ok(LoadedLog { catalog, chain, last: (last, length), recovered })
 }
 
 fn log_of(store: &Path, number: u32) -> Result<(Arc<File>, u64), StoreError> {
-    let failed = || unavailable(&format!("opening segment {number}"));
-    let file = File::open(segment::path(store, number)).map_err(failed())?;
+    let failed = || unavailable_error(&format!("opening segment {number}"));
+    let file = File::open(segment::log_path(store, number)).map_err(failed())?;
     let length = file.metadata().map_err(failed())?.len();
     Ok((Arc::new(file), length))
 }
 
 /// Checks that a segment follows the one before.
-pub(super) fn check_head(head: &Head, chain: &Chain) -> Result<(), StoreError> {
+pub(super) fn check_head(head: &SegmentHead, chain: &Chain) -> Result<(), StoreError> {
     if head.previous != chain.previous || head.first != chain.next {
-        return Err(corrupt(head.number, 0, "the segment does not follow the one before it"));
+        return Err(corrupt_error(head.number, 0, "the segment does not follow the one before it"));
     }
     Ok(())
 }
 
 /// Adds a sealed segment by its index, or by reading it where the index is missing or out of date.
-fn sealed(
+fn add_sealed_segment(
     store: &Path,
     number: u32,
-    mode: Mode,
+    mode: OpenMode,
     catalog: &mut Catalog,
     chain: &mut Chain,
 ) -> Result<(), StoreError> {
     let (log, length) = log_of(store, number)?;
-    let head = Head::read(&log, number)?;
+    let head = SegmentHead::read(&log, number)?;
     check_head(&head, chain)?;
-    let path = index::path(store, number);
-    let index = std::fs::read(&path).ok().and_then(|bytes| Index::parse(&bytes));
-    let fits = |i: &Index| {
+    let path = index::index_path(store, number);
+    let index = std::fs::read(&path).ok().and_then(|bytes| SegmentIndex::parse(&bytes));
+    let fits = |i: &SegmentIndex| {
         i.number == number && i.length == length && i.previous == head.previous && i.first == head.first
     };
-    let failed = |what: &str| corrupt(number, 0, what);
+    let failed = |what: &str| corrupt_error(number, 0, what);
     if let Some(index) = index.filter(fits) {
-        let entries = File::open(&path).map_err(unavailable(&format!("opening {}", path.display())))?;
+        let entries = File::open(&path).map_err(unavailable_error(&format!("opening {}", path.display())))?;
         *chain = index.end.clone();
         return catalog.add_sealed(index, log, entries).map_err(|what| failed(&what));
     }
     catalog.add_open(Segment::new(number, head.first, head.previous, Arc::clone(&log)));
-    let scanned = scan(&log, HEAD as u64, length, catalog, chain)?;
+    let scanned = scan_frames(&log, HEAD as u64, length, catalog, chain)?;
     if let Some(what) = scanned.torn {
-        return Err(corrupt(number, scanned.end, &what));
+        return Err(corrupt_error(number, scanned.end, &what));
     }
-    if mode == Mode::Write {
-        let (index, entries) = catalog.index(length, chain).ok_or_else(|| failed("it has no index"))?;
+    if mode == OpenMode::Write {
+        let (index, entries) = catalog.build_index(length, chain).ok_or_else(|| failed("it has no index"))?;
         let write = disk::replace(&path, &index.to_bytes(entries.into_iter()), Access::Usual);
-        write.map_err(unavailable(&format!("writing {}", path.display())))?;
-        let entries = File::open(&path).map_err(unavailable(&format!("opening {}", path.display())))?;
-        catalog.seal(&index, entries);
+        write.map_err(unavailable_error(&format!("writing {}", path.display())))?;
+        let entries = File::open(&path).map_err(unavailable_error(&format!("opening {}", path.display())))?;
+        catalog.seal_segment(&index, entries);
     }
     Ok(())
 }
 
 /// Adds the last segment by reading it; cuts off what was being written when the writer ended.
-fn open(
+fn add_open_segment(
     store: &Path,
     number: u32,
-    mode: Mode,
-    mark: Option<Mark>,
+    mode: OpenMode,
+    mark: Option<Watermark>,
     catalog: &mut Catalog,
     chain: &mut Chain,
 ) -> Result<(u64, Option<Recovered>), StoreError> {
     let (log, length) = log_of(store, number)?;
-    let head = Head::read(&log, number)?;
+    let head = SegmentHead::read(&log, number)?;
     check_head(&head, chain)?;
     let durable = match mark {
         Some(mark) if mark.segment == number => mark.length,
         _ => HEAD as u64,
     };
     if length < durable {
-        return Err(corrupt(
+        return Err(corrupt_error(
             number,
             length,
             &format!("the file ends here, {durable} bytes were acknowledged"),
         ));
     }
-    let readable = if mode == Mode::Read && mark.is_some() { durable } else { length };
-    let from = resume(store, &log, &head, readable, catalog, chain)?;
-    let scanned = scan(&log, from, readable, catalog, chain)?;
+    let readable = if mode == OpenMode::Read && mark.is_some() { durable } else { length };
+    let from = resume_from_index(store, &log, &head, readable, catalog, chain)?;
+    let scanned = scan_frames(&log, from, readable, catalog, chain)?;
     let Some(why) = scanned.torn else { return Ok((scanned.end, None)) };
     if scanned.end < durable {
-        return Err(corrupt(number, scanned.end, &why));
+        return Err(corrupt_error(number, scanned.end, &why));
     }
     acknowledged_behind(&log, number, scanned.end, length, &why)?;
-    if mode == Mode::Write {
-        let failed = || unavailable(&format!("cutting off the torn end of segment {number}"));
-        let file = OpenOptions::new().write(true).open(segment::path(store, number)).map_err(failed())?;
+    if mode == OpenMode::Write {
+        let failed = || unavailable_error(&format!("cutting off the torn end of segment {number}"));
+        let file = OpenOptions::new().write(true).open(segment::log_path(store, number)).map_err(failed())?;
         file.set_len(scanned.end).and_then(|()| file.sync_all()).map_err(failed())?;
     }
     let recovered = Recovered { segment: number, offset: scanned.end, bytes: length - scanned.end, why };
@@ -181,18 +201,18 @@ fn open(
 }
 
 /// Adds the beginning of the last segment by its index, as far as there is one; returns where to read on from.
-fn resume(
+fn resume_from_index(
     store: &Path,
     log: &Arc<File>,
-    head: &Head,
+    head: &SegmentHead,
     readable: u64,
     catalog: &mut Catalog,
     chain: &mut Chain,
 ) -> Result<u64, StoreError> {
-    let Head { number, first, previous } = *head;
-    let path = index::path(store, number);
-    let index = std::fs::read(&path).ok().and_then(|bytes| Index::parse(&bytes));
-    let fits = |i: &Index| {
+    let SegmentHead { number, first, previous } = *head;
+    let path = index::index_path(store, number);
+    let index = std::fs::read(&path).ok().and_then(|bytes| SegmentIndex::parse(&bytes));
+    let fits = |i: &SegmentIndex| {
         i.number == number && i.previous == previous && i.first == first && i.length <= readable && !i.broken
     };
     // Before anything is cut off, all of the segment is read: what looks torn can be damage further up.
@@ -202,13 +222,13 @@ fn resume(
         return Ok(HEAD as u64);
     };
     let (end, length) = (index.end.clone(), index.length);
-    catalog.add_resumed(index, Arc::clone(log), entries).map_err(|what| corrupt(number, 0, &what))?;
+    catalog.add_resumed(index, Arc::clone(log), entries).map_err(|what| corrupt_error(number, 0, &what))?;
     *chain = end;
     Ok(length)
 }
 
 fn is_whole(log: &File, from: u64, to: u64) -> bool {
-    let mut walk = Walk::new(log, from, to);
+    let mut walk = FrameWalk::new(log, from, to);
     loop {
         match walk.next() {
             Ok(Some(_)) => {}
@@ -221,13 +241,13 @@ fn is_whole(log: &File, from: u64, to: u64) -> bool {
 /// Refuses when a whole frame behind a damaged place says that the place was acknowledged.
 fn acknowledged_behind(log: &File, number: u32, at: u64, length: u64, why: &str) -> Result<(), StoreError> {
     let failed = |stop| match stop {
-        Stop::Io(e) => unavailable(&format!("reading segment {number}"))(e),
-        Stop::Bad(bad) => corrupt(number, at, &bad.to_string()),
+        WalkStop::Io(e) => unavailable_error(&format!("reading segment {number}"))(e),
+        WalkStop::Bad(bad) => corrupt_error(number, at, &bad.to_string()),
     };
-    let mut walk = Walk::new(log, at, length);
-    while walk.skip().map_err(failed)? {
+    let mut walk = FrameWalk::new(log, at, length);
+    while walk.skip_to_frame().map_err(failed)? {
         if walk.next().map_err(failed)?.is_some_and(|(_, frame)| frame.header.durable > at) {
-            return Err(corrupt(number, at, why));
+            return Err(corrupt_error(number, at, why));
         }
     }
     Ok(())
@@ -237,29 +257,29 @@ fn acknowledged_behind(log: &File, number: u32, at: u64, length: u64, why: &str)
 ///
 /// # Errors
 /// When a frame is whole and yet does not fit: that is no torn write.
-fn scan(
+fn scan_frames(
     log: &Arc<File>,
     from: u64,
     length: u64,
     catalog: &mut Catalog,
     chain: &mut Chain,
-) -> Result<Scanned, StoreError> {
+) -> Result<ScannedSegment, StoreError> {
     let (mut codec, mut dictionaries) = (Codec::new()?, Dictionaries::default());
     let number = catalog.read_dictionaries(&mut dictionaries, &mut codec)?;
-    let mut walk = Walk::new(log, from, length);
+    let mut walk = FrameWalk::new(log, from, length);
     let (mut ahead, mut batch, mut found) = (chain.clone(), Vec::new(), Vec::new());
     let mut end = from;
     loop {
         let (at, frame) = match walk.next() {
             Ok(Some(next)) => next,
-            Ok(None) if batch.is_empty() => return Ok(Scanned { end, torn: None }),
-            Ok(None) => return Ok(Scanned { end, torn: Some("a batch is not whole".into()) }),
-            Err(Stop::Bad(bad)) => return Ok(Scanned { end, torn: Some(bad.to_string()) }),
-            Err(Stop::Io(e)) => return Err(unavailable(&format!("reading segment {number}"))(e)),
+            Ok(None) if batch.is_empty() => return Ok(ScannedSegment { end, torn: None }),
+            Ok(None) => return Ok(ScannedSegment { end, torn: Some("a batch is not whole".into()) }),
+            Err(WalkStop::Bad(bad)) => return Ok(ScannedSegment { end, torn: Some(bad.to_string()) }),
+            Err(WalkStop::Io(e)) => return Err(unavailable_error(&format!("reading segment {number}"))(e)),
         };
-        let failed = |what: String| corrupt(number, at, &what);
+        let failed = |what: String| corrupt_error(number, at, &what);
         let after = at + frame.size as u64;
-        let gap = ahead.follow(&frame, &mut codec).map_err(failed)?;
+        let gap = ahead.follow_frame(&frame, &mut codec).map_err(failed)?;
         if gap.is_some() {
             catalog.note_break();
             batch.clear();
@@ -267,14 +287,14 @@ fn scan(
             found.push((number, at));
         } else {
             let records = records_of(&frame, &mut codec, |n| dictionaries.find(n)).map_err(failed)?;
-            batch.push((at, frame.header.first, indexed(&records, catalog)));
+            batch.push((at, frame.header.first, indexed_events(&records, catalog)));
         }
         if !frame.header.more {
             for (number, at) in found.drain(..) {
                 catalog.push_dictionary(number, at);
             }
             for (at, first, events) in batch.drain(..) {
-                catalog.push_frame(at, first, &events).map_err(|what| corrupt(number, at, &what))?;
+                catalog.push_frame(at, first, &events).map_err(|what| corrupt_error(number, at, &what))?;
             }
             (end, *chain) = (after, ahead.clone());
         }
@@ -282,13 +302,17 @@ fn scan(
 }
 
 /// Returns what the index needs to know of a frame.
-fn indexed(records: &Records, catalog: &mut Catalog) -> Vec<Indexed> {
-    let numbers: Vec<_> = records.streams.iter().map(|s| catalog.intern(s)).collect();
-    let one = |r: &Record| Indexed { stream: numbers[r.stream], revision: r.revision, back: r.back };
+fn indexed_events(records: &FrameRecords, catalog: &mut Catalog) -> Vec<IndexedEvent> {
+    let numbers: Vec<_> = records.streams.iter().map(|s| catalog.number_or_new(s)).collect();
+    let one = |r: &EventRecord| IndexedEvent {
+        stream: numbers[r.stream],
+        revision: r.revision,
+        delta_depth: r.delta_depth,
+    };
     records.records.iter().map(one).collect()
 }
 
 /// Returns the last position of a chain.
-pub(super) fn last(chain: &Chain) -> Position {
+pub(super) fn last_position(chain: &Chain) -> Position {
     Position::new(chain.next.get().saturating_sub(1))
 }

@@ -5,20 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use drift_core::{Event, Object, Position, Revision, StoreError, StreamId, wire};
 
-use super::cache::{Cache, State, States};
-use super::catalog::{Catalog, Place};
+use super::cache::{Cache, StreamState, StreamStates};
+use super::catalog::{Catalog, EventLocation};
 use super::dictionary::Dictionary;
 use super::frame::{Codec, Frame};
-use super::records::{Record, Records};
-use super::segment::{Stop, Walk};
-use super::{corrupt, describe, unavailable};
+use super::records::{EventRecord, FrameRecords};
+use super::segment::{FrameWalk, WalkStop};
+use super::{corrupt_error, describe_error, unavailable_error};
 
 /// What readers and the writer share.
 #[derive(Debug)]
 pub(super) struct Reader {
     catalog: RwLock<Catalog>,
     /// Frames read last, by segment and offset.
-    frames: Mutex<Cache<(u32, u64), Arc<Records>>>,
+    frames: Mutex<Cache<(u32, u64), Arc<FrameRecords>>>,
     /// Dictionaries read last, by segment and number.
     dictionaries: Mutex<Cache<(u32, u8), Dictionary>>,
     /// Contexts that are not in use.
@@ -27,7 +27,7 @@ pub(super) struct Reader {
     states: usize,
 }
 
-fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_cache<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic in another thread leaves a cache that is at worst not full.
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -56,37 +56,37 @@ impl Reader {
     }
 
     /// Returns a frame's records.
-    fn records(&self, segment: u32, log: &File, offset: u64) -> Result<Arc<Records>, StoreError> {
-        if let Some(records) = held(&self.frames).touch(&(segment, offset)) {
+    fn records(&self, segment: u32, log: &File, offset: u64) -> Result<Arc<FrameRecords>, StoreError> {
+        if let Some(records) = lock_cache(&self.frames).touch(&(segment, offset)) {
             return Ok(Arc::clone(records));
         }
-        let mut codec = match held(&self.codecs).pop() {
+        let mut codec = match lock_cache(&self.codecs).pop() {
             Some(codec) => codec,
             None => Codec::new()?,
         };
         let dictionary = |number| self.dictionary(segment, log, number);
         let records = Arc::new(read_frame(segment, log, offset, &mut codec, dictionary)?);
-        held(&self.codecs).push(codec);
-        let size = records.body.len() + records.records.len() * size_of::<Record>();
-        held(&self.frames).put((segment, offset), Arc::clone(&records), size);
+        lock_cache(&self.codecs).push(codec);
+        let size = records.body.len() + records.records.len() * size_of::<EventRecord>();
+        lock_cache(&self.frames).put((segment, offset), Arc::clone(&records), size);
         Ok(records)
     }
 
     /// Returns a dictionary of a segment.
     fn dictionary(&self, segment: u32, log: &File, number: u8) -> Result<Dictionary, String> {
-        if let Some(found) = held(&self.dictionaries).touch(&(segment, number)) {
+        if let Some(found) = lock_cache(&self.dictionaries).touch(&(segment, number)) {
             return Ok(Arc::clone(found));
         }
         let missing = || format!("dictionary {number} is missing");
         let offset = self.catalog().dictionary(segment, number).ok_or_else(missing)?;
-        let mut walk = Walk::new(log, offset, u64::MAX);
+        let mut walk = FrameWalk::new(log, offset, u64::MAX);
         let found = match walk.next() {
             Ok(Some((_, frame))) => frame.dictionary(&mut Codec::new().map_err(|e| e.to_string())?)?,
             Ok(None) => None,
             Err(stop) => return Err(format!("dictionary {number}: {stop}")),
         };
         let (_, content) = found.filter(|(n, _)| *n == number).ok_or_else(missing)?;
-        held(&self.dictionaries).put((segment, number), Arc::clone(&content), content.len());
+        lock_cache(&self.dictionaries).put((segment, number), Arc::clone(&content), content.len());
         Ok(content)
     }
 
@@ -94,34 +94,34 @@ impl Reader {
     pub(super) fn last_dictionary(&self) -> Result<Option<(u8, Dictionary)>, StoreError> {
         let Some((segment, log, number, offset)) = self.catalog().last_dictionary() else { return Ok(None) };
         let content =
-            self.dictionary(segment, &log, number).map_err(|what| corrupt(segment, offset, &what))?;
+            self.dictionary(segment, &log, number).map_err(|what| corrupt_error(segment, offset, &what))?;
         Ok(Some((number, content)))
     }
 
     /// Returns the event at a place; `before` is the state of its stream after the revision before, if known.
-    fn event(
+    fn read_event(
         &self,
         stream: &StreamId,
-        place: &Place,
-        before: Option<&State>,
-    ) -> Result<(Event, State), StoreError> {
+        place: &EventLocation,
+        before: Option<&StreamState>,
+    ) -> Result<(Event, StreamState), StoreError> {
         let mut state = match before {
-            Some(state) if place.back > 0 && state.revision + 1 == place.revision.get() => {
+            Some(state) if place.delta_depth > 0 && state.revision + 1 == place.revision.get() => {
                 Some(state.clone())
             }
             _ => None,
         };
-        if state.is_none() && place.back > 0 {
-            let first = place.revision.get() - u64::from(place.back);
+        if state.is_none() && place.delta_depth > 0 {
+            let first = place.revision.get() - u64::from(place.delta_depth);
             for revision in first..place.revision.get() {
-                let place = self.place(stream, revision)?;
-                state = Some(self.step(stream, &place, state.as_ref())?.1);
+                let place = self.location_of(stream, revision)?;
+                state = Some(self.decode_at(stream, &place, state.as_ref())?.1);
             }
         }
-        self.step(stream, place, state.as_ref())
+        self.decode_at(stream, place, state.as_ref())
     }
 
-    fn place(&self, stream: &StreamId, revision: u64) -> Result<Place, StoreError> {
+    fn location_of(&self, stream: &StreamId, revision: u64) -> Result<EventLocation, StoreError> {
         let wanted = Revision::new(revision);
         let place = wanted.map_or(Ok(None), |r| self.catalog().at_or_after(stream, r))?;
         place.filter(|p| Some(p.revision) == wanted).ok_or_else(|| StoreError::Corrupt {
@@ -130,48 +130,51 @@ impl Reader {
     }
 
     /// Decodes the event at a place, given the state before it.
-    fn step(
+    fn decode_at(
         &self,
         stream: &StreamId,
-        place: &Place,
-        before: Option<&State>,
-    ) -> Result<(Event, State), StoreError> {
+        place: &EventLocation,
+        before: Option<&StreamState>,
+    ) -> Result<(Event, StreamState), StoreError> {
         let records = self.records(place.segment, &place.log, place.offset)?;
         let record = records.records.get(usize::from(place.slot));
         let record = record.filter(|r| **records.stream(r) == *stream && r.revision == place.revision);
         let wrong = |what: &str| {
-            corrupt(place.segment, place.offset, &format!("position {}: {what}", place.position))
+            corrupt_error(place.segment, place.offset, &format!("position {}: {what}", place.position))
         };
         let record = record.ok_or_else(|| wrong("another event is there than the index says"))?;
-        decode(&records, record, place.position, before).map_err(|what| wrong(&what))
+        decode_record(&records, record, place.position, before).map_err(|what| wrong(&what))
     }
 
     /// Returns the state of a stream, if its last event is in the open segment and can be read.
-    pub(super) fn open_state(&self, (number, stream): (u32, &StreamId)) -> Result<Option<State>, StoreError> {
+    pub(super) fn open_state(
+        &self,
+        (number, stream): (u32, &StreamId),
+    ) -> Result<Option<StreamState>, StoreError> {
         let Some(place) = self.catalog().open_head(number)? else { return Ok(None) };
-        Ok(Some(self.event(stream, &place, None)?.1))
+        Ok(Some(self.read_event(stream, &place, None)?.1))
     }
 
     /// Returns the last event of a stream at or before a position.
-    pub(super) fn head(&self, stream: &StreamId, until: Position) -> Result<Option<Event>, StoreError> {
-        let place = self.catalog().until(stream, until)?;
-        place.map(|place| Ok(self.event(stream, &place, None)?.0)).transpose()
+    pub(super) fn last_event(&self, stream: &StreamId, until: Position) -> Result<Option<Event>, StoreError> {
+        let place = self.catalog().last_until(stream, until)?;
+        place.map(|place| Ok(self.read_event(stream, &place, None)?.0)).transpose()
     }
 
     /// Reads a stream lazily from a revision on, up to a position.
-    pub(super) fn stream(
+    pub(super) fn read_stream(
         self: &Arc<Self>,
         stream: StreamId,
         from: Revision,
         until: Position,
     ) -> impl Iterator<Item = Result<Event, StoreError>> + Send + use<> {
         let reader = Arc::clone(self);
-        let (mut next, mut state) = (Some(from), None::<State>);
+        let (mut next, mut state) = (Some(from), None::<StreamState>);
         std::iter::from_fn(move || {
             let place = reader.catalog().at_or_after(&stream, next.take()?);
             let read = place.and_then(|place| {
                 let Some(place) = place.filter(|p| p.position <= until) else { return Ok(None) };
-                let (event, after) = reader.event(&stream, &place, state.as_ref())?;
+                let (event, after) = reader.read_event(&stream, &place, state.as_ref())?;
                 state = Some(after);
                 next = Some(place.revision.next());
                 Ok(Some(event))
@@ -181,17 +184,17 @@ impl Reader {
     }
 
     /// Reads all streams lazily after a position, up to another one.
-    pub(super) fn all(
+    pub(super) fn read_all(
         self: &Arc<Self>,
         after: Position,
         until: Position,
     ) -> impl Iterator<Item = Result<Event, StoreError>> + Send + use<> {
-        let mut pass = Pass {
+        let mut pass = StorePass {
             reader: Arc::clone(self),
-            at: self.catalog().seek(after.next()),
+            at: self.catalog().seek_frame(after.next()),
             next: after.next(),
             until,
-            states: States::new(self.states / 2, self.states / 2),
+            states: StreamStates::new(self.states / 2, self.states / 2),
         };
         let (mut frame, mut failed) = (Vec::new().into_iter(), false);
         std::iter::from_fn(move || {
@@ -215,27 +218,27 @@ impl Reader {
 }
 
 /// A pass over all streams.
-struct Pass {
+struct StorePass {
     reader: Arc<Reader>,
     /// Places of the next segment and frame.
     at: (usize, usize),
     next: Position,
     until: Position,
-    states: States,
+    states: StreamStates,
 }
 
-impl Pass {
+impl StorePass {
     fn next_frame(&mut self) -> Option<Result<Vec<Event>, StoreError>> {
         if self.next > self.until {
             return None;
         }
         let (segment, log, offset) = self.reader.catalog().next_frame(&mut self.at)?;
-        Some(self.read(segment, &log, offset))
+        Some(self.read_events(segment, &log, offset))
     }
 
-    fn read(&mut self, segment: u32, log: &Arc<File>, offset: u64) -> Result<Vec<Event>, StoreError> {
+    fn read_events(&mut self, segment: u32, log: &Arc<File>, offset: u64) -> Result<Vec<Event>, StoreError> {
         let records = self.reader.records(segment, log, offset)?;
-        let number = |s| self.reader.catalog().number(s);
+        let number = |s| self.reader.catalog().number_of(s);
         let numbers: Vec<_> = records.streams.iter().map(|s| number(s)).collect();
         let mut events = Vec::with_capacity(records.records.len());
         for (slot, record) in records.records.iter().enumerate() {
@@ -244,18 +247,18 @@ impl Pass {
             if position < self.next || position > self.until || !self.is_readable(stream, record)? {
                 continue;
             }
-            let place = Place {
+            let place = EventLocation {
                 segment,
                 log: Arc::clone(log),
                 offset,
                 slot: slot as u16,
-                back: record.back,
+                delta_depth: record.delta_depth,
                 revision: record.revision,
                 position,
             };
             let Some(number) = numbers[record.stream] else { continue };
             let before = self.states.touch(number);
-            let (event, after) = self.reader.event(stream, &place, before.as_ref())?;
+            let (event, after) = self.reader.read_event(stream, &place, before.as_ref())?;
             self.states.put(number, after);
             self.next = place.position.next();
             events.push(event);
@@ -263,10 +266,10 @@ impl Pass {
         Ok(events)
     }
 
-    /// Tells whether all that an event builds on is there: always, but behind a break.
-    fn is_readable(&self, stream: &StreamId, record: &Record) -> Result<bool, StoreError> {
+    /// Returns `true` if everything that a delta builds on is readable; only after a break it may not be.
+    fn is_readable(&self, stream: &StreamId, record: &EventRecord) -> Result<bool, StoreError> {
         let catalog = self.reader.catalog();
-        if !catalog.is_broken() || record.back == 0 {
+        if !catalog.is_broken() || record.delta_depth == 0 {
             return Ok(true);
         }
         Ok(catalog.at_or_after(stream, record.revision)?.is_some_and(|p| p.revision == record.revision))
@@ -280,59 +283,59 @@ fn read_frame(
     offset: u64,
     codec: &mut Codec,
     dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
-) -> Result<Records, StoreError> {
-    let mut walk = Walk::new(log, offset, u64::MAX);
+) -> Result<FrameRecords, StoreError> {
+    let mut walk = FrameWalk::new(log, offset, u64::MAX);
     match walk.next() {
         Ok(Some((_, frame))) => {
-            records_of(&frame, codec, dictionaries).map_err(|what| corrupt(segment, offset, &what))
+            records_of(&frame, codec, dictionaries).map_err(|what| corrupt_error(segment, offset, &what))
         }
-        Ok(None) => Err(corrupt(segment, offset, "the file ends here")),
-        Err(Stop::Bad(bad)) => Err(corrupt(segment, offset, &bad.to_string())),
-        Err(Stop::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err(corrupt(segment, offset, "the file ends within the frame"))
+        Ok(None) => Err(corrupt_error(segment, offset, "the file ends here")),
+        Err(WalkStop::Bad(bad)) => Err(corrupt_error(segment, offset, &bad.to_string())),
+        Err(WalkStop::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(corrupt_error(segment, offset, "the file ends within the frame"))
         }
-        Err(Stop::Io(e)) => Err(unavailable(&format!("reading segment {segment}"))(e)),
+        Err(WalkStop::Io(e)) => Err(unavailable_error(&format!("reading segment {segment}"))(e)),
     }
 }
 
 /// Unpacks a frame's records.
 ///
 /// # Errors
-/// Says what is wrong with the body.
+/// Returns what is wrong with the body.
 pub(super) fn records_of(
     frame: &Frame<'_>,
     codec: &mut Codec,
     dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
-) -> Result<Records, String> {
+) -> Result<FrameRecords, String> {
     let body = frame.body(codec, dictionaries)?;
-    Records::parse(body, frame.header.first, frame.header.count, &mut codec.names)
+    FrameRecords::parse(body, frame.header.first, frame.header.count, &mut codec.names)
         .ok_or_else(|| "the frame holds no records".into())
 }
 
 /// Decodes one event, given the state of its stream before it.
 ///
 /// # Errors
-/// Says what is wrong with the event.
-pub(super) fn decode(
-    records: &Records,
-    record: &Record,
+/// Returns what is wrong with the event.
+pub(super) fn decode_record(
+    records: &FrameRecords,
+    record: &EventRecord,
     position: Position,
-    before: Option<&State>,
-) -> Result<(Event, State), String> {
-    let before = before.filter(|_| record.back > 0);
+    before: Option<&StreamState>,
+) -> Result<(Event, StreamState), String> {
+    let before = before.filter(|_| record.delta_depth > 0);
     let object = before.and_then(|b| b.object.clone());
-    let event =
-        wire::decode(records.event(record), object.as_ref().map(|o| o.doc())).map_err(|e| describe(&e))?;
+    let event = wire::decode(records.event(record), object.as_ref().map(|o| o.doc()))
+        .map_err(|e| describe_error(&e))?;
     let same = event.stream == **records.stream(record) && event.revision == record.revision;
     if !same || event.position != position {
         return Err("the event says it is another one".into());
     }
-    let object: Option<Arc<Object>> = carried(&event).or(object);
-    Ok((event, State { revision: record.revision.get(), back: record.back, object }))
+    let object: Option<Arc<Object>> = object_of(&event).or(object);
+    Ok((event, StreamState { revision: record.revision.get(), delta_depth: record.delta_depth, object }))
 }
 
 /// Returns the object of an event that the next one may be a delta to.
-pub(super) fn carried(event: &Event) -> Option<Arc<Object>> {
+pub(super) fn object_of(event: &Event) -> Option<Arc<Object>> {
     match &event.body {
         drift_core::EventBody::Applied(object) | drift_core::EventBody::Deleted(Some(object)) => {
             Some(Arc::clone(object))

@@ -6,7 +6,7 @@
 //!   varint length of what follows
 //!   varint place in the list of names
 //!   varint revision
-//!   varint revisions back to the one that says everything anew; 0: this one does
+//!   varint number of revisions back to the last full snapshot; 0 for a full snapshot
 //!   the event, as `drift_core::wire` writes it
 //! ```
 
@@ -20,42 +20,42 @@ use foldhash::fast::RandomState;
 
 /// One event in a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// Place in [`Records::streams`].
+pub(super) struct EventRecord {
+    /// Place in [`FrameRecords::streams`].
     pub(super) stream: usize,
     pub(super) revision: Revision,
-    /// Revisions back to the one that says everything anew.
-    pub(super) back: u16,
-    /// Where the event's bytes are in [`Records::body`].
+    /// Number of revisions back to the last full snapshot.
+    pub(super) delta_depth: u16,
+    /// Where the event's bytes are in [`FrameRecords::body`].
     pub(super) bytes: Range<usize>,
 }
 
 /// A body, decoded up to the events.
 #[derive(Debug)]
-pub(super) struct Records {
+pub(super) struct FrameRecords {
     /// Position of the first event.
     pub(super) first: Position,
     pub(super) body: Vec<u8>,
     pub(super) streams: Vec<Arc<StreamId>>,
-    pub(super) records: Vec<Record>,
+    pub(super) records: Vec<EventRecord>,
 }
 
 /// Collects the records of one frame.
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(super) struct RecordsBuilder {
     names: Vec<u8>,
     places: HashMap<u32, u64, RandomState>,
     records: Vec<u8>,
     count: u32,
 }
 
-impl Builder {
+impl RecordsBuilder {
     /// Adds an event of a stream, given by its number and name.
     pub(super) fn push(
         &mut self,
         (number, stream): (u32, &StreamId),
         revision: Revision,
-        back: u16,
+        delta_depth: u16,
         event: &[u8],
     ) {
         let next = self.places.len() as u64;
@@ -63,13 +63,13 @@ impl Builder {
         if place == next {
             // The same text as within the event, which makes the second one nearly free.
             let name = serde_json::to_vec(&StreamV1::from(stream)).expect("a stream id is plain data");
-            varint(name.len() as u64, &mut self.names);
+            push_varint(name.len() as u64, &mut self.names);
             self.names.extend_from_slice(&name);
         }
-        let head = [place, revision.get(), u64::from(back)];
+        let head = [place, revision.get(), u64::from(delta_depth)];
         let length = head.iter().map(|n| varint_len(*n)).sum::<usize>() + event.len();
-        varint(length as u64, &mut self.records);
-        head.iter().for_each(|n| varint(*n, &mut self.records));
+        push_varint(length as u64, &mut self.records);
+        head.iter().for_each(|n| push_varint(*n, &mut self.records));
         self.records.extend_from_slice(event);
         self.count += 1;
     }
@@ -84,10 +84,10 @@ impl Builder {
         self.names.len() + self.records.len()
     }
 
-    /// Returns the body.
+    /// Returns the encoded body.
     pub(super) fn finish(self) -> Vec<u8> {
         let mut body = Vec::with_capacity(self.len() + 10);
-        varint(self.places.len() as u64, &mut body);
+        push_varint(self.places.len() as u64, &mut body);
         body.extend_from_slice(&self.names);
         body.extend_from_slice(&self.records);
         body
@@ -96,12 +96,12 @@ impl Builder {
 
 /// Names of streams seen before, so that one that comes in every frame is decoded once.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<Box<[u8]>, Arc<StreamId>, RandomState>);
+pub(super) struct StreamNames(HashMap<Box<[u8]>, Arc<StreamId>, RandomState>);
 
 /// Names that are held; about 30 MB.
 const MAX_NAMES: usize = 100_000;
 
-impl Names {
+impl StreamNames {
     fn parse(&mut self, name: &[u8]) -> Option<Arc<StreamId>> {
         if let Some(stream) = self.0.get(name) {
             return Some(Arc::clone(stream));
@@ -116,9 +116,9 @@ impl Names {
     }
 }
 
-impl Records {
+impl FrameRecords {
     /// Decodes a body; `None` when it is none.
-    pub(super) fn parse(body: Vec<u8>, first: Position, count: u32, known: &mut Names) -> Option<Self> {
+    pub(super) fn parse(body: Vec<u8>, first: Position, count: u32, known: &mut StreamNames) -> Option<Self> {
         let mut rest = body.as_slice();
         let names = usize::try_from(take_varint(&mut rest)?).ok()?;
         let mut streams = Vec::with_capacity(names.min(rest.len() / 2));
@@ -130,23 +130,23 @@ impl Records {
             let mut bytes = take_sized(&mut rest)?;
             let stream = usize::try_from(take_varint(&mut bytes)?).ok().filter(|s| *s < names)?;
             let revision = Revision::new(take_varint(&mut bytes)?)?;
-            let back = u16::try_from(take_varint(&mut bytes)?).ok()?;
+            let delta_depth = u16::try_from(take_varint(&mut bytes)?).ok()?;
             let end = body.len() - rest.len();
-            if u64::from(back) >= revision.get() || revision.get() > LARGEST {
+            if u64::from(delta_depth) >= revision.get() || revision.get() > LARGEST {
                 return None;
             }
-            records.push(Record { stream, revision, back, bytes: end - bytes.len()..end });
+            records.push(EventRecord { stream, revision, delta_depth, bytes: end - bytes.len()..end });
         }
         (records.len() == count as usize).then_some(Self { first, body, streams, records })
     }
 
     /// Returns the stream of a record.
-    pub(super) fn stream(&self, record: &Record) -> &Arc<StreamId> {
+    pub(super) fn stream(&self, record: &EventRecord) -> &Arc<StreamId> {
         &self.streams[record.stream]
     }
 
     /// Returns the event of a record, as `drift_core::wire` wrote it.
-    pub(super) fn event(&self, record: &Record) -> &[u8] {
+    pub(super) fn event(&self, record: &EventRecord) -> &[u8] {
         &self.body[record.bytes.clone()]
     }
 }
@@ -159,7 +159,7 @@ fn varint_len(n: u64) -> usize {
 }
 
 /// Appends a number, seven bits a byte.
-pub(super) fn varint(mut n: u64, out: &mut Vec<u8>) {
+pub(super) fn push_varint(mut n: u64, out: &mut Vec<u8>) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
         n >>= 7;

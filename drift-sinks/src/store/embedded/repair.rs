@@ -1,4 +1,4 @@
-//! Making a damaged store usable: what can be read stays byte for byte, a break frame stands where something is lost.
+//! Repairs a damaged store: readable frames stay byte for byte, and a break frame marks what is lost.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -12,22 +12,23 @@ use drift_core::{
 use futures::executor::block_on_stream;
 use jiff::Timestamp;
 
-use super::frame::{Body, Codec, Frame, Hash, Header, Kind};
-use super::home::{self, Mark, MarkFile};
-use super::index::{self, Entry, Index};
+use super::directory::{self, Watermark, WatermarkFile};
+use super::frame::{Codec, Frame, FrameBody, FrameHeader, FrameKind, Hash};
+use super::index::{self, IndexEntry, SegmentIndex};
 use super::reader::records_of;
-use super::segment::{self, Break, Chain, Dictionaries, HEAD, Head, Stop, Walk};
+use super::segment::{self, BreakRecord, Chain, Dictionaries, FrameWalk, HEAD, SegmentHead, WalkStop};
+use super::store::EmbeddedStore;
 use super::verify::{self, VerifyReport};
-use super::{EmbeddedStore, corrupt, disk, unavailable};
+use super::{corrupt_error, disk, unavailable_error};
 
 /// More segments than this are not missing by accident.
 const MAX_MISSING: u32 = 1000;
 /// Name of the source that gaps are recorded under.
 const SOURCE: &str = "store";
 
-/// Events that were lost in one place.
+/// Events lost in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostEvents {
     /// Number of the segment.
     pub segment: u32,
     /// Position of the first lost event.
@@ -41,10 +42,10 @@ pub struct Lost {
 #[non_exhaustive]
 pub struct RepairReport {
     /// What was lost, in order.
-    pub lost: Vec<Lost>,
+    pub lost: Vec<LostEvents>,
     /// Bytes of the segments that could not be kept.
     pub bytes: u64,
-    /// How many events each stream lost, where that can be told: by an index or by a revision that is missing.
+    /// Number of lost events by stream, as far as an index or a missing revision shows it.
     pub streams: BTreeMap<StreamId, u64>,
     /// Events that are still in the log and cannot be read, because they build on a lost one.
     pub unreadable: u64,
@@ -55,7 +56,7 @@ pub struct RepairReport {
 }
 
 impl RepairReport {
-    /// Tells whether there was nothing to repair.
+    /// Returns `true` if nothing was repaired.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty() && self.lost.is_empty()
     }
@@ -67,12 +68,12 @@ impl RepairReport {
 }
 
 /// A frame that can be kept.
-struct Good {
+struct SoundFrame {
     at: u64,
     size: usize,
     first: Position,
     previous: Hash,
-    kind: Kind,
+    kind: FrameKind,
     more: bool,
     durable: u64,
     /// Where the log stands behind it.
@@ -80,9 +81,9 @@ struct Good {
 }
 
 /// What is in one segment's file.
-struct Survey {
-    head: Option<Head>,
-    frames: Vec<Good>,
+struct SegmentSurvey {
+    head: Option<SegmentHead>,
+    frames: Vec<SoundFrame>,
     length: u64,
     /// There is a whole frame that cannot be read.
     unreadable: bool,
@@ -94,33 +95,44 @@ struct Repairer<'a> {
     report: RepairReport,
 }
 
+impl EmbeddedStore {
+    /// Makes a damaged store usable: preserves what is readable, moves the damaged files aside, marks the break in the log
+    /// and records a gap. A store without damage is not changed.
+    ///
+    /// # Errors
+    /// When the store is open for writing elsewhere, or its files cannot be read or written.
+    pub fn repair(path: impl AsRef<Path>) -> Result<RepairReport, StoreError> {
+        repair_store(path.as_ref())
+    }
+}
+
 /// Repairs the store in a folder.
-pub(super) fn repair(store: &Path) -> Result<RepairReport, StoreError> {
-    home::check(store)?;
-    let lock = home::Lock::take(store)?;
-    let mark = Mark::read(store);
-    let numbers = segment::list(store)?;
+fn repair_store(store: &Path) -> Result<RepairReport, StoreError> {
+    directory::check_format(store)?;
+    let lock = directory::WriterLock::acquire(store)?;
+    let mark = Watermark::read(store);
+    let numbers = segment::list_segments(store)?;
     let last = numbers.last().copied().unwrap_or(0).max(mark.map_or(0, |m| m.segment));
     if last as usize > numbers.len() + MAX_MISSING as usize {
-        return Err(corrupt(last, 0, "too many segments before this one are missing"));
+        return Err(corrupt_error(last, 0, "too many segments before this one are missing"));
     }
     let mut repairer = Repairer { store, chain: Chain::start(), report: RepairReport::default() };
     for number in 1..=last {
-        repairer.segment(number, mark, last)?;
+        repairer.repair_segment(number, mark, last)?;
     }
     let Repairer { mut report, chain, .. } = repairer;
     if !report.is_empty() {
-        let path = segment::path(store, last);
-        let length = path.metadata().map_err(unavailable(&format!("opening segment {last}")))?.len();
-        let mark = Mark { segment: last, length, next: chain.next };
-        MarkFile::open(store)?.set(mark).map_err(unavailable("noting what is acknowledged"))?;
+        let path = segment::log_path(store, last);
+        let length = path.metadata().map_err(unavailable_error(&format!("opening segment {last}")))?.len();
+        let mark = Watermark { segment: last, length, next: chain.next };
+        WatermarkFile::open(store)?.set(mark).map_err(unavailable_error("noting what is acknowledged"))?;
     }
     drop(lock);
-    // Makes the indexes anew, and fails if the log is not sound now.
+    // Rebuilds the indexes, and fails if the log is still damaged.
     let opened = EmbeddedStore::open(store)?;
     record_gaps(&opened, &report)?;
     drop(opened);
-    report.now = verify::verify(store)?;
+    report.now = verify::verify_store(store)?;
     report.unreadable = report.now.unreadable;
     for (stream, count) in &report.now.incomplete {
         let known = report.streams.entry(stream.clone()).or_default();
@@ -134,12 +146,12 @@ pub(super) fn repair(store: &Path) -> Result<RepairReport, StoreError> {
 }
 
 impl Repairer<'_> {
-    fn segment(&mut self, number: u32, mark: Option<Mark>, last: u32) -> Result<(), StoreError> {
-        let path = segment::path(self.store, number);
+    fn repair_segment(&mut self, number: u32, mark: Option<Watermark>, last: u32) -> Result<(), StoreError> {
+        let path = segment::log_path(self.store, number);
         let survey = match File::open(&path) {
-            Ok(file) => Some(survey(&file, number)?),
+            Ok(file) => Some(survey_segment(&file, number)?),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-            Err(e) => return Err(unavailable(&format!("opening segment {number}"))(e)),
+            Err(e) => return Err(unavailable_error(&format!("opening segment {number}"))(e)),
         };
         let acknowledged = mark.filter(|_| number == last).map_or(self.chain.next, |m| m.next);
         let whole = survey.as_ref().and_then(|s| self.is_whole(s, number == last, mark));
@@ -147,11 +159,11 @@ impl Repairer<'_> {
             self.chain = after;
             return Ok(());
         }
-        self.rewrite(number, survey, acknowledged)
+        self.rewrite_segment(number, survey, acknowledged)
     }
 
     /// Returns where the log stands behind a segment that needs no repair.
-    fn is_whole(&self, survey: &Survey, last: bool, mark: Option<Mark>) -> Option<Chain> {
+    fn is_whole(&self, survey: &SegmentSurvey, last: bool, mark: Option<Watermark>) -> Option<Chain> {
         let head = survey.head.as_ref()?;
         let mut chain = Chain { previous: head.previous, next: head.first };
         if chain != self.chain {
@@ -183,19 +195,24 @@ impl Repairer<'_> {
         (clean || torn).then_some(whole.1)
     }
 
-    /// Writes a segment anew with what can be kept of it.
-    fn rewrite(&mut self, number: u32, survey: Option<Survey>, until: Position) -> Result<(), StoreError> {
-        let failed = || unavailable(&format!("repairing segment {number}"));
-        let path = segment::path(self.store, number);
+    /// Rewrites a segment with its sound frames.
+    fn rewrite_segment(
+        &mut self,
+        number: u32,
+        survey: Option<SegmentSurvey>,
+        until: Position,
+    ) -> Result<(), StoreError> {
+        let failed = || unavailable_error(&format!("repairing segment {number}"));
+        let path = segment::log_path(self.store, number);
         let kept = match survey {
-            Some(_) => Some(self.keep(number)?),
+            Some(_) => Some(self.keep_copy(number)?),
             None => None,
         };
         // An index that is missing or damaged only means that fewer streams can be named.
-        let index = std::fs::read(index::path(self.store, number)).unwrap_or_default();
+        let index = std::fs::read(index::index_path(self.store, number)).unwrap_or_default();
         let temporary = path.with_extension("tmp");
         let mut out = BufWriter::new(File::create(&temporary).map_err(failed())?);
-        let head = Head { number, first: self.chain.next, previous: self.chain.previous };
+        let head = SegmentHead { number, first: self.chain.next, previous: self.chain.previous };
         out.write_all(&head.to_bytes()).map_err(failed())?;
         let mut used = HEAD as u64;
         let before = self.report.lost.len();
@@ -208,7 +225,7 @@ impl Repairer<'_> {
                     continue;
                 }
                 if frame.previous != self.chain.previous || frame.first != self.chain.next {
-                    let gap = self.gap(number, frame.first, Some(frame.previous), &name);
+                    let gap = self.break_frame(number, frame.first, Some(frame.previous), &name);
                     out.write_all(&gap).map_err(failed())?;
                 }
                 let mut bytes = vec![0; frame.size];
@@ -220,61 +237,61 @@ impl Repairer<'_> {
             self.report.bytes += survey.length.saturating_sub(used);
         }
         if self.chain.next < until {
-            let gap = self.gap(number, until, None, &name);
+            let gap = self.break_frame(number, until, None, &name);
             out.write_all(&gap).map_err(failed())?;
         }
         let file = out.into_inner().map_err(|e| failed()(e.into_error()))?;
         file.sync_all().and_then(|()| std::fs::rename(&temporary, &path)).map_err(failed())?;
-        match std::fs::remove_file(index::path(self.store, number)) {
+        match std::fs::remove_file(index::index_path(self.store, number)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed()(e)),
             _ => {}
         }
-        disk::sync_folder(&segment::folder(self.store)).map_err(failed())?;
-        self.name(&index, before);
+        disk::sync_folder(&segment::segments_folder(self.store)).map_err(failed())?;
+        self.name_streams(&index, before);
         self.report.kept.extend(kept);
         Ok(())
     }
 
     /// Puts a copy of a segment aside and returns where, below the store's folder.
-    fn keep(&self, number: u32) -> Result<PathBuf, StoreError> {
-        let failed = || unavailable(&format!("keeping a copy of segment {number}"));
+    fn keep_copy(&self, number: u32) -> Result<PathBuf, StoreError> {
+        let failed = || unavailable_error(&format!("keeping a copy of segment {number}"));
         let folder = self.store.join("damaged");
         std::fs::create_dir_all(&folder).map_err(failed())?;
         let name = (1..).map(|n| format!("{number:08}.{n}.log")).find(|name| !folder.join(name).exists());
         let kept = Path::new("damaged").join(name.unwrap_or_default());
         let target = self.store.join(&kept);
-        std::fs::copy(segment::path(self.store, number), &target).map_err(failed())?;
+        std::fs::copy(segment::log_path(self.store, number), &target).map_err(failed())?;
         let file = OpenOptions::new().write(true).open(&target).map_err(failed())?;
         file.sync_all().and_then(|()| disk::sync_folder(&folder)).map_err(failed())?;
         Ok(kept)
     }
 
-    /// Makes the frame that stands where events are lost, and moves the chain behind it.
-    fn gap(&mut self, segment: u32, to: Position, resume: Option<Hash>, kept: &str) -> Vec<u8> {
+    /// Returns the frame that marks lost events, and moves the chain behind it.
+    fn break_frame(&mut self, segment: u32, to: Position, resume: Option<Hash>, kept: &str) -> Vec<u8> {
         let from = self.chain.next;
-        let gap = Break {
+        let gap = BreakRecord {
             lost: (from.get(), to.get()),
             kept: kept.to_owned(),
             resume: resume.map(|hash| blake3::Hash::from_bytes(hash).to_hex().to_string()),
         };
-        let body = Body::plain(serde_json::to_vec(&gap).expect("numbers and texts"));
-        let (kind, previous) = (Kind::Break, self.chain.previous);
-        let header = Header { kind, more: false, count: 0, first: from, durable: 0, previous };
+        let body = FrameBody::plain(serde_json::to_vec(&gap).expect("numbers and texts"));
+        let (kind, previous) = (FrameKind::Break, self.chain.previous);
+        let header = FrameHeader { kind, more: false, count: 0, first: from, durable: 0, previous };
         let mut bytes = Vec::new();
         let hash = header.write(&body, &mut bytes);
         self.chain = Chain { previous: resume.unwrap_or(hash), next: to };
-        self.report.lost.push(Lost { segment, from, to });
+        self.report.lost.push(LostEvents { segment, from, to });
         bytes
     }
 
     /// Names the streams that lost something, by the segment's old index.
-    fn name(&mut self, bytes: &[u8], before: usize) {
-        let Some(index) = Index::parse(bytes) else { return };
+    fn name_streams(&mut self, bytes: &[u8], before: usize) {
+        let Some(index) = SegmentIndex::parse(bytes) else { return };
         let mut at = index.entries_at() as usize;
         for run in &index.runs {
             for _ in 0..run.count {
                 let entry =
-                    bytes.get(at..at + index::ENTRY).and_then(|e| e.try_into().ok()).map(Entry::parse);
+                    bytes.get(at..at + index::ENTRY).and_then(|e| e.try_into().ok()).map(IndexEntry::parse);
                 at += index::ENTRY;
                 let frame = entry.and_then(|e| Some((index.frames.get(e.frame as usize)?, e)));
                 let Some((frame, entry)) = frame else { continue };
@@ -289,13 +306,13 @@ impl Repairer<'_> {
 }
 
 /// Leaves out events of batches that are not whole; dictionaries stay, since what follows may need them.
-fn whole_batches(frames: &[Good]) -> Vec<&Good> {
+fn whole_batches(frames: &[SoundFrame]) -> Vec<&SoundFrame> {
     let mut whole = Vec::new();
-    let mut batch: Vec<&Good> = Vec::new();
+    let mut batch: Vec<&SoundFrame> = Vec::new();
     let mut end = None;
     for frame in frames {
         if end.is_some_and(|end| end != frame.at) {
-            whole.extend(batch.drain(..).filter(|f| f.kind != Kind::Events));
+            whole.extend(batch.drain(..).filter(|f| f.kind != FrameKind::Events));
         }
         end = Some(frame.at + frame.size as u64);
         batch.push(frame);
@@ -303,34 +320,34 @@ fn whole_batches(frames: &[Good]) -> Vec<&Good> {
             whole.append(&mut batch);
         }
     }
-    whole.extend(batch.drain(..).filter(|f| f.kind != Kind::Events));
+    whole.extend(batch.drain(..).filter(|f| f.kind != FrameKind::Events));
     whole
 }
 
 /// Finds what can be kept of a segment.
-fn survey(file: &File, number: u32) -> Result<Survey, StoreError> {
+fn survey_segment(file: &File, number: u32) -> Result<SegmentSurvey, StoreError> {
     let failed = |stop| match stop {
-        Stop::Io(e) => unavailable(&format!("reading segment {number}"))(e),
-        Stop::Bad(bad) => corrupt(number, 0, &bad.to_string()),
+        WalkStop::Io(e) => unavailable_error(&format!("reading segment {number}"))(e),
+        WalkStop::Bad(bad) => corrupt_error(number, 0, &bad.to_string()),
     };
-    let head = match Head::read(file, number) {
+    let head = match SegmentHead::read(file, number) {
         Ok(head) => Some(head),
         Err(StoreError::Corrupt { .. }) => None,
         Err(e) => return Err(e),
     };
-    let length = file.metadata().map_err(unavailable(&format!("reading segment {number}")))?.len();
-    let mut survey = Survey { head, frames: Vec::new(), length, unreadable: false };
+    let length = file.metadata().map_err(unavailable_error(&format!("reading segment {number}")))?.len();
+    let mut survey = SegmentSurvey { head, frames: Vec::new(), length, unreadable: false };
     let (mut codec, mut dictionaries) = (Codec::new()?, Dictionaries::default());
-    let mut walk = Walk::new(file, (HEAD as u64).min(length), length);
+    let mut walk = FrameWalk::new(file, (HEAD as u64).min(length), length);
     loop {
         match walk.next() {
             Ok(None) => return Ok(survey),
-            Ok(Some((at, frame))) => match keep(at, &frame, &mut codec, &mut dictionaries) {
+            Ok(Some((at, frame))) => match salvage_frame(at, &frame, &mut codec, &mut dictionaries) {
                 Some(good) => survey.frames.push(good),
                 None => survey.unreadable = true,
             },
-            Err(Stop::Bad(_)) => {
-                if !walk.skip().map_err(failed)? {
+            Err(WalkStop::Bad(_)) => {
+                if !walk.skip_to_frame().map_err(failed)? {
                     return Ok(survey);
                 }
             }
@@ -339,17 +356,22 @@ fn survey(file: &File, number: u32) -> Result<Survey, StoreError> {
     }
 }
 
-fn keep(at: u64, frame: &Frame<'_>, codec: &mut Codec, dictionaries: &mut Dictionaries) -> Option<Good> {
-    let Header { kind, more, first, previous, durable, .. } = frame.header;
+fn salvage_frame(
+    at: u64,
+    frame: &Frame<'_>,
+    codec: &mut Codec,
+    dictionaries: &mut Dictionaries,
+) -> Option<SoundFrame> {
+    let FrameHeader { kind, more, first, previous, durable, .. } = frame.header;
     // By itself each frame follows its own beginning; whether that is where the log stands is seen later.
     let mut after = Chain { previous, next: first };
-    after.follow(frame, codec).ok()?;
+    after.follow_frame(frame, codec).ok()?;
     match kind {
-        Kind::Events => drop(records_of(frame, codec, |n| dictionaries.find(n)).ok()?),
-        Kind::Dictionary => drop(dictionaries.take(frame, codec).ok()??),
-        Kind::Break => {}
+        FrameKind::Events => drop(records_of(frame, codec, |n| dictionaries.find(n)).ok()?),
+        FrameKind::Dictionary => drop(dictionaries.take(frame, codec).ok()??),
+        FrameKind::Break => {}
     }
-    Some(Good { at, size: frame.size, first, previous, kind, more, durable, after })
+    Some(SoundFrame { at, size: frame.size, first, previous, kind, more, durable, after })
 }
 
 /// Records each loss as a gap, between the last event before and the first one after it.
@@ -369,7 +391,7 @@ fn record_gaps(store: &EmbeddedStore, report: &RepairReport) -> Result<(), Store
             }
         }
     }
-    let gap = |(lost, (from, to)): (&&Lost, (Option<Timestamp>, Option<Timestamp>))| {
+    let gap = |(lost, (from, to)): (&&LostEvents, (Option<Timestamp>, Option<Timestamp>))| {
         let count = lost.to.get() - lost.from.get();
         let to = to.or(from).unwrap_or(Timestamp::UNIX_EPOCH);
         let message = format!(

@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use super::dictionary::Dictionary;
 use super::disk;
-use super::frame::{self, Bad, Codec, Frame, Hash, Kind, u32_at, u64_at};
+use super::frame::{self, Codec, Frame, FrameDefect, FrameKind, Hash, u32_at, u64_at};
 use super::records::LARGEST;
-use super::{corrupt, unavailable};
+use super::{corrupt_error, unavailable_error};
 
 /// Bytes before the first frame.
 pub(super) const HEAD: usize = 60;
@@ -32,29 +32,29 @@ pub(super) const VERSION: (u16, u16) = (1, 0);
 
 /// The beginning of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct SegmentHead {
     pub(super) number: u32,
     pub(super) first: Position,
     pub(super) previous: Hash,
 }
 
 /// Returns the folder of the segments.
-pub(super) fn folder(store: &Path) -> PathBuf {
+pub(super) fn segments_folder(store: &Path) -> PathBuf {
     store.join("segments")
 }
 
 /// Returns the file of a segment.
-pub(super) fn path(store: &Path, number: u32) -> PathBuf {
-    folder(store).join(format!("{number:08}.log"))
+pub(super) fn log_path(store: &Path, number: u32) -> PathBuf {
+    segments_folder(store).join(format!("{number:08}.log"))
 }
 
 /// Lists the numbers of the segments, sorted.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub(super) fn list(store: &Path) -> Result<Vec<u32>, StoreError> {
-    let folder = folder(store);
-    let failed = || unavailable(&format!("reading {}", folder.display()));
+pub(super) fn list_segments(store: &Path) -> Result<Vec<u32>, StoreError> {
+    let folder = segments_folder(store);
+    let failed = || unavailable_error(&format!("reading {}", folder.display()));
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(failed())? {
         let name = entry.map_err(failed())?.file_name();
@@ -65,7 +65,7 @@ pub(super) fn list(store: &Path) -> Result<Vec<u32>, StoreError> {
     Ok(numbers)
 }
 
-impl Head {
+impl SegmentHead {
     /// Encodes the beginning of a segment.
     pub(super) fn to_bytes(&self) -> [u8; HEAD] {
         let mut out = [0; HEAD];
@@ -89,15 +89,15 @@ impl Head {
         match disk::read_at(file, &mut bytes, 0) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(corrupt(number, 0, "the file ends within its header"));
+                return Err(corrupt_error(number, 0, "the file ends within its header"));
             }
-            Err(e) => return Err(unavailable(&format!("reading segment {number}"))(e)),
+            Err(e) => return Err(unavailable_error(&format!("reading segment {number}"))(e)),
         }
         if &bytes[..8] != MAGIC {
-            return Err(corrupt(number, 0, "the file does not begin as a segment"));
+            return Err(corrupt_error(number, 0, "the file does not begin as a segment"));
         }
         if crc32fast::hash(&bytes[..56]) != u32_at(&bytes, 56) {
-            return Err(corrupt(number, 0, "the header's checksum is wrong"));
+            return Err(corrupt_error(number, 0, "the header's checksum is wrong"));
         }
         let version = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         let found = (version(8), version(10));
@@ -113,7 +113,7 @@ impl Head {
         let head = Self { number: u32_at(&bytes, 12), first: Position::new(u64_at(&bytes, 16)), previous };
         if head.number != number {
             let what = format!("the file holds segment {}", head.number);
-            return Err(corrupt(number, 0, &what));
+            return Err(corrupt_error(number, 0, &what));
         }
         Ok(head)
     }
@@ -121,7 +121,7 @@ impl Head {
 
 /// Walks over the frames of a segment; holds one frame at a time.
 #[derive(Debug)]
-pub(super) struct Walk<'f> {
+pub(super) struct FrameWalk<'f> {
     file: &'f File,
     end: u64,
     at: u64,
@@ -130,14 +130,14 @@ pub(super) struct Walk<'f> {
 
 /// Why a walk cannot go on.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum WalkStop {
     /// The bytes there are no frame.
-    Bad(Bad),
+    Bad(FrameDefect),
     /// They could not be read.
     Io(io::Error),
 }
 
-impl std::fmt::Display for Stop {
+impl std::fmt::Display for WalkStop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Bad(bad) => bad.fmt(f),
@@ -154,7 +154,7 @@ impl Dictionaries {
     /// Takes a frame that is a dictionary; returns its number.
     ///
     /// # Errors
-    /// Says why it does not unpack.
+    /// Returns why the dictionary cannot be unpacked.
     pub(super) fn take(&mut self, frame: &Frame<'_>, codec: &mut Codec) -> Result<Option<u8>, String> {
         let found = frame.dictionary(codec)?;
         Ok(found.map(|(number, content)| {
@@ -166,13 +166,13 @@ impl Dictionaries {
     /// Returns a dictionary that was taken.
     ///
     /// # Errors
-    /// Says that it was not.
+    /// Returns an error if it was not.
     pub(super) fn find(&self, number: u8) -> Result<Dictionary, String> {
         self.0.get(&number).cloned().ok_or_else(|| format!("dictionary {number} is missing"))
     }
 }
 
-impl<'f> Walk<'f> {
+impl<'f> FrameWalk<'f> {
     /// Walks from a place that a frame begins at to `end`.
     pub(super) fn new(file: &'f File, at: u64, end: u64) -> Self {
         Self { file, end, at, buffer: Vec::new() }
@@ -184,30 +184,30 @@ impl<'f> Walk<'f> {
     }
 
     /// Returns the next frame and where it begins; on an error stays before what is no frame.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Frame<'_>)>, Stop> {
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Frame<'_>)>, WalkStop> {
         let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
         if left == 0 {
             return Ok(None);
         }
-        self.fill(left.min(frame::HEADER))?;
-        let size = frame::size(&self.buffer).map_err(Stop::Bad)?;
+        self.fill_buffer(left.min(frame::HEADER))?;
+        let size = frame::frame_size(&self.buffer).map_err(WalkStop::Bad)?;
         if size > left {
-            return Err(Stop::Bad(Bad::Short));
+            return Err(WalkStop::Bad(FrameDefect::Short));
         }
-        self.fill(size)?;
-        let frame = frame::read(&self.buffer).map_err(Stop::Bad)?;
+        self.fill_buffer(size)?;
+        let frame = frame::parse_frame(&self.buffer).map_err(WalkStop::Bad)?;
         let at = self.at;
         self.at += frame.size as u64;
         Ok(Some((at, frame)))
     }
 
-    fn fill(&mut self, size: usize) -> Result<(), Stop> {
+    fn fill_buffer(&mut self, size: usize) -> Result<(), WalkStop> {
         self.buffer.resize(size, 0);
-        disk::read_at(self.file, &mut self.buffer, self.at).map_err(Stop::Io)
+        disk::read_at(self.file, &mut self.buffer, self.at).map_err(WalkStop::Io)
     }
 
     /// Goes on to the first whole frame from here on; false when there is none.
-    pub(super) fn skip(&mut self) -> Result<bool, Stop> {
+    pub(super) fn skip_to_frame(&mut self) -> Result<bool, WalkStop> {
         const STEP: usize = 1 << 20;
         loop {
             let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
@@ -215,7 +215,7 @@ impl<'f> Walk<'f> {
                 self.at = self.end;
                 return Ok(false);
             }
-            self.fill(left.min(STEP))?;
+            self.fill_buffer(left.min(STEP))?;
             let found = self.buffer.windows(4).position(|w| w == frame::MAGIC);
             let Some(found) = found else {
                 self.at += self.buffer.len() as u64 - 3;
@@ -229,7 +229,7 @@ impl<'f> Walk<'f> {
                     return Ok(true);
                 }
                 Ok(None) => return Ok(false),
-                Err(Stop::Bad(_)) => self.at = start + 1,
+                Err(WalkStop::Bad(_)) => self.at = start + 1,
                 Err(stop) => return Err(stop),
             }
         }
@@ -247,7 +247,7 @@ pub(super) struct Chain {
 
 /// What a break frame says: what is missing where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Break {
+pub(super) struct BreakRecord {
     /// First position that is missing, and the one to go on with.
     pub(super) lost: (u64, u64),
     /// Where the file as it was found is kept, below the store's folder.
@@ -265,8 +265,12 @@ impl Chain {
     /// Checks that a frame follows, and moves on behind it.
     ///
     /// # Errors
-    /// Says what does not fit.
-    pub(super) fn follow(&mut self, frame: &Frame<'_>, codec: &mut Codec) -> Result<Option<Break>, String> {
+    /// Returns what does not match.
+    pub(super) fn follow_frame(
+        &mut self,
+        frame: &Frame<'_>,
+        codec: &mut Codec,
+    ) -> Result<Option<BreakRecord>, String> {
         let header = &frame.header;
         if header.previous != self.previous {
             return Err("the frame does not follow the one before it".into());
@@ -278,12 +282,12 @@ impl Chain {
             return Err(format!("there is no position {}", header.end()));
         }
         self.previous = frame.hash;
-        if header.kind != Kind::Break {
+        if header.kind != FrameKind::Break {
             self.next = header.end();
             return Ok(None);
         }
         let body = frame.body(codec, |_| Err("a break is packed with a dictionary".into()))?;
-        let gap: Break = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
+        let gap: BreakRecord = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
         self.next = self.next.max(Position::new(gap.lost.1.min(LARGEST)));
         if let Some(resume) = &gap.resume {
             self.previous = *blake3::Hash::from_hex(resume).map_err(|e| e.to_string())?.as_bytes();

@@ -1,16 +1,19 @@
 //! Damage and failing disks: what a program that embeds the store cannot bring about.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use drift_core::{
-    Doc, EventBody, EventStoreExt, ExpectedRevision, GapReason, NewEvent, Object, Origin, ResourceKey,
+    Append, Doc, Event, EventBody, EventStore, EventStoreExt, ExpectedRevision, GapReason, NewEvent, Object,
+    Origin, Position, ResourceKey, StoreError, StreamId,
 };
 use futures::executor::block_on;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::disk::LogFile;
+use super::disk::{Disk, LogFile};
+use super::frame::Codec;
 use super::*;
 
 fn name(n: u64) -> StreamId {
@@ -63,7 +66,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn logs(dir: &Path) -> Vec<PathBuf> {
-    segment::list(dir).unwrap().into_iter().map(|n| segment::path(dir, n)).collect()
+    segment::list_segments(dir).unwrap().into_iter().map(|n| segment::log_path(dir, n)).collect()
 }
 
 /// What can be read of a store, whatever is wrong with it.
@@ -177,7 +180,7 @@ fn missing_doubled_and_swapped_parts_are_told() {
         let bytes = std::fs::read(path).unwrap();
         let (mut at, mut all) = (segment::HEAD, Vec::new());
         while at < bytes.len() {
-            let end = at + frame::size(&bytes[at..at + frame::HEADER]).unwrap();
+            let end = at + frame::frame_size(&bytes[at..at + frame::HEADER]).unwrap();
             all.push((at, end));
             at = end;
         }
@@ -220,7 +223,7 @@ fn missing_doubled_and_swapped_parts_are_told() {
 fn another_version_is_told_and_not_touched() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), 5);
-    let log = segment::path(dir.path(), 1);
+    let log = segment::log_path(dir.path(), 1);
     let original = std::fs::read(&log).unwrap();
     for version in [(1u16, 1u16), (2, 0)] {
         change(&log, |bytes| {
@@ -250,7 +253,7 @@ fn another_version_is_told_and_not_touched() {
 fn a_damaged_index_is_made_anew() {
     let original = tempfile::tempdir().unwrap();
     let before = filled(original.path(), 60);
-    let index = index::path(Path::new(""), 1);
+    let index = index::index_path(Path::new(""), 1);
     let bytes = std::fs::read(original.path().join(&index)).unwrap();
     for at in (0..bytes.len()).step_by(151) {
         let dir = tempfile::tempdir().unwrap();
@@ -272,7 +275,7 @@ fn what_was_being_written_is_cut_off_wherever_it_ends() {
     for version in 0..20 {
         block_on(store.append(one(version % 3, version))).unwrap();
     }
-    let log = segment::path(dir.path(), 1);
+    let log = segment::log_path(dir.path(), 1);
     let acknowledged = log.metadata().unwrap().len() as usize;
     let mark = std::fs::read(dir.path().join("acknowledged")).unwrap();
     // More than a frame, so that a cut between the frames of one batch is among the cuts.
@@ -308,7 +311,7 @@ fn pages_of_a_torn_group_that_came_first_are_cut_off_too() {
     let dir = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(dir.path()).unwrap();
     block_on(store.append(one(1, 1))).unwrap();
-    let log = segment::path(dir.path(), 1);
+    let log = segment::log_path(dir.path(), 1);
     let acknowledged = log.metadata().unwrap().len() as usize;
     let mark = std::fs::read(dir.path().join("acknowledged")).unwrap();
     block_on(store.append((0..900).flat_map(|v| one(v, v)).collect())).unwrap();
@@ -317,7 +320,7 @@ fn pages_of_a_torn_group_that_came_first_are_cut_off_too() {
     assert!(frames > 4, "{frames}");
     change(&log, |bytes| bytes[acknowledged..acknowledged + 200].fill(0));
     std::fs::write(dir.path().join("acknowledged"), &mark).unwrap();
-    std::fs::remove_file(index::path(dir.path(), 1)).unwrap();
+    std::fs::remove_file(index::index_path(dir.path(), 1)).unwrap();
     let store = EmbeddedStore::open(dir.path()).unwrap();
     assert_eq!(block_on(store.last_position()).unwrap(), Position::new(1));
     assert!(store.recovered().is_some());
@@ -329,10 +332,10 @@ fn pages_of_a_torn_group_that_came_first_are_cut_off_too() {
         block_on(store.append(one(1, version))).unwrap();
     }
     drop(store);
-    let log = segment::path(dir.path(), 1);
+    let log = segment::log_path(dir.path(), 1);
     change(&log, |bytes| bytes[segment::HEAD..segment::HEAD + 100].fill(0));
     std::fs::remove_file(dir.path().join("acknowledged")).unwrap();
-    std::fs::remove_file(index::path(dir.path(), 1)).unwrap();
+    std::fs::remove_file(index::index_path(dir.path(), 1)).unwrap();
     assert!(matches!(EmbeddedStore::open(dir.path()), Err(StoreError::Corrupt { .. })));
 }
 
@@ -458,15 +461,15 @@ fn a_part_that_cannot_be_cut_off_stops_the_store_until_it_is_opened_again() {
 fn a_repair_names_what_was_lost() {
     let dir = tempfile::tempdir().unwrap();
     let before = filled(dir.path(), 60);
-    let log = segment::path(dir.path(), 1);
+    let log = segment::log_path(dir.path(), 1);
     change(&log, |bytes| bytes[1000..3000].fill(7));
     let error = EmbeddedStore::open_read_only(dir.path()).map(|s| block_on(s.read_all_to_end()));
     assert!(matches!(error, Ok(Err(StoreError::Corrupt { .. }))), "an index hides damage until it is read");
     let report = EmbeddedStore::repair(dir.path()).unwrap();
     assert_eq!(report.lost.len(), 1);
-    let Lost { segment, from, to } = report.lost[0].clone();
+    let LostEvents { segment, from, to } = report.lost[0].clone();
     assert!(segment == 1 && from > Position::START && to > from, "{report:?}");
-    assert_eq!(report.now.breaks, [(from, to)]);
+    assert_eq!(report.now.breaks, [LogBreak { from, to }]);
     assert!(report.bytes >= 2000, "{report:?}");
     // The sealed segment's index names each lost event's stream.
     let mut lost = std::collections::BTreeMap::new();
@@ -483,33 +486,33 @@ fn a_repair_names_what_was_lost() {
 proptest! {
     #[test]
     fn no_bytes_make_the_decoders_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0u32..5) {
-        let _ = frame::read(&bytes);
-        let mut names = records::Names::default();
-        let _ = records::Records::parse(bytes.clone(), Position::new(1), count, &mut names);
-        let _ = index::Index::parse(&bytes);
+        let _ = frame::parse_frame(&bytes);
+        let mut names = records::StreamNames::default();
+        let _ = records::FrameRecords::parse(bytes.clone(), Position::new(1), count, &mut names);
+        let _ = index::SegmentIndex::parse(&bytes);
         // With a checksum that is right it comes further.
         let mut index = b"driftidx\x01\0\0\0".to_vec();
         index.extend_from_slice(&bytes);
         let crc = crc32fast::hash(&index);
         index.extend_from_slice(&crc.to_le_bytes());
-        let _ = index::Index::parse(&index);
+        let _ = index::SegmentIndex::parse(&index);
     }
 
     #[test]
     fn numbers_and_frames_round_trip(n in any::<u64>(), body in prop::collection::vec(any::<u8>(), 0..3000), more: bool) {
         let mut bytes = Vec::new();
-        records::varint(n, &mut bytes);
+        records::push_varint(n, &mut bytes);
         prop_assert_eq!(records::take_varint(&mut &bytes[..]), Some(n));
-        let header = frame::Header {
-            kind: frame::Kind::Events, more, count: 3, first: Position::new(n >> 2), durable: n, previous: [7; 32],
+        let header = frame::FrameHeader {
+            kind: frame::FrameKind::Events, more, count: 3, first: Position::new(n >> 2), durable: n, previous: [7; 32],
         };
         let mut codec = Codec::new().unwrap();
         let mut bytes = Vec::new();
         let hash = header.write(&codec.pack(body.clone()).unwrap(), &mut bytes);
-        let frame = frame::read(&bytes).unwrap();
+        let frame = frame::parse_frame(&bytes).unwrap();
         prop_assert_eq!((&frame.header, frame.hash, frame.size), (&header, hash, bytes.len()));
         prop_assert_eq!(frame.body(&mut codec, |_| Err(String::new())).unwrap(), body);
         let cut = n as usize % bytes.len();
-        prop_assert!(frame::read(&bytes[..cut]).is_err());
+        prop_assert!(frame::parse_frame(&bytes[..cut]).is_err());
     }
 }

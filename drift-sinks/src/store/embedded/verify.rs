@@ -1,4 +1,4 @@
-//! Reading everything and checking all that can be checked.
+//! Verifies a whole store.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 use drift_core::{Position, StoreError, StreamId};
 
-use super::Recovered;
-use super::cache::States;
-use super::frame::{Codec, Frame, Kind};
-use super::home::Mark;
-use super::index::{self, Index};
-use super::reader::{decode, records_of};
-use super::segment::{self, Chain, Dictionaries, HEAD, Head, Stop, Walk};
-use super::unavailable;
+use super::cache::StreamStates;
+use super::directory::{self, Watermark};
+use super::frame::{Codec, Frame, FrameKind};
+use super::index::{self, SegmentIndex};
+use super::open::Recovered;
+use super::reader::{decode_record, records_of};
+use super::segment::{self, Chain, Dictionaries, FrameWalk, HEAD, SegmentHead, WalkStop};
+use super::store::EmbeddedStore;
+use super::unavailable_error;
 
-/// A place where a store is not what was written.
+/// A damaged place in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
+pub struct StoreDamage {
     /// Number of the segment.
     pub segment: u32,
     /// Byte in its file.
@@ -27,19 +28,28 @@ pub struct Damage {
     pub what: String,
 }
 
-impl std::fmt::Display for Damage {
+impl std::fmt::Display for StoreDamage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "segment {}, byte {}: {}", self.segment, self.offset, self.what)
     }
 }
 
-/// What reading everything in a store found.
+/// Events that a repair dropped, as the log notes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogBreak {
+    /// Position of the first dropped event.
+    pub from: Position,
+    /// Position that the log goes on with.
+    pub to: Position,
+}
+
+/// The result of verifying a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// Segments read.
+    /// Number of segments read.
     pub segments: u32,
-    /// Frames found whole.
+    /// Number of intact frames.
     pub frames: u64,
     /// Events read and found to be what was written.
     pub events: u64,
@@ -51,8 +61,8 @@ pub struct VerifyReport {
     pub last_position: Position,
     /// BLAKE3 of the last frame in hexadecimal digits: it stands for the whole log.
     pub last_hash: String,
-    /// Breaks that a repair noted: first lost position and the one that the log goes on with.
-    pub breaks: Vec<(Position, Position)>,
+    /// Breaks that a repair noted.
+    pub breaks: Vec<LogBreak>,
     /// Events that cannot be read because they build on one that a repair could not keep.
     pub unreadable: u64,
     /// Streams that miss events, with how many: lost ones before another one, and unreadable ones.
@@ -60,11 +70,23 @@ pub struct VerifyReport {
     /// What a killed writer left at the end; not acknowledged, cut off when the store is opened next.
     pub torn: Option<Recovered>,
     /// What is damaged, in order.
-    pub damage: Vec<Damage>,
+    pub damage: Vec<StoreDamage>,
+}
+
+impl EmbeddedStore {
+    /// Reads a whole store and checks everything that can be checked: checksums, the chain, dense revisions,
+    /// increasing positions, ids, indexes. Takes no lock; damage is in the report.
+    ///
+    /// # Errors
+    /// When there is no store, its format is unknown, or its files cannot be read.
+    pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport, StoreError> {
+        directory::check_format(path.as_ref())?;
+        verify_store(path.as_ref())
+    }
 }
 
 impl VerifyReport {
-    /// Tells whether nothing is damaged; breaks of earlier repairs do not count.
+    /// Returns `true` if there is no damage; breaks of earlier repairs do not count.
     pub fn is_sound(&self) -> bool {
         self.damage.is_empty()
     }
@@ -74,11 +96,11 @@ struct Verifier {
     report: VerifyReport,
     chain: Chain,
     codec: Codec,
-    states: States,
+    states: StreamStates,
     dictionaries: Dictionaries,
     /// Numbers and last revisions.
     heads: HashMap<Arc<StreamId>, (u32, u64)>,
-    /// Number of the segment at hand.
+    /// Number of the current segment.
     segment: u32,
     broken: bool,
     /// Damage was found, so that what follows from it is not damage again.
@@ -89,15 +111,15 @@ struct Verifier {
 const MEMORY: usize = 64 << 20;
 
 /// Checks the store in a folder.
-pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
-    let mark = Mark::read(store);
-    let numbers = segment::list(store)?;
+pub(super) fn verify_store(store: &Path) -> Result<VerifyReport, StoreError> {
+    let mark = Watermark::read(store);
+    let numbers = segment::list_segments(store)?;
     let last = numbers.last().copied().unwrap_or(0).max(mark.map_or(0, |m| m.segment));
     let mut verifier = Verifier {
         report: VerifyReport::default(),
         chain: Chain::start(),
         codec: Codec::new()?,
-        states: States::new(MEMORY, usize::MAX),
+        states: StreamStates::new(MEMORY, usize::MAX),
         dictionaries: Dictionaries::default(),
         heads: HashMap::new(),
         segment: 0,
@@ -108,52 +130,52 @@ pub(super) fn verify(store: &Path) -> Result<VerifyReport, StoreError> {
     for number in numbers {
         if number > expected {
             verifier.segment = expected;
-            verifier.damage(0, "the file is missing");
+            verifier.note_damage(0, "the file is missing");
         }
         (verifier.segment, expected) = (number, number.saturating_add(1));
-        verifier.segment(store, mark, last)?;
+        verifier.verify_segment(store, mark, last)?;
     }
     if expected <= last {
         verifier.segment = expected;
-        verifier.damage(0, "the file is missing");
+        verifier.note_damage(0, "the file is missing");
     }
     let Verifier { mut report, chain, heads, segment, .. } = verifier;
-    report.last_position = super::open::last(&chain);
+    report.last_position = super::open::last_position(&chain);
     report.last_hash = blake3::Hash::from_bytes(chain.previous).to_hex().to_string();
     report.streams = heads.len() as u64;
     if let Some(mark) = mark.filter(|m| m.next > chain.next) {
         let what =
             format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
-        report.damage.push(Damage { segment, offset: 0, what });
+        report.damage.push(StoreDamage { segment, offset: 0, what });
     }
     Ok(report)
 }
 
 impl Verifier {
-    fn damage(&mut self, offset: u64, what: &str) {
-        self.report.damage.push(Damage { segment: self.segment, offset, what: what.to_owned() });
+    fn note_damage(&mut self, offset: u64, what: &str) {
+        self.report.damage.push(StoreDamage { segment: self.segment, offset, what: what.to_owned() });
         self.astray = true;
     }
 
-    fn segment(&mut self, store: &Path, mark: Option<Mark>, last: u32) -> Result<(), StoreError> {
+    fn verify_segment(&mut self, store: &Path, mark: Option<Watermark>, last: u32) -> Result<(), StoreError> {
         let number = self.segment;
-        let failed = || unavailable(&format!("reading segment {number}"));
-        let log = File::open(segment::path(store, number)).map_err(failed())?;
+        let failed = || unavailable_error(&format!("reading segment {number}"));
+        let log = File::open(segment::log_path(store, number)).map_err(failed())?;
         let length = log.metadata().map_err(failed())?.len();
         self.report.segments += 1;
         self.report.bytes += length;
         // Deltas do not reach over from the segment before.
         self.states.clear();
         self.dictionaries = Dictionaries::default();
-        match Head::read(&log, number) {
+        match SegmentHead::read(&log, number) {
             Ok(head) if head.previous == self.chain.previous && head.first == self.chain.next => {}
             Ok(head) => {
                 if !self.astray {
-                    self.damage(0, "the segment does not follow the one before it");
+                    self.note_damage(0, "the segment does not follow the one before it");
                 }
                 self.chain = Chain { previous: head.previous, next: head.first };
             }
-            Err(StoreError::Corrupt { what }) => self.damage(0, &what),
+            Err(StoreError::Corrupt { what }) => self.note_damage(0, &what),
             Err(e) => return Err(e),
         }
         let durable = match mark {
@@ -162,30 +184,30 @@ impl Verifier {
             _ => length,
         };
         if length < durable {
-            self.damage(length, "the file ends before what was acknowledged");
+            self.note_damage(length, "the file ends before what was acknowledged");
         }
-        self.frames(&log, length, durable.min(length), number == last)?;
+        self.verify_frames(&log, length, durable.min(length), number == last)?;
         // One beside the last segment is of a writer that was killed before it began the next one; it is not used.
         if number != last {
-            self.index(store, length);
+            self.verify_index(store, length);
         }
         Ok(())
     }
 
-    fn frames(&mut self, log: &File, length: u64, durable: u64, last: bool) -> Result<(), StoreError> {
-        let failed = |e| unavailable("reading a segment")(e);
-        let mut walk = Walk::new(log, HEAD as u64, length);
+    fn verify_frames(&mut self, log: &File, length: u64, durable: u64, last: bool) -> Result<(), StoreError> {
+        let failed = |e| unavailable_error("reading a segment")(e);
+        let mut walk = FrameWalk::new(log, HEAD as u64, length);
         loop {
             let before = walk.at();
             match walk.next() {
                 Ok(None) => return Ok(()),
-                Ok(Some((at, frame))) => self.frame(at, &frame),
-                Err(Stop::Io(e)) => return Err(failed(e)),
-                Err(Stop::Bad(bad)) => {
-                    let more = match walk.skip() {
+                Ok(Some((at, frame))) => self.verify_frame(at, &frame),
+                Err(WalkStop::Io(e)) => return Err(failed(e)),
+                Err(WalkStop::Bad(bad)) => {
+                    let more = match walk.skip_to_frame() {
                         Ok(more) => more,
-                        Err(Stop::Io(e)) => return Err(failed(e)),
-                        Err(Stop::Bad(_)) => false,
+                        Err(WalkStop::Io(e)) => return Err(failed(e)),
+                        Err(WalkStop::Bad(_)) => false,
                     };
                     if !more && last && before >= durable {
                         let (segment, bytes) = (self.segment, length - before);
@@ -193,7 +215,7 @@ impl Verifier {
                         self.report.torn = Some(Recovered { segment, offset: before, bytes, why });
                         return Ok(());
                     }
-                    self.damage(before, &bad.to_string());
+                    self.note_damage(before, &bad.to_string());
                     if !more {
                         return Ok(());
                     }
@@ -202,38 +224,40 @@ impl Verifier {
         }
     }
 
-    fn frame(&mut self, at: u64, frame: &Frame<'_>) {
+    fn verify_frame(&mut self, at: u64, frame: &Frame<'_>) {
         self.report.frames += 1;
         if self.astray {
             // The frame says itself where it stands; what is missing before it is known already.
             self.chain = Chain { previous: frame.header.previous, next: frame.header.first };
         }
-        match self.chain.follow(frame, &mut self.codec) {
+        match self.chain.follow_frame(frame, &mut self.codec) {
             Ok(None) => {}
             Ok(Some(gap)) => {
                 self.broken = true;
-                self.report.breaks.push((Position::new(gap.lost.0), Position::new(gap.lost.1)));
+                self.report
+                    .breaks
+                    .push(LogBreak { from: Position::new(gap.lost.0), to: Position::new(gap.lost.1) });
             }
             Err(what) => {
-                self.damage(at, &what);
+                self.note_damage(at, &what);
                 self.chain = Chain { previous: frame.hash, next: frame.header.end() };
             }
         }
         match frame.header.kind {
-            Kind::Events => self.records(at, frame),
-            Kind::Break => {}
-            Kind::Dictionary => {
+            FrameKind::Events => self.verify_records(at, frame),
+            FrameKind::Break => {}
+            FrameKind::Dictionary => {
                 if let Err(what) = self.dictionaries.take(frame, &mut self.codec) {
-                    self.damage(at, &what);
+                    self.note_damage(at, &what);
                 }
             }
         }
     }
 
-    fn records(&mut self, at: u64, frame: &Frame<'_>) {
+    fn verify_records(&mut self, at: u64, frame: &Frame<'_>) {
         let records = match records_of(frame, &mut self.codec, |n| self.dictionaries.find(n)) {
             Ok(records) => records,
-            Err(what) => return self.damage(at, &what),
+            Err(what) => return self.note_damage(at, &what),
         };
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);
@@ -243,11 +267,11 @@ impl Verifier {
             let (number, head) = (entry.0, std::mem::replace(&mut entry.1, revision));
             if revision != head + 1 && (revision <= head || !(self.broken || self.astray)) {
                 let what = format!("stream `{stream}` goes on at revision {revision}, not {}", head + 1);
-                self.damage(at, &what);
+                self.note_damage(at, &what);
             }
             let missing = revision.saturating_sub(head + 1);
             let before = self.states.touch(number).filter(|s| s.revision + 1 == revision);
-            let unreadable = record.back > 0 && before.is_none() && (self.broken || self.astray);
+            let unreadable = record.delta_depth > 0 && before.is_none() && (self.broken || self.astray);
             if missing > 0 || unreadable {
                 *self.report.incomplete.entry((**stream).clone()).or_default() +=
                     missing + u64::from(unreadable);
@@ -256,22 +280,25 @@ impl Verifier {
                 self.report.unreadable += 1;
                 continue;
             }
-            match decode(&records, record, Position::new(position), before.as_ref()) {
+            match decode_record(&records, record, Position::new(position), before.as_ref()) {
                 Ok((_, state)) => {
                     self.report.events += 1;
                     self.states.put(number, state);
                 }
-                Err(what) => self.damage(at, &format!("position {position}: {what}")),
+                Err(what) => self.note_damage(at, &format!("position {position}: {what}")),
             }
         }
     }
 
-    /// Checks that the index file, if there is one, tells of this segment.
-    fn index(&mut self, store: &Path, length: u64) {
-        let Ok(bytes) = std::fs::read(index::path(store, self.segment)) else { return };
-        let fits = Index::parse(&bytes).is_some_and(|i| i.length == length && i.end == self.chain);
+    /// Checks that the index file, if there is one, belongs to this segment.
+    fn verify_index(&mut self, store: &Path, length: u64) {
+        let Ok(bytes) = std::fs::read(index::index_path(store, self.segment)) else { return };
+        let fits = SegmentIndex::parse(&bytes).is_some_and(|i| i.length == length && i.end == self.chain);
         if !fits && !self.astray {
-            self.damage(0, "the index file is not of this segment; remove it, it is made anew");
+            self.note_damage(
+                0,
+                "the index file does not belong to this segment; remove it to have it rebuilt",
+            );
         }
     }
 }

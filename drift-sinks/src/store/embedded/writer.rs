@@ -13,17 +13,17 @@ use drift_core::{Append, Event, NewEvent, Position, Revision, StoreError, Stream
 use foldhash::fast::RandomState;
 use futures::channel::oneshot;
 
-use super::cache::{State, States};
-use super::catalog::{Indexed, Segment};
+use super::cache::{StreamState, StreamStates};
+use super::catalog::{IndexedEvent, Segment};
 use super::dictionary::Sampler;
+use super::directory::{Watermark, WatermarkFile};
 use super::disk::{self, Access, Disk, LogFile};
-use super::frame::{Codec, Hash, Header, Kind, MAX_BODY};
-use super::home::{Mark, MarkFile};
-use super::index::{self, Index};
-use super::reader::{Reader, carried};
-use super::records::Builder;
-use super::segment::{self, Chain, HEAD, Head};
-use super::{describe, unavailable};
+use super::frame::{Codec, FrameHeader, FrameKind, Hash, MAX_BODY};
+use super::index::{self, SegmentIndex};
+use super::reader::{Reader, object_of};
+use super::records::RecordsBuilder;
+use super::segment::{self, Chain, HEAD, SegmentHead};
+use super::{describe_error, unavailable_error};
 
 /// A frame is closed at this size before packing, so that reading one event unpacks little.
 const FRAME: usize = 64 << 10;
@@ -33,8 +33,8 @@ const FRAME_EVENTS: u32 = 16 << 10;
 const GROUP: usize = 512 << 10;
 /// Largest single batch before packing.
 const MAX_BATCH: usize = 1 << 30;
-/// Every so many revisions one says everything anew.
-const WHOLE_EVERY: u16 = 16;
+/// Every 16th revision of a stream is a full snapshot.
+const SNAPSHOT_INTERVAL: u16 = 16;
 
 /// The open segment's index is written whenever so many bytes were added: what is not in it is read on opening.
 const INDEX_EVERY: u64 = 16 << 20;
@@ -43,7 +43,7 @@ const LARGEST_SEGMENT: u64 = 3 << 30;
 
 /// One call of `append`.
 #[derive(Debug)]
-pub(super) struct Command {
+pub(super) struct AppendCommand {
     pub(super) batch: Vec<Append>,
     pub(super) reply: Reply,
 }
@@ -60,14 +60,14 @@ pub(super) struct Writer {
     pub(super) log: Box<dyn LogFile>,
     /// Number of the open segment.
     pub(super) segment: u32,
-    /// Its acknowledged length.
+    /// Acknowledged length of the open segment.
     pub(super) length: u64,
     /// How much of it an index file covers.
     pub(super) indexed: u64,
     pub(super) chain: Chain,
-    pub(super) mark: MarkFile,
+    pub(super) mark: WatermarkFile,
     pub(super) codec: Codec,
-    pub(super) states: States,
+    pub(super) states: StreamStates,
     pub(super) sampler: Sampler,
     /// Position of the next event, for readers.
     pub(super) acknowledged: Arc<AtomicU64>,
@@ -81,7 +81,7 @@ type Heads = HashMap<u32, u64, RandomState>;
 
 /// A group that is not yet written.
 #[derive(Debug, Default)]
-struct Group {
+struct CommitGroup {
     bytes: Vec<u8>,
     frames: Vec<StagedFrame>,
     /// Number and offset of new dictionaries.
@@ -93,8 +93,8 @@ struct Group {
     /// Position of the next frame.
     framed: Position,
     previous: Hash,
-    builder: Builder,
-    indexed: Vec<Indexed>,
+    builder: RecordsBuilder,
+    indexed: Vec<IndexedEvent>,
     raw: usize,
     replies: Vec<(Reply, Result<Vec<Event>, StoreError>)>,
     /// What makes the whole group fail.
@@ -105,26 +105,26 @@ struct Group {
 struct StagedFrame {
     offset: u64,
     first: Position,
-    events: Vec<Indexed>,
+    events: Vec<IndexedEvent>,
 }
 
 /// An event with its bytes.
-struct Encoded {
+struct EncodedEvent {
     /// Number of the stream.
     stream: u32,
     event: Event,
-    back: u16,
+    delta_depth: u16,
     bytes: Vec<u8>,
 }
 
 impl Writer {
     /// Serves callers until all are gone.
-    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+    pub(super) fn run(mut self, commands: &Receiver<AppendCommand>) {
         while let Ok(command) = commands.recv() {
-            let mut group = self.begin();
+            let mut group = self.begin_group();
             let mut command = Some(command);
-            while let Some(Command { batch, reply }) = command.take() {
-                let result = self.stage(&mut group, batch);
+            while let Some(AppendCommand { batch, reply }) = command.take() {
+                let result = self.stage_batch(&mut group, batch);
                 group.replies.push((reply, result));
                 if group.raw < GROUP {
                     match commands.try_recv() {
@@ -133,24 +133,24 @@ impl Writer {
                     }
                 }
             }
-            self.commit(group);
-            self.tend();
+            self.commit_group(group);
+            self.maintain();
         }
         // The next one to open the store need not read the segment. Without an index it does.
         let _ = self.write_index();
     }
 
-    /// Does what needs doing now and then: rotates, and notes where things are in the open segment, so that a store that
-    /// was not closed opens fast too.
-    fn tend(&mut self) {
+    /// Periodic maintenance: rotates full segments and writes an index of the open one, so that a store opens quickly after
+    /// a crash.
+    fn maintain(&mut self) {
         if self.poisoned.is_some() {
             return;
         }
         if self.length >= self.segment_bytes {
             // What fails here is tried again after the next group; until then the segment grows.
-            let rotated = self.rotate();
+            let rotated = self.rotate_segment();
             if let (Err(e), true) = (rotated, self.length > LARGEST_SEGMENT) {
-                self.poison(&describe(&e));
+                self.refuse_writes(&describe_error(&e));
             }
         } else if self.length - self.indexed >= INDEX_EVERY {
             self.indexed = self.length;
@@ -160,35 +160,35 @@ impl Writer {
     }
 
     /// Writes the index of the open segment.
-    fn write_index(&self) -> Result<(Index, PathBuf), StoreError> {
-        let failed = || unavailable(&format!("writing the index of segment {}", self.segment));
-        let index = self.reader.catalog().index(self.length, &self.chain);
+    fn write_index(&self) -> Result<(SegmentIndex, PathBuf), StoreError> {
+        let failed = || unavailable_error(&format!("writing the index of segment {}", self.segment));
+        let index = self.reader.catalog().build_index(self.length, &self.chain);
         let (index, entries) = index.ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
-        let path = index::path(&self.store, self.segment);
+        let path = index::index_path(&self.store, self.segment);
         disk::replace(&path, &index.to_bytes(entries.into_iter()), Access::Usual).map_err(failed())?;
         Ok((index, path))
     }
 
-    fn begin(&self) -> Group {
+    fn begin_group(&self) -> CommitGroup {
         let Chain { previous, next } = self.chain;
-        Group { next, framed: next, previous, ..Group::default() }
+        CommitGroup { next, framed: next, previous, ..CommitGroup::default() }
     }
 
     /// Checks one batch and puts it into the group, all of it or nothing.
-    fn stage(&mut self, group: &mut Group, batch: Vec<Append>) -> Result<Vec<Event>, StoreError> {
+    fn stage_batch(&mut self, group: &mut CommitGroup, batch: Vec<Append>) -> Result<Vec<Event>, StoreError> {
         if let Some(why) = &self.poisoned {
             return Err(StoreError::Unavailable { what: why.clone(), source: None });
         }
-        let numbers = self.numbers(&batch);
+        let numbers = self.stream_numbers(&batch);
         for (part, number) in batch.iter().zip(&numbers) {
-            let actual = Revision::new(self.head(group, *number));
+            let actual = Revision::new(self.last_revision(group, *number));
             if !part.expected.holds(actual) {
                 return Err(StoreError::Conflict { stream: Box::new(part.stream.clone()), actual });
             }
         }
         let first = group.next;
         let mut heads = Heads::default();
-        let encoded = match self.encode(group, &mut heads, batch, &numbers) {
+        let encoded = match self.encode_batch(group, &mut heads, batch, &numbers) {
             Ok(encoded) => encoded,
             Err(e) => {
                 // States of streams may be ahead of the log now.
@@ -200,11 +200,11 @@ impl Writer {
         group.heads.extend(heads);
         let mut events = Vec::with_capacity(encoded.len());
         let count = encoded.len();
-        for (i, Encoded { stream, event, back, bytes }) in encoded.into_iter().enumerate() {
+        for (i, EncodedEvent { stream, event, delta_depth, bytes }) in encoded.into_iter().enumerate() {
             group.raw += bytes.len();
-            self.sampler.push(&event.stream, back, &bytes);
-            group.builder.push((stream, &event.stream), event.revision, back, &bytes);
-            group.indexed.push(Indexed { stream, revision: event.revision, back });
+            self.sampler.push_sample(&event.stream, delta_depth, &bytes);
+            group.builder.push((stream, &event.stream), event.revision, delta_depth, &bytes);
+            group.indexed.push(IndexedEvent { stream, revision: event.revision, delta_depth });
             events.push(event);
             if group.builder.len() >= FRAME || group.builder.count() >= FRAME_EVENTS {
                 self.close_frame(group, i + 1 < count);
@@ -214,29 +214,29 @@ impl Writer {
     }
 
     /// Returns the numbers of a batch's streams, new ones for new streams.
-    fn numbers(&self, batch: &[Append]) -> Vec<u32> {
+    fn stream_numbers(&self, batch: &[Append]) -> Vec<u32> {
         let known = self.reader.catalog();
-        let numbers: Vec<_> = batch.iter().map(|part| known.number(&part.stream)).collect();
+        let numbers: Vec<_> = batch.iter().map(|part| known.number_of(&part.stream)).collect();
         drop(known);
-        let new = |part: &Append| self.reader.catalog_mut().intern(&Arc::new(part.stream.clone()));
+        let new = |part: &Append| self.reader.catalog_mut().number_or_new(&Arc::new(part.stream.clone()));
         numbers.into_iter().zip(batch).map(|(number, part)| number.unwrap_or_else(|| new(part))).collect()
     }
 
-    fn head(&self, group: &Group, stream: u32) -> u64 {
+    fn last_revision(&self, group: &CommitGroup, stream: u32) -> u64 {
         group.heads.get(&stream).copied().unwrap_or_else(|| self.reader.catalog().head_of(stream))
     }
 
-    fn encode(
+    fn encode_batch(
         &mut self,
-        group: &mut Group,
+        group: &mut CommitGroup,
         heads: &mut Heads,
         batch: Vec<Append>,
         numbers: &[u32],
-    ) -> Result<Vec<Encoded>, StoreError> {
+    ) -> Result<Vec<EncodedEvent>, StoreError> {
         let mut all = Vec::with_capacity(batch.iter().map(|part| part.events.len()).sum());
         let mut size = 0;
         for (part, &number) in batch.into_iter().zip(numbers) {
-            let mut last = heads.get(&number).copied().unwrap_or_else(|| self.head(group, number));
+            let mut last = heads.get(&number).copied().unwrap_or_else(|| self.last_revision(group, number));
             for event in part.events {
                 let encoded = self.encode_one((number, &part.stream), last, group.next, event)?;
                 size += encoded.bytes.len();
@@ -259,7 +259,7 @@ impl Writer {
         last: u64,
         position: Position,
         event: NewEvent,
-    ) -> Result<Encoded, StoreError> {
+    ) -> Result<EncodedEvent, StoreError> {
         let before = match self.states.touch(number) {
             Some(state) => Some(state),
             None => self.reader.open_state((number, stream))?,
@@ -267,32 +267,33 @@ impl Writer {
         let revision = Revision::new(last).map_or(Revision::FIRST, Revision::next);
         let event = event.at(stream.clone(), revision, position);
         // Deltas do not reach into the segment before, so that each can be read, kept and lost by itself.
-        let usable = before.filter(|s| s.revision == last && s.back + 1 < WHOLE_EVERY && s.object.is_some());
+        let usable = before
+            .filter(|s| s.revision == last && s.delta_depth + 1 < SNAPSHOT_INTERVAL && s.object.is_some());
         let previous = usable.as_ref().and_then(|s| s.object.as_ref());
         let bytes = wire::encode(&event, previous.map(|o| o.doc()));
-        let object = carried(&event);
+        let object = object_of(&event);
         // An event without an object keeps the chain going, so that the next one can be a delta.
         let goes_on = match object {
             Some(_) => wire::needs_previous(&bytes).unwrap_or(false),
             None => true,
         };
-        let (back, carried) = match usable {
-            Some(state) if goes_on => (state.back + 1, object.or(state.object)),
+        let (delta_depth, carried) = match usable {
+            Some(state) if goes_on => (state.delta_depth + 1, object.or(state.object)),
             _ => (0, object),
         };
-        let state = State { revision: revision.get(), back, object: carried };
+        let state = StreamState { revision: revision.get(), delta_depth, object: carried };
         self.states.put(number, state);
-        Ok(Encoded { stream: number, event, back, bytes })
+        Ok(EncodedEvent { stream: number, event, delta_depth, bytes })
     }
 
-    fn close_frame(&mut self, group: &mut Group, more: bool) {
+    fn close_frame(&mut self, group: &mut CommitGroup, more: bool) {
         let builder = std::mem::take(&mut group.builder);
         let events = std::mem::take(&mut group.indexed);
         let count = builder.count();
         if count == 0 {
             return;
         }
-        let body = self.dictionary(group).and_then(|()| self.codec.pack(builder.finish()));
+        let body = self.stage_dictionary(group).and_then(|()| self.codec.pack(builder.finish()));
         let body = match body {
             Ok(body) => body,
             Err(e) => {
@@ -302,35 +303,36 @@ impl Writer {
         };
         let offset = self.length + group.bytes.len() as u64;
         let (first, previous) = (group.framed, group.previous);
-        let header = Header { kind: Kind::Events, more, count, first, durable: self.length, previous };
+        let header =
+            FrameHeader { kind: FrameKind::Events, more, count, first, durable: self.length, previous };
         group.framed = header.end();
         group.previous = header.write(&body, &mut group.bytes);
         group.frames.push(StagedFrame { offset, first, events });
     }
 
     /// Writes a new dictionary when it is time for one.
-    fn dictionary(&mut self, group: &mut Group) -> Result<(), StoreError> {
-        let Some((number, content)) = self.sampler.due() else { return Ok(()) };
+    fn stage_dictionary(&mut self, group: &mut CommitGroup) -> Result<(), StoreError> {
+        let Some((number, content)) = self.sampler.next_due() else { return Ok(()) };
         let mut body = vec![number];
         body.extend_from_slice(&content);
         let body = Codec::new()?.pack(body)?;
         let offset = self.length + group.bytes.len() as u64;
         let (first, previous) = (group.framed, group.previous);
-        let kind = Kind::Dictionary;
+        let kind = FrameKind::Dictionary;
         // Nothing ends with a dictionary: without a frame that follows it is cut off with the torn batch.
-        let header = Header { kind, more: true, count: 0, first, durable: self.length, previous };
+        let header = FrameHeader { kind, more: true, count: 0, first, durable: self.length, previous };
         group.previous = header.write(&body, &mut group.bytes);
         group.dictionaries.push((number, offset));
         self.codec.pack_with(number, &content)
     }
 
     /// Writes and syncs a group, makes it visible and answers its callers.
-    fn commit(&mut self, mut group: Group) {
+    fn commit_group(&mut self, mut group: CommitGroup) {
         self.close_frame(&mut group, false);
         let done = match group.failed.take() {
             Some(e) => Err(e),
             None if group.frames.is_empty() => Ok(()),
-            None => self.write(&group.bytes).and_then(|()| self.publish(&group)),
+            None => self.write_and_sync(&group.bytes).and_then(|()| self.publish_group(&group)),
         };
         if let Err(e) = &done {
             // States of streams are ahead of the log now.
@@ -339,7 +341,7 @@ impl Writer {
                 self.sampler.take_back(*number);
                 self.packs_plain();
             }
-            let what = describe(e);
+            let what = describe_error(e);
             for (reply, _) in group.replies {
                 // A caller that went away does not ask.
                 let _ = reply.send(Err(StoreError::Unavailable { what: what.clone(), source: None }));
@@ -351,29 +353,29 @@ impl Writer {
         }
     }
 
-    fn poison(&mut self, why: &str) {
+    fn refuse_writes(&mut self, why: &str) {
         self.poisoned = Some(format!("the store stopped writing, open it again: {why}"));
     }
 
     /// Writes and syncs; on an error nothing of it stays in the file.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    fn write_and_sync(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         if let Err(e) = self.log.append(bytes) {
             if let Err(e) = self.log.truncate(self.length) {
-                self.poison(&format!("a part of a failed write could not be cut off: {e}"));
+                self.refuse_writes(&format!("a part of a failed write could not be cut off: {e}"));
             }
-            return Err(unavailable(&format!("writing to segment {}", self.segment))(e));
+            return Err(unavailable_error(&format!("writing to segment {}", self.segment))(e));
         }
         if let Err(e) = self.log.sync() {
             // After a failed sync nobody knows what is on the disk, and another one would not tell (fsyncgate).
-            self.poison(&format!("segment {} could not be synced: {e}", self.segment));
+            self.refuse_writes(&format!("segment {} could not be synced: {e}", self.segment));
             // Best effort, so that what is answered with an error is not seen later.
             let _ = self.log.truncate(self.length);
-            return Err(unavailable(&format!("syncing segment {}", self.segment))(e));
+            return Err(unavailable_error(&format!("syncing segment {}", self.segment))(e));
         }
         Ok(())
     }
 
-    fn publish(&mut self, group: &Group) -> Result<(), StoreError> {
+    fn publish_group(&mut self, group: &CommitGroup) -> Result<(), StoreError> {
         let mut catalog = self.reader.catalog_mut();
         for (number, offset) in &group.dictionaries {
             catalog.push_dictionary(*number, *offset);
@@ -382,7 +384,7 @@ impl Writer {
             let pushed = catalog.push_frame(frame.offset, frame.first, &frame.events);
             if let Err(what) = pushed {
                 drop(catalog);
-                self.poison(&what);
+                self.refuse_writes(&what);
                 return Err(StoreError::Corrupt { what });
             }
         }
@@ -395,7 +397,7 @@ impl Writer {
     }
 
     fn set_mark(&mut self) {
-        let mark = Mark { segment: self.segment, length: self.length, next: self.chain.next };
+        let mark = Watermark { segment: self.segment, length: self.length, next: self.chain.next };
         // An old mark is a true one: the log itself is what counts.
         let _ = self.mark.set(mark);
     }
@@ -403,21 +405,21 @@ impl Writer {
     /// Packs without a dictionary until the next one is written.
     fn packs_plain(&mut self) {
         if let Err(e) = self.codec.pack_with(0, &[]) {
-            self.poison(&describe(&e));
+            self.refuse_writes(&describe_error(&e));
         }
     }
 
     /// Seals the open segment and begins the next one.
-    fn rotate(&mut self) -> Result<(), StoreError> {
-        let failed = || unavailable(&format!("beginning segment {}", self.segment + 1));
+    fn rotate_segment(&mut self) -> Result<(), StoreError> {
+        let failed = || unavailable_error(&format!("beginning segment {}", self.segment + 1));
         let (index, path) = self.write_index()?;
         let entries = File::open(&path).map_err(failed())?;
-        let (segment, first) = begin(&self.store, self.segment + 1, &self.chain)?;
+        let (segment, first) = begin_segment(&self.store, self.segment + 1, &self.chain)?;
         self.log = self.disk.open(&first).map_err(failed())?;
         self.segment += 1;
         (self.length, self.indexed) = (HEAD as u64, HEAD as u64);
         let mut catalog = self.reader.catalog_mut();
-        catalog.seal(&index, entries);
+        catalog.seal_segment(&index, entries);
         catalog.add_open(segment);
         drop(catalog);
         self.states.clear();
@@ -429,10 +431,14 @@ impl Writer {
 }
 
 /// Makes the file of a new segment.
-pub(super) fn begin(store: &Path, number: u32, chain: &Chain) -> Result<(Segment, PathBuf), StoreError> {
-    let failed = || unavailable(&format!("beginning segment {number}"));
-    let head = Head { number, first: chain.next, previous: chain.previous };
-    let path = segment::path(store, number);
+pub(super) fn begin_segment(
+    store: &Path,
+    number: u32,
+    chain: &Chain,
+) -> Result<(Segment, PathBuf), StoreError> {
+    let failed = || unavailable_error(&format!("beginning segment {number}"));
+    let head = SegmentHead { number, first: chain.next, previous: chain.previous };
+    let path = segment::log_path(store, number);
     disk::replace(&path, &head.to_bytes(), Access::Usual).map_err(failed())?;
     let file = Arc::new(File::open(&path).map_err(failed())?);
     Ok((Segment::new(number, head.first, head.previous, file), path))

@@ -21,13 +21,14 @@ pub(super) fn renamed_from(
     blob: ObjectId,
 ) -> Result<Option<(String, ObjectId)>, GitError> {
     let gone = repo.deleted_files(old, new)?;
-    if let Some(same) = best(gone.iter().filter(|(_, id)| *id == blob).map(|source| (1, source)), path) {
+    if let Some(same) = best_source(gone.iter().filter(|(_, id)| *id == blob).map(|source| (1, source)), path)
+    {
         return Ok(Some(same.clone()));
     }
-    let target = Content::new(&repo.blob(BlobId(blob), path)?);
+    let target = FilePieces::new(&repo.read_blob(BlobId(blob), path)?);
     let mut scored = Vec::new();
     for source in &gone {
-        scored.push((similarity(repo, source, &target)?, source));
+        scored.push((similarity_score(repo, source, &target)?, source));
     }
     let mut namesakes = scored.iter().filter(|(_, (p, _))| file_name(p) == file_name(path));
     if let (Some((score, source)), None) = (namesakes.next(), namesakes.next())
@@ -35,14 +36,17 @@ pub(super) fn renamed_from(
     {
         return Ok(Some((*source).clone()));
     }
-    Ok(best(scored.into_iter().filter(|(score, _)| *score >= MIN_SCORE), path).cloned())
+    Ok(best_source(scored.into_iter().filter(|(score, _)| *score >= MIN_SCORE), path).cloned())
 }
 
-type Source = (String, ObjectId);
+type RenameSource = (String, ObjectId);
 
 /// The highest score; of equal ones a file of the same name, then the first.
-fn best<'a>(sources: impl Iterator<Item = (u64, &'a Source)>, path: &str) -> Option<&'a Source> {
-    let mut best: Option<((u64, bool), &Source)> = None;
+fn best_source<'a>(
+    sources: impl Iterator<Item = (u64, &'a RenameSource)>,
+    path: &str,
+) -> Option<&'a RenameSource> {
+    let mut best: Option<((u64, bool), &RenameSource)> = None;
     for (score, source) in sources {
         let rank = (score, file_name(&source.0) == file_name(path));
         if best.is_none_or(|(highest, _)| rank > highest) {
@@ -56,27 +60,27 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn similarity(repo: &GitRepo, source: &Source, target: &Content) -> Result<u64, GitError> {
+fn similarity_score(repo: &GitRepo, source: &RenameSource, target: &FilePieces) -> Result<u64, GitError> {
     let (path, id) = source;
-    let size = repo.size(BlobId(*id), path)?;
+    let size = repo.blob_size(BlobId(*id), path)?;
     let (larger, smaller) = (size.max(target.size), size.min(target.size));
     // Sizes too far apart: no need to read it.
     if larger * (MAX_SCORE - MIN_SCORE) < (larger - smaller) * MAX_SCORE || larger == 0 {
         return Ok(0);
     }
-    let source = Content::new(&repo.blob(BlobId(*id), path)?);
+    let source = FilePieces::new(&repo.read_blob(BlobId(*id), path)?);
     Ok(source.copied_into(target) * MAX_SCORE / larger)
 }
 
 /// The pieces of a file, up to a line end or 64 bytes long, each with the number of bytes in all of its copies.
-struct Content {
+struct FilePieces {
     size: u64,
     pieces: HashMap<Vec<u8>, u64>,
 }
 
 const LONGEST_PIECE: usize = 64;
 
-impl Content {
+impl FilePieces {
     fn new(bytes: &[u8]) -> Self {
         let is_text = !bytes.iter().take(8000).any(|b| *b == 0);
         let mut pieces: HashMap<Vec<u8>, u64> = HashMap::new();

@@ -1,4 +1,4 @@
-//! What a branch declares, kept from commit to commit.
+//! Declared state of a branch, updated commit by commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use super::super::files::is_manifest;
 use super::super::{BlobId, Commit, GitError, GitRepo};
 use super::{DecodedFile, FileDecoder};
 
-/// An object that is declared otherwise than before.
+/// An object whose declaration changed.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(super) struct DeclaredChange {
     pub(super) key: ResourceKey,
     pub(super) before: Option<Arc<Object>>,
     pub(super) now: Option<Arc<Object>>,
 }
 
-/// What a commit did.
+/// The changes of one commit.
 #[derive(Debug, Default)]
-pub(super) struct Step {
-    pub(super) changes: Vec<Change>,
+pub(super) struct CommitChanges {
+    pub(super) changes: Vec<DeclaredChange>,
     pub(super) problems: Vec<String>,
 }
 
@@ -37,42 +37,42 @@ impl DeclaredState {
         Self { subdir, decode, declarations: BTreeMap::new(), by_file: BTreeMap::new() }
     }
 
-    /// Goes from what `last` declares to what `commit` does.
-    pub(super) fn step(
+    /// Updates the state from commit `last` to `commit`.
+    pub(super) fn apply_commit(
         &mut self,
         repo: &GitRepo,
         last: Option<&Commit>,
         commit: &Commit,
-    ) -> Result<Step, GitError> {
-        let (mut step, mut before) = (Step::default(), BTreeMap::new());
+    ) -> Result<CommitChanges, GitError> {
+        let (mut step, mut before) = (CommitChanges::default(), BTreeMap::new());
         for file in repo.changed_files(last, commit, self.subdir.as_deref())? {
             if is_manifest(&file.path) {
-                self.file(repo, &file.path, file.after, &mut before, &mut step)?;
+                self.replace_file(repo, &file.path, file.after, &mut before, &mut step)?;
             }
         }
         for (key, before) in before {
-            let now = self.effective(&key);
+            let now = self.effective_object(&key);
             if now != before {
-                step.changes.push(Change { key, before, now });
+                step.changes.push(DeclaredChange { key, before, now });
             }
         }
         Ok(step)
     }
 
-    fn effective(&self, key: &ResourceKey) -> Option<Arc<Object>> {
+    fn effective_object(&self, key: &ResourceKey) -> Option<Arc<Object>> {
         self.declarations.get(key)?.values().next_back().cloned()
     }
 
     /// Replaces what a file declares; `before` gets what counted for each resource that it concerns.
-    fn file(
+    fn replace_file(
         &mut self,
         repo: &GitRepo,
         path: &str,
         content: Option<BlobId>,
         before: &mut BTreeMap<ResourceKey, Option<Arc<Object>>>,
-        step: &mut Step,
+        step: &mut CommitChanges,
     ) -> Result<(), GitError> {
-        let decoded = match content.map(|blob| repo.blob(blob, path)).transpose() {
+        let decoded = match content.map(|blob| repo.read_blob(blob, path)).transpose() {
             Ok(Some(bytes)) => (self.decode)(path, &bytes),
             Ok(None) => DecodedFile::default(),
             Err(GitError::TooLarge { what, limit }) => {
@@ -88,13 +88,13 @@ impl DeclaredState {
         let old = self.by_file.remove(path).unwrap_or_default();
         let mut keys: BTreeSet<ResourceKey> = new.iter().map(|(key, _)| key.clone()).collect();
         for key in old.union(&keys) {
-            before.entry(key.clone()).or_insert_with(|| self.effective(key));
+            before.entry(key.clone()).or_insert_with(|| self.effective_object(key));
         }
         if readable {
-            old.iter().for_each(|key| self.forget(key, path));
+            old.iter().for_each(|key| self.forget_file(key, path));
         } else {
             // What could not be read may still declare what it did.
-            old.intersection(&keys).for_each(|key| self.forget(key, path));
+            old.intersection(&keys).for_each(|key| self.forget_file(key, path));
             keys.extend(old);
         }
         for (place, (key, object)) in new.into_iter().enumerate() {
@@ -106,7 +106,7 @@ impl DeclaredState {
         Ok(())
     }
 
-    fn forget(&mut self, key: &ResourceKey, path: &str) {
+    fn forget_file(&mut self, key: &ResourceKey, path: &str) {
         if let Some(places) = self.declarations.get_mut(key) {
             places.retain(|(file, _), _| file != path);
             if places.is_empty() {

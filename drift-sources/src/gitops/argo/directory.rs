@@ -8,23 +8,23 @@ use drift_core::drift::rules::Pattern;
 use serde_json::Value;
 
 use super::super::objects_of;
-use crate::argo::Source;
-use crate::render::Tree;
+use crate::argo::ApplicationSource;
+use crate::render::CommitFiles;
 
 /// A file with this text in it is passed over.
 const SKIP: &[u8] = b"+argocd:skip-file-rendering";
 
 /// All files of a folder that hold objects.
-pub(super) fn directory(
-    source: &Source,
-    tree: &Tree,
+pub(super) fn read_directory(
+    source: &ApplicationSource,
+    tree: &CommitFiles,
     path: &str,
 ) -> Result<Vec<Arc<Object>>, DeclarationError> {
     let options = source.raw.get("directory");
     let recurse = options.and_then(|o| o.get("recurse")).and_then(Value::as_bool) == Some(true);
     let pattern = |name: &str| {
         let text = options.and_then(|o| o.get(name)).and_then(Value::as_str).unwrap_or_default();
-        (!text.is_empty()).then(|| glob(text))
+        (!text.is_empty()).then(|| parse_glob(text))
     };
     let (include, exclude) = (pattern("include"), pattern("exclude"));
     // A pattern that cannot be read matches nothing.
@@ -69,7 +69,7 @@ fn looks_like_objects(bytes: &[u8]) -> bool {
 
 /// Reads a pattern as Argo CD does (gobwas/glob without separators): `*`, `?`, `[a-z]`, `[!a]`, `{a,b}`, `\`; a star
 /// goes over slashes. `None` where it cannot be read.
-fn glob(text: &str) -> Option<Pattern> {
+fn parse_glob(text: &str) -> Option<Pattern> {
     let mut regex = String::new();
     let mut depth = 0usize;
     let mut chars = text.chars();
@@ -94,14 +94,14 @@ fn glob(text: &str) -> Option<Pattern> {
                 }
                 regex.push_str(&format!("[{not}{inner}]"));
             }
-            '\\' => regex.push_str(&escaped(chars.next()?)),
-            c => regex.push_str(&escaped(c)),
+            '\\' => regex.push_str(&escape_regex(chars.next()?)),
+            c => regex.push_str(&escape_regex(c)),
         }
     }
     (depth == 0).then(|| Pattern::regex(&format!("(?s:{regex})")).ok()).flatten()
 }
 
-fn escaped(c: char) -> String {
+fn escape_regex(c: char) -> String {
     if c.is_alphanumeric() || "/_- ,\"'".contains(c) { c.to_string() } else { format!("\\{c}") }
 }
 
@@ -123,8 +123,8 @@ mod tests {
             ("a.yaml", "aXyaml", false),
             ("a\\*.yaml", "a*.yaml", true),
         ] {
-            assert_eq!(glob(pattern).unwrap().matches(text), want, "{pattern} {text}");
+            assert_eq!(parse_glob(pattern).unwrap().matches(text), want, "{pattern} {text}");
         }
-        assert!(glob("{a").is_none() && glob("[").is_none() && glob("a\\").is_none());
+        assert!(parse_glob("{a").is_none() && parse_glob("[").is_none() && parse_glob("a\\").is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::argo::{Application, Source};
+use crate::argo::{Application, ApplicationSource};
 use crate::git::CommitId;
 
 /// The variables of a build (`newEnv` of the repo server).
@@ -11,7 +11,12 @@ pub(super) struct Environment(BTreeMap<&'static str, String>);
 
 impl Environment {
     /// Takes the variables from an Application (under the name that tracking goes by), one of its sources and a commit.
-    pub(super) fn of(app: &Application, instance: String, source: &Source, commit: CommitId) -> Self {
+    pub(super) fn new(
+        app: &Application,
+        instance: String,
+        source: &ApplicationSource,
+        commit: CommitId,
+    ) -> Self {
         let revision = commit.to_string();
         let short = |n: usize| revision.chars().take(n).collect::<String>();
         Self(BTreeMap::from([
@@ -28,7 +33,7 @@ impl Environment {
     }
 
     /// Replaces `$NAME` and `${NAME}` as Go's `os.Expand` does: an unknown one becomes empty, `$$` stays as `$`.
-    pub(super) fn expand(&self, text: &str) -> String {
+    pub(super) fn expand_variables(&self, text: &str) -> String {
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
@@ -74,19 +79,22 @@ mod tests {
 
     #[test]
     fn variables_are_replaced_as_go_expands_them() {
-        let source = Source {
+        let source = ApplicationSource {
             repo_url: "https://git.example.com/r.git".into(),
             path: Some("app".into()),
-            ..Source::default()
+            ..ApplicationSource::default()
         };
         let app = Application {
             name: "web".into(),
             project: "default".into(),
-            destination: crate::argo::Destination { namespace: "prod".into(), ..Default::default() },
+            destination: crate::argo::ApplicationDestination {
+                namespace: "prod".into(),
+                ..Default::default()
+            },
             ..Default::default()
         };
         let id: CommitId = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
-        let environment = Environment::of(&app, "team_web".into(), &source, id);
+        let environment = Environment::new(&app, "team_web".into(), &source, id);
         for (text, want) in [
             ("$ARGOCD_APP_NAME-${ARGOCD_APP_NAMESPACE}", "team_web-prod"),
             ("v-$ARGOCD_APP_REVISION_SHORT.x", "v-0123456.x"),
@@ -96,7 +104,7 @@ mod tests {
             ("$1a ${} ${open", "a  open"),
             ("é$ARGOCD_APP_SOURCE_PATH/é", "éapp/é"),
         ] {
-            assert_eq!(environment.expand(text), want, "{text}");
+            assert_eq!(environment.expand_variables(text), want, "{text}");
         }
     }
 }

@@ -7,19 +7,19 @@ use drift_core::drift::DeclarationError;
 use drift_core::{Node, Object};
 use serde_json::Value;
 
-use super::super::{GitOps, edit, objects_of, unstable};
+use super::super::{GitOps, kustomize_edit, nondeterminism, objects_of};
+use super::declaration_error;
 use super::environment::Environment;
-use super::undeclared;
-use crate::argo::{Application, Source};
-use crate::render::{Program, Tree};
+use crate::argo::{Application, ApplicationSource};
+use crate::render::{CommitFiles, Program};
 
 impl GitOps<'_> {
-    pub(super) fn templated(
+    pub(super) fn helm_template(
         &self,
         app: &Application,
-        source: &Source,
-        (tree, path): (&Tree, &str),
-        references: &[(String, Arc<Tree>)],
+        source: &ApplicationSource,
+        (tree, path): (&CommitFiles, &str),
+        references: &[(String, Arc<CommitFiles>)],
         environment: &Environment,
     ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let none = Value::Null;
@@ -34,7 +34,7 @@ impl GitOps<'_> {
             arguments.extend(["--kube-version".to_owned(), version]);
         }
         let stated: Vec<String> =
-            list(helm, "apiVersions").filter_map(Value::as_str).map(str::to_owned).collect();
+            list_of(helm, "apiVersions").filter_map(Value::as_str).map(str::to_owned).collect();
         for version in if stated.is_empty() { self.served_versions() } else { stated } {
             arguments.extend(["--api-versions".to_owned(), version]);
         }
@@ -49,39 +49,44 @@ impl GitOps<'_> {
             }
         }
         let files = Files { tree, path, references, environment };
-        let edits = files.values(helm, flag("ignoreMissingValueFiles"))?;
+        let edits = files.value_files(helm, flag("ignoreMissingValueFiles"))?;
         for (name, _) in &edits {
             let name = name.rsplit('/').next().unwrap_or(name);
             arguments.extend(["--values".to_owned(), name.to_owned()]);
         }
-        for parameter in list(helm, "parameters") {
-            let (name, value) = (word(parameter, "name"), word(parameter, "value"));
+        for parameter in list_of(helm, "parameters") {
+            let (name, value) = (text_of(parameter, "name"), text_of(parameter, "value"));
             let forced = parameter.get("forceString").and_then(Value::as_bool) == Some(true);
             let option = if forced { "--set-string" } else { "--set" };
-            arguments.extend([option.to_owned(), format!("{name}={}", plain(&environment.expand(&value)))]);
+            arguments.extend([
+                option.to_owned(),
+                format!("{name}={}", escape_commas(&environment.expand_variables(&value))),
+            ]);
         }
-        for parameter in list(helm, "fileParameters") {
-            let (name, file) = (word(parameter, "name"), word(parameter, "path"));
-            if referenced(references, &file).is_some() {
+        for parameter in list_of(helm, "fileParameters") {
+            let (name, file) = (text_of(parameter, "name"), text_of(parameter, "path"));
+            if reference_file(references, &file).is_some() {
                 let text = format!("`{file}` of another source is not put in as a file parameter here");
                 return Err(DeclarationError::Unavailable(text));
             }
-            let file = environment.expand(&file);
-            let inside = edit::join(path, &file).filter(|f| tree.has(f));
+            let file = environment.expand_variables(&file);
+            let inside = kustomize_edit::join_path(path, &file).filter(|f| tree.has_file(f));
             let file =
                 inside.ok_or_else(|| DeclarationError::Broken(format!("there is no file `{file}`")))?;
             let up = "../".repeat(path.split('/').filter(|p| !p.is_empty()).count());
             arguments.extend(["--set-file".to_owned(), format!("{name}={up}{file}")]);
         }
-        let output =
-            self.renderer.run(Program::Helm, tree, path, &arguments, &edits).map_err(|e| undeclared(&e))?;
+        let output = self
+            .renderer
+            .run(Program::Helm, tree, path, &arguments, &edits)
+            .map_err(|e| declaration_error(&e))?;
         let objects = objects_of("helm template", &output).map_err(DeclarationError::Broken)?;
-        if let Some(wait) = unstable::may_vary(tree) {
+        if let Some(wait) = nondeterminism::may_vary(tree) {
             std::thread::sleep(wait);
-            let again = self.renderer.run_anew(Program::Helm, tree, path, &arguments, &edits);
-            let again = again.map_err(|e| undeclared(&e))?;
+            let again = self.renderer.run_uncached(Program::Helm, tree, path, &arguments, &edits);
+            let again = again.map_err(|e| declaration_error(&e))?;
             let again = objects_of("helm template", &again).map_err(DeclarationError::Broken)?;
-            self.add_unstable(app.key(), unstable::compare(&objects, &again));
+            self.add_unstable(app.key(), nondeterminism::compare(&objects, &again));
         }
         Ok(objects)
     }
@@ -93,7 +98,7 @@ impl GitOps<'_> {
             let text = n.root().str_at(&["status", "nodeInfo", "kubeletVersion"])?;
             // What a vendor puts behind the numbers is left out, as Argo CD does.
             let numbers = text.trim_start_matches('v').split(['-', '+']).next()?;
-            Some((super::super::semver::Version::parse(numbers)?, numbers.to_owned()))
+            Some((super::super::semver::SemVersion::parse(numbers)?, numbers.to_owned()))
         });
         versions.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, text)| text)
     }
@@ -117,7 +122,7 @@ impl GitOps<'_> {
 }
 
 /// A comma begins another value, unless it is escaped or the value is a list as a whole (`cleanSetParameters`).
-fn plain(value: &str) -> String {
+fn escape_commas(value: &str) -> String {
     if value.starts_with('{') && value.ends_with('}') {
         return value.to_owned();
     }
@@ -133,33 +138,36 @@ fn plain(value: &str) -> String {
 }
 
 /// The files of the source that a name beginning with `$` refers to, and the rest of the name.
-fn referenced<'a, 'f>(references: &'a [(String, Arc<Tree>)], file: &'f str) -> Option<(&'a Tree, &'f str)> {
+fn reference_file<'a, 'f>(
+    references: &'a [(String, Arc<CommitFiles>)],
+    file: &'f str,
+) -> Option<(&'a CommitFiles, &'f str)> {
     let (name, rest) = file.strip_prefix('$')?.split_once('/')?;
     references.iter().find(|(n, _)| n == name).map(|(_, tree)| (&**tree, rest))
 }
 
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+fn list_of<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn word(value: &Value, name: &str) -> String {
+fn text_of(value: &Value, name: &str) -> String {
     value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Where files of values are found.
 struct Files<'a> {
-    tree: &'a Tree,
+    tree: &'a CommitFiles,
     path: &'a str,
-    references: &'a [(String, Arc<Tree>)],
+    references: &'a [(String, Arc<CommitFiles>)],
     environment: &'a Environment,
 }
 
 impl Files<'_> {
     /// Puts all values beside the chart under names of their own, in the order in which they count.
-    fn values(&self, helm: &Value, may_miss: bool) -> Result<Vec<(String, Vec<u8>)>, DeclarationError> {
+    fn value_files(&self, helm: &Value, may_miss: bool) -> Result<Vec<(String, Vec<u8>)>, DeclarationError> {
         let mut all = Vec::new();
-        for file in list(helm, "valueFiles").filter_map(Value::as_str) {
-            match self.read(file) {
+        for file in list_of(helm, "valueFiles").filter_map(Value::as_str) {
+            match self.read_file(file) {
                 Some(bytes) => all.push(bytes),
                 None if file.contains("://") => {
                     return Err(DeclarationError::Unavailable(format!("`{file}` is not fetched here")));
@@ -174,15 +182,21 @@ impl Files<'_> {
             (_, Some(text)) if !text.is_empty() => all.push(text.as_bytes().to_vec()),
             _ => {}
         }
-        let name = |i: usize| edit::join(self.path, &format!(".drift-values-{i}.yaml")).unwrap_or_default();
+        let name = |i: usize| {
+            kustomize_edit::join_path(self.path, &format!(".drift-values-{i}.yaml")).unwrap_or_default()
+        };
         Ok(all.into_iter().enumerate().map(|(i, bytes)| (name(i), bytes)).collect())
     }
 
     /// Variables are replaced in names of files, but not in the name of a source.
-    fn read(&self, file: &str) -> Option<Vec<u8>> {
-        match referenced(self.references, file) {
-            Some((tree, rest)) => tree.read(&edit::join("", &self.environment.expand(rest))?),
-            None => self.tree.read(&edit::join(self.path, &self.environment.expand(file))?),
+    fn read_file(&self, file: &str) -> Option<Vec<u8>> {
+        match reference_file(self.references, file) {
+            Some((tree, rest)) => {
+                tree.read(&kustomize_edit::join_path("", &self.environment.expand_variables(rest))?)
+            }
+            None => self
+                .tree
+                .read(&kustomize_edit::join_path(self.path, &self.environment.expand_variables(file))?),
         }
     }
 }
@@ -194,7 +208,7 @@ mod tests {
         for (value, want) in
             [("a,b", "a\\,b"), ("a\\,b", "a\\,b"), ("{a,b}", "{a,b}"), ("{a},b", "{a}\\,b"), ("", "")]
         {
-            assert_eq!(super::plain(value), want, "{value}");
+            assert_eq!(super::escape_commas(value), want, "{value}");
         }
     }
 }

@@ -6,27 +6,27 @@ use drift_core::Object;
 use drift_core::drift::DeclarationError;
 use serde_json::{Map, Value, json};
 
-use super::super::{GitOps, edit, objects_of};
+use super::super::{GitOps, kustomize_edit, objects_of};
+use super::declaration_error;
 use super::environment::Environment;
-use super::undeclared;
-use crate::argo::Source;
-use crate::render::{Program, Tree};
+use crate::argo::ApplicationSource;
+use crate::render::{CommitFiles, Program};
 
 impl GitOps<'_> {
-    pub(super) fn kustomized(
+    pub(super) fn kustomize_build(
         &self,
-        source: &Source,
-        (tree, path): (&Tree, &str),
+        source: &ApplicationSource,
+        (tree, path): (&CommitFiles, &str),
         environment: &Environment,
     ) -> Result<Vec<Arc<Object>>, DeclarationError> {
         let mut edits = Vec::new();
         if let Some(options) = source.raw.get("kustomize").and_then(Value::as_object) {
-            let file = edit::kustomization_file(tree, path)
+            let file = kustomize_edit::kustomization_file(tree, path)
                 .ok_or_else(|| DeclarationError::Broken(format!("there is no kustomization in `{path}`")))?;
-            let mut map = edit::read(tree, &file).map_err(DeclarationError::Broken)?;
-            change(&mut map, options, environment).map_err(DeclarationError::Broken)?;
-            let components = components(tree, path, options);
-            edit::append_some(&mut map, "components", components);
+            let mut map = kustomize_edit::read(tree, &file).map_err(DeclarationError::Broken)?;
+            apply_options(&mut map, options, environment).map_err(DeclarationError::Broken)?;
+            let components = added_components(tree, path, options);
+            kustomize_edit::append_some(&mut map, "components", components);
             edits.push((file, Value::Object(map).to_string().into_bytes()));
         }
         let mut arguments = vec!["build".to_owned(), ".".to_owned()];
@@ -42,13 +42,13 @@ impl GitOps<'_> {
         let output = self
             .renderer
             .run(Program::Kustomize, tree, path, &arguments, &edits)
-            .map_err(|e| undeclared(&e))?;
+            .map_err(|e| declaration_error(&e))?;
         objects_of("kustomize build", &output).map_err(DeclarationError::Broken)
     }
 }
 
 /// Puts the options of an Application into a kustomization, as `kustomize edit` would.
-fn change(
+fn apply_options(
     map: &mut Map<String, Value>,
     options: &Map<String, Value>,
     environment: &Environment,
@@ -60,58 +60,58 @@ fn change(
             map.insert(name.to_owned(), Value::from(&**text));
         }
     }
-    let images =
-        list(options, "images").filter_map(|i| i.as_str().and_then(|i| image(&environment.expand(i))));
+    let images = list_of(options, "images")
+        .filter_map(|i| i.as_str().and_then(|i| parse_image(&environment.expand_variables(i))));
     let images: Vec<Value> = images.collect();
     if !images.is_empty() {
-        edit::set_images(map, images);
+        kustomize_edit::set_images(map, images);
     }
-    let replicas: Vec<Value> = list(options, "replicas").cloned().collect();
+    let replicas: Vec<Value> = list_of(options, "replicas").cloned().collect();
     if !replicas.is_empty() {
         let count =
             |v: Value| match v.get("count").and_then(Value::as_str).and_then(|c| c.parse::<i64>().ok()) {
                 Some(n) => json!({"name": v["name"], "count": n}),
                 None => v,
             };
-        edit::append(map, "replicas", replicas.into_iter().map(count));
+        kustomize_edit::append(map, "replicas", replicas.into_iter().map(count));
     }
     let without = options.get("labelWithoutSelector").and_then(Value::as_bool) == Some(true);
     let templates = options.get("labelIncludeTemplates").and_then(Value::as_bool) == Some(true);
     if let Some(labels) = options.get("commonLabels").and_then(Value::as_object).filter(|l| !l.is_empty()) {
-        let labels = replaced(labels, Some(environment));
+        let labels = expand_texts(labels, Some(environment));
         if without {
-            edit::append(
+            kustomize_edit::append(
                 map,
                 "labels",
                 [json!({"pairs": labels, "includeSelectors": false, "includeTemplates": templates})],
             );
         } else {
             refuse_taken(map, "commonLabels", &labels, options, "forceCommonLabels")?;
-            merge(map, "commonLabels", labels);
+            merge_map(map, "commonLabels", labels);
         }
     }
     if let Some(texts) = options.get("commonAnnotations").and_then(Value::as_object).filter(|l| !l.is_empty())
     {
         let replaces = options.get("commonAnnotationsEnvsubst").and_then(Value::as_bool) == Some(true);
-        let texts = replaced(texts, replaces.then_some(environment));
+        let texts = expand_texts(texts, replaces.then_some(environment));
         refuse_taken(map, "commonAnnotations", &texts, options, "forceCommonAnnotations")?;
-        merge(map, "commonAnnotations", texts);
+        merge_map(map, "commonAnnotations", texts);
     }
-    edit::append_some(map, "patches", list(options, "patches").cloned().collect());
+    kustomize_edit::append_some(map, "patches", list_of(options, "patches").cloned().collect());
     Ok(())
 }
 
 /// The components that an Application adds; those that are not there are passed over if it says so.
-fn components(tree: &Tree, path: &str, options: &Map<String, Value>) -> Vec<Value> {
+fn added_components(tree: &CommitFiles, path: &str, options: &Map<String, Value>) -> Vec<Value> {
     let may_miss = options.get("ignoreMissingComponents").and_then(Value::as_bool) == Some(true);
     let there = |v: &&Value| {
-        let folder = v.as_str().and_then(|c| edit::join(path, c));
+        let folder = v.as_str().and_then(|c| kustomize_edit::join_path(path, c));
         !may_miss || folder.is_some_and(|f| tree.has_folder(&f))
     };
-    list(options, "components").filter(there).cloned().collect()
+    list_of(options, "components").filter(there).cloned().collect()
 }
 
-/// `kustomize edit add` does not overwrite what is there, unless it is told to.
+/// `kustomize edit add` does not overwrite existing entries, unless it is forced to.
 fn refuse_taken(
     map: &Map<String, Value>,
     field: &str,
@@ -128,20 +128,20 @@ fn refuse_taken(
         .map_or(Ok(()), |key| Err(format!("`{key}` is in the kustomization already, and {force} is not set")))
 }
 
-fn list<'a>(options: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Value> {
+fn list_of<'a>(options: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Value> {
     options.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// What a build knows of its Application can stand in labels and annotations.
-fn replaced(texts: &Map<String, Value>, environment: Option<&Environment>) -> Map<String, Value> {
+fn expand_texts(texts: &Map<String, Value>, environment: Option<&Environment>) -> Map<String, Value> {
     let text = |v: &Value| {
         let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        Value::from(environment.map_or_else(|| text.clone(), |e| e.expand(&text)))
+        Value::from(environment.map_or_else(|| text.clone(), |e| e.expand_variables(&text)))
     };
     texts.iter().map(|(k, v)| (k.clone(), text(v))).collect()
 }
 
-fn merge(map: &mut Map<String, Value>, name: &str, more: Map<String, Value>) {
+fn merge_map(map: &mut Map<String, Value>, name: &str, more: Map<String, Value>) {
     match map.get_mut(name) {
         Some(Value::Object(there)) => there.extend(more),
         _ => drop(map.insert(name.to_owned(), Value::Object(more))),
@@ -149,7 +149,7 @@ fn merge(map: &mut Map<String, Value>, name: &str, more: Map<String, Value>) {
 }
 
 /// Reads `name=new:tag@digest`, `name:tag`, `name@digest`, `name=new`.
-fn image(text: &str) -> Option<Value> {
+fn parse_image(text: &str) -> Option<Value> {
     let (name, new) = match text.split_once('=') {
         Some((name, new)) => (Some(name), new),
         None => (None, text),
@@ -187,8 +187,8 @@ mod tests {
             ("web@sha256:ab", json!({"name":"web","digest":"sha256:ab"})),
             ("web=other", json!({"name":"web","newName":"other"})),
         ] {
-            assert_eq!(image(text), Some(want), "{text}");
+            assert_eq!(parse_image(text), Some(want), "{text}");
         }
-        assert_eq!(image("=x"), None);
+        assert_eq!(parse_image("=x"), None);
     }
 }

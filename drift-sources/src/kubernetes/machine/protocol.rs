@@ -1,4 +1,4 @@
-//! What goes into the state machine of a target and what comes out.
+//! Inputs and outputs of the state machine of a target.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,34 +7,34 @@ use drift_core::{ResourceVersion, SourceError};
 use jiff::Timestamp;
 
 use crate::kubernetes::backoff::Backoff;
-use crate::kubernetes::cursor::Mark;
-use crate::kubernetes::decode::{Line, Page};
+use crate::kubernetes::cursor::WatchProgress;
+use crate::kubernetes::decode::{Page, WatchLine};
 
-/// Why a request did not give what was asked for.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// 410: the versions asked for are compacted.
+    /// 410: the requested versions are compacted.
     Expired(String),
-    /// 504 with "Too large resource version": the server is behind what it once told.
+    /// 504 with "Too large resource version": the server is behind what it once sent.
     TooNew(String),
     /// 401, 403.
     Denied(String),
-    /// 404.
+    /// 404: the resource is not served.
     Missing(String),
-    /// 400, 405, 406, 415, 422: the server does not do this.
+    /// 400, 405, 406, 415, 422: the server does not support the request.
     Unsupported(String),
-    /// 429, with the wait the server asks for.
+    /// 429, with the delay that the server asks for.
     Throttled(String, Option<Duration>),
-    /// 5xx, no connection, no answer in time.
+    /// 5xx, no connection, or no response in time.
     Unavailable(String, Option<Duration>),
-    /// An answer over the limits.
+    /// A response that exceeds the limits.
     TooLarge(String),
-    /// An answer that makes no sense.
+    /// A response that cannot be decoded.
     Corrupt(String),
 }
 
 impl Failure {
-    /// Returns what was said, for people.
+    /// Returns the message for people.
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Expired(m)
@@ -49,7 +49,7 @@ impl Failure {
         }
     }
 
-    /// Makes the error a caller sees.
+    /// Converts the failure to the error of a source.
     pub(crate) fn into_error(self, what: String) -> SourceError {
         match self {
             Self::Denied(message) => SourceError::Denied { what, message },
@@ -61,70 +61,70 @@ impl Failure {
     }
 }
 
-/// One object of a listing to compare with: `namespace/name` and version.
+/// One object of a list to compare with: `namespace/name` and version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub(crate) struct ListedVersion {
     pub(crate) name: Box<str>,
     pub(crate) version: ResourceVersion,
 }
 
-/// What happened to the request that [`Next`] asked for.
+/// What happened after the request of [`Next`].
 #[derive(Debug)]
-pub(crate) enum Input {
+pub(crate) enum MachineInput {
     /// Begin, or the wait is over.
     Proceed,
-    /// A page of a list came.
+    /// A page of a list arrived.
     Page(Page),
-    /// The watch is answered.
+    /// The watch was opened.
     Opened,
     /// A line of the watch.
-    Line(Line),
-    /// The watch ended.
+    Line(WatchLine),
+    /// The watch ended without an error.
     Closed,
     /// A request failed, or the watch did.
     Failed(Failure),
-    /// A listing to compare with was asked for besides the watch.
+    /// A list to compare with was requested besides the watch.
     ComparisonBegun,
-    /// It came.
-    Compared { version: ResourceVersion, entries: Vec<Listed> },
-    /// It failed, or its time to settle is over.
+    /// The list to compare with arrived.
+    Compared { version: ResourceVersion, entries: Vec<ListedVersion> },
+    /// The list failed, or the time for its differences to be explained is over.
     ComparisonEnds,
     /// The server no longer serves the kind.
     Removed,
 }
 
-/// What to do next.
+/// What the driver has to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Ask for a page.
+    /// Request a page of a list.
     List { limit: u32, token: Option<String> },
-    /// Ask for a watch that begins with all objects.
+    /// Request a watch that begins with all objects.
     StreamList,
-    /// Ask for a watch.
+    /// Request a watch.
     Watch { from: ResourceVersion },
     /// Read on from the open watch.
     Read,
-    /// Wait, then [`Input::Proceed`].
+    /// Wait, then [`MachineInput::Proceed`].
     Wait(Duration),
-    /// End.
+    /// Stop the driver.
     Stop(Ending),
 }
 
 /// Why a machine stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Listed once, as asked for, or given up with a gap.
+    /// Listed once, as requested, or given up with a gap.
     Done,
-    /// Removed, as told.
+    /// The kind was removed; that was emitted.
     Removed,
 }
 
-/// How long a target is followed.
+/// How long a target is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Span {
-    /// For good.
+pub(crate) enum WatchSpan {
+    /// Until the stream is dropped.
     Forever,
-    /// One listing, giving up after so many failures.
+    /// One list, given up after this many failures.
     Once { failures: u32 },
 }
 
@@ -133,18 +133,18 @@ pub(crate) enum Span {
 pub(crate) enum Begin {
     /// History begins with the first listing.
     Fresh,
-    /// The kind came while others were already watched: what was before its first listing is not known.
+    /// The kind appeared while others were already watched; its history before the first list is not known.
     Appeared,
     /// From a cursor taken at a time.
-    Resume(Mark, Option<Timestamp>),
+    Resume(WatchProgress, Option<Timestamp>),
 }
 
-/// What a machine needs to know of the options.
+/// The options that a machine needs.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct MachineRules {
     pub(crate) cluster: Arc<str>,
     pub(crate) page_size: u32,
     pub(crate) streaming: bool,
     pub(crate) backoff: Backoff,
-    pub(crate) span: Span,
+    pub(crate) span: WatchSpan,
 }

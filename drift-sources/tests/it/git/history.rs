@@ -1,6 +1,8 @@
 //! History and comparison against `git log` and `git diff`.
 
-use drift_sources::git::{ChangeKind, GitOptions, GitRepo, GitSpec, HistoryOptions, HistoryStop, Parents};
+use drift_sources::git::{
+    FileChangeKind, GitOptions, GitRepo, GitSpec, HistoryOptions, HistoryStop, ParentChoice,
+};
 
 use super::repository::Repository;
 
@@ -41,7 +43,9 @@ fn history_of_a_path_is_that_of_git_log() {
     let repo = open(&repository);
     let head = repo.resolve("HEAD").unwrap().id;
     for path in ["apps/web.yaml", "infra/db.yaml", "apps", "infra", "", "nothing/here.yaml"] {
-        for (parents, flags) in [(Parents::All, &[][..]), (Parents::First, &["--first-parent", "-m"])] {
+        for (parents, flags) in
+            [(ParentChoice::All, &[][..]), (ParentChoice::First, &["--first-parent", "-m"])]
+        {
             let args =
                 [&["log", "--format=%H"], flags, &["HEAD", "--", if path.is_empty() { "." } else { path }]]
                     .concat();
@@ -86,12 +90,12 @@ fn changed_files_are_those_of_git_diff() {
                 .map(|c| {
                     assert_eq!(
                         (c.before.is_some(), c.after.is_some()),
-                        (c.kind != ChangeKind::Added, c.kind != ChangeKind::Deleted)
+                        (c.kind != FileChangeKind::Added, c.kind != FileChangeKind::Deleted)
                     );
                     let letter = match c.kind {
-                        ChangeKind::Added => 'A',
-                        ChangeKind::Modified => 'M',
-                        ChangeKind::Deleted => 'D',
+                        FileChangeKind::Added => 'A',
+                        FileChangeKind::Modified => 'M',
+                        FileChangeKind::Deleted => 'D',
                     };
                     format!("{letter}\t{}", c.path)
                 })
@@ -117,5 +121,5 @@ fn a_file_that_became_a_folder_is_one_gone_and_others_come() {
         .changed_files(Some(&repo.resolve("HEAD~1").unwrap()), &repo.resolve("HEAD").unwrap(), None)
         .unwrap();
     let short: Vec<_> = changes.iter().map(|c| (c.path.as_str(), c.kind)).collect();
-    assert_eq!(short, [("apps", ChangeKind::Deleted), ("apps/web.yaml", ChangeKind::Added)]);
+    assert_eq!(short, [("apps", FileChangeKind::Deleted), ("apps/web.yaml", FileChangeKind::Added)]);
 }

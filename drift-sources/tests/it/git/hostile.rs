@@ -1,10 +1,10 @@
 //! Trees and settings that no honest repository has.
 
-use drift_sources::git::{GitDesired, GitError, GitOptions, GitSpec, Limits, SkipReason};
+use drift_sources::git::{GitDesired, GitError, GitLimits, GitOptions, GitSpec, SkipReason};
 
 use super::repository::Repository;
 
-fn load(r: &Repository, limits: Limits) -> Result<GitDesired, GitError> {
+fn load(r: &Repository, limits: GitLimits) -> Result<GitDesired, GitError> {
     let options = GitOptions { limits, ..Default::default() };
     GitDesired::load(&GitSpec::parse(&r.spec("@HEAD")).unwrap(), &options).map(|(_, desired)| desired)
 }
@@ -48,8 +48,8 @@ fn names_that_leave_their_folder_are_skipped_and_named() {
         ],
     );
     commit_tree(&r, &tree);
-    let desired = load(&r, Limits::default()).unwrap();
-    assert_eq!(desired.files.iter().map(|(f, _)| f.path.as_str()).collect::<Vec<_>>(), ["fine.yaml"]);
+    let desired = load(&r, GitLimits::default()).unwrap();
+    assert_eq!(desired.files.iter().map(|f| f.file.path.as_str()).collect::<Vec<_>>(), ["fine.yaml"]);
     assert!(desired.skipped.iter().all(|s| s.reason == SkipReason::UnsafeName));
     let names: Vec<_> = desired.skipped.iter().map(|s| s.path.as_str()).collect();
     assert_eq!(names, [".", "..", "a/b.yaml", "bad\\xff.yaml", "esc\\x1b[31m.yaml"]);
@@ -66,10 +66,10 @@ fn a_tree_bomb_ends_at_the_limit() {
         tree = raw_tree(&r, &entries);
     }
     commit_tree(&r, &tree);
-    let limits = Limits { entries: 20_000, ..Default::default() };
+    let limits = GitLimits { entries: 20_000, ..Default::default() };
     assert_eq!(
         load(&r, limits.clone()).unwrap_err().to_string(),
-        "the number of files and folders is over the limit of 20000"
+        "the number of files and folders exceeds the limit of 20000"
     );
     let repo = drift_sources::git::GitRepo::open(
         &GitSpec::parse(&r.spec("")).unwrap(),
@@ -88,15 +88,15 @@ fn depth_and_total_size_are_bounded() {
         tree = raw_tree(&r, &[("40000", b"d", &tree)]);
     }
     commit_tree(&r, &tree);
-    let error = load(&r, Limits::default()).unwrap_err().to_string();
+    let error = load(&r, GitLimits::default()).unwrap_err().to_string();
     assert!(
-        error.starts_with("the depth of folder d/d/d/") && error.ends_with("... is over the limit of 100"),
+        error.starts_with("the depth of folder d/d/d/") && error.ends_with("... exceeds the limit of 100"),
         "{error}"
     );
     let file = blob(&r, &"x".repeat(1000));
     commit_tree(&r, &raw_tree(&r, &[("100644", b"a.yaml", &file), ("100644", b"b.yaml", &file)]));
-    let error = load(&r, Limits { total_bytes: 1500, ..Default::default() }).unwrap_err();
-    assert_eq!(error.to_string(), "the size of all manifests together is over the limit of 1500");
+    let error = load(&r, GitLimits { total_bytes: 1500, ..Default::default() }).unwrap_err();
+    assert_eq!(error.to_string(), "the size of all manifests together exceeds the limit of 1500");
 }
 
 #[test]
@@ -108,13 +108,13 @@ fn missing_and_damaged_objects_are_errors() {
     let object = r.path().join(format!(".git/objects/{}/{}", &id[..2], &id[2..]));
     let bytes = std::fs::read(&object).unwrap();
     std::fs::remove_file(&object).unwrap();
-    let missing = load(&r, Limits::default()).unwrap_err().to_string();
+    let missing = load(&r, GitLimits::default()).unwrap_err().to_string();
     assert_eq!(missing, format!("cannot read file a.yaml (blob {})", &id[..10]));
     std::fs::write(&object, &bytes[..bytes.len() / 2]).unwrap();
-    assert!(matches!(load(&r, Limits::default()), Err(GitError::Corrupt { .. })));
+    assert!(matches!(load(&r, GitLimits::default()), Err(GitError::Corrupt { .. })));
     let cycle = raw_tree(&r, &[("40000", b"d", "1111111111111111111111111111111111111111")]);
     commit_tree(&r, &cycle);
-    assert!(matches!(load(&r, Limits::default()), Err(GitError::Corrupt { .. })));
+    assert!(matches!(load(&r, GitLimits::default()), Err(GitError::Corrupt { .. })));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn nothing_that_the_repository_configures_is_executed() {
     r.git(&["config", "include.path", "../config-included"]);
     let (repo, desired) =
         GitDesired::load(&GitSpec::parse(&r.spec("@HEAD")).unwrap(), &GitOptions::default()).unwrap();
-    assert_eq!(desired.files[0].1, b"a: 2\nb: 1\n", "bytes are those stored");
+    assert_eq!(desired.files[0].bytes, b"a: 2\nb: 1\n", "bytes are those stored");
     let blame = repo.blame_lines(desired.commit.id, "a.yaml").unwrap();
     let summaries: Vec<_> = blame.lines().iter().map(|l| l.commit.summary.as_str()).collect();
     assert_eq!(summaries, ["second", "first"]);
@@ -159,7 +159,7 @@ fn odd_dates_and_names_do_not_stop_a_walk() {
     let commit =
         r.git_with_input(&["hash-object", "-t", "commit", "-w", "--stdin", "--literally"], raw.as_bytes());
     r.git(&["update-ref", "refs/heads/main", &commit]);
-    let desired = load(&r, Limits::default()).unwrap();
+    let desired = load(&r, GitLimits::default()).unwrap();
     assert_eq!(desired.commit.author.name, "");
     assert_eq!(desired.commit.authored_at.as_second(), 0);
     assert_eq!(desired.commit.summary, "");

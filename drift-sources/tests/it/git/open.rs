@@ -1,6 +1,8 @@
 //! Opening, resolving and reading: local, bundled, remote.
 
-use drift_sources::git::{Depth, GitDesired, GitError, GitOptions, GitRepo, GitSpec, Limits, SkipReason};
+use drift_sources::git::{
+    FetchDepth, GitDesired, GitError, GitLimits, GitOptions, GitRepo, GitSpec, SkipReason,
+};
 
 use super::repository::Repository;
 
@@ -114,11 +116,11 @@ fn only_what_can_mean_nothing_else_is_claimed() {
         ("/out.bundle", true),
         ("/none@x", false),
     ] {
-        assert_eq!(GitSpec::claims(&r.spec(rest)), expect, "{rest}");
+        assert_eq!(GitSpec::looks_like_git(&r.spec(rest)), expect, "{rest}");
     }
-    assert!(GitSpec::claims("https://host.example/r.git"));
-    assert!(GitSpec::claims("git@host.example:r.git"));
-    assert!(!GitSpec::claims("-"));
+    assert!(GitSpec::looks_like_git("https://host.example/r.git"));
+    assert!(GitSpec::looks_like_git("git@host.example:r.git"));
+    assert!(!GitSpec::looks_like_git("-"));
 }
 
 #[test]
@@ -173,7 +175,7 @@ fn a_remote_is_fetched_whole_or_only_its_tip() {
     let head = r.git(&["rev-parse", "HEAD"]);
     let first = r.git(&["rev-parse", "v1^{commit}"]);
     let url = format!("file://{}/.git", r.path().display());
-    let tip = GitOptions { depth: Depth::Tip, ..Default::default() };
+    let tip = GitOptions { depth: FetchDepth::Tip, ..Default::default() };
     for (rev, options, expect, shallow) in [
         ("", GitOptions::default(), &head, false),
         ("@HEAD~1", GitOptions::default(), &first, false),
@@ -255,7 +257,7 @@ fn a_remote_that_asks_for_credentials_or_never_answers_ends() {
     assert!(!format!("{error:?}").contains("hunter2"));
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/r.git", silent.local_addr().unwrap());
-    let limits = Limits { remote_time: std::time::Duration::from_secs(1), ..Default::default() };
+    let limits = GitLimits { remote_time: std::time::Duration::from_secs(1), ..Default::default() };
     let error = GitRepo::open(&GitSpec::parse(&url).unwrap(), &GitOptions { limits, ..Default::default() })
         .unwrap_err();
     assert_eq!(error.to_string(), format!("remote {url} cannot be reached within 1 s"));
@@ -290,7 +292,7 @@ fn links_submodules_and_large_files_are_listed_as_skipped() {
     r.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{head},vendor/charts")]);
     r.git(&["add", "apps"]);
     r.git(&["commit", "--quiet", "-m", "third"]);
-    let limits = Limits { file_bytes: 200, ..Default::default() };
+    let limits = GitLimits { file_bytes: 200, ..Default::default() };
     let options = GitOptions { limits, ..Default::default() };
     let (_, desired) = GitDesired::load(&GitSpec::parse(&r.spec("@HEAD")).unwrap(), &options).unwrap();
     let skipped: Vec<_> = desired.skipped.iter().map(|s| (s.path.as_str(), s.reason.clone())).collect();

@@ -163,7 +163,7 @@ async fn follow(
                     session.judge().await;
                     session.scan_conflicts(inflow.store).await?;
                 }
-                session.note(inflow.receiver.and_then(|r| refused.message_if_due(r.refused())));
+                session.note(inflow.receiver.and_then(|r| refused.message_if_due(r.refusal_counts())));
             }
         }
     }
@@ -173,7 +173,7 @@ async fn follow(
         if is_listening {
             listening.await?;
         }
-        session.note(refused.message(receiver.refused()));
+        session.note(refused.message(receiver.refusal_counts()));
     }
     session.drain(None, &mut messages, inflow.store).await?;
     session.judge().await;

@@ -8,7 +8,7 @@ use drift_core::drift::{DriftClass, ResourceDrift, Status};
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::{RuleEpisodeV1, RuleReplayV1};
 use drift_sources::estate::DeclaredApps;
-use drift_sources::gitops::{Cluster, IncrementalGitOps, Standing, Version};
+use drift_sources::gitops::{AppResourceDrift, ClusterSnapshot, IncrementalGitOps, Version};
 use jiff::Timestamp;
 
 /// What differs by one app: the rule that hides it, by path.
@@ -30,7 +30,7 @@ pub(super) fn replay(apps: &DeclaredApps, tried: &RuleSet) -> Option<(RuleReplay
     versions.sort_by_key(|(_, v)| v.at);
     let (from, to) = (versions.first()?.1.at, versions.last()?.1.at);
     // As of the first moment nothing was live; from there Git is looked at as it was with each step.
-    let empty = Cluster::at(Vec::new(), BTreeMap::new(), Some(from));
+    let empty = ClusterSnapshot::at(Vec::new(), BTreeMap::new(), Some(from));
     let (repositories, renderer) = (apps.repositories(), apps.renderer());
     let mut kept =
         IncrementalGitOps::new(empty, repositories, renderer, apps.schemas().clone(), tried.clone());
@@ -76,7 +76,7 @@ fn now(drift: &ResourceDrift, own: &BTreeSet<Arc<str>>) -> Now {
 }
 
 impl Episodes {
-    fn take(&mut self, standing: &Standing, own: &BTreeSet<Arc<str>>, at: Timestamp) {
+    fn take(&mut self, standing: &AppResourceDrift, own: &BTreeSet<Arc<str>>, at: Timestamp) {
         let mut now = standing.drift.as_ref().map(|d| now(d, own)).unwrap_or_default();
         let slot = (standing.key.clone(), standing.app.clone());
         let before = self.open.remove(&slot).unwrap_or_default();

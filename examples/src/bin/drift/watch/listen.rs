@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use drift_core::redact::Redactor;
 use drift_sources::audit;
 use drift_sources::cdevents::EventDecoder;
-use drift_sources::receiver::{Auth, Decode, Posted, Receiver, ReceiverOptions};
+use drift_sources::receiver::{PostDecoder, PostedRequest, Receiver, ReceiverOptions, SenderAuth};
 
 use crate::args::ListenArgs;
 use crate::failure::Failure;
@@ -28,8 +28,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Option<Receiver>, Failure> {
     let Some(address) = args.listen else { return Ok(None) };
     let auth = match secret(args.listen_secret_file.as_deref())? {
-        Some(secret) => Auth::Secret(secret),
-        None if address.ip().is_loopback() => Auth::Open,
+        Some(secret) => SenderAuth::Secret(secret),
+        None if address.ip().is_loopback() => SenderAuth::Open,
         None => {
             return Err(Failure::new(format!("will not listen on {address} without a secret"))
                 .cause("others than this machine reach it, and whoever does could write into the history")
@@ -48,11 +48,11 @@ pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Optio
     Ok(Some(receiver))
 }
 
-/// Chooses the decoder by the path of the request; events may also be posted to the root, as some senders know no other path.
-fn decoder(redactor: &Redactor) -> Decode {
-    let events = EventDecoder::new("", redactor.clone()).posts();
-    let entries = audit::posts("", redactor.clone());
-    Arc::new(move |posted: Posted<'_>| match posted.path.trim_end_matches('/') {
+/// Tells by the path what is posted; events may also come to the root, as some senders know no other.
+fn decoder(redactor: &Redactor) -> PostDecoder {
+    let events = EventDecoder::new("", redactor.clone()).webhook_decoder();
+    let entries = audit::webhook_decoder("", redactor.clone());
+    Arc::new(move |posted: PostedRequest<'_>| match posted.path.trim_end_matches('/') {
         "" | "/events" => events(posted),
         "/audit" => entries(posted),
         _ => Err("nothing is taken here: events go to /events, audit batches to /audit".to_owned()),

@@ -11,33 +11,33 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::cursor::{Mark, Progress};
+use super::cursor::{Progress, WatchProgress};
 use super::driver::{Message, Shared, Timing};
 use super::request::Requests;
-use super::supervisor::{Supervisor, identity};
+use super::supervisor::{Supervisor, cluster_identity};
 use super::{KubernetesOptions, KubernetesSource};
 
-type Item = Result<Observation, SourceError>;
+type ObservationResult = Result<Observation, SourceError>;
 
-/// The observing end: takes what drivers tell, in order, and knows how far each target is.
+/// The stream of observations: receives the messages of the drivers in order, and tracks the progress of each target.
 ///
 /// Dropping it ends all tasks.
 #[derive(Debug)]
-pub(crate) struct Telling {
+pub(crate) struct ObservationStream {
     messages: mpsc::Receiver<Message>,
     _tasks: JoinSet<()>,
     progress: Progress,
-    queue: VecDeque<Item>,
+    queue: VecDeque<ObservationResult>,
     interval: Duration,
-    /// Said before anything else of a history that begins.
+    /// Emitted before anything else of a new history.
     beginning: Option<Observation>,
-    /// When the next checkpoint is due, if anything moved.
+    /// When the next checkpoint is due, if there was progress.
     due: Option<Instant>,
     last: Option<Instant>,
 }
 
-/// Makes what drivers share, and the end they tell to.
-pub(crate) fn shared(
+/// Makes the state that drivers share, and the receiver of their messages.
+pub(crate) fn make_shared(
     requests: Requests,
     options: &KubernetesOptions,
 ) -> (Arc<Shared>, mpsc::Receiver<Message>) {
@@ -61,15 +61,15 @@ pub(crate) fn shared(
     (Arc::new(shared), messages)
 }
 
-impl Telling {
-    /// Starts to observe.
+impl ObservationStream {
+    /// Starts all tasks.
     pub(crate) async fn start(source: &KubernetesSource, after: Option<Cursor>) -> Self {
         let options = Arc::clone(&source.options);
         let requests = Requests::new(source.client.clone(), options.limits);
-        let cluster = identity(&requests).await;
+        let cluster = cluster_identity(&requests).await;
         let mut queue = VecDeque::new();
-        let beginning = after.is_none().then(|| beginning(&options.cluster));
-        let resume = match after.as_ref().map(Progress::of_cursor) {
+        let beginning = after.is_none().then(|| history_begins_gap(&options.cluster));
+        let resume = match after.as_ref().map(Progress::from_cursor) {
             None => Some(Progress::default()),
             Some(Ok(progress))
                 if progress.cluster.is_some() && cluster.is_some() && progress.cluster != cluster =>
@@ -85,7 +85,7 @@ impl Telling {
         };
         let mut progress = resume.clone().unwrap_or_default();
         progress.cluster = cluster.or(progress.cluster);
-        let (shared, messages) = shared(requests, &options);
+        let (shared, messages) = make_shared(requests, &options);
         let interval = options.checkpoint_interval;
         let mut tasks = JoinSet::new();
         tasks.spawn(Supervisor::new(shared, options, resume).run());
@@ -93,7 +93,7 @@ impl Telling {
     }
 
     /// Returns the next observation. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<Item> {
+    pub(crate) async fn next(&mut self) -> Option<ObservationResult> {
         loop {
             if let Some(item) = self.queue.pop_front() {
                 return Some(item);
@@ -101,44 +101,44 @@ impl Telling {
             let due = self.due.unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;
-                () = sleep_until(due), if self.due.is_some() => self.checkpoint(),
-                message = self.messages.recv() => self.take(message?),
+                () = sleep_until(due), if self.due.is_some() => self.push_checkpoint(),
+                message = self.messages.recv() => self.take_message(message?),
             }
         }
     }
 
-    fn take(&mut self, message: Message) {
+    fn take_message(&mut self, message: Message) {
         match message {
             Message::Begin(marks) => {
                 self.queue.extend(self.beginning.take().map(Ok));
                 self.progress.marks.extend(marks);
-                self.checkpoint();
+                self.push_checkpoint();
             }
-            Message::Told { id, said, mark } => {
-                self.queue.extend(said.into_iter().map(Ok));
-                match mark {
-                    Some(Mark::At(version)) => self.moved(&id, Mark::At(version)),
+            Message::Observed { id, observations, progress } => {
+                self.queue.extend(observations.into_iter().map(Ok));
+                match progress {
+                    Some(WatchProgress::At(version)) => self.note_progress(&id, WatchProgress::At(version)),
                     // A loss must be on record before anything of the listing that follows it.
                     Some(lost) if self.progress.marks.get(&*id) != Some(&lost) => {
                         self.progress.marks.insert(id.to_string(), lost);
-                        self.checkpoint();
+                        self.push_checkpoint();
                     }
                     _ => {}
                 }
             }
             Message::Forget(id) => {
                 self.progress.marks.remove(&*id);
-                self.checkpoint();
+                self.push_checkpoint();
             }
             Message::Failed(error) => self.queue.push_back(Err(error)),
         }
     }
 
-    fn moved(&mut self, id: &str, mark: Mark) {
+    fn note_progress(&mut self, id: &str, progress: WatchProgress) {
         match self.progress.marks.get_mut(id) {
-            Some(old) => *old = mark,
+            Some(old) => *old = progress,
             None => {
-                self.progress.marks.insert(id.to_owned(), mark);
+                self.progress.marks.insert(id.to_owned(), progress);
             }
         }
         if self.due.is_none() {
@@ -146,18 +146,18 @@ impl Telling {
         }
     }
 
-    fn checkpoint(&mut self) {
+    fn push_checkpoint(&mut self) {
         self.progress.seen = Some(Timestamp::now());
         self.queue.push_back(Ok(Observation::Checkpoint(self.progress.to_cursor())));
         (self.due, self.last) = (None, Some(Instant::now()));
     }
 }
 
-/// Says that nothing is known of what was before.
+/// Returns the gap before the history: nothing is known about the time before.
 ///
-/// It also makes a store keep the checkpoint that follows, which is what tells of a first listing that a kill cut off:
-/// a store has no use for checkpoints of a source that said nothing.
-fn beginning(cluster: &Arc<str>) -> Observation {
+/// It also makes a store keep the checkpoint that follows, which shows that a first list was interrupted by a kill: a store
+/// ignores checkpoints of a source that emitted nothing.
+fn history_begins_gap(cluster: &Arc<str>) -> Observation {
     Observation::Gap(Gap {
         scope: Scope { cluster: Arc::clone(cluster), ..Scope::default() },
         from: None,

@@ -10,32 +10,36 @@ use tempfile::TempDir;
 
 use crate::git::{Commit, GitError, GitRepo};
 
-/// The files of a commit in a scratch folder, which goes with this.
+/// The files of a commit in a scratch folder, which is removed when this is dropped.
 #[derive(Debug)]
-pub struct Tree {
+pub struct CommitFiles {
     folder: TempDir,
     id: String,
     files: BTreeSet<String>,
     skipped: Vec<String>,
-    /// Edits stand in the folder while a program runs, so one runs at a time.
+    /// Edits are in the folder while a program runs, so only one runs at a time.
     busy: Mutex<()>,
 }
 
-/// Whether a name stays in its folder.
+/// Returns `true` if a name stays in its folder.
 fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(['\\', '\0'])
         && Path::new(name).components().all(|c| matches!(c, Component::Normal(n) if n != ".git"))
 }
 
-impl Tree {
-    /// Lays out the files of a commit; `wanted` says which, and with what content.
+impl CommitFiles {
+    /// Writes the files of a commit that `wanted` accepts to a scratch folder.
     ///
     /// Links and submodules are left out, and so are names that would leave the folder.
     ///
     /// # Errors
-    /// When the repository cannot be read, or the folder not be written.
-    pub fn of(repo: &GitRepo, commit: &Commit, wanted: impl Fn(&str) -> bool) -> Result<Self, GitError> {
+    /// When the repository cannot be read or the folder cannot be written.
+    pub fn from_commit(
+        repo: &GitRepo,
+        commit: &Commit,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Self, GitError> {
         let unwritable =
             |e: io::Error| GitError::TooLarge { what: format!("a scratch folder ({e})"), limit: 0 };
         let folder = tempfile::Builder::new().prefix("drift-render-").tempdir().map_err(unwritable)?;
@@ -50,13 +54,13 @@ impl Tree {
             if !wanted(&file.path) {
                 continue;
             }
-            write(folder.path(), &file.path, &repo.read(&file)?).map_err(unwritable)?;
+            write_file(folder.path(), &file.path, &repo.read(&file)?).map_err(unwritable)?;
             files.insert(file.path);
         }
         Ok(Self { folder, id: commit.tree_id(), files, skipped, busy: Mutex::default() })
     }
 
-    /// Returns what tells these files from others.
+    /// Returns the id of the commit's tree, which identifies the content.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -66,12 +70,12 @@ impl Tree {
         self.files.iter().map(|f| &**f)
     }
 
-    /// Tells whether there is a file of this path.
-    pub fn has(&self, path: &str) -> bool {
+    /// Returns `true` if there is a file with this path.
+    pub fn has_file(&self, path: &str) -> bool {
         self.files.contains(path)
     }
 
-    /// Tells whether there is a folder of this path, with a file somewhere in it.
+    /// Returns `true` if there is a folder with this path that contains a file at any depth.
     pub fn has_folder(&self, path: &str) -> bool {
         path.is_empty() || {
             let within = format!("{path}/");
@@ -79,22 +83,22 @@ impl Tree {
         }
     }
 
-    /// Returns what was left out: links, submodules, unsafe names.
+    /// Returns the paths that were left out: links, submodules, unsafe names.
     pub fn skipped(&self) -> &[String] {
         &self.skipped
     }
 
-    /// Reads a file.
+    /// Reads a file; `None` if there is none with this path.
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
-        self.has(path).then(|| fs::read(self.folder.path().join(path)).ok()).flatten()
+        self.has_file(path).then(|| fs::read(self.folder.path().join(path)).ok()).flatten()
     }
 
-    /// Returns where the files are.
+    /// Returns the scratch folder.
     pub fn root(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Runs something while some files have another content, and puts the old one back.
+    /// Runs something while some files have another content, and restores them afterwards.
     pub(super) fn with_edits<T>(
         &self,
         edits: &[(String, Vec<u8>)],
@@ -105,12 +109,12 @@ impl Tree {
         let edits: Vec<_> = edits.iter().filter(|(name, _)| is_plain(name)).collect();
         let before: Vec<_> = edits.iter().map(|(name, _)| self.read(name)).collect();
         for (name, bytes) in &edits {
-            write(root, name, bytes)?;
+            write_file(root, name, bytes)?;
         }
         let result = run(root);
         for ((name, _), before) in edits.iter().zip(before) {
             match before {
-                Some(bytes) => write(root, name, &bytes)?,
+                Some(bytes) => write_file(root, name, &bytes)?,
                 None => fs::remove_file(root.join(name))?,
             }
         }
@@ -118,7 +122,7 @@ impl Tree {
     }
 }
 
-fn write(root: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn write_file(root: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let path = root.join(name);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;

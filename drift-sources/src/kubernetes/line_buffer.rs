@@ -1,4 +1,4 @@
-//! Lines out of chunks, with a limit on their length.
+//! Splits chunks into lines, with a limit on their length.
 
 /// Splits a stream of bytes into lines without ever holding more than one line's limit plus one chunk.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ impl LineBuffer {
         Self { bytes: Vec::new(), start: 0, scanned: 0, max }
     }
 
-    /// Takes what came.
-    pub(crate) fn push(&mut self, chunk: &[u8]) {
+    /// Appends a chunk.
+    pub(crate) fn push_chunk(&mut self, chunk: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);
             self.scanned -= self.start;
@@ -32,7 +32,7 @@ impl LineBuffer {
     }
 
     /// Returns the next whole line without its end, if there is one.
-    pub(crate) fn line(&mut self) -> Result<Option<&[u8]>, TooLong> {
+    pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>, TooLong> {
         let Some(end) = self.bytes[self.scanned..].iter().position(|b| *b == b'\n') else {
             self.scanned = self.bytes.len();
             return if self.scanned - self.start > self.max { Err(TooLong) } else { Ok(None) };
@@ -55,8 +55,8 @@ mod tests {
             let mut buffer = LineBuffer::new(100);
             let mut lines = Vec::new();
             for chunk in text.chunks(size) {
-                buffer.push(chunk);
-                while let Some(line) = buffer.line().unwrap() {
+                buffer.push_chunk(chunk);
+                while let Some(line) = buffer.next_line().unwrap() {
                     lines.push(String::from_utf8(line.to_vec()).unwrap());
                 }
             }
@@ -67,11 +67,11 @@ mod tests {
     #[test]
     fn a_line_over_the_limit_is_refused_before_it_ends() {
         let mut buffer = LineBuffer::new(4);
-        buffer.push(b"12345");
-        assert_eq!(buffer.line(), Err(TooLong));
+        buffer.push_chunk(b"12345");
+        assert_eq!(buffer.next_line(), Err(TooLong));
         let mut buffer = LineBuffer::new(4);
-        buffer.push(b"1234\n12345\n");
-        assert_eq!(buffer.line(), Ok(Some(&b"1234"[..])));
-        assert_eq!(buffer.line(), Err(TooLong));
+        buffer.push_chunk(b"1234\n12345\n");
+        assert_eq!(buffer.next_line(), Ok(Some(&b"1234"[..])));
+        assert_eq!(buffer.next_line(), Err(TooLong));
     }
 }

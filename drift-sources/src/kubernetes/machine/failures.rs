@@ -1,48 +1,55 @@
-//! What the state machine does about failures.
+//! How the state machine handles failures.
 
 use std::time::Duration;
 
 use drift_core::{GapReason, Observation};
 use jiff::Timestamp;
 
-use super::{Ending, Failure, Machine, Next, Phase, Span};
+use super::{Ending, Failure, Next, Phase, WatchMachine, WatchSpan};
 use crate::kubernetes::backoff::Backoff;
 
-/// Tries before a version that the server calls too new counts as restored from a backup: a server that has just
-/// started says the same until its cache has caught up.
+/// Attempts before a version that is "too new" means that the server was restored from a backup: a server that has just
+/// started reports the same until its cache has caught up.
 const TOO_NEW_TRIES: u32 = 4;
-/// Refusals of a watch before they are told: a server that has just started refuses until it has read its roles.
-const REFUSALS: u32 = 4;
+/// Denials of a watch before they are reported: a server that has just started denies requests until it has read its roles.
+const DENIALS: u32 = 4;
 
-impl Machine {
-    pub(super) fn failed(&mut self, failure: Failure, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+impl WatchMachine {
+    pub(super) fn handle_failure(
+        &mut self,
+        failure: Failure,
+        now: Timestamp,
+        out: &mut Vec<Observation>,
+    ) -> Next {
         self.failures += 1;
         let watching = self.phase == Phase::Watching;
         match failure {
-            Failure::Expired(message) if watching => self.lost(GapReason::Expired, message, now, out),
+            Failure::Expired(message) if watching => {
+                self.relist_after_loss(GapReason::Expired, message, now, out)
+            }
             Failure::Expired(message) => {
                 self.abandon_listing(GapReason::Expired, &message, now, out);
                 self.retry_or_give_up(GapReason::Expired, &message, None, now, out)
             }
             Failure::TooNew(message) if watching && self.failures >= TOO_NEW_TRIES => {
                 let message =
-                    format!("the server is behind what it told before, restored from a backup? {message}");
-                self.lost(GapReason::WatchLost, message, now, out)
+                    format!("the server is behind what it sent before, restored from a backup? {message}");
+                self.relist_after_loss(GapReason::WatchLost, message, now, out)
             }
-            Failure::Denied(message) => self.refuse(GapReason::Denied, &message, now, out),
-            Failure::Missing(message) => self.missing(&message, now, out),
+            Failure::Denied(message) => self.handle_denial(GapReason::Denied, &message, now, out),
+            Failure::Missing(message) => self.handle_missing(&message, now, out),
             Failure::Unsupported(message) if self.phase == Phase::Streaming => {
                 // A server without streaming lists: pages do as well.
                 self.abandon_listing(GapReason::WatchLost, &message, now, out);
-                self.request()
+                self.next_request()
             }
-            Failure::Unsupported(message) => self.refuse(GapReason::SourceDown, &message, now, out),
+            Failure::Unsupported(message) => self.handle_denial(GapReason::SourceDown, &message, now, out),
             Failure::TooLarge(_) if self.phase == Phase::Listing && self.limit > 1 => {
                 self.limit /= 2;
-                self.request()
+                self.next_request()
             }
-            Failure::TooLarge(message) => self.unreadable(GapReason::TooLarge, &message, now, out),
-            Failure::Corrupt(message) => self.unreadable(GapReason::Corrupt, &message, now, out),
+            Failure::TooLarge(message) => self.handle_unreadable(GapReason::TooLarge, &message, now, out),
+            Failure::Corrupt(message) => self.handle_unreadable(GapReason::Corrupt, &message, now, out),
             Failure::Throttled(message, after) => {
                 self.retry_or_give_up(GapReason::Throttled, &message, after, now, out)
             }
@@ -55,7 +62,7 @@ impl Machine {
         }
     }
 
-    /// Tries again later. A broken streaming list begins anew, pages go on with their token, a watch at its version.
+    /// Retries later. A broken streaming list starts again, pages continue with their token, a watch at its version.
     fn retry_or_give_up(
         &mut self,
         reason: GapReason,
@@ -64,7 +71,7 @@ impl Machine {
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) -> Next {
-        if let Span::Once { failures } = self.rules.span
+        if let WatchSpan::Once { failures } = self.rules.span
             && self.failures >= failures
         {
             return self.give_up(reason, message, now, out);
@@ -72,7 +79,7 @@ impl Machine {
         if self.phase == Phase::Streaming {
             self.abandon_listing(reason, message, now, out);
         }
-        let delay = self.rules.backoff.delay(self.failures, &self.id);
+        let delay = self.rules.backoff.delay_after(self.failures, &self.id);
         // A server may ask for more, but not for hours.
         let asked = after.unwrap_or_default().min(self.rules.backoff.max * 10);
         Next::Wait(delay.max(asked))
@@ -85,35 +92,35 @@ impl Machine {
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) -> Next {
-        self.tell_unknown(reason, message, now, out);
+        self.emit_unknown(reason, message, now, out);
         Next::Stop(Ending::Done)
     }
 
-    /// Refused until someone changes something: told once, tried more and more slowly.
-    fn refuse(
+    /// Denied until somebody changes something: reported once, retried more and more slowly.
+    fn handle_denial(
         &mut self,
         reason: GapReason,
         message: &str,
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) -> Next {
-        if self.rules.span != Span::Forever {
+        if self.rules.span != WatchSpan::Forever {
             return self.give_up(reason, message, now, out);
         }
-        self.refusals += 1;
-        if !self.refused && (self.last.is_none() || self.refusals >= REFUSALS) {
-            self.refused = true;
-            self.tell_unknown(reason, message, now, out);
+        self.denials += 1;
+        if !self.denial_reported && (self.last.is_none() || self.denials >= DENIALS) {
+            self.denial_reported = true;
+            self.emit_unknown(reason, message, now, out);
         }
         if self.phase != Phase::Watching {
             self.abandon_listing(reason, message, now, out);
         }
-        self.wait_patiently(self.refusals)
+        self.wait_patiently(self.denials)
     }
 
-    /// Not found: the one who looks what is served decides whether it is gone.
-    fn missing(&mut self, message: &str, now: Timestamp, out: &mut Vec<Observation>) -> Next {
-        if self.rules.span != Span::Forever {
+    /// Not found: discovery decides whether the kind is gone.
+    fn handle_missing(&mut self, message: &str, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+        if self.rules.span != WatchSpan::Forever {
             return self.give_up(GapReason::SourceDown, message, now, out);
         }
         if self.phase != Phase::Watching {
@@ -124,41 +131,47 @@ impl Machine {
 
     fn wait_patiently(&self, count: u32) -> Next {
         let backoff = Backoff { max: self.rules.backoff.denied, ..self.rules.backoff };
-        Next::Wait(backoff.delay(count, &self.id))
+        Next::Wait(backoff.delay_after(count, &self.id))
     }
 
-    /// An answer that cannot be read may be whole the second time; after that the watch gives way to a listing, and a
-    /// listing to patience.
-    fn unreadable(
+    /// An unreadable response may be readable the second time; after that a watch is replaced by a list, and a list waits.
+    fn handle_unreadable(
         &mut self,
         reason: GapReason,
         message: &str,
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) -> Next {
-        self.strikes += 1;
+        self.unreadable_lines += 1;
         match self.phase {
-            Phase::Watching if self.strikes > 1 => self.lost(reason, message.to_owned(), now, out),
-            Phase::Watching => self.wait(self.failures),
+            Phase::Watching if self.unreadable_lines > 1 => {
+                self.relist_after_loss(reason, message.to_owned(), now, out)
+            }
+            Phase::Watching => self.wait_after(self.failures),
             Phase::Streaming => {
                 self.abandon_listing(reason, message, now, out);
-                self.wait(self.failures)
+                self.wait_after(self.failures)
             }
-            Phase::Listing if self.strikes > 2 => self.refuse(reason, message, now, out),
+            Phase::Listing if self.unreadable_lines > 2 => self.handle_denial(reason, message, now, out),
             Phase::Listing => self.retry_or_give_up(reason, message, None, now, out),
         }
     }
 
-    /// The kind is no longer served: nothing of it is there.
-    pub(super) fn removed(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
+    /// The kind is no longer served, so none of its objects exist.
+    pub(super) fn handle_removed(&mut self, now: Timestamp, out: &mut Vec<Observation>) -> Next {
         if !self.known.is_surely_empty() && !self.target.is_event() {
             let last = self.last.clone();
-            self.lose(GapReason::WatchLost, last, self.last_at, "the kind is no longer served".to_owned());
+            self.record_loss(
+                GapReason::WatchLost,
+                last,
+                self.last_at,
+                "the kind is no longer served".to_owned(),
+            );
             if let Some(pending) = self.pending.take() {
-                self.tell_gap(pending, None, now, out);
+                self.emit_gap(pending, None, now, out);
             }
-            out.push(Observation::RelistStarted(self.scope()));
-            out.push(Observation::RelistDone { scope: self.scope(), observed_at: now });
+            out.push(Observation::RelistStarted(self.target_scope()));
+            out.push(Observation::RelistDone { scope: self.target_scope(), observed_at: now });
         }
         Next::Stop(Ending::Removed)
     }

@@ -9,7 +9,7 @@ use drift_core::drift::compare_apps;
 use drift_core::drift::rules::RuleSet;
 use drift_core::schema::SchemaSet;
 use drift_core::{Doc, Object, ResourceKey};
-use drift_sources::gitops::{Cluster, GitOps, IncrementalGitOps, Repositories, Version};
+use drift_sources::gitops::{ClusterSnapshot, GitOps, IncrementalGitOps, Repositories, Version};
 use drift_sources::jq::JqSandbox;
 use drift_sources::render::{RenderOptions, Renderer};
 use jiff::Timestamp;
@@ -116,7 +116,7 @@ proptest! {
         }
         let cluster = |versions: &BTreeMap<ResourceKey, Vec<Version>>| {
             let live = versions.values().filter_map(|v| v.last()?.object.clone()).collect();
-            Cluster::at(live, versions.clone(), None)
+            ClusterSnapshot::at(live, versions.clone(), None)
         };
         let mut kept = IncrementalGitOps::new(cluster(&versions), &repositories, &renderer, (*schemas).clone(), RuleSet::default());
         for (key, version) in steps.iter().map(version) {

@@ -1,33 +1,33 @@
-//! Whether a value that was sent is the value that is live.
+//! Whether a value that was sent is the value that is live now.
 
 use drift_core::schema::Quantity;
 use drift_core::{Kind, Node};
 
-/// Tells whether what was sent can have become what is live: equal, or less of it, since the server fills in defaults.
-pub(super) fn agrees(sent: Node<'_>, live: Node<'_>) -> bool {
+/// Returns `true` if the sent value can have become the live one: it is equal, or a part of it, since the server adds defaults.
+pub(super) fn agrees_with(sent: Node<'_>, live: Node<'_>) -> bool {
     match (sent.kind(), live.kind()) {
         (Kind::Map, Kind::Map) => {
             sent.children().filter(|n| !n.key().starts_with('$')).all(|part| match live.get(part.key()) {
-                Some(other) => agrees(part, other),
+                Some(other) => agrees_with(part, other),
                 None => is_nothing(part),
             })
         }
         (Kind::List, Kind::List) => {
             sent.len() <= live.len()
-                && sent.children().all(|part| live.children().any(|other| agrees(part, other)))
+                && sent.children().all(|part| live.children().any(|other| agrees_with(part, other)))
         }
         _ => sent == live || same_quantity(sent, live),
     }
 }
 
-/// Tells whether a patch of a map takes away all that it names.
+/// Returns `true` if a patch of a map removes everything that it names.
 pub(super) fn leaves_nothing(sent: Node<'_>) -> bool {
     sent.is_null()
         || sent.str_at(&["$patch"]) == Some("delete")
         || matches!(sent.kind(), Kind::Map | Kind::List) && sent.children().all(leaves_nothing)
 }
 
-/// Values that the server leaves out.
+/// Returns `true` for values that the server omits, such as `0` or an empty list.
 fn is_nothing(node: Node<'_>) -> bool {
     node.is_null()
         || node.is_empty()

@@ -1,18 +1,18 @@
-//! Changing objects and kustomization files as engines do before they build.
+//! Edits of objects and kustomization files that engines make before they build.
 
 use std::sync::Arc;
 
 use drift_core::{Doc, Object};
 use serde_json::{Map, Value, json};
 
-use crate::render::Tree;
+use crate::render::CommitFiles;
 use crate::yaml;
 
 /// Names under which kustomize looks for its file.
 pub(super) const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Joins a folder of a tree and a path below it; `None` where that would leave the tree.
-pub(super) fn join(folder: &str, path: &str) -> Option<String> {
+pub(super) fn join_path(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
     parts.retain(|p| !p.is_empty() && *p != ".");
     for part in path.split('/') {
@@ -26,18 +26,18 @@ pub(super) fn join(folder: &str, path: &str) -> Option<String> {
 }
 
 /// Finds the kustomization file of a folder.
-pub(super) fn kustomization_file(tree: &Tree, folder: &str) -> Option<String> {
-    KUSTOMIZATION_FILES.iter().filter_map(|name| join(folder, name)).find(|path| tree.has(path))
+pub(super) fn kustomization_file(tree: &CommitFiles, folder: &str) -> Option<String> {
+    KUSTOMIZATION_FILES.iter().filter_map(|name| join_path(folder, name)).find(|path| tree.has_file(path))
 }
 
 /// Reads a kustomization file as JSON.
-pub(super) fn read(tree: &Tree, path: &str) -> Result<Map<String, Value>, String> {
+pub(super) fn read(tree: &CommitFiles, path: &str) -> Result<Map<String, Value>, String> {
     let bytes = tree.read(path).ok_or_else(|| format!("{path} cannot be read"))?;
     match yaml::read(&bytes).into_iter().next() {
         Some(Ok(document)) => match document.doc.root().to_value() {
             Value::Object(map) => Ok(map),
             Value::Null => Ok(Map::new()),
-            _ => Err(format!("{path} is no kustomization")),
+            _ => Err(format!("{path} is not a kustomization")),
         },
         Some(Err(e)) => Err(format!("{path}: {e}")),
         None => Ok(Map::new()),
@@ -54,7 +54,7 @@ pub(super) fn append(map: &mut Map<String, Value>, key: &str, more: impl IntoIte
     }
 }
 
-/// Puts images in, each in place of one of the same name.
+/// Sets images, each in place of one of the same name.
 pub(super) fn set_images(map: &mut Map<String, Value>, images: Vec<Value>) {
     let name = |v: &Value| v.get("name").and_then(Value::as_str).map(str::to_owned);
     let names: Vec<_> = images.iter().map(name).collect();
@@ -64,7 +64,7 @@ pub(super) fn set_images(map: &mut Map<String, Value>, images: Vec<Value>) {
     append(map, "images", images);
 }
 
-/// Returns an object with something changed.
+/// Returns an edited copy of an object.
 pub(super) fn object(object: &Object, change: impl FnOnce(&mut Map<String, Value>)) -> Option<Arc<Object>> {
     let Value::Object(mut map) = object.root().to_value() else { return None };
     change(&mut map);

@@ -1,4 +1,4 @@
-//! What engines declare against what is live, kept: after a change only the apps and resources that it touches.
+//! Comparing what engines declare with what is live, again and again: only what a change affects is evaluated again.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -10,96 +10,99 @@ use drift_core::k8s::managers;
 use drift_core::schema::SchemaSet;
 use drift_core::{Object, ResourceKey};
 
-use super::marks::{Mark, Marks};
-use super::{App, Cluster, GitOps, Repositories, Version};
-use crate::argo::{AppProject, Application, Settings};
+use super::tracking_index::{TrackingIndex, TrackingKey};
+use super::{App, ClusterSnapshot, GitOps, Repositories, Version};
+use crate::argo::{AppProject, Application, ArgoSettings};
 use crate::flux::{FluxSource, HelmRelease, Kustomization};
 use crate::jq::JqSandbox;
 use crate::render::Renderer;
 
-/// The apps of a cluster and how their resources stand, kept up to date change by change.
+/// The apps of a cluster and the drift of their resources, updated change by change.
 ///
-/// A change of a resource has that resource judged anew; one of an app has its resources judged of which the app says
-/// something else; one of a source, a variable, a release or Argo CD's settings the apps that look at it.
+/// Re-evaluates only what a change affects: a changed resource; the resources whose declaration changed when an app
+/// changes; and the dependent apps when a source, a substituted variable, a Helm release or the Argo CD settings change.
 #[derive(Debug)]
 pub struct IncrementalGitOps<'a> {
     gitops: GitOps<'a>,
-    /// Apps by the keys that they read besides what carries their mark.
+    /// Apps by the keys that they read besides the resources with their tracking mark.
     readers: HashMap<ResourceKey, BTreeSet<ResourceKey>>,
-    /// Apps by their marks.
-    marked: HashMap<Mark, BTreeSet<ResourceKey>>,
-    kept: IncrementalApps,
+    /// Apps by their tracking marks.
+    marked: HashMap<TrackingKey, BTreeSet<ResourceKey>>,
+    comparison: IncrementalApps,
     exceptions: RuleSet,
     jq: JqSandbox,
 }
 
-/// How a resource stands by one app.
+/// The drift of a resource, as seen from one app.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
-    /// Which resource.
+pub struct AppResourceDrift {
+    /// Key of the resource.
     pub key: ResourceKey,
-    /// By which app.
+    /// Key of the app.
     pub app: ResourceKey,
-    /// How; `None` where the app says nothing of it any more.
+    /// The drift; `None` if the app no longer declares or tracks the resource.
     pub drift: Option<ResourceDrift>,
 }
 
 impl<'a> IncrementalGitOps<'a> {
-    /// Takes a cluster as it is; everything in it is judged once.
+    /// Starts from a snapshot; everything in it is evaluated once.
     pub fn new(
-        cluster: Cluster,
+        cluster: ClusterSnapshot,
         repositories: &'a Repositories,
         renderer: &'a Renderer,
         schemas: SchemaSet,
         exceptions: RuleSet,
     ) -> Self {
-        let mut kept = IncrementalApps::new(schemas);
-        cluster.live().iter().for_each(|object| kept.set_live(Arc::clone(object)));
+        let mut comparison = IncrementalApps::new(schemas);
+        cluster.live().iter().for_each(|object| comparison.set_live(Arc::clone(object)));
         let mut this = Self {
-            gitops: GitOps::of(Cow::Owned(cluster), repositories, renderer),
+            gitops: GitOps::with_snapshot(Cow::Owned(cluster), repositories, renderer),
             readers: HashMap::new(),
             marked: HashMap::new(),
-            kept,
+            comparison,
             exceptions,
             jq: JqSandbox::default(),
         };
         let all: BTreeSet<ResourceKey> = this.gitops.apps.keys().cloned().collect();
-        all.iter().for_each(|name| this.watch(name));
-        this.declare(&all);
-        this.kept.judge(&this.jq);
+        all.iter().for_each(|name| this.index_app(name));
+        this.declare_apps(&all);
+        this.comparison.judge(&this.jq);
         this
     }
 
-    /// Takes the next version of a resource, and returns how what it touched stands now; see [`Self::apply_all`].
-    pub fn apply(&mut self, key: &ResourceKey, version: Version) -> Vec<Standing> {
+    /// Applies the next version of a resource; see [`Self::apply_all`].
+    pub fn apply(&mut self, key: &ResourceKey, version: Version) -> Vec<AppResourceDrift> {
         self.apply_all([(key.clone(), version)])
     }
 
-    /// Takes the next versions of resources, and returns how what they touched stands now, where that is not as before.
+    /// Applies the next versions of resources and returns the new status of every resource whose status changed.
     ///
-    /// Where the cluster was given as of a moment, that moment moves on to the newest version: Git is looked at as it
-    /// was then. Otherwise it is looked at as it is.
-    pub fn apply_all(&mut self, versions: impl IntoIterator<Item = (ResourceKey, Version)>) -> Vec<Standing> {
+    /// If the snapshot was taken at a moment, that moment advances to the newest version, and Git is read as of then.
+    /// Otherwise Git is read as it is now.
+    pub fn apply_all(
+        &mut self,
+        versions: impl IntoIterator<Item = (ResourceKey, Version)>,
+    ) -> Vec<AppResourceDrift> {
         let mut touched = BTreeSet::new();
         for (key, version) in versions {
-            touched.append(&mut self.take(&key, version));
+            touched.append(&mut self.take_version(&key, version));
         }
         if self.gitops.cluster.moment().is_some() && !self.gitops.repositories.is_empty() {
             // Any commit may have come by now.
             self.gitops.named = self.gitops.named_commits();
             touched = self.gitops.apps.keys().cloned().chain(touched).collect();
         }
-        self.declare(&touched);
-        let changed = self.kept.judge(&self.jq);
-        let told = |(key, app): (ResourceKey, ResourceKey)| {
-            let mut drift = self.kept.get(&key, &app).cloned();
+        self.declare_apps(&touched);
+        let changed = self.comparison.judge(&self.jq);
+        let resource_drift = |(key, app): (ResourceKey, ResourceKey)| {
+            let mut drift = self.comparison.get(&key, &app).cloned();
             drift.iter_mut().for_each(|d| self.gitops.look_back_at(d));
-            Standing { key, app, drift }
+            AppResourceDrift { key, app, drift }
         };
-        changed.into_iter().map(told).collect()
+        changed.into_iter().map(resource_drift).collect()
     }
 
-    fn take(&mut self, key: &ResourceKey, version: Version) -> BTreeSet<ResourceKey> {
+    fn take_version(&mut self, key: &ResourceKey, version: Version) -> BTreeSet<ResourceKey> {
         let before = self.gitops.cluster.get(key).cloned();
         let now = version.object.clone();
         self.gitops.cluster.to_mut().apply(key, version);
@@ -108,31 +111,31 @@ impl<'a> IncrementalGitOps<'a> {
         }
         let mut touched = self.readers.get(key).cloned().unwrap_or_default();
         for (object, came) in before.iter().map(|o| (o, false)).chain(now.iter().map(|o| (o, true))) {
-            for mark in Mark::on(object, &self.gitops.settings) {
+            for mark in TrackingKey::on_object(object, &self.gitops.settings) {
                 touched.extend(self.marked.get(&mark).into_iter().flatten().cloned());
             }
             match came {
-                true => self.gitops.marks.add(object, &self.gitops.settings),
-                false => self.gitops.marks.remove(object, &self.gitops.settings),
+                true => self.gitops.tracking.add(object, &self.gitops.settings),
+                false => self.gitops.tracking.remove(object, &self.gitops.settings),
             }
         }
         match &now {
-            Some(object) => self.kept.set_live(Arc::clone(object)),
-            None => self.kept.remove_live(key),
+            Some(object) => self.comparison.set_live(Arc::clone(object)),
+            None => self.comparison.remove_live(key),
         }
-        touched.append(&mut self.retake(key, before.as_ref(), now.as_ref()));
+        touched.append(&mut self.reload_object(key, before.as_ref(), now.as_ref()));
         touched
     }
 
-    /// Returns what is the matter with rules, each said once.
+    /// Returns the problems of rules, each once.
     pub fn problems(&self) -> RuleProblems {
-        self.kept.problems()
+        self.comparison.problems()
     }
 
-    /// Returns how everything stands.
+    /// Returns the drift of all resources.
     pub fn report(&self) -> DriftReport {
         let mut report =
-            DriftReport { resources: self.kept.verdicts().cloned().collect(), notes: Vec::new() };
+            DriftReport { resources: self.comparison.verdicts().cloned().collect(), notes: Vec::new() };
         self.gitops.look_back(&mut report);
         report
     }
@@ -142,97 +145,97 @@ impl<'a> IncrementalGitOps<'a> {
         &self.gitops
     }
 
-    /// Takes other schemas; everything is judged anew.
+    /// Replaces the schemas; everything is evaluated again.
     pub fn set_schemas(&mut self, schemas: SchemaSet) {
-        self.kept.set_schemas(schemas);
-        self.kept.judge(&self.jq);
+        self.comparison.set_schemas(schemas);
+        self.comparison.judge(&self.jq);
     }
 
-    /// Asks apps anew what they declare.
-    fn declare(&mut self, apps: &BTreeSet<ResourceKey>) {
+    /// Updates the declarations of apps.
+    fn declare_apps(&mut self, apps: &BTreeSet<ResourceKey>) {
         for name in apps {
             match self.gitops.apps.get(name) {
                 Some(app) => {
                     let mut declaration = self.gitops.declaration(app);
                     declaration.rules.append(self.exceptions.clone());
-                    self.kept.set_app(declaration);
+                    self.comparison.set_app(declaration);
                 }
-                None => self.kept.remove_app(name),
+                None => self.comparison.remove_app(name),
             }
         }
     }
 
-    /// Reads an object of an engine anew, and returns the apps on which that bears.
-    fn retake(
+    /// Reads an object of an engine again and returns the apps that it affects.
+    fn reload_object(
         &mut self,
         key: &ResourceKey,
         before: Option<&Arc<Object>>,
         now: Option<&Arc<Object>>,
     ) -> BTreeSet<ResourceKey> {
         let Some(either) = now.or(before) else { return BTreeSet::new() };
-        if Application::of(either).is_some() || Kustomization::of(either).is_some() {
-            self.retake_app(key, now);
+        if Application::from_object(either).is_some() || Kustomization::from_object(either).is_some() {
+            self.reload_app(key, now);
             return [key.clone()].into();
         }
-        if HelmRelease::of(either).is_some() {
-            self.retake_app(key, now);
-            return self.retake_releases(&[]).into_iter().chain([key.clone()]).collect();
+        if HelmRelease::from_object(either).is_some() {
+            self.reload_app(key, now);
+            return self.reload_releases(&[]).into_iter().chain([key.clone()]).collect();
         }
-        if let Some(project) = AppProject::of(either) {
+        if let Some(project) = AppProject::from_object(either) {
             self.gitops.projects.remove(&project.name);
-            now.into_iter().for_each(|object| self.gitops.take(object));
+            now.into_iter().for_each(|object| self.gitops.add_object(object));
             let of_it = |app: &App| matches!(app, App::Application(app) if app.project == project.name);
             return self.gitops.apps.iter().filter(|(_, app)| of_it(app)).map(|(k, _)| k.clone()).collect();
         }
-        if FluxSource::of(either).is_some() {
+        if FluxSource::from_object(either).is_some() {
             self.gitops.sources.remove(key);
-            now.into_iter().for_each(|object| self.gitops.take(object));
-            // Who refers to it is a reader; what it was named by then bears on the moment only, which a kept one has not.
+            now.into_iter().for_each(|object| self.gitops.add_object(object));
+            // Who refers to it is a reader; the revisions that it named matter only for a moment in the past.
             return BTreeSet::new();
         }
-        if Settings::is_settings(either) {
-            return self.retake_settings(now);
+        if ArgoSettings::is_settings(either) {
+            return self.reload_settings(now);
         }
         if crate::helm::is_storage(either) {
             let touched: Vec<&Arc<Object>> = before.into_iter().chain(now).collect();
             touched.iter().for_each(|o| drop(self.gitops.notes.remove(&o.key())));
-            return self.retake_releases(&touched);
+            return self.reload_releases(&touched);
         }
         BTreeSet::new()
     }
 
-    fn retake_app(&mut self, key: &ResourceKey, now: Option<&Arc<Object>>) {
-        self.unwatch(key);
+    fn reload_app(&mut self, key: &ResourceKey, now: Option<&Arc<Object>>) {
+        self.unindex_app(key);
         self.gitops.apps.remove(key);
         self.gitops.notes.remove(key);
         if let Some(object) = now {
-            self.gitops.take(object);
-            self.watch(key);
+            self.gitops.add_object(object);
+            self.index_app(key);
         }
     }
 
-    /// How marks are read changes with the settings, so all of them are read anew.
-    fn retake_settings(&mut self, now: Option<&Arc<Object>>) -> BTreeSet<ResourceKey> {
-        self.gitops.settings = now.map_or_else(Settings::default, |o| Settings::of(o));
-        self.gitops.marks = Marks::default();
+    /// Reads all tracking marks again, because the settings decide how they are read.
+    fn reload_settings(&mut self, now: Option<&Arc<Object>>) -> BTreeSet<ResourceKey> {
+        self.gitops.settings = now.map_or_else(ArgoSettings::default, |o| ArgoSettings::from_object(o));
+        self.gitops.tracking = TrackingIndex::default();
         for object in self.gitops.cluster.live() {
-            self.gitops.marks.add(object, &self.gitops.settings);
+            self.gitops.tracking.add(object, &self.gitops.settings);
         }
         let all: BTreeSet<ResourceKey> = self.gitops.apps.keys().cloned().collect();
         self.marked.clear();
         self.readers.clear();
-        all.iter().for_each(|name| self.watch(name));
+        all.iter().for_each(|name| self.index_app(name));
         all
     }
 
-    /// A release that is stored or removed may be an app of its own, or no longer.
-    fn retake_releases(&mut self, touched: &[&Arc<Object>]) -> BTreeSet<ResourceKey> {
-        let of_helm = |app: &App| matches!(app, App::Release(..) | App::HelmRelease(_));
+    /// Updates the releases that are apps of their own.
+    fn reload_releases(&mut self, touched: &[&Arc<Object>]) -> BTreeSet<ResourceKey> {
+        let of_helm = |app: &App| matches!(app, App::Release { .. } | App::HelmRelease(_));
         let keepers = |gitops: &GitOps<'_>| -> BTreeSet<ResourceKey> {
             gitops.apps.iter().filter(|(_, app)| of_helm(app)).map(|(k, _)| k.clone()).collect()
         };
         let before = keepers(&self.gitops);
-        before.iter().for_each(|name| self.unwatch(name));
+        before.iter().for_each(|name| self.unindex_app(name));
         // Of other releases nothing changed; decoding them again would cost the most.
         let of = |o: &Object| (Arc::from(o.namespace()), Arc::from(o.label("name").unwrap_or_default()));
         let names: BTreeSet<(Arc<str>, Arc<str>)> = touched.iter().map(|o| of(o)).collect();
@@ -240,29 +243,29 @@ impl<'a> IncrementalGitOps<'a> {
         let live = self.gitops.cluster.live().iter();
         let stored = live.filter(|o| crate::helm::is_storage(o) && names.contains(&of(o)));
         for object in stored.cloned().collect::<Vec<_>>() {
-            self.gitops.take(&object);
+            self.gitops.add_object(&object);
         }
         self.gitops.sort_releases();
         self.gitops.add_releases();
         let after = keepers(&self.gitops);
-        after.iter().for_each(|name| self.watch(name));
+        after.iter().for_each(|name| self.index_app(name));
         before.into_iter().chain(after).collect()
     }
 
-    fn watch(&mut self, name: &ResourceKey) {
+    fn index_app(&mut self, name: &ResourceKey) {
         let Some(app) = self.gitops.apps.get(name) else { return };
-        self.marked.entry(Mark::of(app, &self.gitops.settings)).or_default().insert(name.clone());
-        for key in reads(app) {
+        self.marked.entry(TrackingKey::of_app(app, &self.gitops.settings)).or_default().insert(name.clone());
+        for key in keys_read_by(app) {
             self.readers.entry(key).or_default().insert(name.clone());
         }
     }
 
-    fn unwatch(&mut self, name: &ResourceKey) {
+    fn unindex_app(&mut self, name: &ResourceKey) {
         let Some(app) = self.gitops.apps.get(name) else { return };
-        if let Some(apps) = self.marked.get_mut(&Mark::of(app, &self.gitops.settings)) {
+        if let Some(apps) = self.marked.get_mut(&TrackingKey::of_app(app, &self.gitops.settings)) {
             apps.remove(name);
         }
-        for key in reads(app) {
+        for key in keys_read_by(app) {
             if let Some(apps) = self.readers.get_mut(&key) {
                 apps.remove(name);
             }
@@ -270,8 +273,8 @@ impl<'a> IncrementalGitOps<'a> {
     }
 }
 
-/// The keys that an app reads besides what carries its mark.
-fn reads(app: &App) -> BTreeSet<ResourceKey> {
+/// Returns the keys that an app reads besides the resources with its tracking mark.
+fn keys_read_by(app: &App) -> BTreeSet<ResourceKey> {
     match app {
         App::Application(app) => app.resources.iter().map(|r| r.key.clone()).collect(),
         App::Kustomization(app) => {
@@ -285,6 +288,6 @@ fn reads(app: &App) -> BTreeSet<ResourceKey> {
             app.inventory.iter().cloned().chain(variables).chain([source]).collect()
         }
         App::HelmRelease(app) => app.inventory.clone(),
-        App::Release(..) => BTreeSet::new(),
+        App::Release { .. } => BTreeSet::new(),
     }
 }

@@ -1,6 +1,6 @@
-//! Renders that are not the same twice: generated passwords, times, random suffixes.
+//! Renders that differ each time: generated passwords, times, random suffixes.
 //!
-//! What such a field is declared to be nobody can say, so a difference in it is told as this and not as drift.
+//! Such a field has no declared value, so a difference in it is reported as nondeterministic and not as drift.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use drift_core::drift::rules::{Effect, FieldRule, Pattern, Rule, RuleTarget};
 use drift_core::{FieldPath, Object, ResourceKey, diff};
 
-use crate::render::Tree;
+use crate::render::CommitFiles;
 
-/// What findings of it are called.
+/// Name of the rules and notes about such fields.
 pub(super) const NAME: &str = "RenderNondeterministic";
 
-/// Functions of templates that give another result each time.
+/// Template functions that return a different result each time.
 const RANDOM: &[&str] = &[
     "randAlphaNum",
     "randAlpha",
@@ -35,14 +35,14 @@ const RANDOM: &[&str] = &[
     "encryptAES",
     "shuffle",
 ];
-/// Functions that tell the time.
+/// Template functions that return the time.
 const CLOCK: &[&str] = &["now", "ago", "unixEpoch"];
 
 /// Fields that differ between two renders, by object; all of an object that is in one of them only.
-pub(super) type Unstable = BTreeMap<ResourceKey, BTreeSet<FieldPath>>;
+pub(super) type UnstableFields = BTreeMap<ResourceKey, BTreeSet<FieldPath>>;
 
-/// Tells how long to wait before a second render may differ; `None` where no template is known to vary.
-pub(super) fn may_vary(tree: &Tree) -> Option<Duration> {
+/// Returns how long to wait before a second render may differ; `None` if no template is known to vary.
+pub(super) fn may_vary(tree: &CommitFiles) -> Option<Duration> {
     let (mut random, mut clock) = (false, false);
     for file in tree.files() {
         // A packed chart cannot be looked into cheaply.
@@ -66,12 +66,12 @@ pub(super) fn may_vary(tree: &Tree) -> Option<Duration> {
 }
 
 /// Compares two renders of one commit.
-pub(super) fn compare(one: &[Arc<Object>], two: &[Arc<Object>]) -> Unstable {
+pub(super) fn compare(one: &[Arc<Object>], two: &[Arc<Object>]) -> UnstableFields {
     let by_key = |all: &[Arc<Object>]| -> BTreeMap<ResourceKey, Arc<Object>> {
         all.iter().map(|o| (o.key(), Arc::clone(o))).collect()
     };
     let (one, two) = (by_key(one), by_key(two));
-    let mut found = Unstable::new();
+    let mut found = UnstableFields::new();
     for (key, object) in &one {
         let paths: BTreeSet<FieldPath> = match two.get(key) {
             Some(other) => {
@@ -80,7 +80,7 @@ pub(super) fn compare(one: &[Arc<Object>], two: &[Arc<Object>]) -> Unstable {
             None => [FieldPath::ROOT].into(),
         };
         // What a Secret declares as text is live as data.
-        let folded: Vec<FieldPath> = paths.iter().filter_map(|p| folded(key, p)).collect();
+        let folded: Vec<FieldPath> = paths.iter().filter_map(|p| secret_data_path(key, p)).collect();
         if !paths.is_empty() {
             found.insert(key.clone(), paths.into_iter().chain(folded).collect());
         }
@@ -89,14 +89,14 @@ pub(super) fn compare(one: &[Arc<Object>], two: &[Arc<Object>]) -> Unstable {
     found
 }
 
-fn folded(key: &ResourceKey, path: &FieldPath) -> Option<FieldPath> {
+fn secret_data_path(key: &ResourceKey, path: &FieldPath) -> Option<FieldPath> {
     let below = key.group_kind() == ("", "Secret") && path.starts_with_fields(&["stringData"]);
     let mut elements = path.elements().iter().skip(1).cloned();
     below.then(|| elements.by_ref().fold(FieldPath::of(&["data"]), |path, e| path.child(e)))
 }
 
-/// The rules that keep such fields from counting, and what is said about them.
-pub(super) fn rules(unstable: &Unstable) -> (Vec<Rule>, Vec<String>) {
+/// Returns rules that ignore such fields, and notes about them.
+pub(super) fn rules(unstable: &UnstableFields) -> (Vec<Rule>, Vec<String>) {
     let rule = |(key, paths): (&ResourceKey, &BTreeSet<FieldPath>)| Rule {
         name: NAME.into(),
         target: RuleTarget {

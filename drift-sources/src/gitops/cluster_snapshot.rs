@@ -1,4 +1,4 @@
-//! The objects of a moment, and what is known of them before.
+//! The objects of a cluster at one moment, and their earlier versions as far as they are known.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use drift_core::history::Version;
 use drift_core::{Object, ResourceKey};
 use jiff::Timestamp;
 
-/// Most versions of one object that are held while a cluster is kept; the store has them all.
-const MAX_KEPT: usize = 64;
+/// Most versions of one object that a long-lived snapshot holds; the store has them all.
+const MAX_VERSIONS: usize = 64;
 
-/// The objects of a moment, and what is known of them before.
+/// The objects of a cluster at one moment, and their earlier versions as far as they are known.
 #[derive(Clone, Debug, Default)]
-pub struct Cluster {
+pub struct ClusterSnapshot {
     live: Vec<Arc<Object>>,
     versions: BTreeMap<ResourceKey, Vec<Version>>,
     at: Option<Timestamp>,
@@ -20,13 +20,13 @@ pub struct Cluster {
     by_key: HashMap<ResourceKey, usize>,
 }
 
-impl Cluster {
-    /// Takes the objects of one moment, of which nothing is known before.
+impl ClusterSnapshot {
+    /// Makes a snapshot of the objects of now, without earlier versions.
     pub fn now(live: Vec<Arc<Object>>) -> Self {
         Self::at(live, BTreeMap::new(), None)
     }
 
-    /// Takes the objects of a moment, and their versions up to it, oldest first.
+    /// Makes a snapshot of the objects at `at`, with their versions up to then, oldest first; `None` stands for now.
     pub fn at(
         live: Vec<Arc<Object>>,
         versions: BTreeMap<ResourceKey, Vec<Version>>,
@@ -36,7 +36,7 @@ impl Cluster {
         Self { live, versions, at, now: None, by_key }
     }
 
-    /// Takes the next version of an object.
+    /// Adds the next version of an object.
     pub(super) fn apply(&mut self, key: &ResourceKey, version: Version) {
         match (&version.object, self.by_key.get(key).copied()) {
             (Some(object), Some(i)) => self.live[i] = Arc::clone(object),
@@ -57,8 +57,8 @@ impl Cluster {
         self.at = self.at.map(|at| at.max(version.at));
         let versions = self.versions.entry(key.clone()).or_default();
         versions.push(version);
-        if versions.len() > MAX_KEPT {
-            versions.drain(..versions.len() - MAX_KEPT);
+        if versions.len() > MAX_VERSIONS {
+            versions.drain(..versions.len() - MAX_VERSIONS);
         }
     }
 
@@ -67,19 +67,19 @@ impl Cluster {
         &self.live
     }
 
-    /// Returns the moment; now, without one.
+    /// Returns the moment of the snapshot; `None` stands for now.
     pub fn moment(&self) -> Option<Timestamp> {
         self.at
     }
 
-    /// Says what time it is, for judgements that need one where no moment is asked for.
+    /// Sets the current time, for judgements that need one in a snapshot of now.
     #[must_use]
     pub fn with_now(mut self, now: Timestamp) -> Self {
         self.now = Some(now);
         self
     }
 
-    /// Returns the time of the report: the moment, else the time that was said.
+    /// Returns the time of a report: the moment, else the current time that was set.
     pub fn report_time(&self) -> Option<Timestamp> {
         self.at.or(self.now)
     }
@@ -89,7 +89,7 @@ impl Cluster {
         self.by_key.get(key).map(|i| &self.live[*i])
     }
 
-    /// Returns the versions of an object, oldest first; empty where only the moment is known.
+    /// Returns the versions of an object, oldest first; empty if only the current state is known.
     pub fn versions(&self, key: &ResourceKey) -> &[Version] {
         self.versions.get(key).map_or(&[], |v| v)
     }
@@ -99,7 +99,7 @@ impl Cluster {
         self.versions.iter().flat_map(|(key, versions)| versions.iter().map(move |v| (key, v)))
     }
 
-    /// Finds an object as it was at a time, as far as that is known.
+    /// Finds an object as of a time, as far as that is known.
     pub fn as_of(&self, key: &ResourceKey, time: Option<Timestamp>) -> Option<&Arc<Object>> {
         let (Some(time), versions @ [_, ..]) = (time, self.versions(key)) else { return self.get(key) };
         let known = versions.iter().rev().find(|v| v.at <= time);

@@ -1,4 +1,4 @@
-//! The store's folder: who holds it, which format it has, how far it is acknowledged, its redaction key.
+//! The store's folder: lock, format, watermark of acknowledged events, redaction key.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,108 +10,109 @@ use serde::{Deserialize, Serialize};
 use super::disk::{self, Access};
 use super::frame::{u32_at, u64_at};
 use super::segment::VERSION;
-use super::unavailable;
+use super::unavailable_error;
 
-/// What `store.json` says.
+/// Content of `store.json`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Format {
+struct StoreFormat {
     /// `major.minor` of the segments.
     format: String,
     /// BLAKE3 of the redaction key, so that a lost or foreign key is noticed before it is used.
     key: String,
 }
 
-/// What a folder may hold before it is a store, left by one that was killed while making it.
+/// Files that a process may leave if it is killed while creating a store.
 const HALF_MADE: [&str; 5] = ["LOCK", "redaction.key", "redaction.tmp", "store.tmp", "segments"];
 
-/// Takes the lock of the store in a folder; makes a store where there is none.
+/// Acquires the lock of the store in a folder; creates a store if there is none.
 ///
 /// # Errors
-/// Also when the folder holds something else: a store is not made between other people's files.
-pub(super) fn enter(store: &Path) -> Result<Lock, StoreError> {
-    let failed = || unavailable(&format!("creating a store in {}", store.display()));
+/// Also when the folder contains other files: a store is not created between them.
+pub(super) fn open_or_create(store: &Path) -> Result<WriterLock, StoreError> {
+    let failed = || unavailable_error(&format!("creating a store in {}", store.display()));
     if store.join("store.json").exists() {
-        check(store)?;
-        return Lock::take(store);
+        check_format(store)?;
+        return WriterLock::acquire(store);
     }
     std::fs::create_dir_all(store).map_err(failed())?;
     for entry in std::fs::read_dir(store).map_err(failed())? {
         let name = entry.map_err(failed())?.file_name();
         if !HALF_MADE.iter().any(|n| name == *n) {
-            let what = format!("{} is no store and not empty", store.display());
+            let what = format!("{} is not a drift store, and the directory is not empty", store.display());
             return Err(StoreError::Unavailable { what, source: None });
         }
     }
-    let lock = Lock::take(store)?;
-    let segments = super::segment::folder(store);
+    let lock = WriterLock::acquire(store)?;
+    let segments = super::segment::segments_folder(store);
     std::fs::create_dir_all(&segments).map_err(failed())?;
-    if !super::segment::list(store)?.is_empty() {
+    if !super::segment::list_segments(store)?.is_empty() {
         return Err(StoreError::Corrupt {
             what: format!("{} has segments and no store.json", store.display()),
         });
     }
     // Another one may have made it before the lock was ours.
     if !store.join("store.json").exists() {
-        create(store)?;
+        create_store(store)?;
     }
-    check(store)?;
+    check_format(store)?;
     Ok(lock)
 }
 
-fn create(store: &Path) -> Result<(), StoreError> {
-    let failed = || unavailable(&format!("creating a store in {}", store.display()));
+fn create_store(store: &Path) -> Result<(), StoreError> {
+    let failed = || unavailable_error(&format!("creating a store in {}", store.display()));
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|e| failed()(io::Error::other(e.to_string())))?;
     let text = format!("{}\n", blake3::Hash::from_bytes(key).to_hex());
     disk::replace(&store.join("redaction.key"), text.as_bytes(), Access::Owner).map_err(failed())?;
-    let format = Format { format: version(VERSION), key: fingerprint(&key) };
+    let format = StoreFormat { format: version_text(VERSION), key: key_fingerprint(&key) };
     let text = serde_json::to_string(&format).expect("two strings") + "\n";
     disk::replace(&store.join("store.json"), text.as_bytes(), Access::Usual).map_err(failed())
 }
 
-fn version((major, minor): (u16, u16)) -> String {
+fn version_text((major, minor): (u16, u16)) -> String {
     format!("{major}.{minor}")
 }
 
-fn fingerprint(key: &[u8; 32]) -> String {
+fn key_fingerprint(key: &[u8; 32]) -> String {
     blake3::hash(key).to_hex().to_string()
 }
 
-fn format(store: &Path) -> Result<Format, StoreError> {
+fn read_format(store: &Path) -> Result<StoreFormat, StoreError> {
     let path = store.join("store.json");
-    let text = std::fs::read(&path).map_err(unavailable(&format!("reading {}", path.display())))?;
+    let text = std::fs::read(&path).map_err(unavailable_error(&format!("reading {}", path.display())))?;
     let corrupt =
         |e| StoreError::Corrupt { what: format!("{} is not what was written: {e}", path.display()) };
     serde_json::from_slice(&text).map_err(corrupt)
 }
 
 /// Checks that this code knows the store's format.
-pub(super) fn check(store: &Path) -> Result<(), StoreError> {
-    let found = format(store)?.format;
+pub(super) fn check_format(store: &Path) -> Result<(), StoreError> {
+    let found = read_format(store)?.format;
     let numbers =
         found.split_once('.').and_then(|(a, b)| Some((a.parse::<u16>().ok()?, b.parse::<u16>().ok()?)));
     match numbers {
         Some((major, minor)) if major == VERSION.0 && minor <= VERSION.1 => Ok(()),
-        _ => Err(StoreError::Unsupported { found, known: version(VERSION) }),
+        _ => Err(StoreError::Unsupported { found, known: version_text(VERSION) }),
     }
 }
 
 /// Returns the redaction key.
-pub(super) fn key(store: &Path) -> Result<[u8; 32], StoreError> {
+pub(super) fn read_key(store: &Path) -> Result<[u8; 32], StoreError> {
     let path = store.join("redaction.key");
-    let text = std::fs::read_to_string(&path).map_err(unavailable(&format!("reading {}", path.display())))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(unavailable_error(&format!("reading {}", path.display())))?;
     let key = blake3::Hash::from_hex(text.trim_end()).map(|hash| *hash.as_bytes());
     match key {
-        Ok(key) if fingerprint(&key) == format(store)?.key => Ok(key),
+        Ok(key) if key_fingerprint(&key) == read_format(store)?.key => Ok(key),
         _ => Err(StoreError::Corrupt { what: format!("{} is not this store's key", path.display()) }),
     }
 }
 
 /// Holds the store for one writer; released when dropped or when the process ends, however it does.
 #[derive(Debug)]
-pub(super) struct Lock(File);
+pub(super) struct WriterLock(File);
 
-impl Drop for Lock {
+impl Drop for WriterLock {
     fn drop(&mut self) {
         // Closing is not enough: a child process that another thread is just starting has a copy of the handle until it
         // runs its program. Failing only means that the lock goes then.
@@ -119,14 +120,14 @@ impl Drop for Lock {
     }
 }
 
-impl Lock {
-    /// Takes the lock and writes down who has it.
+impl WriterLock {
+    /// Acquires the lock and records who holds it.
     ///
     /// # Errors
     /// [`StoreError::InUse`] when another handle has it, in this process or another one.
-    pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
+    pub(super) fn acquire(store: &Path) -> Result<Self, StoreError> {
         let path = store.join("LOCK");
-        let failed = || unavailable(&format!("locking {}", path.display()));
+        let failed = || unavailable_error(&format!("locking {}", path.display()));
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(failed())?;
         match file.try_lock() {
@@ -147,15 +148,15 @@ impl Lock {
     }
 }
 
-/// How far the log is acknowledged: at least as far as the mark says.
+/// How far the log is acknowledged, at least.
 ///
 /// Written after each sync and not synced itself, so it is never ahead of the log: other processes see it at once, a
 /// killed writer leaves it exact, a loss of power at worst leaves an older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// The last segment.
+pub(super) struct Watermark {
+    /// Number of the last segment.
     pub(super) segment: u32,
-    /// Its length.
+    /// Acknowledged length of the segment.
     pub(super) length: u64,
     /// Position of the next event.
     pub(super) next: Position,
@@ -164,8 +165,8 @@ pub(super) struct Mark {
 const MARK_MAGIC: &[u8; 4] = b"drA1";
 const MARK: usize = 28;
 
-impl Mark {
-    /// Reads the mark; `None` when there is none, or none that can be read.
+impl Watermark {
+    /// Reads the watermark; `None` if there is none that can be read.
     pub(super) fn read(store: &Path) -> Option<Self> {
         // A reader can see half of a write; the checksum tells, and the next moment it is whole.
         (0..8).find_map(|_| Self::parse(&std::fs::read(store.join("acknowledged")).ok()?))
@@ -192,20 +193,20 @@ impl Mark {
     }
 }
 
-/// Writes the mark, in place.
+/// The file of the watermark, written in place.
 #[derive(Debug)]
-pub(super) struct MarkFile(File);
+pub(super) struct WatermarkFile(File);
 
-impl MarkFile {
-    /// Opens the mark for writing.
+impl WatermarkFile {
+    /// Opens the file for writing.
     pub(super) fn open(store: &Path) -> Result<Self, StoreError> {
         let path = store.join("acknowledged");
         let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        open.map(Self).map_err(unavailable(&format!("opening {}", path.display())))
+        open.map(Self).map_err(unavailable_error(&format!("opening {}", path.display())))
     }
 
-    /// Moves the mark.
-    pub(super) fn set(&mut self, mark: Mark) -> io::Result<()> {
+    /// Sets the watermark.
+    pub(super) fn set(&mut self, mark: Watermark) -> io::Result<()> {
         self.0.seek(SeekFrom::Start(0))?;
         self.0.write_all(&mark.to_bytes())
     }

@@ -1,29 +1,29 @@
-//! Live objects by the marks that engines leave on them, so that an app is asked about few of them.
+//! Live objects by the tracking marks of engines, so that each app looks at few of them.
 
 use std::collections::{BTreeSet, HashMap};
 
 use drift_core::{Object, ResourceKey};
 
 use super::App;
-use crate::argo::Settings;
+use crate::argo::ArgoSettings;
 
-/// A text by which an engine marks what it manages.
+/// The text by which an engine marks the resources of an app: engine and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Mark(&'static str, String);
+pub(super) struct TrackingKey(&'static str, String);
 
-impl Mark {
-    /// Returns the mark of an app; others may share it, so that an object is looked at before it is believed.
-    pub(super) fn of(app: &App, settings: &Settings) -> Self {
+impl TrackingKey {
+    /// Returns the key of an app. Apps may share one, so each object is still checked.
+    pub(super) fn of_app(app: &App, settings: &ArgoSettings) -> Self {
         match app {
             App::Application(app) => Self("argo", app.instance_name(&settings.namespace)),
             App::Kustomization(app) => Self("flux", app.key.name.to_string()),
             App::HelmRelease(app) => Self("hr", app.key.name.to_string()),
-            App::Release(_, name) => Self("helm", name.to_string()),
+            App::Release { name, .. } => Self("helm", name.to_string()),
         }
     }
 
-    /// Returns the marks that an object carries.
-    pub(super) fn on(object: &Object, settings: &Settings) -> Vec<Self> {
+    /// Returns the keys that an object carries.
+    pub(super) fn on_object(object: &Object, settings: &ArgoSettings) -> Vec<Self> {
         // What a controller makes of a declared object, it marks with a copy of its labels.
         let owned = object.root().at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
         if owned || matches!(object.kind(), "Endpoints" | "EndpointSlice" | "Event" | "ControllerRevision") {
@@ -42,29 +42,29 @@ impl Mark {
     }
 }
 
-/// Keys of live objects by the marks that they carry.
+/// Keys of live objects by their tracking marks.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Marks(HashMap<Mark, BTreeSet<ResourceKey>>);
+pub(super) struct TrackingIndex(HashMap<TrackingKey, BTreeSet<ResourceKey>>);
 
-impl Marks {
-    /// Takes an object.
-    pub(super) fn add(&mut self, object: &Object, settings: &Settings) {
-        for mark in Mark::on(object, settings) {
+impl TrackingIndex {
+    /// Adds an object.
+    pub(super) fn add(&mut self, object: &Object, settings: &ArgoSettings) {
+        for mark in TrackingKey::on_object(object, settings) {
             self.0.entry(mark).or_default().insert(object.key());
         }
     }
 
-    /// Takes an object away, which carries the marks that it had when it was taken.
-    pub(super) fn remove(&mut self, object: &Object, settings: &Settings) {
-        for mark in Mark::on(object, settings) {
+    /// Removes an object, given as it was when it was added.
+    pub(super) fn remove(&mut self, object: &Object, settings: &ArgoSettings) {
+        for mark in TrackingKey::on_object(object, settings) {
             if let Some(keys) = self.0.get_mut(&mark) {
                 keys.remove(&object.key());
             }
         }
     }
 
-    /// Returns the keys of what carries a mark.
-    pub(super) fn of(&self, mark: &Mark) -> impl Iterator<Item = &ResourceKey> + use<'_> {
+    /// Returns the keys of the objects with a tracking mark.
+    pub(super) fn keys_of(&self, mark: &TrackingKey) -> impl Iterator<Item = &ResourceKey> + use<'_> {
         self.0.get(mark).into_iter().flatten()
     }
 }

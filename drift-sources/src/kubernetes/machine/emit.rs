@@ -1,4 +1,4 @@
-//! How the state machine says what it found.
+//! Observations that the state machine emits.
 
 use std::sync::Arc;
 
@@ -7,23 +7,23 @@ use drift_core::{
 };
 use jiff::Timestamp;
 
-use super::{Machine, Pending};
+use super::{PendingGap, WatchMachine};
 use crate::kubernetes::occurrence;
 
-impl Machine {
-    pub(super) fn scope(&self) -> Scope {
+impl WatchMachine {
+    pub(super) fn target_scope(&self) -> Scope {
         self.target.scope(&self.rules.cluster)
     }
 
-    pub(super) fn tell_gap(
+    pub(super) fn emit_gap(
         &self,
-        pending: Pending,
+        pending: PendingGap,
         to_version: Option<ResourceVersion>,
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) {
         out.push(Observation::Gap(Gap {
-            scope: self.scope(),
+            scope: self.target_scope(),
             from: pending.from,
             to: now,
             from_version: pending.from_version,
@@ -33,35 +33,35 @@ impl Machine {
         }));
     }
 
-    /// Says that from the last version on nothing is known for now.
-    pub(super) fn tell_unknown(
+    /// Emits a gap without an end: from the last version on nothing is known for now.
+    pub(super) fn emit_unknown(
         &self,
         reason: GapReason,
         message: &str,
         now: Timestamp,
         out: &mut Vec<Observation>,
     ) {
-        let pending = Pending {
+        let pending = PendingGap {
             reason,
             from: self.last_at,
             from_version: self.last.clone(),
             message: message.to_owned(),
             if_any: false,
         };
-        self.tell_gap(pending, None, now, out);
+        self.emit_gap(pending, None, now, out);
     }
 
-    pub(super) fn tell_applied(&self, object: Object, now: Timestamp, out: &mut Vec<Observation>) {
+    pub(super) fn emit_applied(&self, object: Object, now: Timestamp, out: &mut Vec<Observation>) {
         let cluster = &self.rules.cluster;
         out.push(if self.target.is_event() {
-            Observation::Happened(occurrence::of_event(&object, cluster, now))
+            Observation::Happened(occurrence::from_event(&object, cluster, now))
         } else {
             Observation::Applied(Applied::live(object, cluster, now))
         });
     }
 
-    pub(super) fn tell_deleted(&self, object: Object, now: Timestamp, out: &mut Vec<Observation>) {
-        // That an Event has outlived its time says nothing about anything.
+    pub(super) fn emit_deleted(&self, object: Object, now: Timestamp, out: &mut Vec<Observation>) {
+        // The deletion of an Event only means that its time is over.
         if !self.target.is_event() {
             out.push(Observation::Deleted(Deleted {
                 facet: Facet::Live,
