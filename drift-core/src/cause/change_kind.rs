@@ -197,6 +197,7 @@ pub(super) fn kind_of_resource(key: &ResourceKey) -> ChangeKind {
     }
 }
 
+/// Returns the kind of a changed field: `spec.taints` of a Node is a taint, and any field of a StorageClass that class.
 fn kind_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
     let path = plain_path(&field.path);
     if path.starts_with("metadata.") {
@@ -219,6 +220,7 @@ fn kind_of_field(change: &Change, field: &FieldChange) -> ChangeKind {
     }
 }
 
+/// Returns the kind of a label or annotation: those of nodes and pods are read by selectors, most others by nothing.
 fn metadata(key: &ResourceKey, path: &str) -> ChangeKind {
     let is_labels = path.starts_with("metadata.labels");
     match (&*key.group, &*key.kind) {
@@ -232,6 +234,8 @@ fn metadata(key: &ResourceKey, path: &str) -> ChangeKind {
     }
 }
 
+/// Returns the kind of a field of what has a pod template: of the template, as the image of a container, or beside it, as
+/// `spec.replicas`. A path that only a CronJob has, `spec.jobTemplate.spec…`, is that of a Job.
 fn workload(path: &str, field: &FieldChange) -> ChangeKind {
     let template =
         path.strip_prefix("spec.jobTemplate.spec.template.").or_else(|| path.strip_prefix("spec.template."));
@@ -305,6 +309,7 @@ fn workload(path: &str, field: &FieldChange) -> ChangeKind {
     }
 }
 
+/// Returns the kind of a field of a container; `startupProbe` counts as readiness, since a pod waits for both.
 fn container(field: &str) -> ChangeKind {
     match field.split('.').next().unwrap_or_default() {
         "image" => ChangeKind::Image,

@@ -17,6 +17,7 @@ enum Rejection {
     Other,
 }
 
+/// Reads one reason: `1 Insufficient cpu` is one of resources, `2 node(s) had untolerated taint {only: x}` one of taints.
 fn rejection(text: &str) -> Rejection {
     let has = |t: &str| text.contains(t);
     match () {

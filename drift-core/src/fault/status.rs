@@ -132,8 +132,10 @@ fn kind_of(object: &Object, health: &Health) -> Option<FaultKind> {
         ("batch", "CronJob") | ("policy", "PodDisruptionBudget") => None,
         ("", "Service" | "ConfigMap" | "Secret" | "ServiceAccount") | ("discovery.k8s.io", _) => None,
         ("apiregistration.k8s.io", _) => Some(FaultKind::Stuck),
-        // An engine at work is none at fault: it says when a sync failed.
-        _ if is_engine(object) => is_degraded.then(|| kind_of_custom(object, &health.message)),
+        // An engine at work is none at fault: it reports when a sync failed, but not that it does not run.
+        _ if is_engine(object) => {
+            (is_degraded || health.reason == "NotObserved").then(|| kind_of_custom(object, &health.message))
+        }
         // Other kinds of Kubernetes may wait for ever for what need not be there: an Ingress for an address.
         _ if health.basis == HealthBasis::BuiltIn => {
             is_degraded.then(|| kind_of_custom(object, &health.message))

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use drift_core::Position;
 use drift_sinks::report::StoreReportV1;
-use drift_sinks::store::embedded::{Lost, RepairReport, VerifyReport};
+use drift_sinks::store::embedded::{LogBreak, LostEvents, RepairReport, VerifyReport};
 
 use super::{check_golden, plain};
 
@@ -12,10 +12,10 @@ fn store_report() {
     (now.segments, now.frames, now.events, now.streams, now.bytes) = (1, 120, 340, 25, 52_144);
     now.last_position = Position::new(344);
     now.last_hash = "7d".repeat(32);
-    now.breaks = vec![(Position::new(17), Position::new(21))];
+    now.breaks = vec![LogBreak { from: Position::new(17), to: Position::new(21) }];
     now.unreadable = 2;
     let mut repair = RepairReport::default();
-    repair.lost = vec![Lost { segment: 1, from: Position::new(17), to: Position::new(21) }];
+    repair.lost = vec![LostEvents { segment: 1, from: Position::new(17), to: Position::new(21) }];
     repair.kept = vec![PathBuf::from("store/damaged/00001.log")];
     repair.now = now.clone();
     let report = StoreReportV1::repaired(Path::new("store"), &repair);
