@@ -173,7 +173,7 @@ impl CauseReportV1 {
         Self {
             api_version: API_VERSION,
             kind: "CauseReport",
-            symptom: symptoms.first().cloned().unwrap_or_else(|| SymptomV1::none(key)),
+            symptom: symptoms.first().cloned().unwrap_or_else(|| SymptomV1::no_fault(key)),
             symptoms,
             verdict: if explanation.abstained_because.is_none() { "explained" } else { "abstained" },
             because,
@@ -201,7 +201,7 @@ impl SymptomV1 {
         }
     }
 
-    fn none(key: &ResourceKey) -> Self {
+    fn no_fault(key: &ResourceKey) -> Self {
         Self {
             key: key.into(),
             on: key.into(),
@@ -220,8 +220,8 @@ impl CauseV1 {
         let root = &cause.root;
         Self {
             rank: place + 1,
-            score: round(cause.score),
-            parts: Weights::NAMES.into_iter().zip(cause.candidate.parts.map(round)).collect(),
+            score: round_score(cause.score),
+            parts: Weights::NAMES.into_iter().zip(cause.candidate.parts.map(round_score)).collect(),
             event: CauseEventV1 {
                 id: format!("{:#}", root.id),
                 key: (&root.key).into(),
@@ -249,6 +249,6 @@ impl From<&Hop> for HopV1 {
 }
 
 /// Rounds to three digits: more would suggest a precision that scores do not have.
-fn round(value: f64) -> f64 {
+fn round_score(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
