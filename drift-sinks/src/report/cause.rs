@@ -48,7 +48,7 @@ pub struct SymptomV1 {
     pub key: KeyV1,
     /// Resource that shows the symptom: `key` itself, or one that it depends on.
     pub on: KeyV1,
-    /// Kind of fault, such as `crash loop`, or `no fault`.
+    /// Kind of fault, such as `container crashes`, or `no fault`.
     pub what: &'static str,
     /// Reason as Kubernetes gives it, such as `CrashLoopBackOff`; may be empty.
     pub reason: String,
@@ -139,7 +139,7 @@ pub struct HopV1 {
     /// The resource; its members stand in the hop itself.
     #[serde(flatten)]
     pub key: KeyV1,
-    /// Relation to the resource before, such as `mounts`; empty for the first one.
+    /// Relation to the resource before, such as `uses`; empty for the first one.
     pub edge: String,
     /// Field, rule or record that the relation was read from; may be empty.
     pub evidence: String,
