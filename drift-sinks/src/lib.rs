@@ -1,19 +1,25 @@
-//! Where events and findings are written: an event store on disk, tapes, and reports for people and programs.
+//! Sinks of `drift`: stores that keep events, tapes that record them, and reports of what was found.
 //!
-//! Each module is behind a feature of the same name; all are on by default.
-//!
-//! | I want to … | use … | feature |
+//! | I want to … | use | feature |
 //! |---|---|---|
-//! | store the history of a cluster on disk | [`store::embedded::EmbeddedStore`] | `embedded` |
-//! | verify or repair such a store | [`EmbeddedStore::verify`], [`EmbeddedStore::repair`] | `embedded` |
-//! | record watch events to a file | [`tape::TapeWriter`] | `tape` |
-//! | print a report as text, JSON, YAML or Markdown | [`report`] | `report` |
+//! | keep history in a directory, without a server | [`store::embedded::EmbeddedStore`] | `embedded` |
+//! | write a tape that `drift` and `drift-sources` read | [`tape`] | `tape` |
+//! | print a result as text, Markdown, JSON or YAML | [`report`] | `report` |
+//! | validate or parse what `drift -o json` prints | [`report::SCHEMAS`] | `report` |
+//! | send findings somewhere else | implement [`drift_core::Sink`], with the suite in `drift_core::testing` | – |
 //!
-//! [`EmbeddedStore::verify`]: store::embedded::EmbeddedStore::verify
-//! [`EmbeddedStore::repair`]: store::embedded::EmbeddedStore::repair
+//! Each of them is a module of its own behind a feature of its own; all features are on by default.
 //!
-//! The example of [`store::embedded`] appends an event and reads it back, that of [`tape::TapeWriter`] writes a tape. The
-//! published JSON Schemas of the reports are in the folder `schemas` of this crate.
+//! # Print what drifted
+//!
+//! ```
+//! use drift_core::drift::{DriftOptions, compare};
+//! use drift_core::schema::SchemaSet;
+//! use drift_sinks::report::{DriftReportV1, Visibility, to_json};
+//!
+//! let report = compare(&[], &[], &SchemaSet::bundled(), &DriftOptions::default());
+//! print!("{}", to_json(&DriftReportV1::new(&report, Visibility::default())));
+//! ```
 
 #[cfg(feature = "report")]
 pub mod report;

@@ -109,7 +109,7 @@ pub use store::StoreReportV1;
 pub use styler::{Colour, Layout, Styler};
 pub use timeline::{ChangedPathV1, TimelineEntryV1, TimelineV1, subject_of};
 pub use transition::TransitionV1;
-pub use value::{hunk, inline};
+pub use value::{inline_value, unified_hunk};
 pub use version::RecordedVersion;
 pub use writer::WriterV1;
 

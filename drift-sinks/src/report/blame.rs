@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, CommitV1, KeyV1, Styler, inline, redacted};
+use super::{API_VERSION, CommitV1, KeyV1, Styler, inline_value, redacted};
 
 /// Who set each field of a resource, when, with which tool, through which app and from which commit.
 ///
@@ -86,7 +86,7 @@ impl BlameReportV1 {
     pub fn render_text(&self, styler: Styler) -> String {
         let mut out = format!("{}\n", styler.heading(&printable(&self.key.to_string())));
         for field in &self.fields {
-            let value = printable(&inline(&field.value).unwrap_or_else(|| "…".to_owned()));
+            let value = printable(&inline_value(&field.value).unwrap_or_else(|| "…".to_owned()));
             out.push_str(&format!("\n{} {value}\n", printable(&field.path_text)));
             out.push_str(&format!("  {}\n", styler.dim(&printable(&field.describe_writer()))));
             if let Some(commit) = &field.commit {
@@ -131,7 +131,7 @@ impl FieldBlameV1 {
             Some(subresource) => format!("with {m} (of {subresource})"),
             None => format!("with {m}"),
         }));
-        parts.extend(self.via.as_ref().map(|via| format!("through {}", via.short())));
+        parts.extend(self.via.as_ref().map(|via| format!("through {}", via.short_name())));
         parts.extend(self.initiated_by.as_ref().map(|by| format!("started by {by}")));
         parts.join("  ")
     }

@@ -48,7 +48,7 @@ pub struct SymptomV1 {
     pub key: KeyV1,
     /// Resource that shows the symptom: `key` itself, or one that it depends on.
     pub on: KeyV1,
-    /// Kind of fault, such as `crash loop`, or `no fault`.
+    /// Kind of fault, such as `container crashes`, or `no fault`.
     pub what: &'static str,
     /// Reason as Kubernetes gives it, such as `CrashLoopBackOff`; may be empty.
     pub reason: String,
@@ -139,7 +139,7 @@ pub struct HopV1 {
     /// The resource; its members stand in the hop itself.
     #[serde(flatten)]
     pub key: KeyV1,
-    /// Relation to the resource before, such as `mounts`; empty for the first one.
+    /// Relation to the resource before, such as `uses`; empty for the first one.
     pub edge: String,
     /// Field, rule or record that the relation was read from; may be empty.
     pub evidence: String,
@@ -173,7 +173,7 @@ impl CauseReportV1 {
         Self {
             api_version: API_VERSION,
             kind: "CauseReport",
-            symptom: symptoms.first().cloned().unwrap_or_else(|| SymptomV1::none(key)),
+            symptom: symptoms.first().cloned().unwrap_or_else(|| SymptomV1::no_fault(key)),
             symptoms,
             verdict: if explanation.abstained_because.is_none() { "explained" } else { "abstained" },
             because,
@@ -201,7 +201,7 @@ impl SymptomV1 {
         }
     }
 
-    fn none(key: &ResourceKey) -> Self {
+    fn no_fault(key: &ResourceKey) -> Self {
         Self {
             key: key.into(),
             on: key.into(),
@@ -220,13 +220,13 @@ impl CauseV1 {
         let root = &cause.root;
         Self {
             rank: place + 1,
-            score: round(cause.score),
+            score: round_score(cause.score),
             parts: cause
                 .candidate
                 .parts
                 .named()
                 .into_iter()
-                .map(|(name, part)| (name, round(part)))
+                .map(|(name, part)| (name, round_score(part)))
                 .collect(),
             event: CauseEventV1 {
                 id: format!("{:#}", root.id),
@@ -255,6 +255,6 @@ impl From<&Hop> for HopV1 {
 }
 
 /// Rounds to three digits: more would suggest a precision that scores do not have.
-fn round(value: f64) -> f64 {
+fn round_score(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, KeyV1, Styler, inline, redacted};
+use super::{API_VERSION, KeyV1, Styler, inline_value, redacted};
 
 /// Fields that several writers overwrite in turn, and changes by hand that a GitOps engine reverted.
 ///
@@ -115,7 +115,7 @@ impl FightV1 {
             since: fight.since,
             last: fight.last,
             period_seconds: (fight.period.as_secs_f64() * 1000.0).round() / 1000.0,
-            values: fight.values.iter().map(|v| visible(&fight.key, &fight.path, v)).collect(),
+            values: fight.values.iter().map(|v| visible_value(&fight.key, &fight.path, v)).collect(),
         }
     }
 }
@@ -127,8 +127,8 @@ impl RevertV1 {
             key: (&revert.key).into(),
             path: revert.path.clone(),
             path_text: revert.path.to_string(),
-            value: visible(&revert.key, &revert.path, &revert.hotfix),
-            restored: visible(&revert.key, &revert.path, &revert.restored),
+            value: visible_value(&revert.key, &revert.path, &revert.hotfix),
+            restored: visible_value(&revert.key, &revert.path, &revert.restored),
             manager: revert.by.as_ref().map(|o| o.manager.to_string()),
             user,
             time: revert.made.0,
@@ -138,22 +138,22 @@ impl RevertV1 {
     }
 }
 
-fn visible(key: &ResourceKey, path: &FieldPath, value: &Option<Value>) -> Value {
+fn visible_value(key: &ResourceKey, path: &FieldPath, value: &Option<Value>) -> Value {
     value.as_ref().map_or(Value::Null, |v| redacted(key, path, v))
 }
 
-fn show(value: &Value) -> String {
-    printable(&inline(value).unwrap_or_else(|| "…".to_owned()))
+fn show_value(value: &Value) -> String {
+    printable(&inline_value(value).unwrap_or_else(|| "…".to_owned()))
 }
 
 fn write_fight(out: &mut String, fight: &FightV1, styler: Styler) {
-    let head = printable(&format!("{} {}", fight.key.short(), fight.path_text));
+    let head = printable(&format!("{} {}", fight.key.short_name(), fight.path_text));
     out.push_str(&format!("{}\n", styler.alarm(&head)));
     out.push_str(&format!("  {} overwrite each other\n", printable(&fight.managers.join(" and "))));
     for app in &fight.apps {
-        out.push_str(&format!("  through {}\n", printable(&app.short())));
+        out.push_str(&format!("  through {}\n", printable(&app.short_name())));
     }
-    let values: Vec<String> = fight.values.iter().map(show).collect();
+    let values: Vec<String> = fight.values.iter().map(show_value).collect();
     out.push_str(&format!(
         "  {} changes since {}, one every {} s: {}\n\n",
         fight.flips,
@@ -165,15 +165,15 @@ fn write_fight(out: &mut String, fight: &FightV1, styler: Styler) {
 
 fn write_revert(out: &mut String, revert: &RevertV1) {
     let who = revert.user.as_ref().or(revert.manager.as_ref()).map_or("somebody", |w| w);
-    let via = revert.via.as_ref().map_or_else(|| "its engine".to_owned(), KeyV1::short);
+    let via = revert.via.as_ref().map_or_else(|| "its engine".to_owned(), KeyV1::short_name);
     out.push_str(&format!(
         "{}\n  {} set {} at {}, {} restored {} at {}\n\n",
-        printable(&format!("{} {}", revert.key.short(), revert.path_text)),
+        printable(&format!("{} {}", revert.key.short_name(), revert.path_text)),
         printable(who),
-        show(&revert.value),
+        show_value(&revert.value),
         format_time(revert.time),
         printable(&via),
-        show(&revert.restored),
+        show_value(&revert.restored),
         format_time(revert.reverted_at)
     ));
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::value::printable;
-use super::{API_VERSION, DriftChangeV1, KeyV1, Styler, Visibility, format, inline, redacted};
+use super::{API_VERSION, DriftChangeV1, KeyV1, Styler, Visibility, format, inline_value, redacted};
 
 /// One finding of `drift watch`; with `-o json` it prints one a line.
 ///
@@ -157,7 +157,7 @@ fn fought(fight: &Fight) -> String {
 fn reverted(key: &ResourceKey, revert: &Revert) -> String {
     let side = |v: &Option<serde_json::Value>| match v.as_ref().map(|v| redacted(key, &revert.path, v)) {
         None => "(absent)".to_owned(),
-        Some(v) => inline(&v).unwrap_or_else(|| "(…)".to_owned()),
+        Some(v) => inline_value(&v).unwrap_or_else(|| "(…)".to_owned()),
     };
     let by = revert.by.as_ref().map_or("somebody", |o| &*o.manager);
     let (hotfix, restored) = (side(&revert.hotfix), side(&revert.restored));
@@ -168,7 +168,7 @@ fn reverted(key: &ResourceKey, revert: &Revert) -> String {
 fn drifted(key: &ResourceKey, change: &DriftChange) -> String {
     let side = |v: &Option<serde_json::Value>| match v.as_ref().map(|v| redacted(key, &change.path, v)) {
         None => "(absent)".to_owned(),
-        Some(v) => inline(&v).unwrap_or_else(|| "(…)".to_owned()),
+        Some(v) => inline_value(&v).unwrap_or_else(|| "(…)".to_owned()),
     };
     let text = format!(
         "{} {} → {}, {}",

@@ -41,7 +41,7 @@ pub struct EdgeV1 {
     pub from: KeyV1,
     /// Whether `to` does not exist.
     pub missing: bool,
-    /// Kind of dependency, such as `owned by` or `mounts`.
+    /// Kind of dependency, such as `owned by` or `uses`.
     pub relation: &'static str,
     /// Time since which it exists.
     pub since: Timestamp,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::format::format_time;
-use super::value::{hunk, printable};
+use super::value::{printable, unified_hunk};
 use super::version::{describe_change, visible_sides};
 use super::{
     API_VERSION, KeyV1, Layout, ManagedFieldsVisibility, RecordedVersion, Styler, TransitionV1, WriterV1,
@@ -198,7 +198,7 @@ impl VersionChangeV1 {
             return;
         }
         out.push_str(&format!("  {}\n", printable(&self.path_text)));
-        for (mark, line) in hunk(&before, &after) {
+        for (mark, line) in unified_hunk(&before, &after) {
             out.push_str(&format!("    {}\n", styler.hunk_line(mark, &line)));
         }
     }

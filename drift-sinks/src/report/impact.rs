@@ -41,11 +41,11 @@ pub struct AffectedV1 {
     pub distance: usize,
     /// Resource that it depends on directly, on the path to the changed one.
     pub through: KeyV1,
-    /// Relation to that resource, such as `mounts`.
+    /// Relation to that resource, such as `uses`.
     pub relation: &'static str,
     /// Field or rule that the relation was read from.
     pub evidence: String,
-    /// What would happen to it, such as `restarts`.
+    /// What would happen to it, such as `new pods see it`.
     pub effect: &'static str,
 }
 

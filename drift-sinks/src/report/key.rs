@@ -33,7 +33,7 @@ pub struct KeyV1 {
 
 impl KeyV1 {
     /// Writes the key without its group, as running text names a resource: `Deployment shop/web`.
-    pub(super) fn short(&self) -> String {
+    pub(super) fn short_name(&self) -> String {
         format!("{} {}/{}", self.kind, self.namespace, self.name)
     }
 }

@@ -180,7 +180,7 @@ impl RuleReplayV1 {
             for e in episodes {
                 let until = e.until.map_or_else(|| "now".to_owned(), format_time);
                 let rule = e.rule.as_ref().map_or_else(String::new, |r| format!(" by {r}"));
-                let what = format!("{} {}", e.key.short(), e.path_text);
+                let what = format!("{} {}", e.key.short_name(), e.path_text);
                 let since = format_time(e.since);
                 let line = format!("{word}{rule}: {} from {since} to {until}", what.trim_end());
                 text.push_str(&format!("{}\n", printable(&line)));

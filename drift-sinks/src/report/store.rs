@@ -88,10 +88,10 @@ impl StoreReportV1 {
         let head = if self.sound { styler.good("sound") } else { styler.alarm("damaged") };
         let mut out = format!(
             "{head}: {} of {}, {} in {}, up to @{}\n",
-            count(self.events, "event"),
-            count(self.streams, "stream"),
-            count(self.bytes, "byte"),
-            count(self.segments.into(), "segment"),
+            count_of(self.events, "event"),
+            count_of(self.streams, "stream"),
+            count_of(self.bytes, "byte"),
+            count_of(self.segments.into(), "segment"),
             self.last_position
         );
         out.push_str(&format!("chain: {}\n", self.last_hash));
@@ -118,6 +118,6 @@ impl StoreReportV1 {
     }
 }
 
-fn count(n: u64, what: &str) -> String {
+fn count_of(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }

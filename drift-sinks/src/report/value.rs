@@ -17,12 +17,12 @@ const CONTEXT: usize = 2;
 /// Writes a value on one line; `None` for one that does not read well there, such as a list of maps.
 ///
 /// ```
-/// # use drift_sinks::report::inline;
+/// # use drift_sinks::report::inline_value;
 /// # use serde_json::json;
-/// assert_eq!(inline(&json!(["a", 1])).as_deref(), Some("[a, 1]"));
-/// assert_eq!(inline(&json!([{"name": "a"}])), None);
+/// assert_eq!(inline_value(&json!(["a", 1])).as_deref(), Some("[a, 1]"));
+/// assert_eq!(inline_value(&json!([{"name": "a"}])), None);
 /// ```
-pub fn inline(value: &Value) -> Option<String> {
+pub fn inline_value(value: &Value) -> Option<String> {
     let text = match value {
         Value::Array(list) if !list.is_empty() => {
             if list.iter().any(|v| v.is_array() || v.is_object()) {
@@ -44,7 +44,7 @@ pub fn inline(value: &Value) -> Option<String> {
 }
 
 /// Writes a value on lines of its own: a text of several lines as it is, everything else as YAML.
-pub(super) fn lines(value: &Value) -> String {
+pub(super) fn write_lines(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains('\n') => text.clone(),
         other => yaml::write_yaml(other),
@@ -52,8 +52,8 @@ pub(super) fn lines(value: &Value) -> String {
 }
 
 /// Writes both sides of a change on lines of their own; two texts, one of which has several lines, as they are.
-pub(super) fn both(desired: Option<&Value>, live: Option<&Value>) -> (String, String) {
-    let side = |v: Option<&Value>| v.map_or_else(String::new, lines);
+pub(super) fn write_both(desired: Option<&Value>, live: Option<&Value>) -> (String, String) {
+    let side = |v: Option<&Value>| v.map_or_else(String::new, write_lines);
     match (desired, live) {
         (Some(Value::String(d)), Some(Value::String(l))) if d.contains('\n') || l.contains('\n') => {
             (d.clone(), l.clone())
@@ -64,7 +64,7 @@ pub(super) fn both(desired: Option<&Value>, live: Option<&Value>) -> (String, St
 
 /// Returns the lines of a unified hunk from declared to live, each with its mark: `-`, `+`, a space for context, `@` where
 /// lines are left out.
-pub fn hunk(desired: &str, live: &str) -> Vec<(char, String)> {
+pub fn unified_hunk(desired: &str, live: &str) -> Vec<(char, String)> {
     let diff = TextDiff::from_lines(desired, live);
     let mut out = Vec::new();
     for (i, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
@@ -108,7 +108,7 @@ mod tests {
     use serde_json::json;
 
     fn check(value: Value, expect: Option<&str>) {
-        assert_eq!(inline(&value).as_deref(), expect);
+        assert_eq!(inline_value(&value).as_deref(), expect);
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
     fn a_hunk_leaves_out_what_is_far_from_changes() {
         let old: String = (0..20).map(|i| format!("{i}\n")).collect();
         let new = old.replace("3\n", "three\n").replace("19\n", "");
-        let marks: String = hunk(&old, &new).iter().map(|(m, _)| *m).collect();
+        let marks: String = unified_hunk(&old, &new).iter().map(|(m, _)| *m).collect();
         assert!(marks.contains('@') && marks.contains("-+") || marks.contains('+'), "{marks}");
     }
 

@@ -7,7 +7,7 @@ use drift_core::timeline::VersionStep;
 use drift_core::{Event, FieldChange, FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
-use super::value::{inline, printable};
+use super::value::{inline_value, printable};
 use super::{REDACTED, TransitionV1, redacted};
 
 /// One recorded version of a resource, with what it changed and who wrote it.
@@ -35,7 +35,7 @@ pub(super) fn describe_change(path: &str, before: Option<&Value>, after: Option<
     if is_cut(before) && is_cut(after) {
         return printable(&format!("{path} changed (redacted)"));
     }
-    let values = match (before.map(inline), after.map(inline)) {
+    let values = match (before.map(inline_value), after.map(inline_value)) {
         (Some(Some(before)), Some(Some(after))) => format!(" {before} → {after}"),
         (None, Some(Some(after))) => format!(" + {after}"),
         (Some(Some(before)), None) => format!(" - {before}"),

@@ -15,7 +15,7 @@ const HUNK_LINES: usize = 60;
 /// Writes a drift report as Markdown: the counts, one table of fields per resource, long values folded below it.
 pub fn render_drift_markdown(report: &DriftReport, visibility: Visibility) -> String {
     let mut out = String::from("## Drift report\n\n");
-    let _ = writeln!(out, "{}\n", escape(&format::describe_summary(&report.summary())));
+    let _ = writeln!(out, "{}\n", escape_markdown(&format::describe_summary(&report.summary())));
     for resource in &report.resources {
         let changes: Vec<_> = resource.changes.iter().filter(|c| visibility.lists(c)).collect();
         if resource.status != Status::InSync || !changes.is_empty() || !resource.notes.is_empty() {
@@ -25,7 +25,7 @@ pub fn render_drift_markdown(report: &DriftReport, visibility: Visibility) -> St
     if !report.notes.is_empty() {
         out.push_str("### Notes\n\n");
         report.notes.iter().for_each(|n| {
-            let _ = writeln!(out, "- {}", escape(n));
+            let _ = writeln!(out, "- {}", escape_markdown(n));
         });
         out.push('\n');
     }
@@ -40,11 +40,18 @@ fn write_resource(
     changes: &[&DriftChange],
     visibility: Visibility,
 ) {
-    let _ = write!(out, "### {}: {}", code(&resource.key.to_string()), format::status_label(resource.status));
+    let _ = write!(
+        out,
+        "### {}: {}",
+        inline_code(&resource.key.to_string()),
+        format::status_label(resource.status)
+    );
     if let Some(declared) = &resource.declared {
-        let _ = write!(out, " ({})", code(&format::describe_place(declared, None)));
+        let _ = write!(out, " ({})", inline_code(&format::describe_place(declared, None)));
     }
-    format::resource_details(resource).iter().for_each(|part| out.push_str(&format!(" · {}", escape(part))));
+    format::resource_details(resource)
+        .iter()
+        .for_each(|part| out.push_str(&format!(" · {}", escape_markdown(part))));
     out.push_str("\n\n");
     if !changes.is_empty() {
         out.push_str("| field | declared | live | who, when | cause |\n|---|---|---|---|---|\n");
@@ -53,62 +60,62 @@ fn write_resource(
         changes.iter().for_each(|c| write_details(out, resource, c));
     }
     if let Some(creator) = &resource.creator {
-        let _ = writeln!(out, "{}\n", escape(&format::describe_creator(creator)));
+        let _ = writeln!(out, "{}\n", escape_markdown(&format::describe_creator(creator)));
     }
     for note in &resource.notes {
-        let _ = writeln!(out, "> {}\n", escape(note));
+        let _ = writeln!(out, "> {}\n", escape_markdown(note));
     }
 }
 
 fn write_row(out: &mut String, resource: &ResourceDrift, change: &DriftChange, visibility: Visibility) {
-    let (desired, live) = sides(resource, change);
-    let mut who = escape(&format::describe_attribution(change));
+    let (desired, live) = visible_sides(resource, change);
+    let mut who = escape_markdown(&format::describe_attribution(change));
     if let Some(rule) = &change.rule {
-        let _ = write!(who, "<br>rule: {}", escape(rule));
+        let _ = write!(who, "<br>rule: {}", escape_markdown(rule));
     }
     if visibility.explain {
-        let _ = write!(who, "<br>{}", escape(change.row.explanation()));
+        let _ = write!(who, "<br>{}", escape_markdown(change.row.explanation()));
     }
     let default = change.default.as_ref().map(|v| redacted(&resource.key, &change.path, v));
     let declared = match default {
-        Some(default) if desired.is_none() => format!("{} (default)", cell(Some(&default))),
-        _ => cell(desired.as_ref()),
+        Some(default) if desired.is_none() => format!("{} (default)", table_cell(Some(&default))),
+        _ => table_cell(desired.as_ref()),
     };
     let _ = writeln!(
         out,
         "| {} | {declared} | {} | {who} | {} |",
-        code(&change.path.to_string()),
-        cell(live.as_ref()),
+        inline_code(&change.path.to_string()),
+        table_cell(live.as_ref()),
         format::cause_label(change.cause).unwrap_or("unknown"),
     );
 }
 
-fn sides(resource: &ResourceDrift, change: &DriftChange) -> (Option<Value>, Option<Value>) {
+fn visible_sides(resource: &ResourceDrift, change: &DriftChange) -> (Option<Value>, Option<Value>) {
     let visible = |v: &Option<Value>| v.as_ref().map(|v| redacted(&resource.key, &change.path, v));
     (visible(&change.desired), visible(&change.live))
 }
 
-fn cell(value: Option<&Value>) -> String {
-    match value.map(value::inline) {
+fn table_cell(value: Option<&Value>) -> String {
+    match value.map(value::inline_value) {
         None => "*absent*".to_owned(),
         Some(None) => "*below*".to_owned(),
-        Some(Some(text)) => code(&text),
+        Some(Some(text)) => inline_code(&text),
     }
 }
 
 /// Writes a value that does not fit into the table.
 fn write_details(out: &mut String, resource: &ResourceDrift, change: &DriftChange) {
-    let (desired, live) = sides(resource, change);
-    if [&desired, &live].iter().all(|v| v.as_ref().is_none_or(|v| value::inline(v).is_some())) {
+    let (desired, live) = visible_sides(resource, change);
+    if [&desired, &live].iter().all(|v| v.as_ref().is_none_or(|v| value::inline_value(v).is_some())) {
         return;
     }
-    let (desired, live) = value::both(desired.as_ref(), live.as_ref());
-    let lines = value::hunk(&desired, &live);
-    let fence = fence(&lines);
+    let (desired, live) = value::write_both(desired.as_ref(), live.as_ref());
+    let lines = value::unified_hunk(&desired, &live);
+    let fence = fence_for(&lines);
     let _ = writeln!(
         out,
         "<details><summary><code>{}</code></summary>\n\n{fence}diff",
-        html(&printable(&change.path.to_string()))
+        escape_html(&printable(&change.path.to_string()))
     );
     for (mark, text) in lines.iter().take(HUNK_LINES) {
         let _ = writeln!(out, "{mark} {text}");
@@ -120,7 +127,7 @@ fn write_details(out: &mut String, resource: &ResourceDrift, change: &DriftChang
 }
 
 /// Returns a fence longer than any run of backticks in the lines.
-fn fence(lines: &[(char, String)]) -> String {
+fn fence_for(lines: &[(char, String)]) -> String {
     "`".repeat(lines.iter().map(|(_, l)| longest_run(l)).max().unwrap_or(0).max(2) + 1)
 }
 
@@ -129,21 +136,21 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// Writes a piece of code for the cell of a table: fenced beyond its own backticks, pipes escaped.
-fn code(text: &str) -> String {
+fn inline_code(text: &str) -> String {
     let text = printable(text);
     let fence = "`".repeat(longest_run(&text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{fence}{pad}{}{pad}{fence}", text.replace('|', "\\|"))
 }
 
-fn html(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Escapes what Markdown or HTML would read as markup.
-fn escape(text: &str) -> String {
+fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in html(&printable(text)).chars() {
+    for c in escape_html(&printable(text)).chars() {
         if matches!(c, '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '#') {
             out.push('\\');
         }
@@ -162,9 +169,9 @@ mod tests {
 
     #[test]
     fn markup_in_values_stays_text() {
-        assert_eq!(code("a|b"), "`a\\|b`");
-        assert_eq!(code("a`b"), "``a`b``");
-        assert_eq!(code("`"), "`` ` ``");
-        assert_eq!(escape("<b>@alice_x|</b>"), "&lt;b&gt;&#64;alice\\_x\\|&lt;/b&gt;");
+        assert_eq!(inline_code("a|b"), "`a\\|b`");
+        assert_eq!(inline_code("a`b"), "``a`b``");
+        assert_eq!(inline_code("`"), "`` ` ``");
+        assert_eq!(escape_markdown("<b>@alice_x|</b>"), "&lt;b&gt;&#64;alice\\_x\\|&lt;/b&gt;");
     }
 }

@@ -107,10 +107,10 @@ fn write_change(
         Some(short) => write_line(out, &format!("  {path}  {}", short.render(styler))),
         None => {
             write_line(out, &format!("  {path}"));
-            let (desired, live) = value::both(desired.as_ref(), live.as_ref());
+            let (desired, live) = value::write_both(desired.as_ref(), live.as_ref());
             match options.layout {
                 Layout::Unified => {
-                    for (mark, text) in value::hunk(&desired, &live) {
+                    for (mark, text) in value::unified_hunk(&desired, &live) {
                         write_line(out, &format!("    {}", styler.hunk_line(mark, &text)));
                     }
                 }
@@ -141,8 +141,9 @@ impl InlineChange {
         live: Option<&Value>,
         default: Option<&Value>,
     ) -> Option<Self> {
-        let side = |v: Option<&Value>| v.map_or(Some(String::new()), value::inline).map(|t| printable(&t));
-        let default = default.and_then(value::inline).map(|t| printable(&t));
+        let side =
+            |v: Option<&Value>| v.map_or(Some(String::new()), value::inline_value).map(|t| printable(&t));
+        let default = default.and_then(value::inline_value).map(|t| printable(&t));
         Some(Self { op, desired: side(desired)?, live: side(live)?, default })
     }
 

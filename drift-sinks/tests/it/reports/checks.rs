@@ -19,10 +19,10 @@ fn crash_loop() -> CheckResult {
     CheckResult {
         severity: Severity::Error,
         key: key("Pod/shop/cart-0"),
-        check: "fault",
-        message: "crash loop since 2026-11-21 10:49:45Z".to_owned(),
+        check: "crash",
+        message: "container crashes since 2026-11-21 10:49:45Z".to_owned(),
         evidence: String::new(),
-        next: "read the log of the container that ended last",
+        next: "read the message and the log of the last run; compare with the last change of template and configuration",
     }
 }
 
@@ -41,9 +41,9 @@ fn impact_report() {
             distance: 1,
             key: key("Deployment.apps/shop/web"),
             through: key("ConfigMap/shop/web-config"),
-            relation: "mounts",
+            relation: "uses",
             evidence: "field .spec.template.spec.volumes[name=\"config\"]".to_owned(),
-            effect: "restarts",
+            effect: "new pods see it",
         },
         Affected {
             distance: 2,
@@ -51,7 +51,7 @@ fn impact_report() {
             through: key("Deployment.apps/shop/web"),
             relation: "selects",
             evidence: "labels app=web".to_owned(),
-            effect: "depends on it",
+            effect: "sends traffic to it",
         },
     ];
     let impact = Impact { affected, breaks: vec![missing_config()], mends: vec![crash_loop()] };
