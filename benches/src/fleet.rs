@@ -64,9 +64,9 @@ impl Log {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chain(pub(crate) usize);
 
-/// Labels, names and versions of what is asked for; a fault is another one than the first.
+/// What the declared side asks of an app: image, config key, CPU. A fault is one that differs from [`DesiredApp::FIRST`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wish {
+pub(crate) struct DesiredApp {
     pub(crate) image: &'static str,
     pub(crate) key: &'static str,
     pub(crate) cpu: &'static str,
@@ -74,7 +74,7 @@ pub(crate) struct Wish {
     pub(crate) round: u32,
 }
 
-impl Wish {
+impl DesiredApp {
     /// What every chain begins with.
     pub(crate) const FIRST: Self = Self { image: "app:1.0", key: "mode", cpu: "100m", round: 0 };
 }
@@ -137,12 +137,12 @@ impl Chain {
         format!("app-{}", self.0)
     }
 
-    fn template(self, wish: Wish) -> Value {
+    fn template(self, desired: DesiredApp) -> Value {
         let name = self.name();
-        json!({"metadata":{"labels":{"app":name,"round":wish.round.to_string()}},"spec":{"serviceAccountName":name,
-            "containers":[{"name":"main","image":format!("registry.example.com/{}", wish.image),
+        json!({"metadata":{"labels":{"app":name,"round":desired.round.to_string()}},"spec":{"serviceAccountName":name,
+            "containers":[{"name":"main","image":format!("registry.example.com/{}", desired.image),
                 "ports":[{"containerPort":8080,"name":"http","protocol":"TCP"}],
-                "resources":{"requests":{"cpu":wish.cpu,"memory":"64Mi"},"limits":{"memory":"128Mi"}},
+                "resources":{"requests":{"cpu":desired.cpu,"memory":"64Mi"},"limits":{"memory":"128Mi"}},
                 "readinessProbe":{"httpGet":{"path":"/ready","port":"http","scheme":"HTTP"},"periodSeconds":10,"timeoutSeconds":1},
                 "env":[{"name":"MODE","valueFrom":{"configMapKeyRef":{"name":name,"key":"mode"}}},
                     {"name":"TOKEN","valueFrom":{"secretKeyRef":{"name":name,"key":"token"}}},
@@ -150,34 +150,34 @@ impl Chain {
     }
 
     /// Returns the Deployment.
-    pub(crate) fn deployment(self, wish: Wish, available: u32) -> Value {
+    pub(crate) fn deployment(self, desired: DesiredApp, available: u32) -> Value {
         let fields = json!({"f:spec":{"f:replicas":{},"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"main\"}":{".":{},"f:image":{},"f:resources":{}}}}}}});
         json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":self.meta("deploy", &self.name(), "kubectl-edit", &fields),
-            "spec":{"replicas":1,"selector":{"matchLabels":{"app":self.name()}},"template":self.template(wish)},
+            "spec":{"replicas":1,"selector":{"matchLabels":{"app":self.name()}},"template":self.template(desired)},
             "status":{"replicas":1,"availableReplicas":available,"readyReplicas":available,"updatedReplicas":1,"observedGeneration":1}})
     }
 
     /// Returns the ReplicaSet.
-    pub(crate) fn replica_set(self, wish: Wish, refused: Option<&str>) -> Value {
-        let name = format!("{}-r{}", self.name(), wish.round);
+    pub(crate) fn replica_set(self, desired: DesiredApp, refused: Option<&str>) -> Value {
+        let name = format!("{}-r{}", self.name(), desired.round);
         let mut meta = self.meta("rs", &name, "kube-controller-manager", &json!({"f:spec":{}}));
         meta["ownerReferences"] = json!([{"apiVersion":"apps/v1","kind":"Deployment","name":self.name(),
             "uid":format!("deploy-{}-{}", self.0, self.name()),"controller":true}]);
         let conditions = refused
             .map(|m| json!([{"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":m}]));
         json!({"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":meta,
-            "spec":{"replicas":1,"selector":{"matchLabels":{"app":self.name()}},"template":self.template(wish)},
+            "spec":{"replicas":1,"selector":{"matchLabels":{"app":self.name()}},"template":self.template(desired)},
             "status":{"replicas":1,"conditions":conditions.unwrap_or_else(|| json!([]))}})
     }
 
     /// Returns the Pod: with a reason and a text why it waits, or running; `moved` makes statuses differ.
-    pub(crate) fn pod(self, wish: Wish, waits: Option<(&str, &str)>, moved: u64, at: &str) -> Value {
-        let name = format!("{}-r{}-p", self.name(), wish.round);
+    pub(crate) fn pod(self, desired: DesiredApp, waits: Option<(&str, &str)>, moved: u64, at: &str) -> Value {
+        let name = format!("{}-r{}-p", self.name(), desired.round);
         let mut meta = self.meta("pod", &name, "kubelet", &json!({"f:status":{"f:conditions":{}}}));
-        meta["labels"]["round"] = json!(wish.round.to_string());
-        meta["ownerReferences"] = json!([{"apiVersion":"apps/v1","kind":"ReplicaSet","name":format!("{}-r{}", self.name(), wish.round),
-            "uid":format!("rs-{}-{}-r{}", self.0, self.name(), wish.round),"controller":true}]);
-        let mut spec = self.template(wish)["spec"].clone();
+        meta["labels"]["round"] = json!(desired.round.to_string());
+        meta["ownerReferences"] = json!([{"apiVersion":"apps/v1","kind":"ReplicaSet","name":format!("{}-r{}", self.name(), desired.round),
+            "uid":format!("rs-{}-{}-r{}", self.0, self.name(), desired.round),"controller":true}]);
+        let mut spec = self.template(desired)["spec"].clone();
         let is_pending = waits.is_some_and(|(r, _)| r == "Unschedulable");
         if !is_pending {
             spec["nodeName"] = json!(format!("node-{}", self.node()));
@@ -199,7 +199,7 @@ impl Chain {
         } else {
             json!({})
         };
-        let containers = json!([{"name":"main","ready":waits.is_none(),"started":waits.is_none(),"image":wish.image,"imageID":"",
+        let containers = json!([{"name":"main","ready":waits.is_none(),"started":waits.is_none(),"image":desired.image,"imageID":"",
             "restartCount":if crashed { 3 } else { 0 },"state":state,"lastState":last}]);
         json!({"apiVersion":"v1","kind":"Pod","metadata":meta,"spec":spec,
             "status":{"phase":if waits.is_some() { "Pending" } else { "Running" },"podIP":format!("10.1.{}.{}", moved % 256, self.0 % 256),
@@ -208,10 +208,10 @@ impl Chain {
     }
 
     /// Returns the ConfigMap.
-    pub(crate) fn config(self, wish: Wish, value: &str) -> Value {
-        let field = format!("f:{}", wish.key);
+    pub(crate) fn config(self, desired: DesiredApp, value: &str) -> Value {
+        let field = format!("f:{}", desired.key);
         json!({"apiVersion":"v1","kind":"ConfigMap",
-            "metadata":self.meta("cm", &self.name(), "kubectl-edit", &json!({"f:data":{field:{}}})),"data":{wish.key:value}})
+            "metadata":self.meta("cm", &self.name(), "kubectl-edit", &json!({"f:data":{field:{}}})),"data":{desired.key:value}})
     }
 
     /// Returns the Service; it picks pods by this value of `app`.
@@ -221,30 +221,30 @@ impl Chain {
     }
 
     /// Returns the EndpointSlice, with the pod or empty.
-    pub(crate) fn slice(self, wish: Wish, has_pod: bool) -> Value {
+    pub(crate) fn slice(self, desired: DesiredApp, has_pod: bool) -> Value {
         let mut meta =
             self.meta("slice", &self.name(), "kube-controller-manager", &json!({"f:endpoints":{}}));
         meta["labels"]["kubernetes.io/service-name"] = json!(self.name());
         meta["ownerReferences"] = json!([{"apiVersion":"v1","kind":"Service","name":self.name(),
             "uid":format!("svc-{}-{}", self.0, self.name()),"controller":true}]);
         let pod = json!([{"addresses":["10.1.0.1"],"conditions":{"ready":true},
-            "targetRef":{"kind":"Pod","name":format!("{}-r{}-p", self.name(), wish.round),"namespace":self.namespace()}}]);
+            "targetRef":{"kind":"Pod","name":format!("{}-r{}-p", self.name(), desired.round),"namespace":self.namespace()}}]);
         json!({"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":meta,"addressType":"IPv4",
             "endpoints":if has_pod { pod } else { json!([]) },"ports":[{"name":"","port":8080,"protocol":"TCP"}]})
     }
 
     /// Returns all ten resources as they begin.
     pub(crate) fn resources(self) -> Vec<Value> {
-        let (name, wish, at) = (self.name(), Wish::FIRST, "2023-01-01T00:00:00Z");
+        let (name, desired, at) = (self.name(), DesiredApp::FIRST, "2023-01-01T00:00:00Z");
         let mut all = vec![
-            self.config(wish, "fast"),
+            self.config(desired, "fast"),
             json!({"apiVersion":"v1","kind":"Secret","metadata":self.meta("secret", &name, "kubectl-create", &json!({"f:data":{}})),"data":{"token":"c29tZQ=="}}),
             json!({"apiVersion":"v1","kind":"ServiceAccount","metadata":self.meta("sa", &name, "kubectl-create", &json!({}))}),
-            self.deployment(wish, 1),
-            self.replica_set(wish, None),
-            self.pod(wish, None, 0, at),
+            self.deployment(desired, 1),
+            self.replica_set(desired, None),
+            self.pod(desired, None, 0, at),
             self.service(&name),
-            self.slice(wish, true),
+            self.slice(desired, true),
             json!({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":self.meta("ing", &name, "kubectl-create", &json!({"f:spec":{}})),
                 "spec":{"rules":[{"host":format!("{name}.example.com"),"http":{"paths":[{"path":"/","pathType":"Prefix",
                     "backend":{"service":{"name":name,"port":{"number":80}}}}]}}]}}),

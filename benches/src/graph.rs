@@ -9,7 +9,7 @@ use drift_core::tape::TapeEvent;
 use drift_sources::tape::{TapeOptions, TapeReader};
 
 use crate::Failure;
-use crate::fleet::{self, Chain, Log, Wish};
+use crate::fleet::{self, Chain, DesiredApp, Log};
 use crate::measure::Clock;
 
 const SIZES: [usize; 3] = [10_000, 30_000, 100_000];
@@ -87,9 +87,9 @@ fn estate(pods: usize) -> f64 {
 fn updates(log: &mut Log, n: usize, pods: usize) -> Vec<Event> {
     let chain = Chain(n.wrapping_mul(2_654_435_761) % pods);
     let at = "2023-11-14T22:13:20Z";
-    let next = Wish { round: 1, image: "app:1.1", ..Wish::FIRST };
+    let next = DesiredApp { round: 1, image: "app:1.1", ..DesiredApp::FIRST };
     vec![
-        log.applied(chain.pod(Wish::FIRST, None, n as u64, at)),
+        log.applied(chain.pod(DesiredApp::FIRST, None, n as u64, at)),
         log.applied(chain.deployment(next, 1)),
         log.applied(chain.replica_set(next, None)),
         log.applied(chain.pod(next, None, 0, at)),

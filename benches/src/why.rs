@@ -1,4 +1,4 @@
-//! Causes: the time of a question on a log of many events, and what the kept index holds in memory.
+//! Causes: the time of a question on a log of many events, and how much memory the index takes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use drift_core::{Event, Position, ResourceKey};
 use serde_json::json;
 
 use crate::Failure;
-use crate::fleet::{self, Chain, Log, Wish};
+use crate::fleet::{self, Chain, DesiredApp, Log};
 use crate::measure::{Clock, percentile};
 
 /// Events between two looks at the clock.
@@ -192,9 +192,9 @@ fn stir(log: &mut Log, n: usize, chains: usize) -> Event {
     let chain = Chain(if n_th.is_multiple_of(BREAKS) { (n_th + 1) % chains } else { n_th });
     let at = "2023-01-01T00:00:00Z";
     let mut object = match n % 4 {
-        0 => chain.deployment(Wish::FIRST, 1),
-        1 => chain.slice(Wish::FIRST, true),
-        _ => chain.pod(Wish::FIRST, None, n as u64, at),
+        0 => chain.deployment(DesiredApp::FIRST, 1),
+        1 => chain.slice(DesiredApp::FIRST, true),
+        _ => chain.pod(DesiredApp::FIRST, None, n as u64, at),
     };
     object["metadata"]["creationTimestamp"] = json!(at);
     object["metadata"]["annotations"] = json!({});
@@ -221,32 +221,32 @@ fn break_it(
     let at = "2023-11-14T23:59:59Z";
     match about {
         "image" | "unschedulable" => {
-            let (wish, reason, text) = if about == "image" {
+            let (desired, reason, text) = if about == "image" {
                 (
-                    Wish { image: "app:1.O", round: 1, ..Wish::FIRST },
+                    DesiredApp { image: "app:1.O", round: 1, ..DesiredApp::FIRST },
                     "ImagePullBackOff",
                     "Back-off pulling image \"registry.example.com/app:1.O\"",
                 )
             } else {
                 (
-                    Wish { cpu: "64", round: 1, ..Wish::FIRST },
+                    DesiredApp { cpu: "64", round: 1, ..DesiredApp::FIRST },
                     "Unschedulable",
                     "0/200 nodes are available: 200 Insufficient cpu.",
                 )
             };
-            put(log, kept(chain.deployment(wish, 1)));
-            put(log, chain.replica_set(wish, None));
-            put(log, chain.pod(wish, Some((reason, text)), 0, at));
+            put(log, kept(chain.deployment(desired, 1)));
+            put(log, chain.replica_set(desired, None));
+            put(log, chain.pod(desired, Some((reason, text)), 0, at));
             (pod_key(1), key("apps", "Deployment", &chain.name()))
         }
         "config key" => {
-            put(log, kept(chain.config(Wish { key: "Mode", ..Wish::FIRST }, "fast")));
+            put(log, kept(chain.config(DesiredApp { key: "Mode", ..DesiredApp::FIRST }, "fast")));
             let text = format!("couldn't find key mode in ConfigMap {ns}/{}", chain.name());
             restart(log, chain, ("CreateContainerConfigError", &text), feed);
             (pod_key(0), key("", "ConfigMap", &chain.name()))
         }
         "crash" => {
-            put(log, kept(chain.config(Wish::FIRST, "turbo")));
+            put(log, kept(chain.config(DesiredApp::FIRST, "turbo")));
             restart(
                 log,
                 chain,
@@ -257,23 +257,23 @@ fn break_it(
         }
         "selector" => {
             put(log, kept(chain.service("nobody")));
-            put(log, kept(chain.slice(Wish::FIRST, false)));
+            put(log, kept(chain.slice(DesiredApp::FIRST, false)));
             (key("", "Service", &chain.name()), key("", "Service", &chain.name()))
         }
         "quota" => {
             put(log, fleet::team(chain.team(), 50).swap_remove(1));
-            let wish = Wish { image: "app:1.2", round: 1, ..Wish::FIRST };
-            put(log, kept(chain.deployment(wish, 0)));
+            let desired = DesiredApp { image: "app:1.2", round: 1, ..DesiredApp::FIRST };
+            put(log, kept(chain.deployment(desired, 0)));
             let text = format!(
                 "pods \"{}-r1-p\" is forbidden: exceeded quota: room, requested: pods=1, used: pods=100, limited: pods=50",
                 chain.name()
             );
-            put(log, chain.replica_set(wish, Some(&text)));
+            put(log, chain.replica_set(desired, Some(&text)));
             (key("apps", "ReplicaSet", &format!("{}-r1", chain.name())), key("", "ResourceQuota", "room"))
         }
         _ => {
             put(log, fleet::node(chain.node(), "Unknown", at));
-            let mut pod = kept(chain.pod(Wish::FIRST, None, 1, old));
+            let mut pod = kept(chain.pod(DesiredApp::FIRST, None, 1, old));
             pod["status"]["conditions"][1]["status"] = json!("False");
             put(log, pod);
             (pod_key(0), ResourceKey::new("", "Node", "", &format!("node-{}", chain.node())))
@@ -284,8 +284,8 @@ fn break_it(
 /// The pod of a chain goes, and another one of the same name comes and waits, as in a set.
 fn restart(log: &mut Log, chain: Chain, waits: (&str, &str), feed: &mut impl FnMut(&Event)) {
     let at = "2023-11-14T23:59:59Z";
-    feed(&log.deleted(chain.pod(Wish::FIRST, None, 2, "2023-01-01T00:00:00Z")));
-    let mut pod = chain.pod(Wish::FIRST, Some(waits), 2, at);
+    feed(&log.deleted(chain.pod(DesiredApp::FIRST, None, 2, "2023-01-01T00:00:00Z")));
+    let mut pod = chain.pod(DesiredApp::FIRST, Some(waits), 2, at);
     pod["metadata"]["uid"] = json!(format!("again-{}", chain.0));
     feed(&log.applied(pod));
 }

@@ -83,8 +83,7 @@ async fn step(command: &str, folder: &Path, screen: Screen) -> Result<(), Failur
     let words = std::iter::once("drift".into()).chain(command.split_whitespace().map(path));
     let cli =
         Cli::try_parse_from(words).map_err(|e| Failure::new("the demo's command is wrong").because(&e))?;
-    // Boxed: a command inside of a command would be a type without end.
-    Box::pin(crate::dispatch(&cli.command, screen)).await.map(|_| ())
+    crate::dispatch(&cli.command, screen).await.map(|_| ())
 }
 
 fn closing(args: &DemoArgs, shown: &str) -> String {

@@ -34,6 +34,7 @@ mod words;
 use std::process::ExitCode;
 
 use clap::Parser;
+use futures::future::LocalBoxFuture;
 
 use args::{Cli, Command};
 use failure::Failure;
@@ -66,16 +67,20 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         .build()
         .map_err(|e| Failure::new("cannot start").because(&e))?;
     let screen = Screen::new(cli.color);
-    runtime.block_on(async {
-        match &cli.command {
-            Command::Demo(args) => demo::run(args, screen).await,
-            command => dispatch(command, screen).await,
-        }
-    })
+    match &cli.command {
+        Command::Demo(args) => runtime.block_on(demo::run(args, screen)),
+        command => runtime.block_on(dispatch(command, screen)),
+    }
 }
 
 /// Runs any command but the demo, which runs others.
-async fn dispatch(command: &Command, screen: Screen) -> Result<Outcome, Failure> {
+///
+/// Boxed: the runtime has several loops that poll a future, and each would hold a copy of all commands.
+fn dispatch(command: &Command, screen: Screen) -> LocalBoxFuture<'_, Result<Outcome, Failure>> {
+    Box::pin(run_command(command, screen))
+}
+
+async fn run_command(command: &Command, screen: Screen) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(_) => Err(Failure::new("the demo cannot run itself")),
         Command::Diff(args) => diff::run(args, screen).await,
