@@ -210,10 +210,7 @@ impl WatchJudge {
         let mut changed = comparison.judge(annotate);
         // What was not live in a scope that had not been listed may be missing now.
         for key in std::mem::take(&mut self.maybe_missing) {
-            if !changed.contains_key(&key) {
-                let drift = comparison.verdict(&key);
-                changed.insert(key, drift);
-            }
+            changed.entry(key).or_insert_with_key(|key| comparison.verdict(key));
         }
         let mut updates = Vec::new();
         for (key, drift) in changed {
