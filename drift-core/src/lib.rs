@@ -116,3 +116,8 @@ pub use sink::{Sink, SinkError};
 pub use source::{Source, SourceError};
 pub use store::{Append, EventStore, EventStoreExt, ExpectedRevision, MemoryStore, StoreError};
 pub use stream::{Authority, Facet, Position, Revision, Scope, StreamId};
+
+/// The Rust in the page about Kubernetes decided offline, so that the tests run it.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/kubernetes.md")]
+struct KubernetesPage;

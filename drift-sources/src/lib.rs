@@ -98,3 +98,8 @@ pub mod estate;
 mod input;
 #[cfg(any(feature = "audit", feature = "cdevents", feature = "tape"))]
 mod lines;
+
+/// The Rust in the README, so that the tests run it. Blocks in other languages are named as such there.
+#[cfg(all(doctest, feature = "estate"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -14,7 +14,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 /// Load balancers, as a vendor's interface would list them: what it says, and when.
-const TOLD: &[(&str, i64)] =
+const ANSWERS: &[(&str, i64)] =
     &[(r#"{"pool": ["192.0.2.10"]}"#, 10), (r#"{"pool": ["192.0.2.10", "192.0.2.11"]}"#, 20)];
 
 #[derive(Debug)]
@@ -26,8 +26,8 @@ impl Source for Inventory {
     }
 
     fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>> {
-        // The cursor is ours to define: how many answers were told already.
-        let told = after.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
+        // The cursor is ours to define: how many answers were given already.
+        let answered = after.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
         let say = |(n, (spec, at)): (usize, &(&str, i64))| {
             let json = format!(
                 r#"{{"apiVersion":"inventory.example.com/v1","kind":"LoadBalancer","metadata":{{"name":"edge"}},"spec":{spec}}}"#
@@ -40,7 +40,7 @@ impl Source for Inventory {
                 ..Applied::live(object, "", at)
             }))
         };
-        stream::iter(TOLD.iter().enumerate().skip(told).map(say)).boxed()
+        stream::iter(ANSWERS.iter().enumerate().skip(answered).map(say)).boxed()
     }
 }
 

@@ -182,10 +182,10 @@ mod tests {
             ("* * * * 7", "within 0 to 6"),
             ("5-1 * * * *", "within"),
             ("*/0 * * * *", "step of 0"),
-            ("x * * * *", "no number"),
-            ("-1 * * * *", "no number"),
-            ("1,, * * * *", "no number"),
-            ("99999999999999999999 * * * *", "no number"),
+            ("x * * * *", "is not a number"),
+            ("-1 * * * *", "is not a number"),
+            ("1,, * * * *", "is not a number"),
+            ("99999999999999999999 * * * *", "is not a number"),
         ] {
             let error = Schedule::parse(schedule).unwrap_err().to_string();
             assert!(error.contains(why), "{error} for {schedule}");

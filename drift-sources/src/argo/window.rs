@@ -299,7 +299,7 @@ mod tests {
     fn a_window_that_cannot_be_read_is_an_error() {
         for (schedule, duration, why) in [
             ("nonsense", "1h", "five fields"),
-            ("* * * * *", "soon", "no duration"),
+            ("* * * * *", "soon", "is not a duration"),
             ("@daily", "1h", "five"),
         ] {
             let window = window(WindowKind::Allow, schedule, duration);

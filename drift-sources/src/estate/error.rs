@@ -19,7 +19,7 @@ pub enum EstateError {
     Unreadable {
         /// What was to be read, such as ``the tape `incident.jsonl` ``.
         what: String,
-        /// The form that is expected, if it is likely to be another.
+        /// Adds the form that is expected. if it is likely to be another.
         expected: Option<&'static str>,
         /// Why.
         #[source]
@@ -115,7 +115,7 @@ impl EstateError {
         Self::Store { name: name.to_owned(), source }
     }
 
-    /// Says which form is expected.
+    /// Adds the form that is expected.
     pub(super) fn expecting(mut self, form: &'static str) -> Self {
         if let Self::Unreadable { expected, .. } = &mut self {
             *expected = Some(form);

@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(refused("${#a}"), Err("the variable `a` is not set".to_owned()));
         assert_eq!(refused("${a:=x} ${a-}"), Ok("x ".to_owned()));
         check("${region", Err("has no"));
-        check("${1x}", Err("no name"));
+        check("${1x}", Err("is not a variable name"));
         check("${a.b}", Err("not understood"));
     }
 }

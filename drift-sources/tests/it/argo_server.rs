@@ -363,7 +363,7 @@ fn the_root_path_of_a_server_is_kept_and_what_is_no_address_is_refused() {
             limits: ServerLimits::default(),
         };
         let error = ArgoServer::new(options).await.unwrap_err().to_string();
-        assert!(error.contains("/nowhere/ca.pem") && error.contains("check the file"), "{error}");
+        assert!(error.contains("/nowhere/ca.pem") && error.contains("check the CA file"), "{error}");
     });
     for text in ["", " \n", "two words", "line\nbreak", "ü"] {
         assert!(Token::new(text).is_none(), "{text:?}");

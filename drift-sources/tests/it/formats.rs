@@ -184,8 +184,8 @@ fn releases_in_all_encodings() {
         ("%%%".to_owned(), "not base64"),
         (outer(b"%%%"), "not base64"),
         (outer(STANDARD.encode(&gzip(&json)[..40]).as_bytes()), "is damaged"),
-        (outer(STANDARD.encode(gzip(b"[]")).as_bytes()), "no release"),
-        (outer(STANDARD.encode(gzip(b"{}")).as_bytes()), "no release"),
+        (outer(STANDARD.encode(gzip(b"[]")).as_bytes()), "is not a release"),
+        (outer(STANDARD.encode(gzip(b"{}")).as_bytes()), "is not a release"),
         (outer(bomb.as_bytes()), "larger than"),
         ("redacted:00".to_owned(), "redacted"),
     ] {

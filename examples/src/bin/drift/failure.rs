@@ -50,7 +50,7 @@ impl Failure {
 }
 
 impl From<EstateError> for Failure {
-    /// Says it in the words of the command line, which has options and commands to name.
+    /// Words it for the command line, which has options and commands to name.
     fn from(error: EstateError) -> Self {
         use EstateError as E;
         let hint = match &error {

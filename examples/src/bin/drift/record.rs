@@ -116,7 +116,7 @@ impl Recorder {
             }
             Observation::Deleted(deleted) => match deleted.last {
                 Some(last) => self.write(Object::clone(&last), TapeEvent::Deleted, deleted.observed_at),
-                // What went unseen is told by the listing in which it is not.
+                // The listing shows what went unseen: it is not in it.
                 None => Ok(()),
             },
             Observation::RelistStarted(scope) => {

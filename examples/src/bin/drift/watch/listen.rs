@@ -48,7 +48,7 @@ pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Optio
     Ok(Some(receiver))
 }
 
-/// Tells by the path what is posted; events may also come to the root, as some senders know no other.
+/// Chooses the decoder by the path of the request; events may also come to the root, as some senders know no other.
 fn decoder(redactor: &Redactor) -> PostDecoder {
     let events = EventDecoder::new("", redactor.clone()).webhook_decoder();
     let entries = audit::webhook_decoder("", redactor.clone());
