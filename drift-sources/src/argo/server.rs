@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use drift_core::ResourceKey;
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use http::header::{ACCEPT, LOCATION};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -316,13 +317,18 @@ impl ArgoServer {
         let listed = self.list_applications().await?;
         let known: BTreeSet<(&str, &str)> = listed.iter().map(|l| (&*l.namespace, &*l.name)).collect();
         let known = &known;
-        let asked = apps.iter().map(|app| async move {
-            let answer = match known.contains(&(&*app.namespace, &*app.name)) {
-                true => self.fetch_answer(app).await,
-                false => Err(ServerError::NotListed { app: app.key(), url: self.url.clone() }),
+        // Boxed one by one: the compiler cannot see that a stream of a closure's futures may cross threads.
+        let mut asked: Vec<BoxFuture<'_, _>> = Vec::new();
+        for app in apps.iter().copied() {
+            let answer = async move {
+                let answer = match known.contains(&(&*app.namespace, &*app.name)) {
+                    true => self.fetch_answer(app).await,
+                    false => Err(ServerError::NotListed { app: app.key(), url: self.url.clone() }),
+                };
+                (app.key(), answer)
             };
-            (app.key(), answer)
-        });
+            asked.push(answer.boxed());
+        }
         Ok(futures::stream::iter(asked).buffer_unordered(AT_A_TIME).collect().await)
     }
 

@@ -22,7 +22,10 @@ impl RecordedHistory {
         until: Until,
         schemas: &SchemaSet,
     ) -> Result<(), EstateError> {
-        for resource in report.resources.iter_mut().filter(|r| needs_history(r)) {
+        for resource in &mut report.resources {
+            if !needs_history(resource) {
+                continue;
+            }
             let events = self.events_of(&resource.key, until).await?;
             let mut follower = VersionFollower::new(schemas);
             let versions: Vec<_> = events.iter().filter_map(|e| follower.next(e).map(|v| (e, v))).collect();

@@ -113,6 +113,8 @@ fn an_estate_and_its_answers_cross_threads() {
     is_send_sync::<TimelineEntry>();
     let estate = futures::executor::block_on(Estate::tape(bakery()).open()).unwrap();
     let pod = key("Pod/bakery/cake-cc-p");
+    is_send(estate.diff());
+    is_send(estate.apps());
     is_send(estate.why(&pod));
     is_send(estate.incidents());
     is_send(estate.blame(&pod));
