@@ -13,7 +13,7 @@ use drift_core::{
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-/// Load balancers, as a vendor's interface would list them: what it says, and when.
+/// Load balancers, as a vendor's interface would list them: what it answers, and when.
 const ANSWERS: &[(&str, i64)] =
     &[(r#"{"pool": ["192.0.2.10"]}"#, 10), (r#"{"pool": ["192.0.2.10", "192.0.2.11"]}"#, 20)];
 
@@ -26,9 +26,9 @@ impl Source for Inventory {
     }
 
     fn observe(&self, after: Option<Cursor>) -> BoxStream<'_, Result<Observation, SourceError>> {
-        // The cursor is ours to define: how many answers were given already.
-        let answered = after.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
-        let say = |(n, (spec, at)): (usize, &(&str, i64))| {
+        // The cursor is ours to define: how many answers were taken already.
+        let taken = after.and_then(|c| c.as_str().parse().ok()).unwrap_or(0);
+        let observation = |(n, (spec, at)): (usize, &(&str, i64))| {
             let json = format!(
                 r#"{{"apiVersion":"inventory.example.com/v1","kind":"LoadBalancer","metadata":{{"name":"edge"}},"spec":{spec}}}"#
             );
@@ -40,7 +40,7 @@ impl Source for Inventory {
                 ..Applied::live(object, "", at)
             }))
         };
-        stream::iter(ANSWERS.iter().enumerate().skip(answered).map(say)).boxed()
+        stream::iter(ANSWERS.iter().enumerate().skip(taken).map(observation)).boxed()
     }
 }
 

@@ -104,7 +104,7 @@ impl CommitFinder {
         let path = &question.field.path;
         let revisions = self.revisions(question.app, cluster, self.time_of(question));
         let mut problem = None;
-        // What the engine reports as applied comes first, and where its branch stood last.
+        // What the engine reports as applied is tried first, and the head of its branch last.
         for from in revisions.iter().map(|r| &**r).chain([&[][..]]) {
             match engines.declared_history(question.app, question.key, path, from, None) {
                 Ok(Some(commit)) if self.is_live(&commit, question) => {

@@ -50,7 +50,7 @@ impl Failure {
 }
 
 impl From<EstateError> for Failure {
-    /// Words it for the command line, which has options and commands to name.
+    /// Adds the options and commands that help, which only the command line can name.
     fn from(error: EstateError) -> Self {
         use EstateError as E;
         let hint = match &error {
