@@ -16,7 +16,6 @@ mod writer;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use crate::history::Version;
 pub use declares::declares;
 pub(crate) use leaves::{type_at, units};
 pub use operation::{Applications, Initiator};
@@ -24,7 +23,7 @@ pub(crate) use writer::{changes, remover, writer};
 
 use crate::diff::FieldChange;
 use crate::drift::Owner;
-use crate::history::{History, VersionList};
+use crate::history::{History, Version, VersionList};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::FieldPath;

@@ -65,4 +65,6 @@ fn results_cross_threads() {
     is_send_sync::<super::Cause>();
     is_send_sync::<super::Candidate>();
     is_send_sync::<super::Incidents>();
+    is_send_sync::<super::Investigation<'static>>();
+    is_send_sync::<super::CauseIndex>();
 }

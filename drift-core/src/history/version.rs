@@ -30,12 +30,6 @@ pub struct Version {
 }
 
 impl Version {
-    /// Another name of [`Self::from_events`].
-    #[doc(hidden)]
-    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Self> {
-        Self::from_events(events)
-    }
-
     /// Returns the versions in the events of one stream, which come in order.
     ///
     /// A version that follows itself, as after a relist, counts once.

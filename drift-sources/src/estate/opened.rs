@@ -17,7 +17,7 @@ use super::{
     ClusterScope, ComparedNamespaces, DeclaredApps, EstateError, InputFile, InputNotes, LiveState,
     RecordedHistory, UserLog, WriterHistory, gather_schemas, open_repositories, read_exceptions,
 };
-use crate::gitops::{ClusterSnapshot, Version};
+use crate::gitops::ClusterSnapshot;
 use crate::render::{RenderOptions, Renderer};
 
 /// An input that is open.
@@ -292,9 +292,7 @@ impl Estate {
             return versions_of_tape(tape, time, &mut InputNotes::default());
         }
         notes.add("variables in Secrets are hashed in a store, so that what they declare is not known");
-        let plain = |v: &drift_core::blame::Version| Version { at: v.at, object: v.object.clone() };
-        let all = writers.versions().iter();
-        Ok(all.map(|(k, v)| (k.clone(), v.iter().map(plain).collect())).collect())
+        Ok(writers.versions().clone())
     }
 }
 

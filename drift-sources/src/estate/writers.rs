@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use drift_core::Until;
-use drift_core::blame::{Applications, FieldBlame, Initiator, Since, Version, blame};
+use drift_core::blame::{Applications, FieldBlame, Initiator, Since, blame};
 use drift_core::fights::{Fight, Revert, find_conflicts};
+use drift_core::history::Version;
 use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::{SchemaSet, TypeRef};
 use drift_core::{Facet, FieldPath, Object, PathElement, ResourceKey, StreamId};
@@ -94,7 +95,8 @@ impl WriterHistory {
                 streams.entry(key.clone()).or_default().push(event);
             }
         }
-        let versions: BTreeMap<_, _> = streams.into_iter().map(|(k, e)| (k, Version::of(&e))).collect();
+        let versions: BTreeMap<_, _> =
+            streams.into_iter().map(|(k, e)| (k, Version::from_events(&e))).collect();
         let last = versions.values().filter_map(|v| v.last()?.object.as_deref());
         let schemas = gather_schemas(None, [], last, notes)?;
         let applications = Applications::new(versions.iter().map(|(k, v)| (k.clone(), v.clone())));

@@ -73,7 +73,7 @@ fn path(below: &str) -> String {
 
 fn no_program_is_longer_than_a_page() {
     let programs: Vec<_> = std::fs::read_dir(path("examples")).unwrap().map(|e| e.unwrap().path()).collect();
-    assert_eq!(programs.len(), 9);
+    assert_eq!(programs.len(), 10);
     for program in programs {
         let lines = std::fs::read_to_string(&program).unwrap().lines().count();
         assert!(lines < MAX_LINES, "{}: {lines} lines", program.display());
@@ -84,7 +84,7 @@ fn why_from_tape() {
     let dir = tempfile::tempdir().unwrap();
     let tape = path("tests/data/bakery.tape.jsonl");
     let out = run("why_from_tape", &[&tape, "Pod/bakery/cake-cc-p"], dir.path(), 0);
-    assert_eq!(out, "ConfigMap/bakery/oven changed at 2026-03-02T09:02:00.25Z\n");
+    assert_eq!(out, "ConfigMap/bakery/oven changed at 2026-03-02T09:03:20.25Z\n");
     let out = run("why_from_tape", &[&tape, "ConfigMap/bakery/oven"], dir.path(), 0);
     assert!(out.contains("shows no fault"), "{out}");
 }
@@ -123,7 +123,12 @@ fn custom_source() {
 
 fn custom_sink() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(run("custom_sink", &[], dir.path(), 0), "open: ConfigMap/shop/web\n");
+    let out = run("custom_sink", &[], dir.path(), 0);
+    assert!(out.ends_with("open: ConfigMap/shop/web since 1970-01-01T00:00:00Z\n"), "{out}");
+    assert!(
+        out.contains("1970-01-01T00:01:00Z: 0 to report"),
+        "what is still there is not reported again: {out}"
+    );
 }
 
 fn gitops_blame() {
@@ -183,12 +188,23 @@ fn follow_cluster() {
     let cluster = Cluster::start();
     let following = cluster.follow("follow_cluster", &["15"]);
     std::thread::sleep(Duration::from_secs(5));
-    let pod = r#"{"spec":{"containers":[{"name":"a","image":"a"}]}}"#;
-    cluster.kubectl(&["run", "web", "--image=a", &format!("--overrides={pod}")]);
-    let failed = r#"{"status":{"phase":"Failed","reason":"Evicted","message":"no room"}}"#;
-    cluster.kubectl(&["patch", "pod", "web", "--subresource=status", "--type=merge", "-p", failed]);
+    let done = |o: Output| assert!(o.status.success(), "{}", String::from_utf8_lossy(&o.stderr));
+    done(cluster.kubectl(&["create", "deployment", "web", "--image=a"]));
+    let stalled = json!({"status":{"observedGeneration":1,"conditions":[{"type":"Progressing","status":"False",
+        "reason":"ProgressDeadlineExceeded","message":"it does not come up","lastUpdateTime":"2026-03-02T09:00:00Z",
+        "lastTransitionTime":"2026-03-02T09:00:00Z"}]}})
+    .to_string();
+    done(cluster.kubectl(&[
+        "patch",
+        "deployment",
+        "web",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        &stalled,
+    ]));
     let out = output(following);
-    assert!(out.contains("ALERT Pod/default/web"), "{out}");
+    assert!(out.contains("ALERT Deployment.apps/default/web"), "{out}");
 }
 
 fn own_children() {

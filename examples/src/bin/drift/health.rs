@@ -20,8 +20,8 @@ use crate::output::{self, Outcome, Screen};
 pub(crate) async fn run(args: &HealthArgs, screen: Screen) -> Result<Outcome, Failure> {
     let bundled = if args.no_health_rules { HealthRules::none() } else { HealthRules::bundled() };
     let rules = read_health_rules(&args.rules, bundled)?;
-    let (report, notes) = match of_objects(args, rules.clone()).await {
-        Ok(report) => report,
+    let (report, notes) = match read(args, rules.clone()).await {
+        Ok(read) => of_objects(args, read).await?,
         // Documents without a name are not objects, but have a health all the same.
         Err(failure) => match args.live.as_deref().and_then(|f| documents(f, &rules)) {
             Some(snapshot) => (report(&snapshot, Vec::new(), &InputNotes::default()), InputNotes::default()),
@@ -38,7 +38,14 @@ pub(crate) async fn run(args: &HealthArgs, screen: Screen) -> Result<Outcome, Fa
     })
 }
 
-async fn of_objects(args: &HealthArgs, rules: HealthRules) -> Result<(HealthReportV1, InputNotes), Failure> {
+/// What was opened, how its objects are doing, and the keys of all that exist.
+struct Read {
+    estate: Estate,
+    found: HealthSnapshot,
+    existing: Vec<ResourceKey>,
+}
+
+async fn read(args: &HealthArgs, rules: HealthRules) -> Result<Read, Failure> {
     let options = looked_at::any(args.live.as_deref(), &args.recorded, &args.cluster)?;
     let mut options = options.at(args.at.unwrap_or_default()).health_rules(rules);
     options = looked_at::in_namespace(options, args.scope.namespace.as_deref());
@@ -58,7 +65,12 @@ async fn of_objects(args: &HealthArgs, rules: HealthRules) -> Result<(HealthRepo
         is_wanted
     };
     let found = estate.health_of(is_wanted).await?;
-    let missing = missing(args, &estate, &existing.into_inner()).await?;
+    Ok(Read { estate, found, existing: existing.into_inner() })
+}
+
+async fn of_objects(args: &HealthArgs, read: Read) -> Result<(HealthReportV1, InputNotes), Failure> {
+    let Read { estate, found, existing } = read;
+    let missing = missing(args, &estate, &existing).await?;
     let notes = looked_at::report_notes(&estate);
     let mut report = report(&found, missing, &notes);
     if args.rollouts {
