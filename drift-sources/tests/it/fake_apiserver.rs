@@ -57,6 +57,8 @@ struct FakeKind {
     plural: String,
     objects: BTreeMap<(String, String), Value>,
     history: Vec<HistoryEntry>,
+    /// Version of the last change that a compaction took out of the history.
+    forgotten: u64,
     list_faults: VecDeque<Fault>,
     watch_faults: VecDeque<Fault>,
     denied: bool,
@@ -128,6 +130,7 @@ impl Fake {
             plural: rest[2].to_owned(),
             objects: BTreeMap::new(),
             history: Vec::new(),
+            forgotten: 0,
             list_faults: VecDeque::new(),
             watch_faults: VecDeque::new(),
             denied: false,
@@ -203,7 +206,10 @@ impl Fake {
         world.compacted = world.version;
         world.tokens.clear();
         let compacted = world.compacted;
-        world.kinds.values_mut().for_each(|kind| kind.history.retain(|e| e.version > compacted));
+        for kind in world.kinds.values_mut() {
+            kind.forgotten = kind.history.last().map_or(kind.forgotten, |e| e.version);
+            kind.history.retain(|e| e.version > compacted);
+        }
     }
 
     /// Ends all connections and takes none until [`Fake::up`].

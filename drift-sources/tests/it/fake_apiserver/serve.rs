@@ -357,13 +357,19 @@ async fn follow(mut out: Watching<'_>, fake: &Fake, plural: &str, mut at: u64, a
     let mut moved = fake.moved.subscribe();
     let mut bookmarks = fake.world().bookmarks;
     loop {
-        let (events, version, marks) = {
+        let (events, version, marks, forgotten) = {
             let world = fake.world();
             let kind = world.kinds.get(plural)?;
             let new =
                 kind.history.iter().filter(|e| e.version > at).map(|e| (e.version, e.kind, e.object.clone()));
-            (new.collect::<Vec<_>>(), world.version, world.bookmarks)
+            (new.collect::<Vec<_>>(), world.version, world.bookmarks, kind.forgotten)
         };
+        // A watch that was accepted before a compaction and has not sent what it took away must not pass over it.
+        if at < forgotten {
+            return out
+                .event("ERROR", &json!({"kind": "Status", "code": 410, "message": "too old resource version"}))
+                .await;
+        }
         for (version, kind, object) in events {
             at = version;
             out.change(kind, &object).await?;
