@@ -367,7 +367,10 @@ async fn follow(mut out: Watching<'_>, fake: &Fake, plural: &str, mut at: u64, a
         // A watch that was accepted before a compaction and has not sent what it took away must not pass over it.
         if at < forgotten {
             return out
-                .event("ERROR", &json!({"kind": "Status", "code": 410, "message": "too old resource version"}))
+                .event(
+                    "ERROR",
+                    &json!({"kind": "Status", "code": 410, "message": "too old resource version"}),
+                )
                 .await;
         }
         for (version, kind, object) in events {
