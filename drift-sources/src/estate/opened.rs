@@ -200,6 +200,10 @@ impl Estate {
     }
 
     /// Returns the live objects; of a cluster only what lies in a scope.
+    #[cfg_attr(
+        not(feature = "kubernetes"),
+        expect(unused_variables, reason = "only a cluster is asked for a scope")
+    )]
     pub(super) async fn live_in(&self, scope: &ClusterScope) -> Result<LiveState, EstateError> {
         match &self.input {
             OpenInput::Dump(file) => LiveState::of_file(file, self.options.until).await,
