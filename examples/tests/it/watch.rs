@@ -124,7 +124,9 @@ fn without_a_secret_only_this_machine_is_heard_and_no_page_in_a_browser() {
     assert!(watch.address.starts_with("127.0.0.1:"));
     assert_eq!(watch.post("/events", "Origin: http://elsewhere.example\r\n", EVENT), 401);
     assert_eq!(watch.post("/events", "", EVENT), 202);
-    watch.stop();
+    // However early it is told to end: what it accepted is in the store.
+    let (code, said) = watch.stop();
+    assert!(code.is_some(), "it died of the signal: {said}");
     assert_eq!(happened(dir.path()).iter().filter(|e| e.contains("pipelinerun")).count(), 1);
     let tape = "--tape DEMO/shop.tape.jsonl.gz";
     let open = drift(&format!("watch --store t {tape} --listen 0.0.0.0:0"), dir.path());

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
         recorder.snapshot(snapshot.objects, &snapshot.gaps, at).map_err(|e| recorder_failure(&e))?;
     } else {
         output::remark(&format!("recording {}; Ctrl-C ends it", connection.server));
-        let mut stop = std::pin::pin!(crate::stop::after(args.duration));
+        let mut stop = std::pin::pin!(crate::stop::after(args.duration)?);
         let mut observations = source.observe(None);
         loop {
             let item = tokio::select! {

@@ -1,35 +1,46 @@
 //! When a command that could go on for ever ends.
 
+use std::io;
 use std::time::Duration;
 
-/// Returns after a time, or at Ctrl-C or the signal to end, whichever comes first.
-pub(crate) async fn after(duration: Option<Duration>) {
-    let time_is_up = async {
-        match duration {
-            Some(duration) => tokio::time::sleep(duration).await,
-            None => std::future::pending().await,
+use crate::failure::Failure;
+
+/// Listens for Ctrl-C and the signals to end, from now on; the future is ready at the first of them, or after a time.
+///
+/// Call it before anything is accepted: a signal that nobody listens for yet ends the process, and what was accepted from a
+/// sender would be lost with it.
+pub(crate) fn after(duration: Option<Duration>) -> Result<impl Future<Output = ()>, Failure> {
+    let signal = end_signal().map_err(|e| Failure::new("cannot listen for Ctrl-C").because(&e))?;
+    Ok(async move {
+        let time_is_up = async {
+            match duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = time_is_up => {}
+            () = signal => {}
         }
-    };
-    tokio::select! {
-        () = time_is_up => {}
-        // A signal that cannot be listened for ends the process by itself.
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        () = terminated() => {}
-    }
+    })
 }
 
 #[cfg(unix)]
-async fn terminated() {
+fn end_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(_) => std::future::pending().await,
-    }
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+        .map(signal)
+        .into_iter()
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(async move {
+        futures::future::select_all(signals.iter_mut().map(|s| Box::pin(s.recv()))).await;
+    })
 }
 
 #[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
+fn end_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut signal = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        signal.recv().await;
+    })
 }

@@ -49,13 +49,9 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     let namespace = args.namespace.clone().unwrap_or(namespace);
     let mut session = WatchSession::open(args, &namespace, &redactor, screen).await?;
     session.load(&store).await.map_err(|e| store_failure(&name, e))?;
-    let summary = follow(
-        args,
-        &Inflow { source: &*source, receiver: receiver.as_ref(), store: &store, redactor },
-        &mut session,
-    )
-    .await
-    .map_err(|e| disk_failure(&name, e))?;
+    let stop = crate::stop::after(args.duration)?;
+    let inflow = Inflow { source: &*source, receiver: receiver.as_ref(), store: &store, redactor };
+    let summary = follow(args, &inflow, &mut session, stop).await.map_err(|e| disk_failure(&name, e))?;
     let read = summary.map_or_else(String::new, |s| format!(" from {} observations", s.observations));
     let total = format!("{} new events{read}", session.appended());
     // Findings go to standard output; in text the count may follow them there.
@@ -125,11 +121,12 @@ async fn follow(
     args: &WatchArgs,
     inflow: &Inflow<'_>,
     session: &mut WatchSession,
+    stop: impl Future<Output = ()>,
 ) -> Result<Option<RunSummary>, StoreError> {
     let (sender, mut messages) = mpsc::unbounded();
     let mut watching = std::pin::pin!(inflow.take(inflow.source, sender.clone()));
     let mut listening = std::pin::pin!(inflow.take_posts(sender));
-    let mut stop = std::pin::pin!(crate::stop::after(args.duration));
+    let mut stop = std::pin::pin!(stop);
     let mut tick = tokio::time::interval(JUDGE_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut refused = RefusedRequests::default();
