@@ -19,6 +19,7 @@
 //! | know what depends on what | [`graph::DependencyGraph`] |
 //! | know why something is broken | [`cause::CauseIndex`] |
 //! | know what will break | [`checks`], [`impact`] |
+//! | know what an answer could not look at | [`coverage`] |
 //! | decide what the scheduler, RBAC or a NetworkPolicy would | [`k8s`] |
 //! | write a source, a sink or a store of my own | [`Source`], [`Sink`], [`EventStore`], with the suites in `testing` |
 //!
@@ -65,6 +66,7 @@
 pub mod blame;
 pub mod cause;
 pub mod checks;
+pub mod coverage;
 mod diff;
 pub mod drift;
 mod event;

@@ -74,6 +74,18 @@ impl Scope {
             && (self.namespace.is_empty() || self.namespace == key.namespace)
     }
 
+    /// Returns `true` if everything that can be in the other scope is in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        let kinds = match (&self.kind, &other.kind) {
+            (None, _) => true,
+            (Some((g, k)), Some((h, l))) => g == h && (k.is_empty() || k == l),
+            (Some(_), None) => false,
+        };
+        self.cluster == other.cluster
+            && kinds
+            && (self.namespace.is_empty() || self.namespace == other.namespace)
+    }
+
     /// Returns `true` if a resource can be in both scopes.
     pub fn meets(&self, other: &Self) -> bool {
         let kinds = match (&self.kind, &other.kind) {

@@ -1,0 +1,166 @@
+//! What a recorded history covers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::event::{Event, EventBody, Gap, GapReason};
+use crate::key::ResourceKey;
+use crate::stream::{Facet, Scope, StreamId};
+
+use super::{Unseen, UnseenReason};
+
+/// Namespaces that a message names.
+const MAX_NAMED: usize = 3;
+
+/// What a recorded history covers, by its own account: what was listed in full, what may not be listed, when it begins and
+/// ends.
+///
+/// Events come in the order of the log. A gap of a scope ends with the next full listing of it.
+///
+/// # Example
+/// ```
+/// use drift_core::coverage::{RecordedScope, UnseenReason};
+/// use drift_core::{ResourceKey, Scope};
+///
+/// let mut recorded = RecordedScope::default();
+/// recorded.add_listing(Scope { namespace: "shop".into(), ..Scope::of_kind("", "Pod") });
+/// assert_eq!(recorded.unseen(&ResourceKey::new("", "Pod", "shop", "web")), None, "there is no such Pod");
+/// let elsewhere = recorded.unseen(&ResourceKey::new("", "Pod", "bank", "web")).unwrap();
+/// assert_eq!(elsewhere.reason, UnseenReason::OutsideRecording);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct RecordedScope {
+    begins: Option<Timestamp>,
+    ends: Option<Timestamp>,
+    /// Source of the last event.
+    source: Option<Arc<str>>,
+    listed: BTreeSet<Scope>,
+    /// Kinds of which an object was recorded.
+    kinds: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// What may be there and was not seen, until it is listed again.
+    gaps: BTreeMap<Scope, Gap>,
+}
+
+impl RecordedScope {
+    /// Takes the next event.
+    pub fn apply(&mut self, event: &Event) {
+        self.begins.get_or_insert(event.observed_at);
+        self.ends = self.ends.max(Some(event.observed_at));
+        if self.source.as_ref() != Some(&event.origin.source) {
+            self.source = Some(Arc::clone(&event.origin.source));
+        }
+        match (&event.body, &event.stream) {
+            (EventBody::Relisted(scope), _) => self.add_listing(scope.clone()),
+            (EventBody::Gap(gap), _) => self.add_gap(gap),
+            (EventBody::Applied(_), StreamId::Resource(Facet::Live, key)) => self.add_kind(key),
+            _ => {}
+        }
+    }
+
+    /// Adds a scope that was listed in full.
+    pub fn add_listing(&mut self, scope: Scope) {
+        self.gaps.retain(|gap, _| !scope.covers(gap));
+        self.listed.insert(scope);
+    }
+
+    /// Adds a gap: if objects may be there that were not seen, it leaves its scope unknown until the next listing.
+    pub fn add_gap(&mut self, gap: &Gap) {
+        if matches!(gap.reason, GapReason::Denied | GapReason::Corrupt | GapReason::TooLarge) {
+            self.gaps.insert(gap.scope.clone(), gap.clone());
+        }
+    }
+
+    /// Adds the kind of a recorded resource.
+    pub fn add_kind(&mut self, key: &ResourceKey) {
+        let kind = (Arc::clone(&key.group), Arc::clone(&key.kind));
+        self.kinds.insert(kind);
+    }
+
+    /// Sets when the history begins, also where that is after the moment that is looked at.
+    pub fn set_beginning(&mut self, time: Timestamp) {
+        self.begins = Some(time);
+    }
+
+    /// Returns when the history begins.
+    pub fn begins(&self) -> Option<Timestamp> {
+        self.begins
+    }
+
+    /// Returns when the last event was observed; `None` where nothing was recorded by the moment that is looked at.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.ends
+    }
+
+    /// Returns the source of the last event.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// Returns the gaps in which objects may be there that were not seen.
+    pub fn open_gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.gaps.values()
+    }
+
+    /// Returns why it proves nothing that a resource is not recorded; `None` where it is known not to be there.
+    ///
+    /// A history that states no listing at all, such as a few events put together by hand, is taken as complete.
+    pub fn unseen(&self, key: &ResourceKey) -> Option<Unseen> {
+        if let Some(gap) = self.gaps.values().find(|gap| gap.scope.contains(key)) {
+            return Some(Unseen::of_gap(gap));
+        }
+        if self.ends.is_none() && self.begins.is_some() {
+            let begins = self.begins.map(|b| b.to_string()).unwrap_or_default();
+            return Some(Unseen::other(
+                UnseenReason::BeforeHistory,
+                format!("the history begins at {begins}"),
+            ));
+        }
+        if self.listed.is_empty() || self.listed.iter().any(|scope| scope.contains(key)) {
+            return None;
+        }
+        let is_kind = |s: &&Scope| Scope { namespace: "".into(), ..(*s).clone() }.contains(key);
+        let elsewhere = self.listed.iter().filter(is_kind);
+        let (mut namespaces, mut is_known_kind) = (BTreeSet::new(), false);
+        for scope in elsewhere {
+            is_known_kind = true;
+            namespaces.insert(&*scope.namespace);
+        }
+        let scope = Scope {
+            cluster: Arc::clone(&key.cluster),
+            kind: Some((Arc::clone(&key.group), Arc::clone(&key.kind))),
+            namespace: Arc::clone(&key.namespace),
+        };
+        if is_known_kind || self.is_of_namespaces() {
+            if !is_known_kind {
+                namespaces = self.listed.iter().map(|s| &*s.namespace).collect();
+            }
+            let message = format!("only {} was recorded", named(&namespaces));
+            return Some(Unseen::of_scope(UnseenReason::OutsideRecording, scope, message));
+        }
+        // A recorder that states what it lists states the empty lists too.
+        self.states_empty_lists()
+            .then(|| Unseen::of_scope(UnseenReason::KindNotListed, scope, "the kind was not listed"))
+    }
+
+    /// Returns `true` if only some namespaces were listed.
+    fn is_of_namespaces(&self) -> bool {
+        self.listed.iter().all(|s| !s.namespace.is_empty())
+    }
+
+    fn states_empty_lists(&self) -> bool {
+        let is_empty = |s: &Scope| s.kind.as_ref().is_some_and(|kind| !self.kinds.contains(kind));
+        self.listed.iter().any(is_empty)
+    }
+}
+
+fn named(namespaces: &BTreeSet<&str>) -> String {
+    let first: Vec<_> = namespaces.iter().take(MAX_NAMED).copied().collect();
+    let more = namespaces.len().saturating_sub(MAX_NAMED);
+    let word = if namespaces.len() == 1 { "namespace" } else { "namespaces" };
+    match more {
+        0 => format!("{word} {}", first.join(", ")),
+        _ => format!("{word} {} and {more} more", first.join(", ")),
+    }
+}

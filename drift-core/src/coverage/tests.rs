@@ -1,0 +1,93 @@
+use super::*;
+use crate::key::ResourceKey;
+
+fn listed(group: &str, kind: &str, namespace: &str) -> Scope {
+    Scope { namespace: namespace.into(), ..Scope::of_kind(group, kind) }
+}
+
+fn gap(kind: &str, reason: GapReason) -> Gap {
+    Gap {
+        scope: Scope::of_kind("", kind),
+        from: None,
+        to: Timestamp::UNIX_EPOCH,
+        from_version: None,
+        to_version: None,
+        reason,
+        message: "forbidden".into(),
+    }
+}
+
+fn reason(recorded: &RecordedScope, key: ResourceKey) -> Option<UnseenReason> {
+    recorded.unseen(&key).map(|u| u.reason)
+}
+
+fn pod(namespace: &str) -> ResourceKey {
+    ResourceKey::new("", "Pod", namespace, "web")
+}
+
+#[test]
+fn a_history_that_states_nothing_is_complete() {
+    assert_eq!(reason(&RecordedScope::default(), pod("shop")), None);
+}
+
+#[test]
+fn what_may_not_be_listed_is_not_known_until_it_is_listed() {
+    let mut recorded = RecordedScope::default();
+    recorded.add_listing(listed("", "Pod", ""));
+    recorded.add_gap(&gap("Pod", GapReason::Denied));
+    assert_eq!(reason(&recorded, pod("shop")), Some(UnseenReason::Denied));
+    assert_eq!(recorded.open_gaps().count(), 1);
+    // One namespace does not make good for all.
+    recorded.add_listing(listed("", "Pod", "shop"));
+    assert_eq!(reason(&recorded, pod("bank")), Some(UnseenReason::Denied));
+    recorded.add_listing(listed("", "Pod", ""));
+    assert_eq!(reason(&recorded, pod("shop")), None);
+    assert_eq!(recorded.open_gaps().count(), 0);
+    // After a gap of a watch, the listing that followed shows what is there.
+    recorded.add_gap(&gap("Pod", GapReason::WatchLost));
+    assert_eq!(reason(&recorded, pod("shop")), None);
+}
+
+#[test]
+fn a_recording_of_one_namespace_says_nothing_of_others_and_of_the_cluster() {
+    let mut recorded = RecordedScope::default();
+    recorded.add_listing(listed("", "Pod", "shop"));
+    assert_eq!(reason(&recorded, pod("shop")), None);
+    let outside = Some(UnseenReason::OutsideRecording);
+    assert_eq!(reason(&recorded, pod("bank")), outside);
+    assert_eq!(reason(&recorded, ResourceKey::new("", "Namespace", "", "shop")), outside);
+    let text = recorded.unseen(&pod("bank")).unwrap().to_string();
+    assert_eq!(text, "Pod in bank: only namespace shop was recorded");
+}
+
+#[test]
+fn a_kind_that_was_not_listed_is_not_known_where_empty_lists_are_stated() {
+    let mut recorded = RecordedScope::default();
+    recorded.add_kind(&pod("shop"));
+    recorded.add_listing(listed("", "Pod", ""));
+    let secret = ResourceKey::new("", "Secret", "shop", "db");
+    assert_eq!(reason(&recorded, secret.clone()), None, "an empty list may have left no trace");
+    recorded.add_listing(listed("", "PodTemplate", ""));
+    assert_eq!(reason(&recorded, secret), Some(UnseenReason::KindNotListed));
+}
+
+#[test]
+fn nothing_is_known_before_the_history_begins() {
+    let mut recorded = RecordedScope::default();
+    recorded.set_beginning("2026-11-21T10:00:00Z".parse().unwrap());
+    let unseen = recorded.unseen(&pod("shop")).unwrap();
+    assert_eq!(unseen.reason, UnseenReason::BeforeHistory);
+    assert_eq!(unseen.to_string(), "the history begins at 2026-11-21T10:00:00Z");
+}
+
+#[test]
+fn the_earlier_moment_counts_and_nothing_is_listed_twice() {
+    let (early, late) = ("2026-11-21T10:00:00Z".parse().unwrap(), "2026-11-21T11:00:00Z".parse().unwrap());
+    let (mut a, mut b) = (Coverage::default(), Coverage::default());
+    a.set_as_of(late);
+    b.set_as_of(early);
+    b.add(Unseen::other(UnseenReason::Unreadable, "line 3"));
+    b.add(Unseen::other(UnseenReason::Unreadable, "line 3"));
+    a.append(b);
+    assert_eq!((a.as_of(), a.unseen().len()), (Some(early), 1));
+}
