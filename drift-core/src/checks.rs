@@ -75,6 +75,17 @@ impl CheckContext<'_, '_> {
         self.case.history().now(&ResourceKey::new(group, kind, namespace, name)).map(|o| &**o)
     }
 
+    /// Returns `true` if an object is known not to be there, and not only outside of what was listed.
+    pub(crate) fn is_absent(&self, group: &str, kind: &str, namespace: &str, name: &str) -> bool {
+        self.case.history().is_known_absent(&ResourceKey::new(group, kind, namespace, name))
+    }
+
+    /// Returns `true` if all objects of a kind in a namespace are known.
+    pub(crate) fn knows_all(&self, group: &str, kind: &str, namespace: &str) -> bool {
+        let any = ResourceKey::new(group, kind, namespace, "");
+        self.case.history().recorded_scope().unseen(&any).is_none()
+    }
+
     pub(crate) fn of_kind<'a>(
         &'a self,
         group: &'a str,
@@ -157,6 +168,8 @@ const CHECKS: &[Check] = &[
 ];
 
 /// Runs all checks on everything as it is at the end of a history, worst first.
+///
+/// That something is not there is only said where it is known: see [`crate::history::History::is_known_absent`].
 pub fn check(case: &Investigation<'_>) -> Vec<CheckResult> {
     let scene = CheckContext { case };
     let keys: Vec<&ResourceKey> = case.history().keys().collect();

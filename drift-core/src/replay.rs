@@ -26,6 +26,7 @@ use jiff::Timestamp;
 
 pub use at::event_at;
 
+use crate::coverage::RecordedScope;
 use crate::event::{Event, EventBody, Gap, Until};
 use crate::history::{PackQueue, Payload, Payloads};
 use crate::key::{ResourceKey, Uid};
@@ -55,6 +56,7 @@ pub struct State {
     position: Position,
     resources: BTreeMap<StreamId, Resource>,
     gaps: Vec<Arc<Gap>>,
+    recorded_scope: RecordedScope,
     queue: PackQueue<StreamId>,
 }
 
@@ -112,6 +114,9 @@ impl State {
         let mut events = store.read_all(Position::START);
         while let Some(event) = events.next().await {
             let event = event?;
+            if state.recorded_scope.begins().is_none() {
+                state.recorded_scope.set_beginning(event.observed_at);
+            }
             if matches!(until, Until::Position(last) if event.position > last) {
                 break;
             }
@@ -132,6 +137,7 @@ impl State {
     /// Applies the next event; events come in order of position.
     pub fn apply(&mut self, event: &Event) {
         self.position = self.position.max(event.position);
+        self.recorded_scope.apply(event);
         match &event.body {
             EventBody::Applied(object) => self.put(event, Payload::Fresh(Arc::clone(object))),
             EventBody::Deleted(_) => self.put(event, Payload::Absent),
@@ -188,6 +194,11 @@ impl State {
     /// Returns the gaps that were recorded so far, in the order of the log.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
         self.gaps.iter().map(|g| &**g)
+    }
+
+    /// Returns what the log covers up to here.
+    pub fn recorded_scope(&self) -> &RecordedScope {
+        &self.recorded_scope
     }
 
     /// Returns the gaps that concern a resource.

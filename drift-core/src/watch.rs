@@ -20,13 +20,13 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::coverage::{Coverage, RecordedScope, Unseen, UnseenReason};
 use crate::drift::{DesiredObject, DriftOptions, DriftReport, Status};
 use crate::event::{Event, EventBody, Gap};
 use crate::finding::{ConflictTracker, Finding, FindingTracker, FindingUpdate, merge_gaps, scan_conflicts};
 use crate::key::ResourceKey;
 use crate::schema::SchemaSet;
 use crate::store::{EventStore, StoreError};
-use crate::stream::Scope;
 use comparison::LiveComparison;
 
 /// How a [`WatchJudge`] judges.
@@ -62,7 +62,8 @@ pub enum Absence {
     /// It is missing once its scope was listed in full ([`EventBody::Relisted`]); before that it may still come. For a cluster.
     #[default]
     OnceListed,
-    /// It is missing. For a recording that is played to its end, such as a tape: what has not come will not come.
+    /// It is missing, unless its scope may not be listed. For a recording that is played to its end, such as a tape: what has
+    /// not come will not come.
     AtOnce,
 }
 
@@ -110,8 +111,8 @@ pub struct WatchJudge {
     /// Gaps that were not reported yet.
     gaps: Vec<Gap>,
     /// What was listed in full; nothing outside of it is reported as missing.
-    listed: BTreeSet<Scope>,
-    /// Declared resources that are not live in a scope that was not listed yet.
+    recorded: RecordedScope,
+    /// Declared resources that are not live in a scope that was not listed yet, or may not be.
     maybe_missing: BTreeSet<ResourceKey>,
     pending: Option<PendingEvents>,
 }
@@ -139,7 +140,7 @@ impl WatchJudge {
             findings: FindingTracker::default(),
             conflicts: ConflictTracker::default(),
             gaps: Vec::new(),
-            listed: BTreeSet::new(),
+            recorded: RecordedScope::default(),
             maybe_missing: BTreeSet::new(),
             pending: None,
         }
@@ -165,18 +166,14 @@ impl WatchJudge {
             self.gaps.push(gap.clone());
         }
         self.conflicts.handle(event);
-        if self.comparison.is_some() {
-            self.apply(event);
-        }
+        self.apply(event);
         let (count, since) = self.pending.map_or((0, now), |p| (p.count, p.since));
         self.pending = Some(PendingEvents { count: count + 1, since, observed_at: event.observed_at });
     }
 
     fn apply(&mut self, event: &Event) {
         self.comparison.iter_mut().for_each(|c| c.apply(event));
-        if let EventBody::Relisted(scope) = &event.body {
-            self.listed.insert(scope.clone());
-        }
+        self.recorded.apply(event);
     }
 
     /// Returns when the events that wait should be judged, by the clock whose times [`handle`](Self::handle) was given;
@@ -226,8 +223,8 @@ impl WatchJudge {
 
     fn is_listed(&self, key: &ResourceKey) -> bool {
         match self.options.absence {
-            Absence::AtOnce => true,
-            Absence::OnceListed => self.listed.iter().any(|scope| scope.contains(key)),
+            Absence::AtOnce => self.recorded.unseen(key).is_none(),
+            Absence::OnceListed => self.recorded.is_listed(key),
         }
     }
 
@@ -243,6 +240,23 @@ impl WatchJudge {
     /// When the store cannot be read; the next call tries again.
     pub async fn scan_conflicts(&mut self, store: &dyn EventStore) -> Result<Vec<FindingUpdate>, StoreError> {
         scan_conflicts(&mut self.conflicts, store).await
+    }
+
+    /// Returns what could not be looked at so far: scopes that may not be listed or could not be read, and declared resources
+    /// that are neither live nor known to be missing.
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::default();
+        let is_wanted = |gap: &&Gap| self.comparison.as_ref().is_none_or(|c| c.concerns(&gap.scope));
+        self.recorded.open_gaps().filter(is_wanted).for_each(|gap| coverage.add(Unseen::of_gap(gap)));
+        for key in &self.maybe_missing {
+            let why = self.recorded.unseen(key);
+            let (reason, message) = why.map_or_else(
+                || (UnseenReason::KindNotListed, "it was not listed yet".to_owned()),
+                |why| (why.reason, why.message),
+            );
+            coverage.add(Unseen::other(reason, format!("{key} was not compared: {message}")));
+        }
+        coverage
     }
 
     /// Returns the findings about what is declared that are open.

@@ -38,7 +38,9 @@ pub(super) fn missing_config(scene: &CheckContext<'_, '_>, key: &ResourceKey, ob
     for u in config_uses(spec, &path).into_iter().filter(|u| !u.is_optional && !is_given(&u.name)) {
         let kind = u.source.kind();
         let missing = match (scene.get("", kind, &key.namespace, &u.name), &u.key) {
-            (None, _) => format!("{kind} {} is not there", u.name),
+            (None, _) if scene.is_absent("", kind, &key.namespace, &u.name) => {
+                format!("{kind} {} is not there", u.name)
+            }
             (Some(o), Some(k)) if !has_key(o, k) => format!("{kind} {} has no key {k}", u.name),
             _ => continue,
         };
@@ -55,9 +57,7 @@ pub(super) fn missing_account(scene: &CheckContext<'_, '_>, key: &ResourceKey, o
     }
     let name = pod_spec(object).and_then(|(_, s)| s.str_at(&["serviceAccountName"]));
     match name {
-        Some(name)
-            if name != "default" && scene.get("", "ServiceAccount", &key.namespace, name).is_none() =>
-        {
+        Some(name) if name != "default" && scene.is_absent("", "ServiceAccount", &key.namespace, name) => {
             vec![(format!("ServiceAccount {name} is not there"), "serviceAccountName of the template".into())]
         }
         _ => Vec::new(),
@@ -71,7 +71,7 @@ pub(super) fn missing_claim(scene: &CheckContext<'_, '_>, key: &ResourceKey, obj
     let Some((_, spec)) = pod_spec(object) else { return Vec::new() };
     let volumes = spec.get("volumes").into_iter().flat_map(Node::children);
     let claims = volumes.filter_map(|v| v.str_at(&["persistentVolumeClaim", "claimName"]));
-    let gone = claims.filter(|c| scene.get("", "PersistentVolumeClaim", &key.namespace, c).is_none());
+    let gone = claims.filter(|c| scene.is_absent("", "PersistentVolumeClaim", &key.namespace, c));
     gone.map(|c| (format!("PersistentVolumeClaim {c} is not there"), "volumes of the template".into()))
         .collect()
 }
@@ -106,7 +106,7 @@ pub(super) fn missing_class(scene: &CheckContext<'_, '_>, key: &ResourceKey, obj
     // The two priority classes of the system are there without being listed.
     let gone = named
         .into_iter()
-        .filter(|(g, k, n)| !n.is_empty() && !n.starts_with("system-") && scene.get(g, k, "", n).is_none());
+        .filter(|(g, k, n)| !n.is_empty() && !n.starts_with("system-") && scene.is_absent(g, k, "", n));
     gone.map(|(_, kind, name)| (format!("{kind} {name} is not there"), "named by its specification".into()))
         .collect()
 }
@@ -118,7 +118,7 @@ pub(super) fn missing_pull_secret(scene: &CheckContext<'_, '_>, key: &ResourceKe
     let Some((_, spec)) = pod_spec(object) else { return Vec::new() };
     let names =
         spec.get("imagePullSecrets").into_iter().flat_map(Node::children).filter_map(|s| s.str_at(&["name"]));
-    let gone = names.filter(|n| scene.get("", "Secret", &key.namespace, n).is_none());
+    let gone = names.filter(|n| scene.is_absent("", "Secret", &key.namespace, n));
     gone.map(|n| (format!("Secret {n} is not there"), "imagePullSecrets of the template".into())).collect()
 }
 
@@ -166,7 +166,7 @@ pub(super) fn no_node_fits(scene: &CheckContext<'_, '_>, key: &ResourceKey, obje
     // An empty node: what runs there now would make place for itself.
     let mut nodes =
         scene.of_kind("", "Node").map(|(_, node)| NodeWithPods { node, pods: Vec::new() }).peekable();
-    if nodes.peek().is_none() || nodes.any(|r| fits_node(spec, &r)) {
+    if nodes.peek().is_none() || !scene.knows_all("", "Node", "") || nodes.any(|r| fits_node(spec, &r)) {
         return Vec::new();
     }
     vec![("no node would take its pods".into(), "labels, taints, and allocatable of all nodes, empty".into())]

@@ -1,6 +1,6 @@
 //! Webhooks, bindings, policies, budgets and volumes.
 
-use crate::graph::Relation;
+use crate::graph::{Edge, Relation};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
@@ -32,12 +32,15 @@ pub(super) fn webhook_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, o
         }
         let hook_name = hook.str_at(&["name"]).unwrap_or_default();
         let service = ResourceKey::new("", "Service", namespace, name);
-        if scene.case.history().now(&service).is_none() {
+        if scene.case.history().is_known_absent(&service) {
             out.push((
                 format!("Service {namespace}/{name} is not there"),
                 format!("webhook {hook_name} fails closed"),
             ));
-        } else if !has_endpoints(scene, &service) {
+        } else if scene.case.history().now(&service).is_some()
+            && scene.knows_all("discovery.k8s.io", "EndpointSlice", namespace)
+            && !has_endpoints(scene, &service)
+        {
             out.push((
                 format!("Service {namespace}/{name} has no endpoints"),
                 format!("webhook {hook_name} fails closed"),
@@ -47,13 +50,18 @@ pub(super) fn webhook_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, o
     out
 }
 
+/// Returns `true` if what an edge leads to is known not to be there.
+pub(super) fn is_lost(scene: &CheckContext<'_, '_>, edge: &Edge<'_>) -> bool {
+    edge.is_dangling && scene.case.history().is_known_absent(edge.to)
+}
+
 pub(super) fn binding_to_nothing(scene: &CheckContext<'_, '_>, key: &ResourceKey, _: &Object) -> Found {
     // Those of the system come with every cluster, for controllers that this one may not run.
     if !matches!(&*key.kind, "RoleBinding" | "ClusterRoleBinding") || key.name.starts_with("system:") {
         return Vec::new();
     }
     let edges = scene.case.graph().edges_from(key);
-    let gone = edges.iter().filter(|e| e.relation == Relation::Grants && e.is_dangling);
+    let gone = edges.iter().filter(|e| e.relation == Relation::Grants && is_lost(scene, e));
     gone.map(|e| (format!("{} is not there", e.to), e.evidence.to_string())).collect()
 }
 
@@ -67,7 +75,7 @@ pub(super) fn policy_selects_nothing(
         return Vec::new();
     }
     let edges = scene.case.graph().edges_from(key);
-    if edges.iter().any(|e| e.relation == Relation::Selects) {
+    if edges.iter().any(|e| e.relation == Relation::Selects) || !scene.knows_all("", "Pod", &key.namespace) {
         return Vec::new();
     }
     vec![("it selects no pod".into(), "podSelector".into())]

@@ -3,13 +3,18 @@ use serde_json::{Value, json};
 use super::{Severity, check};
 use crate::cause::Investigation;
 use crate::event::Until;
-use crate::event::{Event, EventBody, NewEvent, Origin};
+use crate::event::{Event, EventBody, Gap, GapReason, NewEvent, Origin};
 use crate::object::{Doc, Object};
 use crate::schema::SchemaSet;
-use crate::stream::{Position, Revision, StreamId};
+use crate::stream::{Position, Revision, Scope, StreamId};
 
 /// Plays versions of objects, one second apart, and returns the checks that fire with what they are about.
 fn run(versions: &[Value]) -> Vec<(String, String)> {
+    run_without(&[], versions)
+}
+
+/// Does the same for an account that may not list some kinds.
+fn run_without(denied: &[(&str, &str)], versions: &[Value]) -> Vec<(String, String)> {
     let mut events: Vec<Event> = Vec::new();
     for (i, version) in versions.iter().enumerate() {
         let object = Object::new(Doc::from_value(version).unwrap()).unwrap();
@@ -22,6 +27,16 @@ fn run(versions: &[Value]) -> Vec<(String, String)> {
             body: EventBody::Applied(object.clone().into()),
         };
         events.push(new.at(StreamId::live(object.key()), Revision::new(n).unwrap(), Position::new(n)));
+    }
+    for (group, kind) in denied {
+        let n = events.len() as u64 + 1;
+        let (from, to) = (None, jiff::Timestamp::from_second(1_700_000_000).unwrap());
+        let (reason, message) = (GapReason::Denied, "forbidden".into());
+        let scope = Scope::of_kind(group, kind);
+        let gap = Gap { scope, from, to, from_version: None, to_version: None, reason, message };
+        let (origin, body) = (Origin::default(), EventBody::Gap(gap));
+        let new = NewEvent { uid: None, origin, observed_at: to, occurred_at: None, body };
+        events.push(new.at(StreamId::Source("test".into()), Revision::new(n).unwrap(), Position::new(n)));
     }
     let schemas = SchemaSet::bundled();
     let case = Investigation::from_events(&events, Until::End, &schemas);
@@ -66,6 +81,56 @@ fn deployment(spec: Value) -> Value {
         json!({"spec":{"replicas":1,"template":{"metadata":{"labels":{"app":"web"}},"spec":spec}},
         "status":{"availableReplicas":1,"updatedReplicas":1}}),
     )
+}
+
+#[test]
+fn what_may_not_be_listed_is_not_said_to_be_missing() {
+    let template = json!({"serviceAccountName":"baker","imagePullSecrets":[{"name":"registry"}],
+        "priorityClassName":"high","volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"flour"}}],
+        "containers":[{"name":"c","image":"x","envFrom":[{"secretRef":{"name":"db"}}]}]});
+    let service = object("v1", "Service", "web", json!({"spec":{"selector":{"app":"other"}}}));
+    let policy = object(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        "n",
+        json!({"spec":{"podSelector":{"matchLabels":{"a":"b"}}}}),
+    );
+    let binding = object(
+        "rbac.authorization.k8s.io/v1",
+        "RoleBinding",
+        "b",
+        json!({"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"r"},"subjects":[]}),
+    );
+    let scaler = object(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "h",
+        json!({"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"StatefulSet","name":"s"}}}),
+    );
+    let versions = [deployment(template), service, policy, binding, scaler];
+    let expected = [
+        "missing-config",
+        "missing-account",
+        "missing-claim",
+        "missing-class",
+        "missing-pull-secret",
+        "service-without-pods",
+        "policy-selects-nothing",
+        "binding-to-nothing",
+        "autoscaler-target",
+    ];
+    expected.iter().for_each(|check| fires(&versions, check, ""));
+    let denied = [
+        ("", "Secret"),
+        ("", "ServiceAccount"),
+        ("", "PersistentVolumeClaim"),
+        ("", "Pod"),
+        ("scheduling.k8s.io", "PriorityClass"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("apps", "StatefulSet"),
+    ];
+    let found = run_without(&denied, &versions);
+    assert!(found.iter().all(|(c, _)| !expected.contains(&&**c)), "{found:?}");
 }
 
 #[test]

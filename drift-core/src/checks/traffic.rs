@@ -6,6 +6,7 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 use super::CheckContext;
+use super::policy::is_lost;
 
 type Found = Vec<(String, String)>;
 
@@ -21,7 +22,10 @@ pub(super) fn service_without_pods(
     object: &Object,
 ) -> Found {
     let selector = object.root().at(&["spec", "selector"]).filter(|s| !s.is_empty());
-    if (&*key.group, &*key.kind) != ("", "Service") || !selected(scene, key).is_empty() {
+    if (&*key.group, &*key.kind) != ("", "Service")
+        || !selected(scene, key).is_empty()
+        || !scene.knows_all("", "Pod", &key.namespace)
+    {
         return Vec::new();
     }
     selector.map(|s| ("its selector matches no pod".into(), s.to_doc().to_json())).into_iter().collect()
@@ -56,7 +60,7 @@ pub(super) fn route_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, obj
     for e in scene.case.graph().edges_from(key) {
         let counts =
             e.relation == Relation::Routes || (e.relation == Relation::Uses && &*e.to.kind == "Secret");
-        if counts && e.is_dangling {
+        if counts && is_lost(scene, &e) {
             out.push((format!("{} is not there", e.to), e.evidence.to_string()));
         }
     }
@@ -87,7 +91,7 @@ pub(super) fn autoscaler_target(scene: &CheckContext<'_, '_>, key: &ResourceKey,
     }
     let edges = scene.case.graph().edges_from(key);
     let Some(edge) = edges.iter().find(|e| e.relation == Relation::Scales) else { return Vec::new() };
-    if edge.is_dangling {
+    if is_lost(scene, edge) {
         return vec![(format!("{} is not there", edge.to), edge.evidence.to_string())];
     }
     let metrics = object.root().at(&["spec", "metrics"]).into_iter().flat_map(Node::children);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::coverage::RecordedScope;
 use crate::event::{Event, EventBody, EventId, Gap, LogPosition, Until};
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::{Node, Object};
-use crate::stream::{Facet, StreamId};
+use crate::stream::{Facet, Scope, StreamId};
 
 use super::fingerprint::{Fingerprint, fingerprint};
 use super::payload::{PackQueue, Payload, Payloads};
@@ -89,6 +90,8 @@ pub struct VersionStore {
     gaps: Vec<Gap>,
     /// The place of each gap.
     gap_positions: Vec<LogPosition>,
+    /// What was listed in full, and where in the log.
+    listings: Vec<(LogPosition, Scope)>,
     /// The place of every event.
     positions: Vec<LogPosition>,
     /// Whether some event was observed earlier than the one before it.
@@ -105,6 +108,9 @@ impl VersionStore {
         if let EventBody::Gap(gap) = &event.body {
             self.gaps.push(gap.clone());
             self.gap_positions.push(at);
+        }
+        if let EventBody::Relisted(scope) = &event.body {
+            self.listings.push((at, scope.clone()));
         }
         let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
         match &event.body {
@@ -219,6 +225,7 @@ impl VersionStore {
             cut.gaps.push(gap.clone());
             cut.gap_positions.push(*at);
         }
+        cut.listings = self.listings.iter().filter(|(at, _)| at.is_within(until)).cloned().collect();
         cut.positions = self.positions.iter().filter(|at| at.is_within(until)).copied().collect();
         cut
     }
@@ -289,6 +296,32 @@ impl VersionStore {
 
     pub(crate) fn gaps(&self, until: Until) -> &[Gap] {
         &self.gaps[..self.gap_positions.partition_point(|at| at.is_within(until))]
+    }
+
+    /// Returns what the log covers up to a moment.
+    pub(crate) fn recorded_scope(&self, until: Until) -> RecordedScope {
+        let mut recorded = RecordedScope::default();
+        let is_recorded = |id: &u32| self.versions[*id as usize].iter().any(|v| v.at.is_within(until));
+        self.resource_ids
+            .iter()
+            .filter(|(_, id)| is_recorded(id))
+            .for_each(|(key, _)| recorded.add_kind(key));
+        let mut listings = self.listings.iter().filter(|(at, _)| at.is_within(until)).peekable();
+        let gaps = self.gaps.iter().zip(&self.gap_positions).filter(|(_, at)| at.is_within(until));
+        for (gap, at) in gaps {
+            while let Some((_, scope)) = listings.next_if(|(listed, _)| listed.position < at.position) {
+                recorded.add_listing(scope.clone());
+            }
+            recorded.add_gap(gap);
+        }
+        listings.for_each(|(_, scope)| recorded.add_listing(scope.clone()));
+        if let Some(first) = self.positions.first() {
+            recorded.set_beginning(first.time);
+        }
+        if let Some(last) = self.last(until) {
+            recorded.set_end(last.time);
+        }
+        recorded
     }
 
     pub(crate) fn start(&self) -> Option<LogPosition> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
+use crate::coverage::RecordedScope;
 use crate::event::{Event, Gap, LogPosition, Until};
 use crate::key::ResourceKey;
 use crate::object::Object;
@@ -38,6 +39,7 @@ pub struct History {
     unpacked: Vec<OnceLock<Box<[UnpackedResource]>>>,
     /// Pods by node at the first moment that was asked about; the others follow it.
     pods_by_node: OnceLock<Box<PodsByNode>>,
+    recorded_scope: OnceLock<RecordedScope>,
 }
 
 /// The pods on each node at a moment, with nothing in them but what they take there.
@@ -90,7 +92,7 @@ impl History {
     pub(crate) fn new(store: Arc<VersionStore>, until: Until) -> Self {
         let mut unpacked = Vec::new();
         unpacked.resize_with(store.resource_count().div_ceil(PAGE), OnceLock::new);
-        Self { store, until, unpacked, pods_by_node: OnceLock::new() }
+        Self { store, until, unpacked, pods_by_node: OnceLock::new(), recorded_scope: OnceLock::new() }
     }
 
     fn has(&self, at: LogPosition) -> bool {
@@ -245,6 +247,16 @@ impl History {
     /// Returns the parts of the history that are not known.
     pub fn gaps(&self) -> &[Gap] {
         self.store.gaps(self.until)
+    }
+
+    /// Returns what the log covers up to the moment.
+    pub fn recorded_scope(&self) -> &RecordedScope {
+        self.recorded_scope.get_or_init(|| self.store.recorded_scope(self.until))
+    }
+
+    /// Returns `true` if a resource is known not to be there at the end: what was not listed, or may not be, is not known.
+    pub fn is_known_absent(&self, key: &ResourceKey) -> bool {
+        self.now(key).is_none() && self.recorded_scope().unseen(key).is_none()
     }
 
     /// Returns when the log begins.

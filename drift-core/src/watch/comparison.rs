@@ -9,7 +9,7 @@ use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::replay::State;
 use crate::schema::{SchemaSet, is_definition};
-use crate::stream::{Facet, StreamId};
+use crate::stream::{Facet, Scope, StreamId};
 
 /// Declared objects, the state of the cluster, and the comparison of the two.
 ///
@@ -80,6 +80,15 @@ impl LiveComparison {
     /// Returns the verdict on a resource as it was last judged.
     pub(super) fn verdict(&self, key: &ResourceKey) -> Option<ResourceDrift> {
         self.current.as_ref()?.get(key).cloned()
+    }
+
+    /// Returns `true` if something that is declared is, or may be, in a scope.
+    pub(super) fn concerns(&self, scope: &Scope) -> bool {
+        self.desired.iter().any(|d| {
+            let key = d.object.key();
+            let any_namespace = Scope { namespace: "".into(), ..scope.clone() };
+            if key.namespace.is_empty() { any_namespace.contains(&key) } else { scope.contains(&key) }
+        })
     }
 
     fn start(&self) -> IncrementalComparison {

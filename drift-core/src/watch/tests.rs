@@ -12,7 +12,7 @@ use crate::ingest::Ingest;
 use crate::object::{Doc, Object};
 use crate::redact::{RedactOptions, Redactor};
 use crate::store::MemoryStore;
-use crate::stream::Facet;
+use crate::stream::{Facet, Scope};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -118,6 +118,30 @@ fn a_declared_resource_is_missing_once_its_scope_was_listed() {
     let mut cluster = Cluster::new();
     let mut of_a_tape = WatchJudge::new(declared, at_once());
     assert_eq!(judge(&mut of_a_tape, &cluster.apply(config("a", "1"))), ["FirstSeen missing b ."]);
+}
+
+#[test]
+fn what_may_not_be_listed_is_not_missing_but_not_compared() {
+    let mut cluster = Cluster::new();
+    for options in [WatchOptions::default(), at_once()] {
+        let mut watch = WatchJudge::new(desired(&[config("a", "1")]), options);
+        let scope = Scope { namespace: "shop".into(), ..Scope::of_kind("", "ConfigMap") };
+        cluster.second += 1;
+        let (from, to, reason) = (None, at(cluster.second), GapReason::Denied);
+        let message = "configmaps is forbidden".into();
+        let denied =
+            Gap { scope: scope.clone(), from, to, from_version: None, to_version: None, reason, message };
+        let elsewhere = Gap { scope: Scope::of_kind("", "Secret"), ..denied.clone() };
+        let mut events = cluster.observe(Observation::Gap(denied));
+        events.extend(cluster.observe(Observation::Gap(elsewhere)));
+        assert_eq!(judge(&mut watch, &events), ["FirstSeen gap  .", "FirstSeen gap  ."]);
+        let unseen: Vec<_> = watch.coverage().unseen().iter().map(ToString::to_string).collect();
+        let not_compared = "ConfigMap/shop/a was not compared: configmaps is forbidden";
+        assert_eq!(unseen, ["ConfigMap in shop: configmaps is forbidden", not_compared]);
+        // Once the right is there, so is the verdict.
+        assert_eq!(judge(&mut watch, &cluster.list(scope, vec![])), ["FirstSeen missing a ."]);
+        assert!(watch.coverage().is_complete());
+    }
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub(super) fn keys(suspicion: &Suspicion<'_>) -> Counterfactual {
 /// Does the template refer to something that is not there, and did it not before?
 pub(super) fn references(suspicion: &Suspicion<'_>) -> Counterfactual {
     let Suspicion { investigation, fault, change, .. } = *suspicion;
+    // What may not be listed is not known to be missing.
+    let is_listed = |key: &ResourceKey| investigation.history.recorded_scope().unseen(key).is_none();
     let missing = |object: Option<&Object>, at: &Moment| {
         let object = object?;
         let (path, spec) = pod_spec(object)?;
@@ -65,6 +67,9 @@ pub(super) fn references(suspicion: &Suspicion<'_>) -> Counterfactual {
             };
             let key = ResourceKey::new("", group_kind, namespace, &u.name);
             let there = investigation.history.at(&key, at);
+            if there.is_none() && !is_listed(&key) {
+                continue;
+            }
             if there.is_none_or(|o| u.key.as_ref().is_some_and(|k| !keys_of(Some(o)).contains(&k.as_str()))) {
                 out.push(format!(
                     "{}/{}{}",
@@ -77,7 +82,7 @@ pub(super) fn references(suspicion: &Suspicion<'_>) -> Counterfactual {
         for volume in spec.get("volumes").into_iter().flat_map(Node::children) {
             if let Some(claim) = volume.str_at(&["persistentVolumeClaim", "claimName"]) {
                 let key = ResourceKey::new("", "PersistentVolumeClaim", namespace, claim);
-                if investigation.history.at(&key, at).is_none() {
+                if investigation.history.at(&key, at).is_none() && is_listed(&key) {
                     out.push(format!("PersistentVolumeClaim/{claim}"));
                 }
             }
