@@ -23,6 +23,7 @@
 //!
 //! [`EventBody::Relisted`]: crate::EventBody::Relisted
 
+mod notes;
 mod recorded;
 
 use std::fmt;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Gap, GapReason};
 use crate::stream::Scope;
 
+pub use notes::InputNotes;
 pub use recorded::RecordedScope;
 
 /// Why a part was not looked at.

@@ -38,7 +38,7 @@
 //! use drift_core::drift::DriftReport;
 //! use drift_sinks::report::{DriftReportV1, DriftTextOptions, Visibility, render_drift_text, to_json};
 //!
-//! let report = DriftReport { resources: Vec::new(), notes: Vec::new() };
+//! let report = DriftReport { resources: Vec::new(), ..DriftReport::default() };
 //! assert_eq!(render_drift_text(&report, &DriftTextOptions::default()), "0 declared: 0 in sync\n");
 //!
 //! let document = DriftReportV1::new(&report, Visibility::default());
@@ -50,6 +50,7 @@ mod blame;
 mod cause;
 mod check;
 mod commit;
+mod coverage;
 mod drift;
 mod fights;
 mod finding;
@@ -83,6 +84,7 @@ pub use cause::{
 };
 pub use check::{CheckReportV1, CheckResultV1};
 pub use commit::CommitV1;
+pub use coverage::{CoverageV1, UnseenV1};
 pub use drift::{
     DeclarationV1, DriftChangeV1, DriftReportV1, DriftTextOptions, OwnerV1, ResourceDriftV1, SummaryV1,
     Visibility, render_drift_markdown, render_drift_text,

@@ -25,6 +25,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("  from {} by {}: {}", commit.id, commit.author, commit.message);
         }
     }
-    estate.notes().texts().iter().for_each(|note| println!("note: {note}"));
+    estate.notes().texts().for_each(|note| println!("note: {note}"));
     Ok(())
 }

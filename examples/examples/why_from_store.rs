@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Values of Secrets are hashed before they are stored, with a key that the store keeps.
         let redactor = Redactor::new(RedactOptions::new(store.redaction_key()?));
         let notes = play_tape(&InputFile::open(tape)?, &store, redactor).await?;
-        notes.texts().iter().for_each(|note| println!("note: {note}"));
+        notes.texts().for_each(|note| println!("note: {note}"));
     }
     let store = EmbeddedStore::open_read_only(folder)?;
     let redactor = Redactor::new(RedactOptions::new(store.redaction_key()?));

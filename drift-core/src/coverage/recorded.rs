@@ -33,9 +33,14 @@ const MAX_NAMED: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct RecordedScope {
     begins: Option<Timestamp>,
+    /// When the last event was observed that counts for the moment that is looked at.
     ends: Option<Timestamp>,
+    /// When the last event of all was observed.
+    last_seen: Option<Timestamp>,
     /// Source of the last event.
     source: Option<Arc<str>>,
+    /// Whether everything that was listed is stated, empty lists included.
+    is_exhaustive: bool,
     listed: BTreeSet<Scope>,
     /// Kinds of which an object was recorded.
     kinds: BTreeSet<(Arc<str>, Arc<str>)>,
@@ -48,6 +53,7 @@ impl RecordedScope {
     pub fn apply(&mut self, event: &Event) {
         self.begins.get_or_insert(event.observed_at);
         self.ends = self.ends.max(Some(event.observed_at));
+        self.last_seen = self.last_seen.max(self.ends);
         if self.source.as_ref() != Some(&event.origin.source) {
             self.source = Some(Arc::clone(&event.origin.source));
         }
@@ -83,6 +89,23 @@ impl RecordedScope {
         self.begins = Some(time);
     }
 
+    /// Sets when the last event was observed, up to the moment that is looked at.
+    pub fn set_end(&mut self, time: Timestamp) {
+        self.ends = Some(time);
+        self.last_seen = self.last_seen.max(self.ends);
+    }
+
+    /// Takes the last event of all, which may be after the moment that is looked at.
+    pub fn set_last_event(&mut self, event: &Event) {
+        self.last_seen = Some(event.observed_at);
+        self.source = Some(Arc::clone(&event.origin.source));
+    }
+
+    /// States that nothing else was listed than what was added, such as of a dump, which holds what somebody asked for.
+    pub fn set_exhaustive(&mut self) {
+        self.is_exhaustive = true;
+    }
+
     /// Returns when the history begins.
     pub fn begins(&self) -> Option<Timestamp> {
         self.begins
@@ -93,6 +116,11 @@ impl RecordedScope {
         self.ends
     }
 
+    /// Returns when the last event of all was observed.
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.last_seen
+    }
+
     /// Returns the source of the last event.
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
@@ -101,6 +129,11 @@ impl RecordedScope {
     /// Returns the gaps in which objects may be there that were not seen.
     pub fn open_gaps(&self) -> impl Iterator<Item = &Gap> {
         self.gaps.values()
+    }
+
+    /// Returns `true` if a resource would have been seen by now: its scope was listed in full, and may still be.
+    pub fn is_listed(&self, key: &ResourceKey) -> bool {
+        self.listed.iter().any(|scope| scope.contains(key)) && self.unseen(key).is_none()
     }
 
     /// Returns why it proves nothing that a resource is not recorded; `None` where it is known not to be there.
@@ -117,7 +150,9 @@ impl RecordedScope {
                 format!("the history begins at {begins}"),
             ));
         }
-        if self.listed.is_empty() || self.listed.iter().any(|scope| scope.contains(key)) {
+        if self.listed.is_empty() && !self.is_exhaustive
+            || self.listed.iter().any(|scope| scope.contains(key))
+        {
             return None;
         }
         let is_kind = |s: &&Scope| Scope { namespace: "".into(), ..(*s).clone() }.contains(key);
@@ -140,13 +175,13 @@ impl RecordedScope {
             return Some(Unseen::of_scope(UnseenReason::OutsideRecording, scope, message));
         }
         // A recorder that states what it lists states the empty lists too.
-        self.states_empty_lists()
+        (self.is_exhaustive || self.states_empty_lists())
             .then(|| Unseen::of_scope(UnseenReason::KindNotListed, scope, "the kind was not listed"))
     }
 
     /// Returns `true` if only some namespaces were listed.
     fn is_of_namespaces(&self) -> bool {
-        self.listed.iter().all(|s| !s.namespace.is_empty())
+        !self.listed.is_empty() && self.listed.iter().all(|s| !s.namespace.is_empty())
     }
 
     fn states_empty_lists(&self) -> bool {

@@ -91,3 +91,16 @@ fn the_earlier_moment_counts_and_nothing_is_listed_twice() {
     a.append(b);
     assert_eq!((a.as_of(), a.unseen().len()), (Some(early), 1));
 }
+
+#[test]
+fn appended_notes_keep_what_is_missing_and_repeat_nothing() {
+    let mut all = InputNotes::default();
+    all.add("read");
+    assert!(!all.is_partial());
+    let mut more = InputNotes::default();
+    more.add_incomplete("line 3 cannot be read");
+    all.append(more);
+    all.append(all.clone());
+    assert!(all.is_partial());
+    assert_eq!(all.texts().collect::<Vec<_>>(), ["line 3 cannot be read", "read"]);
+}

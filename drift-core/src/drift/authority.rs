@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::coverage::{Unseen, UnseenReason};
 use crate::drift::rules::{JqPaths, ResourcePair, RuleProblems, RuleSet};
 use crate::key::ResourceKey;
 use crate::object::Object;
@@ -48,6 +49,8 @@ pub struct AppDeclaration {
     pub held_back: Option<Arc<str>>,
     /// What a reader should know of the verdicts on this app.
     pub notes: Vec<String>,
+    /// Why what is declared now is not known, where [`desired`](Self::desired) is what was applied last.
+    pub not_given: Option<String>,
 }
 
 /// Why it is not known what an app declares.
@@ -196,9 +199,22 @@ impl App {
     /// What a reader should know of the app as a whole.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let app = &self.declaration.app;
-        let broken = self.declaration.desired.as_ref().err();
-        let broken = broken.map(|why| format!("{app}: {why}; nothing is known of its resources"));
-        self.declaration.notes.iter().map(move |n| format!("{app}: {n}")).chain(broken)
+        self.declaration.notes.iter().map(move |n| format!("{app}: {n}"))
+    }
+
+    /// Why nothing is known of what the app declares; `None` if it is.
+    pub(super) fn unseen(&self) -> Option<Unseen> {
+        let app = &self.declaration.app;
+        if let Some(why) = &self.declaration.not_given {
+            let text = format!("{app}: {why}; compared with what was applied last");
+            return Some(Unseen::other(UnseenReason::NotGiven, text));
+        }
+        let why = self.declaration.desired.as_ref().err()?;
+        let reason = match why {
+            DeclarationError::NotGiven(_) => UnseenReason::NotGiven,
+            DeclarationError::Broken(_) | DeclarationError::Unavailable(_) => UnseenReason::NotRendered,
+        };
+        Some(Unseen::other(reason, format!("{app}: {why}; nothing is known of its resources")))
     }
 
     fn resource(

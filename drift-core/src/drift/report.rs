@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::coverage::Coverage;
 use crate::k8s::annotations::bookkeeping_at;
 use crate::key::{ResourceKey, SourceRevision};
 use crate::ownership::{Operation, OwnerEntry};
@@ -320,11 +321,18 @@ pub struct Summary {
 pub struct DriftReport {
     /// Every resource that was looked at.
     pub resources: Vec<ResourceDrift>,
-    /// What a reader should know of the whole: what could not be read.
+    /// What a reader should know of the whole, besides what could not be looked at.
     pub notes: Vec<String>,
+    /// What could not be looked at.
+    pub coverage: Coverage,
 }
 
 impl DriftReport {
+    /// Returns `true` if everything that is declared was compared: nothing is [`Status::Unknown`], and nothing was left out.
+    pub fn is_complete(&self) -> bool {
+        self.coverage.is_complete() && self.resources.iter().all(|r| r.status != Status::Unknown)
+    }
+
     /// Counts resources by status.
     pub fn summary(&self) -> Summary {
         let mut s = Summary::default();

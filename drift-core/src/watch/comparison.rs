@@ -65,7 +65,7 @@ impl LiveComparison {
         let current = self.current.insert(current);
         let changed = current.judge();
         let resources = changed.iter().filter_map(|key| current.get(key)).cloned().collect();
-        let mut report = DriftReport { resources, notes: Vec::new() };
+        let mut report = DriftReport { resources, ..DriftReport::default() };
         if report.resources.iter().any(|r| !r.changes.is_empty()) {
             annotate(&mut report);
         }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use drift_core::ResourceKey;
+use drift_core::coverage::InputNotes;
 use drift_core::drift::{DriftChange, DriftClass, DriftReport, ResourceDrift, Status};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, KeyV1, TransitionV1};
+use super::{API_VERSION, CoverageV1, KeyV1, Styler, TransitionV1};
 
 /// Every Application, Kustomization, HelmRelease and Helm release, with its engine's view beside the comparison.
 ///
@@ -29,6 +30,8 @@ pub struct AppsReportV1 {
     /// Remarks about the input, for example that a repository is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// One app.
@@ -138,8 +141,15 @@ impl AppCounts {
 
 impl AppsReportV1 {
     /// Makes the document; the apps are expected to be sorted by key.
-    pub fn new(apps: Vec<AppV1>, renderers: Vec<String>, notes: Vec<String>) -> Self {
-        Self { api_version: API_VERSION, kind: "AppsReport", apps, renderers, notes }
+    pub fn new(apps: Vec<AppV1>, renderers: Vec<String>, notes: &InputNotes) -> Self {
+        Self {
+            api_version: API_VERSION,
+            kind: "AppsReport",
+            apps,
+            renderers,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
+        }
     }
 
     /// Returns `true` if any app differs from what it declares, waits, or cannot be compared.
@@ -152,11 +162,13 @@ impl AppsReportV1 {
     pub fn render_text(&self) -> String {
         let mut text: String = self.apps.iter().map(AppV1::render_text).collect();
         if self.apps.is_empty() {
-            text.push_str("no Application, Kustomization, HelmRelease or Helm release\n");
+            let none = "no Application, Kustomization, HelmRelease or Helm release";
+            text.push_str(&format!("{}\n", self.coverage.qualify(none)));
         }
         for note in &self.notes {
             text.push_str(&format!("note: {}\n", printable(note)));
         }
+        text.push_str(&self.coverage.render_text(Styler::default()));
         text
     }
 }

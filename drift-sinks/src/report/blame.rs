@@ -1,6 +1,7 @@
 //! The document of `drift blame`: who set each field of a resource.
 
 use drift_core::blame::{FieldBlame, Since};
+use drift_core::coverage::InputNotes;
 use drift_core::{FieldPath, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, CommitV1, KeyV1, Styler, inline_value, redacted};
+use super::{API_VERSION, CommitV1, CoverageV1, KeyV1, Styler, inline_value, redacted};
 
 /// Who set each field of a resource, when, with which tool, through which app and from which commit.
 ///
@@ -28,6 +29,8 @@ pub struct BlameReportV1 {
     /// Remarks about the input, for example that a repository cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// Where one field has its value from.
@@ -78,8 +81,15 @@ pub struct FieldAttribution {
 impl BlameReportV1 {
     /// Makes the document of one resource; the fields are expected to be sorted by path, as
     /// [`drift_core::blame::blame`] returns them.
-    pub fn new(key: &ResourceKey, fields: Vec<FieldBlameV1>, notes: Vec<String>) -> Self {
-        Self { api_version: API_VERSION, kind: "BlameReport", key: key.into(), fields, notes }
+    pub fn new(key: &ResourceKey, fields: Vec<FieldBlameV1>, notes: &InputNotes) -> Self {
+        Self {
+            api_version: API_VERSION,
+            kind: "BlameReport",
+            key: key.into(),
+            fields,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
+        }
     }
 
     /// Writes the report as text for people.
@@ -93,6 +103,7 @@ impl BlameReportV1 {
                 out.push_str(&format!("  {}\n", printable(&describe_commit(commit))));
             }
         }
+        out.push_str(&self.coverage.render_text(styler));
         out
     }
 }

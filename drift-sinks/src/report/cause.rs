@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use drift_core::ResourceKey;
 use drift_core::cause::{Cause, Explanation, Hop};
+use drift_core::coverage::InputNotes;
 use drift_core::fault::{Fault, VersionRef};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{API_VERSION, CommitV1, KeyV1};
+use super::{API_VERSION, CommitV1, CoverageV1, KeyV1};
 pub(super) use text::because;
 
 /// Why a resource is unhealthy: its symptoms, and the recorded changes that may have caused them.
@@ -38,6 +39,8 @@ pub struct CauseReportV1 {
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// One thing that is wrong.
@@ -159,7 +162,7 @@ impl CauseReportV1 {
     pub fn new(
         explanation: &Explanation,
         attribute: &dyn Fn(&Cause) -> CauseAttribution,
-        notes: Vec<String>,
+        notes: &InputNotes,
     ) -> Self {
         let key = &explanation.key;
         let symptoms: Vec<_> = explanation.symptoms.iter().map(|s| SymptomV1::new(key, &s.fault)).collect();
@@ -178,7 +181,8 @@ impl CauseReportV1 {
             verdict: if explanation.abstained_because.is_none() { "explained" } else { "abstained" },
             because,
             causes,
-            notes,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
         }
     }
 }

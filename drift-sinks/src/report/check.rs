@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use drift_core::checks::{CheckResult, Severity};
+use drift_core::coverage::InputNotes;
 use serde::Serialize;
 
 use super::value::printable;
-use super::{API_VERSION, KeyV1, Styler};
+use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 /// Longest evidence that the text shows, in characters; the document holds all of it.
 const EVIDENCE_CHARS: usize = 300;
@@ -27,6 +28,8 @@ pub struct CheckReportV1 {
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// One thing that a check found wrong with one resource.
@@ -61,14 +64,25 @@ impl From<&CheckResult> for CheckResultV1 {
 
 impl CheckReportV1 {
     /// Makes the document from the results of [`drift_core::checks::check`].
-    pub fn new(results: &[CheckResult], notes: Vec<String>) -> Self {
+    pub fn new(results: &[CheckResult], notes: &InputNotes) -> Self {
         let findings = results.iter().map(Into::into).collect();
-        Self { api_version: API_VERSION, kind: "CheckReport", findings, notes }
+        Self {
+            api_version: API_VERSION,
+            kind: "CheckReport",
+            findings,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
+        }
     }
 
     /// Writes the report as text for people.
     pub fn render_text(&self, styler: Styler) -> String {
-        render_results(&self.findings, styler)
+        let mut out = render_results(&self.findings, styler);
+        if self.findings.is_empty() {
+            out.push_str(&format!("{}\n", self.coverage.qualify("nothing found")));
+        }
+        out.push_str(&self.coverage.render_text(styler));
+        out
     }
 }
 
@@ -85,9 +99,6 @@ pub(super) fn render_results(results: &[CheckResultV1], styler: Styler) -> Strin
             let _ = writeln!(out, "    {}", printable(&evidence));
         }
         let _ = writeln!(out, "{}", styler.dim(&format!("    [{}] next: {}", result.check, result.next)));
-    }
-    if results.is_empty() {
-        out.push_str("nothing found\n");
     }
     out
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{API_VERSION, KeyV1, redacted};
+use super::{API_VERSION, CoverageV1, KeyV1, redacted};
 
 pub use markdown::render_drift_markdown;
 pub use text::{DriftTextOptions, render_drift_text};
@@ -60,6 +60,8 @@ pub struct DriftReportV1 {
     /// Remarks about the input, for example that a file cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// Number of resources by status.
@@ -207,6 +209,7 @@ impl DriftReportV1 {
             summary: report.summary().into(),
             resources: report.resources.iter().map(|r| ResourceDriftV1::new(r, visibility)).collect(),
             notes: report.notes.clone(),
+            coverage: (&report.coverage).into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The document of `drift fights`: fields that several writers overwrite in turn.
 
+use drift_core::coverage::InputNotes;
 use drift_core::fights::{Fight, Revert};
 use drift_core::{FieldPath, ResourceKey};
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, KeyV1, Styler, inline_value, redacted};
+use super::{API_VERSION, CoverageV1, KeyV1, Styler, inline_value, redacted};
 
 /// Fields that several writers overwrite in turn, and changes by hand that a GitOps engine reverted.
 ///
@@ -28,6 +29,8 @@ pub struct FightReportV1 {
     /// Remarks about the input, for example that a line of the audit log cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// A field that several writers overwrite in turn.
@@ -85,9 +88,16 @@ pub struct RevertV1 {
 
 impl FightReportV1 {
     /// Makes the document; reverts are put in order of time.
-    pub fn new(fights: Vec<FightV1>, mut reverts: Vec<RevertV1>, notes: Vec<String>) -> Self {
+    pub fn new(fights: Vec<FightV1>, mut reverts: Vec<RevertV1>, notes: &InputNotes) -> Self {
         reverts.sort_by_key(|r| r.reverted_at);
-        Self { api_version: API_VERSION, kind: "FightReport", fights, reverts, notes }
+        Self {
+            api_version: API_VERSION,
+            kind: "FightReport",
+            fights,
+            reverts,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
+        }
     }
 
     /// Writes the report as text for people.
@@ -96,8 +106,9 @@ impl FightReportV1 {
         self.fights.iter().for_each(|fight| write_fight(&mut out, fight, styler));
         self.reverts.iter().for_each(|revert| write_revert(&mut out, revert));
         if self.fights.is_empty() {
-            out.push_str("no field is fought over\n");
+            out.push_str(&format!("{}\n", self.coverage.qualify("no field is fought over")));
         }
+        out.push_str(&self.coverage.render_text(styler));
         out
     }
 }

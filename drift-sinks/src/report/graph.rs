@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use drift_core::coverage::Coverage;
 use drift_core::graph::{DependencyGraph, Direction, Edge};
 use drift_core::{ResourceKey, Until};
 
@@ -11,7 +12,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use super::value::printable;
-use super::{API_VERSION, KeyV1};
+use super::{API_VERSION, CoverageV1, KeyV1};
 
 /// Dependencies around a resource.
 ///
@@ -22,6 +23,8 @@ use super::{API_VERSION, KeyV1};
 pub struct DependencyGraphV1 {
     /// `drift/v1`.
     pub api_version: &'static str,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
     /// Edges within the asked distance of `key`, sorted.
     pub edges: Vec<EdgeV1>,
     /// The resource.
@@ -52,9 +55,15 @@ pub struct EdgeV1 {
 
 impl DependencyGraphV1 {
     /// Makes the document of the edges that [`DependencyGraph::around`] returned for a resource.
-    pub fn new(key: &ResourceKey, edges: &[Edge<'_>]) -> Self {
+    pub fn new(key: &ResourceKey, edges: &[Edge<'_>], coverage: &Coverage) -> Self {
         let edges = edges.iter().map(Into::into).collect();
-        Self { api_version: API_VERSION, edges, key: key.into(), kind: "DependencyGraph" }
+        Self {
+            api_version: API_VERSION,
+            coverage: coverage.into(),
+            edges,
+            key: key.into(),
+            kind: "DependencyGraph",
+        }
     }
 }
 

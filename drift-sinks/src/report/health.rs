@@ -6,13 +6,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use drift_core::ResourceKey;
+use drift_core::coverage::InputNotes;
 use drift_core::health::{Health, HealthBasis, HealthStatus};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, KeyV1, Styler};
+use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 pub use rollout::{RolloutImageV1, RolloutStepV1, RolloutV1};
 
@@ -36,6 +37,8 @@ pub struct HealthReportV1 {
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// The health of one resource.
@@ -112,12 +115,20 @@ impl ResourceHealthV1 {
 
 impl HealthReportV1 {
     /// Makes the document, and counts the resources by status.
-    pub fn new(time: Timestamp, resources: Vec<ResourceHealthV1>, notes: Vec<String>) -> Self {
+    pub fn new(time: Timestamp, resources: Vec<ResourceHealthV1>, notes: &InputNotes) -> Self {
         let mut summary = BTreeMap::new();
         for resource in &resources {
             *summary.entry(resource.status).or_default() += 1;
         }
-        Self { api_version: API_VERSION, kind: "HealthReport", time, summary, resources, notes }
+        Self {
+            api_version: API_VERSION,
+            kind: "HealthReport",
+            time,
+            summary,
+            resources,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
+        }
     }
 
     /// Writes the report as text for people: the most urgent first, of equals the one that has been so for longest.
@@ -132,7 +143,10 @@ impl HealthReportV1 {
         listed.into_iter().for_each(|resource| write_resource(&mut out, resource, styler));
         let count = |(status, n): (&HealthStatus, &usize)| format!("{n} {}", lower_case(*status));
         let counts: Vec<_> = self.summary.iter().map(count).collect();
-        let counts = if counts.is_empty() { "no resources".to_owned() } else { counts.join(", ") };
+        let counts =
+            if counts.is_empty() { self.coverage.qualify("no resources") } else { counts.join(", ") };
+        self.notes.iter().for_each(|note| out.push_str(&format!("note: {}\n", printable(note))));
+        out.push_str(&self.coverage.render_text(styler));
         out.push_str(&styler.dim(&format!("{counts}\n")));
         out
     }

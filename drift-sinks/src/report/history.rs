@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use drift_core::coverage::InputNotes;
 use drift_core::{FieldChange, FieldPath, Object, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,8 +12,8 @@ use super::format::format_time;
 use super::value::{printable, unified_hunk};
 use super::version::{describe_change, visible_sides};
 use super::{
-    API_VERSION, KeyV1, Layout, ManagedFieldsVisibility, RecordedVersion, Styler, TransitionV1, WriterV1,
-    side_by_side, to_yaml, visible_object,
+    API_VERSION, CoverageV1, KeyV1, Layout, ManagedFieldsVisibility, RecordedVersion, Styler, TransitionV1,
+    WriterV1, side_by_side, to_yaml, visible_object,
 };
 
 /// The versions of a resource, oldest first.
@@ -33,6 +34,8 @@ pub struct HistoryV1 {
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// One version of a resource.
@@ -99,10 +102,17 @@ impl HistoryV1 {
     pub fn new<'a>(
         key: &ResourceKey,
         versions: impl IntoIterator<Item = RecordedVersion<'a>>,
-        notes: Vec<String>,
+        notes: &InputNotes,
     ) -> Self {
         let versions = versions.into_iter().map(|v| VersionV1::new(key, &v)).collect();
-        Self { api_version: API_VERSION, kind: "History", key: key.into(), versions, notes }
+        Self {
+            api_version: API_VERSION,
+            kind: "History",
+            key: key.into(),
+            versions,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
+        }
     }
 
     /// Writes the history as text for people.
@@ -116,6 +126,7 @@ impl HistoryV1 {
             let note = format!("\n{n} versions in which only status changed not shown (--all)\n");
             out.push_str(&styler.dim(&note));
         }
+        out.push_str(&self.coverage.render_text(styler));
         out
     }
 }

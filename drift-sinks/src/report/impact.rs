@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use drift_core::coverage::Coverage;
 use drift_core::impact::{Affected, Impact, Proposal};
 use serde::Serialize;
 
 use super::check::{CheckResultV1, render_results};
 use super::value::printable;
-use super::{API_VERSION, KeyV1, Styler};
+use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 /// What a proposed change of a resource would touch.
 ///
@@ -30,6 +31,8 @@ pub struct ImpactReportV1 {
     pub breaks: Vec<CheckResultV1>,
     /// Check results that the change would remove.
     pub mends: Vec<CheckResultV1>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// One resource that depends on the changed one.
@@ -64,7 +67,7 @@ impl From<&Affected> for AffectedV1 {
 
 impl ImpactReportV1 {
     /// Makes the document from the answer of [`drift_core::impact::impact`] to a proposal.
-    pub fn new(proposal: &Proposal, impact: &Impact) -> Self {
+    pub fn new(proposal: &Proposal, impact: &Impact, coverage: &Coverage) -> Self {
         Self {
             api_version: API_VERSION,
             kind: "ImpactReport",
@@ -76,6 +79,7 @@ impl ImpactReportV1 {
             affected: impact.affected.iter().map(Into::into).collect(),
             breaks: impact.breaks.iter().map(Into::into).collect(),
             mends: impact.mends.iter().map(Into::into).collect(),
+            coverage: coverage.into(),
         }
     }
 
@@ -103,6 +107,7 @@ impl ImpactReportV1 {
             let _ = writeln!(out, "\n{} things would be fixed:", self.mends.len());
             out.push_str(&render_results(&self.mends, styler));
         }
+        out.push_str(&self.coverage.render_text(styler));
         out
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use drift_core::cause::{Cause, Incident, Incidents, Unexplained};
+use drift_core::coverage::InputNotes;
 use drift_core::fault::Fault;
 use serde::Serialize;
 
 use super::cause::{CauseAttribution, CauseV1, SymptomV1, because};
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, Styler};
+use super::{API_VERSION, CoverageV1, Styler};
 
 /// Everything that is broken at one moment, with what has one root in one place.
 ///
@@ -29,6 +30,8 @@ pub struct IncidentReportV1 {
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// A root cause with its symptoms.
@@ -58,7 +61,7 @@ impl IncidentReportV1 {
     pub fn new(
         incidents: &Incidents,
         attribute: &dyn Fn(&Cause) -> CauseAttribution,
-        notes: Vec<String>,
+        notes: &InputNotes,
     ) -> Self {
         let roots = incidents.explained.iter().enumerate();
         Self {
@@ -66,7 +69,8 @@ impl IncidentReportV1 {
             kind: "IncidentReport",
             roots: roots.map(|(i, one)| IncidentV1::new(i, one, attribute(&one.cause))).collect(),
             unexplained: incidents.unexplained.iter().map(Into::into).collect(),
-            notes,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
         }
     }
 
@@ -96,11 +100,12 @@ impl IncidentReportV1 {
             let _ = writeln!(out, "{}", styler.dim(&format!("     {}", printable(&one.because))));
         }
         if self.is_empty() {
-            out.push_str("nothing is broken\n");
+            out.push_str(&format!("{}\n", self.coverage.qualify("nothing is broken")));
         }
         for note in &self.notes {
             let _ = writeln!(out, "note: {}", printable(note));
         }
+        out.push_str(&self.coverage.render_text(styler));
         out
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use drift_core::FieldPath;
+use drift_core::coverage::Coverage;
 use drift_core::drift::DriftReport;
 use drift_core::drift::rules::Rule;
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use super::format::format_time;
 use super::value::printable;
-use super::{API_VERSION, KeyV1};
+use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 /// Rules that hide differences: those of the GitOps engines, and exceptions of your own.
 ///
@@ -30,6 +31,8 @@ pub struct RulesReportV1 {
     /// What tried rules would have hidden in recorded history; of `drift rules try` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<RuleReplayV1>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// One rule.
@@ -139,10 +142,22 @@ impl RuleV1 {
 
 impl RulesReportV1 {
     /// Makes the document; problems are sorted and each is listed once.
-    pub fn new(rules: Vec<RuleV1>, mut problems: Vec<String>, replay: Option<RuleReplayV1>) -> Self {
+    pub fn new(
+        rules: Vec<RuleV1>,
+        mut problems: Vec<String>,
+        replay: Option<RuleReplayV1>,
+        coverage: &Coverage,
+    ) -> Self {
         problems.sort();
         problems.dedup();
-        Self { api_version: API_VERSION, kind: "RulesReport", rules, problems, replay }
+        Self {
+            api_version: API_VERSION,
+            kind: "RulesReport",
+            rules,
+            problems,
+            replay,
+            coverage: coverage.into(),
+        }
     }
 
     /// Writes the report as text for people.
@@ -167,8 +182,9 @@ impl RulesReportV1 {
             text.push_str(&format!("problem: {}\n", printable(problem)));
         }
         if text.is_empty() {
-            text.push_str("no rules and no problems\n");
+            text.push_str(&format!("{}\n", self.coverage.qualify("no rules and no problems")));
         }
+        text.push_str(&self.coverage.render_text(Styler::default()));
         text
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use drift_core::coverage::{Coverage, Unseen, UnseenReason};
 use drift_core::drift::{
     Basis, Declaration, DriftCause, DriftChange, DriftClass, DriftReport, FieldOp, Owner, ResourceDrift,
     Status, VerdictRow,
@@ -113,6 +114,9 @@ fn sample() -> DriftReport {
     (extra.declared, extra.applier) = (None, None);
     extra.creator = config.owner.clone();
     let mut unknown = resource("Widget.example.com/shop/w", Status::Unknown, vec![]);
+    let mut coverage = Coverage::default();
+    let broken = "apps/broken.yaml:3: mapping values are not allowed here";
+    coverage.add(Unseen::other(UnseenReason::Unreadable, broken));
     unknown.notes.push("v1alpha1 is declared, v2 is live, and no schema says how to convert".into());
     DriftReport {
         resources: vec![
@@ -124,7 +128,8 @@ fn sample() -> DriftReport {
             extra,
             unknown,
         ],
-        notes: vec!["apps/broken.yaml:3: mapping values are not allowed here".into()],
+        notes: vec!["apps/a.yaml:3: `replicas` is declared twice".into()],
+        coverage,
     }
 }
 
@@ -170,7 +175,7 @@ fn markdown_fits_a_pull_request() {
 
 #[test]
 fn yaml_reads_well() {
-    let report = DriftReport { resources: vec![web()], notes: vec![] };
+    let report = DriftReport { resources: vec![web()], ..DriftReport::default() };
     insta::assert_snapshot!(to_yaml(&DriftReportV1::new(&report, Visibility::default())));
 }
 
@@ -221,7 +226,8 @@ fn no_form_passes_escape_sequences_on() {
     web.changes[2].live = Some(json!("\u{1b}[2J\u{1b}]0;owned\u{7}"));
     web.notes.push("\u{1b}[31m".into());
     web.changes[3].live = Some(json!({"a": "\u{1b}[2J\nb", "c\u{1b}": 1}));
-    let report = DriftReport { resources: vec![web], notes: vec!["\u{1b}c".into()] };
+    let report =
+        DriftReport { resources: vec![web], notes: vec!["\u{1b}c".into()], ..DriftReport::default() };
     for form in forms(&report) {
         assert!(!strip(&form).contains(['\u{1b}', '\u{7}']), "{form}");
         assert!(!form.contains("\u{1b}[2J") && !form.contains("\u{1b}c"), "{form}");
@@ -230,7 +236,9 @@ fn no_form_passes_escape_sequences_on() {
 
 #[test]
 fn a_clean_estate_is_one_line() {
-    let report =
-        DriftReport { resources: vec![resource("Namespace//shop", Status::InSync, vec![])], notes: vec![] };
+    let report = DriftReport {
+        resources: vec![resource("Namespace//shop", Status::InSync, vec![])],
+        ..DriftReport::default()
+    };
     assert_eq!(render_drift_text(&report, &DriftTextOptions::default()), "1 declared: 1 in sync\n");
 }

@@ -1,5 +1,6 @@
 //! The document of `drift timeline`: what happened, one entry per event.
 
+use drift_core::coverage::InputNotes;
 use drift_core::{Event, EventBody, Facet, FieldPath, ResourceKey, StreamId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +8,7 @@ use serde::Serialize;
 use super::format::format_time;
 use super::value::printable;
 use super::version::{describe_change, visible_sides};
-use super::{API_VERSION, KeyV1, RecordedVersion, Styler, TransitionV1, WriterV1};
+use super::{API_VERSION, CoverageV1, KeyV1, RecordedVersion, Styler, TransitionV1, WriterV1};
 
 /// Paths that a line of the text names before it counts the rest.
 const PATHS: usize = 2;
@@ -28,6 +29,8 @@ pub struct TimelineV1 {
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the answer rests on, and what could not be looked at.
+    pub coverage: CoverageV1,
 }
 
 /// One event.
@@ -83,8 +86,14 @@ struct EntryLine {
 
 impl TimelineV1 {
     /// Makes the document of entries in order of position.
-    pub fn new(events: Vec<TimelineEntryV1>, notes: Vec<String>) -> Self {
-        Self { api_version: API_VERSION, kind: "Timeline", events, notes }
+    pub fn new(events: Vec<TimelineEntryV1>, notes: &InputNotes) -> Self {
+        Self {
+            api_version: API_VERSION,
+            kind: "Timeline",
+            events,
+            notes: notes.remarks().to_vec(),
+            coverage: notes.coverage().into(),
+        }
     }
 
     /// Writes the timeline as text for people; `omitted` events are counted at the end.
@@ -94,6 +103,7 @@ impl TimelineV1 {
         for note in &self.notes {
             out.push_str(&format!("{} {}\n", styler.alarm("note:"), printable(note)));
         }
+        out.push_str(&self.coverage.render_text(styler));
         if omitted > 0 {
             let note = format!("{omitted} events of status and housekeeping not shown (--all)");
             out.push_str(&format!("{}\n", styler.dim(&note)));

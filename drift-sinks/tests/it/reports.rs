@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use drift_core::coverage::{InputNotes, Unseen, UnseenReason};
 use drift_core::drift::{Basis, ResourceDrift, Status};
 use drift_core::{
-    Doc, Event, EventBody, NewEvent, Object, Origin, Position, ResourceKey, Revision, StreamId,
+    Doc, Event, EventBody, NewEvent, Object, Origin, Position, ResourceKey, Revision, Scope, StreamId,
 };
 use drift_sinks::report::{Colour, SCHEMAS, Styler, to_json};
 use jiff::Timestamp;
@@ -42,6 +43,15 @@ fn check_golden(name: &str, document: &impl Serialize) {
     assert_eq!(value["apiVersion"], "drift/v1");
     let (_, schema) = SCHEMAS.iter().find(|(kind, _)| value["kind"] == *kind).unwrap();
     assert_eq!(violations(&serde_json::from_str(schema).unwrap(), &value), Vec::<String>::new());
+}
+
+/// Notes of an answer to which a part is missing, with a remark besides.
+fn partial(gap: &str) -> InputNotes {
+    let mut notes = InputNotes::default();
+    notes.add("a repository is a shallow clone");
+    notes.add_unseen(Unseen::of_scope(UnseenReason::Denied, Scope::of_kind("", "Secret"), gap));
+    notes.coverage_mut().set_as_of("2026-11-21T10:51:00Z".parse().unwrap());
+    notes
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use drift_core::coverage::{RecordedScope, Unseen, UnseenReason};
 use drift_core::drift::rules::{Effect, Rule, RuleSet};
 use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, compare_apps};
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey};
 
+use super::comparison::downgrade_unseen;
 use crate::argo::answer::ApplicationAnswer;
 use crate::gitops::{ClusterSnapshot, GitOps, HistoryError, Repositories};
 use crate::jq::JqSandbox;
@@ -24,6 +26,8 @@ pub struct DeclaredApps {
     pub(super) renderer: Renderer,
     pub(super) schemas: SchemaSet,
     pub(super) exceptions: RuleSet,
+    /// What was listed of the cluster.
+    pub(super) recorded: RecordedScope,
 }
 
 /// A rule that was asked in a comparison.
@@ -91,11 +95,17 @@ impl DeclaredApps {
         rules.extend(self.exceptions.rules.iter().cloned().map(|rule| AppliedRule { app: None, rule }));
         let mut report = compare_apps(&declarations, live, &self.schemas, &JqSandbox::default());
         if gitops.apps().len() == 0 {
-            report
-                .notes
-                .push("no Application, Kustomization, HelmRelease or Helm release is there".to_owned());
+            let where_it_ends = match self.recorded.open_gaps().next() {
+                Some(_) => "was found in what could be listed",
+                None => "is there",
+            };
+            let text = format!("no Application, Kustomization, HelmRelease or Helm release {where_it_ends}");
+            report.notes.push(text);
         }
-        report.notes.extend(gitops.notes().cloned());
+        for text in gitops.notes() {
+            report.coverage.add(Unseen::other(UnseenReason::Unreadable, text));
+        }
+        downgrade_unseen(&mut report, &self.recorded);
         gitops.look_back(&mut report);
         self.name_commits(gitops, &mut report);
         AppComparison { report, rules }

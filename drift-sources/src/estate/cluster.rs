@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use drift_core::coverage::{RecordedScope, Unseen};
 use drift_core::{Gap, Object};
 
 use super::live::DefaultNamespace;
@@ -38,18 +39,18 @@ impl LiveState {
         }
         let (objects, gaps) = list(connection, &namespaces, &scope.cluster_kinds).await?;
         let mut notes = InputNotes::default();
-        let (declared, others): (Vec<_>, Vec<_>) = gaps.iter().partition(|gap| scope.concerns(gap));
-        for gap in declared {
-            notes.add_incomplete(format!("not listed: {}: {}", gap.scope, gap.message));
-        }
+        let (declared, others): (Vec<_>, Vec<_>) = gaps.iter().partition(|gap| scope.concerns(&gap.scope));
+        declared.into_iter().for_each(|gap| notes.add_unseen(Unseen::of_gap(gap)));
         if !others.is_empty() {
             let kinds: BTreeSet<_> =
                 others.iter().filter_map(|g| g.scope.kind.as_ref()).map(|k| k.1.to_string()).collect();
             let kinds: Vec<_> = kinds.into_iter().collect();
             notes.add(format!("not listed, and nothing is declared of them: {}", kinds.join(", ")));
         }
+        let mut recorded = RecordedScope::default();
+        gaps.iter().for_each(|gap| recorded.add_gap(gap));
         let namespace = Some(connection.namespace.clone());
-        Ok(Self { objects, gaps, notes, namespace, redactor: None })
+        Ok(Self { objects, recorded, notes, namespace, redactor: None })
     }
 }
 

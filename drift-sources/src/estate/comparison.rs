@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use drift_core::coverage::RecordedScope;
 use drift_core::drift::{
     DesiredObject, DriftClass, DriftOptions, DriftReport, ResourceDrift, Status, UnmanagedResources, compare,
 };
 use drift_core::k8s::selector::Selector;
 use drift_core::schema::{SchemaSet, Scope};
-use drift_core::{Gap, GapReason, Object, ResourceKey};
+use drift_core::{Object, ResourceKey};
 
 use super::live::DefaultNamespace;
 use super::{ClusterScope, DesiredState, LiveState};
@@ -34,8 +35,6 @@ pub struct Comparison {
     pub live: Vec<Arc<Object>>,
     /// The schemas that were compared by.
     pub schemas: SchemaSet,
-    /// Whether a part was not looked at.
-    pub is_partial: bool,
 }
 
 impl Comparison {
@@ -75,8 +74,8 @@ pub(super) fn compare_desired(
     };
     let mut report = compare(&wanted, &objects, &schemas, &drift_options);
     desired.fill_lines(&mut report);
-    downgrade_denied(&mut report, &live.gaps);
-    Comparison { report, desired: wanted, live: objects, schemas, is_partial: false }
+    downgrade_unseen(&mut report, &live.recorded);
+    Comparison { report, desired: wanted, live: objects, schemas }
 }
 
 /// Returns which part of a cluster a comparison needs, to ask it for no more.
@@ -93,7 +92,7 @@ pub(super) fn needed_scope(
     // A kind that nothing here knows may lie in a namespace or not: it is looked for in both.
     let is_bare = |o: &Object| o.namespace().is_empty() && scope(o) != Some(Scope::Cluster);
     let mut needed = ClusterScope {
-        declared_kinds: kinds(&|_| true),
+        declared_kinds: Some(kinds(&|_| true)),
         cluster_kinds: kinds(&|o| o.namespace().is_empty() && scope(o) != Some(Scope::Namespaced)),
         ..ClusterScope::default()
     };
@@ -133,13 +132,14 @@ fn select(
     (wanted, live.into_iter().filter(is_selected).collect())
 }
 
-/// Takes back that a resource is missing if it may not be listed.
-fn downgrade_denied(report: &mut DriftReport, gaps: &[Gap]) {
+/// Takes back that a resource is missing if it was not looked at.
+pub(super) fn downgrade_unseen(report: &mut DriftReport, recorded: &RecordedScope) {
     for resource in report.resources.iter_mut().filter(|r| r.status == Status::Missing) {
-        let is_denied = |g: &&Gap| g.reason == GapReason::Denied && g.scope.contains(&resource.key);
-        if let Some(gap) = gaps.iter().find(is_denied) {
+        let key = ResourceKey { cluster: "".into(), ..resource.key.clone() };
+        if let Some(unseen) = recorded.unseen(&key) {
             resource.status = Status::Unknown;
-            resource.notes.push(format!("not known whether it is live: {}", gap.message));
+            resource.notes.push(format!("not known whether it is live: {}", unseen.message));
+            report.coverage.add(unseen);
         }
     }
 }

@@ -6,22 +6,25 @@ use std::sync::Arc;
 
 use drift_core::Until;
 use drift_core::cause::CauseIndex;
+use drift_core::coverage::{InputNotes, RecordedScope};
 use drift_core::graph::{DependencyGraph, EdgeRules};
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::State;
 use drift_core::{
-    Event, EventStore, EventStoreExt, Facet, GapReason, Ingest, MemoryStore, Position, ResourceKey,
-    ResourceName, StoreError, StreamId,
+    Event, EventStore, EventStoreExt, Facet, Ingest, MemoryStore, Position, ResourceKey, ResourceName,
+    StoreError, StreamId,
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::error::one_line;
 use super::names::find_resource;
-use super::{EstateError, InputFile, InputNotes};
+use super::{EstateError, HistoryUpkeep, InputFile};
 use crate::tape::TapeSource;
 
+/// So many events at each end of a history say when it begins and ends.
+const EDGE_EVENTS: usize = 1000;
 /// The form of a tape, for who gave something else.
 const TAPE_FORM: &str = "a tape is JSON lines as `drift record` writes them; plain, gzip or zstd";
 
@@ -32,12 +35,21 @@ pub struct RecordedHistory {
     name: String,
     redactor: Redactor,
     notes: InputNotes,
+    upkeep: HistoryUpkeep,
 }
 
 impl RecordedHistory {
     /// Takes a store. Errors name it by `name`; declared Secrets are hashed by `redactor` to be compared with stored ones.
     pub fn new(store: Arc<dyn EventStore>, name: impl Into<String>, redactor: Redactor) -> Self {
-        Self { store, name: name.into(), redactor, notes: InputNotes::default() }
+        let (notes, upkeep) = Default::default();
+        Self { store, name: name.into(), redactor, notes, upkeep }
+    }
+
+    /// Sets whether the history is still being written; it is a recording otherwise.
+    #[must_use]
+    pub fn with_upkeep(mut self, upkeep: HistoryUpkeep) -> Self {
+        self.upkeep = upkeep;
+        self
     }
 
     /// Plays a tape into a store in memory.
@@ -49,13 +61,7 @@ impl RecordedHistory {
         let redactor = Redactor::new(RedactOptions::new(tape_key(tape.path())?));
         let store = Arc::new(MemoryStore::default());
         let notes = play_tape(tape, &*store, redactor.clone()).await?;
-        let mut history = Self { store, name, redactor, notes };
-        let state = history.state(Until::End).await?;
-        // What a later listing makes good is not missing.
-        for gap in state.gaps().filter(|g| matches!(g.reason, GapReason::Corrupt | GapReason::TooLarge)) {
-            history.notes.add_incomplete(format!("gap: {}", gap.message));
-        }
-        Ok(history)
+        Ok(Self { store, name, redactor, notes, upkeep: HistoryUpkeep::Recording })
     }
 
     /// Returns its name for people.
@@ -66,6 +72,54 @@ impl RecordedHistory {
     /// Returns what could not be read.
     pub fn notes(&self) -> &InputNotes {
         &self.notes
+    }
+
+    /// Returns whether it is still being written.
+    pub fn upkeep(&self) -> HistoryUpkeep {
+        self.upkeep
+    }
+
+    /// Returns what the history covers, as of a point. Only what sources reported about themselves is read for it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recorded_scope(&self, until: Until) -> Result<RecordedScope, EstateError> {
+        let mut recorded = RecordedScope::default();
+        let mut marks = Vec::new();
+        for stream in self.store.streams().await.map_err(|e| self.failed(e))? {
+            match &stream {
+                StreamId::Resource(Facet::Live, key) => recorded.add_kind(key),
+                StreamId::Resource(..) => {}
+                StreamId::Source(_) => {
+                    marks.extend(self.store.read_to_end(&stream).await.map_err(|e| self.failed(e))?);
+                }
+            }
+        }
+        marks.sort_by_key(|event| event.position);
+        marks.iter().filter(|event| until.includes(event)).for_each(|event| recorded.apply(event));
+        // A clock that was set, or a tape put together of several, has times that go back.
+        let first = self.some_events(Position::START).await?;
+        let last = self.store.last_position().await.map_err(|e| self.failed(e))?;
+        let last = self.some_events(Position::new(last.get().saturating_sub(EDGE_EVENTS as u64))).await?;
+        let begins = first.iter().map(|e| e.observed_at).min();
+        let newest = last.iter().max_by_key(|e| e.observed_at);
+        if let (Some(begins), Some(newest)) = (begins, newest) {
+            let ends = match until {
+                Until::Time(time) => time.min(newest.observed_at),
+                _ => newest.observed_at,
+            };
+            recorded.set_beginning(begins);
+            if ends >= begins {
+                recorded.set_end(ends);
+            }
+            recorded.set_last_event(newest);
+        }
+        Ok(recorded)
+    }
+
+    async fn some_events(&self, after: Position) -> Result<Vec<Event>, EstateError> {
+        let events = self.store.read_all(after).take(EDGE_EVENTS);
+        events.try_collect().await.map_err(|e| self.failed(e))
     }
 
     /// Returns what hashes Secrets as they are hashed here.

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use drift_core::Until;
+use drift_core::coverage::RecordedScope;
 use drift_core::redact::Redactor;
-use drift_core::{Gap, Object};
+use drift_core::{Object, Scope};
 
 use super::blocking::run_blocking;
+use super::coverage::note_uncovered;
 use super::{EstateError, InputFile, InputNotes, RecordedHistory};
 use crate::dump::Dump;
 
@@ -21,8 +23,9 @@ pub struct ClusterScope {
     pub namespaces: Vec<String>,
     /// Whether the namespace of the context belongs to them.
     pub default_namespace: DefaultNamespace,
-    /// Kind and group of what is declared: that another kind could not be listed is only a remark.
-    pub declared_kinds: BTreeSet<(String, String)>,
+    /// Kind and group of what is declared: that another kind could not be listed is only a remark. `None` where the question
+    /// is about all kinds.
+    pub declared_kinds: Option<BTreeSet<(String, String)>>,
     /// Kind and group of those of them that may lie outside of namespaces.
     pub cluster_kinds: BTreeSet<(String, String)>,
 }
@@ -39,10 +42,9 @@ pub enum DefaultNamespace {
 
 impl ClusterScope {
     /// Returns `true` if what could not be listed is, or may be, of a declared kind.
-    #[cfg(feature = "kubernetes")]
-    pub(super) fn concerns(&self, gap: &Gap) -> bool {
-        let Some((group, kind)) = &gap.scope.kind else { return true };
-        self.declared_kinds.iter().any(|(k, g)| *g == **group && (kind.is_empty() || *k == **kind))
+    pub(super) fn concerns(&self, scope: &Scope) -> bool {
+        let (Some(declared), Some((group, kind))) = (&self.declared_kinds, &scope.kind) else { return true };
+        declared.iter().any(|(k, g)| *g == **group && (kind.is_empty() || *k == **kind))
     }
 }
 
@@ -51,8 +53,8 @@ impl ClusterScope {
 pub struct LiveState {
     /// All live objects that were read, in the order of their keys where they come from history.
     pub objects: Vec<Arc<Object>>,
-    /// What is not known.
-    pub gaps: Vec<Gap>,
+    /// What was listed, so that what is not there can be told from what was not looked at.
+    pub recorded: RecordedScope,
     /// What could not be read.
     pub notes: InputNotes,
     /// What their Secrets were hashed with, if they were.
@@ -62,14 +64,18 @@ pub struct LiveState {
 }
 
 impl LiveState {
-    /// Reads a dump, or a tape as a dump of its end or of a moment.
+    /// Reads a dump, or a tape as a dump of its end or of a moment, for a question about some kinds.
     ///
     /// # Errors
     /// When the file cannot be read whole: what is not in a dump that is cut off would look missing. Also when a dump is asked
     /// about the past.
-    pub async fn of_file(file: &InputFile, until: Until) -> Result<Self, EstateError> {
+    pub async fn of_file(file: &InputFile, until: Until, needed: &ClusterScope) -> Result<Self, EstateError> {
         if file.is_tape() {
-            return Self::of_history(&RecordedHistory::play(file).await?, until).await;
+            let history = RecordedHistory::play(file).await?;
+            let mut live = Self::of_history(&history, until).await?;
+            let recorded = history.recorded_scope(until).await?;
+            note_uncovered(&history, &recorded, until, &|scope| needed.concerns(scope), &mut live.notes);
+            return Ok(live);
         }
         if until != Until::End {
             let input = Some(file.name().into_owned());
@@ -80,7 +86,8 @@ impl LiveState {
         let objects = read.map_err(|e| {
             EstateError::unreadable(format!("what is live in `{}`", file.name()), e).expecting(DUMP_FORM)
         })?;
-        Ok(Self { objects: objects.into_iter().map(Arc::new).collect(), ..Self::default() })
+        let recorded = listed_in_dump(&objects);
+        Ok(Self { objects: objects.into_iter().map(Arc::new).collect(), recorded, ..Self::default() })
     }
 
     /// Reads the live objects of recorded history at a point.
@@ -93,10 +100,40 @@ impl LiveState {
         let objects = state.live().map(|(_, r)| r.object()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
         Ok(Self {
             objects: objects.into_iter().flatten().collect(),
-            gaps: state.gaps().cloned().collect(),
+            recorded: state.recorded_scope().clone(),
             notes: history.notes().clone(),
             redactor: Some(history.redactor().clone()),
             namespace: None,
         })
     }
+}
+
+/// Kinds that the API server itself makes objects of, and that nobody lists by name: a dump with both is one of everything
+/// ([flow control](https://kubernetes.io/docs/concepts/cluster-administration/flow-control/), API aggregation).
+const SERVER_KINDS: [(&str, &str); 2] =
+    [("flowcontrol.apiserver.k8s.io", "FlowSchema"), ("apiregistration.k8s.io", "APIService")];
+
+/// Returns what was listed into a dump: the kinds that it holds, in its one namespace if there is one.
+///
+/// `kubectl get all` leaves out most kinds, ConfigMaps for one: where no object of a kind is in the dump, it may not have been
+/// listed. A dump of everything has no such doubt.
+fn listed_in_dump(objects: &[Object]) -> RecordedScope {
+    let mut recorded = RecordedScope::default();
+    let has = |(group, kind): &(&str, &str)| objects.iter().any(|o| o.group() == *group && o.kind() == *kind);
+    if SERVER_KINDS.iter().all(has) {
+        recorded.add_listing(Scope::default());
+        return recorded;
+    }
+    recorded.set_exhaustive();
+    let namespaces: BTreeSet<&str> =
+        objects.iter().map(Object::namespace).filter(|n| !n.is_empty()).collect();
+    let only = namespaces.first().filter(|_| namespaces.len() == 1).copied().unwrap_or_default();
+    for object in objects {
+        let namespace = if object.namespace().is_empty() { "" } else { only };
+        recorded.add_listing(Scope {
+            namespace: namespace.into(),
+            ..Scope::of_kind(object.group(), object.kind())
+        });
+    }
+    recorded
 }

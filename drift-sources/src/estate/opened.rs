@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use drift_core::Until;
 use drift_core::cause::CauseIndex;
+use drift_core::coverage::RecordedScope;
 use drift_core::drift::rules::RuleSet;
 use drift_core::graph::EdgeRules;
 use drift_core::health::HealthRules;
 use drift_core::schema::SchemaSet;
-use drift_core::{ResourceKey, ResourceName};
+use drift_core::{ResourceKey, ResourceName, Scope};
 use jiff::Timestamp;
 
+use super::coverage::note_uncovered;
 use super::options::{EstateInput, EstateOptions};
 use super::versions::{Versions, cluster_of, cluster_of_history, versions_of_tape};
 use super::{
@@ -44,6 +46,7 @@ pub struct Estate {
     index: OnceLock<Arc<CauseIndex>>,
     writers: OnceLock<Arc<WriterHistory>>,
     users: OnceLock<Arc<UserLog>>,
+    recorded_scope: OnceLock<RecordedScope>,
 }
 
 impl Estate {
@@ -75,6 +78,7 @@ impl Estate {
             index: OnceLock::new(),
             writers: OnceLock::new(),
             users: OnceLock::new(),
+            recorded_scope: OnceLock::new(),
         })
     }
 
@@ -85,7 +89,7 @@ impl Estate {
 
     /// Adds the notes of a question; what another question noted before is not repeated.
     pub(super) fn note(&self, notes: InputNotes) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).append_new(notes);
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).append(notes);
     }
 
     /// Returns the point of history that is looked at.
@@ -103,10 +107,41 @@ impl Estate {
     /// # Errors
     /// [`EstateError::NeedsHistory`] for a dump or a cluster.
     pub async fn recorded(&self) -> Result<&RecordedHistory, EstateError> {
-        self.recorded_for("this question").await
+        self.open_history("this question").await
     }
 
+    /// Returns the recorded history for a question about all of it, and notes what it does not cover.
     pub(super) async fn recorded_for(&self, question: &'static str) -> Result<&RecordedHistory, EstateError> {
+        self.recorded_about(question, &|_| true).await
+    }
+
+    /// Does the same for a question about some scopes: what is not known of others takes nothing away from its answer.
+    pub(super) async fn recorded_about(
+        &self,
+        question: &'static str,
+        is_wanted: &(dyn Fn(&Scope) -> bool + Sync),
+    ) -> Result<&RecordedHistory, EstateError> {
+        let history = self.open_history(question).await?;
+        let mut notes = InputNotes::default();
+        note_uncovered(history, self.recorded_scope().await?, self.options.until, is_wanted, &mut notes);
+        self.note(notes);
+        Ok(history)
+    }
+
+    /// Returns what the recorded history covers, as of the point that is looked at.
+    ///
+    /// # Errors
+    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    pub async fn recorded_scope(&self) -> Result<&RecordedScope, EstateError> {
+        if let Some(recorded) = self.recorded_scope.get() {
+            return Ok(recorded);
+        }
+        let history = self.open_history("this question").await?;
+        let recorded = history.recorded_scope(self.options.until).await?;
+        Ok(self.recorded_scope.get_or_init(|| recorded))
+    }
+
+    async fn open_history(&self, question: &'static str) -> Result<&RecordedHistory, EstateError> {
         if let Some(history) = self.history.get() {
             return Ok(history);
         }
@@ -152,7 +187,7 @@ impl Estate {
         if let Some(writers) = self.writers.get() {
             return Ok(Arc::clone(writers));
         }
-        let history = self.recorded_for("blame").await?;
+        let history = self.open_history("blame").await?;
         let mut notes = InputNotes::default();
         let writers = Arc::new(WriterHistory::read(history, self.options.until, &mut notes).await?);
         self.note(notes);
@@ -200,15 +235,12 @@ impl Estate {
     }
 
     /// Returns the live objects; of a cluster only what lies in a scope.
-    #[cfg_attr(
-        not(feature = "kubernetes"),
-        expect(unused_variables, reason = "only a cluster is asked for a scope")
-    )]
     pub(super) async fn live_in(&self, scope: &ClusterScope) -> Result<LiveState, EstateError> {
         match &self.input {
-            OpenInput::Dump(file) => LiveState::of_file(file, self.options.until).await,
+            OpenInput::Dump(file) => LiveState::of_file(file, self.options.until, scope).await,
             OpenInput::Tape(_) | OpenInput::Store => {
-                LiveState::of_history(self.recorded().await?, self.options.until).await
+                let history = self.recorded_about("live", &|s| scope.concerns(s)).await?;
+                LiveState::of_history(history, self.options.until).await
             }
             #[cfg(feature = "kubernetes")]
             OpenInput::Cluster(connection) => LiveState::of_cluster(connection, scope).await,
@@ -227,7 +259,7 @@ impl Estate {
     }
 
     pub(super) async fn read_apps(&self, notes: &mut InputNotes) -> Result<DeclaredApps, EstateError> {
-        let cluster = self.app_cluster(notes).await?;
+        let (cluster, recorded) = self.app_cluster(notes).await?;
         let repositories = open_repositories(&self.options.git)?;
         let renderer = new_renderer();
         let live = cluster.live().iter().map(|o| &**o);
@@ -241,7 +273,7 @@ impl Estate {
         let cluster = cluster.with_now(now);
         let exceptions = exceptions.at(now);
         let answers = Default::default();
-        let apps = DeclaredApps { cluster, repositories, answers, renderer, schemas, exceptions };
+        let apps = DeclaredApps { cluster, repositories, answers, renderer, schemas, exceptions, recorded };
         #[cfg(feature = "argo-server")]
         if let Some(server) = &self.options.argocd {
             let asked: Vec<_> = apps.gitops().without_source().into_iter().cloned().collect();
@@ -252,7 +284,10 @@ impl Estate {
     }
 
     /// Reads the objects from which apps are found: of a tape with their Secrets, since releases and variables lie in them.
-    async fn app_cluster(&self, notes: &mut InputNotes) -> Result<ClusterSnapshot, EstateError> {
+    async fn app_cluster(
+        &self,
+        notes: &mut InputNotes,
+    ) -> Result<(ClusterSnapshot, RecordedScope), EstateError> {
         let until = self.options.until;
         let time = super::users::time_of(until);
         let file = match &self.input {
@@ -263,23 +298,30 @@ impl Estate {
             && !matches!(until, Until::Position(_))
         {
             if file.is_tape() {
-                return Ok(cluster_of(versions_of_tape(file, time, notes)?, time));
+                let history = RecordedHistory::play(file).await?;
+                let recorded = history.recorded_scope(until).await?;
+                note_uncovered(&history, &recorded, until, &|_| true, notes);
+                return Ok((cluster_of(versions_of_tape(file, time, notes)?, time), recorded));
             }
-            let live = LiveState::of_file(file, until).await?;
+            let live = LiveState::of_file(file, until, &ClusterScope::default()).await?;
             notes.append(live.notes);
-            return Ok(ClusterSnapshot::now(live.objects));
+            return Ok((ClusterSnapshot::now(live.objects), live.recorded));
         }
         if let OpenInput::Dump(file) = &self.input {
             let history = RecordedHistory::play(file).await?;
             notes.append(history.notes().clone());
-            return cluster_of_history(&history, until).await;
+            let recorded = history.recorded_scope(until).await?;
+            note_uncovered(&history, &recorded, until, &|_| true, notes);
+            return Ok((cluster_of_history(&history, until).await?, recorded));
         }
         if self.has_history() {
-            return cluster_of_history(self.recorded().await?, until).await;
+            let history = self.recorded_for("apps").await?;
+            let recorded = self.recorded_scope().await?.clone();
+            return Ok((cluster_of_history(history, until).await?, recorded));
         }
         let live = self.live_in(&ClusterScope::default()).await?;
         notes.append(live.notes);
-        Ok(ClusterSnapshot::now(live.objects))
+        Ok((ClusterSnapshot::now(live.objects), live.recorded))
     }
 
     /// Returns the versions of all resources for rendering: of a tape with their Secrets, since variables may lie in them.

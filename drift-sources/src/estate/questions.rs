@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drift_core::Until;
 use drift_core::cause::{Cause, Explanation, Incidents, Investigation, incidents};
-use drift_core::drift::{DriftReport, Status};
+use drift_core::drift::DriftReport;
 use drift_core::graph::DependencyGraph;
 use drift_core::health::{HealthContext, assess, newest_time};
 use drift_core::history::{Change, ResourceOp};
@@ -99,11 +99,11 @@ impl Estate {
             true => self.diff_apps(&mut notes).await,
             false => self.diff_desired(&mut notes).await,
         };
-        self.note(notes.clone());
+        self.note(notes);
         let mut compared = compared?;
-        compared.report.notes.extend(notes.texts().iter().cloned());
-        let is_unknown = compared.report.resources.iter().any(|r| r.status == Status::Unknown);
-        compared.is_partial = notes.is_partial() || is_unknown;
+        let (report, notes) = (&mut compared.report, self.notes());
+        report.notes.extend(notes.remarks().iter().cloned());
+        report.coverage.append(notes.coverage().clone());
         Ok(compared)
     }
 
@@ -150,7 +150,7 @@ impl Estate {
             log.attribute(&mut report, apps.cluster.live());
         }
         let live = apps.cluster.live().to_vec();
-        Ok(Comparison { report, desired: Vec::new(), live, schemas: apps.schemas, is_partial: false })
+        Ok(Comparison { report, desired: Vec::new(), live, schemas: apps.schemas })
     }
 
     /// Returns how every app is doing, by its engine's account and by ours.
@@ -159,7 +159,11 @@ impl Estate {
     /// As [`declared_apps`](Self::declared_apps).
     pub async fn apps(&self) -> Result<AppsOverview, EstateError> {
         let apps = self.declared_apps().await?;
-        Ok(overview_of(&apps))
+        let overview = overview_of(&apps);
+        let mut notes = InputNotes::default();
+        notes.coverage_mut().append(overview.report.coverage.clone());
+        self.note(notes);
+        Ok(overview)
     }
 
     /// Explains why a resource is unhealthy: the recorded changes behind it, best first, or why none is named.
@@ -221,6 +225,7 @@ impl Estate {
         key: &ResourceKey,
         path: &FieldPath,
     ) -> Result<Vec<AttributedField>, EstateError> {
+        self.recorded_about("blame", &|scope| scope.contains(key)).await?;
         let writers = self.writer_history().await?;
         let log = self.user_log().await?;
         let mut notes = InputNotes::default();
@@ -254,6 +259,7 @@ impl Estate {
         &self,
         is_wanted: impl Fn(&ResourceKey) -> bool,
     ) -> Result<FieldContention, EstateError> {
+        self.recorded_for("fights").await?;
         let writers = self.writer_history().await?;
         let log = self.user_log().await?;
         let namespace = self.options.namespace.as_deref();
@@ -345,7 +351,8 @@ impl Estate {
     /// # Errors
     /// As [`why`](Self::why).
     pub async fn timeline_of(&self, key: &ResourceKey) -> Result<Vec<TimelineEntry>, EstateError> {
-        let events = self.recorded_for("timeline").await?.events_of(key, self.options.until).await?;
+        let history = self.recorded_about("history", &|scope| scope.contains(key)).await?;
+        let events = history.events_of(key, self.options.until).await?;
         let mut follower = VersionFollower::new(&self.schemas);
         let entry = |event| TimelineEntry { change: follower.next(&event), event };
         Ok(events.into_iter().map(entry).filter(|e| e.change.is_some()).collect())

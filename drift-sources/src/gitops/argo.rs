@@ -35,7 +35,7 @@ impl GitOps<'_> {
     ) -> AppDeclaration {
         let head = self.application_head(app);
         let desired = head.and_then(|commits| self.application_at(app, &app.sources, &commits));
-        let (mut notes, mut tracked) = (Vec::new(), tracked.to_vec());
+        let (mut notes, mut not_given, mut tracked) = (Vec::new(), None, tracked.to_vec());
         let plain = |o: &Arc<Object>| DesiredObject { object: Arc::clone(o), declared: None };
         let (desired, applied) = match desired {
             Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.application_applied(app)),
@@ -47,7 +47,7 @@ impl GitOps<'_> {
                     }
                     // Without either, what was applied last is all that is known to be declared.
                     (None, Some(objects)) => {
-                        notes.push(format!("compared with what was applied last: {why}"));
+                        not_given = Some(why);
                         let pruned =
                             |k: &ResourceKey| app.resources.iter().any(|r| r.requires_pruning && r.key == *k);
                         tracked.retain(|o| pruned(&o.key()));
@@ -93,6 +93,7 @@ impl GitOps<'_> {
             own: self.own_fields(),
             held_back: self.held_back(app).map(Into::into),
             notes,
+            not_given,
         }
     }
 

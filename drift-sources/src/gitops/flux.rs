@@ -36,13 +36,13 @@ impl GitOps<'_> {
         let desired =
             self.kustomization_head(app).and_then(|place| self.kustomization_at(app, &place, moment));
         let plain = |o: &Arc<Object>| DesiredObject { object: Arc::clone(o), declared: None };
-        let (mut notes, mut tracked) = (Vec::new(), tracked.to_vec());
+        let (mut not_given, mut tracked) = (None, tracked.to_vec());
         let (desired, applied) = match desired {
             Ok(objects) => (Ok(objects.iter().map(plain).collect()), self.kustomization_applied(app)),
             // Without the repository, what was applied last is all that is known to be declared.
             Err(DeclarationError::NotGiven(why)) => match self.kustomization_last_applied(app) {
                 Some(objects) => {
-                    notes.push(format!("compared with what was applied last: {why}"));
+                    not_given = Some(why);
                     tracked.retain(|o| !app.inventory.contains(&o.key()));
                     (Ok(objects.iter().map(plain).collect()), Some(vec![objects]))
                 }
@@ -68,7 +68,8 @@ impl GitOps<'_> {
             verdicts: BTreeMap::new(),
             own: Vec::new(),
             held_back: None,
-            notes,
+            notes: Vec::new(),
+            not_given,
         }
     }
 

@@ -123,6 +123,7 @@ impl GitOps<'_> {
             own: Vec::new(),
             held_back: None,
             notes: Vec::new(),
+            not_given: None,
             app,
         }
     }

@@ -134,8 +134,10 @@ impl<'a> IncrementalGitOps<'a> {
 
     /// Returns the drift of all resources.
     pub fn report(&self) -> DriftReport {
-        let mut report =
-            DriftReport { resources: self.comparison.verdicts().cloned().collect(), notes: Vec::new() };
+        let mut report = DriftReport {
+            resources: self.comparison.verdicts().cloned().collect(),
+            ..DriftReport::default()
+        };
         self.gitops.look_back(&mut report);
         report
     }

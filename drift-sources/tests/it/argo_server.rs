@@ -159,6 +159,7 @@ fn told(routes: Routes, live: &[Value]) -> (Vec<String>, Vec<String>) {
             out.extend(r.notes.iter().map(|n| format!("note: {n}")));
         }
         out.extend(report.notes.iter().map(|n| format!("note: {n}")));
+        out.extend(report.coverage.unseen().iter().map(|u| format!("not looked at: {u}")));
         let out = out.iter().map(|l| l.replace(&fake.url, "URL")).collect();
         let asked = fake.asked.lock().unwrap().clone();
         (out, asked)

@@ -93,6 +93,7 @@ pub(crate) fn lines(live: &[Value], versions: &[Value], repository: Option<&Repo
     let held = report.resources.iter().flat_map(|r| &r.notes).filter(|n| n.contains("held back"));
     out.extend(held.cloned());
     out.extend(report.notes.iter().map(|n| format!("note: {n}")));
+    out.extend(report.coverage.unseen().iter().map(|u| format!("not looked at: {u}")));
     out
 }
 

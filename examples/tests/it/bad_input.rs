@@ -33,11 +33,11 @@ fn check_failure(ran: &Ran, expect: &[&str]) {
 
 /// A report that was printed although something is missing in it, which is said in both places.
 fn check_partial(ran: &Ran, expect: &[&str]) -> Value {
-    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(ran.code, 3, "{ran:?}");
     let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
     for text in expect {
         assert!(ran.err.contains(text), "{ran:?}");
-        assert!(report["notes"].to_string().contains(text), "{report}");
+        assert!(report["coverage"].to_string().contains(text), "{report}");
     }
     report
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::coverage::Coverage;
 use crate::drift::authority::{App, AppDeclaration, ComparisonContext};
 use crate::drift::estate;
 use crate::drift::report::{DriftReport, ResourceDrift};
@@ -171,8 +172,10 @@ impl IncrementalApps {
     pub fn into_report(self) -> DriftReport {
         let mut notes: Vec<String> = self.apps.values().flat_map(App::notes).collect();
         notes.extend(self.problems().into_keys().map(|p| p.to_string()));
+        let mut coverage = Coverage::default();
+        self.apps.values().filter_map(App::unseen).for_each(|unseen| coverage.add(unseen));
         let resources = self.verdicts.into_values().map(|v| v.drift).collect();
-        DriftReport { resources, notes }
+        DriftReport { resources, notes, coverage }
     }
 
     /// What other apps declare of a resource that write under the same managers.

@@ -214,6 +214,6 @@ impl IncrementalComparison {
 
     /// Returns what [`compare`](crate::drift::compare) would say.
     pub fn report(&self) -> DriftReport {
-        DriftReport { resources: self.verdicts.values().cloned().collect(), notes: Vec::new() }
+        DriftReport { resources: self.verdicts.values().cloned().collect(), ..DriftReport::default() }
     }
 }

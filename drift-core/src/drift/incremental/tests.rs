@@ -108,6 +108,7 @@ fn declaration(app: u8, all: &[(u8, u8)], how: u8) -> AppDeclaration {
         verdicts: BTreeMap::from([(thing(0, 0, 0).key(), "Synced".into())]),
         held_back: None,
         notes: vec![format!("how {how}")],
+        not_given: None,
     }
 }
 

@@ -70,6 +70,7 @@ impl CauseReportV1 {
         for note in &self.notes {
             line(format!("note: {}", printable(note)));
         }
+        out.push_str(&self.coverage.render_text(styler));
         out
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Visibility;
 use crate::report::value::printable;
-use crate::report::{format, redacted, value};
+use crate::report::{CoverageV1, format, redacted, value};
 
 /// Most lines of a hunk in a comment; hosts refuse comments of more than 64 KiB.
 const HUNK_LINES: usize = 60;
@@ -28,6 +28,13 @@ pub fn render_drift_markdown(report: &DriftReport, visibility: Visibility) -> St
             let _ = writeln!(out, "- {}", escape_markdown(n));
         });
         out.push('\n');
+    }
+    if !report.coverage.is_complete() {
+        out.push_str("### Not looked at\n\n");
+        for unseen in CoverageV1::from(&report.coverage).unseen {
+            let scope = unseen.scope.map_or_else(String::new, |s| format!("{s}: "));
+            let _ = writeln!(out, "- {}", escape_markdown(&format!("{scope}{}", unseen.message)));
+        }
     }
     out.truncate(out.trim_end().len());
     out.push('\n');

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Visibility;
 use crate::report::value::printable;
-use crate::report::{Layout, Styler, format, redacted, side_by_side, value};
+use crate::report::{CoverageV1, Layout, Styler, format, redacted, side_by_side, value};
 
 /// How a drift report is written as text.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +42,9 @@ pub fn render_drift_text(report: &DriftReport, options: &DriftTextOptions) -> St
     for note in &report.notes {
         write_line(&mut out, &format!("{} {}", styler.alarm("note:"), printable(note)));
     }
+    out.push_str(&CoverageV1::from(&report.coverage).render_text(styler));
     let summary = report.summary();
-    let is_clean = summary.declared == summary.in_sync && summary.extra == 0;
+    let is_clean = summary.declared == summary.in_sync && summary.extra == 0 && report.is_complete();
     let counts = format::describe_summary(&summary);
     write_line(&mut out, &if is_clean { styler.good(&counts) } else { styler.heading(&counts) });
     let hidden = options.visibility.count_hidden(report);

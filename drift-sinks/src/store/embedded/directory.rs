@@ -120,6 +120,33 @@ impl Drop for WriterLock {
     }
 }
 
+/// How often a lock is tried for: one who only asks whether there is a writer holds it for a moment.
+const LOCK_TRIES: usize = 5;
+
+/// Returns `true` if a writer holds the store.
+pub(super) fn is_locked(store: &Path) -> bool {
+    let Ok(file) = File::open(store.join("LOCK")) else { return false };
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // It goes with the file, too.
+            let _ = file.unlock();
+            false
+        }
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(_)) => false,
+    }
+}
+
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            done => return done,
+        }
+    }
+    file.try_lock()
+}
+
 impl WriterLock {
     /// Acquires the lock and records who holds it.
     ///
@@ -130,7 +157,7 @@ impl WriterLock {
         let failed = || unavailable_error(&format!("locking {}", path.display()));
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(failed())?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

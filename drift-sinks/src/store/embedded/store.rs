@@ -157,6 +157,11 @@ impl EmbeddedStore {
         })
     }
 
+    /// Returns `true` if a process holds the store open to write at this time; `false` also where that cannot be found out.
+    pub fn has_writer(&self) -> bool {
+        self.writer.is_some() || directory::is_locked(&self.path)
+    }
+
     /// Returns what was cut off (or, read-only, passed over) when the store was opened, if anything.
     pub fn recovered(&self) -> Option<&Recovered> {
         self.recovered.as_ref()

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use drift_core::ResourceKey;
+use drift_core::coverage::InputNotes;
 use drift_core::drift::{Basis, DriftClass, DriftReport, ResourceDrift, Status};
 use drift_sinks::report::{AppCounts, AppStatus, AppV1, AppsReportV1, TransitionV1};
 use jiff::Timestamp;
@@ -26,7 +27,7 @@ fn counts() -> BTreeMap<ResourceKey, AppCounts> {
         of_app("d", Status::Extra, None),
     ];
     let last = |key: &ResourceKey| (&*key.name == "a").then_some(time("2026-11-21T10:00:00Z"));
-    AppCounts::by_app(&DriftReport { resources, notes: Vec::new() }, &last)
+    AppCounts::by_app(&DriftReport { resources, ..DriftReport::default() }, &last)
 }
 
 #[test]
@@ -55,7 +56,8 @@ fn apps_report() {
         AppCounts::default(),
         Vec::new(),
     );
-    let report = AppsReportV1::new(vec![web, release], vec!["helm v3.19.0".to_owned()], Vec::new());
+    let report =
+        AppsReportV1::new(vec![web, release], vec!["helm v3.19.0".to_owned()], &InputNotes::default());
     assert!(report.has_findings());
     check_golden("apps-report", &report);
     insta::assert_snapshot!(report.render_text());

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use drift_core::cause::{Cause, CauseIndex, incidents};
+use drift_core::coverage::InputNotes;
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, StreamId, Until};
 use drift_sinks::report::{CauseAttribution, CauseReportV1, CommitV1, IncidentReportV1};
 use serde_json::json;
 
-use super::{applied, check_golden, event, key, plain};
+use super::{applied, check_golden, event, key, partial, plain};
 
 /// A Pod that cannot start because the ConfigMap that it reads was deleted a minute before.
 fn index() -> CauseIndex {
@@ -52,7 +53,7 @@ fn attribute(cause: &Cause) -> CauseAttribution {
 fn cause_report() {
     let schemas = SchemaSet::bundled();
     let explanation = index().investigation(Until::End, &schemas).why(&key("Pod/shop/web"));
-    let report = CauseReportV1::new(&explanation, &attribute, vec!["gap: 3 s".to_owned()]);
+    let report = CauseReportV1::new(&explanation, &attribute, &partial("secrets is forbidden"));
     assert_eq!(report.verdict, "explained");
     check_golden("cause-report", &report);
     insta::assert_snapshot!(report.render_text(plain()));
@@ -62,7 +63,7 @@ fn cause_report() {
 fn a_resource_without_a_fault_is_not_explained() {
     let schemas = SchemaSet::bundled();
     let explanation = index().investigation(Until::End, &schemas).why(&key("ConfigMap/shop/other"));
-    let report = CauseReportV1::new(&explanation, &attribute, Vec::new());
+    let report = CauseReportV1::new(&explanation, &attribute, &InputNotes::default());
     assert_eq!((report.verdict, report.symptom.what), ("abstained", "no fault"));
     insta::assert_snapshot!(report.render_text(plain()));
 }
@@ -71,7 +72,7 @@ fn a_resource_without_a_fault_is_not_explained() {
 fn incident_report() {
     let schemas = SchemaSet::bundled();
     let found = incidents(&index().investigation(Until::End, &schemas), |_| true);
-    let report = IncidentReportV1::new(&found, &attribute, Vec::new());
+    let report = IncidentReportV1::new(&found, &attribute, &InputNotes::default());
     check_golden("incident-report", &report);
     insta::assert_snapshot!(report.render_text(plain()));
 }

@@ -1,8 +1,9 @@
 use drift_core::checks::{CheckResult, Severity};
+use drift_core::coverage::{Coverage, InputNotes};
 use drift_core::impact::{Affected, Impact, Proposal};
 use drift_sinks::report::{CheckReportV1, ImpactReportV1};
 
-use super::{check_golden, key, plain};
+use super::{check_golden, key, partial, plain};
 
 fn missing_config() -> CheckResult {
     CheckResult {
@@ -28,10 +29,10 @@ fn crash_loop() -> CheckResult {
 
 #[test]
 fn check_report() {
-    let report = CheckReportV1::new(&[crash_loop(), missing_config()], vec!["gap: pods".to_owned()]);
+    let report = CheckReportV1::new(&[crash_loop(), missing_config()], &partial("secrets is forbidden"));
     check_golden("check-report", &report);
     insta::assert_snapshot!(report.render_text(plain()));
-    assert_eq!(CheckReportV1::new(&[], Vec::new()).render_text(plain()), "nothing found\n");
+    assert_eq!(CheckReportV1::new(&[], &InputNotes::default()).render_text(plain()), "nothing found\n");
 }
 
 #[test]
@@ -55,7 +56,11 @@ fn impact_report() {
         },
     ];
     let impact = Impact { affected, breaks: vec![missing_config()], mends: vec![crash_loop()] };
-    let report = ImpactReportV1::new(&Proposal::Delete(key("ConfigMap/shop/web-config")), &impact);
+    let report = ImpactReportV1::new(
+        &Proposal::Delete(key("ConfigMap/shop/web-config")),
+        &impact,
+        &Coverage::default(),
+    );
     check_golden("impact-report", &report);
     insta::assert_snapshot!(report.render_text(plain()));
 }

@@ -42,7 +42,7 @@ fn drift_report() {
     };
     let gone = ResourceDrift { status: Status::Missing, ..plain_resource("ConfigMap/shop/gone") };
     let notes = vec!["broken.yaml:3: mapping values are not allowed here".to_owned()];
-    let report = DriftReport { resources: vec![gone, web], notes };
+    let report = DriftReport { resources: vec![gone, web], notes, ..DriftReport::default() };
     let visibility = Visibility { managed: false, explain: true };
     check_golden("drift-report", &DriftReportV1::new(&report, visibility));
 }

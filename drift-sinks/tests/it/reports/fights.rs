@@ -1,3 +1,4 @@
+use drift_core::coverage::InputNotes;
 use drift_core::drift::Owner;
 use drift_core::fights::{Fight, Revert, Writer};
 use drift_core::k8s::tracking::AppRef;
@@ -49,7 +50,7 @@ fn fight_report() {
         RevertV1::new(&revert(), Some("alice@example.com".to_owned()), Some(&app)),
         RevertV1::new(&early, None, None),
     ];
-    let report = FightReportV1::new(fights, reverts, Vec::new());
+    let report = FightReportV1::new(fights, reverts, &InputNotes::default());
     check_golden("fight-report", &report);
     insta::assert_snapshot!(report.render_text(plain()));
 }

@@ -1,4 +1,5 @@
 use drift_core::Until;
+use drift_core::coverage::Coverage;
 use drift_core::graph::{DependencyGraph, Direction, EdgeRules};
 use drift_sinks::report::{DependencyGraphV1, render_graph_text};
 use serde_json::json;
@@ -22,6 +23,6 @@ fn dependency_graph() {
     ));
     let pod = key("Pod/shop/web");
     let edges = graph.around(&pod, Until::End, 1, Direction::Both);
-    check_golden("dependency-graph", &DependencyGraphV1::new(&pod, &edges));
+    check_golden("dependency-graph", &DependencyGraphV1::new(&pod, &edges, &Coverage::default()));
     insta::assert_snapshot!(render_graph_text(&graph, &pod, Until::End, 1));
 }

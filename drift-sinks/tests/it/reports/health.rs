@@ -1,4 +1,5 @@
 use drift_core::Operation;
+use drift_core::coverage::InputNotes;
 use drift_core::health::rollout::{Rollout, RolloutCounts, RolloutState, RolloutTrigger};
 use drift_core::health::{Health, HealthBasis, HealthStatus};
 use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutV1, WriterV1};
@@ -63,7 +64,7 @@ fn health_report() {
         ResourceHealthV1::missing(&key("Secret/shop/login"), Some(time("2026-11-21T10:50:00Z"))),
         ResourceHealthV1::missing(&key("Secret/shop/later"), None),
     ];
-    let report = HealthReportV1::new(time("2026-11-21T10:51:00Z"), resources, Vec::new());
+    let report = HealthReportV1::new(time("2026-11-21T10:51:00Z"), resources, &InputNotes::default());
     check_golden("health-report", &report);
     insta::assert_snapshot!(report.render_text(HealthListing::Everything, plain()));
     let short = report.render_text(HealthListing::NeedAttention, plain());

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use drift_core::coverage::InputNotes;
 use drift_core::drift::Owner;
 use drift_core::schema::SchemaSet;
 use drift_core::timeline::VersionStep;
@@ -9,7 +10,7 @@ use drift_sinks::report::{
 };
 use serde_json::{Value, json};
 
-use super::{applied, check_golden, event, key, plain, time};
+use super::{applied, check_golden, event, key, partial, plain, time};
 
 struct Recorded {
     event: Event,
@@ -110,7 +111,7 @@ fn versions() -> Vec<Recorded> {
 fn history() {
     let recorded = versions();
     let versions = recorded.iter().map(Recorded::version);
-    let history = HistoryV1::new(&key("ConfigMap/shop/web"), versions, vec!["gap: 3 s".to_owned()]);
+    let history = HistoryV1::new(&key("ConfigMap/shop/web"), versions, &partial("secrets is forbidden"));
     check_golden("history", &history);
     let options = HistoryTextOptions { layout: Layout::Unified, width: 60, omitted: 4 };
     insta::assert_snapshot!(history.render_text(&options, plain()));
@@ -132,7 +133,7 @@ fn timeline() {
     let lost = event(4, "2026-11-21T10:07:00Z", StreamId::Source("test".into()), EventBody::Gap(gap));
     let mut entries: Vec<_> = versions().iter().map(|v| TimelineEntryV1::of_version(&v.version())).collect();
     entries.push(TimelineEntryV1::of_event(&lost));
-    let timeline = TimelineV1::new(entries, Vec::new());
+    let timeline = TimelineV1::new(entries, &InputNotes::default());
     check_golden("timeline", &timeline);
     insta::assert_snapshot!(timeline.render_text(2, plain()));
 }

@@ -1,4 +1,5 @@
 use drift_core::FieldPath;
+use drift_core::coverage::Coverage;
 use drift_core::drift::rules::{Effect, Justification, Rule, RuleTarget};
 use drift_core::drift::{DriftReport, ResourceDrift, Status};
 use drift_sinks::report::{HiddenByRule, RuleEpisodeV1, RuleReplayV1, RuleV1, RulesReportV1};
@@ -16,7 +17,7 @@ fn hidden_job() -> ResourceDrift {
 
 #[test]
 fn rules_report() {
-    let hidden = HiddenByRule::new(&DriftReport { resources: vec![hidden_job()], notes: Vec::new() });
+    let hidden = HiddenByRule::new(&DriftReport { resources: vec![hidden_job()], ..DriftReport::default() });
     let rule = |name: &str, because| Rule {
         name: name.into(),
         target: RuleTarget::default(),
@@ -50,7 +51,8 @@ fn rules_report() {
         remaining: vec![lasting],
     };
     let problem = "rule `old`: expired at 2026-01-01T00:00:00Z".to_owned();
-    let report = RulesReportV1::new(rules, vec![problem.clone(), problem], Some(replay));
+    let report =
+        RulesReportV1::new(rules, vec![problem.clone(), problem], Some(replay), &Coverage::default());
     check_golden("rules-report", &report);
     insta::assert_snapshot!(report.render_text());
 }

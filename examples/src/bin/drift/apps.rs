@@ -7,7 +7,7 @@ use drift_sources::gitops::AppState;
 
 use crate::args::AppsArgs;
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome};
 use crate::results::transition_v1;
 
@@ -15,7 +15,7 @@ use crate::results::transition_v1;
 pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
     let estate = args.estate.options()?.open().await?;
     let overview = estate.apps().await;
-    let notes = looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &overview));
     let overview = overview?;
     let last_version = |key: &ResourceKey| overview.last_changes.get(key).copied();
     let counts = AppCounts::by_app(&overview.report, &last_version);
@@ -24,16 +24,12 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
         let counts = counts.get(&app.key).copied().unwrap_or_default();
         AppV1::new(&app.key, status(app.state), counts, transitions)
     };
-    let mut texts = overview.report.notes.clone();
-    texts.extend(notes.texts().iter().cloned());
+    let mut all = notes.clone();
+    overview.report.notes.iter().for_each(|note| all.add(note));
     let apps = overview.apps.into_iter().map(app).collect();
-    let report = AppsReportV1::new(apps, overview.renderers, texts);
+    let report = AppsReportV1::new(apps, overview.renderers, &all);
     output::document(args.output, &report, || report.render_text())?;
-    Ok(match report.has_findings() {
-        _ if notes.is_partial() => Outcome::Failed,
-        true => Outcome::Found,
-        false => Outcome::Nothing,
-    })
+    Ok(Outcome::of(report.has_findings(), notes.coverage()))
 }
 
 fn status(state: AppState) -> AppStatus {

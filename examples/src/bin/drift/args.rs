@@ -18,7 +18,7 @@ pub(crate) use health::HealthArgs;
 pub(crate) use listen::ListenArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
-use crate::output::ExitCodes;
+use crate::output::{ExitCodes, ExitConvention, IncompleteAnswers};
 
 /// Find out what changed in a Kubernetes cluster, who changed it, and why something is broken.
 ///
@@ -29,8 +29,8 @@ use crate::output::ExitCodes;
     name = "drift",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 nothing found, 1 something found, 2 failed or incomplete.\n\
-                  With --detailed-exitcode: 0 nothing found, 1 failed or incomplete, 2 something found.\n\n\
+    after_help = "Exit codes: 0 nothing found, 1 something found, 2 failed, 3 not all could be looked at.\n\
+                  With --detailed-exitcode: 0 nothing found, 1 failed, 2 something found, 3 not all could be looked at.\n\n\
                   Start with `drift demo`; it needs no cluster."
 )]
 pub(crate) struct Cli {
@@ -44,12 +44,24 @@ pub(crate) struct Cli {
     /// Use the exit codes of `terraform plan`: 0 nothing found, 1 failed, 2 something found.
     #[arg(long, global = true)]
     pub(crate) detailed_exitcode: bool,
+
+    /// Exit by what was found, also where not all could be looked at: 0 or 1 instead of 3.
+    #[arg(long, global = true)]
+    pub(crate) allow_unknown: bool,
 }
 
 impl Cli {
-    /// Returns the convention of exit codes that the command line selects.
+    /// Returns the exit codes that the command line selects.
     pub(crate) fn exit_codes(&self) -> ExitCodes {
-        if self.detailed_exitcode { ExitCodes::Detailed } else { ExitCodes::Kubectl }
+        let convention = match self.detailed_exitcode {
+            true => ExitConvention::Detailed,
+            false => ExitConvention::Kubectl,
+        };
+        let incomplete = match self.allow_unknown {
+            true => IncompleteAnswers::Allowed,
+            false => IncompleteAnswers::Stated,
+        };
+        ExitCodes { convention, incomplete }
     }
 }
 

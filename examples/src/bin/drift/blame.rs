@@ -7,7 +7,7 @@ use drift_sources::estate::{AttributedField, EstateError};
 
 use crate::args::BlameArgs;
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome, Screen};
 use crate::results::commit_v1;
 
@@ -30,11 +30,11 @@ pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Fai
         ),
         other => other.into(),
     });
-    let notes = looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &found));
     let fields = found?.into_iter().map(|f| FieldBlameV1::new(&key, &f.field.clone(), attribution(f)));
-    let report = BlameReportV1::new(&key, fields.collect(), notes.texts().to_vec());
+    let report = BlameReportV1::new(&key, fields.collect(), &notes);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
-    Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
+    Ok(Outcome::answered(notes.coverage()))
 }
 
 fn field(args: &BlameArgs) -> Result<FieldPath, Failure> {

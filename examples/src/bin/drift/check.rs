@@ -18,15 +18,15 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
     let estate = options.edge_rules(args.edges.rules()?).open().await?;
     let mut found = estate.investigate(check).await?;
-    let notes = looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, args.output);
     let in_scope = |t: &CheckResult| {
         args.namespace.as_ref().is_none_or(|n| **n == *t.key.namespace)
             && (args.keys.is_empty()
                 || args.keys.iter().any(|k| k.matches(&t.key, args.namespace.as_deref())))
     };
     found.retain(in_scope);
-    let report = CheckReportV1::new(&found, notes.texts().to_vec());
+    let report = CheckReportV1::new(&found, &notes);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
     let counts = found.iter().any(|t| t.severity > Severity::Info);
-    Ok(if counts { Outcome::Found } else { Outcome::Nothing })
+    Ok(Outcome::of(counts, notes.coverage()))
 }

@@ -10,7 +10,7 @@ use drift_sources::estate::{ComparedNamespaces, EstateOptions};
 use crate::args::{DiffArgs, DiffFormat};
 use crate::external;
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome, Screen};
 
 /// Runs the command.
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
     }
     let estate = options.open().await?;
     let compared = estate.diff().await;
-    looked_at::report_notes(&estate);
+    looked_at::report_notes(&estate, NotePlace::of(args.output, &compared));
     let compared = compared?;
     match args.output {
         DiffFormat::Diff if !args.desired.is_empty() => {
@@ -40,10 +40,9 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         }
         _ => output::print(&render(&compared.report, args, screen))?,
     }
-    Ok(match compared.has_drift() {
-        _ if compared.is_partial => Outcome::Failed,
-        true => Outcome::Found,
-        false => Outcome::Nothing,
+    Ok(match compared.report.is_complete() {
+        false => Outcome::Incomplete { found: compared.has_drift() },
+        true => Outcome::of(compared.has_drift(), &compared.report.coverage),
     })
 }
 

@@ -4,7 +4,7 @@ use drift_sinks::report::{FightReportV1, FightV1, RevertV1};
 
 use crate::args::FightsArgs;
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome, Screen};
 
 /// Runs the command.
@@ -14,16 +14,12 @@ pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Fa
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let is_wanted = |key: &_| args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, None));
     let found = estate.fights_of(is_wanted).await;
-    let notes = looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &found));
     let found = found?;
     let fights: Vec<_> = found.fights.iter().map(|f| FightV1::new(&f.fight, &f.apps)).collect();
     let reverts = found.reverts.into_iter().map(|r| RevertV1::new(&r.revert, r.user, r.via.as_ref()));
     let has_fights = !fights.is_empty();
-    let report = FightReportV1::new(fights, reverts.collect(), notes.texts().to_vec());
+    let report = FightReportV1::new(fights, reverts.collect(), &notes);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
-    Ok(match (notes.is_partial(), has_fights) {
-        (true, _) => Outcome::Failed,
-        (false, true) => Outcome::Found,
-        (false, false) => Outcome::Nothing,
-    })
+    Ok(Outcome::of(has_fights, notes.coverage()))
 }

@@ -5,7 +5,7 @@ use drift_sinks::report::{DependencyGraphV1, render_graph_text, to_json};
 
 use crate::args::{GraphArgs, GraphFormat};
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome};
 
 /// Runs the command.
@@ -14,16 +14,16 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(until).edge_rules(args.edges.rules()?);
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(&args.key).await?;
-    looked_at::report_notes(&estate);
     let graph = estate.graph().await?;
+    let notes = looked_at::report_notes(&estate, NotePlace::StandardError);
     let edges = graph.around(&key, until, args.depth, Direction::Both);
     let written = match args.output {
         GraphFormat::Text => render_graph_text(&graph, &key, until, args.depth),
         GraphFormat::Dot => to_dot(&edges),
         GraphFormat::Mermaid => to_mermaid(&edges),
         GraphFormat::Svg => to_svg(&edges),
-        GraphFormat::Json => to_json(&DependencyGraphV1::new(&key, &edges)),
+        GraphFormat::Json => to_json(&DependencyGraphV1::new(&key, &edges, notes.coverage())),
     };
     output::print(&written)?;
-    Ok(Outcome::Nothing)
+    Ok(Outcome::answered(notes.coverage()))
 }

@@ -31,11 +31,8 @@ pub(crate) async fn run(args: &HealthArgs, screen: Screen) -> Result<Outcome, Fa
     let is_narrow = !args.all && args.keys.is_empty();
     let listing = if is_narrow { HealthListing::NeedAttention } else { HealthListing::Everything };
     output::document(args.output, &report, || report.render_text(listing, screen.styler()))?;
-    Ok(match report.resources.iter().any(ResourceHealthV1::needs_attention) {
-        _ if notes.is_partial() => Outcome::Failed,
-        true => Outcome::Found,
-        false => Outcome::Nothing,
-    })
+    let found = report.resources.iter().any(ResourceHealthV1::needs_attention);
+    Ok(Outcome::of(found, notes.coverage()))
 }
 
 /// What was opened, how its objects are doing, and the keys of all that exist.
@@ -71,7 +68,7 @@ async fn read(args: &HealthArgs, rules: HealthRules) -> Result<Read, Failure> {
 async fn of_objects(args: &HealthArgs, read: Read) -> Result<(HealthReportV1, InputNotes), Failure> {
     let Read { estate, found, existing } = read;
     let missing = missing(args, &estate, &existing).await?;
-    let notes = looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, args.output);
     let mut report = report(&found, missing, &notes);
     if args.rollouts {
         if !estate.has_history() {
@@ -92,7 +89,7 @@ fn documents(path: &std::path::Path, rules: &HealthRules) -> Option<HealthSnapsh
 
 fn report(found: &HealthSnapshot, missing: Vec<ResourceHealthV1>, notes: &InputNotes) -> HealthReportV1 {
     let resources = found.resources.iter().map(|r| ResourceHealthV1::new(&r.key, r.health.clone()));
-    HealthReportV1::new(found.at, resources.chain(missing).collect(), notes.texts().to_vec())
+    HealthReportV1::new(found.at, resources.chain(missing).collect(), notes)
 }
 
 fn rollout_v1(attributed: AttributedRollout, now: Timestamp) -> RolloutV1 {

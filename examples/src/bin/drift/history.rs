@@ -14,7 +14,7 @@ pub(crate) async fn run(args: &HistoryArgs, screen: Screen) -> Result<Outcome, F
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(&args.key).await?;
     let entries = estate.timeline_of(&key).await?;
-    let notes = looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, args.output);
     let (listed, omitted): (Vec<_>, Vec<_>) = entries
         .iter()
         .filter(|e| args.since.is_none_or(|since| since.precedes(&e.event)))
@@ -22,9 +22,9 @@ pub(crate) async fn run(args: &HistoryArgs, screen: Screen) -> Result<Outcome, F
         .map(|(event, change)| (event, transitions_of(event, change), change))
         .partition(|(_, transitions, v)| args.all || !v.is_status_only() || !transitions.is_empty());
     let versions = listed.iter().map(|(e, transitions, v)| recorded_version(e, v, transitions));
-    let history = HistoryV1::new(&key, versions, notes.texts().to_vec());
+    let history = HistoryV1::new(&key, versions, &notes);
     let layout = if args.side_by_side { Layout::SideBySide } else { Layout::Unified };
     let options = HistoryTextOptions { layout, width: screen.width, omitted: omitted.len() };
     output::document(args.output, &history, || history.render_text(&options, screen.styler()))?;
-    Ok(Outcome::Nothing)
+    Ok(Outcome::answered(notes.coverage()))
 }

@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Fa
     let options = options.edge_rules(args.edges.rules()?);
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let index = estate.cause_index().await?;
-    looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, args.output);
     let proposal = match (&args.change, &args.key) {
         (Some(file), _) => Proposal::Apply(Arc::new(estate.recorded().await?.redactor().redact(read(file)?))),
         (None, Some(name)) => Proposal::Delete(estate.find(name).await?),
@@ -32,9 +32,9 @@ pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Fa
     };
     let schemas = SchemaSet::bundled();
     let found = impact(CauseIndex::clone(&index), &proposal, &schemas);
-    let report = ImpactReportV1::new(&proposal, &found);
+    let report = ImpactReportV1::new(&proposal, &found, notes.coverage());
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
-    Ok(if found.breaks.is_empty() { Outcome::Nothing } else { Outcome::Found })
+    Ok(Outcome::of(!found.breaks.is_empty(), notes.coverage()))
 }
 
 /// Reads the one object of a file, JSON or YAML.

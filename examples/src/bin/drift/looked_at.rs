@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use drift_core::StoreError;
 use drift_core::redact::{RedactOptions, Redactor};
+use drift_sinks::report::{CoverageV1, Styler};
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::argo::server::{ServerLimits, ServerOptions, Token};
-use drift_sources::estate::{Estate, EstateError, EstateOptions, InputNotes, RecordedHistory};
+use drift_sources::estate::{Estate, EstateError, EstateOptions, HistoryUpkeep, InputNotes, RecordedHistory};
 use drift_sources::kubernetes::ConnectOptions;
+use jiff::Timestamp;
 
-use crate::args::{ArgoArgs, ClusterArgs, RecordedArgs};
+use crate::args::{ArgoArgs, ClusterArgs, DataFormat, DiffFormat, RecordedArgs};
 use crate::failure::Failure;
 use crate::{output, words};
 
@@ -58,7 +60,11 @@ fn open_store(folder: &Path) -> Result<RecordedHistory, Failure> {
     let failed = |e: StoreError| store_failure(&name, e);
     let store = EmbeddedStore::open_read_only(folder).map_err(failed)?;
     let redactor = Redactor::new(RedactOptions::new(store.redaction_key().map_err(failed)?));
-    Ok(RecordedHistory::new(Arc::new(store), name, redactor))
+    let upkeep = match store.has_writer() {
+        true => HistoryUpkeep::Watched,
+        false => HistoryUpkeep::Unwatched(Timestamp::now()),
+    };
+    Ok(RecordedHistory::new(Arc::new(store), name, redactor).with_upkeep(upkeep))
 }
 
 /// Returns the failure of a store that cannot be opened or written, with what to do about it.
@@ -133,16 +139,50 @@ pub(crate) fn in_namespace(options: EstateOptions, namespace: Option<&str>) -> E
     }
 }
 
-/// Prints on standard error what could not be read, and returns all notes for the report.
-pub(crate) fn report_notes(estate: &Estate) -> InputNotes {
+/// Where what could not be looked at is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotePlace {
+    /// In the text of the report.
+    Report,
+    /// On standard error: the report is for programs, or there is none.
+    StandardError,
+}
+
+impl NotePlace {
+    /// Returns the place for an answer: without one there is no report.
+    pub(crate) fn of<T, E>(format: impl Into<Self>, answer: &Result<T, E>) -> Self {
+        if answer.is_ok() { format.into() } else { Self::StandardError }
+    }
+}
+
+impl From<DataFormat> for NotePlace {
+    fn from(format: DataFormat) -> Self {
+        if format == DataFormat::Text { Self::Report } else { Self::StandardError }
+    }
+}
+
+impl From<DiffFormat> for NotePlace {
+    fn from(format: DiffFormat) -> Self {
+        match format {
+            DiffFormat::Text | DiffFormat::Markdown => Self::Report,
+            DiffFormat::Json | DiffFormat::Yaml | DiffFormat::Diff => Self::StandardError,
+        }
+    }
+}
+
+/// Returns all notes for the report, and prints on standard error what could not be looked at if that is the place.
+pub(crate) fn report_notes(estate: &Estate, place: impl Into<NotePlace>) -> InputNotes {
     let notes = estate.notes();
-    notes.incomplete().for_each(report_incomplete);
+    if place.into() == NotePlace::StandardError {
+        let text = CoverageV1::from(notes.coverage()).render_text(Styler::default());
+        text.lines().for_each(output::remark);
+    }
     notes
 }
 
 /// Prints on standard error that a part was not looked at.
 pub(crate) fn report_incomplete(text: &str) {
-    output::remark(&format!("error: {}", words::plain(text)));
+    output::remark(&format!("not looked at: {}", words::plain(text)));
 }
 
 /// Notes of a command that runs for long: what is missing is printed at once.
@@ -160,7 +200,7 @@ impl PrintedNotes {
 
     /// Prints what of an input was not looked at.
     pub(crate) fn append(&mut self, notes: &InputNotes) {
-        notes.incomplete().for_each(|text| self.add_incomplete(text));
+        notes.incomplete().for_each(|text| self.add_incomplete(&text));
     }
 
     /// Returns `true` if a part was not looked at.

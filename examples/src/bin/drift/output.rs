@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use drift_core::coverage::Coverage;
 use drift_sinks::report::{Colour, Styler, to_json, to_yaml};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,26 +18,72 @@ pub(crate) enum Outcome {
     Nothing,
     /// Complete, and something was found.
     Found,
-    /// Failed or incomplete.
+    /// Not all that the question is about could be looked at; whether something was found in the rest.
+    Incomplete {
+        /// Something was found in what was looked at.
+        found: bool,
+    },
+    /// Failed: there is no answer.
     Failed,
+}
+
+impl Outcome {
+    /// Returns how a command ends that looks for something.
+    pub(crate) fn of(found: bool, coverage: &Coverage) -> Self {
+        match (coverage.is_complete(), found) {
+            (false, found) => Self::Incomplete { found },
+            (true, true) => Self::Found,
+            (true, false) => Self::Nothing,
+        }
+    }
+
+    /// Returns how a command ends that answers a question about what was named: an answer is nothing that was found.
+    pub(crate) fn answered(coverage: &Coverage) -> Self {
+        Self::of(false, coverage)
+    }
 }
 
 /// The convention of exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ExitCodes {
+pub(crate) enum ExitConvention {
     /// 0, 1, 2 for nothing, found, failed.
     Kubectl,
     /// 0, 2, 1 for the same, as `terraform plan -detailed-exitcode` has them.
     Detailed,
 }
 
+/// Exit codes as they were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExitCodes {
+    /// What each outcome is called.
+    pub(crate) convention: ExitConvention,
+    /// What an incomplete answer counts as.
+    pub(crate) incomplete: IncompleteAnswers,
+}
+
+/// What an incomplete answer counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IncompleteAnswers {
+    /// An outcome of its own: 3.
+    Stated,
+    /// What was found in the part that was looked at.
+    Allowed,
+}
+
 impl ExitCodes {
     /// Returns the exit code of an outcome.
     pub(crate) fn code_of(self, outcome: Outcome) -> ExitCode {
-        ExitCode::from(match (self, outcome) {
+        use ExitConvention::{Detailed, Kubectl};
+        let outcome = match (outcome, self.incomplete) {
+            (Outcome::Incomplete { found: true }, IncompleteAnswers::Allowed) => Outcome::Found,
+            (Outcome::Incomplete { found: false }, IncompleteAnswers::Allowed) => Outcome::Nothing,
+            (outcome, _) => outcome,
+        };
+        ExitCode::from(match (self.convention, outcome) {
             (_, Outcome::Nothing) => 0,
-            (Self::Kubectl, Outcome::Found) | (Self::Detailed, Outcome::Failed) => 1,
-            (Self::Kubectl, Outcome::Failed) | (Self::Detailed, Outcome::Found) => 2,
+            (Kubectl, Outcome::Found) | (Detailed, Outcome::Failed) => 1,
+            (Kubectl, Outcome::Failed) | (Detailed, Outcome::Found) => 2,
+            (_, Outcome::Incomplete { .. }) => 3,
         })
     }
 }

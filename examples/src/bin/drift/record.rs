@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
     }
     let lines = recorder.finish().map_err(|e| recorder_failure(&e))?;
     output::remark(&format!("{lines} lines in `{}`", args.output.display()));
-    Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
+    Ok(if notes.is_partial() { Outcome::Incomplete { found: false } } else { Outcome::Nothing })
 }
 
 fn recorder_failure(error: &TapeWriteError) -> Failure {

@@ -7,7 +7,7 @@ use drift_sources::estate::{AppComparison, AppliedRule, read_exceptions};
 
 use crate::args::{RulesArgs, RulesCommand};
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome};
 
 /// Runs the command.
@@ -22,9 +22,11 @@ pub(crate) async fn run(args: &RulesArgs) -> Result<Outcome, Failure> {
     }
     let estate = options.open().await?;
     let apps = estate.declared_apps().await;
-    let notes = looked_at::report_notes(&estate);
+    let notes = looked_at::report_notes(&estate, NotePlace::of(format, &apps));
     let apps = apps?;
     let AppComparison { report, rules } = apps.compare(&apps.gitops());
+    let mut coverage = notes.coverage().clone();
+    coverage.append(report.coverage.clone());
     let hidden = HiddenByRule::new(&report);
     let tried = matches!(args.command, RulesCommand::Try(_));
     let entry =
@@ -48,11 +50,7 @@ pub(crate) async fn run(args: &RulesArgs) -> Result<Outcome, Failure> {
     });
     let hid = replay.as_ref().is_some_and(|r| !r.hidden.is_empty());
     let found = !problems.is_empty() || hid || tried && listed.iter().any(|r| !r.hides.is_empty());
-    let document = RulesReportV1::new(listed, problems, replay);
+    let document = RulesReportV1::new(listed, problems, replay, &coverage);
     output::document(format, &document, || document.render_text())?;
-    Ok(match notes.is_partial() {
-        true => Outcome::Failed,
-        false if found => Outcome::Found,
-        false => Outcome::Nothing,
-    })
+    Ok(Outcome::of(found, &coverage))
 }

@@ -5,7 +5,7 @@ use drift_sinks::report::{ManagedFieldsVisibility, to_json, to_yaml, visible_obj
 
 use crate::args::{ObjectFormat, ShowArgs};
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome, short};
 
 /// Runs the command.
@@ -13,8 +13,8 @@ pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(&args.key).await?;
-    looked_at::report_notes(&estate);
     let events = estate.recorded().await?.events_of(&key, Until::End).await?;
+    let notes = looked_at::report_notes(&estate, NotePlace::StandardError);
     let then: Vec<_> = events.iter().filter(|e| estate.until().includes(e)).collect();
     let object = object_of(&key, &then, &events, args)?;
     let managed_fields = match args.show_managed_fields {
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
         ObjectFormat::Yaml => to_yaml(&shown),
         ObjectFormat::Json => to_json(&shown),
     })?;
-    Ok(Outcome::Nothing)
+    Ok(Outcome::answered(notes.coverage()))
 }
 
 fn object_of<'a>(

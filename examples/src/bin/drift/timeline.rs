@@ -27,11 +27,11 @@ pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, 
         is_wanted && is_listed
     });
     let entries = entries.await?.iter().map(entry_v1).collect();
-    let notes = looked_at::report_notes(&estate);
-    let timeline = TimelineV1::new(entries, notes.texts().to_vec());
+    let notes = looked_at::report_notes(&estate, args.output);
+    let timeline = TimelineV1::new(entries, &notes);
     output::document(args.output, &timeline, || timeline.render_text(left_out, screen.styler()))?;
     // A list of events is not a finding: scripts read it, and do not gate on it.
-    Ok(if notes.is_partial() { Outcome::Failed } else { Outcome::Nothing })
+    Ok(Outcome::answered(notes.coverage()))
 }
 
 fn is_wanted(args: &TimelineArgs, entry: &TimelineEntry) -> bool {

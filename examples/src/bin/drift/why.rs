@@ -1,12 +1,14 @@
 //! `drift why`: the recorded change behind an unhealthy resource, ranked, with the evidence for every hop.
 
+use drift_core::ResourceKey;
 use drift_core::cause::{Cause, Weights};
+use drift_core::coverage::{Coverage, Unseen};
 use drift_sinks::report::{CauseAttribution, CauseReportV1, IncidentReportV1};
 use drift_sources::estate::CauseSources;
 
 use crate::args::WhyArgs;
 use crate::failure::Failure;
-use crate::looked_at;
+use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome, Screen};
 use crate::results::commit_v1;
 
@@ -22,17 +24,32 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     };
     estate.cause_index().await?;
     let sources = estate.cause_sources().await;
-    let notes = looked_at::report_notes(&estate).texts().to_vec();
+    let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &sources));
     let sources = sources?;
     let attribute = |cause: &Cause| attribution(&sources, cause);
     let Some(key) = key else {
-        let report = IncidentReportV1::new(&estate.incidents().await?, &attribute, notes);
+        let report = IncidentReportV1::new(&estate.incidents().await?, &attribute, &notes);
         output::document(args.output, &report, || report.render_text(screen.styler()))?;
-        return Ok(if report.is_empty() { Outcome::Nothing } else { Outcome::Found });
+        return Ok(Outcome::of(!report.is_empty(), notes.coverage()));
     };
-    let report = CauseReportV1::new(&estate.why(&key).await?, &attribute, notes);
+    let explanation = estate.why(&key).await?;
+    let report = CauseReportV1::new(&explanation, &attribute, &notes);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
-    Ok(Outcome::Nothing)
+    Ok(match explanation.abstained_because {
+        // A change that was named is an answer, whatever else was not looked at.
+        None => Outcome::Nothing,
+        Some(_) => Outcome::answered(&coverage_of(&key, notes.coverage())),
+    })
+}
+
+/// Returns what was not looked at of the namespace of a resource, and of the cluster.
+fn coverage_of(key: &ResourceKey, all: &Coverage) -> Coverage {
+    let concerns = |unseen: &Unseen| {
+        unseen.scope.as_ref().is_none_or(|s| s.namespace.is_empty() || s.namespace == key.namespace)
+    };
+    let mut concerned = Coverage::default();
+    all.unseen().iter().filter(|u| concerns(u)).for_each(|u| concerned.add(u.clone()));
+    concerned
 }
 
 /// Returns the user by the audit log, and the commit by the repositories.

@@ -4,6 +4,7 @@ use drift_core::drift::DriftOptions;
 use drift_core::redact::Redactor;
 use drift_core::watch::{Absence, WatchJudge, WatchOptions};
 use drift_core::{Event, EventStore, FindingUpdate, Position, Sink, StoreError};
+use drift_sinks::report::{CoverageV1, Styler};
 use drift_sources::estate::{DesiredState, gather_schemas};
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -157,10 +158,14 @@ impl WatchSession {
 
     pub(super) fn finish(self) -> Result<Outcome, Failure> {
         self.counter.finish();
-        Ok(match self.judge.findings().len() + self.conflicts {
-            _ if self.notes.is_partial() => Outcome::Failed,
-            0 => Outcome::Nothing,
-            _ => Outcome::Found,
+        let coverage = CoverageV1::from(&self.judge.coverage());
+        let text = coverage.render_text(Styler::default());
+        text.lines().for_each(output::remark);
+        let found = self.judge.findings().len() + self.conflicts > 0;
+        Ok(match (self.notes.is_partial() || !coverage.complete, found) {
+            (true, found) => Outcome::Incomplete { found },
+            (false, true) => Outcome::Found,
+            (false, false) => Outcome::Nothing,
         })
     }
 }
