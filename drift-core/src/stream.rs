@@ -102,6 +102,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             None => f.write_str("all kinds")?,
+            Some((g, k)) if k.is_empty() && g.is_empty() => f.write_str("all kinds of the core group")?,
             Some((g, k)) if k.is_empty() => write!(f, "all kinds of {g}")?,
             Some((g, k)) if g.is_empty() => f.write_str(k)?,
             Some((g, k)) => write!(f, "{k}.{g}")?,

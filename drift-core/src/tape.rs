@@ -6,6 +6,7 @@
 //! {"ts":"2026-11-21T00:57:51Z","group":"apps","version":"v1","resource":"deployments","type":"ADDED","object":{…}}
 //! ```
 //!
+//! A watch of one namespace has its name besides, as `"namespace":"shop"`: nothing of other namespaces is in it.
 //! `type` is that of the Kubernetes watch protocol (`ADDED`, `MODIFIED`, `DELETED`, `BOOKMARK`, `ERROR`), and `LISTED`
 //! for an object of the list that a watch starts from. The reader and the source of tapes are in `drift-sources`, the
 //! writer is in `drift-sinks`; both use [`TapeLine`], [`TapeParser`] and [`TapeLine::to_json`], so that the format is
@@ -59,6 +60,8 @@ pub struct WatchedResource {
     pub version: String,
     /// Plural name, such as `deployments`.
     pub resource: String,
+    /// Namespace that was watched; empty for all.
+    pub namespace: String,
 }
 
 /// What a watch delivered.
@@ -142,6 +145,8 @@ struct WrittenLine<'a> {
     group: &'a str,
     version: &'a str,
     resource: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    namespace: &'a str,
     r#type: &'static str,
     object: Node<'a>,
 }
@@ -157,6 +162,8 @@ struct RawLine<'a> {
     version: Cow<'a, str>,
     #[serde(borrow)]
     resource: Cow<'a, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
     #[serde(borrow, rename = "type")]
     event_type: Cow<'a, str>,
     #[serde(borrow)]
@@ -178,9 +185,9 @@ impl TapeLine {
             }
             TapeEvent::Error(status) => status.root(),
         };
-        let WatchedResource { group, version, resource } = &*self.resource;
-        let line =
-            WrittenLine { ts: self.at, group, version, resource, r#type: self.event.type_name(), object };
+        let WatchedResource { group, version, resource, namespace } = &*self.resource;
+        let (ts, r#type) = (self.at, self.event.type_name());
+        let line = WrittenLine { ts, group, version, resource, namespace, r#type, object };
         serde_json::to_string(&line).expect("a document holds nothing that JSON cannot")
     }
 }
@@ -260,7 +267,7 @@ impl TapeParser {
     pub fn parse(&mut self, text: &[u8]) -> Result<TapeLine, TapeLineError> {
         let line: RawLine<'_> = serde_json::from_slice(text).map_err(|e| TapeLineError::from_json(&e))?;
         let at = line.ts.parse().map_err(|_| TapeLineError::Timestamp)?;
-        let resource = self.shared_resource(&line.group, &line.version, &line.resource);
+        let resource = self.shared_resource(&line);
         let doc = || Doc::from_json(line.object.get().as_bytes());
         let with_object: fn(Object) -> TapeEvent = match &*line.event_type {
             "LISTED" => TapeEvent::Listed,
@@ -292,14 +299,20 @@ impl TapeParser {
         self.kinds.get(resource).map(|(_, kind)| &**kind)
     }
 
-    fn shared_resource(&mut self, group: &str, version: &str, resource: &str) -> Arc<WatchedResource> {
-        let same =
-            |r: &&Arc<WatchedResource>| r.group == group && r.version == version && r.resource == resource;
+    fn shared_resource(&mut self, line: &RawLine<'_>) -> Arc<WatchedResource> {
+        let RawLine { group, version, resource, namespace, .. } = line;
+        let same = |r: &&Arc<WatchedResource>| {
+            r.group == *group && r.version == *version && r.resource == *resource && r.namespace == *namespace
+        };
         if let Some(known) = self.resources.iter().find(same) {
             return Arc::clone(known);
         }
-        let (group, version, resource) = (group.to_owned(), version.to_owned(), resource.to_owned());
-        let new = Arc::new(WatchedResource { group, version, resource });
+        let new = Arc::new(WatchedResource {
+            group: group.to_string(),
+            version: version.to_string(),
+            resource: resource.to_string(),
+            namespace: namespace.to_string(),
+        });
         if self.resources.len() < MAX_RESOURCES {
             self.resources.push(Arc::clone(&new));
         }

@@ -13,7 +13,7 @@ const NAMES: [&str; 3] = ["tape.jsonl", "tape.jsonl.gz", "tape.jsonl.zst"];
 fn line(n: usize) -> TapeLine {
     let at = "2026-11-21T00:57:51.439600Z".parse().unwrap();
     let (group, version, resource) = ("apps".to_owned(), "v1".to_owned(), "deployments".to_owned());
-    let resource = Arc::new(WatchedResource { group, version, resource });
+    let resource = Arc::new(WatchedResource { group, version, resource, namespace: String::new() });
     TapeLine { at, resource, event: TapeEvent::Added(object(n)) }
 }
 

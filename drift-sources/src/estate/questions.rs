@@ -346,6 +346,15 @@ impl Estate {
         Ok(wanted)
     }
 
+    /// Returns the events of one resource, also those after the point that is looked at.
+    ///
+    /// # Errors
+    /// As [`why`](Self::why).
+    pub async fn events_of(&self, key: &ResourceKey) -> Result<Vec<Event>, EstateError> {
+        let history = self.recorded_about("show", &|scope| scope.contains(key)).await?;
+        history.events_of(key, Until::End).await
+    }
+
     /// Returns the versions of one resource, oldest first.
     ///
     /// # Errors

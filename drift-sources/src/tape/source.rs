@@ -9,7 +9,8 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
 
-use drift_core::tape::{TapeEvent, TapeLine, WatchedResource};
+use drift_core::schema::SchemaSet;
+use drift_core::tape::{Bookmark, TapeEvent, TapeLine, WatchedResource};
 
 use super::{DamageKind, TapeDamage, TapeOptions, TapeReader};
 
@@ -203,7 +204,7 @@ impl<'a> TapeReplay<'a> {
                     actor,
                 }));
             }
-            TapeEvent::Bookmark(mark) => self.handle_bookmark(&resource, mark.ends_listing, at),
+            TapeEvent::Bookmark(mark) => self.handle_bookmark(&resource, &mark, at),
             TapeEvent::Error(status) => self.handle_error(&resource, &status, number, at),
         }
     }
@@ -217,7 +218,8 @@ impl<'a> TapeReplay<'a> {
         let is_skipping = self.is_skipping;
         if !self.listings.contains_key(&resource) {
             let kind = Some((Arc::clone(&applied.key.group), Arc::clone(&applied.key.kind)));
-            let scope = Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() };
+            let namespace = resource.namespace.as_str().into();
+            let scope = Scope { cluster: Arc::clone(self.cluster), kind, namespace };
             self.emit(Observation::RelistStarted(scope.clone()));
             let listing = TapeListing { scope, last: at, is_damaged: false, skipped: Vec::new() };
             self.listings.insert(Arc::clone(&resource), listing);
@@ -241,21 +243,27 @@ impl<'a> TapeReplay<'a> {
         }
     }
 
-    fn handle_bookmark(&mut self, resource: &WatchedResource, ends_listing: bool, at: Timestamp) {
+    fn handle_bookmark(&mut self, resource: &WatchedResource, mark: &Bookmark, at: Timestamp) {
         if self.listings.contains_key(resource) {
             self.end_listing(resource, at);
-        } else if ends_listing && let scope @ Scope { kind: Some(_), .. } = self.scope_of(resource) {
+        } else if mark.ends_listing {
             // A listing without a single object.
+            let scope = self.scope_of(resource, &mark.kind);
             self.emit(Observation::RelistStarted(scope.clone()));
             self.emit(Observation::RelistDone { scope, observed_at: at });
         }
     }
 
-    /// Returns the scope of a resource; of all kinds where none of its objects has named its kind yet.
-    fn scope_of(&self, resource: &WatchedResource) -> Scope {
+    /// Returns the scope of a resource; of all kinds of its group where nothing has named its kind yet.
+    fn scope_of(&self, resource: &WatchedResource, named: &str) -> Scope {
+        let bundled = SchemaSet::bundled();
+        let kind = self.reader.parser().kind_of(resource).or((!named.is_empty()).then_some(named));
         let kind =
-            self.reader.parser().kind_of(resource).map(|kind| (resource.group.as_str().into(), kind.into()));
-        Scope { cluster: Arc::clone(self.cluster), kind, namespace: "".into() }
+            kind.or_else(|| bundled.resource(&resource.group, &resource.resource).map(|kind| kind.kind()));
+        // A recorder writes neither where it could not find out what the server has.
+        let is_named = !resource.group.is_empty() || !resource.resource.is_empty();
+        let kind = is_named.then(|| (resource.group.as_str().into(), kind.unwrap_or_default().into()));
+        Scope { cluster: Arc::clone(self.cluster), kind, namespace: resource.namespace.as_str().into() }
     }
 
     fn handle_error(
@@ -274,16 +282,18 @@ impl<'a> TapeReplay<'a> {
         };
         // A watch that failed while it was listing has not listed everything.
         self.listings.remove(resource);
-        let name = if resource.group.is_empty() {
-            resource.resource.clone()
-        } else {
-            format!("{}.{}", resource.resource, resource.group)
+        let was_watched = self.reader.parser().kind_of(resource).is_some();
+        let name = match (&*resource.resource, &*resource.group) {
+            ("", "") => "all kinds".to_owned(),
+            ("", group) => group.to_owned(),
+            (plural, "") => plural.to_owned(),
+            (plural, group) => format!("{plural}.{group}"),
         };
         let message = format!("{} line {number}: the watch of {name} failed with {code}", self.name).into();
-        let scope = self.scope_of(resource);
+        let scope = self.scope_of(resource, "");
         self.emit(Observation::Gap(Gap {
             scope,
-            from: Some(at),
+            from: was_watched.then_some(at),
             to: at,
             from_version: None,
             to_version: None,

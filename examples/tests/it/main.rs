@@ -7,6 +7,7 @@ mod blame;
 mod causes;
 mod commands;
 mod demo;
+mod exit_codes;
 mod gitops;
 mod health;
 mod help;

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
     let connection = connect_cluster(looked_at::connect_options(&args.cluster)).await?;
     let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
     let source = cluster_source(&connection, &namespaces);
-    let mut recorder = Recorder::open(&args.output)?;
+    let mut recorder = Recorder::open(&args.output, args.namespace.as_deref())?;
     let mut notes = PrintedNotes::default();
     if args.once {
         let failed = |e| Failure::new(format!("cannot list what is in {}", connection.server)).because(&e);
@@ -70,6 +70,8 @@ fn recorder_failure(error: &TapeWriteError) -> Failure {
 struct Recorder {
     tape: TapeWriter,
     redactor: Redactor,
+    /// Namespace that is recorded; empty for all.
+    namespace: String,
     plurals: Plurals,
     /// Listings that go on, with the newest version that each kind has shown.
     listings: BTreeSet<Scope>,
@@ -79,7 +81,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn open(path: &Path) -> Result<Self, Failure> {
+    fn open(path: &Path, namespace: Option<&str>) -> Result<Self, Failure> {
         let redactor = Redactor::new(RedactOptions::new(key(path)?));
         let tape = TapeWriter::append_to(path).map_err(|e| recorder_failure(&e))?;
         if tape.cut() > 0 {
@@ -88,6 +90,7 @@ impl Recorder {
         Ok(Self {
             tape,
             redactor,
+            namespace: namespace.unwrap_or_default().to_owned(),
             plurals: Plurals::default(),
             listings: BTreeSet::new(),
             versions: BTreeMap::new(),
@@ -102,7 +105,8 @@ impl Recorder {
             kinds.insert((object.group().to_owned(), object.kind().to_owned()));
             self.write(object, TapeEvent::Listed, at)?;
         }
-        kinds.iter().try_for_each(|kind| self.end_of_list(kind, at))?;
+        let namespace = self.namespace.clone();
+        kinds.iter().try_for_each(|kind| self.end_of_list(kind, &namespace, at))?;
         gaps.iter().try_for_each(|gap| self.gap(gap))
     }
 
@@ -126,7 +130,7 @@ impl Recorder {
             Observation::RelistDone { scope, observed_at } => {
                 self.listings.remove(&scope);
                 let kind = scope.kind.as_ref().map(|(g, k)| (g.to_string(), k.to_string()));
-                kind.map_or(Ok(()), |kind| self.end_of_list(&kind, observed_at))?;
+                kind.map_or(Ok(()), |kind| self.end_of_list(&kind, &scope.namespace, observed_at))?;
                 self.tape.flush()
             }
             Observation::Happened(occurrence) => {
@@ -148,23 +152,29 @@ impl Recorder {
         self.plurals.learn(&object);
         let object = self.redactor.redact(object);
         let kind = (object.group().to_owned(), object.kind().to_owned());
-        let resource = self.plurals.resource(&kind, object.version());
+        let namespace = if object.namespace().is_empty() { "" } else { &*self.namespace };
+        let resource = self.plurals.resource(&kind, object.version(), namespace);
         let version = object.resource_version().map_or_else(String::new, |v| v.as_str().to_owned());
         self.versions.insert(kind, (object.version().to_owned(), version));
         self.line(&TapeLine { at, resource, event: event(object) })
     }
 
-    /// Writes the bookmark with which the server ends a streamed list.
-    fn end_of_list(&mut self, kind: &Kind, at: Timestamp) -> Result<(), TapeWriteError> {
-        let Some((version, resource_version)) = self.versions.get(kind).cloned() else { return Ok(()) };
+    /// Writes the bookmark with which the server ends a streamed list, also for a list that was empty: that the kind was
+    /// listed is known by it.
+    fn end_of_list(&mut self, kind: &Kind, namespace: &str, at: Timestamp) -> Result<(), TapeWriteError> {
+        let known = self.versions.get(kind).cloned();
+        let bundled = SchemaSet::bundled();
+        let served =
+            || bundled.versions(&kind.0, &kind.1).next().map(|k| (k.version().to_owned(), String::new()));
+        let Some((version, resource_version)) = known.or_else(served) else { return Ok(()) };
         let api_version = if kind.0.is_empty() { version.clone() } else { format!("{}/{version}", kind.0) };
         let bookmark = Bookmark {
             api_version,
             kind: kind.1.clone(),
-            version: Some(ResourceVersion::new(resource_version)),
+            version: (!resource_version.is_empty()).then(|| ResourceVersion::new(resource_version)),
             ends_listing: true,
         };
-        let resource = self.plurals.resource(kind, &version);
+        let resource = self.plurals.resource(kind, &version, namespace);
         self.line(&TapeLine { at, resource, event: TapeEvent::Bookmark(bookmark) })
     }
 
@@ -180,7 +190,7 @@ impl Recorder {
         let status = Doc::from_value(&status).expect("a small document is whole and shallow");
         let kind = gap.scope.kind.as_ref().map(|(g, k)| (g.to_string(), k.to_string())).unwrap_or_default();
         let version = self.versions.get(&kind).map_or_else(|| "v1".to_owned(), |v| v.0.clone());
-        let resource = self.plurals.resource(&kind, &version);
+        let resource = self.plurals.resource(&kind, &version, &gap.scope.namespace);
         self.line(&TapeLine { at: gap.to, resource, event: TapeEvent::Error(status) })
     }
 
@@ -216,9 +226,9 @@ impl Plurals {
     }
 
     /// Returns the resource type of a kind in a version.
-    fn resource(&mut self, kind: &Kind, version: &str) -> Arc<WatchedResource> {
-        let resource = self.plural(kind);
-        Arc::new(WatchedResource { group: kind.0.clone(), version: version.to_owned(), resource })
+    fn resource(&mut self, kind: &Kind, version: &str, namespace: &str) -> Arc<WatchedResource> {
+        let (resource, version, namespace) = (self.plural(kind), version.to_owned(), namespace.to_owned());
+        Arc::new(WatchedResource { group: kind.0.clone(), version, resource, namespace })
     }
 
     fn plural(&mut self, kind: &Kind) -> String {

@@ -1,6 +1,6 @@
 //! `drift show`: a resource as it was.
 
-use drift_core::{Event, EventBody, Object, ResourceKey, Until};
+use drift_core::{Event, EventBody, Object, ResourceKey};
 use drift_sinks::report::{ManagedFieldsVisibility, to_json, to_yaml, visible_object};
 
 use crate::args::{ObjectFormat, ShowArgs};
@@ -13,7 +13,7 @@ pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(&args.key).await?;
-    let events = estate.recorded().await?.events_of(&key, Until::End).await?;
+    let events = estate.events_of(&key).await?;
     let notes = looked_at::report_notes(&estate, NotePlace::StandardError);
     let then: Vec<_> = events.iter().filter(|e| estate.until().includes(e)).collect();
     let object = object_of(&key, &then, &events, args)?;
