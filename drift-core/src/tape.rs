@@ -425,10 +425,10 @@ mod tests {
         fn a_written_line_is_parsed_as_it_was(
             event in any_event(),
             seconds in 0..4_000_000_000i64,
-            (group, version, resource) in ("[a-z.]{0,9}", "v[0-9]", "[a-z]{1,9}"),
+            (group, version, resource, namespace) in ("[a-z.]{0,9}", "v[0-9]", "[a-z]{1,9}", "[a-z]{0,3}"),
         ) {
             let at = Timestamp::from_second(seconds).unwrap();
-            let resource = Arc::new(WatchedResource { group, version, resource });
+            let resource = Arc::new(WatchedResource { group, version, resource, namespace });
             let line = TapeLine { at, resource, event };
             let text = line.to_json();
             prop_assert!(looks_like_tape(text.as_bytes()) && looks_like_tape(&text.as_bytes()[..text.len() - 1]));

@@ -167,7 +167,9 @@ impl RecordedScope {
             kind: Some((Arc::clone(&key.group), Arc::clone(&key.kind))),
             namespace: Arc::clone(&key.namespace),
         };
-        if is_known_kind || self.is_of_namespaces() {
+        let is_elsewhere =
+            || self.is_of_namespaces() && self.listed.iter().all(|s| s.namespace != key.namespace);
+        if is_known_kind || is_elsewhere() {
             if !is_known_kind {
                 namespaces = self.listed.iter().map(|s| &*s.namespace).collect();
             }

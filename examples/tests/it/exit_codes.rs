@@ -2,6 +2,11 @@
 
 use std::path::Path;
 
+use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::{Applied, EventStore, Gap, GapReason, Ingest, Object, Observation, Scope};
+use drift_sinks::store::embedded::EmbeddedStore;
+use futures::executor::block_on;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::run::{drift, folder, write};
@@ -67,6 +72,11 @@ fn prepare(dir: &Path) {
     write(dir, "denied.tape", line(start, "Status", "secrets", "ERROR", &status) + &calm);
     write(dir, "torn.tape", clean.clone() + "{\"ts\":\"2026-03-02T09:0\n" + &edit + &broken);
     write(dir, "desired/prices.yaml", MANIFEST);
+    let all = [prices("2", "4", ""), web(true), secret()].map(|mut object| {
+        object["metadata"].as_object_mut().unwrap().remove("managedFields");
+        format!("---\n{object}\n")
+    });
+    write(dir, "everything/all.yaml", all.concat());
     write(dir, "broken/prices.yaml", format!("{MANIFEST}---\na: [b\n"));
 }
 
@@ -89,15 +99,139 @@ const COMMANDS: [&str; 14] = [
 ];
 
 #[rustfmt::skip]
-const TABLE: [(&str, [i32; 14]); 6] = [
+const TABLE: [(&str, [i32; 14]); 7] = [
     // What is looked at            diff apps rules health why check fights impact | why KEY blame history timeline graph show
     ("--tape clean.tape",           [0, 0, 0, 0, 0, 0, 0, 0,   0, 0, 0, 0, 0, 0]),
     ("--tape found.tape",           [1, 0, 0, 1, 1, 1, 0, 0,   0, 0, 0, 0, 0, 0]),
     ("--tape nowhere.tape",         [2, 2, 2, 2, 2, 2, 2, 2,   2, 2, 2, 2, 2, 2]),
     ("--tape denied.tape",          [0, 3, 3, 3, 3, 3, 3, 3,   3, 0, 0, 3, 3, 0]),
     ("--tape torn.tape",            [3, 3, 3, 3, 3, 3, 3, 3,   3, 3, 3, 3, 3, 3]),
+    // Of what was not there yet there is no answer.
+    ("--tape found.tape --at 2020-01-01T00:00:00Z", [3, 3, 3, 3, 3, 3, 3, 3,   3, 2, 3, 3, 3, 2]),
     ("--tape clean.tape --at 2035-01-01T00:00:00Z", [3, 3, 3, 3, 3, 3, 3, 3,   3, 3, 3, 3, 3, 3]),
 ];
+
+#[test]
+fn options_change_what_an_incomplete_answer_and_a_finding_exit_with() {
+    let dir = folder();
+    prepare(dir.path());
+    for (words, plain, detailed, allowed) in [
+        ("check --tape clean.tape", 0, 0, 0),
+        ("check --tape found.tape", 1, 2, 1),
+        ("check --tape nowhere.tape", 2, 1, 2),
+        ("check --tape denied.tape", 3, 3, 0),
+        ("check --tape torn.tape", 3, 3, 1),
+        ("diff --desired broken --no-extra --tape clean.tape", 3, 3, 0),
+        ("watch --store a --desired everything --tape clean.tape", 0, 0, 0),
+        ("watch --store b --desired everything --tape found.tape", 1, 2, 1),
+        ("watch --store c --tape denied.tape", 3, 3, 0),
+        ("watch --store d --desired desired --tape torn.tape", 3, 3, 1),
+    ] {
+        // Each run has a store of its own: what an earlier run reported is no news.
+        let run = |suffix: &str, options: &str| {
+            let words = words.replace("--store ", &format!("--store {suffix}"));
+            drift(&format!("{words} {options}"), dir.path())
+        };
+        for (suffix, options, code) in
+            [("p", "", plain), ("d", "--detailed-exitcode", detailed), ("u", "--allow-unknown", allowed)]
+        {
+            let ran = run(suffix, options);
+            assert_eq!(ran.code, code, "{words} {options}: {ran:?}");
+        }
+    }
+}
+
+/// A store that a watch of a cluster has written, of one namespace or of all, and that nobody writes any more.
+fn store(dir: &Path, name: &str, namespace: &str, observed_at: Timestamp, gap: Option<GapReason>) {
+    let store = EmbeddedStore::open(dir.join(name)).unwrap();
+    let redactor = Redactor::new(RedactOptions::new(store.redaction_key().unwrap()));
+    let mut ingest = Ingest::new("kubernetes", redactor);
+    let object = Object::from_json(prices("2", "4", "argocd-controller").to_string().as_bytes()).unwrap();
+    let mut observe = |observation| {
+        let batch = ingest.step(observation);
+        block_on(store.append(batch)).unwrap();
+    };
+    for kind in ["ConfigMap", "Secret", "ServiceAccount"] {
+        let scope = Scope { namespace: namespace.into(), ..Scope::of_kind("", kind) };
+        observe(Observation::RelistStarted(scope.clone()));
+        if kind == "ConfigMap" {
+            let applied = Applied::live(object.clone(), "", observed_at);
+            observe(Observation::Applied(applied));
+        }
+        observe(Observation::RelistDone { scope: scope.clone(), observed_at });
+        if let Some(reason) = gap {
+            let (from, to, message) = (Some(observed_at), observed_at, "no right any more".into());
+            let gap = Gap { scope, from, to, from_version: None, to_version: None, reason, message };
+            observe(Observation::Gap(gap));
+        }
+    }
+}
+
+#[test]
+fn a_store_says_what_it_was_recorded_of_and_until_when() {
+    let dir = folder();
+    prepare(dir.path());
+    let now = Timestamp::now();
+    store(dir.path(), "fresh", "shop", now, None);
+    store(dir.path(), "stale", "shop", now - SignedDuration::from_mins(20), None);
+    store(dir.path(), "lost", "", now, Some(GapReason::Denied));
+    let two = format!(
+        "{MANIFEST}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: shop}}\n---\n\
+        apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: prices, namespace: bank}}\n---\n\
+        apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\n"
+    );
+    write(dir.path(), "wide/all.yaml", two);
+    let diff = |what: &str| drift(&format!("diff --desired {what} --no-extra -o json"), dir.path());
+    let unseen = |ran: &crate::run::Ran| {
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        let texts = report["coverage"]["unseen"].as_array().cloned().unwrap_or_default();
+        texts
+            .iter()
+            .map(|u| format!("{} {}", u["reason"].as_str().unwrap(), u["message"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(diff("desired --store fresh").code, 0);
+    // Outside of what was recorded nothing is missing.
+    let wide = diff("wide --store fresh");
+    assert_eq!((wide.code, unseen(&wide).len()), (3, 3), "{wide:?}");
+    let outside = "OutsideRecording only namespace shop was recorded";
+    assert_eq!(unseen(&wide), [outside, outside, "KindNotListed the kind was not listed"]);
+    assert!(!wide.out.contains("Missing"), "{wide:?}");
+    // A watch that ended is no news of the cluster, and a question about its time is answered whole.
+    let stale = diff("desired --store stale");
+    assert_eq!((stale.code, unseen(&stale).len()), (3, 1), "{stale:?}");
+    assert!(
+        unseen(&stale)[0].starts_with("NotWatched as of ")
+            && unseen(&stale)[0].ends_with("; not watched since")
+    );
+    let then = (now - SignedDuration::from_mins(20)).to_string();
+    assert_eq!(diff(&format!("desired --store stale --at {then}")).code, 0);
+    // One that lost its rights says so of what it still shows.
+    let lost = diff("desired --store lost");
+    assert_eq!(lost.code, 3, "{lost:?}");
+    assert!(unseen(&lost)[0].starts_with("Denied no right any more; as of "), "{lost:?}");
+    let text = drift("diff --desired desired --no-extra --store lost", dir.path()).out;
+    assert!(text.contains("not looked at: ConfigMap: no right any more; as of "), "{text}");
+}
+
+#[test]
+fn what_a_dump_may_not_hold_is_not_missing() {
+    let dir = folder();
+    prepare(dir.path());
+    let dump = |items: &[Value]| json!({"apiVersion":"v1","kind":"List","items":items}).to_string();
+    write(dir.path(), "all.json", dump(&[web(true)]));
+    let ran = drift("diff --desired desired --no-extra --live all.json", dir.path());
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(
+        ran.out.contains("ConfigMap in shop: the kind was not listed") && ran.out.contains("1 not compared"),
+        "{ran:?}"
+    );
+    let other = json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kube-root-ca.crt","namespace":"shop"}});
+    write(dir.path(), "named.json", dump(&[web(true), other]));
+    let ran = drift("diff --desired desired --no-extra --live named.json", dir.path());
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("missing"), "{ran:?}");
+}
 
 #[test]
 fn every_command_ends_in_every_situation_as_the_table_says() {
