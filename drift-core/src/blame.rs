@@ -23,7 +23,7 @@ pub(crate) use writer::{changes, remover, writer};
 
 use crate::diff::FieldChange;
 use crate::drift::Owner;
-use crate::history::{History, Version, VersionList};
+use crate::history::{History, VersionList};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::path::FieldPath;
@@ -46,7 +46,7 @@ pub struct FieldBlame {
     pub path: FieldPath,
     /// Its value.
     pub value: Value,
-    /// Which of the versions gave it.
+    /// Which of the [`History::versions`] gave it.
     pub version: usize,
     /// When that was.
     pub at: Timestamp,
@@ -61,25 +61,21 @@ pub struct FieldBlame {
 /// A path that leads to a part with fields of its own comes first, as it was last changed anywhere, then its fields.
 /// Of a whole object `status` and the server's own metadata are left out.
 ///
+/// The fingerprints of the history say which versions can have written a field; only these are decompressed.
+///
 /// # Example
 /// ```
-/// use drift_core::{Event, FieldPath, blame::blame, history::Version};
+/// use drift_core::history::History;
+/// use drift_core::{Event, FieldPath, ResourceKey, Until, blame::blame};
 ///
 /// # let events: Vec<Event> = Vec::new();
-/// let versions = Version::from_events(&events);
-/// for field in blame(&versions, None, &FieldPath::of(&["spec", "replicas"])) {
+/// let history = History::from_events(&events, Until::End);
+/// let web = ResourceKey::new("apps", "Deployment", "shop", "web");
+/// for field in blame(&history, &web, None, &FieldPath::of(&["spec", "replicas"])) {
 ///     println!("{} was set at {} by {:?}", field.path, field.at, field.writer);
 /// }
 /// ```
-pub fn blame(versions: &[Version], ty: Option<TypeRef<'_>>, path: &FieldPath) -> Vec<FieldBlame> {
-    blame_versions(&versions, ty, path)
-}
-
-/// Returns who set each field of a resource in a history, as [`blame()`] does for a list of versions.
-///
-/// The fingerprints of the history say which versions can have written the field; only these are decompressed.
-/// [`FieldBlame::version`] counts in [`History::versions`].
-pub fn blame_in_history(
+pub fn blame(
     history: &History,
     key: &ResourceKey,
     ty: Option<TypeRef<'_>>,

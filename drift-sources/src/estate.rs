@@ -123,6 +123,4 @@ pub use rollouts::AttributedRollout;
 pub use rules::{read_edge_rules, read_exceptions, read_health_rules};
 pub use schemas::gather_schemas;
 pub use users::UserLog;
-pub use writers::{
-    AttributedField, AttributedFight, AttributedRevert, FieldContention, WriterHistory, is_shared_by_design,
-};
+pub use writers::{AttributedField, AttributedFight, AttributedRevert, FieldContention, WriterHistory};

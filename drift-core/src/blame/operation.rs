@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::k8s::tracking::AppRef;
 
-use crate::history::Version;
+use crate::history::{History, RecordedVersion, VersionList};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
@@ -26,22 +26,22 @@ pub enum Initiator {
     User(Arc<str>),
 }
 
-/// The recorded versions of all Applications.
-#[derive(Clone, Debug, Default)]
-pub struct Applications {
-    all: BTreeMap<ResourceKey, Vec<Version>>,
+/// All Applications of a history.
+#[derive(Clone, Debug)]
+pub struct Applications<'h> {
+    history: &'h History,
+    keys: Vec<&'h ResourceKey>,
 }
 
-impl Applications {
-    /// Takes the versions of Applications; other resources are left out.
-    pub fn new(resources: impl IntoIterator<Item = (ResourceKey, Vec<Version>)>) -> Self {
-        let ours = |(key, _): &(ResourceKey, _)| key.group_kind() == ("argoproj.io", "Application");
-        Self { all: resources.into_iter().filter(ours).collect() }
+impl<'h> Applications<'h> {
+    /// Finds the Applications of a history.
+    pub fn of(history: &'h History) -> Self {
+        Self { history, keys: history.of_kind("argoproj.io", "Application").collect() }
     }
 
     /// Returns the versions of an Application.
-    pub fn versions(&self, app: &ResourceKey) -> &[Version] {
-        self.all.get(app).map_or(&[], |v| v)
+    pub fn versions(&self, app: &ResourceKey) -> &'h [RecordedVersion] {
+        self.history.versions(app)
     }
 
     /// Finds the one Application that a mark on a resource means at a time; `None` where several could be meant.
@@ -54,7 +54,7 @@ impl Applications {
             name.as_ref().is_none_or(|n| *n == key.name)
                 && namespace.as_ref().is_none_or(|n| *n == key.namespace)
         };
-        let candidates: Vec<&ResourceKey> = self.all.keys().filter(named).collect();
+        let candidates: Vec<&ResourceKey> = self.keys.iter().copied().filter(named).collect();
         let listing = || candidates.iter().copied().filter(|key| self.lists(key, resource, at));
         let mut hits =
             if name.is_some() && candidates.len() == 1 { candidates.clone() } else { listing().collect() };
@@ -65,17 +65,17 @@ impl Applications {
     /// Returns `true` if an Application has a resource among its own, at a time or soon after.
     fn lists(&self, app: &ResourceKey, resource: &ResourceKey, at: Timestamp) -> bool {
         let later = at + SignedDuration::from_secs(10);
-        let near = self.versions(app).iter().rfind(|v| v.at <= later);
-        let resources = near.and_then(|v| v.object.as_ref()).map(|o| {
-            let list = o.root().at(&["status", "resources"]);
+        let versions = self.history.version_list(app);
+        let near = (0..versions.count()).rfind(|n| versions.at(*n) <= later);
+        near.and_then(|n| versions.object(n)).is_some_and(|application| {
+            let list = application.root().at(&["status", "resources"]);
             list.into_iter().flat_map(Node::children).any(|r| is(r, resource))
-        });
-        resources.unwrap_or(false)
+        })
     }
 
     /// Returns who started the operation in which an Application wrote at a time; `None` where it is not recorded.
     pub fn initiator(&self, app: &ResourceKey, at: Timestamp) -> Option<Initiator> {
-        let states = self.versions(app).iter().filter_map(|v| Some((v.at, v.object.as_deref()?)));
+        let states = self.versions(app).iter().filter_map(|v| Some((v.occurred_at, v.object.as_deref()?)));
         let mut operations: BTreeMap<Timestamp, AppOperation<'_>> = BTreeMap::new();
         for (seen, object) in states.clone() {
             let Some(state) = object.root().at(&["status", "operationState"]) else { continue };

@@ -6,9 +6,13 @@ use serde_json::{Value, json};
 use crate::k8s::tracking::AppRef;
 
 use super::*;
+use crate::event::{Event, EventBody, NewEvent, Origin, Until};
+use crate::history::{Version, VersionStore};
 use crate::key::ResourceKey;
 use crate::object::Doc;
 use crate::schema::SchemaSet;
+use crate::stream::{Position, Revision, StreamId};
+use crate::testing::{self, Script, TapeOptions};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -44,10 +48,30 @@ fn version(second: i64, object: Arc<Object>) -> Version {
     Version { at: at(second), object: Some(object) }
 }
 
-fn one(versions: &[Version], path: &str) -> FieldBlame {
+/// Records versions of one resource.
+fn history(key: &ResourceKey, versions: &[Version]) -> History {
+    let event = |(n, version): (u64, &Version)| {
+        let body = match &version.object {
+            Some(object) => EventBody::Applied(Arc::clone(object)),
+            None => EventBody::Deleted(None),
+        };
+        let (origin, observed_at) = (Origin::default(), version.at);
+        let new = NewEvent { uid: None, origin, observed_at, occurred_at: None, body };
+        new.at(StreamId::live(key.clone()), Revision::new(n).unwrap(), Position::new(n))
+    };
+    let events: Vec<Event> = (1..).zip(versions).map(event).collect();
+    History::from_events(&events, Until::End)
+}
+
+fn blamed(versions: &[Version], path: &FieldPath) -> Vec<FieldBlame> {
     let schemas = SchemaSet::bundled();
     let ty = schemas.kind("apps", "v1", "Deployment").map(|k| k.root());
-    let mut found = blame(versions, ty, &FieldPath::parse(path).unwrap());
+    let key = ResourceKey::new("apps", "Deployment", "bakery", "oven");
+    blame(&history(&key, versions), &key, ty, path)
+}
+
+fn one(versions: &[Version], path: &str) -> FieldBlame {
+    let mut found = blamed(versions, &FieldPath::parse(path).unwrap());
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
 }
@@ -177,7 +201,7 @@ fn an_object_made_again_owes_its_fields_to_its_new_life() {
     let found = one(&versions, ".spec.replicas");
     assert_eq!((found.version, found.since, &*found.writer.unwrap().manager), (2, Since::Recorded, "bea"));
     let gone = [&versions[..], &[Version { at: at(9), object: None }]].concat();
-    assert_eq!(blame(&gone, None, &FieldPath::ROOT), []);
+    assert_eq!(blamed(&gone, &FieldPath::ROOT), []);
 }
 
 #[test]
@@ -233,7 +257,8 @@ fn the_operation_that_ran_names_who_started_it() {
         application(30, state(auto.clone(), 30, None)),
         application(33, state(auto, 30, Some(33))),
     ];
-    let all = Applications::new([(app.clone(), versions)]);
+    let history = history(&app, &versions);
+    let all = Applications::of(&history);
     for (second, expect) in
         [(12, Some(Initiator::User("ann".into()))), (31, Some(Initiator::Automated)), (20, None), (5, None)]
     {
@@ -267,7 +292,7 @@ fn an_initiator_that_was_merged_onto_the_one_before_is_told_by_what_was_asked() 
             version(33, application(None, both.clone(), 30, Some(33))),
         ]
     };
-    let by = |asked| Applications::new([(app.clone(), versions(asked))]).initiator(&app, at(32));
+    let by = |asked| Applications::of(&history(&app, &versions(asked))).initiator(&app, at(32));
     assert_eq!(by(Some(ann)), Some(Initiator::User("ann".into())));
     assert_eq!(by(Some(auto.clone())), Some(Initiator::Automated));
     // What was asked for was not recorded, and the state names two.
@@ -305,13 +330,33 @@ proptest! {
             }).collect();
             versions.push(version(i as i64, deployment(spec, json!({}), &entries)));
         }
-        let schemas = SchemaSet::bundled();
-        let ty = schemas.kind("apps", "v1", "Deployment").map(|k| k.root());
-        let found = blame(&versions, ty, &FieldPath::ROOT);
+        let found = blamed(&versions, &FieldPath::ROOT);
         for (f, name) in FIELDS.iter().enumerate() {
             let got = found.iter().find(|b| b.path == FieldPath::of(&["spec", name]));
             let got = got.map(|b| (b.version, b.writer.as_ref().unwrap().manager.to_string()));
             prop_assert_eq!(got, truth[f].map(|(i, m)| (i, MANAGERS[m].to_owned())), "{}", name);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Fingerprints and compression leave nothing out: versions as they came are blamed in the same way.
+    #[test]
+    fn a_history_is_blamed_like_its_versions((seed, observations, resources, fresh) in (any::<u64>(), 1..300usize, 1..12usize, 0..40usize)) {
+        let script = Script::new("tape", testing::tape(seed, &TapeOptions { observations, resources }));
+        let mut store = VersionStore::default();
+        for event in futures::executor::block_on(testing::log_of(&script)) {
+            store.apply(&event);
+            store.pack_all_but(fresh);
+        }
+        let history = History::as_of(&Arc::new(store), Until::End);
+        for key in history.keys() {
+            let versions: Vec<Version> = history.versions(key).iter().map(Version::from).collect();
+            for path in [FieldPath::ROOT, FieldPath::of(&["spec"]), FieldPath::of(&["metadata"])] {
+                prop_assert_eq!(blame(&history, key, None, &path), blame_versions(&&versions[..], None, &path));
+            }
         }
     }
 }

@@ -55,6 +55,12 @@ impl CauseIndex {
         Self { versions: Arc::default(), graph, rules }
     }
 
+    /// Makes an index of versions that the caller holds as well and of the graph of the same events.
+    pub fn of(versions: Arc<VersionStore>, graph: DependencyGraph) -> Self {
+        let rules = Arc::clone(graph.rules());
+        Self { versions, graph: Arc::new(graph), rules }
+    }
+
     /// Takes the next event; events come in order of position.
     pub fn apply(&mut self, event: &Event) {
         self.take(event);
@@ -71,6 +77,11 @@ impl CauseIndex {
     /// Compresses all versions, for an index that waits for questions.
     pub fn settle(&mut self) {
         Arc::make_mut(&mut self.versions).pack_all_but(0);
+    }
+
+    /// Returns the versions of all resources, for example to share them with [`crate::blame`] and [`crate::fights`].
+    pub fn versions(&self) -> &Arc<VersionStore> {
+        &self.versions
     }
 
     /// Returns the dependency graph over the whole history.

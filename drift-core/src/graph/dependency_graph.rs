@@ -55,6 +55,11 @@ impl Default for DependencyGraph {
 }
 
 impl DependencyGraph {
+    /// Returns the rules by which custom kinds were read.
+    pub(crate) fn rules(&self) -> &Arc<EdgeRules> {
+        &self.rules
+    }
+
     /// Makes an empty graph with rules for custom kinds.
     pub fn new(rules: Arc<EdgeRules>) -> Self {
         Self {

@@ -114,7 +114,7 @@ impl VersionStore {
         }
         let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
         match &event.body {
-            EventBody::Applied(object) if &*key.kind == "Event" => {
+            EventBody::Applied(object) if KubernetesEvent::has_key(key) => {
                 self.add_kubernetes_event(event, key, object, at);
             }
             EventBody::Applied(object) => self.add_version(event, key, object, at),

@@ -129,6 +129,13 @@ pub struct KubernetesEvent {
     pub container: Option<String>,
 }
 
+impl KubernetesEvent {
+    /// Returns `true` for the key of a Kubernetes Event, of which a history has what it reports and no versions.
+    pub fn has_key(key: &ResourceKey) -> bool {
+        matches!(key.group_kind(), ("" | "events.k8s.io", "Event"))
+    }
+}
+
 /// The versions of one resource, oldest first, of which a reader gets only those that it asks for.
 ///
 /// A slice of [`Version`]s has them all; a history decompresses one when it is asked for.

@@ -8,6 +8,7 @@ use drift_core::Until;
 use drift_core::cause::CauseIndex;
 use drift_core::coverage::{InputNotes, RecordedScope};
 use drift_core::graph::{DependencyGraph, EdgeRules};
+use drift_core::history::VersionStore;
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::replay::State;
@@ -27,6 +28,9 @@ use crate::tape::TapeSource;
 const EDGE_EVENTS: usize = 1000;
 /// The form of a tape, for who gave something else.
 const TAPE_FORM: &str = "a tape is JSON lines as `drift record` writes them; plain, gzip or zstd";
+
+/// Versions that stay as they are; older ones are compressed.
+const MAX_FRESH_VERSIONS: usize = 16 << 10;
 
 /// Recorded history that can be asked: a store with its name and the key with which it hashes Secrets.
 #[derive(Clone, Debug)]
@@ -193,13 +197,35 @@ impl RecordedHistory {
         Ok(index)
     }
 
+    /// Reads the versions of all resources up to a point.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn versions(&self, until: Until) -> Result<VersionStore, EstateError> {
+        let mut versions = VersionStore::default();
+        let mut events = self.events(until);
+        while let Some(event) = events.try_next().await? {
+            versions.apply(&event);
+            versions.pack_all_but(MAX_FRESH_VERSIONS);
+        }
+        Ok(versions)
+    }
+
     /// Reads the whole history into a graph of what depended on what.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn dependency_graph(&self, rules: Arc<EdgeRules>) -> Result<DependencyGraph, EstateError> {
+        self.dependency_graph_until(Until::End, rules).await
+    }
+
+    pub(super) async fn dependency_graph_until(
+        &self,
+        until: Until,
+        rules: Arc<EdgeRules>,
+    ) -> Result<DependencyGraph, EstateError> {
         let mut graph = DependencyGraph::new(rules);
-        let mut events = self.events(Until::End);
+        let mut events = self.events(until);
         while let Some(event) = events.try_next().await? {
             graph.apply(&event);
         }

@@ -8,13 +8,14 @@ use drift_core::coverage::RecordedScope;
 use drift_core::drift::rules::RuleSet;
 use drift_core::graph::EdgeRules;
 use drift_core::health::HealthRules;
+use drift_core::history::VersionStore;
 use drift_core::schema::SchemaSet;
 use drift_core::{ResourceKey, ResourceName, Scope};
 use jiff::Timestamp;
 
 use super::coverage::note_uncovered;
 use super::options::{EstateInput, EstateOptions};
-use super::versions::{Versions, cluster_of, cluster_of_history, versions_of_tape};
+use super::versions::{Versions, cluster_of, cluster_of_history, versions_of, versions_of_tape};
 use super::{
     ClusterScope, ComparedNamespaces, DeclaredApps, EstateError, InputFile, InputNotes, LiveState,
     RecordedHistory, UserLog, WriterHistory, gather_schemas, open_repositories, read_exceptions,
@@ -43,6 +44,7 @@ pub struct Estate {
     pub(super) schemas: Arc<SchemaSet>,
     notes: Mutex<InputNotes>,
     history: OnceLock<RecordedHistory>,
+    versions: OnceLock<Arc<VersionStore>>,
     index: OnceLock<Arc<CauseIndex>>,
     writers: OnceLock<Arc<WriterHistory>>,
     users: OnceLock<Arc<UserLog>>,
@@ -75,6 +77,7 @@ impl Estate {
             schemas: SchemaSet::bundled(),
             notes: Mutex::default(),
             history,
+            versions: OnceLock::new(),
             index: OnceLock::new(),
             writers: OnceLock::new(),
             users: OnceLock::new(),
@@ -175,7 +178,15 @@ impl Estate {
             return Ok(Arc::clone(index));
         }
         let history = self.recorded_for("why").await?;
-        let index = Arc::new(history.cause_index(self.options.until, self.edge_rules()).await?);
+        let (until, rules) = (self.options.until, self.edge_rules());
+        let index = match self.versions.get() {
+            Some(versions) => {
+                CauseIndex::of(Arc::clone(versions), history.dependency_graph_until(until, rules).await?)
+            }
+            None => history.cause_index(until, rules).await?,
+        };
+        self.versions.get_or_init(|| Arc::clone(index.versions()));
+        let index = Arc::new(index);
         Ok(Arc::clone(self.index.get_or_init(|| index)))
     }
 
@@ -188,8 +199,15 @@ impl Estate {
             return Ok(Arc::clone(writers));
         }
         let history = self.open_history("blame").await?;
+        let versions = match self.versions.get() {
+            Some(versions) => Arc::clone(versions),
+            None => {
+                let versions = Arc::new(history.versions(self.options.until).await?);
+                Arc::clone(self.versions.get_or_init(|| versions))
+            }
+        };
         let mut notes = InputNotes::default();
-        let writers = Arc::new(WriterHistory::read(history, self.options.until, &mut notes).await?);
+        let writers = Arc::new(WriterHistory::new(versions, &mut notes)?);
         self.note(notes);
         Ok(Arc::clone(self.writers.get_or_init(|| writers)))
     }
@@ -338,7 +356,7 @@ impl Estate {
             return versions_of_tape(tape, time, &mut InputNotes::default());
         }
         notes.add("variables in Secrets are hashed in a store, so that what they declare is not known");
-        Ok(writers.versions().clone())
+        Ok(versions_of(&writers.history()))
     }
 }
 

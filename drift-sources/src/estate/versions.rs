@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drift_core::Until;
+use drift_core::history::History;
 use drift_core::tape::TapeEvent;
 use drift_core::{EventBody, Facet, Object, ResourceKey, StreamId};
 use futures::TryStreamExt;
@@ -50,6 +51,12 @@ pub(super) fn versions_of_tape(
         versions.entry(key).or_default().push(Version { at: line.at, object });
     }
     Ok(versions)
+}
+
+/// Decompresses all versions of a history.
+pub(super) fn versions_of(history: &History) -> Versions {
+    let all = |key| history.versions(key).iter().map(Version::from).collect();
+    history.keys().map(|key| (key.clone(), all(key))).collect()
 }
 
 /// Makes a cluster of versions: what is live is the newest version of everything that was not deleted.

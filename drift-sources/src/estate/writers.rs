@@ -1,33 +1,19 @@
 //! Who wrote the fields of resources: the versions of everything, joined with the audit log, the engines and Git.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use drift_core::Until;
 use drift_core::blame::{Applications, FieldBlame, Initiator, Since, blame};
-use drift_core::fights::{Fight, Revert, find_conflicts};
-use drift_core::history::Version;
+use drift_core::fights::{Fight, Revert, find_conflicts_in_history, is_contested_by_design};
+use drift_core::history::{History, KubernetesEvent, RecordedVersion, VersionStore};
 use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::{SchemaSet, TypeRef};
-use drift_core::{Facet, FieldPath, Object, PathElement, ResourceKey, StreamId};
-use futures::TryStreamExt;
+use drift_core::{FieldPath, Object, PathElement, ResourceKey};
 
 use super::commits::{CommitFinder, CommitQuestion};
 use super::users::to_seconds_text;
-use super::{CommitSource, EstateError, InputNotes, RecordedHistory, UserLog, gather_schemas};
+use super::{CommitSource, EstateError, InputNotes, UserLog, gather_schemas};
 use crate::audit::{AuditedChange, LiveValue};
-
-/// Kinds in which writers alternate by design, or that only report on others.
-const SHARED_KINDS: [(&str, &str); 4] = [
-    ("", "Event"),
-    ("events.k8s.io", "Event"),
-    ("coordination.k8s.io", "Lease"),
-    ("discovery.k8s.io", "EndpointSlice"),
-];
-
-/// Returns `true` if writers of a resource alternate by design, as the holders of a Lease do, so that it is no fight.
-pub fn is_shared_by_design(key: &ResourceKey) -> bool {
-    SHARED_KINDS.contains(&key.group_kind())
-}
 
 /// Where one field has its value from, with who and what was behind it.
 #[derive(Clone, Debug)]
@@ -73,43 +59,26 @@ pub struct FieldContention {
     pub reverts: Vec<AttributedRevert>,
 }
 
-/// All recorded versions, by resource.
-#[derive(Debug)]
+/// All recorded versions, with the schemas of their kinds.
+#[derive(Clone, Debug)]
 pub struct WriterHistory {
-    versions: BTreeMap<ResourceKey, Vec<Version>>,
-    applications: Applications,
+    versions: Arc<VersionStore>,
     schemas: SchemaSet,
 }
 
 impl WriterHistory {
-    /// Reads a history up to a point.
-    pub(super) async fn read(
-        history: &RecordedHistory,
-        until: Until,
-        notes: &mut InputNotes,
-    ) -> Result<Self, EstateError> {
-        let mut streams = BTreeMap::<ResourceKey, Vec<_>>::new();
-        let mut events = history.events(until);
-        while let Some(event) = events.try_next().await? {
-            if let StreamId::Resource(Facet::Live, key) = &event.stream {
-                streams.entry(key.clone()).or_default().push(event);
-            }
-        }
-        let versions: BTreeMap<_, _> =
-            streams.into_iter().map(|(k, e)| (k, Version::from_events(&e))).collect();
-        let last = versions.values().filter_map(|v| v.last()?.object.as_deref());
-        let schemas = gather_schemas(None, [], last, notes)?;
-        let applications = Applications::new(versions.iter().map(|(k, v)| (k.clone(), v.clone())));
-        Ok(Self { versions, applications, schemas })
+    /// Takes recorded versions, and reads the custom kinds that they define.
+    pub(super) fn new(versions: Arc<VersionStore>, notes: &mut InputNotes) -> Result<Self, EstateError> {
+        let history = History::as_of(&versions, Until::End);
+        let definitions = history.of_kind("apiextensions.k8s.io", "CustomResourceDefinition");
+        let definitions = definitions.filter_map(|key| history.now(key).map(|o| &**o));
+        let schemas = gather_schemas(None, [], definitions, notes)?;
+        Ok(Self { versions, schemas })
     }
 
-    /// Returns the versions of each resource that was ever live, oldest first.
-    pub fn versions(&self) -> &BTreeMap<ResourceKey, Vec<Version>> {
-        &self.versions
-    }
-
-    fn versions_of(&self, key: &ResourceKey) -> &[Version] {
-        self.versions.get(key).map_or(&[], |v| v)
+    /// Returns the versions of each resource that was ever live; what a caller looks at is decompressed in it.
+    pub fn history(&self) -> History {
+        History::as_of(&self.versions, Until::End)
     }
 
     fn type_of(&self, object: &Object) -> Option<TypeRef<'_>> {
@@ -128,8 +97,10 @@ impl WriterHistory {
         commits: Option<&CommitFinder>,
         notes: &mut InputNotes,
     ) -> Result<Vec<AttributedField>, EstateError> {
-        let versions = self.versions_of(key);
-        let inquiry = Inquiry { key, versions, history: self, log };
+        let history = self.history();
+        let applications = Applications::of(&history);
+        let versions = history.versions(key);
+        let inquiry = Inquiry { key, versions, history: &history, writers: self, applications, log };
         let path = inquiry.set_path(path);
         let mut fields: Vec<_> = inquiry.fields(&path).into_iter().map(|f| inquiry.attribute(f)).collect();
         if let Some(commits) = commits {
@@ -147,57 +118,73 @@ impl WriterHistory {
         is_wanted: impl Fn(&ResourceKey) -> bool,
         log: Option<&UserLog>,
     ) -> FieldContention {
+        let history = self.history();
+        let applications = Applications::of(&history);
         let mut found = FieldContention::default();
-        let wanted = self.versions.iter().filter(|(k, _)| !is_shared_by_design(k) && is_wanted(k));
-        for (key, versions) in wanted {
-            let last = versions.iter().rev().find_map(|v| v.object.as_deref());
-            let conflicts = find_conflicts(key, versions, last.and_then(|o| self.type_of(o)));
-            found.fights.extend(conflicts.fights.into_iter().map(|fight| self.fight(fight)));
-            found.reverts.extend(conflicts.reverts.into_iter().map(|r| self.revert(r, versions, log)));
+        for key in history.keys().filter(|k| !is_contested_by_design(k) && is_wanted(k)) {
+            let last = history.last(key).map(|o| &**o);
+            let conflicts = find_conflicts_in_history(&history, key, last.and_then(|o| self.type_of(o)));
+            found.fights.extend(conflicts.fights.into_iter().map(|fight| with_apps(fight, &applications)));
+            let reverts = conflicts.reverts.into_iter();
+            found.reverts.extend(reverts.map(|r| with_user(r, history.versions(key), &applications, log)));
         }
         found.reverts.sort_by_key(|r| r.revert.reverted.0);
         found
     }
+}
 
-    fn fight(&self, fight: Fight) -> AttributedFight {
-        let app = |app: &AppRef| self.applications.resolve(app, &fight.key, fight.last);
-        let apps = fight.sides.iter().filter_map(|s| app(s.claim.as_ref()?)).collect();
-        AttributedFight { fight, apps }
-    }
+fn with_apps(fight: Fight, applications: &Applications<'_>) -> AttributedFight {
+    let app = |app: &AppRef| applications.resolve(app, &fight.key, fight.last);
+    let apps = fight.sides.iter().filter_map(|s| app(s.claim.as_ref()?)).collect();
+    AttributedFight { fight, apps }
+}
 
-    fn revert(&self, revert: Revert, versions: &[Version], log: Option<&UserLog>) -> AttributedRevert {
-        let (made, version) = revert.made;
-        let made_version = versions[version].object.as_deref().and_then(|o| o.resource_version());
-        let key = ResourceKey { cluster: "".into(), ..revert.key.clone() };
-        let change = AuditedChange {
-            version: made_version.as_ref(),
-            at: Some(made),
-            path: Some(&revert.path),
-            ..AuditedChange::new(&key)
-        };
-        let user = log.and_then(|l| l.index().join(&change)).map(|join| join.entry.user.to_string());
-        let via = self.applications.resolve(&revert.claim, &revert.key, revert.reverted.0);
-        AttributedRevert { revert, user, via }
-    }
+fn with_user(
+    revert: Revert,
+    versions: &[RecordedVersion],
+    applications: &Applications<'_>,
+    log: Option<&UserLog>,
+) -> AttributedRevert {
+    let (made, version) = revert.made;
+    let made_version = versions[version].object.as_deref().and_then(|o| o.resource_version());
+    let key = ResourceKey { cluster: "".into(), ..revert.key.clone() };
+    let change = AuditedChange {
+        version: made_version.as_ref(),
+        at: Some(made),
+        path: Some(&revert.path),
+        ..AuditedChange::new(&key)
+    };
+    let user = log.and_then(|l| l.index().join(&change)).map(|join| join.entry.user.to_string());
+    let via = applications.resolve(&revert.claim, &revert.key, revert.reverted.0);
+    AttributedRevert { revert, user, via }
 }
 
 /// Explains why there is no field to name the writer of.
-fn absent(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Option<&UserLog>) -> EstateError {
+fn absent(
+    key: &ResourceKey,
+    path: &FieldPath,
+    versions: &[RecordedVersion],
+    log: Option<&UserLog>,
+) -> EstateError {
     let unnamed = ResourceKey { cluster: "".into(), ..key.clone() };
     let deleter = |at| log.and_then(|l| l.index().find_deleter(&unnamed, None, Some(at)));
     let (what, advice) = match versions.last() {
-        Some(Version { object: Some(_), .. }) => (
+        Some(RecordedVersion { object: Some(_), .. }) => (
             format!("`{key}` has no field {path}"),
             "elements of lists are named by their keys: containers[name=web]",
         ),
         Some(v) => {
-            let by = deleter(v.at).map_or_else(String::new, |e| format!(" by {}", e.user));
-            let when = deleter(v.at).map_or(v.at, |e| e.at);
+            let by = deleter(v.occurred_at).map_or_else(String::new, |e| format!(" by {}", e.user));
+            let when = deleter(v.occurred_at).map_or(v.occurred_at, |e| e.at);
             (
                 format!("`{key}` was deleted{by} at {}", to_seconds_text(when)),
                 "ask as of an earlier time to see it as it was",
             )
         }
+        None if KubernetesEvent::has_key(key) => (
+            format!("`{key}` is a Kubernetes Event, whose fields are not followed"),
+            "see it with `drift timeline`, or blame the resource that it is about",
+        ),
         None => (format!("`{key}` was not there yet at that time"), ""),
     };
     EstateError::NotThere { what, advice: advice.to_owned() }
@@ -206,8 +193,10 @@ fn absent(key: &ResourceKey, path: &FieldPath, versions: &[Version], log: Option
 /// One resource with all that is known about its writers.
 struct Inquiry<'a> {
     key: &'a ResourceKey,
-    versions: &'a [Version],
-    history: &'a WriterHistory,
+    versions: &'a [RecordedVersion],
+    history: &'a History,
+    writers: &'a WriterHistory,
+    applications: Applications<'a>,
     log: Option<&'a UserLog>,
 }
 
@@ -224,14 +213,14 @@ impl Inquiry<'_> {
     }
 
     fn fields(&self, path: &FieldPath) -> Vec<FieldBlame> {
-        let ty = self.last().and_then(|o| self.history.type_of(o));
-        blame(self.versions, ty, path)
+        let ty = self.last().and_then(|o| self.writers.type_of(o));
+        blame(self.history, self.key, ty, path)
     }
 
     fn attribute(&self, field: FieldBlame) -> AttributedField {
         let user = self.user_of(&field);
         let via = self.via(&field, user.as_deref());
-        let initiated_by = via.as_ref().and_then(|app| self.history.applications.initiator(app, field.at));
+        let initiated_by = via.as_ref().and_then(|app| self.applications.initiator(app, field.at));
         AttributedField { field, user, via, initiated_by, commit: None }
     }
 
@@ -286,7 +275,7 @@ impl Inquiry<'_> {
         {
             return None;
         }
-        self.history.applications.resolve(&app, self.key, field.at)
+        self.applications.resolve(&app, self.key, field.at)
     }
 }
 

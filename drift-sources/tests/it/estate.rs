@@ -57,6 +57,36 @@ async fn questions_are_asked_as_of_a_moment_and_the_same_of_a_store() {
 }
 
 #[test]
+fn questions_share_a_history_in_whatever_order_they_are_asked() {
+    let open = || Estate::tape(bakery()).open_blocking().unwrap();
+    let (pod, config) = (key("Pod/bakery/cake-cc-p"), key("ConfigMap/bakery/oven"));
+    let (one, other) = (open(), open());
+    let why = one.why(&pod).unwrap();
+    let blame = one.blame(&config).unwrap();
+    assert_eq!(format!("{blame:?}"), format!("{:?}", other.blame(&config).unwrap()));
+    assert_eq!(format!("{why:?}"), format!("{:?}", other.why(&pod).unwrap()));
+}
+
+#[test]
+fn an_event_of_a_custom_group_has_a_history_and_a_kubernetes_event_has_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let tape = dir.path().join("t.tape");
+    let line = |group: &str, api: &str| {
+        let metadata = r#"{"name":"fair","namespace":"town","uid":"u","resourceVersion":"1"}"#;
+        let object =
+            format!(r#"{{"apiVersion":"{api}","kind":"Event","metadata":{metadata},"spec":{{"day":1}}}}"#);
+        let head =
+            format!(r#""ts":"2026-03-02T09:00:00Z","group":"{group}","version":"v1","resource":"events""#);
+        format!(r#"{{{head},"type":"ADDED","object":{object}}}"#) + "\n"
+    };
+    std::fs::write(&tape, line("town.example", "town.example/v1") + &line("", "v1")).unwrap();
+    let estate = Estate::tape(&tape).open_blocking().unwrap();
+    assert!(!estate.blame(&ResourceKey::new("town.example", "Event", "town", "fair")).unwrap().is_empty());
+    let refused = estate.blame(&ResourceKey::new("", "Event", "town", "fair")).unwrap_err();
+    assert!(refused.to_string().contains("Kubernetes Event"), "{refused}");
+}
+
+#[test]
 fn manifests_are_compared_with_a_tape_as_with_a_dump_of_its_end() {
     let (tape, manifests) = (data("data/demo/shop.tape.jsonl.gz"), data("data/demo/manifests"));
     let manifests = manifests.to_str().unwrap();
