@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** compares versions, and judges nothing: an event is a step from one version to the next, whoever declared it.
 
+mod transition;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use crate::ownership::{ManagedFields, ManagedFieldsEntry};
 use crate::path::FieldPath;
 use crate::schema::SchemaSet;
 use crate::stream::StreamId;
+
+pub use transition::Transition;
 
 /// Clocks of server and observer may differ, and what the server writes down has whole seconds.
 const CLOCK_SLACK: i64 = 5;

@@ -53,6 +53,6 @@ pub use drift_core::history::Version;
 pub use history::{DeclaredCommit, HistoryError};
 pub use incremental::{AppResourceDrift, IncrementalGitOps};
 pub use repositories::Repositories;
-pub use transition::{Transition, transitions};
+pub use transition::transitions;
 
 use rendered::{Rendered, objects_of};

@@ -1,5 +1,6 @@
 //! Changes of state that a GitOps engine reports about its own objects.
 
+use drift_core::timeline::Transition;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -31,19 +32,15 @@ pub struct TransitionV1 {
 }
 
 impl TransitionV1 {
+    /// Makes the document of a transition; its time is the engine's own, else the one at which it was seen.
+    pub fn new(transition: Transition, seen: Timestamp) -> Self {
+        let Transition { what, from, to, who, revision, at, message } = transition;
+        Self { what, from, to, who, revision, time: at.unwrap_or(seen), message }
+    }
+
     /// Writes the change in one line: `sync Synced → OutOfSync by alice at 1f2e3d: message`.
     pub fn describe(&self) -> String {
-        let state = |s: &Option<String>| s.clone().unwrap_or_else(|| "none".to_owned());
-        let mut text = format!("{} {} → {}", self.what, state(&self.from), state(&self.to));
-        if let Some(who) = &self.who {
-            text.push_str(&format!(" by {who}"));
-        }
-        if let Some(revision) = &self.revision {
-            text.push_str(&format!(" at {revision}"));
-        }
-        if let Some(message) = self.message.as_ref().filter(|m| !m.is_empty()) {
-            text.push_str(&format!(": {message}"));
-        }
-        text
+        let Self { what, from, to, who, revision, time, message } = self.clone();
+        Transition { what, from, to, who, revision, at: Some(time), message }.to_string()
     }
 }

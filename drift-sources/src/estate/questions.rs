@@ -9,7 +9,7 @@ use drift_core::drift::DriftReport;
 use drift_core::graph::DependencyGraph;
 use drift_core::health::{HealthContext, assess, newest_time};
 use drift_core::history::{Change, ResourceOp};
-use drift_core::timeline::{VersionChange, VersionFollower};
+use drift_core::timeline::{Transition, VersionChange, VersionFollower};
 use drift_core::{Event, FieldPath, Object, ResourceKey};
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use super::{
     CauseCommits, Comparison, DeclaredApps, DesiredState, Estate, EstateError, FieldContention,
     HealthSnapshot, InputNotes, ResourceHealth, UserLog, gather_schemas, open_repositories,
 };
-use crate::gitops::{AppState, Transition, transitions};
+use crate::gitops::{AppState, transitions};
 
 /// One recorded event, with what it did to its resource.
 #[derive(Clone, Debug)]

@@ -6,63 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use drift_core::{Actor, Object, Occurrence, OccurrenceKind};
+use drift_core::Object;
+use drift_core::timeline::Transition;
 use jiff::Timestamp;
 
 use crate::argo::{Application, RevisionHistory, SyncInitiator, SyncOperation};
 use crate::flux::{FluxCondition, FluxSource, HelmRelease, Kustomization};
-
-/// A change of one state of an engine's object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Transition {
-    /// The state that changed: `sync`, `health`, `operation`, `deployed`, `revision`, `auto-sync`, `suspended`, or the type of a
-    /// condition, such as `Ready`.
-    pub what: String,
-    /// The state before; `None` if there was none.
-    pub from: Option<String>,
-    /// The state after; `None` if there is none any more.
-    pub to: Option<String>,
-    /// Who caused it: a user of the engine, or `automated`.
-    pub who: Option<String>,
-    /// The source revision concerned.
-    pub revision: Option<String>,
-    /// When it happened according to the engine; `None` if the engine records no time.
-    pub at: Option<Timestamp>,
-    /// The engine's message.
-    pub message: Option<String>,
-}
-
-impl Transition {
-    /// Formats the transition as one line, for example `sync OutOfSync → Synced by dana at abc`.
-    pub fn text(&self) -> String {
-        let side = |s: &Option<String>| s.clone().unwrap_or_else(|| "none".to_owned());
-        let mut text = format!("{} {} \u{2192} {}", self.what, side(&self.from), side(&self.to));
-        if let Some(who) = &self.who {
-            text.push_str(&format!(" by {who}"));
-        }
-        if let Some(revision) = &self.revision {
-            text.push_str(&format!(" at {revision}"));
-        }
-        if let Some(message) = self.message.as_ref().filter(|m| !m.is_empty()) {
-            text.push_str(&format!(": {message}"));
-        }
-        text
-    }
-
-    /// Converts the transition to an occurrence about the engine's object; `seen` is used if the engine records no time.
-    pub fn to_occurrence(&self, about: &Object, seen: Timestamp) -> Occurrence {
-        Occurrence {
-            kind: OccurrenceKind::Reconcile,
-            about: Some(about.key()),
-            at: self.at.unwrap_or(seen),
-            reason: self.what.as_str().into(),
-            message: self.text().into(),
-            // Whom an engine knows by name is one of its own users, and none of the API server's.
-            actor: Actor { manager: None, user: self.who.as_deref().map(Into::into) },
-            detail: None,
-        }
-    }
-}
 
 /// Returns what changed between two versions of an engine's object; empty for any other object.
 pub fn transitions(before: &Object, after: &Object) -> Vec<Transition> {
@@ -217,7 +166,7 @@ mod tests {
             Object::new(Doc::from_value(&value).expect("a document")).expect("an object")
         };
         let (before, after) = (object(before), object(after));
-        transitions(&before, &after).iter().map(Transition::text).collect()
+        transitions(&before, &after).iter().map(ToString::to_string).collect()
     }
 
     #[test]

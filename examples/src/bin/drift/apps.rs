@@ -1,7 +1,7 @@
 //! `drift apps`: every Application, Kustomization, HelmRelease and Helm release, with its engine's view.
 
 use drift_core::ResourceKey;
-use drift_sinks::report::{AppCounts, AppStatus, AppV1, AppsReportV1};
+use drift_sinks::report::{AppCounts, AppStatus, AppV1, AppsReportV1, TransitionV1};
 use drift_sources::estate::AppOverview;
 use drift_sources::gitops::AppState;
 
@@ -9,7 +9,6 @@ use crate::args::AppsArgs;
 use crate::failure::Failure;
 use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome};
-use crate::results::transition_v1;
 
 /// Runs the command.
 pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
@@ -20,7 +19,7 @@ pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
     let last_version = |key: &ResourceKey| overview.last_changes.get(key).copied();
     let counts = AppCounts::by_app(&overview.report, &last_version);
     let app = |app: AppOverview| {
-        let transitions = app.transitions.into_iter().map(|(seen, t)| transition_v1(t, seen)).collect();
+        let transitions = app.transitions.into_iter().map(|(seen, t)| TransitionV1::new(t, seen)).collect();
         let counts = counts.get(&app.key).copied().unwrap_or_default();
         AppV1::new(&app.key, status(app.state), counts, transitions)
     };

@@ -4,8 +4,7 @@ use drift_core::Event;
 use drift_core::timeline::VersionChange;
 use drift_sinks::report::{CommitV1, RecordedVersion, TransitionV1};
 use drift_sources::estate::CommitSource;
-use drift_sources::gitops::{Transition, transitions};
-use jiff::Timestamp;
+use drift_sources::gitops::transitions;
 
 /// Returns a commit as documents have it.
 pub(crate) fn commit_v1(commit: CommitSource) -> CommitV1 {
@@ -13,17 +12,11 @@ pub(crate) fn commit_v1(commit: CommitSource) -> CommitV1 {
     CommitV1 { id, author, message, file, line }
 }
 
-/// Returns a change of state as documents have it; its time is the engine's own, else the one at which it was seen.
-pub(crate) fn transition_v1(transition: Transition, seen: Timestamp) -> TransitionV1 {
-    let Transition { what, from, to, who, revision, at, message } = transition;
-    TransitionV1 { what, from, to, who, revision, time: at.unwrap_or(seen), message }
-}
-
 /// Returns the changes of state that an engine reports, if this is a version of one of its objects.
 pub(crate) fn transitions_of(event: &Event, change: &VersionChange) -> Vec<TransitionV1> {
     let both = change.before.as_deref().zip(change.after.as_deref());
     let found = both.map(|(before, after)| transitions(before, after)).unwrap_or_default();
-    found.into_iter().map(|t| transition_v1(t, event.at())).collect()
+    found.into_iter().map(|t| TransitionV1::new(t, event.at())).collect()
 }
 
 /// Returns a version as documents take it.
