@@ -1,6 +1,7 @@
 //! Webhooks, bindings, policies, budgets and volumes.
 
 use crate::graph::{Edge, Relation};
+use crate::k8s::service::ready_endpoints;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
@@ -11,10 +12,9 @@ type Found = Vec<(String, String)>;
 /// Returns `true` if a Service has a ready endpoint, as far as slices tell; one without slices counts as empty.
 fn has_endpoints(scene: &CheckContext<'_, '_>, service: &ResourceKey) -> bool {
     scene.of_kind("discovery.k8s.io", "EndpointSlice").any(|(k, o)| {
-        let mut endpoints = o.root().get("endpoints").into_iter().flat_map(Node::children);
         k.namespace == service.namespace
             && o.label("kubernetes.io/service-name") == Some(&service.name)
-            && endpoints.any(|e| e.at(&["conditions", "ready"]).and_then(Node::as_bool) != Some(false))
+            && ready_endpoints(o).next().is_some()
     })
 }
 

@@ -7,6 +7,7 @@ use super::events::{self, topic};
 use super::status::{ObservedFault, Reading, read, terminating};
 use super::{Fault, FaultBasis, FaultKind, VersionRef};
 use crate::history::{History, RecordedVersion};
+use crate::k8s::service::ready_endpoints;
 use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
 
@@ -145,8 +146,8 @@ fn endpoints(history: &History, key: &ResourceKey) -> Option<Fault> {
 }
 
 fn ready_in(slice: &Object) -> (usize, usize) {
-    let endpoints = slice.root().get("endpoints").into_iter().flat_map(Node::children);
-    let ready =
-        endpoints.filter(|e| e.at(&["conditions", "ready"]).and_then(Node::as_bool) != Some(false)).count();
-    (ready, slice.root().get("ports").filter(|p| p.kind() == Kind::List).map_or(0, Node::len))
+    (
+        ready_endpoints(slice).count(),
+        slice.root().get("ports").filter(|p| p.kind() == Kind::List).map_or(0, Node::len),
+    )
 }

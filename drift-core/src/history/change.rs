@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::diff::{FieldChange, diff};
 use crate::event::EventId;
 use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at};
+use crate::k8s::status::node_readiness;
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::{Node, Object};
 use crate::ownership::ManagedFields;
@@ -233,8 +234,8 @@ fn spec_fields(key: &ResourceKey, before: &Object, after: &Object, schemas: &Sch
     if &*key.kind == "Node" && node_state(before) != node_state(after) {
         fields.push(FieldChange {
             path: FieldPath::of(&["status"]),
-            before: Some(Value::from(ready_of(before))),
-            after: Some(Value::from(ready_of(after))),
+            before: Some(Value::from(node_readiness(before.root()))),
+            after: Some(Value::from(node_readiness(after.root()))),
         });
     }
     let (old, new) = (source_revision(key, before), source_revision(key, after));
@@ -244,12 +245,6 @@ fn spec_fields(key: &ResourceKey, before: &Object, after: &Object, schemas: &Sch
         fields.push(FieldChange { path, before: value(old), after: value(new) });
     }
     fields
-}
-
-fn ready_of(node: &Object) -> String {
-    let conditions = node.root().at(&["status", "conditions"]).into_iter().flat_map(Node::children);
-    let ready = conditions.into_iter().find(|c| c.str_at(&["type"]) == Some("Ready"));
-    ready.and_then(|c| c.str_at(&["status"])).unwrap_or("Unknown").to_owned()
 }
 
 /// Returns `true` for fields that the server or a controller keeps for itself: status, bookkeeping.

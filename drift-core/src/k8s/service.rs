@@ -1,10 +1,19 @@
-//! Ports of Services and of the pods behind them.
+//! Ports of Services and of the pods behind them, and the endpoints that take traffic.
 //!
 //! After `pkg/controller/endpoint` and `staging/src/k8s.io/endpointslice/utils.go` (`FindPort`): a target port is a number,
 //! or the name of a container port; without one it is the Service's own port.
 
 use crate::k8s::pod::pod_spec;
 use crate::object::{Node, Object};
+
+/// Returns the endpoints of an EndpointSlice that take traffic.
+///
+/// `ready` that is not written counts as `true`: `staging/src/k8s.io/api/discovery/v1/types.go` (`EndpointConditions`)
+/// reads it so.
+pub fn ready_endpoints(slice: &Object) -> impl Iterator<Item = Node<'_>> {
+    let endpoints = slice.root().get("endpoints").into_iter().flat_map(Node::children);
+    endpoints.filter(|e| e.at(&["conditions", "ready"]).and_then(Node::as_bool) != Some(false))
+}
 
 /// Returns `true` if a pod, or what makes pods, declares the container port that a port of a Service leads to.
 ///

@@ -23,9 +23,14 @@ pub fn condition<'a>(object: Node<'a>, name: &str) -> Option<Node<'a>> {
     conditions.into_iter().find(|c| c.str_at(&["type"]) == Some(name))
 }
 
+/// Returns the status of a condition of a type: `True`, `False` or `Unknown`; `None` if it is not there.
+pub fn condition_status<'a>(object: Node<'a>, name: &str) -> Option<&'a str> {
+    condition(object, name).and_then(|c| c.str_at(&["status"]))
+}
+
 /// Returns `true` if a condition of a type is there with a status.
 pub fn has_condition(object: Node<'_>, name: &str, status: &str) -> bool {
-    condition(object, name).and_then(|c| c.str_at(&["status"])) == Some(status)
+    condition_status(object, name) == Some(status)
 }
 
 /// Returns `true` if a pod takes traffic, or ran to an end and succeeded.
@@ -37,7 +42,12 @@ pub fn is_pod_ready(pod: Node<'_>) -> bool {
 ///
 /// The node controller sets the status to `Unknown` when the kubelet is silent for longer than its grace period.
 pub fn is_node_ready(node: Node<'_>) -> bool {
-    has_condition(node, "Ready", "True")
+    node_readiness(node) == "True"
+}
+
+/// Returns the status of a node's `Ready` condition: `True`, `False` or `Unknown`, which a node without one has too.
+pub fn node_readiness(node: Node<'_>) -> &str {
+    condition_status(node, "Ready").unwrap_or("Unknown")
 }
 
 /// Returns `true` if the scheduler puts no ordinary pod onto a node: it is cordoned, or a taint keeps pods off.
