@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::cause::Investigation;
-use crate::fault::{FaultKind, faults_of};
+use crate::fault::FaultKind;
 use crate::key::ResourceKey;
 use crate::object::Object;
 
@@ -189,7 +189,7 @@ pub fn check(case: &Investigation<'_>) -> Vec<CheckResult> {
 }
 
 fn faults(case: &Investigation<'_>, key: &ResourceKey, out: &mut Vec<CheckResult>) {
-    for fault in faults_of(case.history(), key) {
+    for fault in case.faults_of(key) {
         // What a person asked for is no trouble.
         let severity = match fault.kind {
             kind if kind.is_asked_for() || kind == FaultKind::AtBound => Severity::Info,

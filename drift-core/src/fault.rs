@@ -18,6 +18,7 @@ mod record;
 mod refusal;
 mod status;
 
+use crate::health::HealthRules;
 use crate::history::History;
 use crate::key::ResourceKey;
 
@@ -25,10 +26,12 @@ pub use kind::FaultKind;
 pub use record::{Fault, FaultBasis, VersionRef};
 
 /// Returns the faults of one resource at the end of the history, by onset.
-pub fn faults_of(history: &History, key: &ResourceKey) -> Vec<Fault> {
+///
+/// Health judges by `rules`; [`Investigation::faults_of`](crate::cause::Investigation::faults_of) has those of a question.
+pub fn faults_of(history: &History, key: &ResourceKey, rules: &HealthRules) -> Vec<Fault> {
     let mut out = match (&*key.group, &*key.kind) {
-        ("", "Pod") => pods::faults(history, key),
-        _ => others::faults(history, key),
+        ("", "Pod") => pods::faults(history, key, rules),
+        _ => others::faults(history, key, rules),
     };
     out.sort_by_key(|f| (f.onset.at, f.kind));
     out

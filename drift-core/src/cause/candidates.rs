@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::fault::{Fault, FaultKind, faults_of};
+use crate::fault::{Fault, FaultKind};
 use crate::k8s::pod::template_labels;
 use crate::k8s::selector::Selector;
 use crate::key::ResourceKey;
@@ -87,9 +87,7 @@ fn broken_controllers(
             if investigation.history.now(&pod).is_none() || !seen.insert(pod.clone()) {
                 continue;
             }
-            for inner in
-                faults_of(&investigation.history, &pod).iter().filter(|f| f.onset.is_before(&fault.onset))
-            {
+            for inner in investigation.faults_of(&pod).iter().filter(|f| f.onset.is_before(&fault.onset)) {
                 for mut c in candidates(investigation, inner, depth + 1, seen) {
                     c.score *= 0.97;
                     let mut hops = reached.hops.clone();
@@ -178,7 +176,7 @@ fn peer_candidates(
         if !peer.is_named && investigation.history.now(&reached.key).is_none() {
             continue;
         }
-        for inner in faults_of(&investigation.history, &reached.key) {
+        for inner in investigation.faults_of(&reached.key) {
             // A backend that is the cause failed first, or at the same time as far as probes can show.
             if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
                 continue;
@@ -233,7 +231,7 @@ fn peer_without_endpoints(
     peer: &PeerService,
     out: &mut Vec<Candidate>,
 ) {
-    for inner in faults_of(&investigation.history, &peer.reached.key) {
+    for inner in investigation.faults_of(&peer.reached.key) {
         if inner.onset.at.time.duration_since(fault.onset.at.time).as_secs_f64() > 3.0 {
             continue;
         }

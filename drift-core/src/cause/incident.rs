@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::event::EventId;
 use crate::key::ResourceKey;
 
-use crate::fault::{Fault, FaultKind, faults_of};
+use crate::fault::{Fault, FaultKind};
 
 use super::explanation::{Cause, Explanation};
 use super::investigation::Investigation;
@@ -50,8 +50,7 @@ pub fn incidents(investigation: &Investigation<'_>, in_scope: impl Fn(&ResourceK
     let mut open: Vec<(&ResourceKey, Vec<Fault>)> = Vec::new();
     for key in investigation.history().keys().filter(|k| in_scope(k)) {
         if investigation.history().now(key).is_some() {
-            let faults: Vec<_> =
-                faults_of(investigation.history(), key).into_iter().filter(is_open).collect();
+            let faults: Vec<_> = investigation.faults_of(key).into_iter().filter(is_open).collect();
             if !faults.is_empty() {
                 open.push((key, faults));
             }

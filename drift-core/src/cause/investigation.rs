@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::fault::{Fault, faults_of};
 use crate::graph::AsOf;
+use crate::health::HealthRules;
 use crate::history::{Change, History, Moment, changes_of};
 use crate::key::ResourceKey;
 use crate::schema::SchemaSet;
@@ -32,6 +34,7 @@ pub struct Investigation<'s> {
     pub(crate) graph: AsOf,
     pub(super) schemas: &'s SchemaSet,
     pub(super) weights: Weights,
+    health_rules: Arc<HealthRules>,
     /// Changes by resource, compared once.
     changes: Mutex<BTreeMap<ResourceKey, Arc<[Arc<Change>]>>>,
     /// How many nodes are feasible for a faulty pod at its onset.
@@ -41,7 +44,8 @@ pub struct Investigation<'s> {
 impl<'s> Investigation<'s> {
     pub(super) fn new(history: History, graph: AsOf, schemas: &'s SchemaSet) -> Self {
         let (weights, changes, feasible_nodes) = Default::default();
-        Self { history, graph, schemas, weights, changes, feasible_nodes }
+        let health_rules = Arc::new(HealthRules::bundled());
+        Self { history, graph, schemas, weights, health_rules, changes, feasible_nodes }
     }
 
     /// Replaces the documented weights, to measure what a part is worth.
@@ -49,6 +53,18 @@ impl<'s> Investigation<'s> {
     pub fn with_weights(mut self, weights: Weights) -> Self {
         self.weights = weights;
         self
+    }
+
+    /// Replaces the bundled rules for the health of custom resources, which decide what is explained.
+    #[must_use]
+    pub fn with_health_rules(mut self, rules: Arc<HealthRules>) -> Self {
+        self.health_rules = rules;
+        self
+    }
+
+    /// Returns the faults of a resource at the moment of the question, by onset.
+    pub fn faults_of(&self, key: &ResourceKey) -> Vec<Fault> {
+        faults_of(&self.history, key, &self.health_rules)
     }
 
     /// Returns the history.

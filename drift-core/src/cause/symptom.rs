@@ -11,7 +11,7 @@ use crate::key::ResourceKey;
 use super::hop::Hop;
 use super::investigation::Investigation;
 use super::lineage::is_engine;
-use crate::fault::{Fault, FaultKind, faults_of};
+use crate::fault::{Fault, FaultKind};
 
 /// A fault, with the path from it to the resource in question.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub fn symptoms(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Sym
     let mut seen = BTreeSet::from([key.clone()]);
     let mut queue = std::collections::VecDeque::from([(key.clone(), Vec::<Hop>::new(), 1.0_f64)]);
     while let Some((at, hops, weight)) = queue.pop_front() {
-        for fault in faults_of(&investigation.history, &at) {
+        for fault in investigation.faults_of(&at) {
             out.push(Symptom { fault, hops: hops.clone(), weight });
         }
         if seen.len() > MAX_LOOKED_AT {
@@ -100,7 +100,7 @@ fn owners(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Symptom> 
     let mut out = Vec::new();
     for e in investigation.graph.ever_from(key) {
         if matches!(e.relation, Relation::OwnedBy | Relation::ManagedBy) {
-            for fault in faults_of(&investigation.history, e.to) {
+            for fault in investigation.faults_of(e.to) {
                 let hops = vec![Hop::from_edge(&e, key)];
                 out.push(Symptom { fault, hops, weight: 0.9 });
             }

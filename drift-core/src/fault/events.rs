@@ -4,6 +4,7 @@ use super::record::add_text;
 use super::refusal::{is_forbidden, refusal};
 use super::status::{Reading, read};
 use super::{Fault, FaultBasis, FaultKind, VersionRef};
+use crate::health::HealthRules;
 use crate::history::{History, KubernetesEvent, Moment, RecordedVersion};
 use crate::k8s::pod::pod_spec;
 use crate::k8s::status::is_node_closed;
@@ -26,13 +27,13 @@ pub(super) fn add_of_pod(history: &History, key: &ResourceKey, since: Option<&Mo
 }
 
 /// Takes what Events report about anything but a pod: refusals of pods above all.
-pub(super) fn add(history: &History, key: &ResourceKey, out: &mut Vec<Fault>) {
+pub(super) fn add(history: &History, key: &ResourceKey, rules: &HealthRules, out: &mut Vec<Fault>) {
     let mut warnings = history.kubernetes_events(key).iter().filter(|n| n.is_warning).peekable();
     if warnings.peek().is_none() {
         return;
     }
     let is_workload = history.last(key).is_some_and(|o| pod_spec(o).is_some());
-    let recovered = recovered(history, key);
+    let recovered = recovered(history, key, rules);
     for note in warnings {
         if recovered.as_ref().is_some_and(|r| note.mark.is_before(r)) {
             continue;
@@ -83,8 +84,8 @@ pub(super) fn topic(kind: FaultKind, message: &str) -> Option<&'static str> {
 }
 
 /// Returns when a resource last reported that it is well; what Events reported before is over.
-fn recovered(history: &History, key: &ResourceKey) -> Option<Moment> {
-    let is_well = |o: &Object, now| reports_state(key, o) && matches!(read(o, now), Reading::Well);
+fn recovered(history: &History, key: &ResourceKey, rules: &HealthRules) -> Option<Moment> {
+    let is_well = |o: &Object, now| reports_state(key, o) && matches!(read(o, now, rules), Reading::Well);
     let mut versions = history.versions(key).iter().rev();
     versions.find(|v| v.object.as_ref().is_some_and(|o| is_well(o, v.at.time))).map(RecordedVersion::mark)
 }

@@ -48,7 +48,9 @@ pub(crate) fn check_history(history: &History) {
         }
         let Some(object) = history.now(key) else { continue };
         let health = status_of(object, end.time);
-        faults_of(history, key).iter().for_each(|f| check(f.kind, f.basis, health, f));
+        faults_of(history, key, &HealthRules::bundled())
+            .iter()
+            .for_each(|f| check(f.kind, f.basis, health, f));
     }
 }
 

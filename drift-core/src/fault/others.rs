@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::events::{self, topic};
 use super::status::{ObservedFault, Reading, read, terminating};
 use super::{Fault, FaultBasis, FaultKind, VersionRef};
+use crate::health::HealthRules;
 use crate::history::{History, RecordedVersion};
 use crate::k8s::service::ready_endpoints;
 use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
 
-pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
+pub(super) fn faults(history: &History, key: &ResourceKey, rules: &HealthRules) -> Vec<Fault> {
     if history.versions(key).is_empty() {
         return Vec::new();
     }
@@ -22,10 +23,10 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
     if (&*key.group, &*key.kind) == ("", "Service") {
         out.extend(endpoints(history, key));
     }
-    out.extend(lasting(history, key, read));
+    out.extend(lasting(history, key, |o, now| read(o, now, rules)));
     out.extend(lasting(history, key, |o, _| terminating(o).map_or(Reading::Well, Reading::Faulty)));
     out.extend(nowhere(history, key));
-    events::add(history, key, &mut out);
+    events::add(history, key, rules, &mut out);
     out
 }
 

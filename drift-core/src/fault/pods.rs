@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::record::add_text;
 use super::status::{self, ObservedFault};
 use super::{Fault, FaultBasis, FaultKind, VersionRef, events};
+use crate::health::HealthRules;
 use crate::history::{History, Moment, RecordedVersion};
 use crate::k8s::status::{
     CRASH_BACK_OFF_RESET, ContainerStatus, Termination, Waiting, WaitingFailure, condition,
@@ -16,7 +17,7 @@ use crate::k8s::status::{
 use crate::key::ResourceKey;
 use crate::object::Object;
 
-pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
+pub(super) fn faults(history: &History, key: &ResourceKey, rules: &HealthRules) -> Vec<Fault> {
     let versions = history.versions(key);
     let Some(last) = versions.iter().rev().find_map(|v| v.object.as_ref().or(v.last.as_ref())) else {
         return Vec::new();
@@ -24,7 +25,7 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
     let mut out = Vec::new();
     let is_there = history.now(key).is_some();
     let end = history.end().or(versions.last().map(|v| v.at)).map(|at| at.time);
-    let is_well = is_there && end.is_some_and(|end| is_well(last, end));
+    let is_well = is_there && end.is_some_and(|end| is_well(last, end, rules));
     if is_well && !node_is_down(history, last) {
         return out;
     }
@@ -69,8 +70,9 @@ pub(super) fn faults(history: &History, key: &ResourceKey) -> Vec<Fault> {
 /// Returns `true` if nothing is wrong with a pod by its own status.
 ///
 /// Health calls a pod that runs to an end Progressing until it has ended; being ready is all that it can be till then.
-pub(super) fn is_well(pod: &Object, now: Timestamp) -> bool {
-    status::is_well(pod, now) || (is_pod_ready(pod.root()) && crashing_container(pod.root(), now).is_none())
+pub(super) fn is_well(pod: &Object, now: Timestamp, rules: &HealthRules) -> bool {
+    status::is_well(pod, now, rules)
+        || (is_pod_ready(pod.root()) && crashing_container(pod.root(), now).is_none())
 }
 
 /// Finds the version with which the present trouble begins: a pod that is ready for a moment between two crashes has not

@@ -47,26 +47,24 @@ pub(super) enum Reading {
     NotYet,
 }
 
-fn context(now: Timestamp) -> HealthContext<'static> {
-    HealthContext { now, rules: HealthRules::bundled_ref(), previous: None }
-}
-
 /// Returns `true` if health finds nothing wrong: the object is as it was asked to be, or somebody halted it.
-pub(super) fn is_well(object: &Object, now: Timestamp) -> bool {
-    matches!(assess(object, &context(now)).status, HealthStatus::Healthy | HealthStatus::Suspended)
+pub(super) fn is_well(object: &Object, now: Timestamp, rules: &HealthRules) -> bool {
+    let health = assess(object, &HealthContext { now, rules, previous: None });
+    matches!(health.status, HealthStatus::Healthy | HealthStatus::Suspended)
 }
 
 /// Returns all that one version shows by its own status at a time, of any kind: what the laws are about.
 #[cfg(test)]
 pub(super) fn shown_by_itself(object: &Object, now: Timestamp) -> Vec<ObservedFault> {
+    let rules = HealthRules::bundled();
     if (object.group(), object.kind()) == ("", "Pod") {
-        return if super::pods::is_well(object, now) {
+        return if super::pods::is_well(object, now, &rules) {
             Vec::new()
         } else {
             super::pods::observed(object, None)
         };
     }
-    let state = match read(object, now) {
+    let state = match read(object, now, &rules) {
         Reading::Faulty(found) => Some(found),
         Reading::Well | Reading::NotYet => None,
     };
@@ -74,12 +72,12 @@ pub(super) fn shown_by_itself(object: &Object, now: Timestamp) -> Vec<ObservedFa
 }
 
 /// Reads one version of anything but a pod, its deletion aside.
-pub(super) fn read(object: &Object, now: Timestamp) -> Reading {
+pub(super) fn read(object: &Object, now: Timestamp, rules: &HealthRules) -> Reading {
     if let Some(found) = asked_for(object).or_else(|| at_bound(object)).or_else(|| argo_sync(object)) {
         return Reading::Faulty(found);
     }
     // Deletion has a fault of its own; what is wrong besides stays so while it waits.
-    let health = assess_state(object, &context(now));
+    let health = assess_state(object, &HealthContext { now, rules, previous: None });
     if is_workload(object) && health.reason == "NotObserved" {
         return Reading::NotYet;
     }

@@ -89,11 +89,6 @@ impl HealthRules {
         BUNDLED.clone()
     }
 
-    /// Returns the table that comes along, for those who judge one object after the other.
-    pub(crate) fn bundled_ref() -> &'static Self {
-        &BUNDLED
-    }
-
     /// Returns a table without rules: conventions alone.
     pub fn none() -> Self {
         Self::default()

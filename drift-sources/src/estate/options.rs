@@ -120,8 +120,8 @@ impl EstateOptions {
         self
     }
 
-    /// Takes rules for how custom resources are doing; the bundled ones without it. See
-    /// [`read_health_rules`](super::read_health_rules).
+    /// Takes rules for how custom resources are doing, by which `health` judges and `why` decides what to explain; the bundled
+    /// ones without it. See [`read_health_rules`](super::read_health_rules).
     pub fn health_rules(mut self, rules: impl Into<Arc<HealthRules>>) -> Self {
         self.health_rules = Some(rules.into());
         self

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drift_core::Until;
-use drift_core::cause::{Cause, Explanation, Incidents, Investigation, incidents};
+use drift_core::cause::{Cause, CauseIndex, Explanation, Incidents, Investigation, incidents};
 use drift_core::drift::DriftReport;
 use drift_core::graph::DependencyGraph;
 use drift_core::health::{HealthContext, assess, newest_time};
@@ -166,13 +166,18 @@ impl Estate {
         Ok(overview)
     }
 
+    fn investigation<'a>(&'a self, index: &'a CauseIndex) -> Investigation<'a> {
+        let investigation = index.investigation(Until::End, &self.schemas);
+        investigation.with_weights(self.options.weights).with_health_rules(self.health_rules())
+    }
+
     /// Explains why a resource is unhealthy: the recorded changes behind it, best first, or why none is named.
     ///
     /// # Errors
     /// [`EstateError::NeedsHistory`], and when the store cannot be read.
     pub async fn why(&self, key: &ResourceKey) -> Result<Explanation, EstateError> {
         let index = self.cause_index().await?;
-        let investigation = index.investigation(Until::End, &self.schemas).with_weights(self.options.weights);
+        let investigation = self.investigation(&index);
         Ok(investigation.why(key))
     }
 
@@ -182,7 +187,7 @@ impl Estate {
     /// As [`why`](Self::why).
     pub async fn incidents(&self) -> Result<Incidents, EstateError> {
         let index = self.cause_index().await?;
-        let investigation = index.investigation(Until::End, &self.schemas).with_weights(self.options.weights);
+        let investigation = self.investigation(&index);
         let namespace = self.options.namespace.as_deref();
         Ok(incidents(&investigation, |key| namespace.is_none_or(|n| *n == *key.namespace)))
     }
@@ -193,7 +198,7 @@ impl Estate {
     /// As [`why`](Self::why).
     pub async fn investigate<T>(&self, ask: impl FnOnce(&Investigation<'_>) -> T) -> Result<T, EstateError> {
         let index = self.cause_index().await?;
-        Ok(ask(&index.investigation(Until::End, &self.schemas)))
+        Ok(ask(&self.investigation(&index)))
     }
 
     /// Reads the audit log and opens the repositories, to name who and what was behind causes.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use drift_core::cause::THRESHOLD;
 use drift_core::graph::Direction;
-use drift_core::health::HealthStatus;
-use drift_core::{ResourceKey, Until};
+use drift_core::health::{HealthRules, HealthStatus};
+use drift_core::{FieldPath, ResourceKey, Until};
 use drift_sources::estate::{
     AppsOverview, AttributedField, Comparison, Estate, EstateError, FieldContention, HealthSnapshot,
     InputNotes, TimelineEntry,
@@ -84,6 +84,44 @@ fn an_event_of_a_custom_group_has_a_history_and_a_kubernetes_event_has_none() {
     assert!(!estate.blame(&ResourceKey::new("town.example", "Event", "town", "fair")).unwrap().is_empty());
     let refused = estate.blame(&ResourceKey::new("", "Event", "town", "fair")).unwrap_err();
     assert!(refused.to_string().contains("Kubernetes Event"), "{refused}");
+}
+
+/// Records an Oven that somebody sets to 20 degrees; its status follows a minute later.
+fn cooled_oven(dir: &std::path::Path) -> PathBuf {
+    let line = |minute: u32, kind: &str, heat: u32, temperature: u32| {
+        let metadata = format!(
+            r#"{{"name":"oven","namespace":"bakery","uid":"u","resourceVersion":"{}","creationTimestamp":"2026-03-01T00:00:00Z",
+            "managedFields":[{{"manager":"kubectl-edit","operation":"Update","time":"2026-03-02T09:0{minute}:00Z","fieldsType":"FieldsV1","fieldsV1":{{"f:spec":{{"f:heat":{{}}}}}}}}]}}"#,
+            100 + minute
+        );
+        let object = format!(
+            r#"{{"apiVersion":"bakery.example/v1","kind":"Oven","metadata":{metadata},"spec":{{"heat":{heat},"least":100}},"status":{{"temperature":{temperature}}}}}"#
+        );
+        let line = format!(
+            r#"{{"ts":"2026-03-02T09:0{minute}:00Z","group":"bakery.example","version":"v1","resource":"ovens","type":"{kind}","object":{object}}}"#
+        );
+        line.replace('\n', "") + "\n"
+    };
+    let tape = dir.join("oven.tape");
+    let lines = [line(0, "LISTED", 200, 200), line(1, "MODIFIED", 20, 200), line(2, "MODIFIED", 20, 20)];
+    std::fs::write(&tape, lines.concat()).unwrap();
+    tape
+}
+
+#[test]
+fn why_explains_what_is_unhealthy_by_the_rules_that_are_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tape, oven) = (cooled_oven(dir.path()), key("Oven.bakery.example/bakery/oven"));
+    let rules =
+        HealthRules::parse("for bakery.example/Oven\nDegraded Cold when .status.temperature < .spec.least\n");
+    let by_rules = Estate::tape(&tape).health_rules(rules.unwrap()).open_blocking().unwrap();
+    let why = by_rules.why(&oven).unwrap();
+    assert_eq!(why.symptoms.iter().map(|s| &*s.fault.reason).collect::<Vec<_>>(), ["Cold"]);
+    assert_eq!(why.causes[0].root.paths(), [FieldPath::of(&["spec", "heat"])]);
+    assert_eq!(by_rules.incidents().unwrap().explained.len(), 1);
+    let bundled = Estate::tape(&tape).open_blocking().unwrap();
+    assert!(bundled.why(&oven).unwrap().abstained_because.is_some_and(|why| why.contains("no fault")));
+    assert!(bundled.incidents().unwrap().explained.is_empty());
 }
 
 #[test]

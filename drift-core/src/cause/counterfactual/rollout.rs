@@ -9,7 +9,7 @@ use crate::cause::suspicion::Suspicion;
 
 use crate::cause::lineage::pods_of;
 use crate::cause::verdict::{Counterfactual, CounterfactualVerdict};
-use crate::fault::{Fault, FaultKind, faults_of};
+use crate::fault::{Fault, FaultKind};
 use crate::history::Change;
 
 /// Seconds within which a rollout has taken its old pods away.
@@ -77,7 +77,7 @@ pub(super) fn strategy(suspicion: &Suspicion<'_>) -> Counterfactual {
     let fails = |f: &Fault| !matches!(f.kind, FaultKind::NotReady | FaultKind::Unavailable);
     let now =
         pods_of(investigation, &change.key).into_iter().filter(|p| investigation.history.now(p).is_some());
-    let mut faults = now.flat_map(|p| faults_of(&investigation.history, &p));
+    let mut faults = now.flat_map(|p| investigation.faults_of(&p));
     if faults.any(|f| fails(&f)) {
         return Counterfactual::new(
             CounterfactualVerdict::Fails,

@@ -14,7 +14,7 @@ mod lookback;
 
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
 pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
-pub(crate) use health::HealthArgs;
+pub(crate) use health::{HealthArgs, HealthRuleArgs};
 pub(crate) use listen::ListenArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 

@@ -7,7 +7,6 @@ use drift_core::{Event, EventBody, Object, ResourceKey, ResourceName};
 use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutV1, WriterV1};
 use drift_sources::estate::{
     AttributedRollout, ComparedNamespaces, Estate, HealthSnapshot, InputFile, InputNotes, assess_documents,
-    read_health_rules,
 };
 use jiff::Timestamp;
 
@@ -18,8 +17,7 @@ use crate::output::{self, Outcome, Screen};
 
 /// Runs the command.
 pub(crate) async fn run(args: &HealthArgs, screen: Screen) -> Result<Outcome, Failure> {
-    let bundled = if args.no_health_rules { HealthRules::none() } else { HealthRules::bundled() };
-    let rules = read_health_rules(&args.rules, bundled)?;
+    let rules = args.rules.rules()?;
     let (report, notes) = match read(args, rules.clone()).await {
         Ok(read) => of_objects(args, read).await?,
         // Documents without a name are not objects, but have a health all the same.

@@ -7,7 +7,7 @@ use drift_core::graph::EdgeRules;
 use drift_core::{ResourceName, Until};
 use drift_sources::estate::read_edge_rules;
 
-use super::{DataFormat, RecordedArgs};
+use super::{DataFormat, HealthRuleArgs, RecordedArgs};
 use crate::failure::Failure;
 
 /// The option that adds rules for edges of the dependency graph.
@@ -46,6 +46,9 @@ pub(crate) struct WhyArgs {
 
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
+
+    #[command(flatten)]
+    pub(crate) health: HealthRuleArgs,
 
     /// Explain the state as of a time (RFC 3339) or position (@N); later events are ignored.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use drift_core::health::HealthRules;
 use drift_core::k8s::selector::Selector;
 use drift_core::{ResourceName, Until};
+use drift_sources::estate::read_health_rules;
 
 use super::{ClusterArgs, DataFormat, RecordedArgs};
+use crate::failure::Failure;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -42,13 +45,8 @@ pub(crate) struct HealthArgs {
     #[arg(long)]
     pub(crate) rollouts: bool,
 
-    /// File of health rules for custom resources, used before the bundled ones. Repeatable.
-    #[arg(long = "health-rules", visible_alias = "rules", value_name = "FILE", action = ArgAction::Append)]
-    pub(crate) rules: Vec<PathBuf>,
-
-    /// Do not use the bundled health rules, only the conventions of the API.
-    #[arg(long, hide = true)]
-    pub(crate) no_health_rules: bool,
+    #[command(flatten)]
+    pub(crate) rules: HealthRuleArgs,
 
     /// Also list healthy resources. json and yaml always list all.
     #[arg(long, help_heading = "Output")]
@@ -57,6 +55,26 @@ pub(crate) struct HealthArgs {
     /// Output format; json and yaml print a HealthReport (see health-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
+}
+
+/// The options that name rules for the health of custom resources.
+#[derive(Args, Debug, Default)]
+pub(crate) struct HealthRuleArgs {
+    /// File of health rules for custom resources, used before the bundled ones. Repeatable.
+    #[arg(long, visible_alias = "rules", value_name = "FILE", action = ArgAction::Append)]
+    health_rules: Vec<PathBuf>,
+
+    /// Do not use the bundled health rules, only the conventions of the API.
+    #[arg(long, hide = true)]
+    no_health_rules: bool,
+}
+
+impl HealthRuleArgs {
+    /// Reads the rules.
+    pub(crate) fn rules(&self) -> Result<HealthRules, Failure> {
+        let bundled = if self.no_health_rules { HealthRules::none() } else { HealthRules::bundled() };
+        Ok(read_health_rules(&self.health_rules, bundled)?)
+    }
 }
 
 /// The options that select resources by namespace and labels.
