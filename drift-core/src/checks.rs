@@ -96,13 +96,28 @@ impl CheckContext<'_, '_> {
     }
 }
 
+/// One thing that a check found wrong with a resource.
+#[derive(Debug)]
+struct Problem {
+    /// What is wrong, in one sentence.
+    message: String,
+    /// What shows it.
+    evidence: String,
+}
+
+impl Problem {
+    fn new(message: impl Into<String>, evidence: impl Into<String>) -> Self {
+        Self { message: message.into(), evidence: evidence.into() }
+    }
+}
+
 /// A check: its name, when it fires, and the function.
 struct Check {
     name: &'static str,
     trigger: &'static str,
     severity: Severity,
     next: &'static str,
-    run: fn(&CheckContext<'_, '_>, &ResourceKey, &Object) -> Vec<(String, String)>,
+    run: fn(&CheckContext<'_, '_>, &ResourceKey, &Object) -> Vec<Problem>,
 }
 
 /// All checks that look for more than present faults.
@@ -178,7 +193,7 @@ pub fn check(case: &Investigation<'_>) -> Vec<CheckResult> {
         let Some(object) = case.history().now(key) else { continue };
         faults(case, key, &mut out);
         for check in CHECKS {
-            for (message, evidence) in (check.run)(&scene, key, object) {
+            for Problem { message, evidence } in (check.run)(&scene, key, object) {
                 let (check, severity, next) = (check.name, check.severity, check.next);
                 out.push(CheckResult { severity, key: key.clone(), check, message, evidence, next });
             }

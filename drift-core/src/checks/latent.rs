@@ -6,9 +6,7 @@ use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
 
-use super::CheckContext;
-
-type Found = Vec<(String, String)>;
+use super::{CheckContext, Problem};
 
 /// Returns `true` if an object makes pods and is not itself made by one that does.
 fn makes_pods(key: &ResourceKey, object: &Object) -> bool {
@@ -29,12 +27,16 @@ fn is_given(name: &str) -> bool {
     matches!(name, "kube-root-ca.crt" | "openshift-service-ca.crt")
 }
 
-pub(super) fn missing_config(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_config(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if !makes_pods(key, object) {
         return Vec::new();
     }
     let Some((path, spec)) = pod_spec(object) else { return Vec::new() };
-    let mut out: Found = Vec::new();
+    let mut out: Vec<Problem> = Vec::new();
     for u in config_uses(spec, &path).into_iter().filter(|u| !u.is_optional && !is_given(&u.name)) {
         let kind = u.source.kind();
         let missing = match (scene.get("", kind, &key.namespace, &u.name), &u.key) {
@@ -44,27 +46,38 @@ pub(super) fn missing_config(scene: &CheckContext<'_, '_>, key: &ResourceKey, ob
             (Some(o), Some(k)) if !has_key(o, k) => format!("{kind} {} has no key {k}", u.name),
             _ => continue,
         };
-        if out.iter().all(|(m, _)| *m != missing) {
-            out.push((missing, format!("read at {}", u.path)));
+        if out.iter().all(|p| p.message != missing) {
+            out.push(Problem::new(missing, format!("read at {}", u.path)));
         }
     }
     out
 }
 
-pub(super) fn missing_account(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_account(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if !makes_pods(key, object) {
         return Vec::new();
     }
     let name = pod_spec(object).and_then(|(_, s)| s.str_at(&["serviceAccountName"]));
     match name {
         Some(name) if name != "default" && scene.is_absent("", "ServiceAccount", &key.namespace, name) => {
-            vec![(format!("ServiceAccount {name} is not there"), "serviceAccountName of the template".into())]
+            vec![Problem::new(
+                format!("ServiceAccount {name} is not there"),
+                "serviceAccountName of the template",
+            )]
         }
         _ => Vec::new(),
     }
 }
 
-pub(super) fn missing_claim(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_claim(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if !makes_pods(key, object) {
         return Vec::new();
     }
@@ -72,11 +85,15 @@ pub(super) fn missing_claim(scene: &CheckContext<'_, '_>, key: &ResourceKey, obj
     let volumes = spec.get("volumes").into_iter().flat_map(Node::children);
     let claims = volumes.filter_map(|v| v.str_at(&["persistentVolumeClaim", "claimName"]));
     let gone = claims.filter(|c| scene.is_absent("", "PersistentVolumeClaim", &key.namespace, c));
-    gone.map(|c| (format!("PersistentVolumeClaim {c} is not there"), "volumes of the template".into()))
+    gone.map(|c| Problem::new(format!("PersistentVolumeClaim {c} is not there"), "volumes of the template"))
         .collect()
 }
 
-pub(super) fn missing_class(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_class(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     let mut named: Vec<(&str, &str, String)> = Vec::new();
     let text = |path: &[&str]| object.root().str_at(path).map(str::to_owned);
     if makes_pods(key, object)
@@ -107,11 +124,17 @@ pub(super) fn missing_class(scene: &CheckContext<'_, '_>, key: &ResourceKey, obj
     let gone = named
         .into_iter()
         .filter(|(g, k, n)| !n.is_empty() && !n.starts_with("system-") && scene.is_absent(g, k, "", n));
-    gone.map(|(_, kind, name)| (format!("{kind} {name} is not there"), "named by its specification".into()))
-        .collect()
+    gone.map(|(_, kind, name)| {
+        Problem::new(format!("{kind} {name} is not there"), "named by its specification")
+    })
+    .collect()
 }
 
-pub(super) fn missing_pull_secret(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn missing_pull_secret(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if !makes_pods(key, object) {
         return Vec::new();
     }
@@ -119,11 +142,16 @@ pub(super) fn missing_pull_secret(scene: &CheckContext<'_, '_>, key: &ResourceKe
     let names =
         spec.get("imagePullSecrets").into_iter().flat_map(Node::children).filter_map(|s| s.str_at(&["name"]));
     let gone = names.filter(|n| scene.is_absent("", "Secret", &key.namespace, n));
-    gone.map(|n| (format!("Secret {n} is not there"), "imagePullSecrets of the template".into())).collect()
+    gone.map(|n| Problem::new(format!("Secret {n} is not there"), "imagePullSecrets of the template"))
+        .collect()
 }
 
 /// A variable is read once, when the container starts.
-pub(super) fn stale_variable(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn stale_variable(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if (&*key.group, &*key.kind) != ("", "Pod")
         || object.root().str_at(&["status", "phase"]) != Some("Running")
     {
@@ -131,16 +159,19 @@ pub(super) fn stale_variable(scene: &CheckContext<'_, '_>, key: &ResourceKey, ob
     }
     let Some((path, spec)) = pod_spec(object) else { return Vec::new() };
     let Some(born) = scene.case.history().versions(key).first() else { return Vec::new() };
-    let mut out: Found = Vec::new();
+    let mut out: Vec<Problem> = Vec::new();
     for u in config_uses(spec, &path).into_iter().filter(|u| !u.is_live) {
         let source = ResourceKey::new("", u.source.kind(), &key.namespace, &u.name);
         let changes = scene.case.changes_of(&source);
         let newer = changes.iter().rev().find(|c| born.is_before(&c.mark) && touches(c, &u));
         if let Some(change) = newer
-            && out.iter().all(|(m, _)| !m.contains(&*u.name))
+            && out.iter().all(|p| !p.message.contains(&*u.name))
         {
             let message = format!("{} {} changed after the pod started", u.source.kind(), u.name);
-            out.push((message, format!("changed at {}, read at {}", change.mark.at.time, u.path)));
+            out.push(Problem::new(
+                message,
+                format!("changed at {}, read at {}", change.mark.at.time, u.path),
+            ));
         }
     }
     out
@@ -158,7 +189,7 @@ fn touches(change: &crate::history::Change, u: &ConfigUse) -> bool {
     })
 }
 
-pub(super) fn no_node_fits(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn no_node_fits(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Vec<Problem> {
     if !makes_pods(key, object) || &*key.kind == "DaemonSet" {
         return Vec::new();
     }
@@ -169,7 +200,7 @@ pub(super) fn no_node_fits(scene: &CheckContext<'_, '_>, key: &ResourceKey, obje
     if nodes.peek().is_none() || !scene.knows_all("", "Node", "") || nodes.any(|r| fits_node(spec, &r)) {
         return Vec::new();
     }
-    vec![("no node would take its pods".into(), "labels, taints, and allocatable of all nodes, empty".into())]
+    vec![Problem::new("no node would take its pods", "labels, taints, and allocatable of all nodes, empty")]
 }
 
 fn quantity(node: Node<'_>) -> Option<Quantity> {
@@ -177,7 +208,7 @@ fn quantity(node: Node<'_>) -> Option<Quantity> {
     text.parse().ok()
 }
 
-pub(super) fn quota_exhausted(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn quota_exhausted(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Vec<Problem> {
     if (&*key.group, &*key.kind) != ("", "ResourceQuota") {
         return Vec::new();
     }
@@ -186,12 +217,16 @@ pub(super) fn quota_exhausted(_: &CheckContext<'_, '_>, key: &ResourceKey, objec
         let used = quantity(object.root().at(&["status", "used"])?.get(h.key())?)?;
         let limit = quantity(h)?;
         (used >= limit && limit.nanos() > 0)
-            .then(|| (format!("{} is used up", h.key()), format!("used {used} of {limit}")))
+            .then(|| Problem::new(format!("{} is used up", h.key()), format!("used {used} of {limit}")))
     };
     hard.filter_map(one).collect()
 }
 
-pub(super) fn admission_level(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn admission_level(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if !makes_pods(key, object) {
         return Vec::new();
     }
@@ -200,7 +235,7 @@ pub(super) fn admission_level(scene: &CheckContext<'_, '_>, key: &ResourceKey, o
     let level = namespace.and_then(|n| n.label("pod-security.kubernetes.io/enforce")).unwrap_or("privileged");
     let broken = violation(spec, level);
     let show = |what: &str| {
-        (format!("violates the Pod Security level {level}: {what}"), "label of the namespace".to_owned())
+        Problem::new(format!("violates the Pod Security level {level}: {what}"), "label of the namespace")
     };
     broken.map(show).into_iter().collect()
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::key::ResourceKey;
 use crate::object::Object;
 
-use super::CheckContext;
+use super::{CheckContext, Problem};
 
 /// Values shorter than this stand in many places by chance.
 const MIN_LENGTH: usize = 6;
@@ -16,7 +16,7 @@ pub(super) fn value_does_not_arrive(
     scene: &CheckContext<'_, '_>,
     key: &ResourceKey,
     _: &Object,
-) -> Vec<(String, String)> {
+) -> Vec<Problem> {
     let is_custom =
         key.group.contains('.') && !key.group.ends_with(".k8s.io") && &*key.group != "argoproj.io";
     if !is_custom || key.group.ends_with(".fluxcd.io") {
@@ -35,7 +35,7 @@ pub(super) fn value_does_not_arrive(
             for child in holders(scene, key, old) {
                 if !holds(scene, &child, new) {
                     let message = format!("{} is {new}, but {child} still has {old}", field.path);
-                    out.push((
+                    out.push(Problem::new(
                         message,
                         format!("changed at {}; before, both had the same value", change.mark.at.time),
                     ));

@@ -5,9 +5,7 @@ use crate::k8s::service::ready_endpoints;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::CheckContext;
-
-type Found = Vec<(String, String)>;
+use super::{CheckContext, Problem};
 
 /// Returns `true` if a Service has a ready endpoint, as far as slices tell; one without slices counts as empty.
 fn has_endpoints(scene: &CheckContext<'_, '_>, service: &ResourceKey) -> bool {
@@ -18,7 +16,11 @@ fn has_endpoints(scene: &CheckContext<'_, '_>, service: &ResourceKey) -> bool {
     })
 }
 
-pub(super) fn webhook_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn webhook_backend(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if &*key.group != "admissionregistration.k8s.io" {
         return Vec::new();
     }
@@ -33,7 +35,7 @@ pub(super) fn webhook_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, o
         let hook_name = hook.str_at(&["name"]).unwrap_or_default();
         let service = ResourceKey::new("", "Service", namespace, name);
         if scene.case.history().is_known_absent(&service) {
-            out.push((
+            out.push(Problem::new(
                 format!("Service {namespace}/{name} is not there"),
                 format!("webhook {hook_name} fails closed"),
             ));
@@ -41,7 +43,7 @@ pub(super) fn webhook_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, o
             && scene.knows_all("discovery.k8s.io", "EndpointSlice", namespace)
             && !has_endpoints(scene, &service)
         {
-            out.push((
+            out.push(Problem::new(
                 format!("Service {namespace}/{name} has no endpoints"),
                 format!("webhook {hook_name} fails closed"),
             ));
@@ -55,21 +57,25 @@ pub(super) fn is_lost(scene: &CheckContext<'_, '_>, edge: &Edge<'_>) -> bool {
     edge.is_dangling && scene.case.history().is_known_absent(edge.to)
 }
 
-pub(super) fn binding_to_nothing(scene: &CheckContext<'_, '_>, key: &ResourceKey, _: &Object) -> Found {
+pub(super) fn binding_to_nothing(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    _: &Object,
+) -> Vec<Problem> {
     // Those of the system come with every cluster, for controllers that this one may not run.
     if !matches!(&*key.kind, "RoleBinding" | "ClusterRoleBinding") || key.name.starts_with("system:") {
         return Vec::new();
     }
     let edges = scene.case.graph().edges_from(key);
     let gone = edges.iter().filter(|e| e.relation == Relation::Grants && is_lost(scene, e));
-    gone.map(|e| (format!("{} is not there", e.to), e.evidence.to_string())).collect()
+    gone.map(|e| Problem::new(format!("{} is not there", e.to), e.evidence.to_string())).collect()
 }
 
 pub(super) fn policy_selects_nothing(
     scene: &CheckContext<'_, '_>,
     key: &ResourceKey,
     object: &Object,
-) -> Found {
+) -> Vec<Problem> {
     let selector = object.root().at(&["spec", "podSelector"]).is_some_and(|s| !s.is_empty());
     if (&*key.group, &*key.kind) != ("networking.k8s.io", "NetworkPolicy") || !selector {
         return Vec::new();
@@ -78,10 +84,10 @@ pub(super) fn policy_selects_nothing(
     if edges.iter().any(|e| e.relation == Relation::Selects) || !scene.knows_all("", "Pod", &key.namespace) {
         return Vec::new();
     }
-    vec![("it selects no pod".into(), "podSelector".into())]
+    vec![Problem::new("it selects no pod", "podSelector")]
 }
 
-pub(super) fn budget_blocks(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn budget_blocks(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Vec<Problem> {
     let number = |f: &str| object.root().at(&["status", f]).and_then(Node::as_i64);
     if &*key.kind != "PodDisruptionBudget"
         || number("expectedPods").unwrap_or(0) == 0
@@ -94,14 +100,14 @@ pub(super) fn budget_blocks(_: &CheckContext<'_, '_>, key: &ResourceKey, object:
         number("currentHealthy").unwrap_or(0),
         number("expectedPods").unwrap_or(0)
     );
-    vec![("no pod may be disrupted".into(), evidence)]
+    vec![Problem::new("no pod may be disrupted", evidence)]
 }
 
-pub(super) fn volume_released(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn volume_released(_: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Vec<Problem> {
     let phase = object.root().str_at(&["status", "phase"]).unwrap_or_default();
     if (&*key.group, &*key.kind) != ("", "PersistentVolume") || !matches!(phase, "Released" | "Failed") {
         return Vec::new();
     }
     let message = object.root().str_at(&["status", "message"]).unwrap_or("status.phase");
-    vec![(format!("the volume is {phase}"), message.to_owned())]
+    vec![Problem::new(format!("the volume is {phase}"), message.to_owned())]
 }

@@ -5,10 +5,8 @@ use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::CheckContext;
 use super::policy::is_lost;
-
-type Found = Vec<(String, String)>;
+use super::{CheckContext, Problem};
 
 fn selected<'a>(scene: &'a CheckContext<'_, '_>, service: &ResourceKey) -> Vec<&'a Object> {
     let edges = scene.case.graph().edges_from(service);
@@ -20,7 +18,7 @@ pub(super) fn service_without_pods(
     scene: &CheckContext<'_, '_>,
     key: &ResourceKey,
     object: &Object,
-) -> Found {
+) -> Vec<Problem> {
     let selector = object.root().at(&["spec", "selector"]).filter(|s| !s.is_empty());
     if (&*key.group, &*key.kind) != ("", "Service")
         || !selected(scene, key).is_empty()
@@ -28,10 +26,10 @@ pub(super) fn service_without_pods(
     {
         return Vec::new();
     }
-    selector.map(|s| ("its selector matches no pod".into(), s.to_doc().to_json())).into_iter().collect()
+    selector.map(|s| Problem::new("its selector matches no pod", s.to_doc().to_json())).into_iter().collect()
 }
 
-pub(super) fn target_port(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn target_port(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Vec<Problem> {
     if (&*key.group, &*key.kind) != ("", "Service") {
         return Vec::new();
     }
@@ -47,21 +45,28 @@ pub(super) fn target_port(scene: &CheckContext<'_, '_>, key: &ResourceKey, objec
     let ports = object.root().at(&["spec", "ports"]).into_iter().flat_map(Node::children);
     let lost = ports.filter_map(|p| p.str_at(&["targetPort"])).filter(|t| !names.contains(t));
     lost.map(|t| {
-        (format!("no container port is named {t}"), format!("container ports: {}", names.join(", ")))
+        Problem::new(
+            format!("no container port is named {t}"),
+            format!("container ports: {}", names.join(", ")),
+        )
     })
     .collect()
 }
 
-pub(super) fn route_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn route_backend(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if (&*key.group, &*key.kind) != ("networking.k8s.io", "Ingress") {
         return Vec::new();
     }
-    let mut out: Found = Vec::new();
+    let mut out: Vec<Problem> = Vec::new();
     for e in scene.case.graph().edges_from(key) {
         let counts =
             e.relation == Relation::Routes || (e.relation == Relation::Uses && &*e.to.kind == "Secret");
         if counts && is_lost(scene, &e) {
-            out.push((format!("{} is not there", e.to), e.evidence.to_string()));
+            out.push(Problem::new(format!("{} is not there", e.to), e.evidence.to_string()));
         }
     }
     let rules = object.root().at(&["spec", "rules"]).into_iter().flat_map(Node::children);
@@ -79,20 +84,24 @@ pub(super) fn route_backend(scene: &CheckContext<'_, '_>, key: &ResourceKey, obj
         };
         if (number.is_some() || named.is_some()) && !ports.any(fits) {
             let port = number.map_or_else(|| named.unwrap_or_default().to_owned(), |n| n.to_string());
-            out.push((format!("Service {name} has no port {port}"), "backend of a rule".into()));
+            out.push(Problem::new(format!("Service {name} has no port {port}"), "backend of a rule"));
         }
     }
     out
 }
 
-pub(super) fn autoscaler_target(scene: &CheckContext<'_, '_>, key: &ResourceKey, object: &Object) -> Found {
+pub(super) fn autoscaler_target(
+    scene: &CheckContext<'_, '_>,
+    key: &ResourceKey,
+    object: &Object,
+) -> Vec<Problem> {
     if !matches!(&*key.group, "autoscaling" | "keda.sh") {
         return Vec::new();
     }
     let edges = scene.case.graph().edges_from(key);
     let Some(edge) = edges.iter().find(|e| e.relation == Relation::Scales) else { return Vec::new() };
     if is_lost(scene, edge) {
-        return vec![(format!("{} is not there", edge.to), edge.evidence.to_string())];
+        return vec![Problem::new(format!("{} is not there", edge.to), edge.evidence.to_string())];
     }
     let metrics = object.root().at(&["spec", "metrics"]).into_iter().flat_map(Node::children);
     let by_use = metrics.filter(|m| m.str_at(&["resource", "target", "type"]) == Some("Utilization"));
@@ -104,9 +113,9 @@ pub(super) fn autoscaler_target(scene: &CheckContext<'_, '_>, key: &ResourceKey,
         let bare = containers.into_iter().find(|c| c.at(&["resources", "requests", resource]).is_none());
         if let Some(container) = bare {
             let name = container.str_at(&["name"]).unwrap_or_default();
-            out.push((
+            out.push(Problem::new(
                 format!("container {name} of {} requests no {resource}", edge.to),
-                "spec.metrics".into(),
+                "spec.metrics",
             ));
         }
     }
