@@ -93,12 +93,21 @@ pub struct Revert {
     pub restored: Option<Value>,
     /// Who changed it, by managedFields.
     pub by: Option<Owner>,
-    /// When, and in which of the versions.
-    pub made: (Timestamp, usize),
+    /// The write of the hand change.
+    pub made: RecordedWrite,
     /// Through what it was put back.
     pub claim: AppRef,
-    /// When, and in which of the versions.
-    pub reverted: (Timestamp, usize),
+    /// The write that put it back.
+    pub reverted: RecordedWrite,
+}
+
+/// One write of a field, by the version that shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordedWrite {
+    /// When the version came to be.
+    pub at: Timestamp,
+    /// Which of the versions it is, from 0.
+    pub version: usize,
 }
 
 /// What the versions of a resource show.
@@ -280,9 +289,9 @@ fn revert(key: &ResourceKey, path: &FieldPath, hand: &Write, back: &Write) -> Op
         hotfix: hand.after.clone(),
         restored: back.after.clone(),
         by: hand.owner.clone(),
-        made: (hand.at, hand.version),
+        made: RecordedWrite { at: hand.at, version: hand.version },
         claim,
-        reverted: (back.at, back.version),
+        reverted: RecordedWrite { at: back.at, version: back.version },
     })
 }
 

@@ -150,7 +150,7 @@ impl Finding {
 
     /// Reports that an engine put a change back, at the time at which it did.
     pub fn reverted(revert: Revert) -> Self {
-        let (id, key, at) = (FindingId::of_revert(&revert), revert.key.clone(), revert.reverted.0);
+        let (id, key, at) = (FindingId::of_revert(&revert), revert.key.clone(), revert.reverted.at);
         Self { id, key: Some(key), at, body: FindingBody::Reverted(Box::new(revert)) }
     }
 

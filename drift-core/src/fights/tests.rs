@@ -80,7 +80,8 @@ fn a_hotfix_put_back_once_is_no_fight_but_a_revert() {
     let [revert] = &found.reverts[..] else { panic!("{found:?}") };
     assert_eq!((&revert.hotfix, &revert.restored), (&Some(json!(9)), &Some(json!(2))));
     assert_eq!(&*revert.by.as_ref().unwrap().manager, "kubectl-edit");
-    assert_eq!((revert.made, revert.reverted), ((at(7), 1), (at(30), 2)));
+    let write = |second, version| RecordedWrite { at: at(second), version };
+    assert_eq!((revert.made, revert.reverted), (write(7, 1), write(30, 2)));
     assert_eq!(revert.claim.to_string(), "Kustomization.kustomize.toolkit.fluxcd.io/ops/cakes");
 }
 

@@ -222,7 +222,8 @@ impl ConflictTracker {
         let Some(since) = history.versions.get(history.known).map(|v| v.at) else { return Vec::new() };
         let FieldConflicts { fights, reverts } = found;
         let is_fought = |path| fights.iter().any(|f| f.path == path);
-        let is_new = |r: &crate::fights::Revert| r.reverted.1 >= history.known && !is_fought(r.path.clone());
+        let is_new =
+            |r: &crate::fights::Revert| r.reverted.version >= history.known && !is_fought(r.path.clone());
         let reverts: Vec<_> = reverts.into_iter().filter(is_new).map(Finding::reverted).collect();
         let ongoing = fights.into_iter().filter(|f| f.last >= since);
         let fights: Vec<_> = ongoing.filter_map(|fight| self.fight_update(fight)).collect();

@@ -86,7 +86,7 @@ impl FindingId {
 
     pub(super) fn of_revert(revert: &Revert) -> Self {
         let key = &revert.key;
-        let time = revert.reverted.0.to_string();
+        let time = revert.reverted.at.to_string();
         Self::derive(&["reverted", &key.cluster, &key.to_string(), &revert.path.to_string(), &time])
     }
 

@@ -142,9 +142,9 @@ impl RevertV1 {
             restored: visible_value(&revert.key, &revert.path, &revert.restored),
             manager: revert.by.as_ref().map(|o| o.manager.to_string()),
             user,
-            time: revert.made.0,
+            time: revert.made.at,
             via: via.map(Into::into),
-            reverted_at: revert.reverted.0,
+            reverted_at: revert.reverted.at,
         }
     }
 }

@@ -161,7 +161,7 @@ fn reverted(key: &ResourceKey, revert: &Revert) -> String {
     };
     let by = revert.by.as_ref().map_or("somebody", |o| &*o.manager);
     let (hotfix, restored) = (side(&revert.hotfix), side(&revert.restored));
-    let made = format::format_time(revert.made.0);
+    let made = format::format_time(revert.made.at);
     format!("{hotfix}, set by {by} at {made}, put back to {restored} by {}", revert.claim)
 }
 

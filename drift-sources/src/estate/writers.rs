@@ -128,7 +128,7 @@ impl WriterHistory {
             let reverts = conflicts.reverts.into_iter();
             found.reverts.extend(reverts.map(|r| with_user(r, history.versions(key), &applications, log)));
         }
-        found.reverts.sort_by_key(|r| r.revert.reverted.0);
+        found.reverts.sort_by_key(|r| r.revert.reverted.at);
         found
     }
 }
@@ -145,17 +145,16 @@ fn with_user(
     applications: &Applications<'_>,
     log: Option<&UserLog>,
 ) -> AttributedRevert {
-    let (made, version) = revert.made;
-    let made_version = versions[version].object.as_deref().and_then(|o| o.resource_version());
+    let made_version = versions[revert.made.version].object.as_deref().and_then(|o| o.resource_version());
     let key = ResourceKey { cluster: "".into(), ..revert.key.clone() };
     let change = AuditedChange {
         version: made_version.as_ref(),
-        at: Some(made),
+        at: Some(revert.made.at),
         path: Some(&revert.path),
         ..AuditedChange::new(&key)
     };
     let user = log.and_then(|l| l.index().join(&change)).map(|join| join.entry.user.to_string());
-    let via = applications.resolve(&revert.claim, &revert.key, revert.reverted.0);
+    let via = applications.resolve(&revert.claim, &revert.key, revert.reverted.at);
     AttributedRevert { revert, user, via }
 }
 

@@ -51,9 +51,9 @@ fn revert() -> Revert {
         hotfix: None,
         restored: None,
         by: None,
-        made: (Timestamp::UNIX_EPOCH, 1),
+        made: crate::fights::RecordedWrite { at: Timestamp::UNIX_EPOCH, version: 1 },
         claim: kustomization(),
-        reverted: (at(), 2),
+        reverted: crate::fights::RecordedWrite { at: at(), version: 2 },
     }
 }
 

@@ -1,6 +1,6 @@
 use drift_core::coverage::InputNotes;
 use drift_core::drift::Owner;
-use drift_core::fights::{Fight, Revert, Writer};
+use drift_core::fights::{Fight, RecordedWrite, Revert, Writer};
 use drift_core::k8s::tracking::AppRef;
 use drift_core::{FieldPath, Operation};
 use drift_sinks::report::{FightReportV1, FightV1, RevertV1};
@@ -35,9 +35,9 @@ fn revert() -> Revert {
             subresource: "".into(),
             time: None,
         }),
-        made: (time("2026-11-21T10:01:00Z"), 1),
+        made: RecordedWrite { at: time("2026-11-21T10:01:00Z"), version: 1 },
         claim: AppRef::Argo { namespace: None, name: Some("web".into()) },
-        reverted: (time("2026-11-21T10:02:00Z"), 2),
+        reverted: RecordedWrite { at: time("2026-11-21T10:02:00Z"), version: 2 },
     }
 }
 
@@ -45,7 +45,8 @@ fn revert() -> Revert {
 fn fight_report() {
     let app = key("Application.argoproj.io/argocd/web");
     let fights = vec![FightV1::new(&fight(), std::slice::from_ref(&app))];
-    let early = Revert { reverted: (time("2026-11-21T09:00:00Z"), 1), ..revert() };
+    let early =
+        Revert { reverted: RecordedWrite { at: time("2026-11-21T09:00:00Z"), version: 1 }, ..revert() };
     let reverts = vec![
         RevertV1::new(&revert(), Some("alice@example.com".to_owned()), Some(&app)),
         RevertV1::new(&early, None, None),
