@@ -25,10 +25,23 @@ pub struct Schedule {
 
 /// A text that is not a cron expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid schedule `{text}`: {why}")]
+#[error("invalid schedule `{text}`: {problem}")]
 pub struct ScheduleError {
     text: String,
-    why: String,
+    problem: ScheduleProblem,
+}
+
+/// What is wrong with a cron expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum ScheduleProblem {
+    #[error("five fields expected, found {0}")]
+    FieldCount(usize),
+    #[error("`{part}` is not within {low} to {high}")]
+    OutOfRange { part: String, low: u64, high: u64 },
+    #[error("`{0}` has a step of 0")]
+    ZeroStep(String),
+    #[error("`{0}` is not a number")]
+    NotANumber(String),
 }
 
 impl Schedule {
@@ -37,10 +50,10 @@ impl Schedule {
     /// # Errors
     /// When a field is missing, out of range, or not a list of numbers, names, ranges and steps.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
-        let error = |why: String| ScheduleError { text: text.chars().take(200).collect(), why };
+        let error = |problem| ScheduleError { text: text.chars().take(200).collect(), problem };
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields[..] else {
-            return Err(error(format!("five fields expected, found {}", fields.len())));
+            return Err(error(ScheduleProblem::FieldCount(fields.len())));
         };
         let field = |text, low, high, names| field(text, low, high, names).map_err(error);
         let (days, any_day) = field(day, 1, 31, &[])?;
@@ -102,7 +115,7 @@ fn has_bit(set: u64, n: i8) -> bool {
 }
 
 /// Parses one field into a bit set; the flag is `true` if the field is `*`.
-fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool), String> {
+fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool), ScheduleProblem> {
     let (mut set, mut open) = (0, false);
     for part in text.split(',') {
         let (range, step) = match part.split_once('/') {
@@ -121,11 +134,11 @@ fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool),
             }
         };
         if first < low || last > high || first > last {
-            return Err(format!("`{part}` is not within {low} to {high}"));
+            return Err(ScheduleProblem::OutOfRange { part: part.to_owned(), low, high });
         }
         let step = step.unwrap_or(1);
         if step == 0 {
-            return Err(format!("`{part}` has a step of 0"));
+            return Err(ScheduleProblem::ZeroStep(part.to_owned()));
         }
         let step = usize::try_from(step).unwrap_or(usize::MAX);
         (first..=last).step_by(step).for_each(|n| set |= 1 << n);
@@ -133,10 +146,10 @@ fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Result<(u64, bool),
     Ok((set, open))
 }
 
-fn parse_number(text: &str, names: &[&str], low: u64) -> Result<u64, String> {
+fn parse_number(text: &str, names: &[&str], low: u64) -> Result<u64, ScheduleProblem> {
     let named = names.iter().position(|n| text.eq_ignore_ascii_case(n));
     let named = named.and_then(|n| u64::try_from(n).ok()).map(|n| n + low);
-    named.or_else(|| text.parse().ok()).ok_or_else(|| format!("`{text}` is not a number"))
+    named.or_else(|| text.parse().ok()).ok_or_else(|| ScheduleProblem::NotANumber(text.to_owned()))
 }
 
 #[cfg(test)]

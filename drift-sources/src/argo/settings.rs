@@ -7,7 +7,7 @@ use drift_core::drift::rules::{Effect, FieldRule, Pattern, Rule, RuleProblem, Ru
 use serde_json::Value;
 
 use super::INSTANCE_LABEL;
-use crate::yaml;
+use crate::yaml::{self, YamlError};
 
 /// How Argo CD tracks the resources it manages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl ArgoSettings {
         };
         match parse_document(text) {
             Ok(value) => self.rules.rules.push(parse_ignore_rule(&name, group, kind, &value)),
-            Err(why) => self.rules.problems.push(RuleProblem { rule: name, why }),
+            Err(e) => self.rules.problems.push(invalid_yaml(name, &e)),
         }
     }
 
@@ -121,14 +121,14 @@ impl ArgoSettings {
         let name: Arc<str> = "argocd-cm: resource.customizations".into();
         let value = match parse_document(text) {
             Ok(value) => value,
-            Err(why) => return self.rules.problems.push(RuleProblem { rule: name, why }),
+            Err(e) => return self.rules.problems.push(invalid_yaml(name, &e)),
         };
         for (key, custom) in value.as_object().into_iter().flatten() {
             let Some(text) = custom.get("ignoreDifferences").and_then(Value::as_str) else { continue };
             let (group, kind) = key.split_once('/').unwrap_or(("", key));
             match parse_document(text) {
                 Ok(value) => self.rules.rules.push(parse_ignore_rule(&name, group, kind, &value)),
-                Err(why) => self.rules.problems.push(RuleProblem { rule: Arc::clone(&name), why }),
+                Err(e) => self.rules.problems.push(invalid_yaml(Arc::clone(&name), &e)),
             }
         }
     }
@@ -142,11 +142,15 @@ fn parse_tracking_method(text: &str) -> TrackingMethod {
     }
 }
 
+fn invalid_yaml(rule: Arc<str>, error: &YamlError) -> RuleProblem {
+    RuleProblem { rule, why: format!("is not valid YAML: {error}") }
+}
+
 /// Reads one YAML document.
-fn parse_document(text: &str) -> Result<Value, String> {
+fn parse_document(text: &str) -> Result<Value, YamlError> {
     match yaml::read(text.as_bytes()).into_iter().next() {
         Some(Ok(document)) => Ok(document.doc.root().to_value()),
-        Some(Err(e)) => Err(format!("is not valid YAML: {e}")),
+        Some(Err(e)) => Err(e),
         None => Ok(Value::Null),
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use drift_core::ResourceKey;
 
-use super::error::one_line;
 use super::{EstateError, InputNotes};
 use crate::argo::Application;
 use crate::argo::answer::ApplicationAnswer;
 use crate::argo::server::{ArgoServer, ServerOptions};
+use crate::error_line::one_line;
 
 /// Asks what Applications declare. An Application that it does not answer for is a note.
 pub(super) async fn ask_argocd(

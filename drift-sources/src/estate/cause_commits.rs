@@ -3,10 +3,10 @@
 use drift_core::ResourceKey;
 use drift_core::cause::{Cause, changed_fields};
 
-use super::error::one_line;
 use super::repositories::open_repository;
 use super::{CommitSource, EstateError, InputNotes};
-use crate::git::{BlobId, ChangedFile, Commit, GitFile, GitRepo, HistoryOptions};
+use crate::error_line::one_line;
+use crate::git::{BlobId, ChangedFile, Commit, GitError, GitFile, GitRepo, HistoryOptions};
 
 /// Commits that one revision brought at most, as far as they are looked at.
 const MAX_COMMITS: usize = 200;
@@ -38,7 +38,7 @@ impl CauseCommits {
             let found = find(repo, &newest, before.as_ref(), cause);
             return Some(found.unwrap_or_else(|e| CommitSource {
                 id: revision.after.clone(),
-                message: format!("cannot be read: {e}"),
+                message: format!("cannot be read: {}", one_line(&e)),
                 ..CommitSource::default()
             }));
         }
@@ -53,16 +53,16 @@ fn find(
     newest: &Commit,
     before: Option<&Commit>,
     cause: &Cause,
-) -> Result<CommitSource, String> {
+) -> Result<CommitSource, GitError> {
     let options = HistoryOptions { limit: MAX_COMMITS, ..HistoryOptions::default() };
-    let history = repo.history("", newest.id, options).map_err(|e| one_line(&e))?;
+    let history = repo.history("", newest.id, options)?;
     let mut declared: Option<CommitSource> = None;
     for commit in &history.commits {
         if before.is_some_and(|b| b.id == commit.id) {
             break;
         }
-        let parent = commit.parents.first().map(|p| repo.commit(*p)).transpose().map_err(|e| one_line(&e))?;
-        let files = repo.changed_files(parent.as_ref(), commit, None).map_err(|e| one_line(&e))?;
+        let parent = commit.parents.first().map(|p| repo.commit(*p)).transpose()?;
+        let files = repo.changed_files(parent.as_ref(), commit, None)?;
         for file in &files {
             match touch_of(repo, file, cause) {
                 FileTouch::Value => return Ok(source_of(commit, Some(&file.path))),

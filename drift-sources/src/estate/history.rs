@@ -19,9 +19,9 @@ use drift_core::{
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use super::error::one_line;
 use super::names::find_resource;
 use super::{EstateError, HistoryUpkeep, InputFile};
+use crate::error_line::one_line;
 use crate::tape::TapeSource;
 
 /// So many events at each end of a history say when it begins and ends.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use drift_core::Object;
 use drift_core::schema::{SchemaSet, SchemaSetBuilder};
 
-use super::error::one_line;
 use super::{EstateError, InputNotes};
+use crate::error_line::one_line;
 
 /// Largest schema document that is read, decompressed.
 const MAX_SIZE: u64 = 256 << 20;

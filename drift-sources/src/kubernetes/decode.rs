@@ -1,14 +1,16 @@
 //! Decodes responses of the API server: pages of lists, lines of watches, errors.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use drift_core::{Object, ResourceVersion};
+use drift_core::{Object, ResourceKey, ResourceVersion};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::machine::{Failure, ListedVersion};
 use super::target::WatchTarget;
+use crate::error_line::one_line;
 
 /// One page of a list.
 #[derive(Debug)]
@@ -125,52 +127,99 @@ struct StatusCause {
     reason: String,
 }
 
+/// Why a response of the server cannot be decoded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("list is not valid")]
+    List(#[source] serde_json::Error),
+    #[error("list has no metadata.resourceVersion")]
+    UnversionedList,
+    #[error("item {index} of list")]
+    Item {
+        /// From 0.
+        index: usize,
+        #[source]
+        problem: Box<DecodeError>,
+    },
+    #[error("not a map")]
+    NotAMap,
+    #[error("not valid metadata")]
+    Metadata(#[source] serde_json::Error),
+    #[error("no metadata with a name and a resourceVersion")]
+    Unnamed,
+    #[error(transparent)]
+    Object(#[from] drift_core::DecodeError),
+    #[error("a {kind} of {api_version} where a {expected} was due")]
+    OtherKind { kind: String, api_version: String, expected: Arc<str> },
+    #[error("{0} has no resourceVersion")]
+    Unversioned(ResourceKey),
+    #[error("not a watch event")]
+    Line(#[source] serde_json::Error),
+    #[error("not a bookmark")]
+    Bookmark(#[source] serde_json::Error),
+    #[error("bookmark without resourceVersion")]
+    UnversionedBookmark,
+    #[error("watch event of unknown type `{0}`")]
+    UnknownType(String),
+}
+
+impl DecodeError {
+    fn in_item(self, index: usize) -> Self {
+        Self::Item { index, problem: Box::new(self) }
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Self::Corrupt(one_line(&error))
+    }
+}
+
 /// Decodes a page; one unreadable item makes the page unreadable, since leaving it out would look like a deletion.
-pub(crate) fn parse_page(body: &[u8], target: &WatchTarget) -> Result<Page, String> {
-    let raw: RawPage<'_> = serde_json::from_slice(body).map_err(|e| format!("list is not valid: {e}"))?;
+pub(crate) fn parse_page(body: &[u8], target: &WatchTarget) -> Result<Page, DecodeError> {
+    let raw: RawPage<'_> = serde_json::from_slice(body).map_err(DecodeError::List)?;
     let (version, token) = parse_list_meta(raw.metadata)?;
     let items = raw.items.unwrap_or_default();
     let mut scratch = Vec::new();
     let objects = items
         .iter()
         .enumerate()
-        .map(|(i, item)| list_item(item, target, &mut scratch).map_err(|e| format!("item {i} of list: {e}")))
+        .map(|(i, item)| list_item(item, target, &mut scratch).map_err(|e| e.in_item(i)))
         .collect::<Result<_, _>>()?;
     Ok(Page { version, token, objects })
 }
 
 /// Decodes a page of a `PartialObjectMetadataList`, or of a full list from a server that does not know such.
-pub(crate) fn metadata_page(body: &[u8]) -> Result<MetadataPage, String> {
-    let raw: RawPage<'_> = serde_json::from_slice(body).map_err(|e| format!("list is not valid: {e}"))?;
+pub(crate) fn metadata_page(body: &[u8]) -> Result<MetadataPage, DecodeError> {
+    let raw: RawPage<'_> = serde_json::from_slice(body).map_err(DecodeError::List)?;
     let (version, token) = parse_list_meta(raw.metadata)?;
     let items = raw.items.unwrap_or_default();
-    let entry = |(i, item): (usize, &&RawValue)| {
-        let item: MetadataItem<'_> =
-            serde_json::from_str(item.get()).map_err(|e| format!("item {i} of list: {e}"))?;
-        let meta = item.metadata.ok_or_else(|| format!("item {i} of list has no metadata"))?;
-        if meta.name.is_empty() || meta.resource_version.is_empty() {
-            return Err(format!("item {i} of list has no name or no resourceVersion"));
-        }
-        Ok(ListedVersion {
-            name: format!("{}/{}", meta.namespace, meta.name).into(),
-            version: ResourceVersion::new(&*meta.resource_version),
-        })
-    };
+    let entry = |(i, item): (usize, &&RawValue)| listed_version(item).map_err(|e| e.in_item(i));
     let entries = items.iter().enumerate().map(entry).collect::<Result<_, _>>()?;
     Ok(MetadataPage { version, token, entries })
 }
 
-fn parse_list_meta(meta: ListMeta) -> Result<(ResourceVersion, Option<String>), String> {
+fn listed_version(item: &RawValue) -> Result<ListedVersion, DecodeError> {
+    let item: MetadataItem<'_> = serde_json::from_str(item.get()).map_err(DecodeError::Metadata)?;
+    let is_named = |meta: &ObjectMeta<'_>| !meta.name.is_empty() && !meta.resource_version.is_empty();
+    let meta = item.metadata.filter(is_named).ok_or(DecodeError::Unnamed)?;
+    Ok(ListedVersion {
+        name: format!("{}/{}", meta.namespace, meta.name).into(),
+        version: ResourceVersion::new(&*meta.resource_version),
+    })
+}
+
+fn parse_list_meta(meta: ListMeta) -> Result<(ResourceVersion, Option<String>), DecodeError> {
     if meta.resource_version.is_empty() {
-        return Err("list has no metadata.resourceVersion".to_owned());
+        return Err(DecodeError::UnversionedList);
     }
     Ok((ResourceVersion::new(meta.resource_version), meta.r#continue.filter(|t| !t.is_empty())))
 }
 
 /// Decodes an item of a list. Items of built-in kinds come without `apiVersion` and `kind`: the text gets them in
 /// front, where an item's own, coming later, would win.
-fn list_item(raw: &RawValue, target: &WatchTarget, scratch: &mut Vec<u8>) -> Result<Object, String> {
-    let fields = raw.get().trim_start().strip_prefix('{').ok_or("not a map")?;
+fn list_item(raw: &RawValue, target: &WatchTarget, scratch: &mut Vec<u8>) -> Result<Object, DecodeError> {
+    let fields = raw.get().trim_start().strip_prefix('{').ok_or(DecodeError::NotAMap)?;
     scratch.clear();
     let head = serde_json::json!({ "apiVersion": target.api_version(), "kind": &*target.kind }).to_string();
     scratch.extend_from_slice(head.strip_suffix('}').unwrap_or(&head).as_bytes());
@@ -181,45 +230,37 @@ fn list_item(raw: &RawValue, target: &WatchTarget, scratch: &mut Vec<u8>) -> Res
     parse_object(scratch, target)
 }
 
-fn parse_object(text: &[u8], target: &WatchTarget) -> Result<Object, String> {
-    let object = Object::from_json(text).map_err(|e| match std::error::Error::source(&e) {
-        Some(source) => format!("{e}: {source}"),
-        None => e.to_string(),
-    })?;
+fn parse_object(text: &[u8], target: &WatchTarget) -> Result<Object, DecodeError> {
+    let object = Object::from_json(text)?;
     if object.kind() != &*target.kind || object.group() != &*target.group {
-        return Err(format!(
-            "a {} of {} where a {} was due",
-            object.kind(),
-            object.api_version(),
-            target.kind
-        ));
+        let (kind, api_version) = (object.kind().to_owned(), object.api_version().to_owned());
+        return Err(DecodeError::OtherKind { kind, api_version, expected: Arc::clone(&target.kind) });
     }
     if object.resource_version().is_none_or(|v| v.as_str().is_empty()) {
-        return Err(format!("{} has no resourceVersion", object.key()));
+        return Err(DecodeError::Unversioned(object.key()));
     }
     Ok(object)
 }
 
 /// Decodes a line of a watch.
-pub(crate) fn parse_line(text: &[u8], target: &WatchTarget) -> Result<WatchLine, String> {
-    let raw: RawLine<'_> = serde_json::from_slice(text).map_err(|e| format!("not a watch event: {e}"))?;
+pub(crate) fn parse_line(text: &[u8], target: &WatchTarget) -> Result<WatchLine, DecodeError> {
+    let raw: RawLine<'_> = serde_json::from_slice(text).map_err(DecodeError::Line)?;
     let body = raw.object.get().as_bytes();
     match &*raw.r#type {
         "ADDED" | "MODIFIED" => parse_object(body, target).map(WatchLine::Applied),
         "DELETED" => parse_object(body, target).map(WatchLine::Deleted),
         "BOOKMARK" => {
-            let bookmark: Bookmark =
-                serde_json::from_slice(body).map_err(|e| format!("not a bookmark: {e}"))?;
+            let bookmark: Bookmark = serde_json::from_slice(body).map_err(DecodeError::Bookmark)?;
             let version = bookmark.metadata.resource_version;
             if version.is_empty() {
-                return Err("bookmark without resourceVersion".to_owned());
+                return Err(DecodeError::UnversionedBookmark);
             }
             let ends = bookmark.metadata.annotations.unwrap_or_default();
             let initial_events_end = ends.get("k8s.io/initial-events-end").is_some_and(|v| v == "true");
             Ok(WatchLine::Bookmark { version: ResourceVersion::new(version), initial_events_end })
         }
         "ERROR" => Ok(WatchLine::Refused(parse_refusal(0, body, None))),
-        other => Err(format!("watch event of unknown type `{}`", shorten_text(other))),
+        other => Err(DecodeError::UnknownType(shorten_text(other).into_owned())),
     }
 }
 
@@ -296,6 +337,7 @@ mod tests {
             (br#"{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"a"}}]}"#, "no resourceVersion"),
         ] {
             let error = parse_page(body, &config_maps()).unwrap_err();
+            let error = one_line(&error);
             assert!(error.contains(expect), "{error}");
         }
         let null =
@@ -305,7 +347,8 @@ mod tests {
 
     #[test]
     fn lines_of_a_watch() {
-        let text = |t: &str| format!("{:?}", parse_line(t.as_bytes(), &config_maps()));
+        let text =
+            |t: &str| format!("{:?}", parse_line(t.as_bytes(), &config_maps()).map_err(|e| one_line(&e)));
         let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","resourceVersion":"11"}}"#;
         for (line, expect) in [
             (format!(r#"{{"type":"ADDED","object":{object}}}"#), "Ok(Applied("),

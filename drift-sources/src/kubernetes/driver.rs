@@ -204,7 +204,7 @@ impl Driver {
                 self.note_answer();
                 match decode::parse_page(&body, &self.target) {
                     Ok(page) => MachineInput::Page(page),
-                    Err(message) => MachineInput::Failed(Failure::Corrupt(message)),
+                    Err(error) => MachineInput::Failed(error.into()),
                 }
             }
             Err(failure) => self.note_failure(failure).await,
@@ -346,7 +346,7 @@ impl Driver {
         let input = match read {
             WatchRead::Line(line) => match decode::parse_line(&line, &self.target) {
                 Ok(line) => MachineInput::Line(line),
-                Err(message) => MachineInput::Failed(Failure::Corrupt(message)),
+                Err(error) => MachineInput::Failed(error.into()),
             },
             WatchRead::End => MachineInput::Closed,
             WatchRead::Broken(message) => {
@@ -383,7 +383,7 @@ async fn list_metadata(shared: &Shared, target: &WatchTarget) -> Result<VersionL
     loop {
         let limit = shared.timing.page_size;
         let body = list_page(&shared.requests, target, limit, token.as_deref(), METADATA).await?;
-        let page = decode::metadata_page(&body).map_err(Failure::Corrupt)?;
+        let page = decode::metadata_page(&body)?;
         entries.extend(page.entries);
         let version = version.get_or_insert(page.version);
         token = page.token;
