@@ -8,6 +8,7 @@ use drift_core::{Position, Revision, StoreError, StreamId};
 use foldhash::fast::RandomState;
 
 use super::disk;
+use super::error::CatalogError;
 use super::frame::{Codec, Hash};
 use super::index::{ENTRY, FrameAt, IndexEntry, IndexRun, SegmentIndex};
 use super::segment::{Chain, Dictionaries, FrameWalk};
@@ -133,7 +134,7 @@ impl Catalog {
         index: SegmentIndex,
         log: Arc<File>,
         entries: File,
-    ) -> Result<(), String> {
+    ) -> Result<(), CatalogError> {
         let entries = (entries, index.entries_at());
         let place = self.segments.len();
         self.broken |= index.broken;
@@ -143,10 +144,8 @@ impl Catalog {
             let number = self.number_or_new(&stream);
             let history = self.stream_index(number);
             if first != history.head + 1 && !(broken && first > history.head) {
-                return Err(format!(
-                    "stream `{stream}` goes on at revision {first}, not {}",
-                    history.head + 1
-                ));
+                let expected = history.head + 1;
+                return Err(CatalogError::Revision { stream: stream.to_string(), revision: first, expected });
             }
             history.head = first + u64::from(count) - 1;
             history.runs.push(RevisionRun {
@@ -175,10 +174,10 @@ impl Catalog {
         index: SegmentIndex,
         log: Arc<File>,
         entries: File,
-    ) -> Result<(), String> {
+    ) -> Result<(), CatalogError> {
         let count = index.runs.iter().map(|r| r.count as usize).sum::<usize>();
         let mut bytes = vec![0; count * ENTRY];
-        disk::read_at(&entries, &mut bytes, index.entries_at()).map_err(|e| e.to_string())?;
+        disk::read_at(&entries, &mut bytes, index.entries_at()).map_err(CatalogError::Entries)?;
         self.add_sealed(index, log, entries)?;
         let place = self.segments.len() - 1;
         self.segments[place].entries = None;
@@ -261,15 +260,13 @@ impl Catalog {
         let Some(open) = self.segments.last() else { return Ok(0) };
         for offset in open.dictionaries.values().map(|offset| u64::from(*offset)) {
             let mut walk = FrameWalk::new(&open.log, offset, u64::MAX);
-            let taken = match walk.next() {
-                Ok(Some((_, frame))) => to.take(&frame, codec).map(|number| number.is_some()),
-                Ok(None) => Ok(false),
-                Err(stop) => Err(stop.to_string()),
+            let corrupt = |what: &dyn std::fmt::Display| corrupt_error(open.number, offset, what);
+            let taken = match walk.next().map_err(|stop| corrupt(&stop))? {
+                Some((_, frame)) => to.take(&frame, codec).map_err(|e| corrupt(&e))?,
+                None => None,
             };
-            match taken {
-                Ok(true) => {}
-                Ok(false) => return Err(corrupt_error(open.number, offset, "no dictionary is here")),
-                Err(what) => return Err(corrupt_error(open.number, offset, &what)),
+            if taken.is_none() {
+                return Err(corrupt(&"no dictionary is here"));
             }
         }
         Ok(open.number)
@@ -291,9 +288,9 @@ impl Catalog {
         offset: u64,
         first: Position,
         events: &[IndexedEvent],
-    ) -> Result<(), String> {
-        let too_large = || "the segment is too large to index".to_owned();
-        let segment = self.segments.len().checked_sub(1).ok_or("there is no segment")?;
+    ) -> Result<(), CatalogError> {
+        let too_large = || CatalogError::TooLarge;
+        let segment = self.segments.len().checked_sub(1).ok_or(CatalogError::NoSegment)?;
         let open = &mut self.segments[segment];
         let frame = u32::try_from(open.frames.len()).map_err(|_| too_large())?;
         open.frames.push(FrameAt {
@@ -306,11 +303,8 @@ impl Catalog {
             let dense = revision.get() == history.head + 1;
             let allowed = dense || (broken && revision.get() > history.head);
             if !allowed {
-                return Err(format!(
-                    "stream `{}` goes on at revision {revision}, not {}",
-                    history.stream,
-                    history.head + 1
-                ));
+                let (stream, expected) = (history.stream.to_string(), history.head + 1);
+                return Err(CatalogError::Revision { stream, revision: revision.get(), expected });
             }
             history.head = revision.get();
             let slot = u16::try_from(slot).map_err(|_| too_large())?;
@@ -322,14 +316,14 @@ impl Catalog {
             match run {
                 Some(run) if run.len() >= u64::from(*delta_depth) => match &mut run.entries {
                     RunEntries::Held(entries) => entries.push(entry),
-                    RunEntries::Stored { .. } => return Err("a sealed segment does not grow".into()),
+                    RunEntries::Stored { .. } => return Err(CatalogError::Sealed),
                 },
                 _ if *delta_depth == 0 => {
                     let entries = RunEntries::Held(vec![entry]);
                     history.runs.push(RevisionRun { segment, first: revision.get(), entries });
                 }
                 _ if broken => {}
-                _ => return Err(format!("stream `{}` builds on what is not in the segment", history.stream)),
+                _ => return Err(CatalogError::MissingBase(history.stream.to_string())),
             }
         }
         Ok(())

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use drift_core::{Position, StoreError};
 
 use super::dictionary::Dictionary;
+use super::error::FrameError;
 use super::records::StreamNames;
 
 /// Bytes before the body.
@@ -182,26 +183,26 @@ impl Frame<'_> {
     pub(super) fn body(
         &self,
         codec: &mut Codec,
-        dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
-    ) -> Result<Vec<u8>, String> {
+        dictionaries: impl FnOnce(u8) -> Result<Dictionary, FrameError>,
+    ) -> Result<Vec<u8>, FrameError> {
         if self.codec == 0 {
             return Ok(self.body.to_vec());
         }
         let dictionary =
             if self.dictionary == 0 { Dictionary::default() } else { dictionaries(self.dictionary)? };
-        codec.unpack(self.body, &dictionary).map_err(|e| format!("the frame does not unpack: {e}"))
+        codec.unpack(self.body, &dictionary).map_err(FrameError::Packed)
     }
 
     /// Returns number and content of a dictionary; `None` for another frame.
     ///
     /// # Errors
     /// Returns why the body cannot be unpacked.
-    pub(super) fn dictionary(&self, codec: &mut Codec) -> Result<Option<(u8, Dictionary)>, String> {
+    pub(super) fn dictionary(&self, codec: &mut Codec) -> Result<Option<(u8, Dictionary)>, FrameError> {
         if self.header.kind != FrameKind::Dictionary {
             return Ok(None);
         }
-        let body = self.body(codec, |_| Err("a dictionary is packed with another one".into()))?;
-        let (number, content) = body.split_first().ok_or("the dictionary is empty")?;
+        let body = self.body(codec, |_| Err(FrameError::PackedDictionary))?;
+        let (number, content) = body.split_first().ok_or(FrameError::EmptyDictionary)?;
         Ok(Some((*number, content.into())))
     }
 }

@@ -143,7 +143,7 @@ fn add_sealed_segment(
     if let Some(index) = index.filter(fits) {
         let entries = File::open(&path).map_err(unavailable_error(&format!("opening {}", path.display())))?;
         *chain = index.end.clone();
-        return catalog.add_sealed(index, log, entries).map_err(|what| failed(&what));
+        return catalog.add_sealed(index, log, entries).map_err(|e| corrupt_error(number, 0, e));
     }
     catalog.add_open(Segment::new(number, head.first, head.previous, Arc::clone(&log)));
     let scanned = scan_frames(&log, HEAD as u64, length, catalog, chain)?;
@@ -222,7 +222,7 @@ fn resume_from_index(
         return Ok(HEAD as u64);
     };
     let (end, length) = (index.end.clone(), index.length);
-    catalog.add_resumed(index, Arc::clone(log), entries).map_err(|what| corrupt_error(number, 0, &what))?;
+    catalog.add_resumed(index, Arc::clone(log), entries).map_err(|e| corrupt_error(number, 0, e))?;
     *chain = end;
     Ok(length)
 }
@@ -277,16 +277,18 @@ fn scan_frames(
             Err(WalkStop::Bad(bad)) => return Ok(ScannedSegment { end, torn: Some(bad.to_string()) }),
             Err(WalkStop::Io(e)) => return Err(unavailable_error(&format!("reading segment {number}"))(e)),
         };
-        let failed = |what: String| corrupt_error(number, at, &what);
         let after = at + frame.size as u64;
-        let gap = ahead.follow_frame(&frame, &mut codec).map_err(failed)?;
+        let gap = ahead.follow_frame(&frame, &mut codec).map_err(|e| corrupt_error(number, at, e))?;
         if gap.is_some() {
             catalog.note_break();
             batch.clear();
-        } else if let Some(number) = dictionaries.take(&frame, &mut codec).map_err(failed)? {
+        } else if let Some(number) =
+            dictionaries.take(&frame, &mut codec).map_err(|e| corrupt_error(number, at, e))?
+        {
             found.push((number, at));
         } else {
-            let records = records_of(&frame, &mut codec, |n| dictionaries.find(n)).map_err(failed)?;
+            let records = records_of(&frame, &mut codec, |n| dictionaries.find(n));
+            let records = records.map_err(|e| corrupt_error(number, at, e))?;
             batch.push((at, frame.header.first, indexed_events(&records, catalog)));
         }
         if !frame.header.more {
@@ -294,7 +296,7 @@ fn scan_frames(
                 catalog.push_dictionary(number, at);
             }
             for (at, first, events) in batch.drain(..) {
-                catalog.push_frame(at, first, &events).map_err(|what| corrupt_error(number, at, &what))?;
+                catalog.push_frame(at, first, &events).map_err(|e| corrupt_error(number, at, e))?;
             }
             (end, *chain) = (after, ahead.clone());
         }

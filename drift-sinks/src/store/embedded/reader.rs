@@ -8,10 +8,11 @@ use drift_core::{Event, Object, Position, Revision, StoreError, StreamId, wire};
 use super::cache::{Cache, StreamState, StreamStates};
 use super::catalog::{Catalog, EventLocation};
 use super::dictionary::Dictionary;
+use super::error::FrameError;
 use super::frame::{Codec, Frame};
 use super::records::{EventRecord, FrameRecords};
 use super::segment::{FrameWalk, WalkStop};
-use super::{corrupt_error, describe_error, unavailable_error};
+use super::{corrupt_error, unavailable_error};
 
 /// What readers and the writer share.
 #[derive(Debug)]
@@ -73,17 +74,19 @@ impl Reader {
     }
 
     /// Returns a dictionary of a segment.
-    fn dictionary(&self, segment: u32, log: &File, number: u8) -> Result<Dictionary, String> {
+    fn dictionary(&self, segment: u32, log: &File, number: u8) -> Result<Dictionary, FrameError> {
         if let Some(found) = lock_cache(&self.dictionaries).touch(&(segment, number)) {
             return Ok(Arc::clone(found));
         }
-        let missing = || format!("dictionary {number} is missing");
+        let missing = || FrameError::MissingDictionary(number);
         let offset = self.catalog().dictionary(segment, number).ok_or_else(missing)?;
         let mut walk = FrameWalk::new(log, offset, u64::MAX);
         let found = match walk.next() {
-            Ok(Some((_, frame))) => frame.dictionary(&mut Codec::new().map_err(|e| e.to_string())?)?,
+            Ok(Some((_, frame))) => frame.dictionary(&mut Codec::new().map_err(FrameError::NoCodec)?)?,
             Ok(None) => None,
-            Err(stop) => return Err(format!("dictionary {number}: {stop}")),
+            Err(stop) => {
+                return Err(FrameError::UnreadableDictionary { number, problem: stop.to_string() });
+            }
         };
         let (_, content) = found.filter(|(n, _)| *n == number).ok_or_else(missing)?;
         lock_cache(&self.dictionaries).put((segment, number), Arc::clone(&content), content.len());
@@ -94,7 +97,7 @@ impl Reader {
     pub(super) fn last_dictionary(&self) -> Result<Option<(u8, Dictionary)>, StoreError> {
         let Some((segment, log, number, offset)) = self.catalog().last_dictionary() else { return Ok(None) };
         let content =
-            self.dictionary(segment, &log, number).map_err(|what| corrupt_error(segment, offset, &what))?;
+            self.dictionary(segment, &log, number).map_err(|e| corrupt_error(segment, offset, e))?;
         Ok(Some((number, content)))
     }
 
@@ -140,10 +143,10 @@ impl Reader {
         let record = records.records.get(usize::from(place.slot));
         let record = record.filter(|r| **records.stream(r) == *stream && r.revision == place.revision);
         let wrong = |what: &str| {
-            corrupt_error(place.segment, place.offset, &format!("position {}: {what}", place.position))
+            corrupt_error(place.segment, place.offset, format!("position {}: {what}", place.position))
         };
         let record = record.ok_or_else(|| wrong("another event is there than the index says"))?;
-        decode_record(&records, record, place.position, before).map_err(|what| wrong(&what))
+        decode_record(&records, record, place.position, before).map_err(|e| wrong(&e.to_string()))
     }
 
     /// Returns the state of a stream, if its last event is in the open segment and can be read.
@@ -282,12 +285,12 @@ fn read_frame(
     log: &File,
     offset: u64,
     codec: &mut Codec,
-    dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
+    dictionaries: impl FnOnce(u8) -> Result<Dictionary, FrameError>,
 ) -> Result<FrameRecords, StoreError> {
     let mut walk = FrameWalk::new(log, offset, u64::MAX);
     match walk.next() {
         Ok(Some((_, frame))) => {
-            records_of(&frame, codec, dictionaries).map_err(|what| corrupt_error(segment, offset, &what))
+            records_of(&frame, codec, dictionaries).map_err(|e| corrupt_error(segment, offset, e))
         }
         Ok(None) => Err(corrupt_error(segment, offset, "the file ends here")),
         Err(WalkStop::Bad(bad)) => Err(corrupt_error(segment, offset, &bad.to_string())),
@@ -305,11 +308,11 @@ fn read_frame(
 pub(super) fn records_of(
     frame: &Frame<'_>,
     codec: &mut Codec,
-    dictionaries: impl FnOnce(u8) -> Result<Dictionary, String>,
-) -> Result<FrameRecords, String> {
+    dictionaries: impl FnOnce(u8) -> Result<Dictionary, FrameError>,
+) -> Result<FrameRecords, FrameError> {
     let body = frame.body(codec, dictionaries)?;
     FrameRecords::parse(body, frame.header.first, frame.header.count, &mut codec.names)
-        .ok_or_else(|| "the frame holds no records".into())
+        .ok_or(FrameError::NoRecords)
 }
 
 /// Decodes one event, given the state of its stream before it.
@@ -321,14 +324,14 @@ pub(super) fn decode_record(
     record: &EventRecord,
     position: Position,
     before: Option<&StreamState>,
-) -> Result<(Event, StreamState), String> {
+) -> Result<(Event, StreamState), FrameError> {
     let before = before.filter(|_| record.delta_depth > 0);
     let object = before.and_then(|b| b.object.clone());
-    let event = wire::decode(records.event(record), object.as_ref().map(|o| o.doc()))
-        .map_err(|e| describe_error(&e))?;
+    let event =
+        wire::decode(records.event(record), object.as_ref().map(|o| o.doc())).map_err(FrameError::Event)?;
     let same = event.stream == **records.stream(record) && event.revision == record.revision;
     if !same || event.position != position {
-        return Err("the event says it is another one".into());
+        return Err(FrameError::OtherEvent);
     }
     let object: Option<Arc<Object>> = object_of(&event).or(object);
     Ok((event, StreamState { revision: record.revision.get(), delta_depth: record.delta_depth, object }))

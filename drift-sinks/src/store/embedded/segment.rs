@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dictionary::Dictionary;
 use super::disk;
+use super::error::{ChainError, FrameError};
 use super::frame::{self, Codec, Frame, FrameDefect, FrameKind, Hash, u32_at, u64_at};
 use super::records::LARGEST;
 use super::{corrupt_error, unavailable_error};
@@ -155,7 +156,7 @@ impl Dictionaries {
     ///
     /// # Errors
     /// Returns why the dictionary cannot be unpacked.
-    pub(super) fn take(&mut self, frame: &Frame<'_>, codec: &mut Codec) -> Result<Option<u8>, String> {
+    pub(super) fn take(&mut self, frame: &Frame<'_>, codec: &mut Codec) -> Result<Option<u8>, FrameError> {
         let found = frame.dictionary(codec)?;
         Ok(found.map(|(number, content)| {
             self.0.insert(number, content);
@@ -167,8 +168,8 @@ impl Dictionaries {
     ///
     /// # Errors
     /// Returns an error if it was not.
-    pub(super) fn find(&self, number: u8) -> Result<Dictionary, String> {
-        self.0.get(&number).cloned().ok_or_else(|| format!("dictionary {number} is missing"))
+    pub(super) fn find(&self, number: u8) -> Result<Dictionary, FrameError> {
+        self.0.get(&number).cloned().ok_or(FrameError::MissingDictionary(number))
     }
 }
 
@@ -270,27 +271,27 @@ impl Chain {
         &mut self,
         frame: &Frame<'_>,
         codec: &mut Codec,
-    ) -> Result<Option<BreakRecord>, String> {
+    ) -> Result<Option<BreakRecord>, ChainError> {
         let header = &frame.header;
         if header.previous != self.previous {
-            return Err("the frame does not follow the one before it".into());
+            return Err(ChainError::OtherPredecessor);
         }
         if header.first != self.next {
-            return Err(format!("the frame begins at position {}, not {}", header.first, self.next));
+            return Err(ChainError::OtherPosition { first: header.first, expected: self.next });
         }
         if header.end().get() > LARGEST {
-            return Err(format!("there is no position {}", header.end()));
+            return Err(ChainError::PastEnd(header.end()));
         }
         self.previous = frame.hash;
         if header.kind != FrameKind::Break {
             self.next = header.end();
             return Ok(None);
         }
-        let body = frame.body(codec, |_| Err("a break is packed with a dictionary".into()))?;
-        let gap: BreakRecord = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
+        let body = frame.body(codec, |_| Err(FrameError::PackedBreak))?;
+        let gap: BreakRecord = serde_json::from_slice(&body).map_err(ChainError::Break)?;
         self.next = self.next.max(Position::new(gap.lost.1.min(LARGEST)));
         if let Some(resume) = &gap.resume {
-            self.previous = *blake3::Hash::from_hex(resume).map_err(|e| e.to_string())?.as_bytes();
+            self.previous = *blake3::Hash::from_hex(resume).map_err(ChainError::Resume)?.as_bytes();
         }
         Ok(Some(gap))
     }

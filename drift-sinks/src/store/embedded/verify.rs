@@ -238,8 +238,8 @@ impl Verifier {
                     .breaks
                     .push(LogBreak { from: Position::new(gap.lost.0), to: Position::new(gap.lost.1) });
             }
-            Err(what) => {
-                self.note_damage(at, &what);
+            Err(e) => {
+                self.note_damage(at, &e.to_string());
                 self.chain = Chain { previous: frame.hash, next: frame.header.end() };
             }
         }
@@ -247,8 +247,8 @@ impl Verifier {
             FrameKind::Events => self.verify_records(at, frame),
             FrameKind::Break => {}
             FrameKind::Dictionary => {
-                if let Err(what) = self.dictionaries.take(frame, &mut self.codec) {
-                    self.note_damage(at, &what);
+                if let Err(e) = self.dictionaries.take(frame, &mut self.codec) {
+                    self.note_damage(at, &e.to_string());
                 }
             }
         }
@@ -257,7 +257,7 @@ impl Verifier {
     fn verify_records(&mut self, at: u64, frame: &Frame<'_>) {
         let records = match records_of(frame, &mut self.codec, |n| self.dictionaries.find(n)) {
             Ok(records) => records,
-            Err(what) => return self.note_damage(at, &what),
+            Err(e) => return self.note_damage(at, &e.to_string()),
         };
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);

@@ -382,8 +382,9 @@ impl Writer {
         }
         for frame in &group.frames {
             let pushed = catalog.push_frame(frame.offset, frame.first, &frame.events);
-            if let Err(what) = pushed {
+            if let Err(e) = pushed {
                 drop(catalog);
+                let what = e.to_string();
                 self.refuse_writes(&what);
                 return Err(StoreError::Corrupt { what });
             }
