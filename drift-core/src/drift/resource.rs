@@ -1,7 +1,7 @@
 //! One declared object against the live one.
 
 use crate::diff::{Difference, Mode, Walk};
-use crate::k8s::annotations::LAST_APPLIED;
+use crate::k8s::annotations::{LAST_APPLIED, is_of_release, may_be_bookkeeping};
 use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
@@ -156,7 +156,7 @@ fn metadata<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, t
         let (d, l) = (child(d), child(l));
         let ty = ty.and_then(|t| t.child(name));
         walk.below(name, |walk| match (name, d, l) {
-            ("annotations", d, l) => annotations(walk, d, l, ty),
+            ("annotations" | "labels", d, l) => marks(walk, d, l, ty),
             (_, Some(d), Some(l)) => walk.pair(d, l, ty),
             (_, Some(d), None) => walk.emit(Some(d), None),
             (_, None, Some(l)) => walk.live_value(l, ty),
@@ -165,8 +165,8 @@ fn metadata<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, t
     }
 }
 
-/// The last-applied annotation is evidence, not content.
-fn annotations<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: Option<TypeRef<'a>>) {
+/// Labels and annotations. The last-applied annotation is evidence, not content.
+fn marks<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: Option<TypeRef<'a>>) {
     let shape = match ty.map(TypeRef::shape) {
         Some(Shape::Map(m)) => Some(m),
         _ => None,
@@ -177,7 +177,7 @@ fn annotations<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>
         (Some(d), Some(l)) => walk.maps_without(d, l, shape, LAST_APPLIED),
         (Some(d), None) => walk.emit(Some(d), None),
         // With bookkeeping beside it, what was added is reported key by key; alone, as a whole.
-        (None, Some(l)) if l.children().any(|n| special(&n)) => {
+        (None, Some(l)) if l.children().any(|n| special(&n) || may_be_bookkeeping(n.key())) => {
             for child in l.children().filter(|n| !special(n)) {
                 walk.below(child.key(), |w| w.emit(None, Some(child)));
             }
@@ -209,6 +209,7 @@ fn judge(
         applier: applier.as_ref(),
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
+        of_release: is_of_release(live),
         knowledge,
     };
     let hides = secret::is_secret(live);

@@ -196,6 +196,39 @@ fn defaults_and_bookkeeping_are_no_drift() {
 }
 
 #[test]
+fn the_marks_of_a_release_are_bookkeeping_and_nothing_else_is() {
+    let marked = |labels: Value, annotations: Value| {
+        let mut object = config(json!({"k":"1"}));
+        object["metadata"]["labels"] = labels;
+        object["metadata"]["annotations"] = annotations;
+        let fields = json!({"f:data":{"f:k":{}},"f:metadata":{"f:annotations":{"f:meta.helm.sh/release-name":{}},
+            "f:labels":{"f:app.kubernetes.io/managed-by":{}}}});
+        owned(object, json!([entry("helm", "Update", fields)]))
+    };
+    let release = json!({"meta.helm.sh/release-name":"web","meta.helm.sh/release-namespace":"shop"});
+    let managed_by = json!({"app.kubernetes.io/managed-by":"Helm"});
+    check(
+        config(json!({"k":"1"})),
+        marked(managed_by.clone(), release.clone()),
+        &[
+            "ConfigMap/default/a InSync",
+            ".metadata.annotations[\"meta.helm.sh/release-name\"] Add Managed ControllersOwn by helm",
+            ".metadata.annotations[\"meta.helm.sh/release-namespace\"] Add Managed ControllersOwn by nobody",
+            ".metadata.labels[\"app.kubernetes.io/managed-by\"] Add Managed ControllersOwn by helm",
+        ],
+    );
+    // Without a release it is a label as any other.
+    check(
+        config(json!({"k":"1"})),
+        marked(managed_by, json!({})),
+        &[
+            "ConfigMap/default/a Drifted",
+            ".metadata.labels[\"app.kubernetes.io/managed-by\"] Add Added AddedByOther by helm",
+        ],
+    );
+}
+
+#[test]
 fn a_changed_default_is_drift() {
     let edit = entry(
         "kubectl-edit",

@@ -10,7 +10,7 @@ use crate::schema::ScalarKind;
 
 use super::applier::Applier;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
-use crate::k8s::annotations::bookkeeping_at;
+use crate::k8s::annotations::{bookkeeping_at, is_release_label};
 use crate::k8s::managers;
 
 /// What is known of one live object besides its fields.
@@ -22,6 +22,8 @@ pub(super) struct LiveEvidence<'a> {
     pub(super) last_applied: Option<&'a Doc>,
     /// An autoscaler that is live aims at the object.
     pub(super) autoscaled: bool,
+    /// A Helm release owns the object.
+    pub(super) of_release: bool,
     /// What is known of the engine that declares the object, if one does.
     pub(super) knowledge: Option<&'a EngineContext<'a>>,
 }
@@ -198,8 +200,9 @@ impl LiveEvidence<'_> {
         entry: Option<&OwnerEntry<'_>>,
     ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
-        let Some(entry) = entry else { return self.unowned(d) };
-        if managers::writes_undeclared(entry.manager, self.kind, &d.path) || bookkeeping_at(&d.path).is_some()
+        let Some(entry) = entry else { return self.unowned(d, live) };
+        if managers::writes_undeclared(entry.manager, self.kind, &d.path)
+            || self.is_bookkeeping(&d.path, live)
         {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
@@ -222,8 +225,8 @@ impl LiveEvidence<'_> {
     }
 
     /// A live field without owner.
-    fn unowned(&self, d: &Difference<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
-        if bookkeeping_at(&d.path).is_some() {
+    fn unowned(&self, d: &Difference<'_>, live: Node<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
+        if self.is_bookkeeping(&d.path, live) {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if self.managed.entries.is_empty() {
@@ -236,6 +239,11 @@ impl LiveEvidence<'_> {
             (true, false) => Some((FieldOp::Add, DriftClass::Added, VerdictRow::DefaultChanged)),
             (false, _) => None,
         }
+    }
+
+    /// Returns `true` for a label or annotation in which a tool keeps records, or marks whose the object is.
+    fn is_bookkeeping(&self, path: &FieldPath, live: Node<'_>) -> bool {
+        bookkeeping_at(path).is_some() || self.of_release && is_release_label(path, live)
     }
 
     fn applied(&self, path: &FieldPath) -> Option<Node<'_>> {

@@ -5,6 +5,7 @@
 //! `helm/pkg/action/validate.go`.
 
 use crate::k8s::managers::matches_pattern;
+use crate::object::{Node, Object};
 use crate::path::{FieldPath, PathElement};
 
 /// Annotation in which `kubectl apply` keeps the manifest that it applied last.
@@ -64,4 +65,22 @@ pub fn bookkeeping_at(path: &FieldPath) -> Option<BookkeepingKind> {
         Some(PathElement::Field(name)) if is_metadata && path.len() == 3 => bookkeeping_kind(name),
         _ => None,
     }
+}
+
+/// Label that Helm sets to `Helm` on every object of a release, and that people and other tools set as well.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Returns `true` if an object carries the mark of the Helm release that owns it.
+pub fn is_of_release(object: &Object) -> bool {
+    object.annotation("meta.helm.sh/release-name").is_some()
+}
+
+/// Returns `true` for the label that Helm sets beside that mark: only on an object of a release is it bookkeeping.
+pub fn is_release_label(path: &FieldPath, value: Node<'_>) -> bool {
+    *path == FieldPath::of(&["metadata", "labels", MANAGED_BY]) && value.as_str() == Some("Helm")
+}
+
+/// Returns `true` if a label or annotation of this name may be bookkeeping, so that it is judged apart from those beside it.
+pub(crate) fn may_be_bookkeeping(name: &str) -> bool {
+    name == MANAGED_BY || bookkeeping_kind(name).is_some()
 }
