@@ -191,11 +191,23 @@ impl Manifests {
     }
 }
 
+/// How far a folder is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FolderDepth {
+    /// The folder and all below it.
+    #[default]
+    All,
+    /// Only the files directly in it, as `kubectl apply -f` without `-R` reads a folder.
+    Top,
+}
+
 /// Collects declared objects from files and from bytes.
 #[derive(Debug)]
 pub struct ManifestReader {
     manifests: Manifests,
     max_file_size: u64,
+    depth: FolderDepth,
+    left_out: Vec<PathBuf>,
 }
 
 impl Default for ManifestReader {
@@ -207,7 +219,27 @@ impl Default for ManifestReader {
 impl ManifestReader {
     /// Makes a reader that takes files of up to 64 MiB.
     pub fn new() -> Self {
-        Self { manifests: Manifests::default(), max_file_size: 64 << 20 }
+        Self {
+            manifests: Manifests::default(),
+            max_file_size: 64 << 20,
+            depth: FolderDepth::default(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Sets how far folders are read.
+    #[must_use]
+    pub fn with_depth(mut self, depth: FolderDepth) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// Leaves out files, and folders with all below them, such as what a renderer reads; paths as they are found below the folder
+    /// that is added.
+    #[must_use]
+    pub fn without(mut self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.left_out.extend(paths);
+        self
     }
 
     /// Sets the size in bytes above which a file is not read.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ManifestReader, ProblemKind, is_manifest_name};
+use super::{FolderDepth, ManifestReader, ProblemKind, is_manifest_name};
 
 /// Adds all manifests below a folder.
 pub(super) fn add_folder(reader: &mut ManifestReader, root: &Path) -> io::Result<()> {
@@ -13,8 +13,17 @@ pub(super) fn add_folder(reader: &mut ManifestReader, root: &Path) -> io::Result
     let mut waiting = sorted_entries(root)?;
     while let Some(path) = waiting.pop() {
         let name = relative_name(root, &path);
+        if reader.left_out.contains(&path) {
+            continue;
+        }
         match entry_kind(&path, &real_root) {
             Ok(EntryKind::Folder) if is_hidden(&path) => {}
+            Ok(EntryKind::Folder) if reader.depth == FolderDepth::Top => {
+                let why = ProblemKind::Skipped(
+                    "a folder, and only the files directly in the one above it are read",
+                );
+                reader.note_problem(&name, None, why);
+            }
             Ok(EntryKind::Folder) => match sorted_entries(&path) {
                 Ok(found) => waiting.extend(found),
                 Err(e) => reader.note_problem(&name, None, ProblemKind::Unreadable(e.to_string())),
