@@ -1,5 +1,7 @@
 //! The files of a commit in a scratch folder.
 
+mod local;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -42,7 +44,7 @@ impl CommitFiles {
     ) -> Result<Self, GitError> {
         let unwritable =
             |e: io::Error| GitError::TooLarge { what: format!("a scratch folder ({e})"), limit: 0 };
-        let folder = tempfile::Builder::new().prefix("drift-render-").tempdir().map_err(unwritable)?;
+        let folder = scratch_folder().map_err(unwritable)?;
         let listing = repo.every_file(commit)?;
         let mut skipped: Vec<String> = listing.skipped.iter().map(|s| s.path.clone()).collect();
         let mut files = BTreeSet::new();
@@ -120,6 +122,10 @@ impl CommitFiles {
         }
         Ok(result)
     }
+}
+
+fn scratch_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("drift-render-").tempdir()
 }
 
 fn write_file(root: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
