@@ -135,6 +135,11 @@ impl KindName {
         }
     }
 
+    /// Returns `true` if the kind is one of Kubernetes' own.
+    pub fn is_built_in(&self) -> bool {
+        self.scope.is_some()
+    }
+
     /// Returns `true` if a resource is of this kind.
     pub fn matches(&self, key: &ResourceKey) -> bool {
         let kind = key.kind.to_ascii_lowercase();

@@ -10,9 +10,13 @@ use drift_core::schema::{SchemaSet, Scope};
 use drift_core::{Object, SourceRevision};
 
 use super::blocking::run_blocking;
-use super::{EstateError, InputNotes};
+use super::kustomizations::{RenderedFolders, is_chart, is_kustomization};
+use super::rendered::{refuse_chart, render_chart, render_committed, render_kustomization};
+use super::{DesiredPlace, EstateError, InputNotes};
 use crate::git::{GitDesired, GitOptions, GitSpec, SkipReason, SkippedEntry};
-use crate::manifests::{DeclaredObject, ManifestReader, Manifests, ProblemKind};
+use crate::gitops::KUSTOMIZATION_FILES;
+use crate::manifests::{DeclaredObject, FolderDepth, ManifestReader, Manifests, ProblemKind};
+use crate::render::CommitFiles;
 
 /// What may be named as declared, for who gave something else.
 const FORMS: &str =
@@ -34,21 +38,26 @@ struct DesiredPart {
 }
 
 impl DesiredState {
-    /// Reads folders, files, `-` (standard input) and Git repositories as `PATH_OR_URL[@REV][:FOLDER]`, read without a checkout.
+    /// Reads what is declared in some places.
+    ///
+    /// A folder with a kustomization is rendered and never read as it stands: its files declare something else than kustomize
+    /// makes of them. Of the kustomizations below a folder those are rendered that no other refers to; where several share a base,
+    /// as overlays do, only one of them can be meant, so that none is.
     ///
     /// # Errors
-    /// When one of them cannot be read at all. A file or document that cannot be read is a note.
-    pub async fn read(places: &[String]) -> Result<Self, EstateError> {
+    /// When one of them cannot be read or rendered at all. A file or document that cannot be read is a note.
+    pub async fn read(places: &[DesiredPlace]) -> Result<Self, EstateError> {
         let mut desired = Self::default();
         for place in places {
             let place = place.clone();
             // Reading files and repositories blocks.
-            let (part, notes) = run_blocking(move || DesiredPart::read(&place)).await?;
-            desired.parts.push(part);
+            let (parts, notes) = run_blocking(move || DesiredPart::read(&place)).await?;
+            desired.parts.extend(parts);
             desired.notes.append(notes);
         }
         desired.note_problems();
-        if desired.parts.iter().all(|p| p.manifests.declared.is_empty()) {
+        if desired.parts.iter().all(|p| p.manifests.declared.is_empty()) && !desired.notes.is_partial() {
+            let places: Vec<_> = places.iter().map(ToString::to_string).collect();
             desired.notes.add_incomplete(format!("nothing is declared in {}", places.join(", ")));
         }
         Ok(desired)
@@ -133,27 +142,81 @@ impl DesiredState {
 }
 
 impl DesiredPart {
-    fn read(place: &str) -> Result<(Self, InputNotes), EstateError> {
-        if GitSpec::looks_like_git(place) { Self::read_git(place) } else { Self::read_files(place) }
+    fn read(place: &DesiredPlace) -> Result<(Vec<Self>, InputNotes), EstateError> {
+        let (name, depth) = match place {
+            DesiredPlace::Chart(chart) => {
+                return Ok((vec![render_chart(chart)?.into()], InputNotes::default()));
+            }
+            DesiredPlace::Kustomization(name) if GitSpec::looks_like_git(name) => {
+                return Self::read_git(name, GitForm::Kustomization);
+            }
+            DesiredPlace::Kustomization(name) => {
+                let rendered = render_kustomization(name, Path::new(name))?;
+                return Ok((vec![rendered.into()], InputNotes::default()));
+            }
+            DesiredPlace::Tree(name) => (name, FolderDepth::All),
+            DesiredPlace::Folder(name) => (name, FolderDepth::Top),
+        };
+        match Path::new(name) {
+            _ if GitSpec::looks_like_git(name) => Self::read_git(name, GitForm::Files(depth)),
+            folder if folder.is_dir() => read_folder(name, folder, depth),
+            file => {
+                let manifests = Manifests::read(file).map_err(|e| unreadable(name, e))?;
+                Ok((vec![manifests.into()], InputNotes::default()))
+            }
+        }
     }
 
-    fn read_files(place: &str) -> Result<(Self, InputNotes), EstateError> {
-        let manifests = Manifests::read(Path::new(place)).map_err(|e| {
-            EstateError::unreadable(format!("what is declared in `{place}`"), e).expecting(FORMS)
-        })?;
-        Ok((Self { manifests, revision: None }, InputNotes::default()))
-    }
-
-    fn read_git(place: &str) -> Result<(Self, InputNotes), EstateError> {
+    fn read_git(place: &str, form: GitForm) -> Result<(Vec<Self>, InputNotes), EstateError> {
         let failed = |e| EstateError::unreadable("what is declared in Git", e);
         let spec = GitSpec::parse(place).map_err(failed)?;
-        let (_, desired) = GitDesired::load(&spec, &GitOptions::default()).map_err(failed)?;
+        let (repo, desired) = GitDesired::load(&spec, &GitOptions::default()).map_err(failed)?;
         let revision = SourceRevision::new(desired.commit.id.to_string());
         let mut notes = InputNotes::default();
         desired.skipped.iter().for_each(|skipped| note_skipped(skipped, &mut notes));
-        let mut reader = ManifestReader::new();
-        desired.into_files().iter().for_each(|(name, bytes)| reader.add_file(name, bytes));
-        Ok((Self { manifests: reader.finish(), revision: Some(revision) }, notes))
+        let folder = desired.subdir.clone().unwrap_or_default();
+        let all = repo.every_file(&desired.commit).map_err(failed)?.files;
+        let is_below = |path: &str| {
+            let rest = path.strip_prefix(&*folder);
+            folder.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut parts = match form {
+            GitForm::Kustomization => {
+                vec![render_committed(place, (&repo, &desired.commit), &folder)?.into()]
+            }
+            // What is rendered is looked for in files, as that of a folder is.
+            GitForm::Files(depth) if all.iter().any(|f| is_below(&f.path) && marks_rendered(&f.path)) => {
+                let files = CommitFiles::from_commit(&repo, &desired.commit, |_| true).map_err(failed)?;
+                let (mut parts, more) = read_folder(place, &files.root().join(&folder), depth)?;
+                notes.append(more);
+                parts.iter_mut().for_each(|part| part.move_below(&folder));
+                parts
+            }
+            GitForm::Files(depth) => {
+                let is_deep =
+                    |path: &str| path.trim_start_matches(&*folder).trim_start_matches('/').contains('/');
+                let mut reader = ManifestReader::new();
+                for (name, bytes) in desired.into_files() {
+                    if depth == FolderDepth::All || !is_deep(&name) {
+                        reader.add_file(&name, &bytes);
+                    }
+                }
+                vec![reader.finish().into()]
+            }
+        };
+        parts.iter_mut().for_each(|part| part.revision = Some(revision.clone()));
+        Ok((parts, notes))
+    }
+
+    /// Names files from the root of the repository.
+    fn move_below(&mut self, folder: &str) {
+        if folder.is_empty() {
+            return;
+        }
+        let places = self.manifests.declared.iter_mut().map(|d| &mut d.place);
+        for place in places.chain(self.manifests.problems.iter_mut().map(|p| &mut p.place)) {
+            place.file = format!("{folder}/{}", place.file).into();
+        }
     }
 
     fn declaration(&self, declared: &DeclaredObject) -> Declaration {
@@ -163,6 +226,72 @@ impl DesiredPart {
             revision: self.revision.clone(),
         }
     }
+}
+
+impl From<Manifests> for DesiredPart {
+    fn from(manifests: Manifests) -> Self {
+        Self { manifests, revision: None }
+    }
+}
+
+/// What of a commit is read.
+#[derive(Clone, Copy)]
+enum GitForm {
+    Files(FolderDepth),
+    Kustomization,
+}
+
+fn unreadable(name: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EstateError {
+    EstateError::unreadable(format!("what is declared in `{name}`"), error).expecting(FORMS)
+}
+
+/// Returns `true` for the file by which a kustomization or a chart is known.
+fn marks_rendered(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name == "Chart.yaml" || KUSTOMIZATION_FILES.contains(&name)
+}
+
+/// Reads a folder: rendered if it is a kustomization, else its manifests and the kustomizations below.
+fn read_folder(
+    name: &str,
+    folder: &Path,
+    depth: FolderDepth,
+) -> Result<(Vec<DesiredPart>, InputNotes), EstateError> {
+    let mut notes = InputNotes::default();
+    if is_kustomization(folder) {
+        return Ok((vec![render_kustomization(name, folder)?.into()], notes));
+    }
+    if is_chart(folder) {
+        return Err(refuse_chart(name));
+    }
+    let folder = folder.canonicalize().map_err(|e| unreadable(name, e))?;
+    let inner = match depth {
+        FolderDepth::All => RenderedFolders::find(&folder).map_err(|e| unreadable(name, e))?,
+        FolderDepth::Top => RenderedFolders::default(),
+    };
+    let mut reader = ManifestReader::new().with_depth(depth).without(inner.not_plain());
+    reader.add_path(&folder).map_err(|e| unreadable(name, e))?;
+    let mut parts = vec![reader.finish().into()];
+    let below = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
+    let (single, alternatives) = inner.roots();
+    for path in single {
+        parts.push(render_kustomization(&below(path), path)?.into());
+    }
+    let quoted = |path: &Path| format!("`{}`", below(path));
+    if !alternatives.is_empty() {
+        let names: Vec<_> = alternatives.into_iter().map(quoted).collect();
+        notes.add_incomplete(format!(
+            "{} in `{name}` are kustomizations that share a base, and are not compared: name the one that is applied",
+            names.join(", ")
+        ));
+    }
+    for chart in &inner.charts {
+        let chart = quoted(chart);
+        notes.add_incomplete(format!(
+            "{chart} in `{name}` is a Helm chart, and is not compared: render it for its release"
+        ));
+    }
+    Ok((parts, notes))
 }
 
 fn note_skipped(skipped: &SkippedEntry, notes: &mut InputNotes) {

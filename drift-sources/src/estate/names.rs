@@ -34,7 +34,7 @@ pub(super) fn find_resource<'a>(
 }
 
 /// Names the few keys of that kind, or of that name, whose names are most similar.
-fn nearest(name: &ResourceName, keys: &[ResourceKey]) -> Vec<String> {
+pub(super) fn nearest(name: &ResourceName, keys: &[ResourceKey]) -> Vec<String> {
     let similarity = |k: &ResourceKey| strsim::normalized_damerau_levenshtein(&k.name, name.name());
     let is_comparable = |k: &&ResourceKey| k.name.len() <= MAX_LENGTH && name.name().len() <= MAX_LENGTH;
     let near = keys.iter().filter(is_comparable);

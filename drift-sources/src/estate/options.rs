@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use drift_core::EventStore;
+use drift_core::ResourceName;
 use drift_core::Until;
 use drift_core::cause::Weights;
 use drift_core::drift::UnmanagedResources;
@@ -12,7 +13,7 @@ use drift_core::health::HealthRules;
 use drift_core::k8s::selector::Selector;
 use drift_core::redact::Redactor;
 
-use super::{BlockingEstate, ComparedNamespaces, Estate, EstateError, RecordedHistory};
+use super::{BlockingEstate, ComparedNamespaces, DesiredPlace, Estate, EstateError, RecordedHistory};
 
 /// Where the objects come from.
 #[derive(Clone, Debug)]
@@ -38,7 +39,8 @@ pub(super) enum EstateInput {
 pub struct EstateOptions {
     pub(super) input: EstateInput,
     pub(super) until: Until,
-    pub(super) desired: Vec<String>,
+    pub(super) desired: Vec<DesiredPlace>,
+    pub(super) only: Vec<ResourceName>,
     pub(super) git: Vec<String>,
     pub(super) audit: Option<PathBuf>,
     pub(super) schemas: Option<PathBuf>,
@@ -60,6 +62,7 @@ impl EstateOptions {
             input,
             until: Until::End,
             desired: Vec::new(),
+            only: Vec::new(),
             git: Vec::new(),
             audit: None,
             schemas: None,
@@ -83,9 +86,16 @@ impl EstateOptions {
     }
 
     /// Adds what is declared: a folder, a file, `-`, or a Git repository as `PATH_OR_URL[@REV][:FOLDER]`, read without a
-    /// checkout. Without any, what Argo CD, Flux and Helm declare is compared.
-    pub fn desired(mut self, place: impl Into<String>) -> Self {
+    /// checkout; a folder with a kustomization is rendered. Without any, what Argo CD, Flux and Helm declare is compared.
+    /// See [`DesiredPlace`] for other forms.
+    pub fn desired(mut self, place: impl Into<DesiredPlace>) -> Self {
         self.desired.push(place.into());
+        self
+    }
+
+    /// Compares only this resource; repeatable. A name that fits nothing is a note.
+    pub fn only(mut self, name: ResourceName) -> Self {
+        self.only.push(name);
         self
     }
 

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use super::commits::CommitFinder;
 use super::comparison::{ComparisonOptions, compare_desired, needed_scope};
+use super::names::nearest;
 use super::opened::new_renderer;
 use super::users::time_of;
 use super::{AttributedField, CommitSource};
@@ -99,12 +100,35 @@ impl Estate {
             true => self.diff_apps(&mut notes).await,
             false => self.diff_desired(&mut notes).await,
         };
+        let compared = compared.map(|mut compared| {
+            self.leave_only_named(&mut compared, &mut notes);
+            compared
+        });
         self.note(notes);
         let mut compared = compared?;
         let (report, notes) = (&mut compared.report, self.notes());
         report.notes.extend(notes.remarks().iter().cloned());
         report.coverage.append(notes.coverage().clone());
         Ok(compared)
+    }
+
+    /// Leaves the resources that are named, if any are; one that is neither declared nor live is not what was meant.
+    fn leave_only_named(&self, compared: &mut Comparison, notes: &mut InputNotes) {
+        let only = &self.options.only;
+        if only.is_empty() {
+            return;
+        }
+        let namespace = self.options.namespace.as_deref();
+        let live = compared.live.iter().map(|o| o.key());
+        let known: Vec<ResourceKey> =
+            compared.report.resources.iter().map(|r| r.key.clone()).chain(live).collect();
+        for name in only.iter().filter(|name| !known.iter().any(|key| name.matches(key, namespace))) {
+            let near = nearest(name, &known);
+            let near =
+                if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) };
+            notes.add_incomplete(format!("`{name}` is neither declared nor live{near}"));
+        }
+        compared.report.resources.retain(|r| only.iter().any(|name| name.matches(&r.key, namespace)));
     }
 
     async fn diff_desired(&self, notes: &mut InputNotes) -> Result<Comparison, EstateError> {

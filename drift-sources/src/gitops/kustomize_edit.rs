@@ -9,7 +9,7 @@ use crate::render::CommitFiles;
 use crate::yaml;
 
 /// Names under which kustomize looks for its file.
-pub(super) const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(crate) const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Joins a folder of a tree and a path below it; `None` where that would leave the tree.
 pub(super) fn join_path(folder: &str, path: &str) -> Option<String> {

@@ -6,6 +6,7 @@ mod bad_input;
 mod blame;
 mod causes;
 mod commands;
+mod declared;
 mod demo;
 mod exit_codes;
 mod gitops;

@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "shared with the tests of the kubernetes source")]
 mod control_plane;
 mod follow_and_alert;
+mod rendered;
 
 use std::io::Write;
 use std::path::Path;
@@ -22,15 +23,21 @@ const URL: &str = "https://git.example.com/shop.git";
 
 fn main() {
     let arguments = Arguments::from_args();
-    let missing = ["etcd", "kube-apiserver", "kubectl", "git"].iter().any(|name| find(name).is_none());
-    let trial = |name: &str, test: fn()| {
+    let trial_with = |programs: &[&str], name: &str, test: fn()| {
+        let missing = programs.iter().any(|name| find(name).is_none());
         let run = move || -> Result<(), Failed> {
             test();
             Ok(())
         };
         Trial::test(name, run).with_kind("KUBEBUILDER_ASSETS").with_ignored_flag(missing)
     };
+    let trial = |name, test| trial_with(&["etcd", "kube-apiserver", "kubectl", "git"], name, test);
     let trials = vec![
+        trial_with(
+            &["kustomize", "helm", "git"],
+            "folders_that_are_rendered_are_compared_as_rendered",
+            rendered::folders,
+        ),
         trial("a_cluster_with_engines_is_judged_live_as_from_its_tape", live_as_from_its_tape),
         trial("a_program_that_follows_a_cluster_alerts_once_for_each_edit", follow_and_alert::edits),
     ];

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use drift_core::k8s::selector::Selector;
-use drift_core::{KindName, Until};
+use drift_core::{KindName, ResourceName, Until};
 
 mod causes;
+mod desired;
 mod estate;
 mod health;
 mod listen;
 mod lookback;
 
 pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
+pub(crate) use desired::DesiredArgs;
 pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
 pub(crate) use health::{HealthArgs, HealthRuleArgs};
 pub(crate) use listen::ListenArgs;
@@ -205,9 +207,11 @@ pub(crate) enum DiffFormat {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  drift diff --desired k8s/                           compare a directory with the current cluster
-  drift diff --desired k8s/ --explain                 show the rule behind every verdict
-  kustomize build . | drift diff --desired -          read manifests from standard input
+  drift diff -f k8s/                                  the files of a folder, with the current cluster
+  drift diff -R -f k8s/ deploy/web --explain          with folders below; one resource, and why
+  drift diff -k overlays/prod                         render a kustomization first
+  helm template web chart/ | drift diff -f - -n shop  read manifests from standard input
+  drift diff                                          with what Argo CD, Flux and Helm declare
   drift diff --desired ../config@main                 read a Git repository at a revision
   drift diff --desired https://git.example.com/shop/config.git@v1.4:apps
   kubectl get all,cm -n shop -o json --show-managed-fields > live.json
@@ -217,22 +221,23 @@ pub(crate) enum DiffFormat {
   drift diff --argocd-server https://argocd.example.com --argocd-token-file token
   drift diff --desired k8s/ -o json | jq '.resources[] | select(.status != \"InSync\")'")]
 pub(crate) struct DiffArgs {
-    /// Desired state: a directory, a file, `-` for standard input, or a Git revision as REPO@REV or
-    /// REPO@REV:DIR with a path or URL of the repository; no checkout is needed. Repeatable. Defaults to what Argo CD, Flux
-    /// and Helm declare in the input.
-    #[arg(long, value_name = "WHAT", action = ArgAction::Append, conflicts_with = "argocd_server")]
-    pub(crate) desired: Vec<String>,
+    /// Only these resources, such as deploy/web or Deployment.apps/shop/web.
+    #[arg(value_name = "KEY", value_parser = desired::resource)]
+    pub(crate) keys: Vec<ResourceName>,
+
+    #[command(flatten)]
+    pub(crate) declared: DesiredArgs,
 
     /// Git repository or bundle that the engines read, as URL=REPO with the URL that they use. Without a URL it is used for
     /// every URL. Repeatable.
-    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "desired")]
+    #[arg(long, value_name = "[URL=]REPO", action = ArgAction::Append, conflicts_with = "declared")]
     pub(crate) git: Vec<String>,
 
     #[command(flatten)]
     pub(crate) argocd: ArgoArgs,
 
     /// File of exceptions of your own, each with selector, paths, reason, owner and expiry.
-    #[arg(long, value_name = "FILE", conflicts_with = "desired")]
+    #[arg(long, value_name = "FILE", conflicts_with = "declared")]
     pub(crate) rules: Option<PathBuf>,
 
     /// Live state: a dump (`kubectl get -o json`) or a tape (plain, gzip or zstd). Defaults to the current cluster.
@@ -323,9 +328,8 @@ pub(crate) struct WatchArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "context")]
     pub(crate) tape: Option<PathBuf>,
 
-    /// Desired state to compare with (see `drift diff`). Repeatable.
-    #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
-    pub(crate) desired: Vec<String>,
+    #[command(flatten)]
+    pub(crate) declared: DesiredArgs,
 
     /// Directory of OpenAPI v3 documents of the cluster (*.json, *.json.gz). Schemas of built-in kinds are included.
     #[arg(long, value_name = "DIR")]

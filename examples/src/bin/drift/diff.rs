@@ -20,7 +20,16 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
     options =
         looked_at::with_declared(options, args.schemas.as_deref(), args.rules.as_deref(), &args.argocd)?;
     options = looked_at::in_namespace(options, args.scope.namespace.as_deref());
-    options = args.desired.iter().fold(options.at(args.at.unwrap_or_default()), EstateOptions::desired);
+    let declared = args.declared.places(args.scope.namespace.as_deref());
+    let is_of_apps = declared.is_empty();
+    if !is_of_apps && args.argocd.server.is_some() {
+        return Err(Failure::new(
+            "--argocd-server is asked what Applications declare, and something else is named as declared",
+        )
+        .hint("leave out one of the two"));
+    }
+    options = declared.into_iter().fold(options.at(args.at.unwrap_or_default()), EstateOptions::desired);
+    options = args.keys.iter().cloned().fold(options, EstateOptions::only);
     if args.scope.all_namespaces {
         options = options.compared_namespaces(ComparedNamespaces::All);
     }
@@ -35,10 +44,10 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
     looked_at::report_notes(&estate, NotePlace::of(args.output, &compared));
     let compared = compared?;
     match args.output {
-        DiffFormat::Diff if !args.desired.is_empty() => {
+        DiffFormat::Diff if !is_of_apps => {
             external::diff(&compared.report, &compared.desired, &compared.live, &compared.schemas)?;
         }
-        _ => output::print(&render(&compared.report, args, screen))?,
+        _ => output::print(&render(&compared.report, args, is_of_apps, screen))?,
     }
     Ok(match compared.report.is_complete() {
         false => Outcome::Incomplete { found: compared.has_drift() },
@@ -46,10 +55,10 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
     })
 }
 
-fn render(report: &DriftReport, args: &DiffArgs, screen: Screen) -> String {
+fn render(report: &DriftReport, args: &DiffArgs, is_of_apps: bool, screen: Screen) -> String {
     // A program can filter; what the rules of engines hide is part of the answer to it.
     let data = matches!(args.output, DiffFormat::Json | DiffFormat::Yaml);
-    let managed = args.show_managed || data && args.desired.is_empty();
+    let managed = args.show_managed || data && is_of_apps;
     let visibility = Visibility { managed, explain: args.explain };
     match args.output {
         DiffFormat::Json => to_json(&DriftReportV1::new(report, visibility)),

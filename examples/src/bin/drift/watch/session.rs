@@ -52,8 +52,9 @@ impl WatchSession {
         };
         let mut desired = None;
         let mut objects = None;
-        if !args.desired.is_empty() {
-            let mut read = DesiredState::read(&args.desired).await?;
+        let declared = args.declared.places(args.namespace.as_deref());
+        if !declared.is_empty() {
+            let mut read = DesiredState::read(&declared).await?;
             let mut unread = read.take_notes();
             let schemas = gather_schemas(args.schemas.as_deref(), [], [], &mut unread)?;
             notes.append(&unread);
