@@ -88,6 +88,7 @@ mod health;
 mod history;
 mod kustomizations;
 mod live;
+mod moment;
 mod names;
 mod opened;
 mod options;

@@ -56,6 +56,13 @@ impl RecordedHistory {
         self
     }
 
+    /// Sets what a reader of answers should know.
+    #[must_use]
+    pub(super) fn with_notes(mut self, notes: InputNotes) -> Self {
+        self.notes = notes;
+        self
+    }
+
     /// Plays a tape into a store in memory.
     ///
     /// # Errors

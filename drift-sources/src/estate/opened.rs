@@ -14,6 +14,9 @@ use drift_core::{ResourceKey, ResourceName, Scope};
 use jiff::Timestamp;
 
 use super::coverage::note_uncovered;
+#[cfg(feature = "kubernetes")]
+use super::moment::history_of_cluster;
+use super::moment::history_of_dump;
 use super::options::{EstateInput, EstateOptions};
 use super::versions::{Versions, cluster_of, cluster_of_history, versions_of, versions_of_tape};
 use super::{
@@ -100,31 +103,62 @@ impl Estate {
         self.options.until
     }
 
-    /// Returns `true` if the past is known: a tape or a store is looked at.
+    /// Returns `true` if the past is known: a tape or a store is looked at, and not one moment.
     pub fn has_history(&self) -> bool {
         matches!(self.input, OpenInput::Tape(_) | OpenInput::Store)
     }
 
     /// Returns the recorded history, which is played on the first call if it is a tape.
     ///
+    /// A dump, and a cluster, which is listed on the first call, is a history of one moment: it holds every resource once, with what
+    /// the resource itself says of its past. A note says so.
+    ///
     /// # Errors
-    /// [`EstateError::NeedsHistory`] for a dump or a cluster.
+    /// When it cannot be read, or the past of a dump or a cluster is asked for.
     pub async fn recorded(&self) -> Result<&RecordedHistory, EstateError> {
-        self.open_history("this question").await
+        if let Some(history) = self.history.get() {
+            return Ok(history);
+        }
+        let history = match &self.input {
+            OpenInput::Tape(tape) => RecordedHistory::play(tape).await?,
+            OpenInput::Dump(dump) if self.options.until != Until::End && !dump.is_tape() => {
+                return Err(self.needs_history("at"));
+            }
+            OpenInput::Dump(dump) => history_of_dump(dump).await?,
+            // It was put there when the store was opened.
+            OpenInput::Store => return Err(self.needs_history("this question")),
+            #[cfg(feature = "kubernetes")]
+            OpenInput::Cluster(connection) => {
+                history_of_cluster(connection, self.options.namespace.as_deref()).await?
+            }
+        };
+        self.note(history.notes().clone());
+        Ok(self.history.get_or_init(|| history))
     }
 
-    /// Returns the recorded history for a question about all of it, and notes what it does not cover.
+    /// Returns the recorded history for a question about all of it that one moment does not answer, and notes what it does not
+    /// cover.
     pub(super) async fn recorded_for(&self, question: &'static str) -> Result<&RecordedHistory, EstateError> {
-        self.recorded_about(question, &|_| true).await
+        self.require_past(question)?;
+        self.recorded_about(&|_| true).await
     }
 
-    /// Does the same for a question about some scopes: what is not known of others takes nothing away from its answer.
+    /// Refuses a question that one moment does not answer.
+    pub(super) fn require_past(&self, question: &'static str) -> Result<(), EstateError> {
+        let is_moment = match &self.input {
+            OpenInput::Dump(dump) => !dump.is_tape(),
+            _ => !self.has_history(),
+        };
+        if is_moment { Err(self.needs_history(question)) } else { Ok(()) }
+    }
+
+    /// Returns the history, of one moment as well, for a question about some scopes, and notes what it does not cover: what is not
+    /// known of other scopes takes nothing away from the answer.
     pub(super) async fn recorded_about(
         &self,
-        question: &'static str,
         is_wanted: &(dyn Fn(&Scope) -> bool + Sync),
     ) -> Result<&RecordedHistory, EstateError> {
-        let history = self.open_history(question).await?;
+        let history = self.recorded().await?;
         let mut notes = InputNotes::default();
         note_uncovered(history, self.recorded_scope().await?, self.options.until, is_wanted, &mut notes);
         self.note(notes);
@@ -134,31 +168,21 @@ impl Estate {
     /// Returns what the recorded history covers, as of the point that is looked at.
     ///
     /// # Errors
-    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    /// As [`recorded`](Self::recorded).
     pub async fn recorded_scope(&self) -> Result<&RecordedScope, EstateError> {
         if let Some(recorded) = self.recorded_scope.get() {
             return Ok(recorded);
         }
-        let history = self.open_history("this question").await?;
-        let recorded = history.recorded_scope(self.options.until).await?;
+        let recorded = self.recorded().await?.recorded_scope(self.options.until).await?;
         Ok(self.recorded_scope.get_or_init(|| recorded))
     }
 
-    async fn open_history(&self, question: &'static str) -> Result<&RecordedHistory, EstateError> {
-        if let Some(history) = self.history.get() {
-            return Ok(history);
-        }
-        let tape = match &self.input {
-            OpenInput::Tape(tape) => tape,
-            OpenInput::Dump(dump) => {
-                let input = Some(dump.name().into_owned());
-                return Err(EstateError::NeedsHistory { question, input });
-            }
-            _ => return Err(EstateError::NeedsHistory { question, input: None }),
+    fn needs_history(&self, question: &'static str) -> EstateError {
+        let input = match &self.input {
+            OpenInput::Dump(dump) => Some(dump.name().into_owned()),
+            _ => None,
         };
-        let history = RecordedHistory::play(tape).await?;
-        self.note(history.notes().clone());
-        Ok(self.history.get_or_init(|| history))
+        EstateError::NeedsHistory { question, input }
     }
 
     /// Finds the one resource of a name, such as `deploy/web`.
@@ -166,18 +190,27 @@ impl Estate {
     /// # Errors
     /// [`EstateError::UnknownResource`] and [`EstateError::AmbiguousName`] when it fits none or several.
     pub async fn find(&self, name: &ResourceName) -> Result<ResourceKey, EstateError> {
-        self.recorded().await?.find(name, self.options.namespace.as_deref()).await
+        let history = self.recorded().await?;
+        let found = history.find(name, self.options.namespace.as_deref()).await;
+        #[cfg(feature = "kubernetes")]
+        if let (Err(EstateError::AmbiguousName { .. }), OpenInput::Cluster(connection)) =
+            (&found, &self.input)
+        {
+            // As kubectl does, in the namespace of the context.
+            return history.find(name, Some(&connection.namespace)).await.or(found);
+        }
+        found
     }
 
     /// Returns the index that answers questions about causes; any number of them, without IO.
     ///
     /// # Errors
-    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    /// As [`recorded`](Self::recorded).
     pub async fn cause_index(&self) -> Result<Arc<CauseIndex>, EstateError> {
         if let Some(index) = self.index.get() {
             return Ok(Arc::clone(index));
         }
-        let history = self.recorded_for("why").await?;
+        let history = self.recorded_about(&|_| true).await?;
         let (until, rules) = (self.options.until, self.edge_rules());
         let index = match self.versions.get() {
             Some(versions) => {
@@ -193,12 +226,12 @@ impl Estate {
     /// Returns the versions of all resources, by which the writers of their fields are found.
     ///
     /// # Errors
-    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    /// As [`recorded`](Self::recorded).
     pub async fn writer_history(&self) -> Result<Arc<WriterHistory>, EstateError> {
         if let Some(writers) = self.writers.get() {
             return Ok(Arc::clone(writers));
         }
-        let history = self.open_history("blame").await?;
+        let history = self.recorded().await?;
         let versions = match self.versions.get() {
             Some(versions) => Arc::clone(versions),
             None => {
@@ -257,7 +290,7 @@ impl Estate {
         match &self.input {
             OpenInput::Dump(file) => LiveState::of_file(file, self.options.until, scope).await,
             OpenInput::Tape(_) | OpenInput::Store => {
-                let history = self.recorded_about("live", &|s| scope.concerns(s)).await?;
+                let history = self.recorded_about(&|s| scope.concerns(s)).await?;
                 LiveState::of_history(history, self.options.until).await
             }
             #[cfg(feature = "kubernetes")]

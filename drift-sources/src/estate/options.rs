@@ -201,7 +201,7 @@ impl Estate {
     /// Looks at a dump, which is what `kubectl get -o json` or `-o yaml` prints, plain, gzip or zstd; `-` is standard input. A tape
     /// is taken as a dump of its end.
     ///
-    /// A dump has no history: it answers `diff`, `health` and `apps`.
+    /// A dump is of one moment: it answers everything but what happened (`timeline`, `fights`, `rollouts`).
     pub fn dump(path: impl Into<PathBuf>) -> EstateOptions {
         EstateOptions::new(EstateInput::Dump(path.into()))
     }
@@ -218,7 +218,7 @@ impl Estate {
 
     /// Looks at a cluster as it is now, and lists it once for each question.
     ///
-    /// A cluster has no history: it answers `diff`, `health` and `apps`. Needs a Tokio runtime.
+    /// A cluster is of one moment: it answers everything but what happened (`timeline`, `fights`, `rollouts`). Needs a Tokio runtime.
     #[cfg(feature = "kubernetes")]
     pub fn cluster(options: crate::kubernetes::ConnectOptions) -> EstateOptions {
         EstateOptions::new(EstateInput::Cluster(options))

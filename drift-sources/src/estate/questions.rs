@@ -198,7 +198,7 @@ impl Estate {
     /// Explains why a resource is unhealthy: the recorded changes behind it, best first, or why none is named.
     ///
     /// # Errors
-    /// [`EstateError::NeedsHistory`], and when the store cannot be read.
+    /// As [`recorded`](Self::recorded).
     pub async fn why(&self, key: &ResourceKey) -> Result<Explanation, EstateError> {
         let index = self.cause_index().await?;
         let investigation = self.investigation(&index);
@@ -254,7 +254,7 @@ impl Estate {
         key: &ResourceKey,
         path: &FieldPath,
     ) -> Result<Vec<AttributedField>, EstateError> {
-        self.recorded_about("blame", &|scope| scope.contains(key)).await?;
+        self.recorded_about(&|scope| scope.contains(key)).await?;
         let writers = self.writer_history().await?;
         let log = self.user_log().await?;
         let mut notes = InputNotes::default();
@@ -275,7 +275,7 @@ impl Estate {
     /// Finds fields that two writers overwrite in turn, and changes by hand that an engine put back.
     ///
     /// # Errors
-    /// As [`why`](Self::why).
+    /// [`EstateError::NeedsHistory`] of one moment, and as [`why`](Self::why).
     pub async fn fights(&self) -> Result<FieldContention, EstateError> {
         self.fights_of(|_| true).await
     }
@@ -342,13 +342,13 @@ impl Estate {
     /// # Errors
     /// As [`why`](Self::why).
     pub async fn graph(&self) -> Result<DependencyGraph, EstateError> {
-        self.recorded_for("graph").await?.dependency_graph(self.edge_rules()).await
+        self.recorded_about(&|_| true).await?.dependency_graph(self.edge_rules()).await
     }
 
     /// Returns what happened, oldest first: every recorded event with what it did to its resource.
     ///
     /// # Errors
-    /// As [`why`](Self::why).
+    /// [`EstateError::NeedsHistory`] of one moment, and as [`why`](Self::why).
     pub async fn timeline(&self) -> Result<Vec<TimelineEntry>, EstateError> {
         self.timeline_where(|_| true).await
     }
@@ -356,7 +356,7 @@ impl Estate {
     /// Returns the part of the timeline that is wanted; the rest of a long history is not held in memory.
     ///
     /// # Errors
-    /// As [`why`](Self::why).
+    /// [`EstateError::NeedsHistory`] of one moment, and as [`why`](Self::why).
     pub async fn timeline_where(
         &self,
         mut is_wanted: impl FnMut(&TimelineEntry) -> bool,
@@ -387,9 +387,10 @@ impl Estate {
     /// Returns the versions of one resource, oldest first.
     ///
     /// # Errors
-    /// As [`why`](Self::why).
+    /// [`EstateError::NeedsHistory`] of one moment, and as [`why`](Self::why).
     pub async fn timeline_of(&self, key: &ResourceKey) -> Result<Vec<TimelineEntry>, EstateError> {
-        let history = self.recorded_about("history", &|scope| scope.contains(key)).await?;
+        self.require_past("history")?;
+        let history = self.recorded_about(&|scope| scope.contains(key)).await?;
         let events = history.events_of(key, self.options.until).await?;
         let mut follower = VersionFollower::new(&self.schemas);
         let entry = |event| TimelineEntry { change: follower.next(&event), event };

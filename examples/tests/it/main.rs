@@ -12,6 +12,7 @@ mod exit_codes;
 mod gitops;
 mod health;
 mod help;
+mod moment;
 mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]

@@ -39,6 +39,7 @@ fn main() {
             rendered::folders,
         ),
         trial("a_cluster_with_engines_is_judged_live_as_from_its_tape", live_as_from_its_tape),
+        trial("a_cluster_is_asked_without_history", questions_of_a_cluster),
         trial("a_program_that_follows_a_cluster_alerts_once_for_each_edit", follow_and_alert::edits),
     ];
     libtest_mimic::run(&arguments, trials).exit();
@@ -268,4 +269,46 @@ fn live_as_from_its_tape() {
     for recorded in ["dump.json", "tape.jsonl"] {
         assert_eq!(diff(&["--live", recorded])["resources"], live["resources"], "{recorded}");
     }
+}
+
+/// With no store and no tape the cluster is listed once: the change that managedFields names, and the object that is not there.
+fn questions_of_a_cluster() {
+    let lab = Lab::start();
+    lab.apply("setup", &json!({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}));
+    let pod =
+        json!({"containers":[{"name":"web","image":"web:1","envFrom":[{"configMapRef":{"name":"gone"}}]}]});
+    let web = json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"},
+        "spec":{"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":pod}}});
+    lab.apply("alice", &web);
+    lab.kubectl(&["label", "deploy/web", "-n", "shop", "team=x"], &Value::Null);
+    let ask = |words: &str| {
+        let words: Vec<&str> =
+            words.split_whitespace().chain(["--kubeconfig", "kubeconfig", "-o", "json"]).collect();
+        lab.drift(&words)
+    };
+    let check = ask("check -n shop");
+    assert!(check.to_string().contains("ConfigMap") && check.to_string().contains("gone"), "{check}");
+    assert!(check["notes"].to_string().contains("from one listing of https://127.0.0.1"), "{check}");
+    let blame = ask("blame deploy/web metadata.labels.team -n shop");
+    assert!(blame["fields"][0].to_string().contains("kubectl-label"), "{blame}");
+    assert!(ask("graph deploy/web -n shop").to_string().contains("gone"));
+    assert!(ask("why deploy/web -n shop")["notes"].to_string().contains("from one listing"));
+    // Someone with rights in one namespace only is answered about that.
+    let role = json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"reader","namespace":"shop"},
+        "rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["get","list","watch"]}]});
+    let binding = json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"reader","namespace":"shop"},
+        "subjects":[{"kind":"User","name":"nobody","apiGroup":"rbac.authorization.k8s.io"}],
+        "roleRef":{"kind":"Role","name":"reader","apiGroup":"rbac.authorization.k8s.io"}});
+    lab.apply("setup", &role);
+    lab.apply("setup", &binding);
+    let config = std::fs::read_to_string(lab.dir.path().join("kubeconfig")).unwrap();
+    std::fs::write(lab.dir.path().join("narrow"), config.replace(TOKEN, control_plane::NOBODY)).unwrap();
+    let narrow = run(
+        Path::new(env!("CARGO_BIN_EXE_drift")),
+        &["check", "-n", "shop", "--kubeconfig", "narrow", "-o", "json"],
+        lab.dir.path(),
+        "",
+        &[1, 2],
+    );
+    assert!(narrow.contains("gone"), "{narrow}");
 }

@@ -175,6 +175,32 @@ pub(crate) struct RecordedArgs {
     pub(crate) tape: Option<PathBuf>,
 }
 
+/// The options that name what is looked at: recorded history, a dump or, without either, the cluster as it is now.
+#[derive(Args, Debug, Default)]
+pub(crate) struct InputArgs {
+    /// Live state: a dump (`kubectl get -o json`) or a tape (plain, gzip or zstd). Defaults to the current cluster.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "tape", "context"], help_heading = "Input")]
+    pub(crate) live: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) recorded: RecordedArgs,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+}
+
+/// The options that select resources by namespace.
+#[derive(Args, Debug, Default)]
+pub(crate) struct NamespaceArgs {
+    /// Only this namespace; that of a KEY that does not name one.
+    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
+    pub(crate) namespace: Option<String>,
+
+    /// All namespaces. This is the default.
+    #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]
+    pub(crate) all_namespaces: bool,
+}
+
 /// Output format of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DataFormat {

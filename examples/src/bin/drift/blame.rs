@@ -16,7 +16,7 @@ pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Fai
     let name = args.key.as_ref().or(args.resource.as_ref()).ok_or_else(|| {
         Failure::new("no resource given").hint("name one, such as deploy/web or Deployment.apps/shop/web")
     })?;
-    let mut options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
+    let mut options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
     options = looked_at::with_sources(options, args.audit.as_deref(), &args.git);
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(name).await?;

@@ -64,10 +64,10 @@ impl From<EstateError> for Failure {
                 "--live, --tape and --store need no cluster; `drift demo` needs nothing at all".to_owned(),
             ),
             E::NeedsHistory { input: Some(_), .. } => {
-                Some("a dump is of one moment; `drift record` makes a tape".to_owned())
+                Some("a dump is of one moment; `drift record -o FILE` makes a tape, `drift watch --store DIR` a store".to_owned())
             }
             E::NeedsHistory { input: None, .. } => {
-                Some("give --store DIR or --tape FILE; a cluster only knows how it is now".to_owned())
+                Some("a cluster only knows how it is now: give --store DIR (`drift watch` makes one) or --tape FILE (`drift record`)".to_owned())
             }
             E::UnknownResource { nearest, .. } if nearest.is_empty() => {
                 Some("`drift timeline` lists what is".to_owned())

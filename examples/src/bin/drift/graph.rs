@@ -11,7 +11,7 @@ use crate::output::{self, Outcome};
 /// Runs the command.
 pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
     let until = args.at.unwrap_or_default();
-    let options = looked_at::recorded(&args.recorded)?.at(until).edge_rules(args.edges.rules()?);
+    let options = looked_at::input(&args.input)?.at(until).edge_rules(args.edges.rules()?);
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(&args.key).await?;
     let graph = estate.graph().await?;

@@ -17,7 +17,7 @@ use crate::output::{self, Outcome, Screen};
 
 /// Runs the command.
 pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Failure> {
-    let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
+    let options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
     let options = options.edge_rules(args.edges.rules()?);
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let index = estate.cause_index().await?;

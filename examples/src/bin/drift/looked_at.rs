@@ -13,7 +13,7 @@ use drift_sources::estate::{Estate, EstateError, EstateOptions, HistoryUpkeep, I
 use drift_sources::kubernetes::ConnectOptions;
 use jiff::Timestamp;
 
-use crate::args::{ArgoArgs, ClusterArgs, DataFormat, DiffFormat, RecordedArgs};
+use crate::args::{ArgoArgs, ClusterArgs, DataFormat, DiffFormat, InputArgs, RecordedArgs};
 use crate::failure::Failure;
 use crate::{output, words};
 
@@ -27,9 +27,15 @@ pub(crate) fn recorded(args: &RecordedArgs) -> Result<EstateOptions, Failure> {
     match (&args.store, &args.tape) {
         (Some(folder), _) => Ok(Estate::history(open_store(folder)?)),
         (None, Some(tape)) => Ok(Estate::tape(tape)),
-        (None, None) => Err(Failure::new("no history to look at")
-            .hint("give --store DIR (kept by `drift watch`) or --tape FILE (made by `drift record`)")),
+        (None, None) => Err(Failure::new("no history to look at").hint(
+            "give --store DIR (made by `drift watch --store DIR`) or --tape FILE (`drift record --once -o FILE` makes one in a second)",
+        )),
     }
+}
+
+/// Looks at what the arguments name, or at the cluster.
+pub(crate) fn input(args: &InputArgs) -> Result<EstateOptions, Failure> {
+    any(args.live.as_deref(), &args.recorded, &args.cluster)
 }
 
 /// Looks at a file, recorded history or, without either, the cluster.

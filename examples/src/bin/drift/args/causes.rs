@@ -7,7 +7,7 @@ use drift_core::graph::EdgeRules;
 use drift_core::{ResourceName, Until};
 use drift_sources::estate::read_edge_rules;
 
-use super::{DataFormat, HealthRuleArgs, RecordedArgs};
+use super::{DataFormat, HealthRuleArgs, InputArgs, NamespaceArgs};
 use crate::failure::Failure;
 
 /// The option that adds rules for edges of the dependency graph.
@@ -28,6 +28,7 @@ impl EdgeArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
+  drift why deploy/web -n shop                        in the cluster as it is now; it does not say what changed
   drift why --store /var/lib/drift                    everything that is broken, by root cause
   drift why deploy/web -n shop --store /var/lib/drift
   drift why Pod/shop/web-0 --tape shop.tape.gz --audit audit.jsonl.gz --git shop.bundle
@@ -42,7 +43,7 @@ pub(crate) struct WhyArgs {
     pub(crate) resource: Option<ResourceName>,
 
     #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
+    pub(crate) input: InputArgs,
 
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
@@ -63,9 +64,8 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "[URL=]PLACE", action = ArgAction::Append, help_heading = "Input")]
     pub(crate) git: Vec<String>,
 
-    /// Namespace of KEY, if KEY does not name one. Without KEY, only what is broken in this namespace.
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
+    #[command(flatten)]
+    pub(crate) scope: NamespaceArgs,
 
     /// Output format; json and yaml print a CauseReport (see cause-report.v1.schema.json), without KEY an IncidentReport.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
@@ -78,6 +78,7 @@ pub(crate) struct WhyArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
+  drift check -n shop                                 the cluster as it is now
   drift check --store /var/lib/drift -n shop
   drift check --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json
   drift check --list                                  list all checks")]
@@ -87,7 +88,7 @@ pub(crate) struct CheckArgs {
     pub(crate) keys: Vec<ResourceName>,
 
     #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
+    pub(crate) input: InputArgs,
 
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
@@ -96,9 +97,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
-    /// Only this namespace.
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
+    #[command(flatten)]
+    pub(crate) scope: NamespaceArgs,
 
     /// List the checks and what makes each of them report something.
     #[arg(long)]
@@ -111,7 +111,7 @@ pub(crate) struct CheckArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  drift impact cm/web-config -n shop --store /var/lib/drift      if it were deleted
+  drift impact cm/web-config -n shop                             if it were deleted
   drift impact --change web-config.yaml --tape shop.tape.gz      if it were changed as in the file")]
 pub(crate) struct ImpactArgs {
     /// Resource that would be deleted, such as deploy/web or Deployment.apps/shop/web.
@@ -123,7 +123,7 @@ pub(crate) struct ImpactArgs {
     pub(crate) change: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
+    pub(crate) input: InputArgs,
 
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
@@ -158,7 +158,7 @@ pub(crate) enum GraphFormat {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  drift graph deploy/web -n shop --store /var/lib/drift
+  drift graph deploy/web -n shop
   drift graph svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o svg > web.svg
   drift graph widget/one -n shop --tape shop.tape.gz --edges our.edges")]
 pub(crate) struct GraphArgs {
@@ -167,7 +167,7 @@ pub(crate) struct GraphArgs {
     pub(crate) key: ResourceName,
 
     #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
+    pub(crate) input: InputArgs,
 
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,

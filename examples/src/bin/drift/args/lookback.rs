@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 use drift_core::{KindName, ResourceName, Until};
 
-use super::{DataFormat, FilterArgs, RecordedArgs, kind};
+use super::{DataFormat, FilterArgs, InputArgs, NamespaceArgs, RecordedArgs, kind};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -123,6 +123,7 @@ pub(crate) struct HistoryArgs {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
+  drift blame deploy/web -n shop                      by what the object says of itself
   drift blame deploy/web -n shop --store /var/lib/drift
   drift blame deploy/web spec.replicas --tape shop.tape.gz --audit audit.jsonl.gz
   drift blame Deployment.apps/shop/web --tape shop.tape.gz --git https://git.example.com/shop.git=shop.bundle")]
@@ -144,7 +145,7 @@ pub(crate) struct BlameArgs {
     pub(crate) path: Option<String>,
 
     #[command(flatten)]
-    pub(crate) recorded: RecordedArgs,
+    pub(crate) input: InputArgs,
 
     /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", help_heading = "Input")]
@@ -188,9 +189,8 @@ pub(crate) struct FightsArgs {
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) audit: Option<PathBuf>,
 
-    /// Only this namespace.
-    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
-    pub(crate) namespace: Option<String>,
+    #[command(flatten)]
+    pub(crate) scope: NamespaceArgs,
 
     /// Output format; json and yaml print a FightReport (see fight-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
