@@ -5,6 +5,7 @@ use crate::k8s::scheduling::{NodeWithPods, fits_node};
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 use crate::schema::Quantity;
+use crate::time::format_time;
 
 use super::{CheckContext, Problem};
 
@@ -170,7 +171,7 @@ pub(super) fn stale_variable(
             let message = format!("{} {} changed after the pod started", u.source.kind(), u.name);
             out.push(Problem::new(
                 message,
-                format!("changed at {}, read at {}", change.mark.at.time, u.path),
+                format!("changed at {}, read at {}", format_time(change.mark.at.time), u.path),
             ));
         }
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::key::ResourceKey;
 use crate::object::Object;
+use crate::time::format_time;
 
 use super::{CheckContext, Problem};
 
@@ -37,7 +38,10 @@ pub(super) fn value_does_not_arrive(
                     let message = format!("{} is {new}, but {child} still has {old}", field.path);
                     out.push(Problem::new(
                         message,
-                        format!("changed at {}; before, both had the same value", change.mark.at.time),
+                        format!(
+                            "changed at {}; before, both had the same value",
+                            format_time(change.mark.at.time)
+                        ),
                     ));
                 }
             }

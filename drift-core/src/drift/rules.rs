@@ -140,7 +140,8 @@ impl RuleSet {
         self.rules.retain(|rule| {
             let expired = rule.because.as_ref().and_then(|b| b.expires).filter(|e| *e <= now);
             if let Some(expired) = expired {
-                let why = format!("expired at {expired}: it hides nothing any more");
+                let why =
+                    format!("expired at {}: it hides nothing any more", crate::time::format_time(expired));
                 problems.push(RuleProblem { rule: Arc::clone(&rule.name), why });
             }
             expired.is_none()

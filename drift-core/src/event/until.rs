@@ -33,7 +33,9 @@ impl From<Position> for Until {
 
 /// A text that is neither a time nor a position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a time such as 2026-11-21T01:31:39Z or a position such as @42")]
+#[error(
+    "`{text}` is not a time such as 10m, 18:29, 2026-11-21 or 2026-11-21 01:31:39Z, or a position such as @42"
+)]
 pub struct UntilError {
     /// What was given.
     pub text: String,
@@ -46,18 +48,25 @@ impl FromStr for Until {
         let error = || UntilError { text: text.to_owned() };
         match text.strip_prefix('@') {
             Some(number) => Ok(Self::Position(Position::new(number.parse().map_err(|_| error())?))),
-            None => text.parse().map(Self::Time).map_err(|_| error()),
+            None => read_time(text).map(Self::Time).ok_or_else(error),
         }
     }
 }
 
+/// Reads an RFC 3339 time; one that is later than any that can be written is the last of them.
+fn read_time(text: &str) -> Option<Timestamp> {
+    let last =
+        || text.strip_suffix(['Z', 'z'])?.parse::<jiff::civil::DateTime>().ok().map(|_| Timestamp::MAX);
+    text.parse().ok().or_else(last)
+}
+
 impl fmt::Display for Until {
-    /// Writes a point so that parsing gives it again, and the end as `the end`.
+    /// Writes a point so that parsing gives it again, as `2026-11-21 01:31:39Z` or `@42`, and the end as `the end`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::End => f.write_str("the end"),
             Self::Position(position) => write!(f, "@{position}"),
-            Self::Time(time) => write!(f, "{time}"),
+            Self::Time(time) => f.write_str(&time.to_string().replacen('T', " ", 1)),
         }
     }
 }
@@ -73,9 +82,10 @@ mod tests {
 
     #[test]
     fn a_point_is_a_time_or_a_position() {
-        check("2026-11-21T01:31:39Z", "2026-11-21T01:31:39Z");
-        check("2026-11-21 01:31:39Z", "2026-11-21T01:31:39Z");
-        check("2026-11-21T02:31:39.5+01:00", "2026-11-21T01:31:39.5Z");
+        check("2026-11-21T01:31:39Z", "2026-11-21 01:31:39Z");
+        check("2026-11-21 01:31:39Z", "2026-11-21 01:31:39Z");
+        check("2026-11-21T02:31:39.5+01:00", "2026-11-21 01:31:39.5Z");
+        check("9999-12-31T23:59:59Z", "9999-12-30 22:00:00");
         check("@42", "@42");
         check("@x", "`@x` is not a time");
         check("5m ago", "is not a time");

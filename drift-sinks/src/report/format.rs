@@ -4,7 +4,6 @@ use drift_core::Operation;
 use drift_core::drift::{
     CommitRef, Declaration, DriftCause, DriftChange, DriftClass, Owner, ResourceDrift, Status, Summary,
 };
-use jiff::Timestamp;
 
 /// Returns the words for the status of a resource.
 pub(super) fn status_label(status: Status) -> &'static str {
@@ -32,10 +31,7 @@ pub(super) fn cause_label(cause: DriftCause) -> Option<&'static str> {
     })
 }
 
-/// Writes a time to the second, in UTC: `2026-11-21 01:31:39Z`, which `--at` takes back.
-pub(super) fn format_time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
+pub(super) use drift_core::time::format_time;
 
 /// Writes who did what to a field: `changed by kubectl-edit (Update), 2026-11-21 01:31:39Z`.
 pub(super) fn describe_attribution(change: &DriftChange) -> String {

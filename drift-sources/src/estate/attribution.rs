@@ -3,11 +3,11 @@
 use drift_core::Until;
 use drift_core::drift::{DriftChange, DriftReport, Owner, ResourceDrift, Status};
 use drift_core::schema::SchemaSet;
+use drift_core::time::format_time;
 use drift_core::timeline::{VersionChange, VersionFollower, VersionStep};
 use drift_core::{Actor, Event, FieldPath, Operation};
 use jiff::Timestamp;
 
-use super::users::to_seconds_text;
 use super::{EstateError, RecordedHistory};
 
 impl RecordedHistory {
@@ -51,7 +51,7 @@ fn deletion_note(versions: &[(&Event, VersionChange)]) -> String {
     match versions.iter().rev().find(|(_, v)| v.step == VersionStep::Deleted) {
         Some((event, _)) => {
             let who = actor_text(&event.origin.actor, None).map_or_else(String::new, |w| format!(" by {w}"));
-            format!("deleted{who}, {} (@{})", to_seconds_text(event.at()), event.position)
+            format!("deleted{who}, {} (@{})", format_time(event.at()), event.position)
         }
         None => "never seen in the recorded history".to_owned(),
     }

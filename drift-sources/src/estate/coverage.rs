@@ -1,11 +1,11 @@
 //! What of recorded history a question cannot look at, judged in one place for all questions.
 
 use drift_core::coverage::{InputNotes, RecordedScope, Unseen, UnseenReason};
+use drift_core::time::format_time;
 use drift_core::{GapReason, Scope, Until};
 use jiff::{SignedDuration, Timestamp};
 
 use super::RecordedHistory;
-use super::users::to_seconds_text;
 
 /// A watch shows a sign of life about as often: API servers send a bookmark each minute.
 const BOOKMARK_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
@@ -37,14 +37,14 @@ pub(super) fn note_uncovered(
     let Some((begins, last)) = history_span(recorded) else { return };
     match until {
         Until::Time(time) if time < begins => {
-            let text = format!("the history begins at {}", to_seconds_text(begins));
+            let text = format!("the history begins at {}", format_time(begins));
             return notes.add_unseen(Unseen::other(UnseenReason::BeforeHistory, text));
         }
         Until::Time(time)
             if time > last.saturating_add(BOOKMARK_INTERVAL).unwrap_or(Timestamp::MAX)
                 && history.upkeep() != HistoryUpkeep::Watched =>
         {
-            let text = format!("the history ends at {}", to_seconds_text(last));
+            let text = format!("the history ends at {}", format_time(last));
             notes.add_unseen(Unseen::other(UnseenReason::AfterHistory, text));
         }
         Until::End => {
@@ -52,7 +52,7 @@ pub(super) fn note_uncovered(
                 && recorded.source().is_some_and(|s| s.starts_with(CLUSTER_SOURCE))
                 && now.duration_since(last) > MAX_AGE
             {
-                let text = format!("as of {}; not watched since", to_seconds_text(last));
+                let text = format!("as of {}; not watched since", format_time(last));
                 notes.add_unseen(Unseen::other(UnseenReason::NotWatched, text));
             }
         }
@@ -77,7 +77,7 @@ pub(super) fn note_open_gaps(
     for gap in recorded.open_gaps().filter(|gap| is_wanted(&gap.scope)) {
         let unseen = match gap.from.filter(|_| gap.reason == GapReason::Denied) {
             Some(from) => {
-                let message = format!("{}; as of {}, not watched since", gap.message, to_seconds_text(from));
+                let message = format!("{}; as of {}, not watched since", gap.message, format_time(from));
                 Unseen::of_scope(UnseenReason::Denied, gap.scope.clone(), message)
             }
             None if gap.scope == Scope::default() => Unseen::other(gap.reason.into(), &*gap.message),

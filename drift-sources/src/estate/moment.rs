@@ -6,12 +6,12 @@ use std::sync::Arc;
 use drift_core::health::newest_time;
 use drift_core::ingest::{RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::time::format_time;
 use drift_core::{Cursor, Ingest, MemoryStore, Observation, Scope, Source, SourceError};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
 
-use super::users::to_seconds_text;
 use super::{ClusterScope, EstateError, InputFile, LiveState, RecordedHistory};
 use drift_core::coverage::InputNotes;
 use drift_core::{Applied, Object, Until};
@@ -46,7 +46,7 @@ pub(super) async fn history_of_listing(
     run(&source, &*store, &mut ingest, &RunOptions::default(), &mut |_| {}).await.map_err(failed)?;
     notes.add(format!(
         "from one listing of {name} at {}: what changed before is known only as far as objects themselves say; a store or a tape knows it",
-        to_seconds_text(at)
+        format_time(at)
     ));
     Ok(RecordedHistory::new(store, name, redactor).with_notes(notes))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use drift_core::Until;
 use drift_core::drift::{DriftChange, DriftReport, FieldOp, Status};
 use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::time::format_time;
 use drift_core::{Object, ResourceKey};
 use jiff::Timestamp;
 
@@ -71,7 +72,7 @@ impl UserLog {
             if resource.status == Status::Missing
                 && let Some(entry) = self.index.find_deleter(&key, None, None)
             {
-                resource.notes.push(format!("deleted by {}, {}", entry.user, to_seconds_text(entry.at)));
+                resource.notes.push(format!("deleted by {}, {}", entry.user, format_time(entry.at)));
             }
             for change in resource.changes.iter_mut().filter(|c| c.user.is_none()) {
                 change.user = self.user_of(&key, object.as_deref(), change);
@@ -94,11 +95,6 @@ impl UserLog {
         };
         self.index.join(&question).map(|join| Arc::clone(&join.entry.user))
     }
-}
-
-/// Writes a time to the second, in UTC, as reports do.
-pub(super) fn to_seconds_text(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Returns the time of a point of history that is named by one.

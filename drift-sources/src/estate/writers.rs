@@ -8,10 +8,10 @@ use drift_core::fights::{Fight, Revert, find_conflicts_in_history, is_contested_
 use drift_core::history::{History, KubernetesEvent, RecordedVersion, VersionStore};
 use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::{SchemaSet, TypeRef};
+use drift_core::time::format_time;
 use drift_core::{FieldPath, Object, PathElement, ResourceKey};
 
 use super::commits::{CommitFinder, CommitQuestion};
-use super::users::to_seconds_text;
 use super::{CommitSource, EstateError, InputNotes, UserLog, gather_schemas};
 use crate::audit::{AuditedChange, LiveValue};
 
@@ -176,7 +176,7 @@ fn absent(
             let by = deleter(v.occurred_at).map_or_else(String::new, |e| format!(" by {}", e.user));
             let when = deleter(v.occurred_at).map_or(v.occurred_at, |e| e.at);
             (
-                format!("`{key}` was deleted{by} at {}", to_seconds_text(when)),
+                format!("`{key}` was deleted{by} at {}", format_time(when)),
                 "ask as of an earlier time to see it as it was",
             )
         }
