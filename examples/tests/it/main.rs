@@ -17,4 +17,5 @@ mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;
+mod times;
 mod watch;

@@ -20,6 +20,7 @@ pub(crate) use health::{HealthArgs, HealthRuleArgs};
 pub(crate) use listen::ListenArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
 
+use crate::clock::read_moment;
 use crate::output::{ExitCodes, ExitConvention, IncompleteAnswers};
 
 /// Find out what changed in a Kubernetes cluster, who changed it, and why something is broken.
@@ -42,6 +43,14 @@ pub(crate) struct Cli {
     /// When to use colours. `auto` uses them on a terminal, unless NO_COLOR is set.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorWhen,
+
+    /// Write times in the zone of $TZ or of this machine, and read times without a zone in it. Defaults to UTC.
+    #[arg(long, global = true)]
+    pub(crate) local: bool,
+
+    /// Also write how long ago the last two days were: `(3m ago)`. Text only.
+    #[arg(long, global = true)]
+    pub(crate) ages: bool,
 
     /// Use the exit codes of `terraform plan`: 0 nothing found, 1 failed, 2 something found.
     #[arg(long, global = true)]
@@ -273,8 +282,8 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// Use the state as of a time (RFC 3339) or position (@N, see `drift timeline`) of a tape or store.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N, see `drift timeline`) of a tape or store.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the user behind each change.

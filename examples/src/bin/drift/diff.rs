@@ -47,7 +47,10 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         DiffFormat::Diff if !is_of_apps => {
             external::diff(&compared.report, &compared.desired, &compared.live, &compared.schemas)?;
         }
-        _ => output::print(&render(&compared.report, args, is_of_apps, screen))?,
+        DiffFormat::Json | DiffFormat::Yaml => {
+            output::print(&render(&compared.report, args, is_of_apps, screen))?
+        }
+        _ => output::print_text(&render(&compared.report, args, is_of_apps, screen))?,
     }
     Ok(match compared.report.is_complete() {
         false => Outcome::Incomplete { found: compared.has_drift() },

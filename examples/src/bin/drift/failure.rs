@@ -45,7 +45,7 @@ impl Failure {
     pub(crate) fn print(&self) {
         use std::io::Write;
         // Nothing more can be done when standard error is closed.
-        let _ = writeln!(anstream::stderr(), "{self}");
+        let _ = writeln!(anstream::stderr(), "{}", crate::clock::restyle(&self.to_string()));
     }
 }
 

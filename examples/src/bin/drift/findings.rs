@@ -42,7 +42,10 @@ impl Sink for Printer {
             text.push('\n');
         }
         self.counter
-            .suspend(|| output::print(&text))
+            .suspend(|| match self.format {
+                LineFormat::Text => output::print_text(&text),
+                LineFormat::Json => output::print(&text),
+            })
             .map_err(|e| SinkError::Refused { what: "printing".to_owned(), message: e.to_string() })
     }
 }

@@ -24,6 +24,9 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
         GraphFormat::Svg => to_svg(&edges),
         GraphFormat::Json => to_json(&DependencyGraphV1::new(&key, &edges, notes.coverage())),
     };
-    output::print(&written)?;
+    match args.output {
+        GraphFormat::Text => output::print_text(&written)?,
+        _ => output::print(&written)?,
+    }
     Ok(Outcome::answered(notes.coverage()))
 }

@@ -7,6 +7,7 @@ mod apps;
 mod args;
 mod blame;
 mod check;
+mod clock;
 mod demo;
 mod diff;
 mod external;
@@ -41,6 +42,7 @@ use failure::Failure;
 use output::{Outcome, Screen};
 
 fn main() -> ExitCode {
+    clock::choose_style(std::env::args_os());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

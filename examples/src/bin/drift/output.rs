@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use drift_core::coverage::Coverage;
 use drift_sinks::report::{Colour, Styler, to_json, to_yaml};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{ColorWhen, DataFormat};
+use crate::clock;
 use crate::failure::Failure;
 
 /// How a command ended.
@@ -117,7 +117,12 @@ impl Screen {
     }
 }
 
-/// Prints text to standard output.
+/// Prints text for people to standard output, with its times as the options ask for.
+pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
+    print(&clock::restyle(text))
+}
+
+/// Prints to standard output.
 ///
 /// A reader that stops reading (`| head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -132,7 +137,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Prints a note to standard error.
 pub(crate) fn remark(text: &str) {
     // Nothing more can be done when standard error is closed.
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", clock::restyle(text));
 }
 
 /// Prints a document as JSON or YAML, or as the text that `text` returns.
@@ -142,13 +147,8 @@ pub(crate) fn document<T: Serialize>(
     text: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        DataFormat::Text => print(&text()),
+        DataFormat::Text => print_text(&text()),
         DataFormat::Json => print(&to_json(document)),
         DataFormat::Yaml => print(&to_yaml(document)),
     }
-}
-
-/// Writes a time to the second, in UTC, so that `--at` takes it back.
-pub(crate) fn short(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

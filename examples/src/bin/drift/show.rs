@@ -1,12 +1,13 @@
 //! `drift show`: a resource as it was.
 
+use drift_core::time::format_time;
 use drift_core::{Event, EventBody, Object, ResourceKey};
 use drift_sinks::report::{ManagedFieldsVisibility, to_json, to_yaml, visible_object};
 
 use crate::args::{ObjectFormat, ShowArgs};
 use crate::failure::Failure;
 use crate::looked_at::{self, NotePlace};
-use crate::output::{self, Outcome, short};
+use crate::output::{self, Outcome};
 
 /// Runs the command.
 pub(crate) async fn run(args: &ShowArgs) -> Result<Outcome, Failure> {
@@ -41,12 +42,12 @@ fn object_of<'a>(
         Some((EventBody::Applied(object), _)) => Ok(object),
         Some((_, deleted)) => Err(Failure::new(format!("`{key}` does not exist {when}")).hint(format!(
             "it was deleted at {}; use --at @{} to see it before that",
-            short(deleted.at()),
+            format_time(deleted.at()),
             deleted.position.get().saturating_sub(1)
         ))),
         None => {
             let first = all.first().map_or_else(String::new, |e| {
-                format!("it was first seen at {} (@{})", short(e.observed_at), e.position)
+                format!("it was first seen at {} (@{})", format_time(e.observed_at), e.position)
             });
             Err(Failure::new(format!("`{key}` does not exist {when}")).hint(first))
         }

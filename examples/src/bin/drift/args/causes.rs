@@ -8,6 +8,7 @@ use drift_core::{ResourceName, Until};
 use drift_sources::estate::read_edge_rules;
 
 use super::{DataFormat, HealthRuleArgs, InputArgs, NamespaceArgs};
+use crate::clock::read_moment;
 use crate::failure::Failure;
 
 /// The option that adds rules for edges of the dependency graph.
@@ -51,8 +52,8 @@ pub(crate) struct WhyArgs {
     #[command(flatten)]
     pub(crate) health: HealthRuleArgs,
 
-    /// Explain the state as of a time (RFC 3339) or position (@N); later events are ignored.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Explain the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N); later events are ignored.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the users.
@@ -93,8 +94,8 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
-    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     #[command(flatten)]
@@ -128,8 +129,8 @@ pub(crate) struct ImpactArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
-    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Namespace of KEY, if KEY does not name one.
@@ -172,8 +173,8 @@ pub(crate) struct GraphArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
-    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Namespace of KEY, if KEY does not name one.

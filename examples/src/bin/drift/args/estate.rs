@@ -8,6 +8,7 @@ use drift_core::Until;
 use drift_sources::estate::EstateOptions;
 
 use super::{ClusterArgs, DataFormat, RecordedArgs};
+use crate::clock::read_moment;
 use crate::failure::Failure;
 use crate::looked_at;
 
@@ -49,8 +50,8 @@ pub(crate) struct EstateArgs {
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// Use the state as of a time (RFC 3339) or position (@N, see `drift timeline`) of a tape or store.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N, see `drift timeline`) of a tape or store.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Git repository or bundle that the engines read, as URL=REPO with the URL that they use. Without a URL it is used for

@@ -9,6 +9,7 @@ use drift_core::{ResourceName, Until};
 use drift_sources::estate::read_health_rules;
 
 use super::{ClusterArgs, DataFormat, RecordedArgs};
+use crate::clock::read_moment;
 use crate::failure::Failure;
 
 #[derive(Args, Debug)]
@@ -31,8 +32,8 @@ pub(crate) struct HealthArgs {
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// Use the state as of a time (RFC 3339) or position (@N) of a tape or store.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N) of a tape or store.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     #[command(flatten)]

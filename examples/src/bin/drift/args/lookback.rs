@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use drift_core::{KindName, ResourceName, Until};
 
 use super::{DataFormat, FilterArgs, InputArgs, NamespaceArgs, RecordedArgs, kind};
+use crate::clock::read_moment;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -31,12 +32,12 @@ pub(crate) struct TimelineArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) manager: Vec<String>,
 
-    /// Only from this time (RFC 3339) or position (@N) on.
-    #[arg(long, value_name = "WHEN")]
+    /// Only from this time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N) on.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true)]
     pub(crate) since: Option<Until>,
 
-    /// Only up to this time (RFC 3339) or position (@N).
-    #[arg(long, value_name = "WHEN", visible_alias = "at")]
+    /// Only up to this time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N).
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, visible_alias = "at")]
     pub(crate) until: Option<Until>,
 
     /// Also list changes of status only, and of Events, Leases and the like.
@@ -64,8 +65,8 @@ pub(crate) struct ShowArgs {
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Output format.
@@ -100,12 +101,12 @@ pub(crate) struct HistoryArgs {
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
-    /// Only from this time (RFC 3339) or position (@N) on.
-    #[arg(long, value_name = "WHEN")]
+    /// Only from this time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N) on.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true)]
     pub(crate) since: Option<Until>,
 
-    /// Only up to this time (RFC 3339) or position (@N).
-    #[arg(long, value_name = "WHEN", visible_alias = "at")]
+    /// Only up to this time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N).
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, visible_alias = "at")]
     pub(crate) until: Option<Until>,
 
     /// Also list versions in which only status changed.
@@ -147,8 +148,8 @@ pub(crate) struct BlameArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
-    /// Use the state as of a time (RFC 3339) or position (@N). Defaults to the end of the record.
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N). Defaults to the end of the record.
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the users.
@@ -181,8 +182,8 @@ pub(crate) struct FightsArgs {
     #[command(flatten)]
     pub(crate) recorded: RecordedArgs,
 
-    /// Only up to this time (RFC 3339) or position (@N).
-    #[arg(long, value_name = "WHEN", help_heading = "Input")]
+    /// Only up to this time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N).
+    #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
 
     /// Audit log of the API server (plain, gzip or zstd), to name the users.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{DriftClass, ResourceDrift, Status};
+use drift_core::time::format_time;
 use drift_core::{FieldPath, ResourceKey};
 use drift_sinks::report::{RuleEpisodeV1, RuleReplayV1};
 use drift_sources::estate::DeclaredApps;
@@ -53,7 +54,7 @@ pub(super) fn replay(apps: &DeclaredApps, tried: &RuleSet) -> Option<(RuleReplay
     problems.extend(tried.problems.iter().map(ToString::to_string));
     let when = |r: &drift_core::drift::rules::Rule| r.because.as_ref().and_then(|b| b.expires);
     problems.extend(tried.rules.iter().filter(expired).filter_map(|r| {
-        Some(format!("rule `{}`: expired at {}: it hides nothing any more", r.name, when(r)?))
+        Some(format!("rule `{}`: expired at {}: it hides nothing any more", r.name, format_time(when(r)?)))
     }));
     let (hidden, remaining) = all.into_iter().partition(|e: &RuleEpisodeV1| e.rule.is_some());
     Some((RuleReplayV1 { from, to, hidden, remaining }, problems.into_iter().collect()))
