@@ -28,9 +28,17 @@ pub(crate) fn drift_with(words: &str, dir: &Path, input: &[u8]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drift"));
     command.args(words.split_whitespace().map(fill)).current_dir(dir);
     // Nothing of the machine it runs on: no cluster, no colours, no width.
-    for name in
-        ["KUBECONFIG", "KUBECTL_EXTERNAL_DIFF", "CLICOLOR_FORCE", "COLUMNS", "KUBERNETES_SERVICE_HOST"]
-    {
+    for name in [
+        "DRIFT_STORE",
+        "DRIFT_CONFIG",
+        "XDG_CONFIG_HOME",
+        "TZ",
+        "KUBECONFIG",
+        "KUBECTL_EXTERNAL_DIFF",
+        "CLICOLOR_FORCE",
+        "COLUMNS",
+        "KUBERNETES_SERVICE_HOST",
+    ] {
         command.env_remove(name);
     }
     command.env("HOME", dir).env("NO_COLOR", "1");

@@ -31,9 +31,10 @@ use crate::output::{ExitCodes, ExitConvention, IncompleteAnswers};
 #[command(
     name = "drift",
     version,
-    disable_help_subcommand = true,
     after_help = "Exit codes: 0 nothing found, 1 something found, 2 failed, 3 not all could be looked at.\n\
                   With --detailed-exitcode: 0 nothing found, 1 failed, 2 something found, 3 not all could be looked at.\n\n\
+                  $DRIFT_STORE is the default of --store; defaults of --namespace, --git and --audit are read from .drift.yaml, \
+                  or from ~/.config/drift/config.yaml.\n\n\
                   Start with `drift demo`; it needs no cluster."
 )]
 pub(crate) struct Cli {
@@ -122,6 +123,12 @@ pub(crate) enum Command {
     Verify(StoreArgs),
     /// Remove damaged parts from a store, and report what was lost.
     Repair(RepairArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Write the manual pages of all commands to a directory.
+    Man(ManArgs),
+    /// Print the version.
+    Version,
 }
 
 /// The options that select a cluster.
@@ -172,6 +179,13 @@ pub(crate) struct FilterArgs {
     pub(crate) selector: Option<Selector>,
 }
 
+impl FilterArgs {
+    /// Returns the namespace that is asked for; `None` for all.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref().filter(|_| !self.all_namespaces)
+    }
+}
+
 /// The options that name recorded history: a store or a tape.
 #[derive(Args, Debug, Default)]
 pub(crate) struct RecordedArgs {
@@ -208,6 +222,13 @@ pub(crate) struct NamespaceArgs {
     /// All namespaces. This is the default.
     #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]
     pub(crate) all_namespaces: bool,
+}
+
+impl NamespaceArgs {
+    /// Returns the namespace that is asked for; `None` for all.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref().filter(|_| !self.all_namespaces)
+    }
 }
 
 /// Output format of a document.
@@ -420,6 +441,25 @@ pub(crate) struct RepairArgs {
     /// Output format; json and yaml print a StoreReport (see store-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: DataFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  source <(drift completions bash)                    in ~/.bashrc
+  drift completions zsh > ~/.zfunc/_drift")]
+pub(crate) struct CompletionsArgs {
+    /// Shell to complete in.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  drift man ~/.local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// Directory to write to.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 fn kind(text: &str) -> Result<KindName, std::convert::Infallible> {

@@ -16,14 +16,13 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
         return Ok(Outcome::Nothing);
     }
     let options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
-    let options = looked_at::in_namespace(options, args.scope.namespace.as_deref());
+    let options = looked_at::in_namespace(options, args.scope.namespace());
     let estate = options.edge_rules(args.edges.rules()?).open().await?;
     let mut found = estate.investigate(check).await?;
     let notes = looked_at::report_notes(&estate, args.output);
     let in_scope = |t: &CheckResult| {
-        args.scope.namespace.as_ref().is_none_or(|n| **n == *t.key.namespace)
-            && (args.keys.is_empty()
-                || args.keys.iter().any(|k| k.matches(&t.key, args.scope.namespace.as_deref())))
+        args.scope.namespace().is_none_or(|n| *n == *t.key.namespace)
+            && (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(&t.key, args.scope.namespace())))
     };
     found.retain(in_scope);
     let report = CheckReportV1::new(&found, &notes);

@@ -19,9 +19,10 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
     options = looked_at::with_sources(options, args.audit.as_deref(), &args.git);
     options =
         looked_at::with_declared(options, args.schemas.as_deref(), args.rules.as_deref(), &args.argocd)?;
-    options = looked_at::in_namespace(options, args.scope.namespace.as_deref());
     let declared = args.declared.places(args.scope.namespace.as_deref());
     let is_of_apps = declared.is_empty();
+    let namespace = args.scope.namespace.as_deref().filter(|_| !(is_of_apps && args.scope.all_namespaces));
+    options = looked_at::in_namespace(options, namespace);
     if !is_of_apps && args.argocd.server.is_some() {
         return Err(Failure::new(
             "--argocd-server is asked what Applications declare, and something else is named as declared",

@@ -43,7 +43,7 @@ struct Read {
 async fn read(args: &HealthArgs, rules: HealthRules) -> Result<Read, Failure> {
     let options = looked_at::any(args.live.as_deref(), &args.recorded, &args.cluster)?;
     let mut options = options.at(args.at.unwrap_or_default()).health_rules(rules);
-    options = looked_at::in_namespace(options, args.scope.namespace.as_deref());
+    options = looked_at::in_namespace(options, args.scope.namespace());
     if args.scope.all_namespaces {
         options = options.compared_namespaces(ComparedNamespaces::All);
     }
@@ -51,7 +51,7 @@ async fn read(args: &HealthArgs, rules: HealthRules) -> Result<Read, Failure> {
         options = options.selector(selector.clone());
     }
     let estate = options.open().await?;
-    let namespace = args.scope.namespace.as_deref();
+    let namespace = args.scope.namespace();
     let existing = RefCell::new(Vec::new());
     let is_wanted = |object: &Object| {
         let key = object.key();
@@ -102,7 +102,7 @@ async fn missing(
     estate: &Estate,
     existing: &[ResourceKey],
 ) -> Result<Vec<ResourceHealthV1>, Failure> {
-    let namespace = args.scope.namespace.as_deref();
+    let namespace = args.scope.namespace();
     let mut missing = Vec::new();
     for name in args.keys.iter().filter(|name| !existing.iter().any(|k| name.matches(k, namespace))) {
         if !estate.has_history() {

@@ -24,18 +24,25 @@ const MAX_TOKEN: u64 = 64 << 10;
 
 /// Looks at recorded history: a store or a tape.
 pub(crate) fn recorded(args: &RecordedArgs) -> Result<EstateOptions, Failure> {
-    match (&args.store, &args.tape) {
-        (Some(folder), _) => Ok(Estate::history(open_store(folder)?)),
-        (None, Some(tape)) => Ok(Estate::tape(tape)),
+    // A store may come from the defaults, a tape never does.
+    match (&args.tape, &args.store) {
+        (Some(tape), _) => Ok(Estate::tape(tape)),
+        (None, Some(folder)) => Ok(Estate::history(open_store(folder)?)),
         (None, None) => Err(Failure::new("no history to look at").hint(
-            "give --store DIR (made by `drift watch --store DIR`) or --tape FILE (`drift record --once -o FILE` makes one in a second)",
+            "give --store DIR or $DRIFT_STORE (`drift watch --store DIR` makes a store), or --tape FILE (`drift record --once -o FILE` makes one in a second)",
         )),
     }
 }
 
-/// Looks at what the arguments name, or at the cluster.
+/// Looks at what the arguments name, or at the cluster: also where it is named and a store is only the default.
 pub(crate) fn input(args: &InputArgs) -> Result<EstateOptions, Failure> {
-    any(args.live.as_deref(), &args.recorded, &args.cluster)
+    let names_cluster = args.cluster.context.is_some() || args.cluster.kubeconfig.is_some();
+    match args.live.as_deref() {
+        None if names_cluster && args.recorded.tape.is_none() => {
+            Ok(Estate::cluster(connect_options(&args.cluster)))
+        }
+        file => any(file, &args.recorded, &args.cluster),
+    }
 }
 
 /// Looks at a file, recorded history or, without either, the cluster.

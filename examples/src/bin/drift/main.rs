@@ -8,6 +8,7 @@ mod args;
 mod blame;
 mod check;
 mod clock;
+mod defaults;
 mod demo;
 mod diff;
 mod external;
@@ -19,6 +20,7 @@ mod health;
 mod history;
 mod impact;
 mod looked_at;
+mod manual;
 mod output;
 mod progress;
 mod record;
@@ -34,16 +36,25 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use futures::future::LocalBoxFuture;
 
 use args::{Cli, Command};
+use defaults::Defaults;
 use failure::Failure;
 use output::{Outcome, Screen};
 
 fn main() -> ExitCode {
     clock::choose_style(std::env::args_os());
-    let cli = match Cli::try_parse() {
+    let defaults = match Defaults::load() {
+        Ok(defaults) => defaults,
+        Err(failure) => {
+            failure.print();
+            return ExitCode::from(2);
+        }
+    };
+    let command = defaults.apply(Cli::command());
+    let cli = match command.try_get_matches().and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version were asked for; everything else is a failure, and 1 would mean "something found".
@@ -100,6 +111,11 @@ async fn run_command(command: &Command, screen: Screen) -> Result<Outcome, Failu
         Command::Check(args) => check::run(args, screen).await,
         Command::Impact(args) => impact::run(args, screen).await,
         Command::Graph(args) => graph::run(args).await,
+        Command::Version => {
+            output::print(&format!("drift {}\n", env!("CARGO_PKG_VERSION"))).map(|()| Outcome::Nothing)
+        }
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
         Command::Verify(args) => verify::run(args, screen),
         Command::Repair(args) => verify::repair(args, screen),
     }

@@ -39,11 +39,11 @@ fn is_wanted(args: &TimelineArgs, entry: &TimelineEntry) -> bool {
     let in_time = args.since.is_none_or(|since| since.precedes(event));
     let scope = &args.scope;
     let in_scope = match subject_of(event) {
-        None => args.keys.is_empty() && args.kind.is_empty() && scope.namespace.is_none(),
+        None => args.keys.is_empty() && args.kind.is_empty() && scope.namespace().is_none(),
         Some(key) => {
-            (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, scope.namespace.as_deref())))
+            (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, scope.namespace())))
                 && (args.kind.is_empty() || args.kind.iter().any(|k| k.matches(key)))
-                && scope.namespace.as_deref().is_none_or(|n| {
+                && scope.namespace().is_none_or(|n| {
                     *key.namespace == *n
                         || key.namespace.is_empty() && &*key.kind == "Namespace" && *key.name == *n
                 })

@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     let options = looked_at::with_sources(options, args.audit.as_deref(), &args.git);
     let options = options.edge_rules(args.edges.rules()?).health_rules(args.health.rules()?);
     let options = options.weights(weights(args)?);
-    let estate = looked_at::in_namespace(options, args.scope.namespace.as_deref()).open().await?;
+    let estate = looked_at::in_namespace(options, args.scope.namespace()).open().await?;
     let key = match args.key.as_ref().or(args.resource.as_ref()) {
         Some(name) => Some(estate.find(name).await?),
         None => None,

@@ -93,3 +93,10 @@ pub(crate) struct HealthScopeArgs {
     #[arg(short = 'l', long, value_name = "LABELS", help_heading = "Resources")]
     pub(crate) selector: Option<Selector>,
 }
+
+impl HealthScopeArgs {
+    /// Returns the namespace that is asked for, if one is.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref().filter(|_| !self.all_namespaces)
+    }
+}
