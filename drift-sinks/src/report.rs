@@ -55,6 +55,7 @@ mod drift;
 mod fights;
 mod finding;
 mod format;
+mod github;
 mod graph;
 mod health;
 mod history;
@@ -91,6 +92,7 @@ pub use drift::{
 };
 pub use fights::{FightReportV1, FightV1, RevertV1};
 pub use finding::{FindingV1, render_finding_line};
+pub use github::render_drift_github;
 pub use graph::{DependencyGraphV1, EdgeV1, render_graph_text};
 pub use health::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutImageV1, RolloutStepV1, RolloutV1};
 pub use history::{HistoryTextOptions, HistoryV1, VersionChangeV1, VersionV1};

@@ -1,6 +1,7 @@
 //! One comparison from end to end: what is declared against what is live, with everything else that is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use drift_core::coverage::RecordedScope;
@@ -31,6 +32,9 @@ pub struct Comparison {
     pub report: DriftReport,
     /// What was declared, as it was compared; empty where apps declare.
     pub desired: Vec<DesiredObject>,
+    /// Paths of the declaring files from the working folder, by the names that declarations have; for Git from the root of the
+    /// repository.
+    pub paths: BTreeMap<Arc<str>, PathBuf>,
     /// What was live.
     pub live: Vec<Arc<Object>>,
     /// The schemas that were compared by.
@@ -75,7 +79,7 @@ pub(super) fn compare_desired(
     let mut report = compare(&wanted, &objects, &schemas, &drift_options);
     desired.fill_lines(&mut report);
     downgrade_unseen(&mut report, &live.recorded);
-    Comparison { report, desired: wanted, live: objects, schemas }
+    Comparison { report, desired: wanted, paths: desired.paths(), live: objects, schemas }
 }
 
 /// Returns which part of a cluster a comparison needs, to ask it for no more.

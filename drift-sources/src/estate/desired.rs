@@ -1,7 +1,7 @@
 //! What is declared: manifests in folders, files, standard input and Git.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use drift_core::drift::{Declaration, DesiredObject, DriftReport};
@@ -35,6 +35,8 @@ struct DesiredPart {
     manifests: Manifests,
     /// Commit, for Git.
     revision: Option<SourceRevision>,
+    /// Folder that the names of files are relative to, unless they are paths as they stand.
+    base: Option<PathBuf>,
 }
 
 impl DesiredState {
@@ -122,6 +124,21 @@ impl DesiredState {
         all
     }
 
+    /// Returns the paths of declaring files by the names that [`Declaration`]s have, as far as a name is one file's alone.
+    pub(super) fn paths(&self) -> BTreeMap<Arc<str>, PathBuf> {
+        let mut paths: BTreeMap<Arc<str>, Vec<PathBuf>> = BTreeMap::new();
+        for part in &self.parts {
+            for declared in &part.manifests.declared {
+                let file = &declared.place.file;
+                let path =
+                    part.base.as_ref().map_or_else(|| PathBuf::from(&**file), |base| base.join(&**file));
+                paths.entry(Arc::clone(file)).or_default().push(path);
+            }
+        }
+        paths.retain(|_, all| all.windows(2).all(|pair| pair[0] == pair[1]));
+        paths.into_iter().filter_map(|(name, all)| Some((name, all.into_iter().next()?))).collect()
+    }
+
     /// Sets the line of every change of a report: the line that declares the field, or the nearest one around it.
     pub fn fill_lines(&self, report: &mut DriftReport) {
         let mut places: HashMap<(Arc<str>, u32), &DeclaredObject> = HashMap::new();
@@ -190,6 +207,7 @@ impl DesiredPart {
                 let (mut parts, more) = read_folder(place, &files.root().join(&folder), depth)?;
                 notes.append(more);
                 parts.iter_mut().for_each(|part| part.move_below(&folder));
+                parts.iter_mut().for_each(|part| part.base = None);
                 parts
             }
             GitForm::Files(depth) => {
@@ -230,7 +248,7 @@ impl DesiredPart {
 
 impl From<Manifests> for DesiredPart {
     fn from(manifests: Manifests) -> Self {
-        Self { manifests, revision: None }
+        Self { manifests, revision: None, base: None }
     }
 }
 
@@ -277,6 +295,7 @@ fn read_folder(
     for path in single {
         parts.push(render_kustomization(&below(path), path)?.into());
     }
+    parts.iter_mut().for_each(|part: &mut DesiredPart| part.base = Some(name.into()));
     let quoted = |path: &Path| format!("`{}`", below(path));
     if !alternatives.is_empty() {
         let names: Vec<_> = alternatives.into_iter().map(quoted).collect();

@@ -174,7 +174,7 @@ impl Estate {
             log.attribute(&mut report, apps.cluster.live());
         }
         let live = apps.cluster.live().to_vec();
-        Ok(Comparison { report, desired: Vec::new(), live, schemas: apps.schemas })
+        Ok(Comparison { report, desired: Vec::new(), paths: BTreeMap::new(), live, schemas: apps.schemas })
     }
 
     /// Returns how every app is doing, by its engine's account and by ours.

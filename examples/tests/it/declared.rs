@@ -123,6 +123,29 @@ fn a_chart_is_never_compared_as_it_stands() {
 }
 
 #[test]
+fn github_is_shown_the_line_that_declares_a_field() {
+    let dir = folder();
+    live(dir.path());
+    write(dir.path(), "k8s/sub/a.yaml", config("a", "50%"));
+    write(dir.path(), "k8s/e.yaml", config("e", "1"));
+    for words in ["-R -f k8s", "--desired k8s/", "-f k8s/e.yaml -f k8s/sub/a.yaml"] {
+        let ran = drift(&format!("diff {words} --live live.json --no-extra -o github"), dir.path());
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let lines: Vec<_> = ran.out.lines().collect();
+        assert_eq!(
+            lines[0],
+            "::error file=k8s/sub/a.yaml,line=4,title=ConfigMap/shop/a drifted::.data.k: declared \"50%25\", live \"1\"%0Achanged by somebody unknown"
+        );
+        assert_eq!(
+            lines[1],
+            "::error file=k8s/e.yaml,line=1,title=ConfigMap/shop/e missing::declared, and not live"
+        );
+    }
+    let check = drift("check --tape DEMO/shop.tape.jsonl.gz -o github", dir.path());
+    assert!(check.out.lines().all(|l| l.starts_with("::")) && check.out.contains("title="), "{check:?}");
+}
+
+#[test]
 fn what_helm_marks_on_what_it_installs_is_no_drift() {
     let dir = folder();
     let marked = serde_json::json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop",

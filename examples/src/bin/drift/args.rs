@@ -13,7 +13,7 @@ mod health;
 mod listen;
 mod lookback;
 
-pub(crate) use causes::{CheckArgs, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
+pub(crate) use causes::{CheckArgs, CheckFormat, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
 pub(crate) use desired::DesiredArgs;
 pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
 pub(crate) use health::{HealthArgs, HealthRuleArgs};
@@ -257,6 +257,8 @@ pub(crate) enum DiffFormat {
     Yaml,
     /// Markdown for a comment on a pull request.
     Markdown,
+    /// Workflow commands of GitHub Actions, which shows them at the lines of a pull request.
+    Github,
     /// Whole objects, by $KUBECTL_EXTERNAL_DIFF or `diff -u -N`, as in `kubectl diff`.
     Diff,
 }

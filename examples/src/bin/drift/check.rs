@@ -1,9 +1,9 @@
 //! `drift check`: what is broken, and what will break at the next restart.
 
 use drift_core::checks::{CheckResult, Severity, check, list};
-use drift_sinks::report::CheckReportV1;
+use drift_sinks::report::{CheckReportV1, to_json, to_yaml};
 
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, CheckFormat};
 use crate::failure::Failure;
 use crate::looked_at;
 use crate::output::{self, Outcome, Screen};
@@ -26,7 +26,12 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     };
     found.retain(in_scope);
     let report = CheckReportV1::new(&found, &notes);
-    output::document(args.output, &report, || report.render_text(screen.styler()))?;
+    match args.output {
+        CheckFormat::Github => output::print_text(&report.render_github())?,
+        CheckFormat::Text => output::print_text(&report.render_text(screen.styler()))?,
+        CheckFormat::Json => output::print(&to_json(&report))?,
+        CheckFormat::Yaml => output::print(&to_yaml(&report))?,
+    }
     let counts = found.iter().any(|t| t.severity > Severity::Info);
     Ok(Outcome::of(counts, notes.coverage()))
 }

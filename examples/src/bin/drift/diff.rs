@@ -1,11 +1,11 @@
 //! `drift diff`: what is declared against what is live.
 
-use drift_core::drift::{DriftReport, UnmanagedResources};
+use drift_core::drift::UnmanagedResources;
 use drift_sinks::report::{
-    DriftReportV1, DriftTextOptions, Layout, Visibility, render_drift_markdown, render_drift_text, to_json,
-    to_yaml,
+    DriftReportV1, DriftTextOptions, Layout, Visibility, render_drift_github, render_drift_markdown,
+    render_drift_text, to_json, to_yaml,
 };
-use drift_sources::estate::{ComparedNamespaces, EstateOptions};
+use drift_sources::estate::{ComparedNamespaces, Comparison, EstateOptions};
 
 use crate::args::{DiffArgs, DiffFormat};
 use crate::external;
@@ -48,10 +48,8 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         DiffFormat::Diff if !is_of_apps => {
             external::diff(&compared.report, &compared.desired, &compared.live, &compared.schemas)?;
         }
-        DiffFormat::Json | DiffFormat::Yaml => {
-            output::print(&render(&compared.report, args, is_of_apps, screen))?
-        }
-        _ => output::print_text(&render(&compared.report, args, is_of_apps, screen))?,
+        DiffFormat::Json | DiffFormat::Yaml => output::print(&render(&compared, args, is_of_apps, screen))?,
+        _ => output::print_text(&render(&compared, args, is_of_apps, screen))?,
     }
     Ok(match compared.report.is_complete() {
         false => Outcome::Incomplete { found: compared.has_drift() },
@@ -59,7 +57,8 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
     })
 }
 
-fn render(report: &DriftReport, args: &DiffArgs, is_of_apps: bool, screen: Screen) -> String {
+fn render(compared: &Comparison, args: &DiffArgs, is_of_apps: bool, screen: Screen) -> String {
+    let report = &compared.report;
     // A program can filter; what the rules of engines hide is part of the answer to it.
     let data = matches!(args.output, DiffFormat::Json | DiffFormat::Yaml);
     let managed = args.show_managed || data && is_of_apps;
@@ -67,6 +66,10 @@ fn render(report: &DriftReport, args: &DiffArgs, is_of_apps: bool, screen: Scree
     match args.output {
         DiffFormat::Json => to_json(&DriftReportV1::new(report, visibility)),
         DiffFormat::Yaml => to_yaml(&DriftReportV1::new(report, visibility)),
+        DiffFormat::Github => render_drift_github(report, visibility, &|declaration| {
+            let path = compared.paths.get(&declaration.file);
+            path.map_or_else(|| declaration.file.to_string(), |p| p.display().to_string())
+        }),
         DiffFormat::Markdown => render_drift_markdown(report, visibility),
         DiffFormat::Text | DiffFormat::Diff => {
             let layout = if args.side_by_side { Layout::SideBySide } else { Layout::Unified };

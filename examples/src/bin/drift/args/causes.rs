@@ -107,7 +107,7 @@ pub(crate) struct CheckArgs {
 
     /// Output format; json and yaml print a CheckReport (see check-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) output: DataFormat,
+    pub(crate) output: CheckFormat,
 }
 
 #[derive(Args, Debug)]
@@ -140,6 +140,16 @@ pub(crate) struct ImpactArgs {
     /// Output format; json and yaml print an ImpactReport (see impact-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
+}
+
+/// Output format of `drift check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    Text,
+    Json,
+    Yaml,
+    /// Workflow commands of GitHub Actions, which shows them in the summary of a run.
+    Github,
 }
 
 /// Output format of a graph.
