@@ -7,7 +7,7 @@ use drift_core::checks::Severity;
 use drift_core::drift::{Declaration, DriftReport, ResourceDrift, Status};
 
 use super::value::{inline_value, printable};
-use super::{CheckReportV1, Visibility, format, redacted};
+use super::{CheckReportV1, CoverageV1, Styler, Visibility, format, redacted};
 
 /// One line of the log that GitHub shows as a note.
 struct Annotation<'a> {
@@ -87,6 +87,7 @@ pub fn render_drift_github(
         }
     }
     write_notes(&report.notes, &mut out);
+    write_coverage(&CoverageV1::from(&report.coverage), &mut out);
     out.push_str(&format!("{}\n", format::describe_summary(&report.summary())));
     out
 }
@@ -100,6 +101,12 @@ fn write_notes(notes: &[String], out: &mut String) {
     notes
         .iter()
         .for_each(|n| Annotation { level: "notice", place: None, title: "drift", message: n }.write(out));
+}
+
+fn write_coverage(coverage: &CoverageV1, out: &mut String) {
+    for message in coverage.render_text(Styler::default()).lines() {
+        Annotation { level: "warning", place: None, title: "drift", message }.write(out);
+    }
 }
 
 impl CheckReportV1 {
@@ -117,6 +124,7 @@ impl CheckReportV1 {
             Annotation { level, place: None, title: &title, message: &message }.write(&mut out);
         }
         write_notes(&self.notes, &mut out);
+        write_coverage(&self.coverage, &mut out);
         out
     }
 }

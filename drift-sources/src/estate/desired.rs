@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use drift_core::coverage::{Unseen, UnseenReason};
 use drift_core::drift::{Declaration, DesiredObject, DriftReport};
 use drift_core::redact::Redactor;
 use drift_core::schema::{SchemaSet, Scope};
@@ -299,16 +300,17 @@ fn read_folder(
     let quoted = |path: &Path| format!("`{}`", below(path));
     if !alternatives.is_empty() {
         let names: Vec<_> = alternatives.into_iter().map(quoted).collect();
-        notes.add_incomplete(format!(
+        let text = format!(
             "{} in `{name}` are kustomizations that share a base, and are not compared: name the one that is applied",
             names.join(", ")
-        ));
+        );
+        notes.add_unseen(Unseen::other(UnseenReason::NotRendered, text));
     }
     for chart in &inner.charts {
         let chart = quoted(chart);
-        notes.add_incomplete(format!(
-            "{chart} in `{name}` is a Helm chart, and is not compared: render it for its release"
-        ));
+        let text =
+            format!("{chart} in `{name}` is a Helm chart, and is not compared: render it for its release");
+        notes.add_unseen(Unseen::other(UnseenReason::NotRendered, text));
     }
     Ok((parts, notes))
 }

@@ -100,10 +100,10 @@ impl Estate {
             true => self.diff_apps(&mut notes).await,
             false => self.diff_desired(&mut notes).await,
         };
-        let compared = compared.map(|mut compared| {
-            self.leave_only_named(&mut compared, &mut notes);
-            compared
-        });
+        let compared = match compared {
+            Ok(compared) => self.leave_only_named(compared, &mut notes),
+            Err(e) => Err(e),
+        };
         self.note(notes);
         let mut compared = compared?;
         let (report, notes) = (&mut compared.report, self.notes());
@@ -113,22 +113,31 @@ impl Estate {
     }
 
     /// Leaves the resources that are named, if any are; one that is neither declared nor live is not what was meant.
-    fn leave_only_named(&self, compared: &mut Comparison, notes: &mut InputNotes) {
+    fn leave_only_named(
+        &self,
+        mut compared: Comparison,
+        notes: &mut InputNotes,
+    ) -> Result<Comparison, EstateError> {
         let only = &self.options.only;
         if only.is_empty() {
-            return;
+            return Ok(compared);
         }
         let namespace = self.options.namespace.as_deref();
         let live = compared.live.iter().map(|o| o.key());
         let known: Vec<ResourceKey> =
             compared.report.resources.iter().map(|r| r.key.clone()).chain(live).collect();
         for name in only.iter().filter(|name| !known.iter().any(|key| name.matches(key, namespace))) {
-            let near = nearest(name, &known);
-            let near =
-                if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) };
-            notes.add_incomplete(format!("`{name}` is neither declared nor live{near}"));
+            let what = format!("`{name}` is neither declared nor live");
+            if !notes.is_partial() && !self.notes().is_partial() {
+                let near = nearest(name, &known);
+                let advice =
+                    if near.is_empty() { String::new() } else { format!("nearest: {}", near.join(", ")) };
+                return Err(EstateError::NotThere { what, advice });
+            }
+            notes.add_incomplete(format!("{what}, as far as could be looked at"));
         }
         compared.report.resources.retain(|r| only.iter().any(|name| name.matches(&r.key, namespace)));
+        Ok(compared)
     }
 
     async fn diff_desired(&self, notes: &mut InputNotes) -> Result<Comparison, EstateError> {

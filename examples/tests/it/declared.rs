@@ -59,7 +59,7 @@ fn single_resources_are_compared() {
     let unknown = diff("cm/ab");
     assert_eq!(unknown.code, 2, "{unknown:?}");
     assert!(
-        unknown.err.contains("`cm/ab` is neither declared nor live; nearest: ConfigMap/shop/a"),
+        unknown.err.contains("`cm/ab` is neither declared nor live\n  hint: nearest: ConfigMap/shop/a"),
         "{unknown:?}"
     );
     for path in ["k8s/", "k8s", "k8s/all.yaml", "./k8s", "-"] {
@@ -100,9 +100,9 @@ fn a_kustomization_is_never_compared_as_it_stands() {
     let overlay = std::fs::read(dir.path().join("repo/over/prod/kustomization.yaml")).unwrap();
     write(dir.path(), "repo/over/dev/kustomization.yaml", overlay);
     let two = drift("diff --desired repo --live live.json --no-extra", dir.path());
-    assert_eq!(counts(&two), (2, "1 declared: 1 in sync".to_owned()), "{two:?}");
+    assert_eq!(counts(&two), (3, "1 declared: 1 in sync".to_owned()), "{two:?}");
     assert!(
-        two.err.contains("`over/dev`, `over/prod` in `repo` are kustomizations that share a base"),
+        two.out.contains("`over/dev`, `over/prod` in `repo` are kustomizations that share a base"),
         "{two:?}"
     );
 }
@@ -118,8 +118,8 @@ fn a_chart_is_never_compared_as_it_stands() {
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("it is a Helm chart") && refused.err.contains("hint:"), "{refused:?}");
     let beside = drift("diff --desired repo --live live.json --no-extra", dir.path());
-    assert_eq!(counts(&beside), (2, "1 declared: 1 in sync".to_owned()), "{beside:?}");
-    assert!(beside.err.contains("`web` in `repo` is a Helm chart"), "{beside:?}");
+    assert_eq!(counts(&beside), (3, "1 declared: 1 in sync".to_owned()), "{beside:?}");
+    assert!(beside.out.contains("`web` in `repo` is a Helm chart"), "{beside:?}");
 }
 
 #[test]

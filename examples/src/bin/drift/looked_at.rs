@@ -13,7 +13,7 @@ use drift_sources::estate::{Estate, EstateError, EstateOptions, HistoryUpkeep, I
 use drift_sources::kubernetes::ConnectOptions;
 use jiff::Timestamp;
 
-use crate::args::{ArgoArgs, ClusterArgs, DataFormat, DiffFormat, InputArgs, RecordedArgs};
+use crate::args::{ArgoArgs, CheckFormat, ClusterArgs, DataFormat, DiffFormat, InputArgs, RecordedArgs};
 use crate::failure::Failure;
 use crate::{output, words};
 
@@ -177,8 +177,17 @@ impl From<DataFormat> for NotePlace {
 impl From<DiffFormat> for NotePlace {
     fn from(format: DiffFormat) -> Self {
         match format {
-            DiffFormat::Text | DiffFormat::Markdown => Self::Report,
+            DiffFormat::Text | DiffFormat::Markdown | DiffFormat::Github => Self::Report,
             DiffFormat::Json | DiffFormat::Yaml | DiffFormat::Diff => Self::StandardError,
+        }
+    }
+}
+
+impl From<CheckFormat> for NotePlace {
+    fn from(format: CheckFormat) -> Self {
+        match format {
+            CheckFormat::Text | CheckFormat::Github => Self::Report,
+            CheckFormat::Json | CheckFormat::Yaml => Self::StandardError,
         }
     }
 }
