@@ -389,7 +389,7 @@ impl Estate {
     /// # Errors
     /// As [`why`](Self::why).
     pub async fn events_of(&self, key: &ResourceKey) -> Result<Vec<Event>, EstateError> {
-        let history = self.recorded_about("show", &|scope| scope.contains(key)).await?;
+        let history = self.recorded_about(&|scope| scope.contains(key)).await?;
         history.events_of(key, Until::End).await
     }
 
