@@ -308,7 +308,7 @@ fn questions_of_a_cluster() {
         &["check", "-n", "shop", "--kubeconfig", "narrow", "-o", "json"],
         lab.dir.path(),
         "",
-        &[1, 2],
+        &[3],
     );
     assert!(narrow.contains("gone"), "{narrow}");
 }
