@@ -26,6 +26,7 @@ mod fingerprint;
 mod payload;
 mod pod_requests;
 mod spec_difference;
+mod status_facts;
 mod store;
 mod version;
 mod view;

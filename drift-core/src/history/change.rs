@@ -9,12 +9,13 @@ use crate::event::EventId;
 use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at};
 use crate::k8s::status::node_readiness;
 use crate::key::{ResourceKey, ResourceVersion};
-use crate::object::{Node, Object};
+use crate::object::Object;
 use crate::ownership::ManagedFields;
 use crate::path::{FieldPath, PathElement};
 use crate::schema::SchemaSet;
 
 use super::spec_difference::differs_beyond_status;
+use super::status_facts::{node_state, source_revision};
 use super::version::{Moment, RecordedVersion};
 use super::view::History;
 
@@ -198,33 +199,6 @@ fn may_differ(key: &ResourceKey, before: &Object, after: &Object) -> bool {
 /// Returns `true` for the finalizers and owner references of an object.
 fn is_link(path: &FieldPath) -> bool {
     ["finalizers", "ownerReferences"].iter().any(|f| path.starts_with_fields(&["metadata", f]))
-}
-
-/// Returns the revision that a Flux source fetched: a commit or a digest, such as `main@sha1:4ac2…`.
-///
-/// It comes from outside of the cluster, so that no spec has it and the status is the only trace of the change.
-pub(super) fn source_revision<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
-    if &*key.group != "source.toolkit.fluxcd.io" {
-        return None;
-    }
-    object.root().str_at(&["status", "artifact", "revision"])
-}
-
-/// Returns the parts of a Node's status that decide about pods: its conditions without their times, and its capacity.
-pub(super) fn node_state(node: &Object) -> Vec<(String, String)> {
-    let mut out: Vec<_> = node
-        .root()
-        .at(&["status", "conditions"])
-        .into_iter()
-        .flat_map(Node::children)
-        .map(|c| {
-            let text = |f: &str| c.str_at(&[f]).unwrap_or_default().to_owned();
-            (text("type"), text("status"))
-        })
-        .collect();
-    let allocatable = node.root().at(&["status", "allocatable"]).into_iter().flat_map(Node::children);
-    out.extend(allocatable.map(|n| (n.key().to_owned(), format!("{n:?}"))));
-    out
 }
 
 fn spec_fields(key: &ResourceKey, before: &Object, after: &Object, schemas: &SchemaSet) -> Vec<FieldChange> {

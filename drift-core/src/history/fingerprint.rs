@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
-use super::change::{node_state, source_revision};
 use super::spec_difference::spec_parts;
+use super::status_facts::{node_state, source_revision};
 
 /// What can be asked of a version while it stays compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
