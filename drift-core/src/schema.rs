@@ -22,6 +22,8 @@ mod quantity;
 mod recorded;
 mod rule;
 mod rule_pod;
+mod rule_value;
+mod scalar_kind;
 mod shape;
 mod table;
 
@@ -32,9 +34,8 @@ pub use build::{SchemaError, SchemaSetBuilder};
 pub use duration::{GoDuration, ParseDurationError};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use rule::{Computed, Rule};
-pub use shape::{
-    Default, Field, Fields, ListShape, MapShape, ScalarKind, Shape, StructShape, Topology, TypeRef,
-};
+pub use scalar_kind::ScalarKind;
+pub use shape::{Default, Field, Fields, ListShape, MapShape, Shape, StructShape, Topology, TypeRef};
 pub use table::TableError;
 
 use crate::key::ResourceKey;

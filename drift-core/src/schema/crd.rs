@@ -7,7 +7,7 @@ use super::build::{Named, SchemaError};
 use super::graph::{FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode, UNKNOWN};
 use super::lower::Lowering;
 use super::openapi::status_is_allocated;
-use super::shape::ScalarKind;
+use super::scalar_kind::ScalarKind;
 use super::{bundled, defaults};
 use crate::object::{Node, Object};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::rule::Rule;
-use super::shape::ScalarKind;
+use super::scalar_kind::ScalarKind;
 use crate::object::Doc;
 
 /// A name in [`TypeGraph::heap`].

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::build::SchemaError;
 use super::graph::{DefaultNode, FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode, UNKNOWN};
-use super::shape::ScalarKind;
+use super::scalar_kind::ScalarKind;
 use crate::object::{Kind, Node};
 
 /// Most types one source may have; all of Kubernetes has about 3,000.

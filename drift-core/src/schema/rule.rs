@@ -3,7 +3,8 @@
 //! Learned from the `defaults.go` files and admission plugins of Kubernetes 1.36; each rule names the field it is of.
 
 use super::rule_pod as pod;
-use crate::object::{Doc, DocBuilder, Node};
+use super::rule_value::{completed, empty_struct, given, int, make, text, word};
+use crate::object::{Doc, Node};
 
 /// How a missing field is worked out from the rest of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,60 +130,6 @@ const NAMES: [(&str, Rule); 35] = [
     ("token-data", Rule::TokenData),
 ];
 
-/// A document of one string.
-pub(super) fn text(value: &str) -> Doc {
-    make(|b| b.str(value))
-}
-
-/// A document of one number.
-fn int(value: i64) -> Doc {
-    make(|b| b.int(value))
-}
-
-/// A document built by a closure that puts in one whole value.
-pub(super) fn make(fill: impl FnOnce(&mut DocBuilder)) -> Doc {
-    let mut builder = DocBuilder::default();
-    fill(&mut builder);
-    builder.finish().expect("rules build small whole values")
-}
-
-fn empty_struct() -> Doc {
-    make(|b| {
-        b.begin_map();
-        b.end();
-    })
-}
-
-/// Returns `true` if a field is there and holds something.
-pub(super) fn given(parent: Node<'_>, name: &str) -> bool {
-    parent.get(name).is_some_and(|n| !n.is_null() && !n.is_empty() && n.as_str() != Some(""))
-}
-
-/// Returns a string field; empty where it is missing.
-pub(super) fn word<'a>(parent: Node<'a>, name: &str) -> &'a str {
-    parent.str_at(&[name]).unwrap_or_default()
-}
-
-/// Returns the first map with the entries of the others that it does not have; `None` where that changes nothing.
-pub(super) fn completed(own: Option<Node<'_>>, others: &[Option<Node<'_>>]) -> Option<Doc> {
-    let mut all: std::collections::BTreeMap<&str, Node<'_>> =
-        own.iter().flat_map(|o| o.children()).map(|n| (n.key(), n)).collect();
-    let before = all.len();
-    for node in others.iter().flatten().flat_map(|o| o.children()) {
-        all.entry(node.key()).or_insert(node);
-    }
-    (all.len() > before).then(|| {
-        make(|b| {
-            b.begin_map();
-            for (key, node) in all {
-                b.key(key);
-                b.node(node);
-            }
-            b.end();
-        })
-    })
-}
-
 impl Rule {
     pub(super) fn from_name(name: &str) -> Option<Self> {
         NAMES.iter().find(|n| n.0 == name).map(|n| n.1)
@@ -217,14 +164,14 @@ impl Rule {
                 let manual = parent.get("manualSelector").and_then(Node::as_bool) == Some(true);
                 return (!manual).then_some(Computed::Allocated);
             }
-            ImagePullPolicy
-            | EmptyDirVolume
-            | ContainerRequests
-            | HostPort
-            | ServiceAccountMirror
-            | ServiceAccountName
-            | PodServiceAccountName
-            | PodServiceAccount => pod::evaluate(self, parent, root),
+            ImagePullPolicy => Some(text(pod::pull_policy(parent))),
+            EmptyDirVolume => when(pod::is_bare_volume(parent), empty_struct),
+            ContainerRequests => completed(parent.get("requests"), &[parent.get("limits")]),
+            HostPort => pod::host_port(parent, root),
+            ServiceAccountMirror => pod::account(parent, "serviceAccountName"),
+            ServiceAccountName => pod::account(parent, "serviceAccount"),
+            PodServiceAccountName => Some(pod::account_or_default(parent, "serviceAccount")),
+            PodServiceAccount => Some(pod::account_or_default(parent, "serviceAccountName")),
             TargetPort => parent.get("port").map(Node::to_doc),
             SessionAffinityConfig | ExternalTrafficPolicy | InternalTrafficPolicy | LoadBalancerNodePorts => {
                 service(self, parent)

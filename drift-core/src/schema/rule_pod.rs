@@ -1,35 +1,27 @@
 //! Rules for the fields of pods and pod templates.
 
-use super::rule::{Rule, completed, given, make, text, word};
+use super::rule_value::{given, text, word};
 use crate::object::{Doc, Node};
 
-/// Works out a field of a pod or of one of its parts; see [`Rule::evaluate`].
-pub(super) fn evaluate(rule: Rule, parent: Node<'_>, root: Node<'_>) -> Option<Doc> {
-    let copy =
-        |name| parent.get(name).filter(|n| n.as_str().is_some_and(|s| !s.is_empty())).map(Node::to_doc);
-    match rule {
-        Rule::ImagePullPolicy => Some(text(pull_policy(parent))),
-        Rule::EmptyDirVolume => {
-            let bare = parent.children().all(|f| f.key() == "name" || f.is_null());
-            bare.then(|| {
-                make(|b| {
-                    b.begin_map();
-                    b.end();
-                })
-            })
-        }
-        Rule::ContainerRequests => completed(parent.get("requests"), &[parent.get("limits")]),
-        Rule::HostPort => {
-            let host =
-                pod_spec(root).and_then(|s| s.get("hostNetwork")).and_then(Node::as_bool) == Some(true);
-            parent.get("containerPort").filter(|_| host).map(Node::to_doc)
-        }
-        Rule::ServiceAccountMirror => copy("serviceAccountName"),
-        Rule::ServiceAccountName => copy("serviceAccount"),
-        Rule::PodServiceAccountName => copy("serviceAccount").or_else(|| Some(text("default"))),
-        Rule::PodServiceAccount => copy("serviceAccountName").or_else(|| Some(text("default"))),
-        _ => None,
-    }
+/// Returns `true` for a volume of which nothing but the name is declared.
+pub(super) fn is_bare_volume(volume: Node<'_>) -> bool {
+    volume.children().all(|f| f.key() == "name" || f.is_null())
+}
+
+/// Returns the host port of a container port, in a pod that uses the network of its node.
+pub(super) fn host_port(port: Node<'_>, root: Node<'_>) -> Option<Doc> {
+    let host = pod_spec(root).and_then(|s| s.get("hostNetwork")).and_then(Node::as_bool) == Some(true);
+    port.get("containerPort").filter(|_| host).map(Node::to_doc)
+}
+
+/// Returns a service account under its other name.
+pub(super) fn account(pod: Node<'_>, other: &str) -> Option<Doc> {
+    pod.get(other).filter(|n| n.as_str().is_some_and(|s| !s.is_empty())).map(Node::to_doc)
+}
+
+/// Returns a service account under its other name, or `default`.
+pub(super) fn account_or_default(pod: Node<'_>, other: &str) -> Doc {
+    account(pod, other).unwrap_or_else(|| text("default"))
 }
 
 /// Returns the spec of the pod an object is or makes.
@@ -41,7 +33,8 @@ fn pod_spec(root: Node<'_>) -> Option<Node<'_>> {
         .or(Some(spec))
 }
 
-fn pull_policy(holder: Node<'_>) -> &'static str {
+/// Returns how often an image is pulled where nothing is declared.
+pub(super) fn pull_policy(holder: Node<'_>) -> &'static str {
     let image = if given(holder, "image") { word(holder, "image") } else { word(holder, "reference") };
     if tag(image) == Some("latest") { "Always" } else { "IfNotPresent" }
 }
@@ -90,6 +83,7 @@ fn is_repository(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Rule;
     use crate::schema::rule::Computed;
     use serde_json::{Value, json};
 

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 
 use super::build::Named;
 use super::graph::{DefaultNode, FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode, UNKNOWN};
-use super::shape::{Default, ScalarKind, Shape, Topology, TypeRef};
+use super::scalar_kind::ScalarKind;
+use super::shape::{Default, Shape, Topology, TypeRef};
 use super::{SchemaSet, Scope};
 use crate::object::Doc;
 
