@@ -42,6 +42,7 @@ mod target;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drift_core::{Cursor, Observation, Source, SourceError};
@@ -128,6 +129,8 @@ pub struct KubernetesSource {
     client: kube::Client,
     options: Arc<KubernetesOptions>,
     name: Arc<str>,
+    /// Whether the last request got a response.
+    reachable: Arc<AtomicBool>,
 }
 
 impl KubernetesSource {
@@ -138,7 +141,15 @@ impl KubernetesSource {
         } else {
             format!("kubernetes:{}", options.cluster)
         };
-        Self { client, options: Arc::new(options), name: name.into() }
+        let reachable = Arc::new(AtomicBool::new(true));
+        Self { client, options: Arc::new(options), name: name.into(), reachable }
+    }
+
+    /// Returns `false` while the API server does not answer; a clone of the source knows it as well.
+    ///
+    /// That it has gone is also an error in the stream; that it is back shows only here, since nothing may have changed meanwhile.
+    pub fn is_reachable(&self) -> bool {
+        self.reachable.load(Ordering::Relaxed)
     }
 
     /// Returns the options of the source.

@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     /// Notified when the served resource types may have changed.
     pub(crate) changed: Notify,
     /// Whether the last request of any driver got a response; an outage is reported once.
-    pub(crate) reachable: AtomicBool,
+    pub(crate) reachable: Arc<AtomicBool>,
 }
 
 /// How long things take.

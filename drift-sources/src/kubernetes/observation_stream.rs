@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use drift_core::{Cursor, Gap, GapReason, Observation, Scope, SourceError};
@@ -11,11 +10,11 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::KubernetesSource;
 use super::cursor::{Progress, WatchProgress};
 use super::driver::{Message, Shared, Timing};
 use super::request::Requests;
 use super::supervisor::{Supervisor, cluster_identity};
-use super::{KubernetesOptions, KubernetesSource};
 
 type ObservationResult = Result<Observation, SourceError>;
 
@@ -39,8 +38,9 @@ pub(crate) struct ObservationStream {
 /// Makes the state that drivers share, and the receiver of their messages.
 pub(crate) fn make_shared(
     requests: Requests,
-    options: &KubernetesOptions,
+    source: &KubernetesSource,
 ) -> (Arc<Shared>, mpsc::Receiver<Message>) {
+    let options = &source.options;
     // Messages are batches: a slow consumer holds up the drivers before much is held in memory.
     let (out, messages) = mpsc::channel(8);
     let timing = Timing {
@@ -56,7 +56,7 @@ pub(crate) fn make_shared(
         timing,
         out,
         changed: Notify::new(),
-        reachable: AtomicBool::new(true),
+        reachable: Arc::clone(&source.reachable),
     };
     (Arc::new(shared), messages)
 }
@@ -85,7 +85,7 @@ impl ObservationStream {
         };
         let mut progress = resume.clone().unwrap_or_default();
         progress.cluster = cluster.or(progress.cluster);
-        let (shared, messages) = make_shared(requests, &options);
+        let (shared, messages) = make_shared(requests, source);
         let interval = options.checkpoint_interval;
         let mut tasks = JoinSet::new();
         tasks.spawn(Supervisor::new(shared, options, resume).run());

@@ -68,7 +68,7 @@ impl KubernetesSource {
         let requests = Requests::new(self.client.clone(), self.options.limits);
         let what = "the API server (what it serves); check the cluster and the context".to_owned();
         let found = discover_kinds(&requests).await.map_err(|failure| failure.into_error(what))?;
-        let (shared, mut messages) = make_shared(requests, &self.options);
+        let (shared, mut messages) = make_shared(requests, self);
         self.broken_groups(&found).into_iter().map(Observation::Gap).for_each(&mut take);
         let mut drivers = JoinSet::new();
         for (target, _) in watch_targets(&found, &self.options).into_values().filter(|(t, _)| is_wanted(t)) {
