@@ -103,8 +103,12 @@ pub(super) async fn history_of_cluster(
         let source = KubernetesSource::new(connection.client.clone(), options);
         let of_namespace = source.observe_once().await.map_err(failed)?;
         let listed: Vec<_> = of_namespace.iter().filter_map(listed_kind).collect();
-        // What was asked about is known after all.
-        observations.retain(|o| denied(o).is_none_or(|kind| !listed.contains(&kind)));
+        let denied_again: Vec<_> = of_namespace.iter().filter_map(denied).collect();
+        // What was asked about is known after all. The listing of Events has no end of its own.
+        let is_known = |kind: &(Arc<str>, Arc<str>)| {
+            listed.contains(kind) || &*kind.1 == "Event" && !denied_again.contains(kind)
+        };
+        observations.retain(|o| !denied(o).is_some_and(|kind| is_known(&kind)));
         observations.extend(of_namespace);
     }
     history_of_listing(&connection.server, observations, Timestamp::now(), InputNotes::default()).await

@@ -389,6 +389,7 @@ impl Estate {
     /// # Errors
     /// As [`why`](Self::why).
     pub async fn events_of(&self, key: &ResourceKey) -> Result<Vec<Event>, EstateError> {
+        self.require_past("show")?;
         let history = self.recorded_about(&|scope| scope.contains(key)).await?;
         history.events_of(key, Until::End).await
     }

@@ -5,11 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use drift_core::StoreError;
+use drift_core::coverage::Coverage;
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_sinks::report::{CoverageV1, Styler};
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::argo::server::{ServerLimits, ServerOptions, Token};
-use drift_sources::estate::{Estate, EstateError, EstateOptions, HistoryUpkeep, InputNotes, RecordedHistory};
+use drift_sources::estate::{
+    Estate, EstateError, EstateOptions, HistoryUpkeep, InputNotes, RecordedHistory, grant_commands,
+};
 use drift_sources::kubernetes::ConnectOptions;
 use jiff::Timestamp;
 
@@ -199,7 +202,15 @@ pub(crate) fn report_notes(estate: &Estate, place: impl Into<NotePlace>) -> Inpu
         let text = CoverageV1::from(notes.coverage()).render_text(Styler::default());
         text.lines().for_each(output::remark);
     }
+    report_grants(notes.coverage());
     notes
+}
+
+/// Prints on standard error how to get the rights that were missing.
+pub(crate) fn report_grants(coverage: &Coverage) {
+    for command in grant_commands(coverage) {
+        output::remark(&format!("hint: to allow it: {}", words::plain(&command)));
+    }
 }
 
 /// Prints on standard error that a part was not looked at.
