@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::coverage::{Coverage, RecordedScope, Unseen, UnseenReason};
-use crate::drift::{DesiredObject, DriftOptions, DriftReport, Status};
+use crate::drift::{DesiredObject, DriftOptions, DriftReport, Status, Summary};
 use crate::event::{Event, EventBody, Gap};
 use crate::finding::{ConflictTracker, Finding, FindingTracker, FindingUpdate, merge_gaps, scan_conflicts};
 use crate::key::ResourceKey;
@@ -257,6 +257,18 @@ impl WatchJudge {
             coverage.add(Unseen::other(reason, format!("{key} was not compared: {message}")));
         }
         coverage
+    }
+
+    /// Returns how many resources are live, and the counts of the verdicts on what is declared as they were last judged; `None` where
+    /// nothing is declared. What may yet be listed, or may not be, counts as unknown.
+    pub fn summary(&self) -> Option<(usize, Summary)> {
+        let comparison = self.comparison.as_ref()?;
+        let mut verdicts = comparison.verdicts();
+        for verdict in verdicts.iter_mut().filter(|v| self.maybe_missing.contains(&v.key)) {
+            verdict.status = Status::Unknown;
+        }
+        let report = DriftReport { resources: verdicts, ..DriftReport::default() };
+        Some((comparison.live_count(), report.summary()))
     }
 
     /// Returns the findings about what is declared that are open.

@@ -82,6 +82,16 @@ impl LiveComparison {
         self.current.as_ref()?.get(key).cloned()
     }
 
+    /// Returns all verdicts as they were last judged.
+    pub(super) fn verdicts(&self) -> Vec<ResourceDrift> {
+        self.current.iter().flat_map(IncrementalComparison::verdicts).cloned().collect()
+    }
+
+    /// Returns how many resources are live.
+    pub(super) fn live_count(&self) -> usize {
+        self.state.live().count()
+    }
+
     /// Returns `true` if something that is declared is, or may be, in a scope.
     pub(super) fn concerns(&self, scope: &Scope) -> bool {
         self.desired.iter().any(|d| {

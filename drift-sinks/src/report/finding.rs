@@ -1,13 +1,18 @@
 //! A finding as one line: text for people, or a document for programs.
 
+use std::collections::BTreeSet;
+
 use drift_core::drift::DriftChange;
 use drift_core::fights::{Fight, Revert};
-use drift_core::{EventId, Finding, FindingBody, FindingId, ResourceKey};
+use drift_core::{EventId, Finding, FindingBody, FindingId, Gap, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::value::printable;
 use super::{API_VERSION, DriftChangeV1, KeyV1, Styler, Visibility, format, inline_value, redacted};
+
+/// Gaps with the same reason are written one by one up to this many.
+const MAX_GAPS_ALIKE: usize = 3;
 
 /// One finding of `drift watch`; with `-o json` it prints one a line.
 ///
@@ -113,8 +118,12 @@ pub fn render_finding_line(finding: &Finding, styler: Styler) -> String {
         (FindingBody::Missing, _) => format!("{} {subject}", styler.removed("missing")),
         (FindingBody::Unmanaged, _) => format!("{} {subject}", styler.alarm("not declared")),
         (FindingBody::GapSeen(gap), _) => {
-            let text = format!("{}: {}", gap.scope, gap.message);
-            format!("{} {}", styler.alarm("gap"), printable(&text))
+            let scope = if gap.scope.kind.is_none() && gap.scope.namespace.is_empty() {
+                String::new()
+            } else {
+                format!("{}: ", gap.scope)
+            };
+            format!("{} {}", styler.alarm("gap"), printable(&format!("{scope}{}", gap.message)))
         }
         (FindingBody::Fight(fight), _) => {
             let text = format!("{} {}", fight.path, fought(fight));
@@ -136,6 +145,49 @@ pub fn render_finding_line(finding: &Finding, styler: Styler) -> String {
         _ => subject,
     };
     format!("{}  {rest}", styler.dim(&format::format_time(finding.at)))
+}
+
+/// Writes findings about gaps, each on a line; more than three for the same reason are one, as when a server goes away or an account
+/// may list nothing.
+pub fn render_gap_lines(findings: &[Finding], styler: Styler) -> String {
+    let gap_of = |f: &Finding| match &f.body {
+        FindingBody::GapSeen(gap) => gap.scope.kind.is_some().then(|| gap.reason),
+        _ => None,
+    };
+    let mut out = String::new();
+    let mut written = BTreeSet::new();
+    for finding in findings {
+        let reason = gap_of(finding);
+        let alike: Vec<&Finding> =
+            findings.iter().filter(|f| reason.is_some() && gap_of(f) == reason).collect();
+        if alike.len() <= MAX_GAPS_ALIKE {
+            out.push_str(&format!("{}\n", render_finding_line(finding, styler)));
+        } else if written.insert(reason) {
+            out.push_str(&format!("{}\n", merged_gap_line(&alike, styler)));
+        }
+    }
+    out
+}
+
+fn merged_gap_line(alike: &[&Finding], styler: Styler) -> String {
+    let gaps: Vec<&Gap> = alike
+        .iter()
+        .filter_map(|f| match &f.body {
+            FindingBody::GapSeen(gap) => Some(gap),
+            _ => None,
+        })
+        .collect();
+    let kinds: BTreeSet<&str> =
+        gaps.iter().filter_map(|g| g.scope.kind.as_ref()).map(|(_, kind)| &**kind).collect();
+    let named: Vec<&str> = kinds.iter().take(MAX_GAPS_ALIKE).copied().collect();
+    let more = match kinds.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = gaps.first().map_or("", |g| &*g.message);
+    let text = format!("{} kinds ({}{more}): {first}", kinds.len(), named.join(", "));
+    let at = alike.iter().map(|f| f.at).min().unwrap_or_default();
+    format!("{}  {} {}", styler.dim(&format::format_time(at)), styler.alarm("gap"), printable(&text))
 }
 
 fn declared_by(apps: &[ResourceKey]) -> String {

@@ -118,7 +118,7 @@ pub(super) fn describe_change_place(resource: &ResourceDrift, change: &DriftChan
 }
 
 /// Writes the counts of a report: `12 declared: 8 in sync, 3 drifted (7 fields), 1 missing; 1 not declared`.
-pub(super) fn describe_summary(s: &Summary) -> String {
+pub fn describe_summary(s: &Summary) -> String {
     let mut parts = vec![format!("{} in sync", s.in_sync)];
     if s.drifted > 0 {
         parts.push(format!("{} drifted ({})", s.drifted, count_fields(s.changes)));

@@ -1,12 +1,13 @@
 //! The binary against a real API server with the engines' kinds installed: what it finds live is what it finds in a
 //! tape of the same cluster. Ignored, and reported so, where there is no control plane.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 #[path = "../../../drift-sources/tests/real/control_plane.rs"]
 #[allow(dead_code, reason = "shared with the tests of the kubernetes source")]
 mod control_plane;
 mod follow_and_alert;
 mod rendered;
+mod watching;
 
 use std::io::Write;
 use std::path::Path;
@@ -40,6 +41,7 @@ fn main() {
         ),
         trial("a_cluster_with_engines_is_judged_live_as_from_its_tape", live_as_from_its_tape),
         trial("a_cluster_is_asked_without_history", questions_of_a_cluster),
+        trial("watch_says_how_things_stand_and_whether_the_server_answers", watching::states_and_outages),
         trial("a_program_that_follows_a_cluster_alerts_once_for_each_edit", follow_and_alert::edits),
     ];
     libtest_mimic::run(&arguments, trials).exit();
@@ -310,5 +312,12 @@ fn questions_of_a_cluster() {
         "",
         &[3],
     );
-    assert!(narrow.contains("gone"), "{narrow}");
+    // What lies outside of the namespace was not looked at; in it, everything was.
+    let narrow: Value = serde_json::from_str(&narrow).unwrap();
+    assert!(narrow["findings"].to_string().contains("gone"), "{narrow}");
+    let unseen = narrow["coverage"]["unseen"].to_string();
+    assert!(
+        unseen.contains("StorageClass") && !unseen.contains("ConfigMap") && !unseen.contains("events"),
+        "{unseen}"
+    );
 }

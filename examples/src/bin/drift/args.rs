@@ -407,6 +407,14 @@ pub(crate) struct WatchArgs {
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
 
+    /// All namespaces. This is the default.
+    #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]
+    pub(crate) all_namespaces: bool,
+
+    /// Report only declared resources with these labels, comma-separated: a=b, a!=b, a in (b, c), a notin (b), a, !a. All are recorded.
+    #[arg(short = 'l', long, value_name = "LABELS", help_heading = "Resources")]
+    pub(crate) selector: Option<Selector>,
+
     /// Output format; json prints one Finding per line (see finding.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: LineFormat,

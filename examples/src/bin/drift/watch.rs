@@ -3,6 +3,7 @@
 
 mod listen;
 mod session;
+mod state;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Ingest, Source, StoreError};
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::estate::{InputFile, cluster_source, connect_cluster};
+use drift_sources::kubernetes::KubernetesSource;
 use drift_sources::receiver::Receiver;
 use drift_sources::tape::TapeSource;
 use futures::StreamExt;
@@ -37,20 +39,22 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     let redactor = Redactor::new(RedactOptions::new(key));
     let receiver = listen::open(&args.listen, &redactor).await?;
     let input = args.tape.as_deref().map(InputFile::open).transpose()?;
+    let mut cluster = None;
     let (source, namespace): (Box<dyn Source>, String) = match &input {
         Some(tape) => (Box::new(TapeSource::new(tape.path().to_owned(), "")), "default".to_owned()),
         None => {
             let connection = connect_cluster(looked_at::connect_options(&args.cluster)).await?;
             let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
             output::remark(&format!("watching {}; Ctrl-C ends it", connection.server));
-            (Box::new(cluster_source(&connection, &namespaces)), connection.namespace)
+            let source = cluster.insert(cluster_source(&connection, &namespaces)).clone();
+            (Box::new(source), connection.namespace)
         }
     };
     let namespace = args.namespace.clone().unwrap_or(namespace);
     let mut session = WatchSession::open(args, &namespace, &redactor, screen).await?;
     session.load(&store).await.map_err(|e| store_failure(&name, e))?;
     let stop = crate::stop::after(args.duration)?;
-    let inflow = Inflow { source: &*source, receiver: receiver.as_ref(), store: &store, redactor };
+    let inflow = Inflow { source: &*source, cluster, receiver: receiver.as_ref(), store: &store, redactor };
     let summary = follow(args, &inflow, &mut session, stop).await.map_err(|e| disk_failure(&name, e))?;
     let read = summary.map_or_else(String::new, |s| format!(" from {} observations", s.observations));
     let total = format!("{} new events{read}", session.appended());
@@ -76,6 +80,8 @@ fn disk_failure(name: &str, error: StoreError) -> Failure {
 /// Where things come from, and where they go.
 struct Inflow<'a> {
     source: &'a dyn Source,
+    /// The source, if it is a cluster, to know whether that answers.
+    cluster: Option<KubernetesSource>,
     receiver: Option<&'a Receiver>,
     store: &'a EmbeddedStore,
     redactor: Redactor,
@@ -160,6 +166,8 @@ async fn follow(
                     session.judge().await;
                     session.scan_conflicts(inflow.store).await?;
                 }
+                let is_reachable = inflow.cluster.as_ref().is_none_or(KubernetesSource::is_reachable);
+                session.report_state(is_reachable);
                 session.note(inflow.receiver.and_then(|r| refused.message_if_due(r.refusal_counts())));
             }
         }

@@ -1,21 +1,28 @@
 //! One run of `drift watch`: feeds the judge with what was appended, and prints what it finds.
 
+use std::time::{Duration, Instant};
+
 use drift_core::drift::DriftOptions;
 use drift_core::redact::Redactor;
+use drift_core::time::format_time;
 use drift_core::watch::{Absence, WatchJudge, WatchOptions};
-use drift_core::{Event, EventStore, FindingUpdate, Position, Sink, StoreError};
-use drift_sinks::report::{CoverageV1, Styler};
+use drift_core::{Event, EventStore, Finding, FindingBody, FindingUpdate, Position, Sink, StoreError};
+use drift_sinks::report::{CoverageV1, Styler, render_gap_lines};
 use drift_sources::estate::{DesiredState, gather_schemas};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use jiff::Timestamp;
 
-use crate::args::WatchArgs;
+use super::state::{FirstState, Outage, describe_state};
+use crate::args::{LineFormat, WatchArgs};
 use crate::failure::{Failure, one_line};
 use crate::findings::Printer;
-use crate::looked_at::PrintedNotes;
+use crate::looked_at::{PrintedNotes, report_grants};
 use crate::output::{self, Outcome, Screen};
 use crate::progress::Counter;
+
+/// How long gaps wait for others like them: a server that goes away interrupts the watch of every kind.
+const GAP_WAIT: Duration = Duration::from_secs(2);
 
 /// What the ingest reports while it runs.
 pub(super) enum IngestMessage {
@@ -34,6 +41,14 @@ pub(super) struct WatchSession {
     conflicts: usize,
     /// Events of the store that came in this run.
     appended: u64,
+    /// Gaps that wait for others like them, and since when; in text they are printed together.
+    gaps: Vec<Finding>,
+    gaps_since: Option<Instant>,
+    first_state: FirstState,
+    outage: Outage,
+    screen: Screen,
+    is_tape: bool,
+    is_text: bool,
 }
 
 impl WatchSession {
@@ -58,7 +73,9 @@ impl WatchSession {
             let mut unread = read.take_notes();
             let schemas = gather_schemas(args.schemas.as_deref(), [], [], &mut unread)?;
             notes.append(&unread);
-            objects = Some(read.resolve(&schemas, namespace, Some(redactor)));
+            let mut all = read.resolve(&schemas, namespace, Some(redactor));
+            all.retain(|d| args.selector.as_ref().is_none_or(|s| s.matches_object(&d.object)));
+            objects = Some(all);
             options.schemas = args.schemas.is_some().then_some(schemas);
             desired = Some(read);
         }
@@ -70,6 +87,13 @@ impl WatchSession {
             notes,
             conflicts: 0,
             appended: 0,
+            gaps: Vec::new(),
+            gaps_since: None,
+            first_state: FirstState::new(),
+            outage: Outage::default(),
+            screen,
+            is_tape: args.tape.is_some(),
+            is_text: args.output == LineFormat::Text,
         })
     }
 
@@ -105,9 +129,13 @@ impl WatchSession {
 
     fn handle(&mut self, message: IngestMessage) {
         match message {
-            IngestMessage::SourceFailed(why) => self.counter.suspend(|| self.notes.add_incomplete(&why)),
+            IngestMessage::SourceFailed(why) => {
+                let text = format!("{}  {why}", format_time(Timestamp::now()));
+                self.counter.suspend(|| self.notes.add_incomplete(&text));
+            }
             IngestMessage::Appended(events) => {
                 self.appended += events.len() as u64;
+                self.first_state.note_event();
                 self.counter.set(self.appended);
                 let now = Timestamp::now();
                 events.iter().for_each(|event| self.judge.handle(event, now));
@@ -137,13 +165,40 @@ impl WatchSession {
         Ok(())
     }
 
-    async fn print(&self, updates: Vec<FindingUpdate>) {
-        if updates.is_empty() {
+    async fn print(&mut self, updates: Vec<FindingUpdate>) {
+        let is_gap = |f: &Finding| self.is_text && matches!(f.body, FindingBody::GapSeen(_));
+        let (gaps, findings): (Vec<_>, Vec<_>) = updates.into_iter().map(|u| u.finding).partition(is_gap);
+        if !gaps.is_empty() {
+            self.gaps_since.get_or_insert_with(Instant::now);
+            self.gaps.extend(gaps);
+        }
+        if findings.is_empty() {
             return;
         }
-        let findings: Vec<_> = updates.into_iter().map(|u| u.finding).collect();
         if let Err(e) = self.printer.deliver(&findings).await {
             output::remark(&format!("error: {}", one_line(&e)));
+        }
+    }
+
+    /// Says what there is to say from time to time: how things stand once everything was listed, that the server is gone or back, and
+    /// the gaps that came together.
+    pub(super) fn report_state(&mut self, is_reachable: bool) {
+        let change = self.outage.update(is_reachable, Timestamp::now());
+        self.note(change);
+        if !self.is_tape && is_reachable && self.first_state.take_if_due() {
+            self.note(self.judge.summary().as_ref().map(describe_state));
+        }
+        if self.gaps_since.is_some_and(|since| since.elapsed() >= GAP_WAIT) {
+            self.flush_gaps();
+        }
+    }
+
+    fn flush_gaps(&mut self) {
+        self.gaps_since = None;
+        let gaps = std::mem::take(&mut self.gaps);
+        let text = render_gap_lines(&gaps, self.screen.styler());
+        if let Err(failure) = self.counter.suspend(|| output::print_text(&text)) {
+            failure.print();
         }
     }
 
@@ -157,11 +212,16 @@ impl WatchSession {
         self.appended
     }
 
-    pub(super) fn finish(self) -> Result<Outcome, Failure> {
+    pub(super) fn finish(mut self) -> Result<Outcome, Failure> {
+        self.flush_gaps();
         self.counter.finish();
+        if !self.is_tape && self.first_state.take() {
+            self.note(self.judge.summary().as_ref().map(describe_state));
+        }
         let coverage = CoverageV1::from(&self.judge.coverage());
         let text = coverage.render_text(Styler::default());
         text.lines().for_each(output::remark);
+        report_grants(&self.judge.coverage());
         let found = self.judge.findings().len() + self.conflicts > 0;
         Ok(match (self.notes.is_partial() || !coverage.complete, found) {
             (true, found) => Outcome::Incomplete { found },
