@@ -121,7 +121,7 @@ pub use grants::grant_commands;
 pub use health::{HealthSnapshot, ResourceHealth, assess_documents};
 pub use history::{RecordedHistory, play_tape, tape_key, tape_key_path};
 pub use live::{ClusterScope, DefaultNamespace, LiveState};
-pub use opened::Estate;
+pub use opened::{Estate, local_renderer};
 pub use options::EstateOptions;
 pub use place::{ChartPlace, DesiredPlace};
 pub use questions::{AppOverview, AppsOverview, CauseSources, TimelineEntry};

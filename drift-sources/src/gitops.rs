@@ -55,5 +55,4 @@ pub use incremental::{AppResourceDrift, IncrementalGitOps};
 pub use repositories::Repositories;
 pub use transition::transitions;
 
-pub(crate) use kustomize_edit::KUSTOMIZATION_FILES;
 use rendered::{Rendered, objects_of};

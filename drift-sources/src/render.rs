@@ -3,19 +3,33 @@
 //! Runs the installed programs with fixed arguments, an empty environment, and limits on time and output. The files are
 //! first written to a scratch folder, without symbolic links and names that would leave it.
 //!
+//! Nothing is fetched: a kustomization that refers to another host is refused before it is built, unless the host is
+//! [allowed](RemoteHosts), and where the system permits it the programs run without a network at all.
+//!
 //! **Invariant:** if a program is missing there is no result; nothing is used in its place.
 
+mod chart_schema;
 mod commit_files;
 mod envsubst;
+mod network;
 mod process;
+mod references;
+mod remote;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use network::NetworkUse;
+
 pub use commit_files::CommitFiles;
+pub(crate) use commit_files::{KUSTOMIZATION_FILES, is_kustomization_name, join_path, kustomization_files};
 pub use envsubst::{EnvsubstError, Unset, envsubst};
+pub use remote::RemoteHosts;
+
+/// Path of a file, and its content during a run.
+type FileEdit = (String, Vec<u8>);
 
 /// A program that renders manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +72,14 @@ pub enum RenderError {
         /// The limit that was exceeded.
         what: String,
     },
+    /// A kustomization refers to what is not in its repository, so nothing was run.
+    #[error("`{file}`: {reason}")]
+    Refused {
+        /// Path of the file.
+        file: String,
+        /// The entry, and what to do about it.
+        reason: String,
+    },
     /// The files cannot be written to the scratch folder.
     #[error("the files cannot be laid out: {0}")]
     Files(String),
@@ -79,14 +101,24 @@ pub struct RenderOptions {
     pub timeout: Duration,
     /// Most bytes of output.
     pub max_output: usize,
+    /// Hosts that kustomize may fetch from, with whatever their files refer to in turn.
+    pub remote_hosts: RemoteHosts,
 }
 
 impl RenderOptions {
-    /// Searches these folders, with limits of one minute and 64 MiB.
+    /// Searches these folders, with limits of one minute and 64 MiB, and without a network.
     pub fn in_folders(folders: Vec<PathBuf>) -> Self {
-        Self { folders, timeout: Duration::from_secs(60), max_output: 64 << 20 }
+        Self {
+            folders,
+            timeout: Duration::from_secs(60),
+            max_output: 64 << 20,
+            remote_hosts: RemoteHosts::default(),
+        }
     }
 }
+
+/// Argument that keeps Helm from completing the schemas of a chart.
+const SKIP_SCHEMA: &str = "--skip-schema-validation";
 
 type Output = Result<Arc<Vec<u8>>, RenderError>;
 
@@ -126,6 +158,7 @@ impl Renderer {
                     &path,
                     &arguments,
                     Path::new("/"),
+                    NetworkUse::Offline,
                     &self.options,
                 )
                 .ok()?;
@@ -146,7 +179,7 @@ impl Renderer {
         tree: &CommitFiles,
         folder: &str,
         arguments: &[String],
-        edits: &[(String, Vec<u8>)],
+        edits: &[FileEdit],
     ) -> Output {
         let name = program.program_name();
         self.find_program(program).ok_or(RenderError::NoProgram(name))?;
@@ -169,12 +202,26 @@ impl Renderer {
         tree: &CommitFiles,
         folder: &str,
         arguments: &[String],
-        edits: &[(String, Vec<u8>)],
+        edits: &[FileEdit],
     ) -> Output {
         let name = program.program_name();
         let path = self.find_program(program).ok_or(RenderError::NoProgram(name))?;
+        let mut arguments = arguments.to_vec();
+        match program {
+            Program::Kustomize => {
+                references::check_references(tree, folder, edits, &self.options.remote_hosts)?;
+            }
+            Program::Helm if chart_schema::may_fetch(tree, folder) => {
+                arguments.push(SKIP_SCHEMA.to_owned());
+            }
+            Program::Helm => {}
+        }
+        let network = match program {
+            Program::Kustomize if !self.options.remote_hosts.is_empty() => NetworkUse::AllowedHosts,
+            _ => NetworkUse::Offline,
+        };
         tree.with_edits(edits, |root| {
-            process::run_limited(name, &path, arguments, &root.join(folder), &self.options)
+            process::run_limited(name, &path, &arguments, &root.join(folder), network, &self.options)
         })
         .map_err(|e| RenderError::Files(e.to_string()))
         .and_then(|output| output)
@@ -182,7 +229,7 @@ impl Renderer {
     }
 }
 
-fn input_digest(of: &(&str, &str, &str), arguments: &[String], edits: &[(String, Vec<u8>)]) -> String {
+fn input_digest(of: &(&str, &str, &str), arguments: &[String], edits: &[FileEdit]) -> String {
     let mut hasher = blake3::Hasher::new();
     // Lengths go in, so that no two different lists read the same.
     let mut add = |bytes: &[u8]| {

@@ -15,9 +15,8 @@ use super::kustomizations::{RenderedFolders, is_chart, is_kustomization};
 use super::rendered::{refuse_chart, render_chart, render_committed, render_kustomization};
 use super::{DesiredPlace, EstateError, InputNotes};
 use crate::git::{GitDesired, GitOptions, GitSpec, SkipReason, SkippedEntry};
-use crate::gitops::KUSTOMIZATION_FILES;
 use crate::manifests::{DeclaredObject, FolderDepth, ManifestReader, Manifests, ProblemKind};
-use crate::render::CommitFiles;
+use crate::render::{CommitFiles, KUSTOMIZATION_FILES, Renderer};
 
 /// What may be named as declared, for who gave something else.
 const FORMS: &str =
@@ -49,12 +48,12 @@ impl DesiredState {
     ///
     /// # Errors
     /// When one of them cannot be read or rendered at all. A file or document that cannot be read is a note.
-    pub async fn read(places: &[DesiredPlace]) -> Result<Self, EstateError> {
+    pub async fn read(places: &[DesiredPlace], renderer: &Arc<Renderer>) -> Result<Self, EstateError> {
         let mut desired = Self::default();
         for place in places {
-            let place = place.clone();
+            let (place, renderer) = (place.clone(), Arc::clone(renderer));
             // Reading files and repositories blocks.
-            let (parts, notes) = run_blocking(move || DesiredPart::read(&place)).await?;
+            let (parts, notes) = run_blocking(move || DesiredPart::read(&place, &renderer)).await?;
             desired.parts.extend(parts);
             desired.notes.append(notes);
         }
@@ -160,24 +159,24 @@ impl DesiredState {
 }
 
 impl DesiredPart {
-    fn read(place: &DesiredPlace) -> Result<(Vec<Self>, InputNotes), EstateError> {
+    fn read(place: &DesiredPlace, renderer: &Renderer) -> Result<(Vec<Self>, InputNotes), EstateError> {
         let (name, depth) = match place {
             DesiredPlace::Chart(chart) => {
-                return Ok((vec![render_chart(chart)?.into()], InputNotes::default()));
+                return Ok((vec![render_chart(chart, renderer)?.into()], InputNotes::default()));
             }
             DesiredPlace::Kustomization(name) if GitSpec::looks_like_git(name) => {
-                return Self::read_git(name, GitForm::Kustomization);
+                return Self::read_git(name, GitForm::Kustomization, renderer);
             }
             DesiredPlace::Kustomization(name) => {
-                let rendered = render_kustomization(name, Path::new(name))?;
+                let rendered = render_kustomization(name, Path::new(name), renderer)?;
                 return Ok((vec![rendered.into()], InputNotes::default()));
             }
             DesiredPlace::Tree(name) => (name, FolderDepth::All),
             DesiredPlace::Folder(name) => (name, FolderDepth::Top),
         };
         match Path::new(name) {
-            _ if GitSpec::looks_like_git(name) => Self::read_git(name, GitForm::Files(depth)),
-            folder if folder.is_dir() => read_folder(name, folder, depth),
+            _ if GitSpec::looks_like_git(name) => Self::read_git(name, GitForm::Files(depth), renderer),
+            folder if folder.is_dir() => read_folder(name, folder, depth, renderer),
             file => {
                 let manifests = Manifests::read(file).map_err(|e| unreadable(name, e))?;
                 Ok((vec![manifests.into()], InputNotes::default()))
@@ -185,7 +184,11 @@ impl DesiredPart {
         }
     }
 
-    fn read_git(place: &str, form: GitForm) -> Result<(Vec<Self>, InputNotes), EstateError> {
+    fn read_git(
+        place: &str,
+        form: GitForm,
+        renderer: &Renderer,
+    ) -> Result<(Vec<Self>, InputNotes), EstateError> {
         let failed = |e| EstateError::unreadable("what is declared in Git", e);
         let spec = GitSpec::parse(place).map_err(failed)?;
         let (repo, desired) = GitDesired::load(&spec, &GitOptions::default()).map_err(failed)?;
@@ -200,7 +203,7 @@ impl DesiredPart {
         };
         let mut parts = match form {
             GitForm::Kustomization => {
-                vec![render_committed(place, (&repo, &desired.commit), &folder)?.into()]
+                vec![render_committed(place, (&repo, &desired.commit), &folder, renderer)?.into()]
             }
             // What is rendered is looked for in files, as that of a folder is.
             GitForm::Files(depth) if all.iter().any(|f| is_below(&f.path) && marks_rendered(&f.path)) => {
@@ -275,10 +278,11 @@ fn read_folder(
     name: &str,
     folder: &Path,
     depth: FolderDepth,
+    renderer: &Renderer,
 ) -> Result<(Vec<DesiredPart>, InputNotes), EstateError> {
     let mut notes = InputNotes::default();
     if is_kustomization(folder) {
-        return Ok((vec![render_kustomization(name, folder)?.into()], notes));
+        return Ok((vec![render_kustomization(name, folder, renderer)?.into()], notes));
     }
     if is_chart(folder) {
         return Err(refuse_chart(name));
@@ -294,7 +298,7 @@ fn read_folder(
     let below = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
     let (single, alternatives) = inner.roots();
     for path in single {
-        parts.push(render_kustomization(&below(path), path)?.into());
+        parts.push(render_kustomization(&below(path), path, renderer)?.into());
     }
     parts.iter_mut().for_each(|part: &mut DesiredPart| part.base = Some(name.into()));
     let quoted = |path: &Path| format!("`{}`", below(path));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use drift_core::{Doc, Node};
 
-use crate::gitops::KUSTOMIZATION_FILES;
+use crate::render::KUSTOMIZATION_FILES;
 use crate::yaml;
 
 /// Largest kustomization file.

@@ -24,7 +24,7 @@ use super::{
     RecordedHistory, UserLog, WriterHistory, gather_schemas, open_repositories, read_exceptions,
 };
 use crate::gitops::ClusterSnapshot;
-use crate::render::{RenderOptions, Renderer};
+use crate::render::{RemoteHosts, RenderOptions, Renderer};
 
 /// An input that is open.
 #[derive(Debug)]
@@ -261,6 +261,11 @@ impl Estate {
         Ok(Some(Arc::clone(self.users.get_or_init(|| users))))
     }
 
+    /// Makes what runs kustomize and helm.
+    pub(super) fn new_renderer(&self) -> Renderer {
+        local_renderer(self.options.remote_hosts.clone())
+    }
+
     pub(super) fn edge_rules(&self) -> Arc<EdgeRules> {
         self.options.edge_rules.clone().unwrap_or_else(|| Arc::new(EdgeRules::bundled()))
     }
@@ -312,7 +317,7 @@ impl Estate {
     pub(super) async fn read_apps(&self, notes: &mut InputNotes) -> Result<DeclaredApps, EstateError> {
         let (cluster, recorded) = self.app_cluster(notes).await?;
         let repositories = open_repositories(&self.options.git)?;
-        let renderer = new_renderer();
+        let renderer = self.new_renderer();
         let live = cluster.live().iter().map(|o| &**o);
         let schemas = gather_schemas(self.options.schemas.as_deref(), [], live, notes)?;
         let exceptions = match &self.options.exceptions {
@@ -393,7 +398,8 @@ impl Estate {
     }
 }
 
-/// Makes what runs kustomize and helm.
-pub(super) fn new_renderer() -> Renderer {
-    Renderer::new(RenderOptions::in_folders(super::apps::renderer_folders()))
+/// Makes what runs the kustomize and helm of this machine, from `KUBEBUILDER_ASSETS` or `PATH`; remote bases come from some hosts.
+pub fn local_renderer(remote_hosts: RemoteHosts) -> Renderer {
+    let options = RenderOptions::in_folders(super::apps::renderer_folders());
+    Renderer::new(RenderOptions { remote_hosts, ..options })
 }

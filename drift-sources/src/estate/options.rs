@@ -13,6 +13,8 @@ use drift_core::health::HealthRules;
 use drift_core::k8s::selector::Selector;
 use drift_core::redact::Redactor;
 
+use crate::render::RemoteHosts;
+
 use super::{BlockingEstate, ComparedNamespaces, DesiredPlace, Estate, EstateError, RecordedHistory};
 
 /// Where the objects come from.
@@ -52,6 +54,7 @@ pub struct EstateOptions {
     pub(super) selector: Option<Selector>,
     pub(super) unmanaged: UnmanagedResources,
     pub(super) compared_namespaces: ComparedNamespaces,
+    pub(super) remote_hosts: RemoteHosts,
     #[cfg(feature = "argo-server")]
     pub(super) argocd: Option<crate::argo::server::ServerOptions>,
 }
@@ -74,6 +77,7 @@ impl EstateOptions {
             selector: None,
             unmanaged: UnmanagedResources::default(),
             compared_namespaces: ComparedNamespaces::default(),
+            remote_hosts: RemoteHosts::default(),
             #[cfg(feature = "argo-server")]
             argocd: None,
         }
@@ -165,6 +169,13 @@ impl EstateOptions {
     /// Decides whether a cluster is looked at beyond the namespaces in which something is declared.
     pub fn compared_namespaces(mut self, reach: ComparedNamespaces) -> Self {
         self.compared_namespaces = reach;
+        self
+    }
+
+    /// Lets kustomize fetch bases and files from these hosts, with whatever their files refer to in turn; it fetches nothing by
+    /// default, and refuses a kustomization that refers to another host.
+    pub fn remote_hosts(mut self, hosts: RemoteHosts) -> Self {
+        self.remote_hosts = hosts;
         self
     }
 

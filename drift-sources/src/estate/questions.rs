@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use super::commits::CommitFinder;
 use super::comparison::{ComparisonOptions, compare_desired, needed_scope};
 use super::names::nearest;
-use super::opened::new_renderer;
 use super::users::time_of;
 use super::{AttributedField, CommitSource};
 use super::{
@@ -142,7 +141,7 @@ impl Estate {
 
     async fn diff_desired(&self, notes: &mut InputNotes) -> Result<Comparison, EstateError> {
         let options = &self.options;
-        let mut desired = DesiredState::read(&options.desired).await?;
+        let mut desired = DesiredState::read(&options.desired, &Arc::new(self.new_renderer())).await?;
         let named = options.namespace.as_deref();
         let mut live = self.live_in(&needed_scope(&desired, named, options.compared_namespaces)).await?;
         notes.append(desired.take_notes());
@@ -272,7 +271,7 @@ impl Estate {
             false => Some(CommitFinder {
                 versions: self.rendered_versions(&writers, &mut notes)?,
                 repositories: open_repositories(&self.options.git)?,
-                renderer: new_renderer(),
+                renderer: self.new_renderer(),
                 redactor: self.recorded().await?.redactor().clone(),
             }),
         };

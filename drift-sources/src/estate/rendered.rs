@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::kustomizations::parts_of;
-use super::opened::new_renderer;
 use super::{ChartPlace, EstateError};
 use crate::git::{Commit, GitRepo};
 use crate::manifests::{ManifestReader, Manifests};
-use crate::render::{CommitFiles, Program, RenderError};
+use crate::render::{CommitFiles, Program, RenderError, Renderer};
 use crate::yaml::Positions;
 
 /// What else can be done about a folder that cannot be rendered here.
@@ -16,12 +15,16 @@ const PIPE_KUSTOMIZE: &str = "it is a kustomization, which `kustomize` renders; 
 const PIPE_HELM: &str = "it is a chart, which `helm` renders; what it prints elsewhere can be piped in: `helm template RELEASE CHART | … -`";
 
 /// Renders a kustomization of this machine.
-pub(super) fn render_kustomization(name: &str, folder: &Path) -> Result<Manifests, EstateError> {
+pub(super) fn render_kustomization(
+    name: &str,
+    folder: &Path,
+    renderer: &Renderer,
+) -> Result<Manifests, EstateError> {
     let failed = |e: std::io::Error| unrendered(name, RenderError::Files(e.to_string()));
     let folder = folder.canonicalize().map_err(failed)?;
     let (files, root) = CommitFiles::from_disk(&parts_of(&folder)).map_err(failed)?;
     let within = folder.strip_prefix(&root).unwrap_or(&folder).to_string_lossy().into_owned();
-    build(name, &files, &within)
+    build(name, &files, &within, renderer)
 }
 
 /// Renders a kustomization of a commit.
@@ -29,21 +32,27 @@ pub(super) fn render_committed(
     name: &str,
     (repo, commit): (&GitRepo, &Commit),
     folder: &str,
+    renderer: &Renderer,
 ) -> Result<Manifests, EstateError> {
     let files = CommitFiles::from_commit(repo, commit, |_| true)
         .map_err(|e| unrendered(name, RenderError::Files(e.to_string())))?;
-    build(name, &files, folder)
+    build(name, &files, folder, renderer)
 }
 
-fn build(name: &str, files: &CommitFiles, folder: &str) -> Result<Manifests, EstateError> {
+fn build(
+    name: &str,
+    files: &CommitFiles,
+    folder: &str,
+    renderer: &Renderer,
+) -> Result<Manifests, EstateError> {
     let arguments = ["build", "."].map(str::to_owned);
-    let output = new_renderer().run_uncached(Program::Kustomize, files, folder, &arguments, &[]);
+    let output = renderer.run_uncached(Program::Kustomize, files, folder, &arguments, &[]);
     let output = output.map_err(|e| unrendered(name, e).expecting(PIPE_KUSTOMIZE))?;
     Ok(read_output(name, &output))
 }
 
 /// Renders a chart for a release.
-pub(super) fn render_chart(chart: &ChartPlace) -> Result<Manifests, EstateError> {
+pub(super) fn render_chart(chart: &ChartPlace, renderer: &Renderer) -> Result<Manifests, EstateError> {
     let name = chart.folder.display().to_string();
     let failed = |e: std::io::Error| unrendered(&name, RenderError::Files(e.to_string()));
     let folder = chart.folder.canonicalize().map_err(failed)?;
@@ -59,7 +68,7 @@ pub(super) fn render_chart(chart: &ChartPlace) -> Result<Manifests, EstateError>
     for file in &values {
         arguments.extend(["--values".to_owned(), format!("{up}{}", below_root(file))]);
     }
-    let output = new_renderer().run_uncached(Program::Helm, &files, &within, &arguments, &[]);
+    let output = renderer.run_uncached(Program::Helm, &files, &within, &arguments, &[]);
     let output = output.map_err(|e| unrendered(&name, e).expecting(PIPE_HELM))?;
     Ok(read_output(&name, &output))
 }

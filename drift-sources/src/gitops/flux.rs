@@ -13,7 +13,7 @@ use super::ignore::IgnorePatterns;
 use super::{AppState, GitOps, Rendered, kustomize_edit, objects_of, repositories};
 use crate::flux::{FluxCondition, FluxRevision, FluxSource, Kustomization, SourceKind};
 use crate::git::Commit;
-use crate::render::{CommitFiles, Program, RenderError, Unset, envsubst};
+use crate::render::{CommitFiles, Program, RenderError, Unset, envsubst, is_kustomization_name};
 
 /// Start of a value that SOPS encrypted.
 const ENCRYPTED: &str = "ENC[AES256_GCM,";
@@ -398,7 +398,7 @@ fn plain_files(tree: &CommitFiles, folder: &str) -> Vec<String> {
     let mut folders: Vec<String> = Vec::new();
     for file in tree.files().filter(|f| f.starts_with(&within)) {
         let (parent, name) = file.rsplit_once('/').unwrap_or(("", file));
-        if kustomize_edit::KUSTOMIZATION_FILES.contains(&name) && parent != folder {
+        if is_kustomization_name(name) && parent != folder {
             folders.push(format!("{parent}/"));
         } else if name.ends_with(".yaml") || name.ends_with(".yml") {
             files.push(file.to_owned());

@@ -5,29 +5,13 @@ use std::sync::Arc;
 use drift_core::{Doc, Object};
 use serde_json::{Map, Value, json};
 
-use crate::render::CommitFiles;
+pub(super) use crate::render::join_path;
+use crate::render::{CommitFiles, kustomization_files};
 use crate::yaml;
-
-/// Names under which kustomize looks for its file.
-pub(crate) const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
-
-/// Joins a folder of a tree and a path below it; `None` where that would leave the tree.
-pub(super) fn join_path(folder: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
-    parts.retain(|p| !p.is_empty() && *p != ".");
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
-}
 
 /// Finds the kustomization file of a folder.
 pub(super) fn kustomization_file(tree: &CommitFiles, folder: &str) -> Option<String> {
-    KUSTOMIZATION_FILES.iter().filter_map(|name| join_path(folder, name)).find(|path| tree.has_file(path))
+    kustomization_files(folder).find(|path| tree.has_file(path))
 }
 
 /// Reads a kustomization file as JSON.

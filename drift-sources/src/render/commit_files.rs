@@ -30,6 +30,33 @@ fn is_plain(name: &str) -> bool {
         && Path::new(name).components().all(|c| matches!(c, Component::Normal(n) if n != ".git"))
 }
 
+/// Names under which kustomize looks for its file.
+pub(crate) const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Joins a folder of a tree and a path below it; `None` where that would leave the tree.
+pub(crate) fn join_path(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    parts.retain(|p| !p.is_empty() && *p != ".");
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Returns `true` if kustomize takes a file of this name for a kustomization.
+pub(crate) fn is_kustomization_name(name: &str) -> bool {
+    KUSTOMIZATION_FILES.contains(&name)
+}
+
+/// Returns the paths at which kustomize looks for the kustomization of a folder.
+pub(crate) fn kustomization_files(folder: &str) -> impl Iterator<Item = String> {
+    KUSTOMIZATION_FILES.iter().filter_map(move |name| join_path(folder, name))
+}
+
 impl CommitFiles {
     /// Writes the files of a commit that `wanted` accepts to a scratch folder.
     ///

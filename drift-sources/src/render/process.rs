@@ -2,10 +2,11 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::network::{NetworkUse, offline_command, online_command};
 use super::{RenderError, RenderOptions};
 
 /// Interval for checking a running program.
@@ -19,16 +20,22 @@ pub(super) fn run_limited(
     path: &Path,
     arguments: &[String],
     folder: &Path,
+    network: NetworkUse,
     options: &RenderOptions,
 ) -> Result<Vec<u8>, RenderError> {
     let failed = |message: String| RenderError::Failed { program: name, message };
     let limit = |what: String| RenderError::Limit { program: name, what };
     // An empty home: neither configuration nor plugins of the user are found, and no PATH leads to git or a shell.
     let home = tempfile::tempdir().map_err(|e| RenderError::Files(e.to_string()))?;
-    let mut child = Command::new(path)
+    let mut command = match network {
+        NetworkUse::Offline => offline_command(path),
+        NetworkUse::AllowedHosts => {
+            online_command(path, home.path()).map_err(|e| RenderError::Files(e.to_string()))?
+        }
+    };
+    let mut child = command
         .args(arguments)
         .current_dir(folder)
-        .env_clear()
         .env("HOME", home.path())
         .env("PATH", home.path())
         .stdin(Stdio::null())

@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "shared with the tests of the git source")]
 mod repository;
 
+mod hostile;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -54,6 +56,9 @@ fn main() {
         trial("a_variable_that_is_not_set_breaks_the_build", "kustomize", unset_variable),
         trial("a_chart_that_is_never_the_same_twice_is_told_and_is_no_drift", "helm", unstable),
         trial("limits_and_hostile_files_are_refused", "kustomize", limits),
+        trial("a_kustomization_reaches_no_network_and_no_file_outside", "kustomize", hostile::references),
+        trial("hosts_that_are_allowed_are_fetched_from", "kustomize", hostile::allowed_hosts),
+        trial("the_schema_of_a_chart_reaches_no_network", "helm", hostile::chart_schema),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -1,5 +1,6 @@
 //! One run of `drift watch`: feeds the judge with what was appended, and prints what it finds.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use drift_core::drift::DriftOptions;
@@ -8,7 +9,8 @@ use drift_core::time::format_time;
 use drift_core::watch::{Absence, WatchJudge, WatchOptions};
 use drift_core::{Event, EventStore, Finding, FindingBody, FindingUpdate, Position, Sink, StoreError};
 use drift_sinks::report::{CoverageV1, Styler, render_gap_lines};
-use drift_sources::estate::{DesiredState, gather_schemas};
+use drift_sources::estate::{DesiredState, gather_schemas, local_renderer};
+use drift_sources::render::RemoteHosts;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use jiff::Timestamp;
@@ -69,7 +71,8 @@ impl WatchSession {
         let mut objects = None;
         let declared = args.declared.places(args.namespace.as_deref());
         if !declared.is_empty() {
-            let mut read = DesiredState::read(&declared).await?;
+            let renderer = Arc::new(local_renderer(RemoteHosts::default()));
+            let mut read = DesiredState::read(&declared, &renderer).await?;
             let mut unread = read.take_notes();
             let schemas = gather_schemas(args.schemas.as_deref(), [], [], &mut unread)?;
             notes.append(&unread);
