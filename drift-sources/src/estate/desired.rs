@@ -208,7 +208,7 @@ impl DesiredPart {
             // What is rendered is looked for in files, as that of a folder is.
             GitForm::Files(depth) if all.iter().any(|f| is_below(&f.path) && marks_rendered(&f.path)) => {
                 let files = CommitFiles::from_commit(&repo, &desired.commit, |_| true).map_err(failed)?;
-                let (mut parts, more) = read_folder(place, &files.root().join(&folder), depth)?;
+                let (mut parts, more) = read_folder(place, &files.root().join(&folder), depth, renderer)?;
                 notes.append(more);
                 parts.iter_mut().for_each(|part| part.move_below(&folder));
                 parts.iter_mut().for_each(|part| part.base = None);

@@ -12,6 +12,7 @@ mod estate;
 mod health;
 mod listen;
 mod lookback;
+mod render;
 
 pub(crate) use causes::{CheckArgs, CheckFormat, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
 pub(crate) use desired::DesiredArgs;
@@ -19,6 +20,7 @@ pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
 pub(crate) use health::{HealthArgs, HealthRuleArgs};
 pub(crate) use listen::ListenArgs;
 pub(crate) use lookback::{BlameArgs, FightsArgs, HistoryArgs, ObjectFormat, ShowArgs, TimelineArgs};
+pub(crate) use render::RenderArgs;
 
 use crate::clock::read_moment;
 use crate::output::{ExitCodes, ExitConvention, IncompleteAnswers};
@@ -293,6 +295,9 @@ pub(crate) struct DiffArgs {
 
     #[command(flatten)]
     pub(crate) argocd: ArgoArgs,
+
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
 
     /// File of exceptions of your own, each with selector, paths, reason, owner and expiry.
     #[arg(long, value_name = "FILE", conflicts_with = "declared")]

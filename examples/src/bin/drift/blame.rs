@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &BlameArgs, screen: Screen) -> Result<Outcome, Fai
         Failure::new("no resource given").hint("name one, such as deploy/web or Deployment.apps/shop/web")
     })?;
     let mut options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
-    options = looked_at::with_sources(options, args.audit.as_deref(), &args.git);
+    options = args.render.apply(looked_at::with_sources(options, args.audit.as_deref(), &args.git));
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(name).await?;
     let path = field(args)?;

@@ -16,7 +16,7 @@ use crate::output::{self, Outcome, Screen};
 /// Runs the command.
 pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Failure> {
     let mut options = looked_at::any(args.live.as_deref(), &args.recorded, &args.cluster)?;
-    options = looked_at::with_sources(options, args.audit.as_deref(), &args.git);
+    options = args.render.apply(looked_at::with_sources(options, args.audit.as_deref(), &args.git));
     options =
         looked_at::with_declared(options, args.schemas.as_deref(), args.rules.as_deref(), &args.argocd)?;
     let declared = args.declared.places(args.scope.namespace.as_deref());

@@ -7,7 +7,7 @@ use drift_core::Until;
 
 use drift_sources::estate::EstateOptions;
 
-use super::{ClusterArgs, DataFormat, RecordedArgs};
+use super::{ClusterArgs, DataFormat, RecordedArgs, RenderArgs};
 use crate::clock::read_moment;
 use crate::failure::Failure;
 use crate::looked_at;
@@ -62,6 +62,9 @@ pub(crate) struct EstateArgs {
     #[command(flatten)]
     pub(crate) argocd: ArgoArgs,
 
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+
     /// Directory of OpenAPI v3 documents of the cluster (*.json, *.json.gz). Schemas of built-in kinds are included.
     #[arg(long, value_name = "DIR")]
     pub(crate) schemas: Option<PathBuf>,
@@ -79,7 +82,12 @@ impl EstateArgs {
     pub(crate) fn options(&self) -> Result<EstateOptions, Failure> {
         let options = looked_at::any(self.live.as_deref(), &self.recorded, &self.cluster)?;
         let options = looked_at::with_sources(options.at(self.at.unwrap_or_default()), None, &self.git);
-        looked_at::with_declared(options, self.schemas.as_deref(), self.rules.as_deref(), &self.argocd)
+        looked_at::with_declared(
+            self.render.apply(options),
+            self.schemas.as_deref(),
+            self.rules.as_deref(),
+            &self.argocd,
+        )
     }
 }
 

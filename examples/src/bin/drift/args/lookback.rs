@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 use drift_core::{KindName, ResourceName, Until};
 
-use super::{DataFormat, FilterArgs, InputArgs, NamespaceArgs, RecordedArgs, kind};
+use super::{DataFormat, FilterArgs, InputArgs, NamespaceArgs, RecordedArgs, RenderArgs, kind};
 use crate::clock::read_moment;
 
 #[derive(Args, Debug)]
@@ -160,6 +160,9 @@ pub(crate) struct BlameArgs {
     /// it from. Repeatable.
     #[arg(long, value_name = "URL=PLACE", action = ArgAction::Append, help_heading = "Input")]
     pub(crate) git: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
 
     /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
