@@ -88,6 +88,8 @@ pub mod helm;
 pub mod jq;
 #[cfg(feature = "render")]
 pub mod render;
+#[cfg(feature = "git")]
+pub mod scratch;
 
 // All of it together: what a question is asked about.
 #[cfg(feature = "estate")]

@@ -11,6 +11,7 @@
 mod chart_schema;
 mod commit_files;
 mod envsubst;
+mod limits;
 mod network;
 mod process;
 mod references;
@@ -19,7 +20,7 @@ mod remote;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use network::NetworkUse;
 
@@ -99,19 +100,32 @@ pub struct RenderOptions {
     pub folders: Vec<PathBuf>,
     /// Longest time of one run.
     pub timeout: Duration,
+    /// Longest time of all runs together; those after it are refused.
+    pub total_time: Duration,
     /// Most bytes of output.
     pub max_output: usize,
+    /// Most bytes of output of all runs together.
+    pub total_output: usize,
+    /// Most bytes of memory of one run, its own and that of programs that it starts. Enforced on Linux.
+    pub max_memory: u64,
+    /// Most processes of one run. Enforced on Linux.
+    pub max_processes: usize,
     /// Hosts that kustomize may fetch from, with whatever their files refer to in turn.
     pub remote_hosts: RemoteHosts,
 }
 
 impl RenderOptions {
-    /// Searches these folders, with limits of one minute and 64 MiB, and without a network.
+    /// Searches these folders, without a network. One run has one minute, 448 MiB of memory, 8 processes and 64 MiB of output; all
+    /// of them have five minutes and 512 MiB of output.
     pub fn in_folders(folders: Vec<PathBuf>) -> Self {
         Self {
             folders,
             timeout: Duration::from_secs(60),
+            total_time: Duration::from_secs(300),
             max_output: 64 << 20,
+            total_output: 512 << 20,
+            max_memory: 448 << 20,
+            max_processes: 8,
             remote_hosts: RemoteHosts::default(),
         }
     }
@@ -128,12 +142,20 @@ pub struct Renderer {
     options: RenderOptions,
     versions: Mutex<HashMap<Program, Option<String>>>,
     cached: Mutex<HashMap<String, Output>>,
+    spent: Mutex<Spent>,
+}
+
+/// What all runs together took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    time: Duration,
+    output: usize,
 }
 
 impl Renderer {
     /// Makes a renderer; nothing is run yet.
     pub fn new(options: RenderOptions) -> Self {
-        Self { options, versions: Mutex::default(), cached: Mutex::default() }
+        Self { options, versions: Mutex::default(), cached: Mutex::default(), spent: Mutex::default() }
     }
 
     fn find_program(&self, program: Program) -> Option<PathBuf> {
@@ -221,11 +243,36 @@ impl Renderer {
             _ => NetworkUse::Offline,
         };
         tree.with_edits(edits, |root| {
-            process::run_limited(name, &path, &arguments, &root.join(folder), network, &self.options)
+            let options = self.options_left(name)?;
+            let started = Instant::now();
+            let output = process::run_limited(name, &path, &arguments, &root.join(folder), network, &options);
+            let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+            spent.time += started.elapsed();
+            spent.output += output.as_ref().map_or(0, Vec::len);
+            output
         })
         .map_err(|e| RenderError::Files(e.to_string()))
         .and_then(|output| output)
         .map(Arc::new)
+    }
+
+    /// Returns the options of the next run: what the runs before have left.
+    fn options_left(&self, program: &'static str) -> Result<RenderOptions, RenderError> {
+        let options = &self.options;
+        let spent = *self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = |what: String| RenderError::Limit { program, what };
+        let time = options.total_time.saturating_sub(spent.time);
+        if time.is_zero() {
+            let what = format!(
+                "is not run: rendering took {:?} already, the limit for all sources",
+                options.total_time
+            );
+            return Err(limit(what + " (--render-time)"));
+        }
+        if spent.output >= options.total_output {
+            return Err(limit(format!("is not run: all sources printed {} bytes already", spent.output)));
+        }
+        Ok(RenderOptions { timeout: options.timeout.min(time), ..options.clone() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! An estate that is open, and what its questions have read so far.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use drift_core::Until;
 use drift_core::cause::CauseIndex;
@@ -263,7 +264,7 @@ impl Estate {
 
     /// Makes what runs kustomize and helm.
     pub(super) fn new_renderer(&self) -> Renderer {
-        local_renderer(self.options.remote_hosts.clone())
+        local_renderer(self.options.remote_hosts.clone(), self.options.render_time)
     }
 
     pub(super) fn edge_rules(&self) -> Arc<EdgeRules> {
@@ -398,8 +399,10 @@ impl Estate {
     }
 }
 
-/// Makes what runs the kustomize and helm of this machine, from `KUBEBUILDER_ASSETS` or `PATH`; remote bases come from some hosts.
-pub fn local_renderer(remote_hosts: RemoteHosts) -> Renderer {
+/// Makes what runs the kustomize and helm of this machine, from `KUBEBUILDER_ASSETS` or `PATH`; remote bases come from some
+/// hosts, and all runs together may take some time.
+pub fn local_renderer(remote_hosts: RemoteHosts, total_time: Option<Duration>) -> Renderer {
     let options = RenderOptions::in_folders(super::apps::renderer_folders());
-    Renderer::new(RenderOptions { remote_hosts, ..options })
+    let total_time = total_time.unwrap_or(options.total_time);
+    Renderer::new(RenderOptions { remote_hosts, total_time, ..options })
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drift_core::EventStore;
 use drift_core::ResourceName;
@@ -55,6 +56,7 @@ pub struct EstateOptions {
     pub(super) unmanaged: UnmanagedResources,
     pub(super) compared_namespaces: ComparedNamespaces,
     pub(super) remote_hosts: RemoteHosts,
+    pub(super) render_time: Option<Duration>,
     #[cfg(feature = "argo-server")]
     pub(super) argocd: Option<crate::argo::server::ServerOptions>,
 }
@@ -78,6 +80,7 @@ impl EstateOptions {
             unmanaged: UnmanagedResources::default(),
             compared_namespaces: ComparedNamespaces::default(),
             remote_hosts: RemoteHosts::default(),
+            render_time: None,
             #[cfg(feature = "argo-server")]
             argocd: None,
         }
@@ -176,6 +179,12 @@ impl EstateOptions {
     /// default, and refuses a kustomization that refers to another host.
     pub fn remote_hosts(mut self, hosts: RemoteHosts) -> Self {
         self.remote_hosts = hosts;
+        self
+    }
+
+    /// Limits the time that kustomize and helm take for all sources together; five minutes without it.
+    pub fn render_time(mut self, time: Duration) -> Self {
+        self.render_time = Some(time);
         self
     }
 

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::blame::BlameCache;
 use super::handles::{RepositoryHandle, RepositoryHandles};
 use super::spec::normal_subdir;
 use super::{GitError, GitLocation, GitSpec, bundle, remote};
+use crate::scratch::ScratchFolder;
 
 /// How much of a remote's history is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,7 +96,7 @@ pub struct GitRepo {
     pub(super) limits: GitLimits,
     pub(super) blames: Mutex<BlameCache>,
     /// Removes the clone when this is dropped.
-    _scratch: Option<TempDir>,
+    _scratch: Option<ScratchFolder>,
 }
 
 impl fmt::Debug for GitRepo {
@@ -138,7 +137,12 @@ impl GitRepo {
         }
     }
 
-    fn new(repo: gix::Repository, place: String, scratch: Option<TempDir>, options: &GitOptions) -> Self {
+    fn new(
+        repo: gix::Repository,
+        place: String,
+        scratch: Option<ScratchFolder>,
+        options: &GitOptions,
+    ) -> Self {
         Self {
             handles: RepositoryHandles::new(repo),
             place,
@@ -169,11 +173,8 @@ impl GitRepo {
     }
 }
 
-pub(super) fn scratch_folder() -> Result<TempDir, GitError> {
-    tempfile::Builder::new()
-        .prefix("drift-git-")
-        .tempdir()
-        .map_err(|e| GitError::corrupt("a scratch folder", e))
+pub(super) fn scratch_folder() -> Result<ScratchFolder, GitError> {
+    ScratchFolder::new("drift-git-").map_err(|e| GitError::corrupt("a scratch folder", e))
 }
 
 fn not_a_repository(path: &Path, why: impl Into<String>) -> GitError {

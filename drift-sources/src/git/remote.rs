@@ -10,15 +10,15 @@ use gix::bstr::{BString, ByteSlice};
 use gix::protocol::handshake::Ref;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit};
 use gix::remote::fetch::Shallow;
-use tempfile::TempDir;
 
 use super::commit::OURS;
 use super::open::{isolated_options, scratch_folder};
 use super::spec::without_user_info;
 use super::{Credentials, FetchDepth, GitError, GitOptions};
+use crate::scratch::ScratchFolder;
 
 /// Where the clone of `url` is or shall be.
-pub(super) fn folder(url: &str, options: &GitOptions) -> Result<(PathBuf, Option<TempDir>), GitError> {
+pub(super) fn folder(url: &str, options: &GitOptions) -> Result<(PathBuf, Option<ScratchFolder>), GitError> {
     let Some(cache) = &options.cache else {
         let scratch = scratch_folder()?;
         return Ok((scratch.path().join("repository"), Some(scratch)));

@@ -8,14 +8,13 @@ use std::io;
 use std::path::{Component, Path};
 use std::sync::{Mutex, PoisonError};
 
-use tempfile::TempDir;
-
 use crate::git::{Commit, GitError, GitRepo};
+use crate::scratch::ScratchFolder;
 
 /// The files of a commit in a scratch folder, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct CommitFiles {
-    folder: TempDir,
+    folder: ScratchFolder,
     id: String,
     files: BTreeSet<String>,
     skipped: Vec<String>,
@@ -30,6 +29,8 @@ fn is_plain(name: &str) -> bool {
         && Path::new(name).components().all(|c| matches!(c, Component::Normal(n) if n != ".git"))
 }
 
+/// Start of the name of a folder that is rendered in.
+const SCRATCH_PREFIX: &str = "drift-render-";
 /// Names under which kustomize looks for its file.
 pub(crate) const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
@@ -71,7 +72,7 @@ impl CommitFiles {
     ) -> Result<Self, GitError> {
         let unwritable =
             |e: io::Error| GitError::TooLarge { what: format!("a scratch folder ({e})"), limit: 0 };
-        let folder = scratch_folder().map_err(unwritable)?;
+        let folder = ScratchFolder::new(SCRATCH_PREFIX).map_err(unwritable)?;
         let listing = repo.every_file(commit)?;
         let mut skipped: Vec<String> = listing.skipped.iter().map(|s| s.path.clone()).collect();
         let mut files = BTreeSet::new();
@@ -149,10 +150,6 @@ impl CommitFiles {
         }
         Ok(result)
     }
-}
-
-fn scratch_folder() -> io::Result<TempDir> {
-    tempfile::Builder::new().prefix("drift-render-").tempdir()
 }
 
 fn write_file(root: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -148,3 +148,108 @@ pub(crate) fn chart_schema() {
     assert!(String::from_utf8_lossy(&output.unwrap()).contains("kind: ConfigMap"));
     assert_eq!(listener.visits(), 0);
 }
+
+/// Memory that a run may take in all, by the promise of the README.
+const MOST_MEMORY: u64 = 512 << 20;
+
+/// Resident bytes of the processes below this one that are called `name`.
+fn resident(name: &str) -> u64 {
+    let number = |status: &str, field: &str| {
+        let value = status.lines().find_map(|l| l.strip_prefix(field))?;
+        value.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    };
+    let ours = u64::from(std::process::id());
+    let status = std::fs::read_dir("/proc").unwrap().flatten();
+    let status = status.filter_map(|p| std::fs::read_to_string(p.path().join("status")).ok());
+    let mine =
+        status.filter(|s| number(s, "PPid:") == Some(ours) && s.starts_with(&format!("Name:\t{name}\n")));
+    mine.filter_map(|s| number(&s, "VmRSS:")).sum::<u64>() << 10
+}
+
+pub(crate) fn memory() {
+    let bomb = "{{- $s := repeat 20 \"aaaaaaaaaa\" }}{{- range until 40 }}{{ $s = printf \"%s%s\" $s $s }}{{ end }}x: {{ len $s }}\n";
+    let list = "{{- $l := list }}{{- range until 10000000 }}{{ $l = append $l (dict \"a\" (repeat 100 \"a\")) }}{{ end }}x: {{ len $l }}\n";
+    for template in [bomb, list] {
+        let repository = repository(&[
+            ("app/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+            ("app/templates/a.yaml", template),
+        ]);
+        let tree = tree(&repository);
+        let options = RenderOptions {
+            timeout: std::time::Duration::from_secs(10),
+            ..RenderOptions::in_folders(folders())
+        };
+        let run = std::thread::spawn(move || {
+            let arguments = ["template", "."].map(str::to_owned);
+            Renderer::new(options).run(Program::Helm, &tree, "app", &arguments, &[])
+        });
+        let mut most = 0;
+        while !run.is_finished() {
+            most = most.max(resident("helm"));
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let output = run.join().unwrap();
+        assert!(matches!(output, Err(RenderError::Limit { .. })), "{output:?}");
+        println!("helm took {} MiB: {}", most >> 20, output.unwrap_err());
+        assert!(most < MOST_MEMORY, "{most}");
+    }
+}
+
+/// A program in place of kustomize.
+fn script(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kustomize");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    folder
+}
+
+fn plain() -> Repository {
+    repository(&[("app/kustomization.yaml", "resources: []\n")])
+}
+
+pub(crate) fn processes() {
+    let repository = plain();
+    // Each writes its number where the test finds it.
+    let numbers = tempfile::NamedTempFile::new().unwrap();
+    let start = format!("/bin/sleep 60 & echo $! >> {}", numbers.path().display());
+    let many = script(&format!("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do {start}; done; wait"));
+    let started = std::time::Instant::now();
+    let ended = build(&repository, RenderOptions::in_folders(vec![many.path().to_owned()]));
+    assert!(ended.as_ref().is_err_and(|e| e.to_string().contains("processes")), "{ended:?}");
+    // What is left behind and holds the output open does not keep anybody waiting.
+    let left = script(&format!("echo 'kind: List'; {start}; exit 0"));
+    let output = build(&repository, RenderOptions::in_folders(vec![left.path().to_owned()]));
+    assert_eq!(output.unwrap(), "kind: List\n");
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    let numbers = std::fs::read_to_string(numbers.path()).unwrap();
+    // One that has ended and is not collected yet has no command line.
+    let runs = |pid: &&str| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.contains("sleep"))
+    };
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(numbers.lines().count() > 1);
+    assert_eq!(numbers.lines().filter(runs).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+pub(crate) fn total() {
+    let repository = plain();
+    let tree = tree(&repository);
+    let run = |options: RenderOptions| {
+        let renderer = Renderer::new(options);
+        let started = std::time::Instant::now();
+        let run = |i: u32| renderer.run(Program::Kustomize, &tree, "app", &[i.to_string()], &[]);
+        let last = (0..20).map(run).last().unwrap();
+        (started.elapsed(), last.map(drop).map_err(|e| e.to_string()))
+    };
+    let slow = script("/bin/sleep 60");
+    let options = RenderOptions::in_folders(vec![slow.path().to_owned()]);
+    let second = std::time::Duration::from_secs(1);
+    let (took, last) = run(RenderOptions { timeout: second, total_time: 2 * second, ..options.clone() });
+    assert!(took < 10 * second, "{took:?}");
+    assert!(last.as_ref().is_err_and(|e| e.contains("for all sources")), "{last:?}");
+    let wordy = script("echo 'aaaaaaaaaa'");
+    let options = RenderOptions::in_folders(vec![wordy.path().to_owned()]);
+    let (_, last) = run(RenderOptions { total_output: 30, ..options });
+    assert!(last.as_ref().is_err_and(|e| e.contains("all sources")), "{last:?}");
+}

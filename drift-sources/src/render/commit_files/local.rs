@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::{CommitFiles, is_plain, scratch_folder, write_file};
+use super::{CommitFiles, SCRATCH_PREFIX, is_plain, write_file};
+use crate::scratch::ScratchFolder;
 
 /// Most files that are copied, and most bytes.
 const MAX_FILES: usize = 20_000;
@@ -22,7 +23,7 @@ impl CommitFiles {
     /// When something cannot be read or written, or there is too much of it.
     pub fn from_disk(parts: &BTreeSet<PathBuf>) -> io::Result<(Self, PathBuf)> {
         let root = common_folder(parts);
-        let folder = scratch_folder()?;
+        let folder = ScratchFolder::new(SCRATCH_PREFIX)?;
         let mut copy = Copy {
             from: &root,
             to: folder.path(),

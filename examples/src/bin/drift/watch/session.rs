@@ -71,7 +71,7 @@ impl WatchSession {
         let mut objects = None;
         let declared = args.declared.places(args.namespace.as_deref());
         if !declared.is_empty() {
-            let renderer = Arc::new(local_renderer(RemoteHosts::default()));
+            let renderer = Arc::new(local_renderer(RemoteHosts::default(), None));
             let mut read = DesiredState::read(&declared, &renderer).await?;
             let mut unread = read.take_notes();
             let schemas = gather_schemas(args.schemas.as_deref(), [], [], &mut unread)?;
