@@ -18,4 +18,5 @@ mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;
 mod times;
+mod signals;
 mod watch;

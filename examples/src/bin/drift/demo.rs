@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use clap::Parser;
+use drift_sources::scratch::ScratchFolder;
 
 use crate::args::{Cli, DemoArgs};
 use crate::failure::Failure;
@@ -49,7 +50,7 @@ const STEPS: &[(&str, &str)] = &[
 /// Runs the command.
 pub(crate) async fn run(args: &DemoArgs, screen: Screen) -> Result<Outcome, Failure> {
     let failed = |e: std::io::Error| Failure::new("cannot write the demo's files").because(&e);
-    let temporary = tempfile::Builder::new().prefix("drift-demo-").tempdir().map_err(failed)?;
+    let temporary = ScratchFolder::new("drift-demo-").map_err(failed)?;
     let folder = args.keep.as_deref().unwrap_or(temporary.path());
     put(folder).map_err(failed)?;
     // The name that is shown: a temporary folder is gone when somebody would type it.

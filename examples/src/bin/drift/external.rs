@@ -8,6 +8,7 @@ use drift_core::drift::{DesiredObject, DriftReport, ResourceDrift, Status};
 use drift_core::schema::SchemaSet;
 use drift_core::{Diff, Doc, FieldChange, Object, ResourceKey};
 use drift_sinks::report::{ManagedFieldsVisibility, to_yaml, visible_object};
+use drift_sources::scratch::ScratchFolder;
 
 use crate::failure::Failure;
 
@@ -22,7 +23,7 @@ pub(crate) fn diff(
     schemas: &SchemaSet,
 ) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::new("cannot write files for the diff program").because(&e);
-    let folder = tempfile::Builder::new().prefix("drift-").tempdir().map_err(failed)?;
+    let folder = ScratchFolder::new("drift-").map_err(failed)?;
     let (left, right) = (folder.path().join("LIVE"), folder.path().join("MERGED"));
     for path in [&left, &right] {
         std::fs::create_dir(path).map_err(failed)?;

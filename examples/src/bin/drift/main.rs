@@ -80,6 +80,11 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         .build()
         .map_err(|e| Failure::new("cannot start").because(&e))?;
     let screen = Screen::new(cli.color);
+    // These go on until a signal, and end in order.
+    if !matches!(cli.command, Command::Watch(_) | Command::Record(_)) {
+        let _context = runtime.enter();
+        stop::exit_on_signal();
+    }
     match &cli.command {
         Command::Demo(args) => runtime.block_on(demo::run(args, screen)),
         command => runtime.block_on(dispatch(command, screen)),

@@ -25,6 +25,28 @@ pub(crate) fn after(duration: Option<Duration>) -> Result<impl Future<Output = (
     })
 }
 
+/// Ends the process at a signal to end, without leaving programs running and folders behind.
+///
+/// For commands that do not end by themselves at a signal, with [`after`].
+#[cfg(unix)]
+pub(crate) fn exit_on_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        // A signal that cannot be listened for ends the process by itself.
+        let Ok(mut signal) = signal(kind) else { continue };
+        tokio::spawn(async move {
+            if signal.recv().await.is_some() {
+                drift_sources::scratch::end_all();
+                // As a shell reports it.
+                std::process::exit(128 + kind.as_raw_value());
+            }
+        });
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn exit_on_signal() {}
+
 #[cfg(unix)]
 fn end_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

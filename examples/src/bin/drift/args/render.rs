@@ -1,21 +1,29 @@
 //! Options of the commands that render what engines declare.
 
+use std::time::Duration;
+
 use clap::{ArgAction, Args};
 use drift_sources::estate::EstateOptions;
 
+use super::duration;
+
 /// The options of rendering with kustomize and helm.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug)]
 pub(crate) struct RenderArgs {
     /// Host that kustomize may fetch bases and files from, such as github.com, with whatever they refer to in turn. Nothing is
     /// fetched otherwise: a kustomization that refers to another host is an error. Repeatable.
     #[arg(long = "allow-remote-bases", value_name = "HOST", action = ArgAction::Append, value_parser = host, help_heading = "Input")]
     allowed_hosts: Vec<String>,
+
+    /// Most time for rendering all sources with kustomize and helm, such as 30s or 10m. Each source has a minute at most.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, help_heading = "Input")]
+    render_time: Duration,
 }
 
 impl RenderArgs {
     /// Adds them to what is looked at.
     pub(crate) fn apply(&self, options: EstateOptions) -> EstateOptions {
-        options.remote_hosts(self.allowed_hosts.iter().cloned().collect())
+        options.remote_hosts(self.allowed_hosts.iter().cloned().collect()).render_time(self.render_time)
     }
 }
 
