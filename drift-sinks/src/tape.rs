@@ -123,7 +123,7 @@ impl TapePart {
 }
 
 impl TapeWriter {
-    /// Opens a tape for appending; creates one if there is none.
+    /// Opens a tape for appending; creates one that only its owner can read if there is none.
     ///
     /// An unfinished end, left by a killed recorder, is repaired: complete lines stay, a torn one is cut off.
     ///
@@ -132,9 +132,15 @@ impl TapeWriter {
     pub fn append_to(path: impl Into<PathBuf>) -> Result<Self, TapeWriteError> {
         let path = path.into();
         let format = TapeFormat::from_path(&path);
-        let options = OpenOptions::new().read(true).append(true).create(true).open(&path);
-        let file =
-            options.map_err(|source| TapeWriteError::Io { path: path.clone(), what: "opening", source })?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|source| TapeWriteError::Io {
+            path: path.clone(),
+            what: "opening",
+            source,
+        })?;
         let mut writer = Self { path, format, part: None, file, bytes: 0, cut: 0 };
         let end = resume::find_end(&writer.file, &writer.path, format)?;
         writer.cut = end.cut;

@@ -116,6 +116,45 @@ fn the_redaction_key_is_random_stays_and_is_its_owners() {
     assert!(EmbeddedStore::open(one.path()).is_err());
 }
 
+/// Returns the files and folders below a folder, itself included, with the rights of others than their owner.
+#[cfg(unix)]
+fn rights_of_others(path: &std::path::Path) -> Vec<(std::path::PathBuf, u32)> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = std::fs::metadata(path).unwrap();
+    let mut all = vec![(path.to_owned(), metadata.permissions().mode() & 0o077)];
+    if metadata.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path());
+        all.extend(entries.flat_map(|e| rights_of_others(&e)));
+    }
+    all
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_store_is_its_owners_and_an_open_one_is_noticed() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let store = EmbeddedStore::open_with(&path, &small()).unwrap();
+    (0..200).for_each(|version| drop(block_on(store.append(one("web", version))).unwrap()));
+    assert!(!store.is_open_to_others());
+    drop(store);
+    // A repair rewrites a segment and puts the damaged one aside.
+    let segments = std::fs::read_dir(path.join("segments")).unwrap().map(|e| e.unwrap().path());
+    let log = segments.filter(|p| p.extension().is_some_and(|e| e == "log")).min().unwrap();
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    EmbeddedStore::repair(&path).unwrap();
+    assert!(path.join("damaged").exists());
+    let all = rights_of_others(&path);
+    assert!(all.len() > 8, "{all:?}");
+    assert_eq!(all.iter().filter(|(_, rights)| *rights != 0).collect::<Vec<_>>(), Vec::<&_>::new());
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o750)).unwrap();
+    assert!(EmbeddedStore::open(&path).unwrap().is_open_to_others());
+}
+
 #[test]
 fn many_callers_share_groups_and_none_is_lost() {
     let dir = tempfile::tempdir().unwrap();

@@ -59,6 +59,18 @@ fn lines_are_as_recorders_write_them_and_a_tape_goes_on() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_tape_is_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.tape", "a.tape.gz", "a.tape.zst"] {
+        write(&dir.path().join(name), 0..3);
+        let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
 #[test]
 fn what_was_flushed_can_be_read_while_the_tape_grows() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,13 +1,13 @@
 //! The store's folder: lock, format, watermark of acknowledged events, redaction key.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use drift_core::{Position, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::disk::{self, Access};
+use super::disk;
 use super::frame::{u32_at, u64_at};
 use super::segment::VERSION;
 use super::unavailable_error;
@@ -34,7 +34,7 @@ pub(super) fn open_or_create(store: &Path) -> Result<WriterLock, StoreError> {
         check_format(store)?;
         return WriterLock::acquire(store);
     }
-    std::fs::create_dir_all(store).map_err(failed())?;
+    disk::create_private_folder(store).map_err(failed())?;
     for entry in std::fs::read_dir(store).map_err(failed())? {
         let name = entry.map_err(failed())?.file_name();
         if !HALF_MADE.iter().any(|n| name == *n) {
@@ -44,7 +44,7 @@ pub(super) fn open_or_create(store: &Path) -> Result<WriterLock, StoreError> {
     }
     let lock = WriterLock::acquire(store)?;
     let segments = super::segment::segments_folder(store);
-    std::fs::create_dir_all(&segments).map_err(failed())?;
+    disk::create_private_folder(&segments).map_err(failed())?;
     if !super::segment::list_segments(store)?.is_empty() {
         return Err(StoreError::Corrupt {
             what: format!("{} has segments and no store.json", store.display()),
@@ -63,10 +63,10 @@ fn create_store(store: &Path) -> Result<(), StoreError> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|e| failed()(io::Error::other(e.to_string())))?;
     let text = format!("{}\n", blake3::Hash::from_bytes(key).to_hex());
-    disk::replace(&store.join("redaction.key"), text.as_bytes(), Access::Owner).map_err(failed())?;
+    disk::replace(&store.join("redaction.key"), text.as_bytes()).map_err(failed())?;
     let format = StoreFormat { format: version_text(VERSION), key: key_fingerprint(&key) };
     let text = serde_json::to_string(&format).expect("two strings") + "\n";
-    disk::replace(&store.join("store.json"), text.as_bytes(), Access::Usual).map_err(failed())
+    disk::replace(&store.join("store.json"), text.as_bytes()).map_err(failed())
 }
 
 fn version_text((major, minor): (u16, u16)) -> String {
@@ -155,7 +155,7 @@ impl WriterLock {
     pub(super) fn acquire(store: &Path) -> Result<Self, StoreError> {
         let path = store.join("LOCK");
         let failed = || unavailable_error(&format!("locking {}", path.display()));
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let open = disk::private_file().read(true).truncate(false).open(&path);
         let mut file = open.map_err(failed())?;
         match try_lock(&file) {
             Ok(()) => {}
@@ -228,7 +228,7 @@ impl WatermarkFile {
     /// Opens the file for writing.
     pub(super) fn open(store: &Path) -> Result<Self, StoreError> {
         let path = store.join("acknowledged");
-        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let open = disk::private_file().truncate(false).open(&path);
         open.map(Self).map_err(unavailable_error(&format!("opening {}", path.display())))
     }
 

@@ -70,17 +70,28 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Puts a whole file in place, or none: a reader sees the old one or the new one.
-pub(super) fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
+/// Returns options that create a file for its owner only, whatever the umask is: a log holds what ConfigMaps hold.
+pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create(true);
     #[cfg(unix)]
-    if access == Access::Owner {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    let _ = access;
-    let mut file = options.open(&temporary)?;
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Creates a folder for its owner only, unless it exists.
+pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Puts a whole file in place, or none: a reader sees the old one or the new one.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = private_file().truncate(true).open(&temporary)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
     let done = written.and_then(|()| std::fs::rename(&temporary, path));
@@ -90,13 +101,4 @@ pub(super) fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<(
     }
     done?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
-}
-
-/// Who may read a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Whom the umask lets.
-    Usual,
-    /// Only the owner.
-    Owner,
 }

@@ -8,7 +8,7 @@ use drift_core::{Position, StoreError};
 
 use super::catalog::{Catalog, IndexedEvent, Segment};
 use super::directory::Watermark;
-use super::disk::{self, Access};
+use super::disk;
 use super::frame::Codec;
 use super::index::{self, SegmentIndex};
 use super::reader::records_of;
@@ -152,7 +152,7 @@ fn add_sealed_segment(
     }
     if mode == OpenMode::Write {
         let (index, entries) = catalog.build_index(length, chain).ok_or_else(|| failed("it has no index"))?;
-        let write = disk::replace(&path, &index.to_bytes(entries.into_iter()), Access::Usual);
+        let write = disk::replace(&path, &index.to_bytes(entries.into_iter()));
         write.map_err(unavailable_error(&format!("writing {}", path.display())))?;
         let entries = File::open(&path).map_err(unavailable_error(&format!("opening {}", path.display())))?;
         catalog.seal_segment(&index, entries);

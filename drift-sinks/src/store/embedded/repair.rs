@@ -1,7 +1,7 @@
 //! Repairs a damaged store: readable frames stay byte for byte, and a break frame marks what is lost.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -211,7 +211,7 @@ impl Repairer<'_> {
         // An index that is missing or damaged only means that fewer streams can be named.
         let index = std::fs::read(index::index_path(self.store, number)).unwrap_or_default();
         let temporary = path.with_extension("tmp");
-        let mut out = BufWriter::new(File::create(&temporary).map_err(failed())?);
+        let mut out = BufWriter::new(disk::private_file().truncate(true).open(&temporary).map_err(failed())?);
         let head = SegmentHead { number, first: self.chain.next, previous: self.chain.previous };
         out.write_all(&head.to_bytes()).map_err(failed())?;
         let mut used = HEAD as u64;
@@ -256,12 +256,13 @@ impl Repairer<'_> {
     fn keep_copy(&self, number: u32) -> Result<PathBuf, StoreError> {
         let failed = || unavailable_error(&format!("keeping a copy of segment {number}"));
         let folder = self.store.join("damaged");
-        std::fs::create_dir_all(&folder).map_err(failed())?;
+        disk::create_private_folder(&folder).map_err(failed())?;
         let name = (1..).map(|n| format!("{number:08}.{n}.log")).find(|name| !folder.join(name).exists());
         let kept = Path::new("damaged").join(name.unwrap_or_default());
         let target = self.store.join(&kept);
-        std::fs::copy(segment::log_path(self.store, number), &target).map_err(failed())?;
-        let file = OpenOptions::new().write(true).open(&target).map_err(failed())?;
+        let mut source = File::open(segment::log_path(self.store, number)).map_err(failed())?;
+        let mut file = disk::private_file().create_new(true).open(&target).map_err(failed())?;
+        std::io::copy(&mut source, &mut file).map_err(failed())?;
         file.sync_all().and_then(|()| disk::sync_folder(&folder)).map_err(failed())?;
         Ok(kept)
     }

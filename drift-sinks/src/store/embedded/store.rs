@@ -80,6 +80,20 @@ impl EmbeddedStore {
         Self::open_with(path, &EmbeddedOptions::default())
     }
 
+    /// Returns `true` if other users of the machine may look into the folder of the store, which a new one forbids. What exists
+    /// stays as it is: somebody may have meant it.
+    #[cfg(unix)]
+    pub fn is_open_to_others(&self) -> bool {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(&self.path).is_ok_and(|folder| folder.permissions().mode() & 0o077 != 0)
+    }
+
+    /// Returns `false`: who may look into a folder is not known here.
+    #[cfg(not(unix))]
+    pub fn is_open_to_others(&self) -> bool {
+        false
+    }
+
     /// Opens the store in a folder for reading and writing, with options.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use super::cache::{StreamState, StreamStates};
 use super::catalog::{IndexedEvent, Segment};
 use super::dictionary::Sampler;
 use super::directory::{Watermark, WatermarkFile};
-use super::disk::{self, Access, Disk, LogFile};
+use super::disk::{self, Disk, LogFile};
 use super::frame::{Codec, FrameHeader, FrameKind, Hash, MAX_BODY};
 use super::index::{self, SegmentIndex};
 use super::reader::{Reader, object_of};
@@ -165,7 +165,7 @@ impl Writer {
         let index = self.reader.catalog().build_index(self.length, &self.chain);
         let (index, entries) = index.ok_or_else(|| failed()(std::io::ErrorKind::NotFound.into()))?;
         let path = index::index_path(&self.store, self.segment);
-        disk::replace(&path, &index.to_bytes(entries.into_iter()), Access::Usual).map_err(failed())?;
+        disk::replace(&path, &index.to_bytes(entries.into_iter())).map_err(failed())?;
         Ok((index, path))
     }
 
@@ -440,7 +440,7 @@ pub(super) fn begin_segment(
     let failed = || unavailable_error(&format!("beginning segment {number}"));
     let head = SegmentHead { number, first: chain.next, previous: chain.previous };
     let path = segment::log_path(store, number);
-    disk::replace(&path, &head.to_bytes(), Access::Usual).map_err(failed())?;
+    disk::replace(&path, &head.to_bytes()).map_err(failed())?;
     let file = Arc::new(File::open(&path).map_err(failed())?);
     Ok((Segment::new(number, head.first, head.previous, file), path))
 }

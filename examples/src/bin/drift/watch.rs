@@ -35,6 +35,11 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     if let Some(recovered) = store.recovered() {
         output::remark(&format!("note: {recovered}"));
     }
+    if store.is_open_to_others() {
+        output::remark(&format!(
+            "note: other users can look into `{name}`; `chmod -R go= {name}` forbids it"
+        ));
+    }
     let key = store.redaction_key().map_err(|e| store_failure(&name, e))?;
     let redactor = Redactor::new(RedactOptions::new(key));
     let receiver = listen::open(&args.listen, &redactor).await?;
