@@ -5,7 +5,8 @@
 //! the [`AuditIndex`]. Bodies are redacted while they are read; no error contains a body.
 //!
 //! **Invariant:** the user of an entry is the effective one, that is the impersonated user if there is one; a match that
-//! does not rest on the resourceVersion of the response says so by its [`JoinBasis`].
+//! does not rest on the resourceVersion of the response says so by its [`JoinBasis`]. An entry from a sender that is not known
+//! is no evidence, and neither are entries that contradict each other.
 //!
 //! ```
 //! use drift_core::{FieldPath, ResourceKey};
@@ -26,12 +27,13 @@ mod entry;
 mod field_evidence;
 mod index;
 mod kinds;
+mod occurrence;
 mod reader;
 mod sent_value;
 mod source;
 
-pub use entry::{AuditEntry, AuditTarget, AuditVerb};
-pub use index::{AuditIndex, AuditJoin, AuditedChange, JoinBasis, LiveValue};
+pub use entry::{AuditEntry, AuditSender, AuditTarget, AuditVerb};
+pub use index::{AuditContradiction, AuditIndex, AuditJoin, AuditedChange, JoinBasis, LiveValue};
 pub use reader::{AuditDamage, AuditOpenError, AuditOptions, AuditReader};
 pub use source::AuditSource;
 #[cfg(feature = "receiver")]

@@ -28,4 +28,4 @@ mod auth;
 mod serve;
 
 pub use auth::SenderAuth;
-pub use serve::{PostDecoder, PostedRequest, Receiver, ReceiverError, ReceiverOptions};
+pub use serve::{PostDecoder, PostedRequest, Receiver, ReceiverError, ReceiverOptions, Sender};

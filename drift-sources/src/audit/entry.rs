@@ -23,7 +23,7 @@ pub enum AuditVerb {
 
 impl AuditVerb {
     /// Parses the verb of a request; `None` for verbs that change nothing.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "create" => Self::Create,
             "update" => Self::Update,
@@ -133,6 +133,39 @@ pub struct AuditEntry {
     pub request: Option<Arc<Doc>>,
     /// The object in the response, without its managedFields, if the log has it.
     pub response: Option<Arc<Doc>>,
+    /// Who handed the entry over.
+    pub sender: AuditSender,
+}
+
+/// Who handed an entry over: only what comes from somebody who is known is evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AuditSender {
+    /// A file that was named.
+    File,
+    /// A sender that knew the secret of a receiver.
+    Authenticated,
+    /// A sender that anybody on the machine could have been.
+    Anyone,
+}
+
+impl AuditSender {
+    /// Returns the word for it in a stored occurrence.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Authenticated => "authenticated",
+            Self::Anyone => "anyone",
+        }
+    }
+
+    /// Parses the word; what was stored without one is from anyone.
+    pub(super) fn parse(text: &str) -> Self {
+        match text {
+            "file" => Self::File,
+            "authenticated" => Self::Authenticated,
+            _ => Self::Anyone,
+        }
+    }
 }
 
 impl AuditEntry {
@@ -190,6 +223,7 @@ impl AuditEntry {
             request: bodies.redacted(request),
             response: bodies.redacted(answer),
             target,
+            sender: AuditSender::File,
         }))
     }
 }

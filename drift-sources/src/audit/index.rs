@@ -1,12 +1,12 @@
 //! Finds the request behind a change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use drift_core::{Actor, FieldPath, Node, ResourceKey, ResourceVersion, Uid};
 use jiff::{SignedDuration, Timestamp};
 
-use super::entry::{AuditEntry, AuditVerb};
+use super::entry::{AuditEntry, AuditSender, AuditVerb};
 use super::field_evidence::FieldEvidence;
 use super::kinds::Kinds;
 use super::reader::AuditDamage;
@@ -84,19 +84,40 @@ pub struct AuditIndex {
     /// Deletions of whole lists.
     collections: Vec<usize>,
     damages: Vec<AuditDamage>,
+    contradictions: Vec<AuditContradiction>,
+    unproven: usize,
+}
+
+/// Two entries of one request that cannot both be true.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("audit entries of one request to {about} at {at} contradict each other: {} did it", users.join(" or "))]
+pub struct AuditContradiction {
+    /// Resource, as `RESOURCE NAMESPACE/NAME`.
+    pub about: String,
+    /// When the request was done.
+    pub at: Timestamp,
+    /// Users that the entries name, each with the sender where that is not known.
+    pub users: Vec<String>,
 }
 
 impl AuditIndex {
-    /// Indexes the entries of a log. Failed requests are left out; unreadable parts are in [`AuditIndex::damages`].
+    /// Indexes the entries of a log. Failed requests are left out; unreadable parts are in [`AuditIndex::damages`], entries of one
+    /// request that name different users in [`AuditIndex::contradictions`], and entries from anyone are only counted.
     pub fn new(log: impl IntoIterator<Item = Result<AuditEntry, AuditDamage>>) -> Self {
         let mut index = Self::default();
+        let mut all = Vec::new();
         for item in log {
             match item {
-                Ok(entry) if entry.is_done() => index.entries.push(entry),
+                Ok(entry) if entry.is_done() => all.push(entry),
                 Ok(_) => {}
                 Err(damage) => index.damages.push(damage),
             }
         }
+        index.contradictions = remove_contradictions(&mut all);
+        let before = all.len();
+        all.retain(|e| e.sender != AuditSender::Anyone);
+        index.unproven = before - all.len();
+        index.entries = all;
         index.entries.sort_by_key(|e| (e.at, e.line));
         let mut kinds = Kinds::default();
         index.entries.iter().for_each(|e| kinds.learn_kind(&e.target));
@@ -122,6 +143,16 @@ impl AuditIndex {
     /// Returns the parts of the log that could not be read.
     pub fn damages(&self) -> &[AuditDamage] {
         &self.damages
+    }
+
+    /// Returns what entries contradict each other in: requests whose user is not named for that reason.
+    pub fn contradictions(&self) -> &[AuditContradiction] {
+        &self.contradictions
+    }
+
+    /// Returns how many entries are left out because anybody could have sent them.
+    pub fn unproven(&self) -> usize {
+        self.unproven
     }
 
     /// Returns the requests about one resource and its subresources, in order of time.
@@ -266,6 +297,39 @@ impl AuditIndex {
         });
         [direct, all].into_iter().flatten().min_by_key(|e| (e.at, e.line))
     }
+}
+
+/// Takes out entries that are said to be of one request and name different users. What anyone sent contradicts, but takes away
+/// nothing from an entry of a sender that is known.
+fn remove_contradictions(all: &mut Vec<AuditEntry>) -> Vec<AuditContradiction> {
+    let mut by_id: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+    for (i, entry) in all.iter().enumerate().filter(|(_, e)| !e.id.is_empty()) {
+        by_id.entry(Arc::clone(&entry.id)).or_default().push(i);
+    }
+    let (mut found, mut removed) = (Vec::new(), BTreeSet::new());
+    for places in by_id.values().filter(|places| places.len() > 1) {
+        let user = |i: &usize| match all[*i].sender {
+            AuditSender::Anyone => format!("{} (from a sender that is not known)", all[*i].user),
+            _ => all[*i].user.to_string(),
+        };
+        if places.iter().all(|i| all[*i].user == all[places[0]].user) {
+            continue;
+        }
+        let first = &all[places[0]];
+        let about = format!("{} {}/{}", first.target.resource, first.target.namespace, first.target.name);
+        let users: BTreeSet<String> = places.iter().map(user).collect();
+        found.push(AuditContradiction { about, at: first.at, users: users.into_iter().collect() });
+        let proven = places.iter().map(|i| &all[*i]).filter(|e| e.sender != AuditSender::Anyone);
+        if proven.map(|e| &e.user).collect::<BTreeSet<_>>().len() > 1 {
+            removed.extend(places.iter().copied());
+        }
+    }
+    let mut place = 0;
+    all.retain(|_| {
+        place += 1;
+        !removed.contains(&(place - 1))
+    });
+    found
 }
 
 /// Follows the requests about an object backwards, for as long as a field had its value.

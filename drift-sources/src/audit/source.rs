@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use drift_core::redact::Redactor;
-use drift_core::{
-    Cursor, Doc, Gap, GapReason, Observation, Occurrence, OccurrenceKind, Scope, Source, SourceError,
-};
+use drift_core::{Cursor, Gap, GapReason, Observation, Scope, Source, SourceError};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::entry::AuditEntry;
+#[cfg(feature = "receiver")]
+use super::entry::AuditSender;
 use super::kinds::Kinds;
+use super::occurrence::to_occurrence;
 use super::reader::{AuditDamage, AuditOptions, AuditReader};
 
 /// Observes an audit log: each change is an [`Occurrence`] about its resource, each unreadable part is a gap.
@@ -178,11 +178,16 @@ pub fn webhook_decoder(cluster: &str, redactor: Redactor) -> crate::receiver::Po
         let mut entries = std::collections::VecDeque::new();
         super::reader::parse_line(posted.body, 1, &redactor, &mut entries);
         let mut kinds = Kinds::default();
+        let sender = match posted.sender {
+            crate::receiver::Sender::Authenticated => AuditSender::Authenticated,
+            crate::receiver::Sender::Anyone => AuditSender::Anyone,
+        };
         let (mut out, mut damages): (Vec<Observation>, Vec<AuditDamage>) = (Vec::new(), Vec::new());
         let mut last = None;
         for entry in entries {
             match entry {
                 Ok(mut entry) => {
+                    entry.sender = sender;
                     kinds.learn_kind(&entry.target);
                     kinds.fill_kind(&mut entry.target);
                     last = Some(entry.at);
@@ -207,39 +212,4 @@ pub fn webhook_decoder(cluster: &str, redactor: Redactor) -> crate::receiver::Po
         }
         Ok(out)
     })
-}
-
-/// Converts an entry to an occurrence about its resource.
-fn to_occurrence(entry: &AuditEntry, cluster: &str) -> Occurrence {
-    let target = &entry.target;
-    let sub = if target.subresource.is_empty() { String::new() } else { format!("/{}", target.subresource) };
-    let what = format!("{}{sub} {}/{}", target.resource, target.namespace, target.name);
-    let outcome = match entry.code {
-        Some(code) if !entry.is_done() => format!(", refused with {code}"),
-        _ => String::new(),
-    };
-    // A request that was refused is no change, and must not be taken for one by its reason.
-    let reason =
-        if entry.is_done() { entry.verb.as_str().into() } else { format!("{}-refused", entry.verb.as_str()) };
-    let body = entry.request.as_deref().map(|d| d.root().to_value());
-    let detail = json!({
-        "auditID": &*entry.id, "verb": entry.verb.as_str(), "user": &*entry.user, "impersonator": entry.impersonator.as_deref(),
-        "userAgent": &*entry.user_agent, "manager": &*entry.manager, "subresource": &*target.subresource,
-        "code": entry.code, "resourceVersion": entry.version.as_ref().map(drift_core::ResourceVersion::as_str), "requestObject": body,
-    });
-    Occurrence {
-        kind: OccurrenceKind::Audit,
-        about: target.key().map(|k| k.in_cluster(cluster)),
-        at: entry.at,
-        reason: reason.into(),
-        message: format!(
-            "{} by {} through {}: {what}{outcome}",
-            entry.verb.as_str(),
-            entry.user,
-            entry.manager
-        )
-        .into(),
-        actor: entry.actor(),
-        detail: Doc::from_value(&detail).ok().map(Arc::new),
-    }
 }

@@ -20,6 +20,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::names::find_resource;
+use super::users::StoredEntries;
 use super::{EstateError, HistoryUpkeep, InputFile};
 use crate::error_line::one_line;
 use crate::tape::TapeSource;
@@ -196,12 +197,22 @@ impl RecordedHistory {
     /// # Errors
     /// When the store cannot be read.
     pub async fn cause_index(&self, until: Until, rules: Arc<EdgeRules>) -> Result<CauseIndex, EstateError> {
-        let mut index = CauseIndex::new(rules);
+        Ok(self.cause_index_and_entries(until, rules).await?.0)
+    }
+
+    /// Returns the index together with the audit entries, in one pass.
+    pub(super) async fn cause_index_and_entries(
+        &self,
+        until: Until,
+        rules: Arc<EdgeRules>,
+    ) -> Result<(CauseIndex, StoredEntries), EstateError> {
+        let (mut index, mut stored) = (CauseIndex::new(rules), StoredEntries::default());
         let mut events = self.events(until);
         while let Some(event) = events.try_next().await? {
             index.apply(&event);
+            stored.take(&event);
         }
-        Ok(index)
+        Ok((index, stored))
     }
 
     /// Reads the versions of all resources up to a point.
@@ -209,13 +220,22 @@ impl RecordedHistory {
     /// # Errors
     /// When the store cannot be read.
     pub async fn versions(&self, until: Until) -> Result<VersionStore, EstateError> {
-        let mut versions = VersionStore::default();
+        Ok(self.versions_and_entries(until).await?.0)
+    }
+
+    /// Returns the versions together with the audit entries, in one pass.
+    pub(super) async fn versions_and_entries(
+        &self,
+        until: Until,
+    ) -> Result<(VersionStore, StoredEntries), EstateError> {
+        let (mut versions, mut stored) = (VersionStore::default(), StoredEntries::default());
         let mut events = self.events(until);
         while let Some(event) = events.try_next().await? {
+            stored.take(&event);
             versions.apply(&event);
             versions.pack_all_but(MAX_FRESH_VERSIONS);
         }
-        Ok(versions)
+        Ok((versions, stored))
     }
 
     /// Reads the whole history into a graph of what depended on what.

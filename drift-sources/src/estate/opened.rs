@@ -24,6 +24,7 @@ use super::{
     ClusterScope, ComparedNamespaces, DeclaredApps, EstateError, InputFile, InputNotes, LiveState,
     RecordedHistory, UserLog, WriterHistory, gather_schemas, open_repositories, read_exceptions,
 };
+use crate::audit::AuditEntry;
 use crate::gitops::ClusterSnapshot;
 use crate::render::{RemoteHosts, RenderOptions, Renderer};
 
@@ -51,6 +52,8 @@ pub struct Estate {
     versions: OnceLock<Arc<VersionStore>>,
     index: OnceLock<Arc<CauseIndex>>,
     writers: OnceLock<Arc<WriterHistory>>,
+    /// Audit entries of the recorded history, read together with its versions.
+    stored: OnceLock<Vec<AuditEntry>>,
     users: OnceLock<Arc<UserLog>>,
     recorded_scope: OnceLock<RecordedScope>,
 }
@@ -84,6 +87,7 @@ impl Estate {
             versions: OnceLock::new(),
             index: OnceLock::new(),
             writers: OnceLock::new(),
+            stored: OnceLock::new(),
             users: OnceLock::new(),
             recorded_scope: OnceLock::new(),
         })
@@ -217,7 +221,11 @@ impl Estate {
             Some(versions) => {
                 CauseIndex::of(Arc::clone(versions), history.dependency_graph_until(until, rules).await?)
             }
-            None => history.cause_index(until, rules).await?,
+            None => {
+                let (index, stored) = history.cause_index_and_entries(until, rules).await?;
+                self.stored.get_or_init(|| stored.into_entries());
+                index
+            }
         };
         self.versions.get_or_init(|| Arc::clone(index.versions()));
         let index = Arc::new(index);
@@ -236,8 +244,9 @@ impl Estate {
         let versions = match self.versions.get() {
             Some(versions) => Arc::clone(versions),
             None => {
-                let versions = Arc::new(history.versions(self.options.until).await?);
-                Arc::clone(self.versions.get_or_init(|| versions))
+                let (versions, stored) = history.versions_and_entries(self.options.until).await?;
+                self.stored.get_or_init(|| stored.into_entries());
+                Arc::clone(self.versions.get_or_init(|| Arc::new(versions)))
             }
         };
         let mut notes = InputNotes::default();
@@ -246,20 +255,29 @@ impl Estate {
         Ok(Arc::clone(self.writers.get_or_init(|| writers)))
     }
 
-    /// Returns the audit log, if one is given, with its Secrets hashed as those of the recorded history.
+    /// Returns the audit log that is given, and the entries that the recorded history has, with Secrets hashed as there; `None`
+    /// where there is neither.
     pub(super) async fn user_log(&self) -> Result<Option<Arc<UserLog>>, EstateError> {
-        let Some(audit) = &self.options.audit else { return Ok(None) };
         if let Some(users) = self.users.get() {
             return Ok(Some(Arc::clone(users)));
         }
-        let redactor = match self.has_history() {
-            true => Some(self.recorded().await?.redactor().clone()),
-            false => None,
+        let (redactor, stored) = match self.has_history() {
+            true => {
+                let history = self.recorded().await?;
+                // Read with whatever is asked for; nothing but causes and writers asks for users.
+                let stored = self.stored.get().cloned().unwrap_or_default();
+                (Some(history.redactor().clone()), stored)
+            }
+            false => (None, Vec::new()),
         };
         let mut notes = InputNotes::default();
-        let users = Arc::new(UserLog::read(audit, redactor, None, &mut notes)?);
+        let users = match (&self.options.audit, redactor) {
+            (Some(audit), redactor) => UserLog::read_with(audit, redactor, None, stored, &mut notes)?,
+            (None, Some(redactor)) if !stored.is_empty() => UserLog::of_entries(stored, redactor, &mut notes),
+            _ => return Ok(None),
+        };
         self.note(notes);
-        Ok(Some(Arc::clone(self.users.get_or_init(|| users))))
+        Ok(Some(Arc::clone(self.users.get_or_init(|| Arc::new(users)))))
     }
 
     /// Makes what runs kustomize and helm.

@@ -14,14 +14,15 @@ use drift_core::{Event, FieldPath, Object, ResourceKey};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 
+use super::attribution::with_user;
 use super::commits::CommitFinder;
 use super::comparison::{ComparisonOptions, compare_desired, needed_scope};
 use super::names::nearest;
-use super::users::time_of;
+use super::users::{StoredEntries, time_of};
 use super::{AttributedField, CommitSource};
 use super::{
     CauseCommits, Comparison, DeclaredApps, DesiredState, Estate, EstateError, FieldContention,
-    HealthSnapshot, InputNotes, ResourceHealth, UserLog, gather_schemas, open_repositories,
+    HealthSnapshot, InputNotes, RecordedHistory, ResourceHealth, UserLog, gather_schemas, open_repositories,
 };
 use crate::gitops::{AppState, transitions};
 
@@ -160,7 +161,8 @@ impl Estate {
         let mut compared = compare_desired(&desired, &all, live, schemas, &comparison);
         if self.has_history() {
             let history = self.recorded().await?;
-            history.attribute(&mut compared.report, options.until, &compared.schemas).await?;
+            let Comparison { report, live, schemas, .. } = &mut compared;
+            history.attribute(report, live, options.until, schemas, notes).await?;
         }
         if let Some(audit) = &options.audit {
             let log = UserLog::read(audit, redactor, None, notes)?;
@@ -177,6 +179,10 @@ impl Estate {
         };
         let namespace = self.options.namespace.as_deref();
         report.resources.retain(|r| namespace.is_none_or(|n| *r.key.namespace == *n));
+        if self.has_history() {
+            let (live, until) = (apps.cluster.live(), self.options.until);
+            self.recorded().await?.name_users(&mut report, live, until, notes).await?;
+        }
         if let Some(audit) = &self.options.audit {
             let log = UserLog::read(audit, None, apps.cluster.moment(), notes)?;
             log.attribute(&mut report, apps.cluster.live());
@@ -238,6 +244,9 @@ impl Estate {
     /// # Errors
     /// When one of them cannot be read.
     pub async fn cause_sources(&self) -> Result<CauseSources, EstateError> {
+        if self.has_history() {
+            self.cause_index().await?;
+        }
         let log = self.user_log().await?;
         let mut notes = InputNotes::default();
         let commits = CauseCommits::open(&self.options.git, &mut notes);
@@ -369,17 +378,20 @@ impl Estate {
         &self,
         mut is_wanted: impl FnMut(&TimelineEntry) -> bool,
     ) -> Result<Vec<TimelineEntry>, EstateError> {
-        let mut events = self.recorded_for("timeline").await?.events(self.options.until);
+        let history = self.recorded_for("timeline").await?;
+        let mut events = history.events(self.options.until);
         let mut follower = VersionFollower::new(&self.schemas);
-        let mut wanted = Vec::new();
+        let (mut wanted, mut stored) = (Vec::new(), StoredEntries::default());
         while let Some(event) = events.try_next().await? {
             // Every version is followed, also one that is not wanted: the next is compared with it.
             let change = follower.next(&event);
+            stored.take(&event);
             let entry = TimelineEntry { event, change };
             if is_wanted(&entry) {
                 wanted.push(entry);
             }
         }
+        self.name_users(history, stored, &mut wanted);
         Ok(wanted)
     }
 
@@ -402,8 +414,22 @@ impl Estate {
         let history = self.recorded_about(&|scope| scope.contains(key)).await?;
         let events = history.events_of(key, self.options.until).await?;
         let mut follower = VersionFollower::new(&self.schemas);
+        let mut stored = StoredEntries::default();
+        events.iter().for_each(|e| stored.take(e));
         let entry = |event| TimelineEntry { change: follower.next(&event), event };
-        Ok(events.into_iter().map(entry).filter(|e| e.change.is_some()).collect())
+        let mut entries: Vec<_> = events.into_iter().map(entry).filter(|e| e.change.is_some()).collect();
+        self.name_users(history, stored, &mut entries);
+        Ok(entries)
+    }
+
+    /// Adds the users of stored audit entries to the versions that they made.
+    fn name_users(&self, history: &RecordedHistory, stored: StoredEntries, entries: &mut [TimelineEntry]) {
+        let mut notes = InputNotes::default();
+        let users = UserLog::of_entries(stored.into_entries(), history.redactor().clone(), &mut notes);
+        self.note(notes);
+        for entry in entries.iter_mut().filter(|e| e.change.is_some()) {
+            entry.event.origin.actor = with_user(&entry.event, &users);
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use http::HeaderMap;
 use ring::hmac;
 
+use super::Sender;
+
 /// How a sender proves that it knows the secret.
 #[derive(Clone)]
 pub enum SenderAuth {
@@ -38,6 +40,14 @@ impl SenderAuth {
             Self::Signature(_) => signature_of(headers).is_some(),
             Self::Secret(secret) => knows_secret(secret, headers) || signature_of(headers).is_some(),
             Self::Open => !headers.contains_key(http::header::ORIGIN),
+        }
+    }
+
+    /// Returns what an accepted request shows about its sender.
+    pub(super) fn sender(&self) -> Sender {
+        match self {
+            Self::Open => Sender::Anyone,
+            _ => Sender::Authenticated,
         }
     }
 

@@ -65,6 +65,17 @@ pub struct PostedRequest<'a> {
     pub attributes: &'a BTreeMap<String, String>,
     /// Body of the request.
     pub body: &'a [u8],
+    /// Whether the sender is known.
+    pub sender: Sender,
+}
+
+/// Whether the sender of a request is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// It knew the secret.
+    Authenticated,
+    /// No secret is asked for: it may be anybody who reaches the address.
+    Anyone,
 }
 
 /// Decodes a request; an error is sent to the sender, so it must not contain a part of the body.
@@ -255,6 +266,7 @@ async fn handle_request(
         content_type: content_type.unwrap_or_default(),
         attributes: &attributes,
         body: &body,
+        sender: gate.auth.sender(),
     };
     let observations = match (gate.decode)(posted) {
         Ok(observations) => observations,

@@ -17,6 +17,6 @@ mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;
-mod times;
 mod signals;
+mod times;
 mod watch;
