@@ -1,10 +1,10 @@
 //! What is declared against a cluster that changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::drift::{DesiredObject, DriftOptions, DriftReport, IncrementalComparison, ResourceDrift};
-use crate::event::{Event, EventBody};
+use crate::event::{Event, EventBody, OccurrenceKind};
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::replay::State;
@@ -26,6 +26,9 @@ pub(super) struct LiveComparison {
     current: Option<IncrementalComparison>,
     /// What had a verdict before a definition changed.
     before: Vec<ResourceKey>,
+    /// Resources of which a request was reported since the last judgement: who made a change may become known after the change, so
+    /// `annotate` is asked again.
+    audited: BTreeSet<ResourceKey>,
 }
 
 impl LiveComparison {
@@ -34,7 +37,15 @@ impl LiveComparison {
         schemas: Option<SchemaSet>,
         options: DriftOptions,
     ) -> Self {
-        Self { desired, schemas, options, state: State::default(), current: None, before: Vec::new() }
+        Self {
+            desired,
+            schemas,
+            options,
+            state: State::default(),
+            current: None,
+            before: Vec::new(),
+            audited: BTreeSet::new(),
+        }
     }
 
     pub(super) fn apply(&mut self, event: &Event) {
@@ -49,6 +60,9 @@ impl LiveComparison {
         match &event.body {
             EventBody::Applied(object) => current.set_live(object),
             EventBody::Deleted(_) => current.remove_live(key),
+            EventBody::Happened(occurrence) if occurrence.kind == OccurrenceKind::Audit => {
+                self.audited.insert(key.clone());
+            }
             _ => {}
         }
     }
@@ -63,7 +77,9 @@ impl LiveComparison {
             None => self.start(),
         };
         let current = self.current.insert(current);
-        let changed = current.judge();
+        let mut changed: BTreeSet<ResourceKey> = current.judge().into_iter().collect();
+        let audited = std::mem::take(&mut self.audited);
+        changed.extend(audited.into_iter().filter(|key| current.get(key).is_some()));
         let resources = changed.iter().filter_map(|key| current.get(key)).cloned().collect();
         let mut report = DriftReport { resources, ..DriftReport::default() };
         if report.resources.iter().any(|r| !r.changes.is_empty()) {

@@ -12,6 +12,12 @@ use crate::schema::violations;
 
 const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"ci","type":"dev.cdevents.pipelinerun.finished.0.2.0","subject":"Deployment.apps/shop/web","time":"2026-11-21T10:50:00Z"}"#;
 
+const SECRET: &str = "yeast-and-flour-and-water";
+
+fn token() -> String {
+    format!("Authorization: Bearer {SECRET}\r\n")
+}
+
 /// A watch of the demo's tape that goes on listening.
 struct Watch {
     child: Child,
@@ -21,11 +27,20 @@ struct Watch {
 
 impl Watch {
     fn start(dir: &Path, secret: &str) -> Self {
+        Self::start_with(dir, secret, &[])
+    }
+
+    fn start_with(dir: &Path, secret: &str, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drift"));
         command
             .args(["watch", "--store", "s", "--listen", "0", "--tape"])
             .arg(demo().join("shop.tape.jsonl.gz"));
-        command.current_dir(dir).env("HOME", dir).env("NO_COLOR", "1").env_remove("DRIFT_LISTEN_SECRET");
+        command
+            .args(more)
+            .current_dir(dir)
+            .env("HOME", dir)
+            .env("NO_COLOR", "1")
+            .env_remove("DRIFT_LISTEN_SECRET");
         if !secret.is_empty() {
             write(dir, "secret", format!("{secret}\n"));
             command.args(["--listen-secret-file", "secret"]);
@@ -53,6 +68,15 @@ impl Watch {
         answer.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
+    /// Ends it, and returns what it printed on standard output.
+    fn findings(mut self) -> String {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        let mut out = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.child.wait().unwrap();
+        out
+    }
+
     /// Ends it as a supervisor does, and returns its exit code and what it said besides its findings.
     fn stop(mut self) -> (Option<i32>, String) {
         let ended = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
@@ -74,10 +98,10 @@ fn happened(dir: &Path) -> Vec<String> {
 #[test]
 fn what_is_posted_is_in_the_store_beside_what_is_watched() {
     let dir = folder();
-    let watch = Watch::start(dir.path(), "yeast");
-    let token = "Authorization: Bearer yeast\r\n";
+    let watch = Watch::start(dir.path(), SECRET);
+    let token = &token();
     assert_eq!(watch.post("/events", token, EVENT), 202);
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"yeast");
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
     let second = EVENT.replace("finished", "started");
     let tag = ring::hmac::sign(&key, second.as_bytes());
     let hex: String = tag.as_ref().iter().map(|b| format!("{b:02x}")).collect();
@@ -106,14 +130,14 @@ fn what_is_posted_is_in_the_store_beside_what_is_watched() {
 #[test]
 fn who_does_not_know_the_secret_leaves_nothing() {
     let dir = folder();
-    let watch = Watch::start(dir.path(), "yeast");
+    let watch = Watch::start(dir.path(), SECRET);
     for headers in ["", "Authorization: Bearer flour\r\n", "X-Hub-Signature-256: sha256=00\r\n"] {
         assert_eq!(watch.post("/events", headers, EVENT), 401, "{headers}");
     }
     let (_, said) = watch.stop();
     let told: Vec<&str> = said.lines().filter(|l| l.starts_with("refused requests: ")).collect();
     assert!(!told.is_empty() && told.iter().all(|l| l.contains("did not know the secret (401)")), "{said}");
-    assert!(!said.contains("yeast") && !said.contains("flour"), "{said}");
+    assert!(!said.contains(SECRET) && !said.contains("flour"), "{said}");
     assert!(!happened(dir.path()).iter().any(|e| e.contains("pipelinerun")));
 }
 
@@ -138,6 +162,100 @@ fn without_a_secret_only_this_machine_is_heard_and_no_page_in_a_browser() {
         let ran = drift(&words, dir.path());
         assert!(ran.code == 2 && ran.err.contains(expect), "{ran:?}");
     }
+}
+
+/// The audit entry of a request of the demo: by its version, as the API server's webhook would have posted it.
+fn entry(dir: &Path, user: &str, (verb, at): (&str, &str), resource: (&str, &str, &str, &str)) -> Value {
+    let (resource, group, key, position) = resource;
+    let words = format!("show {key} -n shop --tape DEMO/shop.tape.jsonl.gz --at {position} -o json");
+    let shown = drift(&words, dir);
+    let object: Value = serde_json::from_str(&shown.out).unwrap_or_else(|e| panic!("{e}: {shown:?}"));
+    json!({"kind":"Event","stage":"ResponseComplete","verb":verb,"user":{"username":user},"auditID":format!("{key} {at}"),
+        "requestURI":"/x?fieldManager=kubectl-set","objectRef":{"apiGroup":group,"resource":resource,"namespace":"shop","name":"web"},
+        "responseStatus":{"code":200},"requestReceivedTimestamp":at,"stageTimestamp":at,
+        "responseObject":{"kind":object["kind"],"metadata":{"name":"web","resourceVersion":object["metadata"]["resourceVersion"]}}})
+}
+
+/// The change of the image, and the creation of the autoscaler: plural, group, name and position.
+const DEPLOYMENT: (&str, &str, &str, &str) = ("deployments", "apps", "deploy/web", "@112");
+const AUTOSCALER: (&str, &str, &str, &str) = ("horizontalpodautoscalers", "autoscaling", "hpa/web", "@55");
+
+fn batch(entries: &[Value]) -> String {
+    json!({"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":entries}).to_string()
+}
+
+#[test]
+fn the_user_of_a_posted_entry_stands_behind_the_change_everywhere() {
+    let dir = folder();
+    let at = dir.path();
+    let manifests = demo().join("manifests");
+    let watch = Watch::start_with(at, SECRET, &["--desired", &manifests.to_string_lossy()]);
+    let mut of_image = entry(at, "bob@example.com", ("patch", "2026-11-21T10:49:01Z"), DEPLOYMENT);
+    of_image["requestObject"] = json!({"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example/shop/web:1.4.3-debug"}]}}}});
+    // As the level Metadata leaves it: neither body nor version.
+    let mut of_env = entry(at, "dave@example.com", ("patch", "2026-11-21T10:49:51Z"), DEPLOYMENT);
+    of_env.as_object_mut().unwrap().remove("responseObject");
+    let entries =
+        [of_image, of_env, entry(at, "carol@example.com", ("create", "2026-11-21T10:48:26Z"), AUTOSCALER)];
+    assert_eq!(watch.post("/audit", &token(), &batch(&entries)), 202);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let found = watch.findings();
+    for (path, user) in [("].image", "bob@example.com"), ("FEATURE_NEW_CHECKOUT", "dave@example.com")] {
+        let last = found.lines().rfind(|l| l.contains(path));
+        assert!(last.is_some_and(|l| l.contains(user)), "{path}: {found}");
+    }
+    let ran = |words: &str| drift(&format!("{words} --store s"), at).out;
+    for (words, user) in [
+        ("history deploy/web -n shop", "bob@example.com"),
+        ("timeline -n shop --kind deploy", "bob@example.com"),
+        ("blame deploy/web -n shop", "bob@example.com"),
+        ("diff --desired DEMO/manifests", "bob@example.com"),
+        ("why hpa/web -n shop", "carol@example.com"),
+        ("why -n shop", "carol@example.com"),
+    ] {
+        let out = ran(words);
+        assert!(out.contains(user), "{words}: {out}");
+    }
+}
+
+#[test]
+fn an_entry_that_anybody_could_have_posted_names_nobody_and_a_contradiction_is_reported() {
+    let dir = folder();
+    let at = dir.path();
+    let real = entry(at, "bob@example.com", ("patch", "2026-11-21T10:49:01Z"), DEPLOYMENT);
+    let mut forged = real.clone();
+    forged["user"]["username"] = "ceo@example.com".into();
+    let watch = Watch::start(at, "");
+    assert_eq!(watch.post("/audit", "", &batch(&[forged.clone()])), 202);
+    let (_, said) = watch.stop();
+    assert!(said.contains("without a secret"), "{said}");
+    let diff = |note: &str| {
+        let ran = drift("diff --desired DEMO/manifests --store s -o json", at);
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        let change = |c: &Value| c["pathText"].as_str().is_some_and(|p| p.ends_with("].image"));
+        let web = report["resources"].as_array().unwrap().iter();
+        let mut changes = web
+            .filter(|r| r["key"]["kind"] == "Deployment" && r["key"]["name"] == "web")
+            .flat_map(|r| r["changes"].as_array().unwrap());
+        let user = changes.find(|c| change(c)).unwrap()["user"].clone();
+        assert!(report["notes"].to_string().contains(note), "{}", report["notes"]);
+        user
+    };
+    assert_eq!(diff("no evidence"), Value::Null);
+    // The real one counts, and that somebody said otherwise is reported.
+    let watch = Watch::start(at, SECRET);
+    assert_eq!(watch.post("/audit", &token(), &batch(&[real])), 202);
+    watch.stop();
+    assert_eq!(
+        diff("contradict each other: bob@example.com or ceo@example.com (from a sender"),
+        "bob@example.com"
+    );
+    // Two senders that are known and disagree: neither is believed.
+    let watch = Watch::start(at, SECRET);
+    forged["user"]["username"] = "cto@example.com".into();
+    assert_eq!(watch.post("/audit", &token(), &batch(&[forged])), 202);
+    watch.stop();
+    assert_eq!(diff("cto@example.com"), Value::Null);
 }
 
 fn time(second: u32) -> String {

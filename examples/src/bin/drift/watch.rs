@@ -4,6 +4,7 @@
 mod listen;
 mod session;
 mod state;
+mod users;
 
 use std::time::Duration;
 

@@ -39,12 +39,18 @@ pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Optio
                 )));
         }
     };
+    let is_open = matches!(auth, SenderAuth::Open);
     let opened = Receiver::bind(address, auth, decoder(redactor), ReceiverOptions::default()).await;
     let receiver = opened.map_err(|e| {
         Failure::new("cannot take events from outside").because(&e).hint("is another `drift watch` there?")
     })?;
     let address = receiver.address();
     output::remark(&format!("listening on http://{address}: events at /events, audit batches at /audit"));
+    if is_open {
+        output::remark(
+            "note: audit entries name nobody, since without a secret anybody on this machine can post them; give --listen-secret-file FILE",
+        );
+    }
     Ok(Some(receiver))
 }
 

@@ -16,6 +16,7 @@ use futures::channel::mpsc;
 use jiff::Timestamp;
 
 use super::state::{FirstState, Outage, describe_state};
+use super::users::PostedUsers;
 use crate::args::{LineFormat, WatchArgs};
 use crate::failure::{Failure, one_line};
 use crate::findings::Printer;
@@ -36,6 +37,7 @@ pub(super) enum IngestMessage {
 pub(super) struct WatchSession {
     judge: WatchJudge,
     desired: Option<DesiredState>,
+    users: PostedUsers,
     printer: Printer,
     counter: Counter,
     notes: PrintedNotes,
@@ -85,6 +87,7 @@ impl WatchSession {
         Ok(Self {
             judge: WatchJudge::new(objects, options),
             desired,
+            users: PostedUsers::new(redactor.clone()),
             printer: Printer::new(args.output, screen, counter.clone()),
             counter,
             notes,
@@ -107,7 +110,9 @@ impl WatchSession {
         }
         let mut events = store.read_all(Position::START);
         while let Some(event) = events.next().await {
-            self.judge.load(&event?);
+            let event = event?;
+            self.users.take(&event);
+            self.judge.load(&event);
         }
         Ok(())
     }
@@ -141,7 +146,10 @@ impl WatchSession {
                 self.first_state.note_event();
                 self.counter.set(self.appended);
                 let now = Timestamp::now();
-                events.iter().for_each(|event| self.judge.handle(event, now));
+                for event in &events {
+                    self.users.take(event);
+                    self.judge.handle(event, now);
+                }
             }
         }
     }
@@ -155,8 +163,11 @@ impl WatchSession {
 
     /// Judges what came since the last time, and prints what is new.
     pub(super) async fn judge(&mut self) {
-        let desired = &self.desired;
-        let updates = self.judge.judge(&mut |report| desired.iter().for_each(|d| d.fill_lines(report)));
+        let (desired, users) = (&self.desired, &self.users);
+        let updates = self.judge.judge(&mut |report| {
+            desired.iter().for_each(|d| d.fill_lines(report));
+            users.name(report);
+        });
         self.print(updates).await;
     }
 
