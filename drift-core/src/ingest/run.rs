@@ -45,6 +45,8 @@ pub struct RunSummary {
 pub enum Progress<'a> {
     /// These events are in the store.
     Appended(&'a [Event]),
+    /// So many more observations of the source are in the store, as new events or because they were known already.
+    Taken(u64),
     /// The source failed at something and continues.
     SourceFailed(&'a SourceError),
 }
@@ -91,6 +93,7 @@ pub async fn run(
         if !events.is_empty() {
             progress(Progress::Appended(&events));
         }
+        progress(Progress::Taken(batch.len() as u64));
     }
     Ok(summary)
 }

@@ -40,12 +40,14 @@ pub enum EventError {
 pub struct EventDecoder {
     cluster: Arc<str>,
     redactor: Redactor,
+    /// When events were received, which is the time of those that have none.
+    received_at: Option<Timestamp>,
 }
 
 impl EventDecoder {
     /// Makes a decoder; `cluster` is the name of the cluster of the resources, empty for the unnamed one.
     pub fn new(cluster: &str, redactor: Redactor) -> Self {
-        Self { cluster: cluster.into(), redactor }
+        Self { cluster: cluster.into(), redactor, received_at: None }
     }
 
     /// Decodes a body in structured mode, a batch, or a bare CDEvent.
@@ -72,9 +74,10 @@ impl EventDecoder {
     #[cfg(feature = "receiver")]
     pub fn webhook_decoder(self) -> crate::receiver::PostDecoder {
         Arc::new(move |posted: crate::receiver::PostedRequest<'_>| {
+            let received = Self { received_at: Some(Timestamp::now()), ..self.clone() };
             let found = match posted.attributes.contains_key("specversion") {
-                true => self.decode_binary(posted.attributes, posted.body),
-                false => self.decode_structured(posted.body),
+                true => received.decode_binary(posted.attributes, posted.body),
+                false => received.decode_structured(posted.body),
             };
             let all = found.map_err(|e| e.to_string())?;
             Ok(all.into_iter().map(drift_core::Observation::Happened).collect())
@@ -138,8 +141,12 @@ impl EventDecoder {
         let source = text("source").ok_or_else(|| error("source", "is missing"))?;
         let context = data.and_then(|d| d.get("context"));
         let time = text("time").or_else(|| context.and_then(|c| c.str_at(&["timestamp"])));
-        let time = time.ok_or_else(|| error("time", "is missing"))?;
-        let at: Timestamp = time.parse().map_err(|_| error("time", "is not a time"))?;
+        // Optional by the specification; a file does not say when an event was received.
+        let at: Timestamp = match (time, self.received_at) {
+            (Some(time), _) => time.parse().map_err(|_| error("time", "is not a time"))?,
+            (None, Some(received)) => received,
+            (None, None) => return Err(error("time", "is missing")),
+        };
         let subject = text("subject").or_else(|| data.and_then(|d| d.str_at(&["subject", "id"])));
         let reason = short_type(kind);
         let message = match subject {

@@ -43,6 +43,23 @@ impl SenderAuth {
         }
     }
 
+    /// Returns `true` if the head of a request shows already that its sender is known.
+    pub(super) fn is_known(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Token(secret) | Self::Secret(secret) => knows_secret(secret, headers),
+            Self::Signature(_) | Self::Open => false,
+        }
+    }
+
+    /// Returns the number of bytes of the secret; `None` without one.
+    pub(super) fn secret_length(&self) -> Option<usize> {
+        match self {
+            Self::Token(secret) | Self::Secret(secret) => Some(secret.len()),
+            Self::Signature(secret) => Some(secret.len()),
+            Self::Open => None,
+        }
+    }
+
     /// Returns what an accepted request shows about its sender.
     pub(super) fn sender(&self) -> Sender {
         match self {

@@ -6,37 +6,69 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use drift_core::{Cursor, Observation, Source, SourceError};
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use futures::{FutureExt, StreamExt};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::SenderAuth;
+use super::answer::Answer;
+use super::places::{Place, PlaceLimits, Places, Stage};
 
 /// Limits for senders.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiverOptions {
     /// Bytes of one body.
     pub max_body: usize,
-    /// Concurrent connections; more have to wait.
+    /// Requests of senders that are known, or turn out to be, that are received at the same time; more get 503. A quarter of them
+    /// may be of senders of which that is not known yet.
     pub max_connections: usize,
+    /// Connections that have not sent the head of a request, of which the oldest is ended for one more.
+    pub max_waiting: usize,
+    /// The same of one address.
+    pub max_waiting_per_address: usize,
     /// Observations in the queue; when it is full, senders get 503 and should retry.
     pub queue: usize,
-    /// Time for one request to arrive and be queued.
+    /// Time for the head of a request to arrive.
+    pub header_timeout: Duration,
+    /// Time for one request to arrive and be taken.
     pub timeout: Duration,
+    /// Paths that are served, without a slash at the end; all if there are none.
+    pub paths: &'static [&'static str],
+    /// When a request is accepted.
+    pub acceptance: Acceptance,
 }
 
 impl Default for ReceiverOptions {
-    /// 16 MiB, 64 connections, 4,096 observations, 10 s.
+    /// 16 MiB, 64 requests, 512 waiting connections of which 64 from one address, 4,096 observations, 2 s for a head and 10 s in all,
+    /// any path; accepted once queued.
     fn default() -> Self {
-        Self { max_body: 16 << 20, max_connections: 64, queue: 4_096, timeout: Duration::from_secs(10) }
+        Self {
+            max_body: 16 << 20,
+            max_connections: 64,
+            max_waiting: 512,
+            max_waiting_per_address: 64,
+            queue: 4_096,
+            header_timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(10),
+            paths: &[],
+            acceptance: Acceptance::Queued,
+        }
     }
+}
+
+/// When a sender is answered that its request was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// Once its observations are in the queue: they are lost if the process is killed.
+    Queued,
+    /// Once [`Receiver::confirm`] was called for its observations: nothing that was accepted is lost.
+    Confirmed,
 }
 
 /// A receiver that cannot be opened.
@@ -52,7 +84,16 @@ pub enum ReceiverError {
         #[source]
         source: std::io::Error,
     },
+    /// The secret could be guessed.
+    #[error("the secret has {length} bytes; at least {MIN_SECRET} are needed")]
+    ShortSecret {
+        /// Bytes of the secret.
+        length: usize,
+    },
 }
+
+/// Bytes of the shortest secret.
+pub const MIN_SECRET: usize = 16;
 
 /// A request that was posted.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +119,7 @@ pub enum Sender {
     Anyone,
 }
 
-/// Decodes a request; an error is sent to the sender, so it must not contain a part of the body.
+/// Decodes a request; an error is sent to the sender with 400, so it must not contain a part of the body.
 pub type PostDecoder = Arc<dyn Fn(PostedRequest<'_>) -> Result<Vec<Observation>, String> + Send + Sync>;
 
 /// An HTTP receiver as a source. It has no cursor: senders have to repeat what they could not post.
@@ -104,9 +145,35 @@ struct Gate {
     decode: PostDecoder,
     options: ReceiverOptions,
     refused: Mutex<BTreeMap<u16, u64>>,
+    places: Places,
+    /// Requests whose bodies may be received.
+    bodies: Semaphore,
+    /// Observations that were queued so far; held while they are, so that their numbers are in the order of the queue.
+    queued: Mutex<u64>,
+    /// Observations that were confirmed so far.
+    confirmed: watch::Sender<u64>,
 }
 
 impl Gate {
+    fn new(auth: SenderAuth, decode: PostDecoder, options: ReceiverOptions) -> Self {
+        let bodies = options.max_connections.max(1);
+        let limits = PlaceLimits {
+            heads: options.max_waiting.max(1),
+            heads_per_address: options.max_waiting_per_address.max(1),
+            unproven_bodies: bodies.div_ceil(4),
+        };
+        Self {
+            auth,
+            decode,
+            options,
+            refused: Mutex::default(),
+            places: Places::new(limits),
+            bodies: Semaphore::new(bodies),
+            queued: Mutex::default(),
+            confirmed: watch::Sender::new(0),
+        }
+    }
+
     fn note_refusal(&self, status: StatusCode) {
         if !status.is_success() {
             // A panic while holding the lock leaves at most one request uncounted.
@@ -120,7 +187,7 @@ impl Receiver {
     /// Listens on an address; port 0 takes a free one.
     ///
     /// # Errors
-    /// When the address is not available.
+    /// When the address is not available, or the secret is too short.
     pub async fn bind(
         address: SocketAddr,
         auth: SenderAuth,
@@ -128,13 +195,16 @@ impl Receiver {
         options: ReceiverOptions,
     ) -> Result<Self, ReceiverError> {
         let unavailable = |source| ReceiverError::Unavailable { address, source };
+        if let Some(length) = auth.secret_length().filter(|length| *length < MIN_SECRET) {
+            return Err(ReceiverError::ShortSecret { length });
+        }
         let listener = TcpListener::bind(address).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
         Ok(Self {
             name: format!("receiver:{address}"),
             listener: Mutex::new(Some(listener)),
             address,
-            gate: Arc::new(Gate { auth, decode, options, refused: Mutex::default() }),
+            gate: Arc::new(Gate::new(auth, decode, options)),
             options,
             accepting: Mutex::default(),
         })
@@ -148,6 +218,13 @@ impl Receiver {
     /// Returns the number of rejected requests, by HTTP status.
     pub fn refusal_counts(&self) -> BTreeMap<u16, u64> {
         self.gate.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Confirms that so many more observations, in the order in which they were emitted, are where they cannot be lost.
+    ///
+    /// Needed for [`Acceptance::Confirmed`]; [`Progress::Taken`](drift_core::ingest::Progress::Taken) reports the number.
+    pub fn confirm(&self, observations: u64) {
+        self.gate.confirmed.send_modify(|confirmed| *confirmed += observations);
     }
 
     /// Stops listening; queued observations are still emitted, then the stream ends.
@@ -176,7 +253,7 @@ impl Source for Receiver {
             return stream::iter([Err(SourceError::Unavailable { what, source: None })]).boxed();
         };
         let (sender, receiver) = mpsc::channel(self.options.queue.max(1));
-        let task = tokio::spawn(accept_connections(listener, Arc::clone(&self.gate), sender));
+        let task = tokio::spawn(accept_connections(sender, Arc::clone(&self.gate), listener));
         let mut accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
         *accepting = Some(task.abort_handle());
         // The task ends with the stream: nobody would take what comes.
@@ -196,45 +273,56 @@ impl Drop for Abort {
     }
 }
 
-async fn accept_connections(listener: TcpListener, gate: Arc<Gate>, sender: mpsc::Sender<Observation>) {
-    let seats = Arc::new(Semaphore::new(gate.options.max_connections.max(1)));
+/// The listener is the last argument and so the first that goes when the task is aborted.
+async fn accept_connections(sender: mpsc::Sender<Observation>, gate: Arc<Gate>, listener: TcpListener) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, address)) = listener.accept().await else {
             // Out of file descriptors, for one: it may pass.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (gate, sender) = (Arc::clone(&gate), sender.clone());
-        connections.spawn(async move {
-            let timeout = gate.options.timeout;
-            let watcher = Arc::clone(&gate);
-            let service = hyper::service::service_fn(move |request| {
-                let (gate, sender) = (Arc::clone(&gate), sender.clone());
-                async move {
-                    let answer =
-                        tokio::time::timeout(gate.options.timeout, handle_request(request, &gate, &sender))
-                            .await;
-                    let (status, text) = answer.unwrap_or((StatusCode::REQUEST_TIMEOUT, String::new()));
-                    gate.note_refusal(status);
-                    let mut response = Response::new(Full::new(Bytes::from(text)));
-                    *response.status_mut() = status;
-                    Ok::<_, std::convert::Infallible>(response)
-                }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(timeout)
-                .max_buf_size(64 << 10)
-                .serve_connection(TokioIo::new(stream), service);
-            // What else goes wrong on a connection is its sender's to see.
-            if connection.await.is_err_and(|e| e.is_parse()) {
-                watcher.note_refusal(StatusCode::BAD_REQUEST);
+        let place = loop {
+            match gate.places.take(address.ip()) {
+                Ok(place) => break Arc::new(place),
+                // What comes meanwhile waits in the system's queue.
+                Err(wait) => tokio::time::sleep(wait).await,
             }
-            drop(seat);
-        });
+        };
+        let id = place.id();
+        let task = connections.spawn(serve_connection(stream, place, Arc::clone(&gate), sender.clone()));
+        Place::set_task(&gate.places, id, task);
+    }
+}
+
+async fn serve_connection(
+    stream: tokio::net::TcpStream,
+    place: Arc<Place>,
+    gate: Arc<Gate>,
+    sender: mpsc::Sender<Observation>,
+) {
+    let options = gate.options;
+    let watcher = Arc::clone(&gate);
+    let service = hyper::service::service_fn(move |request| {
+        let (gate, sender, place) = (Arc::clone(&gate), sender.clone(), Arc::clone(&place));
+        async move {
+            let answer = handle_request(request, &gate, &sender, &place);
+            let answer = tokio::time::timeout(gate.options.timeout, answer).await;
+            let answer = answer.unwrap_or_else(|_| Answer::too_slow(gate.options.timeout));
+            place.set_stage(Stage::Head);
+            gate.note_refusal(answer.status());
+            Ok::<_, std::convert::Infallible>(answer.into_response())
+        }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_buf_size(64 << 10)
+        .serve_connection(TokioIo::new(stream), service);
+    // What else goes wrong on a connection is its sender's to see.
+    if connection.await.is_err_and(|e| e.is_parse()) {
+        watcher.note_refusal(StatusCode::BAD_REQUEST);
     }
 }
 
@@ -242,23 +330,36 @@ async fn handle_request(
     request: Request<Incoming>,
     gate: &Gate,
     sender: &mpsc::Sender<Observation>,
-) -> (StatusCode, String) {
-    let refuse = |status: StatusCode| (status, String::new());
-    if request.method() != Method::POST {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED);
-    }
-    if !gate.auth.may_read(request.headers()) {
-        return refuse(StatusCode::UNAUTHORIZED);
+    place: &Place,
+) -> Answer {
+    if let Some(refusal) = Answer::to_head(&request, &gate.options, &gate.auth) {
+        return refusal;
     }
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, gate.options.max_body).collect().await {
+    let mut collecting = std::pin::pin!(Limited::new(body, gate.options.max_body).collect());
+    let (body, _permit) = match (&mut collecting).now_or_never() {
+        // A body that came with its head needs no place.
+        Some(body) => (body, None),
+        None => {
+            match gate.auth.is_known(&parts.headers) {
+                true => place.set_stage(Stage::Known),
+                false => place.wait_for_body().await,
+            }
+            let Ok(permit) = gate.bodies.acquire().await else { return Answer::not_taken() };
+            (collecting.await, Some(permit))
+        }
+    };
+    let body = match body {
         Ok(body) => body.to_bytes(),
-        Err(e) if e.is::<http_body_util::LengthLimitError>() => return refuse(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => return refuse(StatusCode::BAD_REQUEST),
+        Err(e) if e.is::<http_body_util::LengthLimitError>() => {
+            return Answer::too_large(gate.options.max_body);
+        }
+        Err(_) => return Answer::malformed("the body ended early".to_owned()),
     };
     if !gate.auth.is_valid(&parts.headers, &body) {
-        return refuse(StatusCode::UNAUTHORIZED);
+        return Answer::unauthorized();
     }
+    place.set_stage(Stage::Known);
     let attributes = event_attributes(&parts.headers);
     let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let posted = PostedRequest {
@@ -270,18 +371,39 @@ async fn handle_request(
     };
     let observations = match (gate.decode)(posted) {
         Ok(observations) => observations,
-        Err(problem) => return (StatusCode::BAD_REQUEST, problem + "\n"),
+        Err(problem) => return Answer::malformed(problem),
     };
+    match queue_all(observations, gate, sender).await {
+        Some(last) if gate.options.acceptance == Acceptance::Confirmed => {
+            let mut confirmed = gate.confirmed.subscribe();
+            match confirmed.wait_for(|confirmed| *confirmed >= last).await {
+                Ok(_) => Answer::accepted(),
+                Err(_) => Answer::not_taken(),
+            }
+        }
+        Some(_) => Answer::accepted(),
+        None => Answer::not_taken(),
+    }
+}
+
+/// Queues observations and returns the number of the last one; `None` if nobody takes them any more.
+async fn queue_all(
+    observations: Vec<Observation>,
+    gate: &Gate,
+    sender: &mpsc::Sender<Observation>,
+) -> Option<u64> {
+    let mut last = *gate.queued.lock().unwrap_or_else(PoisonError::into_inner);
     // A batch is queued completely if it fits at all, so that a sender that retries repeats no part of it.
     let mut rest = observations.into_iter().peekable();
     while rest.peek().is_some() {
         let part: Vec<_> = rest.by_ref().take(gate.options.queue.max(1)).collect();
-        let Ok(places) = sender.reserve_many(part.len()).await else {
-            return refuse(StatusCode::SERVICE_UNAVAILABLE);
-        };
+        let places = sender.reserve_many(part.len()).await.ok()?;
+        let mut queued = gate.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        *queued += part.len() as u64;
+        last = *queued;
         places.zip(part).for_each(|(place, observation)| place.send(observation));
     }
-    refuse(StatusCode::ACCEPTED)
+    Some(last)
 }
 
 fn event_attributes(headers: &HeaderMap) -> BTreeMap<String, String> {

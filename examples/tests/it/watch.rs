@@ -113,10 +113,10 @@ fn what_is_posted_is_in_the_store_beside_what_is_watched() {
     assert_eq!(watch.post("/audit", token, &batch), 202);
     // A sender that did not hear the answer tells again.
     assert_eq!(watch.post("/audit", token, &batch), 202);
-    assert_eq!(watch.post("/elsewhere", token, EVENT), 400);
+    assert_eq!(watch.post("/elsewhere", token, EVENT), 404);
     let (code, said) = watch.stop();
     assert!(code.is_some_and(|c| c < 2), "{code:?} {said}");
-    assert!(said.contains("refused requests: 1 could not be read (400)"), "{said}");
+    assert!(said.contains("refused requests: 1 were for another path (404)"), "{said}");
     let all = happened(dir.path());
     for expect in ["pipelinerun.finished", "pipelinerun.started", "patch by ann"] {
         let found: Vec<_> = all.iter().filter(|e| e.contains(expect)).collect();
@@ -157,7 +157,10 @@ fn without_a_secret_only_this_machine_is_heard_and_no_page_in_a_browser() {
     assert_eq!(open.code, 2);
     assert!(open.err.contains("without a secret") && open.err.contains("--listen-secret-file"), "{open:?}");
     write(dir.path(), "empty", "\n");
-    for (file, expect) in [("empty", "is empty"), ("nowhere", "cannot read the secret in `nowhere`")] {
+    write(dir.path(), "short", "a\n");
+    for (file, expect) in
+        [("empty", "is empty"), ("short", "at least 16"), ("nowhere", "cannot read the secret in `nowhere`")]
+    {
         let words = format!("watch --store t {tape} --listen 0 --listen-secret-file {file}");
         let ran = drift(&words, dir.path());
         assert!(ran.code == 2 && ran.err.contains(expect), "{ran:?}");

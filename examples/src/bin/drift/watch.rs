@@ -99,12 +99,14 @@ impl Inflow<'_> {
         &self,
         source: &dyn Source,
         sender: mpsc::UnboundedSender<IngestMessage>,
+        mut is_stored: impl FnMut(u64) + Send,
     ) -> Result<RunSummary, StoreError> {
         let mut ingest = Ingest::load(source.name(), self.redactor.clone(), self.store).await?;
         let mut progress = move |progress: Progress<'_>| {
             let message = match progress {
                 Progress::Appended(events) => IngestMessage::Appended(events.to_vec()),
                 Progress::SourceFailed(error) => IngestMessage::SourceFailed(one_line(error)),
+                Progress::Taken(observations) => return is_stored(observations),
                 _ => return,
             };
             // The receiver is only dropped together with this loop.
@@ -119,7 +121,9 @@ impl Inflow<'_> {
         sender: mpsc::UnboundedSender<IngestMessage>,
     ) -> Result<RunSummary, StoreError> {
         match self.receiver {
-            Some(receiver) => self.take(receiver, sender).await,
+            Some(receiver) => {
+                self.take(receiver, sender, |observations| receiver.confirm(observations)).await
+            }
             None => std::future::pending().await,
         }
     }
@@ -136,7 +140,7 @@ async fn follow(
     stop: impl Future<Output = ()>,
 ) -> Result<Option<RunSummary>, StoreError> {
     let (sender, mut messages) = mpsc::unbounded();
-    let mut watching = std::pin::pin!(inflow.take(inflow.source, sender.clone()));
+    let mut watching = std::pin::pin!(inflow.take(inflow.source, sender.clone(), |_| ()));
     let mut listening = std::pin::pin!(inflow.take_posts(sender));
     let mut stop = std::pin::pin!(stop);
     let mut tick = tokio::time::interval(JUDGE_INTERVAL);

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use drift_core::redact::Redactor;
 use drift_sources::audit;
 use drift_sources::cdevents::EventDecoder;
-use drift_sources::receiver::{PostDecoder, PostedRequest, Receiver, ReceiverOptions, SenderAuth};
+use drift_sources::receiver::{
+    Acceptance, MIN_SECRET, PostDecoder, PostedRequest, Receiver, ReceiverOptions, SenderAuth,
+};
 
 use crate::args::ListenArgs;
 use crate::failure::Failure;
@@ -20,6 +22,9 @@ const SECRET_VARIABLE: &str = "DRIFT_LISTEN_SECRET";
 
 /// Largest secret, in bytes.
 const MAX_SECRET_BYTES: u64 = 4 << 10;
+
+/// Where something is taken; the root is for senders that know no path.
+const PATHS: &[&str] = &["", "/events", "/audit"];
 
 /// How long refused requests are collected before they are reported again.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
@@ -40,7 +45,9 @@ pub(super) async fn open(args: &ListenArgs, redactor: &Redactor) -> Result<Optio
         }
     };
     let is_open = matches!(auth, SenderAuth::Open);
-    let opened = Receiver::bind(address, auth, decoder(redactor), ReceiverOptions::default()).await;
+    let options =
+        ReceiverOptions { paths: PATHS, acceptance: Acceptance::Confirmed, ..ReceiverOptions::default() };
+    let opened = Receiver::bind(address, auth, decoder(redactor), options).await;
     let receiver = opened.map_err(|e| {
         Failure::new("cannot take events from outside").because(&e).hint("is another `drift watch` there?")
     })?;
@@ -61,7 +68,7 @@ fn decoder(redactor: &Redactor) -> PostDecoder {
     Arc::new(move |posted: PostedRequest<'_>| match posted.path.trim_end_matches('/') {
         "" | "/events" => events(posted),
         "/audit" => entries(posted),
-        _ => Err("nothing is taken here: events go to /events, audit batches to /audit".to_owned()),
+        path => Err(format!("nothing is taken at {path}")),
     })
 }
 
@@ -78,6 +85,12 @@ fn secret(file: Option<&Path>) -> Result<Option<Box<str>>, Failure> {
     };
     match text.trim() {
         "" => Err(Failure::new(format!("the secret in {name} is empty"))
+            .hint("make one, such as with `openssl rand -hex 32`")),
+        text if text.len() < MIN_SECRET => Err(Failure::new(format!("the secret in {name} is too short"))
+            .cause(format!(
+                "it has {} bytes; at least {MIN_SECRET} are needed, so that nobody guesses it",
+                text.len()
+            ))
             .hint("make one, such as with `openssl rand -hex 32`")),
         text => Ok(Some(text.into())),
     }
@@ -133,9 +146,11 @@ fn refusal_reason(status: u16) -> String {
     let why = match status {
         400 => "could not be read",
         401 => "did not know the secret",
+        404 => "were for another path",
         405 => "were no POST",
         408 => "took too long",
         413 => "were too large",
+        415 => "were compressed or no JSON",
         503 => "came at the end",
         _ => "for another reason",
     };
