@@ -93,6 +93,7 @@ mod stream;
 pub mod tape;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 pub mod time;
 pub mod timeline;
 pub mod watch;

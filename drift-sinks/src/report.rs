@@ -118,19 +118,28 @@ pub use value::{inline_value, unified_hunk};
 pub use version::RecordedVersion;
 pub use writer::WriterV1;
 
+use drift_core::text::printable_json;
 use serde::Serialize;
 
 /// API version that every document carries.
 pub const API_VERSION: &str = "drift/v1";
 
-/// Writes a document as indented JSON with a line end.
+/// Writes a document as indented JSON with a line end; characters that could mislead a reader are escaped.
 ///
 /// # Panics
 /// When the value is not plain data with text keys; every document of this module is.
 pub fn to_json<T: Serialize>(document: &T) -> String {
     let mut out = serde_json::to_string_pretty(document).expect("a document is plain data with text keys");
     out.push('\n');
-    out
+    printable_json(&out)
+}
+
+/// Writes a document as JSON in one line, without a line end; characters that could mislead a reader are escaped.
+///
+/// # Panics
+/// As [`to_json`].
+pub fn to_json_line<T: Serialize>(document: &T) -> String {
+    printable_json(&serde_json::to_string(document).expect("a document is plain data with text keys"))
 }
 
 /// Writes a document, or any value, as YAML that kubectl reads back as the same values; keys are sorted.

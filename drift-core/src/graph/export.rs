@@ -6,16 +6,16 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::key::ResourceKey;
+use crate::text::printable;
 
 use super::Edge;
 
 fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
-    for c in text.chars() {
+    for c in printable(text).chars() {
         match c {
             '"' => out.push('\''),
             '\\' => out.push('/'),
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::key::ResourceKey;
+use crate::text::printable;
 
 use super::Edge;
 use super::layers::Layers;
@@ -117,15 +118,15 @@ fn arrow(out: &mut String, edge: &Edge<'_>, from: &BoxPosition, to: &BoxPosition
 /// Writes a text so that it is nothing but text in XML.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in printable(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Not allowed in XML even when escaped.
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push(' '),
+            // Not allowed in XML even when escaped; control characters are text by now.
+            '\u{fffe}' | '\u{ffff}' => out.push(' '),
             c => out.push(c),
         }
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use drift_core::ResourceKey;
 use drift_core::coverage::InputNotes;
 use drift_core::drift::{DriftChange, DriftClass, DriftReport, ResourceDrift, Status};
+use drift_core::text::printable;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::format_time;
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, KeyV1, Styler, TransitionV1};
 
 /// Every Application, Kustomization, HelmRelease and Helm release, with its engine's view beside the comparison.

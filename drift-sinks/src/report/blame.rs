@@ -2,13 +2,13 @@
 
 use drift_core::blame::{FieldBlame, Since};
 use drift_core::coverage::InputNotes;
+use drift_core::text::printable;
 use drift_core::{FieldPath, Operation, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::format::format_time;
-use super::value::printable;
 use super::{API_VERSION, CommitV1, CoverageV1, KeyV1, Styler, inline_value, redacted};
 
 /// Who set each field of a resource, when, with which tool, through which app and from which commit.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use drift_core::checks::{CheckResult, Severity};
 use drift_core::coverage::InputNotes;
+use drift_core::text::printable;
 use serde::Serialize;
 
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 /// Longest evidence that the text shows, in characters; the document holds all of it.

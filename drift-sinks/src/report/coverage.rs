@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use drift_core::Scope;
 use drift_core::coverage::{Coverage, Unseen, UnseenReason};
+use drift_core::text::printable;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Styler;
-use super::value::printable;
 
 /// Parts with the same reason and text are listed one by one up to this many.
 const MAX_ALIKE: usize = 3;

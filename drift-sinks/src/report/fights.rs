@@ -2,13 +2,13 @@
 
 use drift_core::coverage::InputNotes;
 use drift_core::fights::{Fight, Revert};
+use drift_core::text::printable;
 use drift_core::{FieldPath, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::format::format_time;
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, KeyV1, Styler, inline_value, redacted};
 
 /// Fields that several writers overwrite in turn, and changes by hand that a GitOps engine reverted.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use drift_core::drift::DriftChange;
 use drift_core::fights::{Fight, Revert};
+use drift_core::text::printable;
 use drift_core::{EventId, Finding, FindingBody, FindingId, Gap, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::value::printable;
 use super::{API_VERSION, DriftChangeV1, KeyV1, Styler, Visibility, format, inline_value, redacted};
 
 /// Gaps with the same reason are written one by one up to this many.
@@ -134,13 +134,13 @@ pub fn render_finding_line(finding: &Finding, styler: Styler) -> String {
             format!("{} {subject} {}", styler.alarm("reverted"), printable(&text))
         }
         (FindingBody::TwoOwners { apps }, _) => {
-            format!("two owners {subject} {}", super::value::printable(&declared_by(apps)))
+            format!("two owners {subject} {}", printable(&declared_by(apps)))
         }
         (FindingBody::LatentBreak { check, message }, _) => {
-            format!("latent break {subject} {}", super::value::printable(&format!("{check}: {message}")))
+            format!("latent break {subject} {}", printable(&format!("{check}: {message}")))
         }
         (FindingBody::Explained { root, change }, _) => {
-            format!("explained {subject} {}", super::value::printable(&explained_by(root, *change)))
+            format!("explained {subject} {}", printable(&explained_by(root, *change)))
         }
         _ => subject,
     };

@@ -5,8 +5,9 @@
 
 use drift_core::checks::Severity;
 use drift_core::drift::{Declaration, DriftReport, ResourceDrift, Status};
+use drift_core::text::printable;
 
-use super::value::{inline_value, printable};
+use super::value::inline_value;
 use super::{CheckReportV1, CoverageV1, Styler, Visibility, format, redacted};
 
 /// One line of the log that GitHub shows as a note.

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use drift_core::coverage::Coverage;
 use drift_core::graph::{DependencyGraph, Direction, Edge};
+use drift_core::text::printable;
 use drift_core::{ResourceKey, Until};
 
 use jiff::Timestamp;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, KeyV1};
 
 /// Dependencies around a resource.

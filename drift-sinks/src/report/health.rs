@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use drift_core::ResourceKey;
 use drift_core::coverage::InputNotes;
 use drift_core::health::{Health, HealthBasis, HealthStatus};
+use drift_core::text::printable;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::format_time;
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 pub use rollout::{RolloutImageV1, RolloutStepV1, RolloutV1};

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use drift_core::coverage::InputNotes;
+use drift_core::text::printable;
 use drift_core::{FieldChange, FieldPath, Object, ResourceKey};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::format::format_time;
-use super::value::{printable, unified_hunk};
+use super::value::unified_hunk;
 use super::version::{describe_change, visible_sides};
 use super::{
     API_VERSION, CoverageV1, KeyV1, Layout, ManagedFieldsVisibility, RecordedVersion, Styler, TransitionV1,

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use drift_core::coverage::Coverage;
 use drift_core::impact::{Affected, Impact, Proposal};
+use drift_core::text::printable;
 use serde::Serialize;
 
 use super::check::{CheckResultV1, render_results};
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 /// What a proposed change of a resource would touch.

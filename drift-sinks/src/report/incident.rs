@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use drift_core::cause::{Cause, Incident, Incidents, Unexplained};
 use drift_core::coverage::InputNotes;
 use drift_core::fault::Fault;
+use drift_core::text::printable;
 use serde::Serialize;
 
 use super::cause::{CauseAttribution, CauseV1, SymptomV1, because};
 use super::format::format_time;
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, Styler};
 
 /// Everything that is broken at one moment, with what has one root in one place.

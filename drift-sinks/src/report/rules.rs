@@ -6,11 +6,11 @@ use drift_core::FieldPath;
 use drift_core::coverage::Coverage;
 use drift_core::drift::DriftReport;
 use drift_core::drift::rules::Rule;
+use drift_core::text::printable;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::format_time;
-use super::value::printable;
 use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 /// Rules that hide differences: those of the GitOps engines, and exceptions of your own.

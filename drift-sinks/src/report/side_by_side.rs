@@ -1,9 +1,9 @@
 //! Two texts side by side.
 
+use drift_core::text::printable;
 use similar::{ChangeTag, TextDiff};
 
 use super::Styler;
-use super::value::printable;
 
 /// Narrowest column, in characters, that is still readable.
 const NARROWEST: usize = 16;

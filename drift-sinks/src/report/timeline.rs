@@ -1,12 +1,12 @@
 //! The document of `drift timeline`: what happened, one entry per event.
 
 use drift_core::coverage::InputNotes;
+use drift_core::text::printable;
 use drift_core::{Event, EventBody, Facet, FieldPath, ResourceKey, StreamId};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::format::format_time;
-use super::value::printable;
 use super::version::{describe_change, visible_sides};
 use super::{API_VERSION, CoverageV1, KeyV1, RecordedVersion, Styler, TransitionV1, WriterV1};
 

@@ -1,5 +1,6 @@
 //! The two values of a changed field, on one line or as a hunk.
 
+use drift_core::text::printable;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -84,24 +85,6 @@ pub fn unified_hunk(desired: &str, live: &str) -> Vec<(char, String)> {
     out
 }
 
-/// Escapes control characters: text from a cluster must not control the reader's terminal.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' => out.push_str("    "),
-            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Returns `true` for characters that reorder or hide the text around them.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,10 +115,5 @@ mod tests {
         let new = old.replace("3\n", "three\n").replace("19\n", "");
         let marks: String = unified_hunk(&old, &new).iter().map(|(m, _)| *m).collect();
         assert!(marks.contains('@') && marks.contains("-+") || marks.contains('+'), "{marks}");
-    }
-
-    #[test]
-    fn a_value_cannot_control_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\tc\u{202e}d"), "a\\u{1b}[2Jb    c\\u{202e}d");
     }
 }

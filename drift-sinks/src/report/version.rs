@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use drift_core::drift::Owner;
+use drift_core::text::printable;
 use drift_core::timeline::VersionStep;
 use drift_core::{Event, FieldChange, FieldPath, Object, ResourceKey};
 use serde_json::Value;
 
-use super::value::{inline_value, printable};
+use super::value::inline_value;
 use super::{REDACTED, TransitionV1, redacted};
 
 /// One recorded version of a resource, with what it changed and who wrote it.

@@ -1,5 +1,6 @@
 //! Values as YAML, written so that kubectl reads the same values back.
 
+use drift_core::text::{is_hidden, printable_yaml};
 use serde_json::Value;
 
 /// Writes a value as a YAML document with a line end; keys in the order of the map.
@@ -20,7 +21,8 @@ pub(super) fn write_yaml(value: &Value) -> String {
 pub(super) fn scalar(value: &Value) -> String {
     match value {
         Value::String(s) if is_plain(s) || s == super::REDACTED => s.clone(),
-        other => other.to_string(),
+        // A string in quotes is written as in JSON.
+        other => printable_yaml(&other.to_string()),
     }
 }
 
@@ -105,13 +107,8 @@ fn is_block(text: &str) -> bool {
     let body = text.trim_end_matches('\n');
     body.contains('\n')
         && !body.starts_with([' ', '\n', '\t'])
-        && body.chars().all(|c| c == '\n' || c == '\t' || (!c.is_control() && !is_odd_space(c)))
+        && body.chars().all(|c| c == '\n' || c == '\t' || !is_hidden(c))
         && !body.split('\n').any(|l| l.ends_with(' ') || (l.trim().is_empty() && !l.is_empty()))
-}
-
-/// Characters that YAML takes for line breaks or for a mark at the beginning.
-fn is_odd_space(c: char) -> bool {
-    matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// Returns `true` if a string can stand without quotes and still be a string to YAML 1.1 and 1.2.
@@ -187,6 +184,12 @@ mod tests {
         for s in ["web", "nginx:1.25", "registry.example/a@sha256:00ff", "/healthz", "a b c", "$(POD_IP)"] {
             check(json!(s), &format!("{s}\n"));
         }
+    }
+
+    #[test]
+    fn what_is_not_visible_is_escaped_and_read_back() {
+        check(json!({"a\u{202e}": "x\u{9b}y"}), "\"a\\u202e\": \"x\\u009by\"\n");
+        check(json!({"a": "x\ny\u{61c}\n"}), "a: \"x\\ny\\u061c\\n\"\n");
     }
 
     #[test]

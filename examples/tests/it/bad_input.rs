@@ -242,3 +242,80 @@ fn schemas_that_cannot_be_read_are_told() {
         &["nowhere"],
     );
 }
+
+/// A tape in which everything that can be named holds what turns a line round, drives a terminal or is not visible.
+fn misleading(dir: &std::path::Path) {
+    let bad = "\u{202e}\u{61c}\u{2066}\u{200e}\u{9b}31m\u{1b}[2J\u{200b}\u{e0041}";
+    let object = |kind: &str, name: &str, version: u32, rest: serde_json::Value| {
+        let mut object = serde_json::json!({"apiVersion":"v1","kind":kind,"metadata":{"name":format!("{name}{bad}"),"namespace":"x",
+            "uid":name,"resourceVersion":version.to_string(),"creationTimestamp":"2026-01-01T00:00:00Z",
+            "labels":{format!("l{bad}"):bad},"annotations":{"a":bad},"managedFields":[{"manager":format!("m{bad}"),"operation":"Update",
+                "time":format!("2026-01-01T00:00:0{version}Z"),"fieldsType":"FieldsV1","fieldsV1":{"f:data":{"f:k":{}},"f:spec":{}}}]}});
+        object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        object
+    };
+    let pod = |version: u32| {
+        let waiting = serde_json::json!({"waiting":{"reason":format!("CreateContainerConfigError{bad}"),"message":format!("no {bad}")}});
+        serde_json::json!({"spec":{"containers":[{"name":"a","image":format!("i{version}{bad}"),"envFrom":[{"configMapRef":{"name":format!("c{bad}")}}]}]},
+            "status":{"phase":"Pending","conditions":[{"type":"Ready","status":"False","reason":bad,"message":bad}],
+                "containerStatuses":[{"name":"a","ready":false,"image":"i","state":waiting}]}})
+    };
+    let data =
+        |v: &str| serde_json::json!({"data":{"k":format!("{v}{bad}"),"lines":format!("a\n{v}{bad}\nb\n")}});
+    let line = |second: u32, kind: &str, resource: &str, object: serde_json::Value| {
+        serde_json::json!({"ts":format!("2026-01-01T00:00:0{second}Z"),"group":"","version":"v1","resource":resource,"type":kind,"object":object})
+            .to_string()
+            + "\n"
+    };
+    let lines = [
+        line(1, "ADDED", "configmaps", object("ConfigMap", "c", 1, data("1"))),
+        line(2, "ADDED", "pods", object("Pod", "p", 2, pod(1))),
+        line(3, "MODIFIED", "configmaps", object("ConfigMap", "c", 3, data("2"))),
+        line(4, "MODIFIED", "pods", object("Pod", "p", 4, pod(2))),
+    ];
+    write(dir, "bad.tape", lines.concat());
+    let mut declared = object("ConfigMap", "c", 1, data("3"));
+    for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
+        declared["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    write(dir, "desired.json", declared.to_string());
+}
+
+#[test]
+fn no_output_in_any_format_holds_what_could_mislead_its_reader() {
+    let dir = folder();
+    misleading(dir.path());
+    let pod = "Pod/x/p\u{202e}\u{61c}\u{2066}\u{200e}\u{9b}31m\u{1b}[2J\u{200b}\u{e0041}";
+    let mut commands = Vec::new();
+    for format in ["text", "json", "yaml"] {
+        for words in ["timeline --all", "check", "health -A", "why", "fights"] {
+            commands.push(format!("{words} --tape DIR/bad.tape -o {format}"));
+        }
+        for words in ["history", "blame", "why", "impact"] {
+            commands.push(format!("{words} KEY --tape DIR/bad.tape -o {format}"));
+        }
+    }
+    for format in ["text", "json", "yaml", "markdown", "diff"] {
+        commands.push(format!("diff --desired DIR/desired.json --live DIR/bad.tape -o {format}"));
+    }
+    for format in ["text", "dot", "mermaid", "svg", "json"] {
+        commands.push(format!("graph KEY --tape DIR/bad.tape -o {format}"));
+    }
+    commands.extend(["json", "yaml"].map(|f| format!("show KEY --tape DIR/bad.tape -o {f}")));
+    commands.extend(
+        ["text", "json"]
+            .map(|f| format!("watch --store DIR/{f} --tape DIR/bad.tape --desired DIR/desired.json -o {f}")),
+    );
+    commands.push("diff --desired DIR/desired.json --live DIR/bad.tape --side-by-side --explain".to_owned());
+    commands.push("history KEY --tape DIR/bad.tape --side-by-side".to_owned());
+    // A name that is nowhere is in the error.
+    commands.push("show KEYx --tape DIR/bad.tape".to_owned());
+    for command in commands {
+        let ran = drift(&command.replace("KEY", pod), dir.path());
+        assert!(ran.code < 2 || command.contains("KEYx"), "{command}: {ran:?}");
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(all.contains("202e") || all.contains("202E") || !command.contains("KEY"), "{command}: {all}");
+        let shown = all.chars().find(|c| drift_core::text::is_hidden(*c) && !matches!(c, '\n' | '\t'));
+        assert_eq!(shown, None, "{command}: {}", all.escape_debug());
+    }
+}

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use drift_core::cause::THRESHOLD;
+use drift_core::text::printable;
 
 use super::{CauseReportV1, CauseV1};
 use crate::report::Styler;
 use crate::report::format::format_time;
-use crate::report::value::printable;
 
 /// Longest message of a symptom that the text shows, in characters.
 const MESSAGE_CHARS: usize = 300;

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use drift_core::drift::{DriftChange, DriftReport, ResourceDrift, Status};
+use drift_core::text::printable;
 use serde_json::Value;
 
 use super::Visibility;
-use crate::report::value::printable;
 use crate::report::{CoverageV1, format, redacted, value};
 
 /// Most lines of a hunk in a comment; hosts refuse comments of more than 64 KiB.

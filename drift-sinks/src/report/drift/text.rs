@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use drift_core::drift::{DriftCause, DriftChange, DriftReport, FieldOp, ResourceDrift, Status};
+use drift_core::text::printable;
 use serde_json::Value;
 
 use super::Visibility;
-use crate::report::value::printable;
 use crate::report::{CoverageV1, Layout, Styler, format, redacted, side_by_side, value};
 
 /// How a drift report is written as text.

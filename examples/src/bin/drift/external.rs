@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use drift_core::drift::{DesiredObject, DriftReport, ResourceDrift, Status};
 use drift_core::schema::SchemaSet;
+use drift_core::text::printable;
 use drift_core::{Diff, Doc, FieldChange, Object, ResourceKey};
 use drift_sinks::report::{ManagedFieldsVisibility, to_yaml, visible_object};
 use drift_sources::scratch::ScratchFolder;
@@ -64,7 +65,7 @@ fn merged(resource: &ResourceDrift, live: &Object, schemas: &SchemaSet) -> Doc {
 }
 
 fn write(folder: &Path, key: &ResourceKey, doc: &Doc) -> std::io::Result<()> {
-    let name = key.to_string().replace('/', ".");
+    let name = printable(&key.to_string()).replace('/', ".");
     std::fs::write(folder.join(name), to_yaml(&visible_object(key, doc, ManagedFieldsVisibility::Hidden)))
 }
 

@@ -6,6 +6,8 @@ use std::fmt;
 use drift_core::StoreError;
 use drift_sources::estate::EstateError;
 
+use crate::output::printable_lines;
+
 /// A failure that ends a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -45,7 +47,8 @@ impl Failure {
     pub(crate) fn print(&self) {
         use std::io::Write;
         // Nothing more can be done when standard error is closed.
-        let _ = writeln!(anstream::stderr(), "{}", crate::clock::restyle(&self.to_string()));
+        let _ =
+            writeln!(anstream::stderr(), "{}", printable_lines(&crate::clock::restyle(&self.to_string())));
     }
 }
 

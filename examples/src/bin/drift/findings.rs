@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use drift_core::{Finding, Sink, SinkError};
-use drift_sinks::report::{FindingV1, render_finding_line};
+use drift_sinks::report::{FindingV1, render_finding_line, to_json_line};
 
 use crate::args::LineFormat;
 use crate::output::{self, Screen};
@@ -34,10 +34,7 @@ impl Sink for Printer {
         for finding in findings {
             match self.format {
                 LineFormat::Text => text.push_str(&render_finding_line(finding, self.screen.styler())),
-                LineFormat::Json => text.push_str(
-                    &serde_json::to_string(&FindingV1::from(finding))
-                        .expect("a finding is plain data with text keys"),
-                ),
+                LineFormat::Json => text.push_str(&to_json_line(&FindingV1::from(finding))),
             }
             text.push('\n');
         }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use crate::args::{ArgoArgs, CheckFormat, ClusterArgs, DataFormat, DiffFormat, InputArgs, RecordedArgs};
 use crate::failure::Failure;
-use crate::{output, words};
+use crate::output;
 
 /// Environment variable of the token, as `argocd` has it.
 const TOKEN: &str = "ARGOCD_AUTH_TOKEN";
@@ -209,13 +209,13 @@ pub(crate) fn report_notes(estate: &Estate, place: impl Into<NotePlace>) -> Inpu
 /// Prints on standard error how to get the rights that were missing.
 pub(crate) fn report_grants(coverage: &Coverage) {
     for command in grant_commands(coverage) {
-        output::remark(&format!("hint: to allow it: {}", words::plain(&command)));
+        output::remark(&format!("hint: to allow it: {command}"));
     }
 }
 
 /// Prints on standard error that a part was not looked at.
 pub(crate) fn report_incomplete(text: &str) {
-    output::remark(&format!("not looked at: {}", words::plain(text)));
+    output::remark(&format!("not looked at: {text}"));
 }
 
 /// Notes of a command that runs for long: what is missing is printed at once.

@@ -32,7 +32,6 @@ mod timeline;
 mod verify;
 mod watch;
 mod why;
-mod words;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use drift_core::coverage::Coverage;
+use drift_core::text::printable;
 use drift_sinks::report::{Colour, Styler, to_json, to_yaml};
 use serde::Serialize;
 
@@ -137,7 +138,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Prints a note to standard error.
 pub(crate) fn remark(text: &str) {
     // Nothing more can be done when standard error is closed.
-    let _ = writeln!(anstream::stderr(), "{}", clock::restyle(text));
+    let _ = writeln!(anstream::stderr(), "{}", printable_lines(&clock::restyle(text)));
+}
+
+/// Returns lines with what could mislead a reader or drive a terminal as escapes.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// Prints a document as JSON or YAML, or as the text that `text` returns.
