@@ -140,7 +140,11 @@ impl<'a> VersionFollower<'a> {
         let (step, changes, owner) = match &before {
             None if is_new(event, object) => (VersionStep::Created, Vec::new(), creator(object)),
             None => (VersionStep::Seen, Vec::new(), None),
-            Some(before) => (VersionStep::Changed, self.changes(before, object), last_writer(before, object)),
+            Some(before) => {
+                let changes = self.changes(before, object);
+                let owner = last_writer(before, object, &changes);
+                (VersionStep::Changed, changes, owner)
+            }
         };
         VersionChange { step, changes, owner, before, after: Some(Arc::clone(object)) }
     }
@@ -180,13 +184,14 @@ fn creator(object: &Object) -> Option<Owner> {
 /// Returns who wrote a version: of the entries that are not as they were the newest.
 ///
 /// A write that changes no field of anybody's set (a value alone) still changes the time of its entry, unless that was in the
-/// same second; then the object alone does not show who it was.
-fn last_writer(before: &Object, after: &Object) -> Option<Owner> {
+/// same second: then it is the newest owner of what changed.
+fn last_writer(before: &Object, after: &Object, changes: &[FieldChange]) -> Option<Owner> {
     let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
     let changed = new.entries().iter().filter(|e| !old.entries().contains(e));
     // Entries of `scale` carry no time; a new one is newer than any.
-    let newest = changed.max_by_key(|e| (e.time.is_none(), e.time));
-    newest.map(owner)
+    let newest = |e: &&ManagedFieldsEntry| (e.time.is_none(), e.time);
+    let owns = |e: &&ManagedFieldsEntry| changes.iter().any(|c| e.fields.touches(&c.path));
+    changed.max_by_key(newest).or_else(|| new.entries().iter().filter(owns).max_by_key(newest)).map(owner)
 }
 
 /// Returns `true` if a controller made the object for another one.
@@ -194,4 +199,52 @@ pub fn is_controlled(object: &Object) -> bool {
     let owners = object.root().at(&["metadata", "ownerReferences"]);
     let mut owners = owners.into_iter().flat_map(Node::children);
     owners.any(|o| o.get("controller").and_then(Node::as_bool) == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::event::{NewEvent, Origin};
+    use crate::object::Doc;
+    use crate::stream::{Position, Revision};
+
+    fn config(value: &str, entries: &[(&str, &str)]) -> Arc<Object> {
+        let entry = |(manager, time): &(&str, &str)| json!({"manager":manager,"operation":"Update","time":time,"fieldsType":"FieldsV1","fieldsV1":{"f:data":{"f:k":{}}}});
+        let managed: Vec<Value> = entries.iter().map(entry).collect();
+        let object = json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"n","managedFields":managed},
+            "data":{"k":value}});
+        Arc::new(Object::new(Doc::from_value(&object).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_second_write_within_one_second_is_of_the_newest_owner_of_what_changed() {
+        let at = "2026-11-21T10:00:05Z";
+        let versions = [
+            config("1", &[("helm", "2026-11-21T09:00:00Z")]),
+            config("2", &[("kubectl-patch", at)]),
+            // The same manager in the same second: managedFields are as they were.
+            config("3", &[("kubectl-patch", at)]),
+            // An owner that shares the field and wrote before.
+            config("4", &[("helm", "2026-11-21T09:00:00Z"), ("kubectl-patch", at)]),
+            config("5", &[("helm", "2026-11-21T09:00:00Z"), ("kubectl-patch", at)]),
+        ];
+        let schemas = SchemaSet::bundled();
+        let mut follower = VersionFollower::new(&schemas);
+        let writers = (1..).zip(&versions).map(|(n, object)| {
+            let body = EventBody::Applied(Arc::clone(object));
+            let new = NewEvent {
+                uid: None,
+                origin: Origin::default(),
+                observed_at: at.parse().unwrap(),
+                occurred_at: None,
+                body,
+            };
+            let event = new.at(StreamId::live(object.key()), Revision::new(n).unwrap(), Position::new(n));
+            follower.next(&event).unwrap().owner.map(|o| o.manager.to_string())
+        });
+        let writers: Vec<_> = writers.skip(1).map(Option::unwrap_or_default).collect();
+        assert_eq!(writers, ["kubectl-patch", "kubectl-patch", "helm", "kubectl-patch"]);
+    }
 }

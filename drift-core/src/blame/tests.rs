@@ -171,6 +171,18 @@ fn scale_entries_without_a_time_and_status_entries_do_not_mislead() {
 }
 
 #[test]
+fn an_annotation_that_only_a_writer_of_status_owns_is_its_own() {
+    let annotation = "deployment.kubernetes.io/revision";
+    let fields = json!({"f:metadata":{"f:annotations":{"f:deployment.kubernetes.io/revision":{}}},"f:status":{"f:replicas":{}}});
+    let entries = [("kube-controller-manager", "Update", "status", 60, fields)];
+    let object = deployment(replicas(), json!({"annotations":{annotation:"2"}}), &entries);
+    let path = format!("metadata.annotations[\"{annotation}\"]");
+    let found = one(&[version(60, object)], &path);
+    let writer = found.writer.unwrap();
+    assert_eq!((&*writer.manager, &*writer.subresource), ("kube-controller-manager", "status"));
+}
+
+#[test]
 fn what_was_there_before_the_record_says_so_and_what_nobody_owns_names_nobody() {
     let old = json!({"creationTimestamp":at(-9000).to_string()});
     let versions = [version(

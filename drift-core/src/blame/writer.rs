@@ -48,7 +48,10 @@ pub(crate) fn is_written(path: &FieldPath) -> bool {
 pub(crate) fn writer(before: Option<&Object>, after: &Object, path: &FieldPath) -> Option<Owner> {
     let managed = ManagedFields::of(after);
     let in_status = path.starts_with_fields(&["status"]);
-    let owners: Vec<_> = managed.owners(path).filter(|e| in_status || &*e.subresource != "status").collect();
+    let all: Vec<_> = managed.owners(path).collect();
+    let of_spec: Vec<_> = all.iter().copied().filter(|e| in_status || &*e.subresource != "status").collect();
+    // A controller that reports status may leave an annotation beside it that nobody else owns.
+    let owners = if of_spec.is_empty() { all } else { of_spec };
     if let [only] = owners[..] {
         return Some(owner(only));
     }
