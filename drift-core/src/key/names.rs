@@ -1,5 +1,7 @@
 //! Names of kinds and resources as kubectl takes them: `deploy`, `deployments.apps`, `Deployment`, `deploy/web`.
 
+use std::fmt;
+
 use super::ResourceKey;
 
 /// Whether the objects of a kind lie in namespaces.
@@ -145,6 +147,14 @@ impl KindName {
         let kind = key.kind.to_ascii_lowercase();
         let is_same = kind == self.kind || self.scope.is_none() && is_plural(&self.kind, &kind);
         is_same && self.group.as_deref().is_none_or(|g| *key.group == *g)
+    }
+}
+
+impl fmt::Display for KindName {
+    /// Writes the kind in lower case, with its group if it has one: `deployment.apps`, `widget`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)?;
+        self.group.iter().filter(|g| !g.is_empty()).try_for_each(|group| write!(f, ".{group}"))
     }
 }
 

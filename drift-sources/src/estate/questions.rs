@@ -9,7 +9,7 @@ use drift_core::drift::DriftReport;
 use drift_core::graph::DependencyGraph;
 use drift_core::health::{HealthContext, assess, newest_time};
 use drift_core::history::{Change, ResourceOp};
-use drift_core::timeline::{Transition, VersionChange, VersionFollower};
+use drift_core::timeline::{Transition, VersionChange, VersionFollower, VersionStep};
 use drift_core::{Event, FieldPath, Object, ResourceKey};
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -391,7 +391,7 @@ impl Estate {
                 wanted.push(entry);
             }
         }
-        self.name_users(history, stored, &mut wanted);
+        self.name_users(history, stored, &mut wanted).await?;
         Ok(wanted)
     }
 
@@ -418,18 +418,45 @@ impl Estate {
         events.iter().for_each(|e| stored.take(e));
         let entry = |event| TimelineEntry { change: follower.next(&event), event };
         let mut entries: Vec<_> = events.into_iter().map(entry).filter(|e| e.change.is_some()).collect();
-        self.name_users(history, stored, &mut entries);
+        self.name_users(history, stored, &mut entries).await?;
         Ok(entries)
     }
 
-    /// Adds the users of stored audit entries to the versions that they made.
-    fn name_users(&self, history: &RecordedHistory, stored: StoredEntries, entries: &mut [TimelineEntry]) {
+    /// Names the user behind each version that names none: by the audit entries that were stored, then by the audit log.
+    async fn name_users(
+        &self,
+        history: &RecordedHistory,
+        stored: StoredEntries,
+        entries: &mut [TimelineEntry],
+    ) -> Result<(), EstateError> {
         let mut notes = InputNotes::default();
         let users = UserLog::of_entries(stored.into_entries(), history.redactor().clone(), &mut notes);
         self.note(notes);
         for entry in entries.iter_mut().filter(|e| e.change.is_some()) {
             entry.event.origin.actor = with_user(&entry.event, &users);
         }
+        let Some(log) = self.user_log().await? else { return Ok(()) };
+        for entry in entries {
+            let (Some(change), Some(key)) = (&entry.change, entry.event.stream.key()) else { continue };
+            if entry.event.origin.actor.user.is_some() || change.step == VersionStep::Seen {
+                continue;
+            }
+            let key = ResourceKey { cluster: "".into(), ..key.clone() };
+            let at = Some(entry.event.at());
+            entry.event.origin.actor.user = match (&change.after, &change.before) {
+                (None, before) => {
+                    let uid = before.as_ref().and_then(|o| o.uid());
+                    log.index().find_deleter(&key, uid.as_ref(), at).map(|e| Arc::clone(&e.user))
+                }
+                (Some(object), _) => {
+                    let path = change.changes.first().map(|c| &c.path);
+                    log.index()
+                        .actor_of(&key, object.resource_version().as_ref(), at, path)
+                        .and_then(|a| a.user)
+                }
+            };
+        }
+        Ok(())
     }
 }
 

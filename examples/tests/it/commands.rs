@@ -155,6 +155,51 @@ fn filters_narrow_the_timeline() {
 }
 
 #[test]
+fn a_filter_that_nothing_fits_is_named() {
+    let dir = folder();
+    let of = |words: &str| drift(&format!("timeline {TAPE} {words}"), dir.path());
+    let unknown = of("deploy/wbe");
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    assert!(unknown.err.contains("nearest: Deployment.apps/shop/web"), "{unknown:?}");
+    let elsewhere = of("-n elsewhere --kind widget");
+    assert_eq!((elsewhere.code, &*elsewhere.out), (0, ""));
+    assert!(
+        elsewhere.err.contains("nothing is recorded in namespace `elsewhere`; there is "),
+        "{elsewhere:?}"
+    );
+    assert!(elsewhere.err.contains("nothing of kind `widget` is recorded"), "{elsewhere:?}");
+    // Known, but without an event in the time that is asked about.
+    assert_eq!(of("deploy/web --since 2026-11-22").code, 0);
+}
+
+#[test]
+fn the_audit_log_names_users_in_timeline_and_history() {
+    let dir = folder();
+    let object = |version: &str, value: &str| {
+        serde_json::json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop","uid":"u","resourceVersion":version},
+            "data":{"k":value}})
+    };
+    let line = |kind: &str, at: &str, object: Value| {
+        serde_json::json!({"ts":at,"group":"","version":"v1","resource":"configmaps","type":kind,"object":object}).to_string()
+    };
+    let (first, second) = ("2026-11-21T10:00:00Z", "2026-11-21T10:05:00Z");
+    let tape = [line("ADDED", first, object("1", "x")), line("MODIFIED", second, object("2", "y"))];
+    write(dir.path(), "t.jsonl", tape.join("\n"));
+    let audit = serde_json::json!({"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"1","stage":"ResponseComplete",
+        "requestURI":"/api/v1/namespaces/shop/configmaps/a","verb":"patch","user":{"username":"bob@example.com"},
+        "objectRef":{"resource":"configmaps","namespace":"shop","name":"a","apiVersion":"v1"},"responseStatus":{"code":200},
+        "requestObject":{"data":{"k":"y"}},"responseObject":object("2", "y"),
+        "requestReceivedTimestamp":"2026-11-21T10:04:59.900000Z","stageTimestamp":"2026-11-21T10:04:59.950000Z"});
+    write(dir.path(), "audit.log", format!("{audit}\n"));
+    for words in ["timeline", "history cm/a -n shop"] {
+        let named = drift(&format!("{words} --tape t.jsonl --audit audit.log"), dir.path());
+        assert_eq!(named.code, 0, "{named:?}");
+        assert!(named.out.contains(" by bob@example.com"), "{named:?}");
+        assert!(!drift(&format!("{words} --tape t.jsonl"), dir.path()).out.contains("bob"));
+    }
+}
+
+#[test]
 fn an_external_program_shows_whole_objects() {
     let dir = folder();
     let ran = drift(&format!("{DIFF} -o diff"), dir.path());

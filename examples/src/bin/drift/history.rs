@@ -11,6 +11,7 @@ use crate::results::{recorded_version, transitions_of};
 /// Runs the command.
 pub(crate) async fn run(args: &HistoryArgs, screen: Screen) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.until.unwrap_or_default());
+    let options = looked_at::with_sources(options, args.audit.as_deref(), &[]);
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let key = estate.find(&args.key).await?;
     let entries = estate.timeline_of(&key).await?;

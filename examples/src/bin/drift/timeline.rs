@@ -1,9 +1,11 @@
 //! `drift timeline`: recorded events, one a line.
 
+use std::collections::BTreeSet;
+
 use drift_core::EventBody;
 use drift_core::timeline::{VersionStep, is_controlled};
 use drift_sinks::report::{TimelineEntryV1, TimelineV1, WriterV1, subject_of};
-use drift_sources::estate::TimelineEntry;
+use drift_sources::estate::{Estate, EstateError, TimelineEntry};
 
 use crate::args::TimelineArgs;
 use crate::failure::Failure;
@@ -15,10 +17,13 @@ use crate::results::{recorded_version, transitions_of};
 const HOUSEKEEPING: &[&str] =
     &["Event", "Lease", "Endpoints", "EndpointSlice", "ControllerRevision", "ReplicaSet"];
 
+/// Most namespaces that a note names.
+const MAX_NAMED: usize = 5;
+
 /// Runs the command.
 pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.until.unwrap_or_default());
-    let estate = options.open().await?;
+    let estate = looked_at::with_sources(options, args.audit.as_deref(), &[]).open().await?;
     let mut left_out = 0;
     let entries = estate.timeline_where(|entry| {
         let is_listed = args.all || is_noteworthy(entry);
@@ -26,12 +31,42 @@ pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, 
         left_out += usize::from(is_wanted && !is_listed);
         is_wanted && is_listed
     });
-    let entries = entries.await?.iter().map(entry_v1).collect();
+    let entries: Vec<_> = entries.await?.iter().map(entry_v1).collect();
+    if entries.is_empty() {
+        report_unknown_filters(args, &estate).await?;
+    }
     let notes = looked_at::report_notes(&estate, args.output);
     let timeline = TimelineV1::new(entries, &notes);
     output::document(args.output, &timeline, || timeline.render_text(left_out, screen.styler()))?;
     // A list of events is not a finding: scripts read it, and do not gate on it.
     Ok(Outcome::answered(notes.coverage()))
+}
+
+/// Fails if a name fits nothing recorded at all; that another filter does not is a note on standard error.
+async fn report_unknown_filters(args: &TimelineArgs, estate: &Estate) -> Result<(), Failure> {
+    let history = estate.recorded().await?;
+    for name in &args.keys {
+        match history.find(name, args.scope.namespace()).await {
+            // A name that fits several is asked for in all of them.
+            Ok(_) | Err(EstateError::AmbiguousName { .. }) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let keys = history.keys().await?;
+    if let Some(namespace) = args.scope.namespace()
+        && !keys.iter().any(|k| *k.namespace == *namespace)
+    {
+        let known: BTreeSet<&str> = keys.iter().map(|k| &*k.namespace).filter(|n| !n.is_empty()).collect();
+        let known: Vec<_> = known.into_iter().take(MAX_NAMED).collect();
+        output::remark(&format!(
+            "note: nothing is recorded in namespace `{namespace}`; there is {}",
+            known.join(", ")
+        ));
+    }
+    for kind in args.kind.iter().filter(|kind| !keys.iter().any(|k| kind.matches(k))) {
+        output::remark(&format!("note: nothing of kind `{kind}` is recorded"));
+    }
+    Ok(())
 }
 
 fn is_wanted(args: &TimelineArgs, entry: &TimelineEntry) -> bool {

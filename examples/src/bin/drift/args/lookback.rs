@@ -32,6 +32,10 @@ pub(crate) struct TimelineArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) manager: Vec<String>,
 
+    /// Audit log of the API server (plain, gzip or zstd), to name the users.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) audit: Option<PathBuf>,
+
     /// Only from this time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N) on.
     #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true)]
     pub(crate) since: Option<Until>,
@@ -100,6 +104,10 @@ pub(crate) struct HistoryArgs {
     /// Namespace of KEY, if KEY does not name one.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
+
+    /// Audit log of the API server (plain, gzip or zstd), to name the users.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) audit: Option<PathBuf>,
 
     /// Only from this time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N) on.
     #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true)]
