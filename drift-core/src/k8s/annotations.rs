@@ -43,6 +43,47 @@ const BOOKKEEPING: &[(&str, BookkeepingKind)] = &[
     ("argocd.argoproj.io/hydrate", Request),
 ];
 
+/// Annotations that are public on a Secret too, besides the bookkeeping: marks, names and settings of controllers. Every other one
+/// may hold what its author likes, a copy of the Secret included.
+const PUBLIC_ON_SECRETS: &[&str] = &[
+    "kubernetes.io/*",
+    "*.kubernetes.io/*",
+    "argocd.argoproj.io/*",
+    "helm.sh/*",
+    "cert-manager.io/*",
+    "*.cert-manager.io/*",
+    "fluxcd.io/*",
+    "*.fluxcd.io/*",
+    "external-secrets.io/*",
+    "*.external-secrets.io/*",
+    "sealedsecrets.bitnami.com/*",
+    "kustomize.config.k8s.io/*",
+    "config.kubernetes.io/*",
+    "kapp.k14s.io/identity",
+    "kapp.k14s.io/change-*",
+    "objectset.rio.cattle.io/id",
+    "objectset.rio.cattle.io/owner-*",
+    "reloader.stakater.com/*",
+];
+
+/// Returns `true` for an annotation of a Secret that is known to say nothing of its values.
+///
+/// The last applied configuration is a copy of the Secret, and no such annotation.
+///
+/// # Example
+/// ```
+/// use drift_core::k8s::annotations::is_public_on_secret;
+///
+/// assert!(is_public_on_secret("argocd.argoproj.io/sync-wave"));
+/// assert!(!is_public_on_secret("kapp.k14s.io/original"));
+/// assert!(!is_public_on_secret("kubectl.kubernetes.io/last-applied-configuration"));
+/// ```
+pub fn is_public_on_secret(name: &str) -> bool {
+    name != LAST_APPLIED
+        && (bookkeeping_kind(name).is_some()
+            || PUBLIC_ON_SECRETS.iter().any(|pattern| matches_pattern(pattern, name)))
+}
+
 /// Returns what a label or annotation is kept for, or `None` where it is not known as bookkeeping.
 ///
 /// # Example

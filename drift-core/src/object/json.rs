@@ -31,14 +31,22 @@ impl Doc {
         builder.finish().map_err(|e| DecodeError::Json(serde_json::Error::custom(e)))
     }
 
-    /// Returns `true` if some value under this key, at any depth, is one of these strings.
-    pub(crate) fn mentions(&self, key: &str, values: &[&str]) -> bool {
+    /// Returns every string at any depth with the key that it stands under, in the order of the document.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let text = |(at, len): (u32, u32)| &self.heap[at as usize..(at + len) as usize];
+        let strings = self.slots.iter().filter(|slot| slot.kind == Kind::Str);
+        strings.map(move |slot| (text(slot.key), text(super::split(slot.data))))
+    }
+
+    /// Returns `true` if some map, at any depth, has this key.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
         let heap = self.heap.as_bytes();
-        let is = |(at, len): (u32, u32), text: &str| heap[at as usize..][..len as usize] == *text.as_bytes();
-        let matches = |s: &Slot| {
-            s.kind == Kind::Str && is(s.key, key) && values.iter().any(|v| is(super::split(s.data), v))
-        };
-        self.slots.iter().any(matches)
+        self.slots.iter().any(|s| heap[s.key.0 as usize..][..s.key.1 as usize] == *key.as_bytes())
+    }
+
+    /// Returns the text of all keys and strings, one behind the other.
+    pub(crate) fn all_text(&self) -> &str {
+        &self.heap
     }
 
     /// Returns a length that the canonical JSON does not fall short of, without writing it.

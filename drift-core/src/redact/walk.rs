@@ -1,105 +1,103 @@
 //! One pass over a document that copies it with its secrets replaced.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
+use super::pieces::{Piece, add_value};
+use super::place::{Place, is_secret, secret_kind};
 use super::rule::{self, States, Step};
-use super::{Redactor, is_redacted};
-use crate::k8s::annotations::LAST_APPLIED;
+use super::text::{self, decoded};
+use super::values::{names, remove_names};
+use super::{Redactor, UNKNOWN, find_hash, is_redacted};
+use crate::k8s::annotations::{LAST_APPLIED, is_public_on_secret};
 use crate::object::{Doc, DocBuilder, Kind, Node};
 
 /// Documents in annotations of documents in annotations: none is real, and each level doubles the quotes.
 const MAX_NESTED: usize = 3;
 
-/// As the API server decodes: bits left over do not matter.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// What stands at a place of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Nothing of interest.
-    Plain,
-    /// A Secret, a patch of one, a list of them, or an audit entry about one.
-    Secret,
-    /// Values of a Secret.
-    Values { base64: bool },
-    /// Metadata, of a Secret or not.
-    Metadata { secret: bool },
-    /// Annotations, of a Secret or not.
-    Annotations { secret: bool },
-}
-
-impl Place {
-    /// Returns what stands under a key.
-    fn under(self, key: &str) -> Self {
-        match (self, key) {
-            (Self::Secret, "data") => Self::Values { base64: true },
-            (Self::Secret, "stringData") => Self::Values { base64: false },
-            (Self::Secret, "metadata") => Self::Metadata { secret: true },
-            (Self::Secret, "items" | "requestObject" | "responseObject") => Self::Secret,
-            (Self::Plain, "metadata") => Self::Metadata { secret: false },
-            (Self::Metadata { secret }, "annotations") => Self::Annotations { secret },
-            _ => Self::Plain,
-        }
-    }
-}
-
 pub(super) struct Walk<'a> {
     redactor: &'a Redactor,
     /// Kind that documents in annotations are of where they do not say.
     outer: (&'a str, &'a str),
-    /// Whether Secrets inside of the document must be looked for.
-    embedded: bool,
+    /// What the document as a whole is.
+    top: Place,
     nested: usize,
+    /// Whether a hash that is there already is of another key.
+    forgets_hashes: bool,
     out: DocBuilder,
     changed: bool,
+    /// What was found to be secret, to be looked for elsewhere.
+    learnt: BTreeSet<Piece>,
+    /// Names of the Secrets in it.
+    names: Vec<String>,
+}
+
+/// A document without its secrets, and what they are.
+pub(super) struct Redacted {
+    /// The document; `None` if there is nothing secret in it.
+    pub(super) doc: Option<Doc>,
+    pub(super) learnt: BTreeSet<Piece>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(
-        redactor: &'a Redactor,
-        group: &'a str,
-        kind: &'a str,
-        doc: &Doc,
-        nested: usize,
-    ) -> Self {
+    pub(super) fn new(redactor: &'a Redactor, group: &'a str, kind: &'a str, top: Place) -> Self {
         Self {
             redactor,
             outer: (group, kind),
-            embedded: doc.mentions("kind", &["Secret", "SecretList"]),
-            nested,
+            top,
+            nested: 0,
+            forgets_hashes: false,
             out: DocBuilder::default(),
             changed: false,
+            learnt: BTreeSet::new(),
+            names: Vec::new(),
         }
     }
 
-    fn is_secret(&self) -> bool {
-        matches!(self.outer, ("", "Secret" | "SecretList"))
+    /// Takes hashes that are there already for unknown values.
+    pub(super) fn forgetting_hashes(mut self) -> Self {
+        self.forgets_hashes = true;
+        self
     }
 
-    /// Returns the document redacted, `None` if there is nothing to redact in it.
-    pub(super) fn changed(mut self, doc: &Doc) -> Option<Doc> {
+    /// Returns the document redacted.
+    pub(super) fn run(mut self, doc: &Doc) -> Redacted {
         let root = doc.root();
         let states = rule::start(&self.redactor.options.rules, self.outer.0, self.outer.1);
-        let place = if self.is_secret() { Place::Secret } else { Place::Plain };
-        if place == Place::Plain && states.is_empty() && !self.embedded && !mentions_in_annotation(root) {
-            return None;
+        if self.top == Place::Plain && states.is_empty() && !self.is_concerned(doc) {
+            return Redacted { doc: None, learnt: self.learnt };
         }
-        self.value(root, place, &states);
-        if !self.changed {
-            return None;
-        }
+        self.value(root, self.top, &states);
+        remove_names(&mut self.learnt, self.names.iter().map(|name| &**name));
         // Replacing makes nothing deeper; a document near 4 GiB could outgrow its limit, and then nothing is kept of it.
         let whole = |builder: DocBuilder| builder.finish().ok();
-        whole(self.out).or_else(|| Doc::from_value(&serde_json::Value::Null).ok())
+        let doc = match self.changed {
+            true => whole(self.out).or_else(|| Doc::from_value(&serde_json::Value::Null).ok()),
+            false => None,
+        };
+        Redacted { doc, learnt: self.learnt }
+    }
+
+    /// Returns a value redacted that stands at the place the walk was made for, or is the annotation of this name.
+    pub(super) fn run_at(mut self, node: Node<'_>, annotation: Option<&str>) -> Redacted {
+        match (annotation, self.top) {
+            (Some(name), Place::Annotations { secret }) => {
+                self.annotation_named(name, node, secret, &States::new());
+            }
+            (_, place) => self.value(node, place, &States::new()),
+        }
+        let doc = if self.changed { self.out.finish().ok() } else { None };
+        Redacted { doc, learnt: self.learnt }
+    }
+
+    /// Returns `true` if anything in a document of another kind than a Secret may be secret. Most documents end here.
+    fn is_concerned(&self, doc: &Doc) -> bool {
+        let (_, kind) = self.outer;
+        Place::has_secret_templates(kind)
+            || Place::has_chart_values(kind)
+            || doc.has_key("stringData")
+            || doc.texts().any(|(key, text)| key == "kind" && secret_kind(text) || is_interesting(text))
+            || self.redactor.values.as_ref().is_some_and(|values| values.is_in(doc.all_text()))
     }
 
     fn rules(&self) -> &'a [super::RedactRule] {
@@ -111,16 +109,47 @@ impl<'a> Walk<'a> {
             return self.replace(node, false);
         }
         match (place, node.kind()) {
-            (Place::Values { base64 }, kind) if kind != Kind::Map => self.replace(node, base64),
-            (Place::Values { base64 }, _) => self.map(node, |w, child| w.replace(child, base64)),
+            (Place::Values { base64 }, Kind::Map) => self.map(node, |w, child| w.replace(child, base64)),
+            (Place::Values { base64 }, _) => self.replace(node, base64),
+            (Place::Switch, Kind::Bool) => self.out.node(node),
+            (Place::Switch, _) => self.replace(node, false),
+            (Place::TemplateValues, Kind::Map) => self.map(node, |w, child| match child.as_str() {
+                // What is filled in elsewhere is no value.
+                Some(text) if text.contains("{{") => w.text(child),
+                _ => w.replace(child, false),
+            }),
+            (Place::TemplateValues, _) => self.replace(node, false),
+            (Place::Metadata { secret: true }, Kind::Map) => {
+                self.names.extend(names(node).map(str::to_owned));
+                self.children(node, place, states);
+            }
+            (Place::Labels, Kind::Map) => self.map(node, |w, child| w.label(child)),
             (Place::Annotations { secret }, Kind::Map) => self.map(node, |w, child| {
                 let states = rule::step(w.rules(), states, Step::Key(child.key()));
-                w.annotation(child, secret, &states);
+                w.annotation_named(child.key(), child, secret, &states);
             }),
-            (Place::Plain, _) if states.is_empty() && !self.embedded => self.children(node, place, states),
-            (Place::Plain, Kind::Map) if self.embedded && is_secret(node) => {
+            (Place::Plain | Place::Template | Place::ChartValues | Place::AboutSecret, Kind::Map)
+                if is_secret(node) =>
+            {
                 self.children(node, Place::Secret, states);
             }
+            // A patch or an answer about a Secret that names another kind, such as `Status`.
+            (Place::Secret, Kind::Map) if node.str_at(&["kind"]).is_some_and(|kind| !secret_kind(kind)) => {
+                self.children(node, Place::AboutSecret, states);
+            }
+            // No such shape: a value that somebody put in its place.
+            (
+                Place::Secret
+                | Place::Labels
+                | Place::Metadata { secret: true }
+                | Place::Annotations { secret: true },
+                kind,
+            ) if !matches!(kind, Kind::Map | Kind::List) => self.replace(node, false),
+            (Place::Labels | Place::Annotations { secret: true }, Kind::List) => self.replace(node, false),
+            (Place::ChartValues, Kind::Map) => self.chart_values(node, states),
+            (Place::ChartValues, Kind::Str) => self.chart_text(node),
+            (Place::Name, Kind::Str) => self.out.node(node),
+            (_, Kind::Str) => self.text(node),
             _ => self.children(node, place, states),
         }
     }
@@ -129,7 +158,7 @@ impl<'a> Walk<'a> {
         match node.kind() {
             Kind::Map => self.map(node, |w, child| {
                 let states = rule::step(w.rules(), states, Step::Key(child.key()));
-                w.value(child, place.under(child.key()), &states);
+                w.value(child, place.under(child.key(), w.outer.1), &states);
             }),
             Kind::List => {
                 self.out.begin_list();
@@ -139,8 +168,7 @@ impl<'a> Walk<'a> {
                         continue;
                     }
                     let states = rule::step(self.rules(), states, Step::Element(child));
-                    let place = if place == Place::Secret { place } else { Place::Plain };
-                    self.value(child, place, &states);
+                    self.value(child, place.of_element(), &states);
                 }
                 self.out.end();
             }
@@ -174,7 +202,7 @@ impl<'a> Walk<'a> {
                         _ => w.out.node(child),
                     });
                 }
-                place => place.under(&key),
+                place => place.under(&key, self.outer.1),
             };
             let step = if key == "-" || key.bytes().all(|b| b.is_ascii_digit()) {
                 Step::Unknown
@@ -189,62 +217,190 @@ impl<'a> Walk<'a> {
         });
     }
 
-    fn annotation(&mut self, node: Node<'_>, secret: bool, states: &States) {
-        self.annotation_named(node.key(), node, secret, states);
-    }
-
     fn annotation_named(&mut self, name: &str, node: Node<'_>, secret: bool, states: &States) {
         let text = match node.as_str() {
             Some(text) if !rule::is_complete(self.rules(), states) => text,
-            _ => return self.value(node, Place::Plain, states),
+            _ => {
+                return self.value(
+                    node,
+                    if secret { Place::Values { base64: false } } else { Place::Plain },
+                    states,
+                );
+            }
         };
-        // Tools besides kubectl keep whole objects in annotations too.
-        let document = text.trim_start().starts_with(['{', '[']);
-        if name != LAST_APPLIED && !(secret && document) || is_redacted(text) {
+        let is_applied = name == LAST_APPLIED;
+        if is_redacted(text) {
             return self.out.node(node);
         }
-        if self.nested >= MAX_NESTED {
+        if secret && is_public_on_secret(name) || !secret && !is_applied {
+            return self.text(node);
+        }
+        // Tools besides kubectl keep whole objects in annotations too.
+        let doc = Doc::from_json(text.as_bytes()).ok().filter(|doc| doc.root().kind() == Kind::Map);
+        let Some(doc) = doc.filter(|_| self.nested < MAX_NESTED) else {
+            let concerned = !rule::start(self.rules(), self.outer.0, self.outer.1).is_empty();
+            let is_torn = concerned || self.nested >= MAX_NESTED;
+            return if secret || is_torn { self.replace(node, false) } else { self.text(node) };
+        };
+        // What claims another kind is no copy, unless kubectl wrote it.
+        if secret && !is_applied && doc.root().str_at(&["kind"]).is_some_and(|kind| !secret_kind(kind)) {
             return self.replace(node, false);
         }
-        let Ok(doc) = Doc::from_json(text.as_bytes()) else {
-            let concerned = !rule::start(self.rules(), self.outer.0, self.outer.1).is_empty();
-            return if secret || concerned { self.replace(node, false) } else { self.out.node(node) };
+        let (group, kind) = match secret {
+            true => ("", "Secret"),
+            false => group_kind(doc.root()).unwrap_or(self.outer),
         };
-        let kind = if secret { None } else { group_kind(doc.root()) };
-        let (group, kind) = kind.unwrap_or(self.outer_of(secret));
-        match Walk::new(self.redactor, group, kind, &doc, self.nested + 1).changed(&doc) {
+        self.nested_doc(
+            node,
+            &doc,
+            group,
+            kind,
+            if secret { Place::Secret } else { Place::of_kind(group, kind) },
+        );
+    }
+
+    /// Copies the label of a Secret. Labels are names by which things are selected, but one called `password` is not.
+    fn label(&mut self, node: Node<'_>) {
+        match text::is_credential_name(node.key()) {
+            true => self.replace(node, false),
+            false => self.text(node),
+        }
+    }
+
+    /// Copies a text without the Secrets in it and the values of Secrets that are known.
+    fn text(&mut self, node: Node<'_>) {
+        let Some(text) = node.as_str().filter(|text| !is_redacted(text)) else { return self.out.node(node) };
+        if is_interesting(text) {
+            let doc = text.trim_start().starts_with(['{', '[']).then(|| Doc::from_json(text.as_bytes()).ok());
+            match doc.flatten() {
+                Some(_) if self.nested >= MAX_NESTED => return self.replace(node, false),
+                Some(doc) => {
+                    let (group, kind) = group_kind(doc.root()).unwrap_or_default();
+                    let (group, kind) = (group.to_owned(), kind.to_owned());
+                    return self.nested_doc(node, &doc, &group, &kind, Place::of_kind(&group, &kind));
+                }
+                None if text::is_packed_secret(text) => return self.replace(node, false),
+                None => {
+                    let spans = text::secret_documents(text);
+                    if !spans.is_empty() {
+                        return self.replace_in(text, &spans);
+                    }
+                }
+            }
+        }
+        self.known_values(node, text);
+    }
+
+    fn known_values(&mut self, node: Node<'_>, text: &str) {
+        match self.redactor.redact_text(text) {
+            Cow::Owned(text) => {
+                self.changed = true;
+                self.out.str(&text);
+            }
+            Cow::Borrowed(_) => self.out.node(node),
+        }
+    }
+
+    /// Puts a document that is text within another, redacted.
+    fn nested_doc(&mut self, node: Node<'_>, doc: &Doc, group: &str, kind: &str, top: Place) {
+        let mut walk = Walk::new(self.redactor, group, kind, top);
+        walk.nested = self.nested + 1;
+        let mut redacted = walk.run(doc);
+        self.learnt.append(&mut redacted.learnt);
+        match redacted.doc {
             Some(doc) => {
                 self.changed = true;
                 self.out.str(&doc.to_json());
             }
-            None => self.out.node(node),
+            None => self.known_values(node, node.as_str().unwrap_or_default()),
         }
     }
 
-    fn outer_of(&self, secret: bool) -> (&'a str, &'a str) {
-        if secret { ("", "Secret") } else { self.outer }
+    /// Copies values of a chart; what is called `password` or the like is secret.
+    fn chart_values(&mut self, node: Node<'_>, states: &States) {
+        let is_secret_parameter = node.str_at(&["name"]).is_some_and(text::is_credential_name);
+        self.map(node, |w, child| {
+            let named =
+                text::is_credential_name(child.key()) || is_secret_parameter && child.key() == "value";
+            let given = text::is_scalar(child) && child.as_str().is_none_or(text::is_given);
+            match named && given {
+                true => w.replace(child, false),
+                false => {
+                    let states = rule::step(w.rules(), states, Step::Key(child.key()));
+                    w.value(child, Place::ChartValues, &states);
+                }
+            }
+        });
     }
 
-    /// Puts the hash of a value in its place; nothing is nothing to hide.
+    /// Copies values of a chart that are written as a text of YAML or JSON.
+    fn chart_text(&mut self, node: Node<'_>) {
+        let text = node.as_str().unwrap_or_default();
+        match text::credentials_in(text) {
+            spans if spans.is_empty() => self.text(node),
+            spans => self.replace_in(text, &spans),
+        }
+    }
+
+    /// Puts a text with parts of it replaced by their hashes.
+    fn replace_in(&mut self, text: &str, spans: &[std::ops::Range<usize>]) {
+        let mut out = String::with_capacity(text.len());
+        let mut end = 0;
+        for span in spans {
+            out.push_str(&text[end..span.start]);
+            let part = &text[span.clone()];
+            match is_redacted(part) {
+                true => out.push_str(part),
+                false => {
+                    self.changed = true;
+                    add_value(part.trim_matches(['"', '\'']).as_bytes(), &mut self.learnt);
+                    out.push_str(&self.redactor.hash(part.as_bytes()));
+                }
+            }
+            end = span.end;
+        }
+        out.push_str(&text[end..]);
+        let known = self.redactor.redact_text(&out);
+        self.changed |= matches!(known, Cow::Owned(_));
+        self.out.str(&known);
+    }
+
+    /// Puts the hash of a value in its place; nothing is nothing to hide, and what is encrypted is hidden already.
     fn replace(&mut self, node: Node<'_>, base64: bool) {
         let bytes = match node.as_str() {
             _ if node.is_null() => return self.out.node(node),
-            Some(text) if is_redacted(text) => return self.out.node(node),
-            Some(text) if base64 => decoded(text),
+            Some(text) if self.forgets_hashes && is_redacted(text) => {
+                self.changed = true;
+                return self.out.str(UNKNOWN);
+            }
+            Some(text) if is_redacted(text) || is_encrypted(text) => return self.out.node(node),
+            Some(text) if base64 => decoded(text).map_or_else(|| Cow::Borrowed(text.as_bytes()), Cow::Owned),
             Some(text) => Cow::Borrowed(text.as_bytes()),
             None => Cow::Owned(node.to_doc().to_json().into_bytes()),
         };
         self.changed = true;
-        let hash = self.redactor.hash(&bytes);
-        self.out.str(&hash);
+        add_value(&bytes, &mut self.learnt);
+        if base64 && let Some(text) = node.as_str() {
+            // Somebody may have copied it as it stands here, or it is no base64 after all.
+            add_value(text.as_bytes(), &mut self.learnt);
+        }
+        // A value that was rendered from what is hashed is that hash; a part of it is nothing that can be compared.
+        match std::str::from_utf8(&bytes).ok().and_then(|text| Some((text, find_hash(text)?))) {
+            Some((text, hash)) if hash.len() == text.len() => self.out.str(text),
+            Some(_) => self.out.str(UNKNOWN),
+            None => self.out.str(&self.redactor.hash(&bytes)),
+        }
     }
 }
 
-/// Decodes as the API server does, line breaks left out; what is no base64 is taken as it is.
-fn decoded(text: &str) -> Cow<'_, [u8]> {
-    let packed: Cow<'_, str> =
-        if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], "").into() } else { text.into() };
-    BASE64.decode(packed.as_bytes()).map_or_else(|_| Cow::Borrowed(text.as_bytes()), Cow::Owned)
+/// Returns `true` if a text may contain the manifest of a Secret, or something packed.
+fn is_interesting(text: &str) -> bool {
+    text.len() >= 20 && text::holds_secret(text)
+}
+
+/// Returns `true` for a value that SOPS encrypted: it is public, and compared as what it is.
+fn is_encrypted(text: &str) -> bool {
+    text.starts_with("ENC[AES256_GCM,data:") && text.ends_with(']')
 }
 
 fn group_kind(node: Node<'_>) -> Option<(&str, &str)> {
@@ -252,17 +408,8 @@ fn group_kind(node: Node<'_>) -> Option<(&str, &str)> {
     Some((group, node.str_at(&["kind"])?))
 }
 
-fn is_secret(node: Node<'_>) -> bool {
-    matches!(group_kind(node), Some(("", "Secret" | "SecretList")))
-}
-
 fn is_patch_operation(node: Node<'_>) -> bool {
     node.kind() == Kind::Map
         && node.get("op").is_some()
         && node.get("path").is_some_and(|p| p.as_str().is_some())
-}
-
-/// Returns `true` if the last applied configuration may contain a Secret.
-fn mentions_in_annotation(root: Node<'_>) -> bool {
-    root.str_at(&["metadata", "annotations", LAST_APPLIED]).is_some_and(|text| text.contains("\"Secret"))
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use drift_core::redact::{RedactOptions, RedactRule, Redactor, is_redacted};
+use drift_core::redact::{RedactOptions, RedactRule, Redactor, SecretValues, is_redacted};
 use drift_core::{Actor, Doc, Object, Occurrence, OccurrenceKind, ResourceKey};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,6 +11,10 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 fn redactor(rules: &str) -> Redactor {
     Redactor::new(RedactOptions { key: [7; 32], rules: RedactRule::parse_all(rules).unwrap() })
+}
+
+fn learning() -> Redactor {
+    Redactor::with_values(RedactOptions::new([7; 32]), SecretValues::default())
 }
 
 fn redact(rules: &str, value: Value) -> Value {
@@ -80,7 +84,9 @@ fn annotations_of_a_secret_are_read_and_redacted() {
     let read: Value = serde_json::from_str(&annotated(LAST_APPLIED, &inner)).unwrap();
     assert_eq!(read, secret(json!({"stringData": {"a": hash_of("hunter22")}})));
     assert_eq!(annotated("other.tool/original", &inner), annotated(LAST_APPLIED, &inner));
-    assert_eq!(annotated("note", "rotated monthly"), "rotated monthly");
+    // What is not known to be public may hold a copy of the value.
+    assert!(is_redacted(&annotated("note", "hunter22")));
+    assert_eq!(annotated("argocd.argoproj.io/sync-wave", "5"), "5");
     assert!(is_redacted(&annotated(LAST_APPLIED, &inner[..inner.len() / 2])));
     assert!(is_redacted(&annotated("other.tool/original", &inner[..inner.len() / 2])));
     // Nothing secret in it: the text stays as it came.
@@ -213,4 +219,301 @@ proptest! {
             prop_assert!(!out.contains(STANDARD.encode(value).trim_end_matches('=')));
         }
     }
+}
+
+/// A value that is random enough to be looked for.
+const PASSWORD: &str = "q8#Lw9!2z\"Kd<v>";
+
+fn gzip_base64(text: &str) -> String {
+    use std::io::Write;
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    out.write_all(text.as_bytes()).unwrap();
+    STANDARD.encode(out.finish().unwrap())
+}
+
+/// Checks that a short value, which nobody could look for, is hashed by where it stands.
+fn is_hashed_by_shape(object: Value) {
+    let out = redact("", object.clone()).to_string();
+    for form in ["hunter2", &STANDARD.encode("hunter2")] {
+        assert!(!out.contains(form), "{form} of {object} is in {out}");
+    }
+}
+
+#[test]
+fn all_of_a_secret_but_its_metadata_is_hashed() {
+    let value = json!({"p": "hunter2"});
+    for (field, value) in [
+        ("binaryData", value.clone()),
+        ("spec", value.clone()),
+        ("status", value.clone()),
+        ("extra", json!({"deep": {"p": ["hunter2"]}})),
+        ("immutable", json!("hunter2")),
+        ("metadata", json!({"name": "db", "note": "hunter2"})),
+        ("metadata", json!({"name": "db", "labels": {"password": "hunter2"}})),
+        ("metadata", json!({"name": "db", "annotations": "hunter2"})),
+    ] {
+        is_hashed_by_shape(secret(json!({field: value})));
+    }
+    for (api_version, kind) in [
+        ("v1", "secret"),
+        ("v1", "Secret "),
+        ("v1 ", "Secret"),
+        ("core/v1", "Secret"),
+        ("v1beta1", "SECRET"),
+        ("example.com/v1", "Secret"),
+    ] {
+        let object =
+            json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "db"}, "stringData": value});
+        is_hashed_by_shape(object.clone());
+        is_hashed_by_shape(
+            json!({"apiVersion": "v1", "kind": "List", "metadata": {"name": "l"}, "items": [object]}),
+        );
+    }
+    let metadata = json!({"name": "db", "namespace": "n", "uid": "u", "labels": {"app": "web"}, "finalizers": ["a/b"],
+        "annotations": {"helm.sh/hook": "pre-install", "cert-manager.io/common-name": "a.example"},
+        "managedFields": [{"manager": "kubectl", "operation": "Apply"}], "ownerReferences": [{"kind": "Secret", "name": "x"}]});
+    let known = secret(json!({"metadata": metadata, "type": "Opaque", "immutable": true}));
+    assert_eq!(redact("", known.clone()), known);
+}
+
+#[test]
+fn copies_of_a_secret_are_recognised_by_their_shape() {
+    let copy = secret(json!({"stringData": {"password": "hunter2"}}));
+    let yaml = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: db\nstringData:\n  password: hunter2\n";
+    let resources = json!({"resources": [{"name": "s.yaml", "content": gzip_base64(yaml)}]}).to_string();
+    let forms = [
+        copy.to_string(),
+        yaml.to_owned(),
+        format!("---\nkind: ConfigMap\n---\n{yaml}"),
+        STANDARD.encode(yaml),
+        gzip_base64(&copy.to_string()),
+        gzip_base64(&STANDARD.encode(gzip_base64(yaml))),
+        json!({"object": copy}).to_string(),
+        json!({"text": yaml}).to_string(),
+        resources,
+    ];
+    for form in &forms {
+        for name in
+            ["kapp.k14s.io/original", "objectset.rio.cattle.io/applied", LAST_APPLIED, "example.com/x"]
+        {
+            is_hashed_by_shape(secret(json!({"metadata": {"name": "db", "annotations": {name: form}}})));
+            is_hashed_by_shape(
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "annotations": {name: form}}}),
+            );
+        }
+        is_hashed_by_shape(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"s": form}}),
+        );
+        is_hashed_by_shape(
+            json!({"apiVersion": "fleet.cattle.io/v1alpha1", "kind": "Content", "metadata": {"name": "c"}, "content": form}),
+        );
+    }
+    for text in
+        ["hunter2", r#"{"password":"hunter2"}"#, "password: hunter2", "aHVudGVyMg==", r#"["hunter2"]"#]
+    {
+        is_hashed_by_shape(secret(json!({"metadata": {"name": "db", "annotations": {"x": text}}})));
+    }
+}
+
+#[test]
+fn a_document_beside_a_secret_in_a_text_stays() {
+    let text = "kind: ConfigMap\ndata: {mode: production}\n---\nkind: Secret\nstringData: {p: hunter2}\n---\nkind: Pod\n";
+    let out = redact(
+        "",
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"s": text}}),
+    );
+    let out = out["data"]["s"].as_str().unwrap();
+    assert!(out.starts_with("kind: ConfigMap\ndata: {mode: production}\n---\nredacted:"), "{out}");
+    assert!(out.ends_with("\n---\nkind: Pod\n"), "{out}");
+}
+
+#[test]
+fn templates_and_chart_values_are_hashed_where_they_are_secret() {
+    let of = |api_version: &str, kind: &str, spec: Value| json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x", "namespace": "n"}, "spec": spec});
+    let data = json!({"p": "hunter2"});
+    let helm = json!({"parameters": [{"name": "auth.password", "value": "hunter2"}], "values": "auth:\n  password: hunter2\n",
+        "valuesObject": {"auth": {"token": "hunter2"}}});
+    for object in [
+        of("external-secrets.io/v1", "ExternalSecret", json!({"target": {"template": {"data": data}}})),
+        of(
+            "external-secrets.io/v1",
+            "ClusterExternalSecret",
+            json!({"externalSecretSpec": {"target": {"template": {"data": data}}}}),
+        ),
+        of("bitnami.com/v1alpha1", "SealedSecret", json!({"template": {"stringData": data}})),
+        of("bitnami.com/v1alpha1", "SealedSecret", json!({"template": {"data": data}})),
+        of(
+            "isindir.github.com/v1alpha3",
+            "SopsSecret",
+            json!({"secretTemplates": [{"name": "n", "stringData": data}]}),
+        ),
+        of("helm.toolkit.fluxcd.io/v2", "HelmRelease", json!({"values": {"auth": {"password": "hunter2"}}})),
+        of("argoproj.io/v1alpha1", "Application", json!({"source": {"helm": helm}})),
+        of("argoproj.io/v1alpha1", "Application", json!({"sources": [{"helm": helm}]})),
+        of(
+            "kubernetes.crossplane.io/v1alpha2",
+            "Object",
+            json!({"template": secret(json!({"stringData": data}))}),
+        ),
+        of("helm.cattle.io/v1", "HelmChartConfig", json!({"valuesContent": "password: hunter2"})),
+        of(
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            json!({"postBuild": {"substitute": {"db_password": "hunter2"}}}),
+        ),
+    ] {
+        is_hashed_by_shape(object);
+    }
+    let open = of(
+        "helm.toolkit.fluxcd.io/v2",
+        "HelmRelease",
+        json!({"values": {"auth": {"existingSecret": "db", "passwordKey": "pw", "enabled": true, "password": ""}, "replicas": 3},
+            "valuesFrom": [{"kind": "Secret", "name": "values"}]}),
+    );
+    assert_eq!(redact("", open.clone()), open);
+    let filled = of(
+        "external-secrets.io/v1",
+        "ExternalSecret",
+        json!({"target": {"template": {"data": {"url": "pg://{{ .user }}@db"}}}}),
+    );
+    assert_eq!(redact("", filled.clone()), filled);
+}
+
+/// The forms in which a value may be copied into a text.
+fn copies(value: &str) -> Vec<String> {
+    let percent: String = value.bytes().map(|b| format!("%{b:02x}")).collect();
+    let login = STANDARD.encode(format!("app:{value}"));
+    vec![
+        value.to_owned(),
+        format!("postgres://app:{value}@db.shop.svc/app"),
+        json!({"auth": {"password": value}}).to_string(),
+        json!(json!({"p": value}).to_string()).to_string(),
+        json!({"auth": login}).to_string(),
+        STANDARD.encode(value),
+        base64::engine::general_purpose::URL_SAFE.encode(format!("x{value}")),
+        format!("?password={}", percent.replace("%51", "q")),
+    ]
+}
+
+#[test]
+fn copies_of_a_known_value_are_hashed_in_all_that_follows() {
+    let redactor = learning();
+    let object = |value: Value| Object::new(Doc::from_value(&value).unwrap()).unwrap();
+    redactor.redact(object(secret(json!({"data": {"password": STANDARD.encode(PASSWORD)}}))));
+    let encoded: String = PASSWORD
+        .bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect();
+    let mut texts = copies(PASSWORD);
+    texts.pop();
+    texts.push(format!("https://app:{encoded}@git.example.com/x"));
+    for text in texts {
+        for value in [
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": text}}),
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "a", "args": [text], "env": [{"name": "E", "value": text}]}]}}),
+        ] {
+            let redacted = redactor.redact(object(value));
+            assert_eq!(redactor.redact(redacted.clone()), redacted, "twice is once");
+            let out = redacted.root().to_value().to_string();
+            for form in [PASSWORD, &encoded, &STANDARD.encode(PASSWORD)[..18], "OCNMdzkhMnoi"] {
+                assert!(!out.contains(form), "{form} of {text} is in {out}");
+            }
+            assert!(out.contains("redacted:"), "{out}");
+            assert!(!redactor.values().blank(&text).contains(&encoded));
+        }
+    }
+    let event = Occurrence {
+        kind: OccurrenceKind::KubernetesEvent,
+        about: Some(ResourceKey::new("", "Pod", "n", "p")),
+        at: "2026-03-01T10:00:00Z".parse().unwrap(),
+        reason: "Failed".into(),
+        message: format!("login failed for app:{PASSWORD}").into(),
+        actor: Actor::default(),
+        detail: Some(
+            Doc::from_value(&json!({"message": format!("login failed for app:{PASSWORD}")})).unwrap().into(),
+        ),
+    };
+    let event = redactor.redact_occurrence(event);
+    let whole = format!("{} {}", event.message, event.detail.unwrap().to_json());
+    assert!(!whole.contains("Lw9") && whole.matches("redacted:").count() == 2, "{whole}");
+}
+
+#[test]
+fn words_hosts_numbers_and_names_are_not_looked_for() {
+    let open = json!({"mode": "production", "user": "web", "host": "db-1.shop.svc.cluster.local", "port": "5432", "zone": "eu-west-1a",
+        "namespace": "kube-system", "url": "https://login.example.com/oauth2/authorize", "email": "admin@example.com", "at": "2026-11-28T10:00:00Z",
+        "version": "v1.29.3+k3s1", "enabled": "true", "weak": "hunter22", "uid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "token-id": "kd83jx92qp4m",
+        "ca.crt": "-----BEGIN CERTIFICATE-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n-----END CERTIFICATE-----\n",
+        "key.pub": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHq8Lw92zKdvPq7 me@host"});
+    let one = secret(
+        json!({"metadata": {"name": "token-kd83jx92qp4m", "uid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}, "stringData": open}),
+    );
+    let values = SecretValues::default();
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": open});
+    let objects: Vec<Object> =
+        [one, map.clone()].iter().map(|v| Object::new(Doc::from_value(v).unwrap()).unwrap()).collect();
+    values.learn(&objects);
+    assert_eq!(values.len(), 0, "{values:?}");
+    let redactor = Redactor::with_values(RedactOptions::new([7; 32]), values);
+    redactor.redact(objects[0].clone());
+    assert_eq!(redactor.redact(objects[1].clone()).root().to_value(), map);
+    let text = serde_json::to_string_pretty(&open).unwrap();
+    assert_eq!(redactor.values().blank(&text), text);
+}
+
+#[test]
+fn parts_of_a_value_are_looked_for_on_their_own() {
+    let check = |value: &str, copy: &str| {
+        let values = SecretValues::default();
+        let object = secret(json!({"stringData": {"a": value}}));
+        values.learn([&Object::new(Doc::from_value(&object).unwrap()).unwrap()]);
+        let blank = values.blank(copy).into_owned();
+        assert!(blank.contains("<redacted>") && !blank.contains("Kd83jx92Qp4m"), "{value}: {blank}");
+    };
+    check("postgres://app:Kd83jx92Qp4m@db:5432/app?sslmode=disable", "password Kd83jx92Qp4m");
+    check("DB_HOST=db\nDB_PASSWORD=\"Kd83jx92Qp4m\"\n", "password Kd83jx92Qp4m");
+    check("user: app\npassword: Kd83jx92Qp4m\n", "--password=Kd83jx92Qp4m");
+    check(r#"{"auths":{"r.example":{"username":"u","password":"Kd83jx92Qp4m"}}}"#, "Kd83jx92Qp4m");
+    check(
+        &json!({"auths": {"r.example": {"auth": STANDARD.encode("u:Kd83jx92Qp4m")}}}).to_string(),
+        "Kd83jx92Qp4m",
+    );
+    let key = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{key}\nKd83jx92Qp4mXw\nKd83jx92Qp4mYy\nKd83jx92Qp4mZz\nKd83jx92Qp4mAa\n-----END PRIVATE KEY-----\n"
+    );
+    check(&pem, &pem);
+    check(&pem, &pem.replace('\n', "\\n"));
+    check(&pem, &pem.replace('\n', "\n      "));
+    let token = format!("{}Kd83jx92Qp4m", "eyJhbGciOiJSUzI1NiIsImtpZCI6Ik".repeat(3));
+    check(&token, &format!("Bearer {token}"));
+    check("Kd83jx92Qp4m", &format!("data: {}", STANDARD.encode("some text around Kd83jx92Qp4m and behind")));
+}
+
+#[test]
+fn a_text_with_hashes_is_compared_by_them() {
+    let redactor = learning();
+    redactor.redact(
+        Object::new(Doc::from_value(&secret(json!({"stringData": {"a": PASSWORD}}))).unwrap()).unwrap(),
+    );
+    let plain = format!("app:{PASSWORD}@db, again {PASSWORD}");
+    let hashed = redactor.redact_text(&plain);
+    assert!(hashed.matches("redacted:").count() == 2 && redactor.is_same(&hashed, &plain));
+    for other in ["app:other@db, again other", "", "app:", &plain[1..], &plain[..plain.len() - 1]] {
+        assert!(!redactor.is_same(&hashed, other), "{other}");
+    }
+    assert!(redactor.is_same("same", "same") && !redactor.is_same("same", "other"));
+}
+
+#[test]
+fn what_is_rendered_from_hashed_values_is_compared_by_the_hash() {
+    let hash = hash_of("hunter2");
+    let out = redact(
+        "",
+        secret(
+            json!({"data": {"a": STANDARD.encode(&hash), "b": STANDARD.encode(format!("u:{hash}@h"))}, "stringData": {"c": hash}}),
+        ),
+    );
+    assert_eq!((&out["data"]["a"], &out["stringData"]["c"]), (&json!(hash), &json!(hash)));
+    assert_eq!(out["data"]["b"], json!("redacted:unknown"));
 }
