@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::OwnerView;
+use crate::redact::Redactor;
 use crate::schema::{SchemaSet, Scope};
 
 use super::applier::{self, Applier};
@@ -41,6 +42,8 @@ pub struct DriftOptions {
     pub default_namespace: Option<Arc<str>>,
     /// Whether live objects that nobody declares are reported.
     pub extras: UnmanagedResources,
+    /// What hashed the secrets of both sides: a value that only one side has hashed is then compared by its hash.
+    pub redactor: Option<Redactor>,
 }
 
 impl DriftOptions {
@@ -99,6 +102,7 @@ pub fn compare(
     let autoscaled = live.iter().filter_map(|o| Some(autoscaled_by(o)?.in_cluster(&options.cluster)));
     context.autoscaled = Arc::new(autoscaled.collect());
     context.applier = estate.applier();
+    context.redactor.clone_from(&options.redactor);
     let mut report = DriftReport::default();
     for (key, (wanted, times)) in &estate.desired {
         let mut resource = estate.resource(key, wanted, &context);

@@ -6,6 +6,7 @@ use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::OwnerView;
+use crate::redact::Redactor;
 use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Context<'a> {
     pub applier: Option<Applier>,
     /// Targets of live autoscalers.
     pub autoscaled: Arc<BTreeSet<ResourceKey>>,
+    /// What hashed the secrets of the objects.
+    pub redactor: Option<Redactor>,
     /// Type of `metadata`, for kinds whose schema does not spell it out.
     pub(super) object_meta: Option<TypeRef<'a>>,
 }
@@ -32,7 +35,7 @@ impl<'a> Context<'a> {
     /// Makes a context without an estate: the applier is found in each object alone.
     pub fn new(schemas: &'a SchemaSet) -> Self {
         let object_meta = schemas.kind("", "v1", "ConfigMap").and_then(|k| k.root().child("metadata"));
-        Self { schemas, applier: None, autoscaled: Arc::default(), object_meta }
+        Self { schemas, applier: None, autoscaled: Arc::default(), redactor: None, object_meta }
     }
 
     /// Returns the schema by which two objects of one kind are compared, or why they cannot be.
@@ -100,6 +103,7 @@ pub(super) fn compare_known(
     let d = folded_desired.as_ref().map_or(desired.root(), Doc::root);
     let l = folded_live.as_ref().map_or(live.root(), Doc::root);
     let mut differences = differences(d, l, schema, context);
+    differences.retain(|x| !secret::is_same_by_hash(x.desired, x.live, context.redactor.as_ref()));
     let is_sealed = secret::is_sealed(desired);
     if is_sealed {
         let sealed = |x: &Difference<'_>| {
@@ -220,9 +224,8 @@ fn judge(
                 "`{}` is declared, but the kind has no such field: the API server drops it",
                 difference.path
             ));
-        } else if hides
-            && !difference.desired.is_some_and(secret::is_encrypted)
-            && secret::incomparable(difference.desired, difference.live)
+        } else if !difference.desired.is_some_and(secret::is_encrypted)
+            && secret::incomparable(difference.desired, difference.live, context.redactor.as_ref())
         {
             result.notes.push(format!("`{}` cannot be compared: one side is redacted", difference.path));
         } else if let Some(verdict) = evidence.judge(&difference) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::object::{Doc, DocBuilder, Kind, Node, Object};
 use crate::path::{FieldPath, PathElement};
-use crate::redact::{SHOWN, UNKNOWN, is_redacted};
+use crate::redact::{Redactor, SHOWN, UNKNOWN, is_redacted};
 
 pub(super) fn is_secret(object: &Object) -> bool {
     object.kind() == "Secret" && object.group().is_empty()
@@ -17,11 +17,49 @@ pub(super) fn is_encrypted(node: Node<'_>) -> bool {
     node.as_str().is_some_and(|s| s.starts_with("ENC[AES256_GCM,") && s.ends_with(']'))
 }
 
-/// Returns `true` if two values of Secrets cannot be compared: just one of them is redacted, or what is declared is hidden.
-pub(super) fn incomparable(desired: Option<Node<'_>>, live: Option<Node<'_>>) -> bool {
-    let redacted = |n: Option<Node<'_>>| n.and_then(Node::as_str).is_some_and(is_redacted);
-    let hidden = desired.and_then(Node::as_str) == Some(UNKNOWN);
-    desired.is_some() && live.is_some() && (hidden || redacted(desired) != redacted(live))
+/// Returns `true` if two values cannot be compared: just one of them is redacted, and nobody knows by which key, or what is
+/// declared is hidden.
+pub(super) fn incomparable(
+    desired: Option<Node<'_>>,
+    live: Option<Node<'_>>,
+    redactor: Option<&Redactor>,
+) -> bool {
+    let (Some(desired), Some(live)) = (desired, live) else { return false };
+    let is_redacted = |n: Node<'_>| n.as_str().is_some_and(is_redacted);
+    holds_unknown(desired)
+        || holds_unknown(live)
+        || redactor.is_none() && is_redacted(desired) != is_redacted(live)
+}
+
+fn holds_unknown(node: Node<'_>) -> bool {
+    match node.as_str() {
+        Some(text) => text.contains(UNKNOWN),
+        None => node.children().any(holds_unknown),
+    }
+}
+
+/// Returns `true` if two values are the same but for what only one side has hashed.
+pub(super) fn is_same_by_hash(
+    desired: Option<Node<'_>>,
+    live: Option<Node<'_>>,
+    redactor: Option<&Redactor>,
+) -> bool {
+    match (desired, live, redactor) {
+        (Some(desired), Some(live), Some(redactor)) => is_same(desired, live, redactor),
+        _ => false,
+    }
+}
+
+fn is_same(a: Node<'_>, b: Node<'_>, redactor: &Redactor) -> bool {
+    match (a.as_str(), b.as_str()) {
+        (Some(x), Some(y)) => x == y || redactor.is_same(x, y) || redactor.is_same(y, x),
+        _ if !matches!(a.kind(), Kind::List | Kind::Map) => a == b,
+        _ => {
+            a.kind() == b.kind()
+                && a.len() == b.len()
+                && a.children().zip(b.children()).all(|(x, y)| x.key() == y.key() && is_same(x, y, redactor))
+        }
+    }
 }
 
 /// Returns `true` if a declared object was encrypted by SOPS: it carries the metadata of that.

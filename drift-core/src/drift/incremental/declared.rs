@@ -148,6 +148,7 @@ impl IncrementalComparison {
         let cluster = &self.options.cluster;
         context.autoscaled = Arc::clone(&self.live.autoscalers.all);
         context.applier.clone_from(&self.applier);
+        context.redactor.clone_from(&self.options.redactor);
         for key in std::mem::take(&mut self.stale) {
             let is_extra = |d: &ResourceDrift| d.status == Status::Extra;
             if !self.desired.contains_key(&key) && self.verdicts.get(&key).is_some_and(is_extra) {
