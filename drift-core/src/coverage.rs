@@ -155,6 +155,11 @@ impl Coverage {
         };
     }
 
+    /// Replaces each message by what a function makes of it, such as one without values of Secrets.
+    pub fn map_messages(&mut self, mut map: impl FnMut(&str) -> String) {
+        self.unseen.iter_mut().for_each(|unseen| unseen.message = map(&unseen.message));
+    }
+
     /// Sets the moment that the answer is about: nothing after it was seen.
     pub fn set_as_of(&mut self, time: Timestamp) {
         self.as_of = Some(time);

@@ -17,6 +17,7 @@ mod load;
 mod run;
 mod time;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -295,7 +296,10 @@ impl Ingest {
         self.fact(stream, occurrence.at, EventBody::Happened(occurrence))
     }
 
-    fn gap(&mut self, gap: Gap) -> Option<Append> {
+    fn gap(&mut self, mut gap: Gap) -> Option<Append> {
+        if let Cow::Owned(message) = self.redactor.redact_text(&gap.message) {
+            gap.message = message.into();
+        }
         self.state.now = gap.to;
         if matches!(gap.reason, GapReason::Corrupt | GapReason::TooLarge | GapReason::Denied) {
             self.state

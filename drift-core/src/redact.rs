@@ -26,6 +26,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use rule::{RedactRule, RuleError};
+pub use text::is_credential_name;
 pub use values::SecretValues;
 
 use crate::event::{Occurrence, OccurrenceKind};
@@ -73,6 +74,12 @@ fn find_hash(text: &str) -> Option<Range<usize>> {
         let digits = text.as_bytes().get(at + PREFIX.len()..end)?;
         digits.iter().all(is_digit).then_some(at..end)
     })
+}
+
+/// Returns `true` if a text, such as a line of JSON, may contain a Secret in some form; most lines need not be read for it.
+pub fn may_hold_secret(text: &str) -> bool {
+    const OTHERS: &[&str] = &["H4sI", "stringData", "HelmRelease\"", "Application\"", "HelmChart"];
+    text::names_secret(text) || OTHERS.iter().any(|other| text.contains(other))
 }
 
 /// Options of a [`Redactor`].
@@ -134,6 +141,12 @@ impl Redactor {
     /// Makes a redactor that also goes by value, and shares what it learns, for example with what prints.
     pub fn with_values(options: RedactOptions, values: SecretValues) -> Self {
         Self { options: Arc::new(options), values: Some(values) }
+    }
+
+    /// Returns the same redactor with these values instead of its own.
+    #[must_use]
+    pub fn sharing(&self, values: SecretValues) -> Self {
+        Self { options: Arc::clone(&self.options), values: Some(values) }
     }
 
     /// Returns the values that are looked for, to blank them in texts that are no objects; none for a redactor without them.

@@ -73,6 +73,14 @@ impl InputNotes {
         self.coverage.unseen().iter().map(ToString::to_string)
     }
 
+    /// Returns the notes with each text replaced by what a function makes of it, such as one without values of Secrets.
+    #[must_use]
+    pub fn map_texts(mut self, mut map: impl FnMut(&str) -> String) -> Self {
+        self.remarks.iter_mut().for_each(|text| *text = map(text));
+        self.coverage.map_messages(map);
+        self
+    }
+
     /// Adds the notes of another part, each once.
     pub fn append(&mut self, other: Self) {
         for remark in other.remarks {

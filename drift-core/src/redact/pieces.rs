@@ -165,8 +165,18 @@ fn unquoted(text: &str) -> &str {
 }
 
 fn add_token(token: &str, pieces: &mut BTreeSet<Piece>) {
-    if !token.contains(char::is_whitespace) && is_random(token) {
-        add_whole(token, Reach::Itself, pieces);
+    if token.contains(char::is_whitespace) || !is_random(token) {
+        return;
+    }
+    // What looks random may be a word in base64, as in the manifest of a Secret.
+    let inner = decoded(token).and_then(|bytes| String::from_utf8(bytes).ok());
+    match inner.filter(|text| !text.chars().any(char::is_control)) {
+        Some(inner) if is_random(&inner) => {
+            add_whole(&inner, Reach::Itself, pieces);
+            add_whole(token, Reach::Itself, pieces);
+        }
+        Some(_) => {}
+        None => add_whole(token, Reach::Itself, pieces),
     }
 }
 

@@ -96,7 +96,7 @@ fn has_values(text: &str) -> bool {
 }
 
 /// Returns `true` if a text says `kind: Secret` somewhere, as YAML or JSON, in any case, escaped or not.
-fn names_secret(text: &str) -> bool {
+pub(super) fn names_secret(text: &str) -> bool {
     if !(text.contains("ecret") || text.contains("ECRET")) {
         return false;
     }
@@ -163,7 +163,7 @@ pub(super) fn secret_documents(text: &str) -> Vec<Range<usize>> {
 /// Returns `true` if a field of this name holds a password or the like, as charts name them.
 ///
 /// The name of a Secret (`existingSecret`, `secretName`) or of a key in it (`passwordKey`) is none.
-pub(super) fn is_credential_name(name: &str) -> bool {
+pub fn is_credential_name(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "password",
         "passwd",
@@ -211,6 +211,33 @@ pub(super) fn credentials_in(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Returns the passwords of URLs in a text: of `https://user:password@host`, and `token` of `https://token@host` if it is random.
+pub(super) fn logins_in(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("://") {
+        let start = at + 3;
+        let is_end = |c: char| c.is_whitespace() || "/?#\"'`<>\\,|".contains(c);
+        let end = text[start..].find(is_end).map_or(text.len(), |length| start + length);
+        let Some(host) = text[start..end].rfind('@') else { continue };
+        let (login, end) = (&text[start..start + host], start + host);
+        match login.split_once(':') {
+            Some((user, password)) if is_given(password) && !is_masked(password) => {
+                found.push(start + user.len() + 1..end);
+            }
+            None if super::randomness::is_random(login) => found.push(start..end),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Returns `true` for what stands for a password: `xxxxx`, `***`, `<redacted>`, `$PASSWORD`, `%s`.
+fn is_masked(password: &str) -> bool {
+    password.bytes().all(|b| matches!(b, b'x' | b'X' | b'*'))
+        || password.starts_with(['$', '<', '%', '{'])
+        || super::is_redacted(password)
+}
+
 /// Returns `true` if a value is neither empty, nor a switch, nor a reference or template that is filled in elsewhere.
 pub(super) fn is_given(value: &str) -> bool {
     let value = value.trim_matches(['"', '\'']);
@@ -219,6 +246,7 @@ pub(super) fn is_given(value: &str) -> bool {
         && !value.starts_with("${")
         && !value.starts_with('&')
         && !value.starts_with('*')
+        && !value.contains("{{")
 }
 
 /// Returns `true` if a value is given by a map or a list of its own.
@@ -301,6 +329,19 @@ mod tests {
         let found: Vec<_> = secret_documents(text).into_iter().map(|r| &text[r]).collect();
         assert_eq!(found, ["kind: Secret\ndata: {a: b}"]);
         assert_eq!(secret_documents("kind: Secret\ndata: {}"), [Range { start: 0, end: 21 }]);
+    }
+
+    #[test]
+    fn passwords_of_urls_are_found() {
+        let check = |text: &str, expect: &[&str]| {
+            let found: Vec<_> = logins_in(text).into_iter().map(|r| &text[r]).collect();
+            assert_eq!(found, expect, "{text}");
+        };
+        check("watching https://user:pw@host:6443/x, and http://a:b@c", &["pw", "b"]);
+        check("postgres://app:p@ss@db/x?u=a@b", &["p@ss"]);
+        check("https://k3J9x2pQ7w@git.example/x ssh://git@git.example", &["k3J9x2pQ7w"]);
+        check("https://u:xxxxx@h https://u:$(PW)@h https://u:{{ .x }}@h https://u:%s@h https://u:***@h", &[]);
+        check("https://h/x@y https://h:80 mailto:a@b ://", &[]);
     }
 
     #[test]

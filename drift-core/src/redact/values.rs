@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::index::PatternIndex;
 use super::pieces::{Piece, Reach, add_value, forms};
+use super::text::logins_in;
 use super::{SHOWN, without_hashes};
 use crate::object::{Node, Object};
 
@@ -77,12 +78,24 @@ impl SecretValues {
         self.add(pieces);
     }
 
-    /// Returns a text with every value, and every hash of a value, replaced by [`SHOWN`].
-    pub fn blank<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self.replaced(text, |_| SHOWN.to_owned()) {
-            Some(blanked) => Cow::Owned(without_hashes(&blanked).into_owned()),
-            None => without_hashes(text),
+    /// Learns what others have learnt.
+    pub fn absorb(&self, others: &Self) {
+        if !Arc::ptr_eq(&self.shared, &others.shared) {
+            self.add(others.read(|learnt| learnt.pieces.clone()));
         }
+    }
+
+    /// Returns a text with every value, every hash of a value and every password of a URL replaced by [`SHOWN`].
+    pub fn blank<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut blanked = without_hashes(text);
+        let hidden: [fn(&Self, &str) -> Vec<Range<usize>>; 2] = [Self::spans, |_, text| logins_in(text)];
+        for hidden_in in hidden {
+            let spans = hidden_in(self, &blanked);
+            if !spans.is_empty() {
+                blanked = Cow::Owned(replace(&blanked, &spans, |_| SHOWN.to_owned()));
+            }
+        }
+        blanked
     }
 
     /// Adds pieces that are not known yet.
@@ -105,20 +118,9 @@ impl SecretValues {
     }
 
     /// Returns a text with every value replaced; `None` if there is none in it.
-    pub(super) fn replaced(&self, text: &str, mut with: impl FnMut(&str) -> String) -> Option<String> {
+    pub(super) fn replaced(&self, text: &str, with: impl FnMut(&str) -> String) -> Option<String> {
         let spans = self.spans(text);
-        if spans.is_empty() {
-            return None;
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut end = 0;
-        for span in spans {
-            out.push_str(&text[end..span.start]);
-            out.push_str(&with(&text[span.clone()]));
-            end = span.end;
-        }
-        out.push_str(&text[end..]);
-        Some(out)
+        (!spans.is_empty()).then(|| replace(text, &spans, with))
     }
 
     /// Returns where values stand, in order, adjacent ones as one.
@@ -141,6 +143,18 @@ impl SecretValues {
     fn read<T>(&self, look: impl FnOnce(&Learnt) -> T) -> T {
         look(&self.shared.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn replace(text: &str, spans: &[Range<usize>], mut with: impl FnMut(&str) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for span in spans {
+        out.push_str(&text[end..span.start]);
+        out.push_str(&with(&text[span.clone()]));
+        end = span.end;
+    }
+    out.push_str(&text[end..]);
+    out
 }
 
 /// Removes what is part of a name: names are public, such as the id of a bootstrap token.

@@ -96,6 +96,7 @@ impl<'a> Walk<'a> {
         Place::has_secret_templates(kind)
             || Place::has_chart_values(kind)
             || doc.has_key("stringData")
+            || doc.texts().any(|(_, text)| may_hold_login(text) && !text::logins_in(text).is_empty())
             || doc.texts().any(|(key, text)| key == "kind" && secret_kind(text) || is_interesting(text))
             || self.redactor.values.as_ref().is_some_and(|values| values.is_in(doc.all_text()))
     }
@@ -288,7 +289,10 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.known_values(node, text);
+        match text::logins_in(text) {
+            spans if spans.is_empty() => self.known_values(node, text),
+            spans => self.replace_in(text, &spans),
+        }
     }
 
     fn known_values(&mut self, node: Node<'_>, text: &str) {
@@ -380,10 +384,6 @@ impl<'a> Walk<'a> {
         };
         self.changed = true;
         add_value(&bytes, &mut self.learnt);
-        if base64 && let Some(text) = node.as_str() {
-            // Somebody may have copied it as it stands here, or it is no base64 after all.
-            add_value(text.as_bytes(), &mut self.learnt);
-        }
         // A value that was rendered from what is hashed is that hash; a part of it is nothing that can be compared.
         match std::str::from_utf8(&bytes).ok().and_then(|text| Some((text, find_hash(text)?))) {
             Some((text, hash)) if hash.len() == text.len() => self.out.str(text),
@@ -396,6 +396,11 @@ impl<'a> Walk<'a> {
 /// Returns `true` if a text may contain the manifest of a Secret, or something packed.
 fn is_interesting(text: &str) -> bool {
     text.len() >= 20 && text::holds_secret(text)
+}
+
+/// Returns `true` if a text may hold a URL with a password.
+fn may_hold_login(text: &str) -> bool {
+    text.contains("://") && text.contains('@')
 }
 
 /// Returns `true` for a value that SOPS encrypted: it is public, and compared as what it is.

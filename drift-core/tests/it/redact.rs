@@ -443,7 +443,7 @@ fn words_hosts_numbers_and_names_are_not_looked_for() {
     let open = json!({"mode": "production", "user": "web", "host": "db-1.shop.svc.cluster.local", "port": "5432", "zone": "eu-west-1a",
         "namespace": "kube-system", "url": "https://login.example.com/oauth2/authorize", "email": "admin@example.com", "at": "2026-11-28T10:00:00Z",
         "version": "v1.29.3+k3s1", "enabled": "true", "weak": "hunter22", "uid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "token-id": "kd83jx92qp4m",
-        "ca.crt": "-----BEGIN CERTIFICATE-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n-----END CERTIFICATE-----\n",
+        "text": STANDARD.encode("a text in base64"), "ca.crt": "-----BEGIN CERTIFICATE-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n-----END CERTIFICATE-----\n",
         "key.pub": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHq8Lw92zKdvPq7 me@host"});
     let one = secret(
         json!({"metadata": {"name": "token-kd83jx92qp4m", "uid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}, "stringData": open}),
