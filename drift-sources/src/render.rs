@@ -13,6 +13,7 @@ mod commit_files;
 mod envsubst;
 mod limits;
 mod network;
+mod message;
 mod process;
 mod references;
 mod remote;
@@ -87,6 +88,16 @@ pub enum RenderError {
 }
 
 impl RenderError {
+    /// Takes out of a program's words what it was given.
+    fn without_values(self, tree: &CommitFiles, arguments: &[String], edits: &[(String, Vec<u8>)]) -> Self {
+        match self {
+            Self::Failed { program, message } => {
+                Self::Failed { program, message: message::without_values(&message, tree, arguments, edits) }
+            }
+            other => other,
+        }
+    }
+
     /// Returns `true` if the declaration is at fault and not this machine.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Failed { .. })
@@ -251,6 +262,7 @@ impl Renderer {
             spent.output += output.as_ref().map_or(0, Vec::len);
             output
         })
+        .map(|output| output.map_err(|e| e.without_values(tree, &arguments, edits)))
         .map_err(|e| RenderError::Files(e.to_string()))
         .and_then(|output| output)
         .map(Arc::new)

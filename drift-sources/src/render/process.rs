@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Time that a program has after it closed its output.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Most characters of a program's error output.
-const MAX_MESSAGE: usize = 600;
+const MAX_MESSAGE: usize = 64 << 10;
 
 /// How often the memory of a program is looked at, in pauses.
 const USAGE_PAUSES: u32 = 2;

@@ -19,6 +19,8 @@ use drift_sources::git::{GitOptions, GitRepo, GitSpec};
 use drift_sources::gitops::{ClusterSnapshot, GitOps, Repositories};
 use drift_sources::manifests::ManifestReader;
 use drift_sources::render::{CommitFiles, Program, RenderError, RenderOptions, Renderer};
+mod secrets;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use repository::Repository;
 use serde_json::{Value, json};
@@ -55,6 +57,10 @@ fn main() {
         trial("a_folder_that_is_both_is_built_by_kustomize", "kustomize", both),
         trial("a_variable_that_is_not_set_breaks_the_build", "kustomize", unset_variable),
         trial("a_chart_that_is_never_the_same_twice_is_told_and_is_no_drift", "helm", unstable),
+        trial("a_message_of_helm_has_no_value_in_it", "helm", secrets::messages_of_helm),
+        trial("a_message_of_kustomize_has_no_literal_in_it", "kustomize", secrets::messages_of_kustomize),
+        trial("no_parameter_is_an_argument", "helm", secrets::arguments),
+        trial("a_parameter_in_a_file_is_what_it_was_as_an_argument", "helm", secrets::parameters_in_files),
         trial("limits_and_hostile_files_are_refused", "kustomize", limits),
         trial("a_kustomization_reaches_no_network_and_no_file_outside", "kustomize", hostile::references),
         trial("hosts_that_are_allowed_are_fetched_from", "kustomize", hostile::allowed_hosts),

@@ -49,19 +49,25 @@ impl GitOps<'_> {
             }
         }
         let files = Files { tree, path, references, environment };
-        let edits = files.value_files(helm, flag("ignoreMissingValueFiles"))?;
+        let mut edits = files.value_files(helm, flag("ignoreMissingValueFiles"))?;
         for (name, _) in &edits {
             let name = name.rsplit('/').next().unwrap_or(name);
             arguments.extend(["--values".to_owned(), name.to_owned()]);
         }
-        for parameter in list_of(helm, "parameters") {
+        let names: Vec<String> = list_of(helm, "parameters").map(|p| text_of(p, "name")).collect();
+        for (i, parameter) in list_of(helm, "parameters").enumerate() {
             let (name, value) = (text_of(parameter, "name"), text_of(parameter, "value"));
             let forced = parameter.get("forceString").and_then(Value::as_bool) == Some(true);
+            let text = environment.expand_variables(&value);
+            if is_alone(&name, &names) && is_plain_text(&text) {
+                // Arguments are there to be read by everybody on this machine, files are not.
+                let file = format!(".drift-parameter-{i}");
+                edits.push((kustomize_edit::join_path(path, &file).unwrap_or_default(), text.into_bytes()));
+                arguments.extend(["--set-file".to_owned(), format!("{name}={file}")]);
+                continue;
+            }
             let option = if forced { "--set-string" } else { "--set" };
-            arguments.extend([
-                option.to_owned(),
-                format!("{name}={}", escape_commas(&environment.expand_variables(&value))),
-            ]);
+            arguments.extend([option.to_owned(), format!("{name}={}", escape_commas(&text))]);
         }
         for parameter in list_of(helm, "fileParameters") {
             let (name, file) = (text_of(parameter, "name"), text_of(parameter, "path"));
@@ -119,6 +125,23 @@ impl GitOps<'_> {
         }
         all.into_iter().collect()
     }
+}
+
+/// Returns `true` if no other parameter sets the same value, a part of it or one around it: `--set-file` wins over `--set`.
+fn is_alone(name: &str, names: &[String]) -> bool {
+    let is_around = |a: &str, b: &str| {
+        a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    names.iter().filter(|other| is_around(other, name) || is_around(name, other)).count() == 1
+}
+
+/// Returns `true` if Helm makes of the text of a parameter just that text, as it does of the content of a file.
+fn is_plain_text(text: &str) -> bool {
+    text.len() > "false".len()
+        && !text.contains('\\')
+        && !text.starts_with('{')
+        && text.trim() == text
+        && text.parse::<i64>().is_err()
 }
 
 /// A comma begins another value, unless it is escaped or the value is a list as a whole (`cleanSetParameters`).
@@ -203,6 +226,26 @@ impl Files<'_> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn parameters_that_are_plain_text_may_lie_in_a_file() {
+        for (text, want) in [
+            ("k3J9x2pQ", true),
+            ("a=b,c=d", true),
+            ("false", false),
+            ("null", false),
+            ("1234567", false),
+            ("{a,b,c}", false),
+            (r"a\,bcdef", false),
+            (" abcdefg", false),
+            ("0123456789", false),
+        ] {
+            assert_eq!(super::is_plain_text(text), want, "{text}");
+        }
+        let names = ["a.b", "a.c", "d", "d.e", "f[0]", "f"].map(str::to_owned);
+        let alone: Vec<_> = names.iter().filter(|n| super::is_alone(n, &names)).collect();
+        assert_eq!(alone, ["a.b", "a.c"]);
+    }
+
     #[test]
     fn commas_of_parameters_are_escaped_once() {
         for (value, want) in
