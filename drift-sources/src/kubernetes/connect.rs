@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use drift_core::SourceError;
+use drift_core::redact::SecretValues;
 use kube::client::{ClientBuilder, ConfigExt};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
@@ -81,7 +82,7 @@ pub async fn connect_to(
     context: Option<String>,
     timeout: Duration,
 ) -> Result<Connection, SourceError> {
-    let server = config.cluster_url.to_string();
+    let server = shown_url(&config.cluster_url);
     let namespace = config.default_namespace.clone();
     let client = build_client(config).map_err(|problem| {
         let advice = "check certificates, keys and credential plugin of the kubeconfig";
@@ -106,6 +107,16 @@ pub async fn connect_to(
         }
     }
     Ok(Connection { client, context, namespace, server })
+}
+
+/// Writes a URL without its login, which is a password as a rule.
+fn shown_url(url: &http::Uri) -> String {
+    let text = url.to_string();
+    let Some(authority) = url.authority().map(http::uri::Authority::as_str) else { return text };
+    match authority.rsplit_once('@') {
+        Some((_, host)) => text.replacen(authority, host, 1),
+        None => text,
+    }
 }
 
 fn unavailable_error(what: String, problem: String, advice: impl Into<String>) -> SourceError {
@@ -168,7 +179,8 @@ fn unreadable_config(what: String, error: &KubeconfigError) -> SourceError {
         KubeconfigError::LoadClientKey(_) => "the client key cannot be read".to_owned(),
         KubeconfigError::LoadClientCertificate(_) => "the client certificate cannot be read".to_owned(),
         KubeconfigError::ParseProxyUrl(_) => "proxy-url is no address".to_owned(),
-        other => other.to_string(),
+        // Such as an address that is none: it may hold a password all the same.
+        other => SecretValues::default().blank(&other.to_string()).into_owned(),
     };
     unavailable_error(what, problem, "`kubectl config view` shows what kubectl makes of it")
 }
@@ -226,11 +238,15 @@ mod tests {
             ..ConnectOptions::default()
         };
         let good = kubeconfig(CONFIG);
+        let login = kubeconfig(&CONFIG.replace("//127", "//admin:verysecret@127"));
+        let no_address = kubeconfig(&CONFIG.replace("//127.0.0.1", "//admin:verysecret@[127.0.0.1"));
         let bad = kubeconfig("users: [{name: u, user: {token: verysecret\n  x: [");
         for (options, expect) in [
             (options(std::path::Path::new("/nowhere/config"), None), "cannot be read"),
             (options(bad.path(), None), "not valid YAML"),
             (options(good.path(), Some("z")), "it has no context `z`; its contexts are: a"),
+            (options(login.path(), None), "cluster http://127.0.0.1:1/ is unavailable"),
+            (options(no_address.path(), None), "kubeconfig"),
             (options(good.path(), None), "is the cluster up? `kubectl --context a get --raw /readyz`"),
         ] {
             let message = message(options).await;

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use drift_core::redact::SecretValues;
 use futures::{Stream, StreamExt};
 use http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER};
 use http::{HeaderMap, Request, Response};
@@ -163,7 +164,7 @@ pub(crate) fn describe_error(error: &kube::Error) -> String {
         }
         source = error.source();
     }
-    text
+    SecretValues::default().blank(&text).into_owned()
 }
 
 fn describe_auth(error: &kube::client::AuthError) -> String {
