@@ -93,6 +93,7 @@ pub struct TapeReader {
     /// Number of the last line, from 1.
     number: u64,
     parser: TapeParser,
+    is_wanted: fn(&[u8]) -> bool,
 }
 
 impl std::fmt::Debug for TapeReader {
@@ -118,7 +119,15 @@ impl TapeReader {
     /// When its first bytes cannot be read.
     pub fn from_stream(stream: impl Read + Send + 'static, options: TapeOptions) -> io::Result<Self> {
         let lines = Lines::new(stream, options.max_line, options.max_size)?;
-        Ok(Self { lines, number: 0, parser: TapeParser::default() })
+        Ok(Self { lines, number: 0, parser: TapeParser::default(), is_wanted: |_| true })
+    }
+
+    /// Passes over lines whose text is not wanted; they are not parsed.
+    #[cfg(feature = "estate")]
+    #[must_use]
+    pub(crate) fn keeping(mut self, is_wanted: fn(&[u8]) -> bool) -> Self {
+        self.is_wanted = is_wanted;
+        self
     }
 
     /// Returns `true` if text begins like a tape and not like a dump: with one line that has `type` and `object`.
@@ -141,7 +150,13 @@ impl Iterator for TapeReader {
     type Item = Result<TapeLine, TapeDamage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (number, line) = self.lines.next()?;
+        let (number, line) = loop {
+            let (number, line) = self.lines.next()?;
+            if line.as_ref().is_ok_and(|text| !(self.is_wanted)(text)) {
+                continue;
+            }
+            break (number, line);
+        };
         self.number = number;
         let line = match line {
             Ok(text) => self.parser.parse(text).map_err(DamageKind::Corrupt),

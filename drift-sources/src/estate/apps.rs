@@ -7,10 +7,12 @@ use std::sync::Arc;
 use drift_core::coverage::{RecordedScope, Unseen, UnseenReason};
 use drift_core::drift::rules::{Effect, Rule, RuleSet};
 use drift_core::drift::{CommitRef, DriftChange, DriftReport, ResourceDrift, compare_apps};
+use drift_core::redact::Redactor;
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey};
 
 use super::comparison::downgrade_unseen;
+use super::secrets::redact_report;
 use crate::argo::answer::ApplicationAnswer;
 use crate::gitops::{ClusterSnapshot, GitOps, HistoryError, Repositories};
 use crate::jq::JqSandbox;
@@ -28,6 +30,8 @@ pub struct DeclaredApps {
     pub(super) exceptions: RuleSet,
     /// What was listed of the cluster.
     pub(super) recorded: RecordedScope,
+    /// Takes the values of Secrets out of reports.
+    pub(super) redactor: Redactor,
 }
 
 /// A rule that was asked in a comparison.
@@ -93,6 +97,8 @@ impl DeclaredApps {
             declaration.rules.append(self.exceptions.clone());
         }
         rules.extend(self.exceptions.rules.iter().cloned().map(|rule| AppliedRule { app: None, rule }));
+        let desired = declarations.iter().filter_map(|d| d.desired.as_ref().ok()).flatten();
+        self.redactor.values().learn(desired.map(|d| &*d.object));
         let mut report = compare_apps(&declarations, live, &self.schemas, &JqSandbox::default());
         if gitops.apps().len() == 0 {
             let where_it_ends = match self.recorded.open_gaps().next() {
@@ -108,6 +114,7 @@ impl DeclaredApps {
         downgrade_unseen(&mut report, &self.recorded);
         gitops.look_back(&mut report);
         self.name_commits(gitops, &mut report);
+        redact_report(&mut report, &self.redactor);
         AppComparison { report, rules }
     }
 

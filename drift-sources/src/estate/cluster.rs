@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use drift_core::coverage::{RecordedScope, Unseen};
+use drift_core::redact::SecretValues;
 use drift_core::{Gap, Object};
 
 use super::live::DefaultNamespace;
@@ -24,6 +25,18 @@ pub async fn connect_cluster(options: ConnectOptions) -> Result<Connection, Esta
 pub fn cluster_source(connection: &Connection, namespaces: &[String]) -> KubernetesSource {
     let options = KubernetesOptions { namespaces: namespaces.to_vec(), ..KubernetesOptions::default() };
     KubernetesSource::new(connection.client.clone(), options)
+}
+
+/// Learns the values of all Secrets in some namespaces, all if none is named, before anything is followed: a copy may come before
+/// its Secret.
+///
+/// What may not be listed is not learnt; who follows the cluster reports it.
+pub async fn learn_cluster(connection: &Connection, namespaces: &[String], values: &SecretValues) {
+    let kinds = KindFilter { include: vec!["Secret.".to_owned()], ..KindFilter::default() };
+    let options =
+        KubernetesOptions { kinds, namespaces: namespaces.to_vec(), ..KubernetesOptions::default() };
+    let listed = KubernetesSource::new(connection.client.clone(), options).snapshot().await;
+    values.learn(&listed.map(|snapshot| snapshot.objects).unwrap_or_default());
 }
 
 impl LiveState {

@@ -74,6 +74,7 @@ pub(super) fn compare_desired(
     let drift_options = DriftOptions {
         default_namespace: options.namespace.map(Into::into),
         extras: options.unmanaged,
+        redactor: live.redactor.clone(),
         ..DriftOptions::default()
     };
     let mut report = compare(&wanted, &objects, &schemas, &drift_options);

@@ -75,7 +75,7 @@ impl DesiredState {
     }
 
     /// Returns the declared objects as they were read, for schemas and filters.
-    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+    pub fn objects(&self) -> impl Iterator<Item = &Object> + Clone {
         self.parts.iter().flat_map(|p| &p.manifests.declared).map(|d| &d.object)
     }
 

@@ -10,7 +10,7 @@ use drift_core::coverage::{InputNotes, RecordedScope};
 use drift_core::graph::{DependencyGraph, EdgeRules};
 use drift_core::history::VersionStore;
 use drift_core::ingest::{Progress, RunOptions, run};
-use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::redact::{RedactOptions, Redactor, SecretValues};
 use drift_core::replay::State;
 use drift_core::{
     Event, EventStore, EventStoreExt, Facet, Ingest, MemoryStore, Position, ResourceKey, ResourceName,
@@ -20,6 +20,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::names::find_resource;
+use super::secrets::learn_tape;
 use super::users::StoredEntries;
 use super::{EstateError, HistoryUpkeep, InputFile};
 use crate::error_line::one_line;
@@ -69,11 +70,24 @@ impl RecordedHistory {
     /// # Errors
     /// When no line of it can be read. Single lines that cannot be read are notes.
     pub async fn play(tape: &InputFile) -> Result<Self, EstateError> {
+        Self::play_with(tape, SecretValues::default()).await
+    }
+
+    /// Plays a tape, and learns the values of its Secrets.
+    pub(super) async fn play_with(tape: &InputFile, values: SecretValues) -> Result<Self, EstateError> {
         let name = tape.name().into_owned();
-        let redactor = Redactor::new(RedactOptions::new(tape_key(tape.path())?));
+        let redactor = Redactor::with_values(RedactOptions::new(tape_key(tape.path())?), values);
+        learn_tape(tape, &redactor.values());
         let store = Arc::new(MemoryStore::default());
         let notes = play_tape(tape, &*store, redactor.clone()).await?;
         Ok(Self { store, name, redactor, notes, upkeep: HistoryUpkeep::Recording })
+    }
+
+    /// Returns the same history with these values of Secrets blanked in what is compared with it.
+    pub(super) fn sharing(mut self, values: &SecretValues) -> Self {
+        values.absorb(&self.redactor.values());
+        self.redactor = self.redactor.sharing(values.clone());
+        self
     }
 
     /// Returns its name for people.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use drift_core::Until;
 use drift_core::coverage::RecordedScope;
-use drift_core::redact::Redactor;
+use drift_core::redact::{Redactor, SecretValues};
 use drift_core::{Object, Scope};
 
 use super::blocking::run_blocking;
 use super::coverage::note_uncovered;
+use super::secrets::session_redactor;
 use super::{EstateError, InputFile, InputNotes, RecordedHistory};
 use crate::dump::Dump;
 
@@ -70,8 +71,19 @@ impl LiveState {
     /// When the file cannot be read whole: what is not in a dump that is cut off would look missing. Also when a dump is asked
     /// about the past.
     pub async fn of_file(file: &InputFile, until: Until, needed: &ClusterScope) -> Result<Self, EstateError> {
+        let redactor = session_redactor(SecretValues::default());
+        Ok(Self::read(file, until, needed, redactor.values()).await?.redacted_by(&redactor))
+    }
+
+    /// Reads the same, and learns the values of its Secrets; those of a dump are still in it.
+    pub(super) async fn read(
+        file: &InputFile,
+        until: Until,
+        needed: &ClusterScope,
+        values: SecretValues,
+    ) -> Result<Self, EstateError> {
         if file.is_tape() {
-            let history = RecordedHistory::play(file).await?;
+            let history = RecordedHistory::play_with(file, values).await?;
             let mut live = Self::of_history(&history, until).await?;
             let recorded = history.recorded_scope(until).await?;
             note_uncovered(&history, &recorded, until, &|scope| needed.concerns(scope), &mut live.notes);
@@ -86,8 +98,18 @@ impl LiveState {
         let objects = read.map_err(|e| {
             EstateError::unreadable(format!("what is live in `{}`", file.name()), e).expecting(DUMP_FORM)
         })?;
+        values.learn(&objects);
         let recorded = listed_in_dump(&objects);
         Ok(Self { objects: objects.into_iter().map(Arc::new).collect(), recorded, ..Self::default() })
+    }
+
+    /// Hashes Secrets that are not hashed yet.
+    pub(super) fn redacted_by(mut self, redactor: &Redactor) -> Self {
+        if self.redactor.is_none() {
+            self.objects = self.objects.into_iter().map(|o| redactor.redact_foreign(o)).collect();
+            self.redactor = Some(redactor.clone());
+        }
+        self
     }
 
     /// Reads the live objects of recorded history at a point.
@@ -98,8 +120,12 @@ impl LiveState {
         let state = history.state(until).await?;
         let failed = |e| EstateError::unreadable(format!("`{}`", history.name()), e);
         let objects = state.live().map(|(_, r)| r.object()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        // What was stored before its Secret was seen is not hashed there.
+        let known = history.redactor();
+        let is_complete = known.values().is_empty();
+        let redacted = |o| if is_complete { o } else { known.redact_shared(o) };
         Ok(Self {
-            objects: objects.into_iter().flatten().collect(),
+            objects: objects.into_iter().flatten().map(redacted).collect(),
             recorded: state.recorded_scope().clone(),
             notes: history.notes().clone(),
             redactor: Some(history.redactor().clone()),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use drift_core::health::newest_time;
 use drift_core::ingest::{RunOptions, run};
-use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::redact::SecretValues;
 use drift_core::time::format_time;
 use drift_core::{Cursor, Ingest, MemoryStore, Observation, Scope, Source, SourceError};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
 
+use super::secrets::session_redactor;
 use super::{ClusterScope, EstateError, InputFile, LiveState, RecordedHistory};
 use drift_core::coverage::InputNotes;
 use drift_core::{Applied, Object, Until};
@@ -36,9 +37,13 @@ pub(super) async fn history_of_listing(
     observations: Vec<Observation>,
     at: Timestamp,
     mut notes: InputNotes,
+    values: SecretValues,
 ) -> Result<RecordedHistory, EstateError> {
-    // Nothing of it is compared with another history, so that any key will do.
-    let redactor = Redactor::new(RedactOptions::new([0; 32]));
+    values.learn(observations.iter().filter_map(|observation| match observation {
+        Observation::Applied(applied) => Some(&*applied.object),
+        _ => None,
+    }));
+    let redactor = session_redactor(values);
     let store = Arc::new(MemoryStore::default());
     let failed = |e| EstateError::store(name, e);
     let mut ingest = Ingest::load("listing", redactor.clone(), &*store).await.map_err(failed)?;
@@ -52,11 +57,14 @@ pub(super) async fn history_of_listing(
 }
 
 /// Makes a history of a dump, or plays a tape that is looked at as one.
-pub(super) async fn history_of_dump(file: &InputFile) -> Result<RecordedHistory, EstateError> {
+pub(super) async fn history_of_dump(
+    file: &InputFile,
+    values: SecretValues,
+) -> Result<RecordedHistory, EstateError> {
     if file.is_tape() {
-        return RecordedHistory::play(file).await;
+        return RecordedHistory::play_with(file, values).await;
     }
-    let live = LiveState::of_file(file, Until::End, &ClusterScope::default()).await?;
+    let live = LiveState::read(file, Until::End, &ClusterScope::default(), values.clone()).await?;
     let at = live.objects.iter().filter_map(|o| newest_time(o.root())).max().unwrap_or_default();
     let mut kinds: BTreeMap<_, Vec<Arc<Object>>> = BTreeMap::new();
     for object in live.objects {
@@ -71,7 +79,7 @@ pub(super) async fn history_of_dump(file: &InputFile) -> Result<RecordedHistory,
         observations.extend(objects.into_iter().map(applied));
         observations.push(Observation::RelistDone { scope, observed_at: at });
     }
-    history_of_listing(&format!("`{}`", file.name()), observations, at, live.notes).await
+    history_of_listing(&format!("`{}`", file.name()), observations, at, live.notes, values).await
 }
 
 /// Lists a cluster as a history of now. Kinds that may not be listed everywhere are listed in the namespace that is asked about.
@@ -79,6 +87,7 @@ pub(super) async fn history_of_dump(file: &InputFile) -> Result<RecordedHistory,
 pub(super) async fn history_of_cluster(
     connection: &crate::kubernetes::Connection,
     namespace: Option<&str>,
+    values: SecretValues,
 ) -> Result<RecordedHistory, EstateError> {
     use crate::kubernetes::{KindFilter, KubernetesOptions, KubernetesSource};
     use drift_core::GapReason;
@@ -111,7 +120,8 @@ pub(super) async fn history_of_cluster(
         observations.retain(|o| !denied(o).is_some_and(|kind| is_known(&kind)));
         observations.extend(of_namespace);
     }
-    history_of_listing(&connection.server, observations, Timestamp::now(), InputNotes::default()).await
+    history_of_listing(&connection.server, observations, Timestamp::now(), InputNotes::default(), values)
+        .await
 }
 
 /// Returns the kind whose listing is complete.

@@ -10,6 +10,7 @@ use drift_core::drift::rules::RuleSet;
 use drift_core::graph::EdgeRules;
 use drift_core::health::HealthRules;
 use drift_core::history::VersionStore;
+use drift_core::redact::Redactor;
 use drift_core::schema::SchemaSet;
 use drift_core::{ResourceKey, ResourceName, Scope};
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use super::coverage::note_uncovered;
 use super::moment::history_of_cluster;
 use super::moment::history_of_dump;
 use super::options::{EstateInput, EstateOptions};
+use super::secrets::session_redactor;
 use super::versions::{Versions, cluster_of, cluster_of_history, versions_of, versions_of_tape};
 use super::{
     ClusterScope, ComparedNamespaces, DeclaredApps, EstateError, InputFile, InputNotes, LiveState,
@@ -47,6 +49,8 @@ pub struct Estate {
     input: OpenInput,
     pub(super) options: EstateOptions,
     pub(super) schemas: Arc<SchemaSet>,
+    /// Hashes Secrets that are read as they are.
+    pub(super) redactor: Redactor,
     notes: Mutex<InputNotes>,
     history: OnceLock<RecordedHistory>,
     versions: OnceLock<Arc<VersionStore>>,
@@ -65,7 +69,7 @@ impl Estate {
             EstateInput::Dump(path) => OpenInput::Dump(InputFile::open(path)?),
             EstateInput::Tape(path) => OpenInput::Tape(InputFile::open(path)?),
             EstateInput::Store(store) => {
-                history.get_or_init(|| store.clone());
+                history.get_or_init(|| store.clone().sharing(&options.values));
                 OpenInput::Store
             }
             #[cfg(feature = "kubernetes")]
@@ -80,6 +84,7 @@ impl Estate {
         };
         Ok(Self {
             input,
+            redactor: session_redactor(options.values.clone()),
             options,
             schemas: SchemaSet::bundled(),
             notes: Mutex::default(),
@@ -100,6 +105,7 @@ impl Estate {
 
     /// Adds the notes of a question; what another question noted before is not repeated.
     pub(super) fn note(&self, notes: InputNotes) {
+        let notes = notes.map_texts(|text| self.options.values.blank(text).into_owned());
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).append(notes);
     }
 
@@ -124,17 +130,18 @@ impl Estate {
         if let Some(history) = self.history.get() {
             return Ok(history);
         }
+        let values = self.options.values.clone();
         let history = match &self.input {
-            OpenInput::Tape(tape) => RecordedHistory::play(tape).await?,
+            OpenInput::Tape(tape) => RecordedHistory::play_with(tape, values).await?,
             OpenInput::Dump(dump) if self.options.until != Until::End && !dump.is_tape() => {
                 return Err(self.needs_history("at"));
             }
-            OpenInput::Dump(dump) => history_of_dump(dump).await?,
+            OpenInput::Dump(dump) => history_of_dump(dump, values).await?,
             // It was put there when the store was opened.
             OpenInput::Store => return Err(self.needs_history("this question")),
             #[cfg(feature = "kubernetes")]
             OpenInput::Cluster(connection) => {
-                history_of_cluster(connection, self.options.namespace.as_deref()).await?
+                history_of_cluster(connection, self.options.namespace.as_deref(), values).await?
             }
         };
         self.note(history.notes().clone());
@@ -266,15 +273,15 @@ impl Estate {
                 let history = self.recorded().await?;
                 // Read with whatever is asked for; nothing but causes and writers asks for users.
                 let stored = self.stored.get().cloned().unwrap_or_default();
-                (Some(history.redactor().clone()), stored)
+                (history.redactor().clone(), stored)
             }
-            false => (None, Vec::new()),
+            false => (self.redactor.clone(), Vec::new()),
         };
         let mut notes = InputNotes::default();
-        let users = match (&self.options.audit, redactor) {
-            (Some(audit), redactor) => UserLog::read_with(audit, redactor, None, stored, &mut notes)?,
-            (None, Some(redactor)) if !stored.is_empty() => UserLog::of_entries(stored, redactor, &mut notes),
-            _ => return Ok(None),
+        let users = match &self.options.audit {
+            Some(audit) => UserLog::read_with(audit, Some(redactor), None, stored, &mut notes)?,
+            None if !stored.is_empty() => UserLog::of_entries(stored, redactor, &mut notes),
+            None => return Ok(None),
         };
         self.note(notes);
         Ok(Some(Arc::clone(self.users.get_or_init(|| Arc::new(users)))))
@@ -311,14 +318,25 @@ impl Estate {
 
     /// Returns the live objects; of a cluster only what lies in a scope.
     pub(super) async fn live_in(&self, scope: &ClusterScope) -> Result<LiveState, EstateError> {
+        Ok(self.read_live(scope).await?.redacted_by(&self.redactor))
+    }
+
+    /// Returns the live objects, with their Secrets unless they come from history, and learns the values of those.
+    async fn read_live(&self, scope: &ClusterScope) -> Result<LiveState, EstateError> {
         match &self.input {
-            OpenInput::Dump(file) => LiveState::of_file(file, self.options.until, scope).await,
+            OpenInput::Dump(file) => {
+                LiveState::read(file, self.options.until, scope, self.options.values.clone()).await
+            }
             OpenInput::Tape(_) | OpenInput::Store => {
                 let history = self.recorded_about(&|s| scope.concerns(s)).await?;
                 LiveState::of_history(history, self.options.until).await
             }
             #[cfg(feature = "kubernetes")]
-            OpenInput::Cluster(connection) => LiveState::of_cluster(connection, scope).await,
+            OpenInput::Cluster(connection) => {
+                let live = LiveState::of_cluster(connection, scope).await?;
+                self.options.values.learn(live.objects.iter().map(|o| &**o));
+                Ok(live)
+            }
         }
     }
 
@@ -335,6 +353,7 @@ impl Estate {
 
     pub(super) async fn read_apps(&self, notes: &mut InputNotes) -> Result<DeclaredApps, EstateError> {
         let (cluster, recorded) = self.app_cluster(notes).await?;
+        self.options.values.learn(cluster.live().iter().map(|o| &**o));
         let repositories = open_repositories(&self.options.git)?;
         let renderer = self.new_renderer();
         let live = cluster.live().iter().map(|o| &**o);
@@ -348,7 +367,17 @@ impl Estate {
         let cluster = cluster.with_now(now);
         let exceptions = exceptions.at(now);
         let answers = Default::default();
-        let apps = DeclaredApps { cluster, repositories, answers, renderer, schemas, exceptions, recorded };
+        let redactor = self.redactor.clone();
+        let apps = DeclaredApps {
+            cluster,
+            repositories,
+            answers,
+            renderer,
+            schemas,
+            exceptions,
+            recorded,
+            redactor,
+        };
         #[cfg(feature = "argo-server")]
         if let Some(server) = &self.options.argocd {
             let asked: Vec<_> = apps.gitops().without_source().into_iter().cloned().collect();
@@ -373,17 +402,18 @@ impl Estate {
             && !matches!(until, Until::Position(_))
         {
             if file.is_tape() {
-                let history = RecordedHistory::play(file).await?;
+                let history = RecordedHistory::play_with(file, self.options.values.clone()).await?;
                 let recorded = history.recorded_scope(until).await?;
                 note_uncovered(&history, &recorded, until, &|_| true, notes);
                 return Ok((cluster_of(versions_of_tape(file, time, notes)?, time), recorded));
             }
-            let live = LiveState::of_file(file, until, &ClusterScope::default()).await?;
+            let live =
+                LiveState::read(file, until, &ClusterScope::default(), self.options.values.clone()).await?;
             notes.append(live.notes);
             return Ok((ClusterSnapshot::now(live.objects), live.recorded));
         }
         if let OpenInput::Dump(file) = &self.input {
-            let history = RecordedHistory::play(file).await?;
+            let history = RecordedHistory::play_with(file, self.options.values.clone()).await?;
             notes.append(history.notes().clone());
             let recorded = history.recorded_scope(until).await?;
             note_uncovered(&history, &recorded, until, &|_| true, notes);
@@ -394,7 +424,7 @@ impl Estate {
             let recorded = self.recorded_scope().await?.clone();
             return Ok((cluster_of_history(history, until).await?, recorded));
         }
-        let live = self.live_in(&ClusterScope::default()).await?;
+        let live = self.read_live(&ClusterScope::default()).await?;
         notes.append(live.notes);
         Ok((ClusterSnapshot::now(live.objects), live.recorded))
     }

@@ -12,7 +12,7 @@ use drift_core::drift::UnmanagedResources;
 use drift_core::graph::EdgeRules;
 use drift_core::health::HealthRules;
 use drift_core::k8s::selector::Selector;
-use drift_core::redact::Redactor;
+use drift_core::redact::{Redactor, SecretValues};
 
 use crate::render::RemoteHosts;
 
@@ -57,6 +57,7 @@ pub struct EstateOptions {
     pub(super) compared_namespaces: ComparedNamespaces,
     pub(super) remote_hosts: RemoteHosts,
     pub(super) render_time: Option<Duration>,
+    pub(super) values: SecretValues,
     #[cfg(feature = "argo-server")]
     pub(super) argocd: Option<crate::argo::server::ServerOptions>,
 }
@@ -81,6 +82,7 @@ impl EstateOptions {
             compared_namespaces: ComparedNamespaces::default(),
             remote_hosts: RemoteHosts::default(),
             render_time: None,
+            values: SecretValues::default(),
             #[cfg(feature = "argo-server")]
             argocd: None,
         }
@@ -185,6 +187,12 @@ impl EstateOptions {
     /// Limits the time that kustomize and helm take for all sources together; five minutes without it.
     pub fn render_time(mut self, time: Duration) -> Self {
         self.render_time = Some(time);
+        self
+    }
+
+    /// Shares the values of the Secrets that are read, so that what prints can [blank](SecretValues::blank) them.
+    pub fn secret_values(mut self, values: SecretValues) -> Self {
+        self.values = values;
         self
     }
 

@@ -143,6 +143,7 @@ impl Estate {
     async fn diff_desired(&self, notes: &mut InputNotes) -> Result<Comparison, EstateError> {
         let options = &self.options;
         let mut desired = DesiredState::read(&options.desired, &Arc::new(self.new_renderer())).await?;
+        options.values.learn(desired.objects());
         let named = options.namespace.as_deref();
         let mut live = self.live_in(&needed_scope(&desired, named, options.compared_namespaces)).await?;
         notes.append(desired.take_notes());
@@ -184,10 +185,10 @@ impl Estate {
             self.recorded().await?.name_users(&mut report, live, until, notes).await?;
         }
         if let Some(audit) = &self.options.audit {
-            let log = UserLog::read(audit, None, apps.cluster.moment(), notes)?;
+            let log = UserLog::read(audit, Some(self.redactor.clone()), apps.cluster.moment(), notes)?;
             log.attribute(&mut report, apps.cluster.live());
         }
-        let live = apps.cluster.live().to_vec();
+        let live = apps.cluster.live().iter().map(|o| self.redactor.redact_foreign(Arc::clone(o))).collect();
         Ok(Comparison { report, desired: Vec::new(), paths: BTreeMap::new(), live, schemas: apps.schemas })
     }
 
