@@ -1,6 +1,7 @@
 //! Redaction of values before they are shown: no value of a Secret is part of a report.
 
-use drift_core::k8s::annotations::LAST_APPLIED;
+use drift_core::k8s::annotations::is_public_on_secret;
+use drift_core::redact::{is_credential_name, without_hashes};
 use drift_core::{Doc, FieldPath, PathElement, ResourceKey};
 use serde_json::Value;
 
@@ -9,8 +10,9 @@ pub const REDACTED: &str = "<redacted>";
 
 /// Returns the value at a path of a resource with everything secret redacted.
 ///
-/// Below `data` and `stringData` of a Secret every scalar except `null` becomes [`REDACTED`], and so does the annotation
-/// that repeats the applied Secret. Names of keys are shown: people need to see that a key was added or removed.
+/// Of a Secret every scalar except `null` becomes [`REDACTED`] that is not known to be public: its name, type, labels, and
+/// annotations of controllers. Names of keys are shown: people need to see that a key was added or removed. In all other
+/// resources, what the [`Redactor`](drift_core::redact::Redactor) hashed becomes [`REDACTED`].
 ///
 /// ```
 /// # use drift_core::{FieldPath, ResourceKey};
@@ -21,10 +23,8 @@ pub const REDACTED: &str = "<redacted>";
 /// assert_eq!(value, json!({"password": "<redacted>"}));
 /// ```
 pub fn redacted(key: &ResourceKey, path: &FieldPath, value: &Value) -> Value {
-    if &*key.kind != "Secret" || !key.group.is_empty() {
-        return value.clone();
-    }
-    cut(&mut path.elements().iter().map(field).collect(), value)
+    let is_secret = &*key.kind == "Secret" && key.group.is_empty();
+    cut(&mut path.elements().iter().map(field).collect(), value, is_secret)
 }
 
 /// Whether an object is shown with its `metadata.managedFields`, which are long and seldom wanted.
@@ -55,30 +55,33 @@ fn field(element: &PathElement) -> String {
     }
 }
 
+/// Returns `true` for a place in a Secret where a value may stand.
 fn is_secret(path: &[String]) -> bool {
-    match path {
-        [first, ..] if first == "data" || first == "stringData" => true,
-        [meta, annotations, name] => {
-            meta == "metadata" && annotations == "annotations" && name == LAST_APPLIED
-        }
-        _ => false,
+    let path: Vec<&str> = path.iter().map(|part| &**part).collect();
+    match *path {
+        ["apiVersion" | "kind" | "type" | "immutable", ..] => false,
+        ["metadata", "annotations", name, ..] => !is_public_on_secret(name),
+        ["metadata", "labels", name, ..] => is_credential_name(name),
+        ["metadata", ..] | [] => false,
+        _ => true,
     }
 }
 
-fn cut(path: &mut Vec<String>, value: &Value) -> Value {
+fn cut(path: &mut Vec<String>, value: &Value, of_secret: bool) -> Value {
     match value {
         Value::Object(map) => {
             let entry = |(name, v): (&String, &Value)| {
                 path.push(name.clone());
-                let shown = cut(path, v);
+                let shown = cut(path, v, of_secret);
                 path.pop();
                 (name.clone(), shown)
             };
             Value::Object(map.iter().map(entry).collect())
         }
-        Value::Array(list) => Value::Array(list.iter().map(|v| cut(path, v)).collect()),
+        Value::Array(list) => Value::Array(list.iter().map(|v| cut(path, v, of_secret)).collect()),
         Value::Null => Value::Null,
-        _ if is_secret(path) => REDACTED.into(),
+        _ if of_secret && is_secret(path) => REDACTED.into(),
+        Value::String(text) => without_hashes(text).into(),
         other => other.clone(),
     }
 }
@@ -86,6 +89,7 @@ fn cut(path: &mut Vec<String>, value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drift_core::k8s::annotations::LAST_APPLIED;
     use serde_json::json;
 
     fn check(kind: &str, path: &[&str], value: Value, expect: Value) {
@@ -106,8 +110,8 @@ mod tests {
         check(
             "Secret",
             &[],
-            json!({"kind": "Secret", "data": {"a": "b"}, "metadata": {"annotations": {LAST_APPLIED: "{..}", "x": "y"}}}),
-            json!({"kind": "Secret", "data": {"a": "<redacted>"}, "metadata": {"annotations": {LAST_APPLIED: "<redacted>", "x": "y"}}}),
+            json!({"kind": "Secret", "data": {"a": "b"}, "metadata": {"annotations": {LAST_APPLIED: "{..}", "x": "y", "helm.sh/hook": "pre-install"}}}),
+            json!({"kind": "Secret", "data": {"a": "<redacted>"}, "metadata": {"annotations": {LAST_APPLIED: "<redacted>", "x": "<redacted>", "helm.sh/hook": "pre-install"}}}),
         );
     }
 
@@ -115,6 +119,19 @@ mod tests {
     fn other_kinds_and_fields_are_shown() {
         check("ConfigMap", &["data", "a"], json!("b"), json!("b"));
         check("Secret", &["type"], json!("Opaque"), json!("Opaque"));
-        check("Secret", &["metadata", "annotations", "x"], json!("y"), json!("y"));
+        check("Secret", &["metadata", "annotations", "x"], json!("y"), json!("<redacted>"));
+        check(
+            "Secret",
+            &["metadata", "labels"],
+            json!({"app": "a", "password": "b"}),
+            json!({"app": "a", "password": "<redacted>"}),
+        );
+        let hash = "redacted:00112233445566778899aabbccddeeff";
+        check(
+            "Pod",
+            &["spec"],
+            json!({"args": [format!("--p={hash}")]}),
+            json!({"args": ["--p=<redacted>"]}),
+        );
     }
 }
