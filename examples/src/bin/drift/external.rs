@@ -12,6 +12,7 @@ use drift_sinks::report::{ManagedFieldsVisibility, to_yaml, visible_object};
 use drift_sources::scratch::ScratchFolder;
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Writes what drifted as files into two folders and lets `$KUBECTL_EXTERNAL_DIFF` show them; `diff -u -N` without it.
 ///
@@ -66,7 +67,8 @@ fn merged(resource: &ResourceDrift, live: &Object, schemas: &SchemaSet) -> Doc {
 
 fn write(folder: &Path, key: &ResourceKey, doc: &Doc) -> std::io::Result<()> {
     let name = printable(&key.to_string()).replace('/', ".");
-    std::fs::write(folder.join(name), to_yaml(&visible_object(key, doc, ManagedFieldsVisibility::Hidden)))
+    let text = to_yaml(&visible_object(key, doc, ManagedFieldsVisibility::Hidden));
+    std::fs::write(folder.join(name), &*output::secret_values().blank(&text))
 }
 
 /// Runs the program; like kubectl takes only plain words of the variable as its arguments.

@@ -6,7 +6,7 @@ use std::fmt;
 use drift_core::StoreError;
 use drift_sources::estate::EstateError;
 
-use crate::output::printable_lines;
+use crate::output::{self, printable_lines};
 
 /// A failure that ends a command.
 #[derive(Debug)]
@@ -47,8 +47,9 @@ impl Failure {
     pub(crate) fn print(&self) {
         use std::io::Write;
         // Nothing more can be done when standard error is closed.
-        let _ =
-            writeln!(anstream::stderr(), "{}", printable_lines(&crate::clock::restyle(&self.to_string())));
+        let text = self.to_string();
+        let text = printable_lines(&output::secret_values().blank(&crate::clock::restyle(&text)));
+        let _ = writeln!(anstream::stderr(), "{text}");
     }
 }
 

@@ -27,10 +27,11 @@ const MAX_TOKEN: u64 = 64 << 10;
 
 /// Looks at recorded history: a store or a tape.
 pub(crate) fn recorded(args: &RecordedArgs) -> Result<EstateOptions, Failure> {
+    let values = output::secret_values().clone();
     // A store may come from the defaults, a tape never does.
     match (&args.tape, &args.store) {
-        (Some(tape), _) => Ok(Estate::tape(tape)),
-        (None, Some(folder)) => Ok(Estate::history(open_store(folder)?)),
+        (Some(tape), _) => Ok(Estate::tape(tape).secret_values(values)),
+        (None, Some(folder)) => Ok(Estate::history(open_store(folder)?).secret_values(values)),
         (None, None) => Err(Failure::new("no history to look at").hint(
             "give --store DIR or $DRIFT_STORE (`drift watch --store DIR` makes a store), or --tape FILE (`drift record --once -o FILE` makes one in a second)",
         )),
@@ -42,7 +43,8 @@ pub(crate) fn input(args: &InputArgs) -> Result<EstateOptions, Failure> {
     let names_cluster = args.cluster.context.is_some() || args.cluster.kubeconfig.is_some();
     match args.live.as_deref() {
         None if names_cluster && args.recorded.tape.is_none() => {
-            Ok(Estate::cluster(connect_options(&args.cluster)))
+            let values = output::secret_values().clone();
+            Ok(Estate::cluster(connect_options(&args.cluster)).secret_values(values))
         }
         file => any(file, &args.recorded, &args.cluster),
     }
@@ -54,10 +56,11 @@ pub(crate) fn any(
     recorded_args: &RecordedArgs,
     cluster: &ClusterArgs,
 ) -> Result<EstateOptions, Failure> {
+    let values = output::secret_values().clone();
     match file {
-        Some(file) => Ok(Estate::dump(file)),
+        Some(file) => Ok(Estate::dump(file).secret_values(values)),
         None if recorded_args.store.is_some() || recorded_args.tape.is_some() => recorded(recorded_args),
-        None => Ok(Estate::cluster(connect_options(cluster))),
+        None => Ok(Estate::cluster(connect_options(cluster)).secret_values(values)),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use drift_core::coverage::Coverage;
+use drift_core::redact::SecretValues;
 use drift_core::text::printable;
 use drift_sinks::report::{Colour, Styler, to_json, to_yaml};
 use serde::Serialize;
@@ -118,6 +120,12 @@ impl Screen {
     }
 }
 
+/// Returns the values of the Secrets that were read so far: they are blanked in all that is printed.
+pub(crate) fn secret_values() -> &'static SecretValues {
+    static VALUES: OnceLock<SecretValues> = OnceLock::new();
+    VALUES.get_or_init(SecretValues::default)
+}
+
 /// Prints text for people to standard output, with its times as the options ask for.
 pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
     print(&clock::restyle(text))
@@ -127,6 +135,7 @@ pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
 ///
 /// A reader that stops reading (`| head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let text = secret_values().blank(text);
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -138,7 +147,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Prints a note to standard error.
 pub(crate) fn remark(text: &str) {
     // Nothing more can be done when standard error is closed.
-    let _ = writeln!(anstream::stderr(), "{}", printable_lines(&clock::restyle(text)));
+    let text = clock::restyle(text);
+    let _ = writeln!(anstream::stderr(), "{}", printable_lines(&secret_values().blank(&text)));
 }
 
 /// Returns lines with what could mislead a reader or drive a terminal as escapes.

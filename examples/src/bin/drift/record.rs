@@ -9,7 +9,7 @@ use drift_core::schema::SchemaSet;
 use drift_core::tape::{Bookmark, TapeEvent, TapeLine, WatchedResource};
 use drift_core::{Doc, Gap, GapReason, Object, Observation, ResourceVersion, Scope, Source};
 use drift_sinks::tape::{TapeWriteError, TapeWriter};
-use drift_sources::estate::{cluster_source, connect_cluster, tape_key, tape_key_path};
+use drift_sources::estate::{cluster_source, connect_cluster, learn_cluster, tape_key, tape_key_path};
 use futures::StreamExt;
 use jiff::Timestamp;
 use serde_json::json;
@@ -33,6 +33,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
     if args.once {
         let failed = |e| Failure::new(format!("cannot list what is in {}", connection.server)).because(&e);
         let snapshot = source.snapshot().await.map_err(failed)?;
+        output::secret_values().learn(&snapshot.objects);
         let at = Timestamp::now();
         snapshot
             .gaps
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
     } else {
         output::remark(&format!("recording {}; Ctrl-C ends it", connection.server));
         let mut stop = std::pin::pin!(crate::stop::after(args.duration)?);
+        learn_cluster(&connection, &namespaces, output::secret_values()).await;
         let mut observations = source.observe(None);
         loop {
             let item = tokio::select! {
@@ -82,7 +84,8 @@ struct Recorder {
 
 impl Recorder {
     fn open(path: &Path, namespace: Option<&str>) -> Result<Self, Failure> {
-        let redactor = Redactor::new(RedactOptions::new(key(path)?));
+        let options = RedactOptions::new(key(path)?);
+        let redactor = Redactor::with_values(options, output::secret_values().clone());
         let tape = TapeWriter::append_to(path).map_err(|e| recorder_failure(&e))?;
         if tape.cut() > 0 {
             output::remark(&format!("note: cut {} bytes of a torn last line off the tape", tape.cut()));
@@ -186,7 +189,7 @@ impl Recorder {
             GapReason::Throttled => 429,
             _ => 500,
         };
-        let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": *gap.message});
+        let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": self.redactor.redact_text(&gap.message)});
         let status = Doc::from_value(&status).expect("a small document is whole and shallow");
         let kind = gap.scope.kind.as_ref().map(|(g, k)| (g.to_string(), k.to_string())).unwrap_or_default();
         let version = self.versions.get(&kind).map_or_else(|| "v1".to_owned(), |v| v.0.clone());

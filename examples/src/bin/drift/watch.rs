@@ -12,7 +12,7 @@ use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Ingest, Source, StoreError};
 use drift_sinks::store::embedded::EmbeddedStore;
-use drift_sources::estate::{InputFile, cluster_source, connect_cluster};
+use drift_sources::estate::{InputFile, cluster_source, connect_cluster, learn_cluster, learn_tape};
 use drift_sources::kubernetes::KubernetesSource;
 use drift_sources::receiver::Receiver;
 use drift_sources::tape::TapeSource;
@@ -42,15 +42,19 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
         ));
     }
     let key = store.redaction_key().map_err(|e| store_failure(&name, e))?;
-    let redactor = Redactor::new(RedactOptions::new(key));
+    let redactor = Redactor::with_values(RedactOptions::new(key), output::secret_values().clone());
     let receiver = listen::open(&args.listen, &redactor).await?;
     let input = args.tape.as_deref().map(InputFile::open).transpose()?;
     let mut cluster = None;
     let (source, namespace): (Box<dyn Source>, String) = match &input {
-        Some(tape) => (Box::new(TapeSource::new(tape.path().to_owned(), "")), "default".to_owned()),
+        Some(tape) => {
+            learn_tape(tape, &redactor.values());
+            (Box::new(TapeSource::new(tape.path().to_owned(), "")), "default".to_owned())
+        }
         None => {
             let connection = connect_cluster(looked_at::connect_options(&args.cluster)).await?;
             let namespaces: Vec<String> = args.namespace.clone().into_iter().collect();
+            learn_cluster(&connection, &namespaces, &redactor.values()).await;
             output::remark(&format!("watching {}; Ctrl-C ends it", connection.server));
             let source = cluster.insert(cluster_source(&connection, &namespaces)).clone();
             (Box::new(source), connection.namespace)

@@ -65,7 +65,11 @@ impl WatchSession {
         let mut notes = PrintedNotes::default();
         let counter = Counter::new("events");
         let mut options = WatchOptions {
-            drift: DriftOptions { default_namespace: Some(namespace.into()), ..DriftOptions::default() },
+            drift: DriftOptions {
+                default_namespace: Some(namespace.into()),
+                redactor: Some(redactor.clone()),
+                ..DriftOptions::default()
+            },
             absence: if args.tape.is_some() { Absence::AtOnce } else { Absence::OnceListed },
             ..WatchOptions::default()
         };
@@ -75,6 +79,7 @@ impl WatchSession {
         if !declared.is_empty() {
             let renderer = Arc::new(local_renderer(RemoteHosts::default(), None));
             let mut read = DesiredState::read(&declared, &renderer).await?;
+            redactor.values().learn(read.objects());
             let mut unread = read.take_notes();
             let schemas = gather_schemas(args.schemas.as_deref(), [], [], &mut unread)?;
             notes.append(&unread);
