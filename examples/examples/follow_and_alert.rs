@@ -1,7 +1,7 @@
 //! Follows the cluster of the current kubectl context, and alerts once for each thing that drifts from a folder of manifests.
 //!
 //! `cargo run --example follow_and_alert -- MANIFESTS`
-#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 
 use async_trait::async_trait;
 use drift_core::drift::DesiredObject;
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut ingest = Ingest::load(source.name(), redactor.clone(), &store).await?;
     let mut progress = |progress: Progress<'_>| match progress {
         Progress::Appended(events) => drop(sender.unbounded_send(events.to_vec())),
-        other => println!("{other:?}"),
+        other => eprintln!("{other:?}"),
     };
     let alerting = async {
         while let Some(events) = appended.next().await {

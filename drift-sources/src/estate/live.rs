@@ -54,7 +54,7 @@ impl ClusterScope {
 pub struct LiveState {
     /// All live objects that were read, in the order of their keys where they come from history.
     pub objects: Vec<Arc<Object>>,
-    /// What was listed, so that what is not there can be told from what was not looked at.
+    /// What was listed, so that what is not there can be kept apart from what was not looked at.
     pub recorded: RecordedScope,
     /// What could not be read.
     pub notes: InputNotes,
