@@ -247,8 +247,8 @@ fn a_sender_is_served_at_once_beside_five_hundred_that_hold() {
             times.sort_unstable();
             let (median, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
             println!("500 connections that send {what}: median {median:?}, p99 {p99:?}");
-            // Far below the time-out of a head, on a machine that is busy too.
-            assert!(p99 < Duration::from_secs(1), "{what}: {p99:?}");
+            // The time is printed, and depends on what else the machine does; without the places kept it is the time-out.
+            assert!(p99 < ReceiverOptions::default().timeout / 2, "{what}: {p99:?}");
         });
     }
 }
