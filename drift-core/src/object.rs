@@ -332,6 +332,10 @@ impl Object {
         }
         let text = |node: Option<Node<'_>>, field| match node {
             None => Err(ObjectError { field, problem: "is missing" }),
+            Some(n) if n.kind() == Kind::Bool => Err(ObjectError {
+                field,
+                problem: "is a boolean, as YAML reads n, no, off, y, yes and on: put it into quotes",
+            }),
             Some(n) if n.as_str().is_none_or(str::is_empty) => {
                 Err(ObjectError { field, problem: "must be a non-empty string" })
             }

@@ -111,6 +111,9 @@ pub enum ProblemKind {
         /// Where it is declared before.
         first: FileLocation,
     },
+    /// A key stands twice in one map: the last value counts, and kubectl refuses the file.
+    #[error("`{0}` is set twice; the last value counts, and kubectl refuses the file")]
+    RepeatedKey(String),
     /// The object has no name of its own, so it cannot be matched with a live object.
     #[error("{0} has only a generateName: not compared")]
     Generated(String),
@@ -296,10 +299,13 @@ impl ManifestReader {
         let file: Arc<str> = name.into();
         for document in documents {
             let (position, read) = match document {
-                Ok(document) => (
-                    document.position,
-                    classify::classify_document(name, document.doc).map(|o| (o, document.positions)),
-                ),
+                Ok(document) => {
+                    for (position, key) in document.repeated_keys {
+                        self.note_problem(name, Some(position), ProblemKind::RepeatedKey(key));
+                    }
+                    let read = classify::classify_document(name, document.doc);
+                    (document.position, read.map(|o| (o, document.positions)))
+                }
                 Err(e) => (Position { line: e.line, column: e.column }, Err(ProblemKind::Broken(e.kind))),
             };
             let place = FileLocation { file: Arc::clone(&file), position: Some(position) };

@@ -39,6 +39,9 @@ pub struct Document {
     pub positions: Positions,
     /// Where the document begins in the file.
     pub position: Position,
+    /// Keys that stand more than once in one map, at the place of each later one: the last value counts, and strict readers refuse
+    /// the document. Not known of JSON.
+    pub repeated_keys: Vec<(Position, String)>,
 }
 
 /// A document that cannot be read, and where reading it stopped.

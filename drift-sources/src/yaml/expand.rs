@@ -1,6 +1,7 @@
 //! From the document as it was written to the object it means: aliases and merges expanded, keys sorted.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use drift_core::{Doc, DocBuilder};
 
@@ -21,6 +22,7 @@ pub(super) struct Expander<'t, 'a> {
     places: Vec<(PathHash, Position)>,
     /// Entries of the maps being put out, the innermost last.
     pairs: Vec<MapEntry<'t>>,
+    repeated: BTreeMap<Position, String>,
     nodes_left: usize,
     text_left: usize,
 }
@@ -30,6 +32,8 @@ struct MapEntry<'t> {
     key: Cow<'t, str>,
     key_position: Position,
     value: EntryValue<'t>,
+    /// The map that it stands in; `None` for what a list says for all its items.
+    of_map: Option<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +59,7 @@ impl<'t, 'a> Expander<'t, 'a> {
             builder: DocBuilder::default(),
             places: Vec::new(),
             pairs: Vec::new(),
+            repeated: BTreeMap::new(),
             nodes_left: NODES.max(tree.entries.len() * 2),
             text_left: TEXT + written * 2,
         }
@@ -114,6 +119,7 @@ impl<'t, 'a> Expander<'t, 'a> {
     fn build_document(&mut self, at: u32, given: &[(&'static str, &'t str)]) -> Result<Document, YamlError> {
         self.builder = DocBuilder::default();
         self.pairs.clear();
+        self.repeated.clear();
         let position = self.tree.position(at);
         let top = self.tree.alias_target(at);
         if matches!(self.tree.content_of(top), NodeContent::Map) {
@@ -124,6 +130,7 @@ impl<'t, 'a> Expander<'t, 'a> {
                 key: Cow::Borrowed(*key),
                 key_position: position,
                 value: EntryValue::Given(text),
+                of_map: None,
             });
             self.put_map(top, PathHash::ROOT, 0, given)?;
         } else {
@@ -131,7 +138,8 @@ impl<'t, 'a> Expander<'t, 'a> {
         }
         let doc = self.finish_document(position)?;
         let positions = Positions::new(std::mem::take(&mut self.places));
-        Ok(Document { doc, positions, position })
+        let repeated_keys = std::mem::take(&mut self.repeated).into_iter().collect();
+        Ok(Document { doc, positions, position, repeated_keys })
     }
 
     fn finish_document(&mut self, position: Position) -> Result<Doc, YamlError> {
@@ -214,10 +222,16 @@ impl<'t, 'a> Expander<'t, 'a> {
         self.pairs[first..].sort_by(|a, b| a.key.cmp(&b.key));
         self.builder.begin_map();
         for i in first..self.pairs.len() {
-            if self.pairs.get(i + 1).is_some_and(|next| next.key == self.pairs[i].key) {
+            if let Some(next) = self.pairs.get(i + 1)
+                && next.key == self.pairs[i].key
+            {
+                // What a merge brings may be overwritten; what stands twice in one map is a mistake.
+                if next.of_map.is_some() && next.of_map == self.pairs[i].of_map {
+                    self.repeated.insert(next.key_position, next.key.to_string());
+                }
                 continue;
             }
-            let MapEntry { key, key_position, value } = &mut self.pairs[i];
+            let MapEntry { key, key_position, value, .. } = &mut self.pairs[i];
             let (key, key_position, value) = (std::mem::take(key), *key_position, *value);
             self.spend_budget(key.len(), key_position)?;
             self.builder.key(&key);
@@ -262,7 +276,7 @@ impl<'t, 'a> Expander<'t, 'a> {
                 NodeContent::Scalar(scalar) => scalar.as_key().map_err(|k| YamlError::at(key_position, k))?,
                 _ => return Err(YamlError::at(key_position, ErrorKind::Key)),
             };
-            self.pairs.push(MapEntry { key, key_position, value: EntryValue::At(value) });
+            self.pairs.push(MapEntry { key, key_position, value: EntryValue::At(value), of_map: Some(at) });
         }
         Ok(())
     }

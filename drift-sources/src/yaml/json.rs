@@ -85,7 +85,7 @@ fn read_document(
     })?;
     let mut places = Vec::new();
     scanner.scan_value(PathHash::ROOT, position, &mut places);
-    Ok(Document { doc, positions: Positions::new(places), position })
+    Ok(Document { doc, positions: Positions::new(places), position, repeated_keys: Vec::new() })
 }
 
 /// Decodes one item of a list whose `apiVersion` and `kind` only the list names; its own fields win.

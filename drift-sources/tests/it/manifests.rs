@@ -169,3 +169,23 @@ fn names_are_told_by_their_ending() {
     assert!(is_manifest_name("a/b.yaml") && is_manifest_name("ü.YML") && is_manifest_name("x.json"));
     assert!(!is_manifest_name("a.txt") && !is_manifest_name("yaml") && !is_manifest_name("üyaml"));
 }
+
+#[test]
+fn keys_that_stand_twice_and_names_that_are_booleans_are_said() {
+    let mut reader = ManifestReader::new();
+    let twice = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: '1'\n  j: '1'\n  k: '2'\n";
+    reader.add_file("twice.yaml", twice.as_bytes());
+    // A merge may overwrite, and a key may stand in two maps.
+    let merged = "apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: b, labels: {k: x}}\ndata: &d {k: '1'}\nbinaryData: {<<: *d, k: '2'}\n";
+    reader.add_file("merged.yaml", merged.as_bytes());
+    reader.add_file("boolean.yaml", b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: n}\n");
+    let manifests = reader.finish();
+    assert_eq!(
+        problems(&manifests),
+        [
+            "twice.yaml:7:3: `k` is set twice; the last value counts, and kubectl refuses the file",
+            "boolean.yaml:1:1: not a Kubernetes object: `metadata.name` is a boolean, as YAML reads n, no, off, y, yes and on: put it into quotes",
+        ]
+    );
+    assert_eq!(manifests.declared[0].object.root().str_at(&["data", "k"]), Some("2"));
+}
