@@ -101,9 +101,9 @@ pub async fn connect_to(
             return Err(SourceError::Denied { what: format!("access to cluster {server}"), message });
         }
         Err(failure) => {
-            let context = context.as_deref().map(|c| format!("--context {c} ")).unwrap_or_default();
-            let advice = format!("is the cluster up? `kubectl {context}get --raw /readyz` asks the same");
-            return Err(unavailable_error(format!("cluster {server}"), failure.message().to_owned(), advice));
+            let problem = failure.message().to_owned();
+            let advice = connection_advice(&problem, context.as_deref());
+            return Err(unavailable_error(format!("cluster {server}"), problem, advice));
         }
     }
     Ok(Connection { client, context, namespace, server })
@@ -117,6 +117,35 @@ fn shown_url(url: &http::Uri) -> String {
         Some((_, host)) => text.replacen(authority, host, 1),
         None => text,
     }
+}
+
+/// Returns what to do about a connection that fails, by how TLS names the problem.
+fn connection_advice(problem: &str, context: Option<&str>) -> String {
+    let of_certificate = [
+        (
+            "UnknownIssuer",
+            "the authority that signed the server's certificate is not trusted: is certificate-authority-data of the kubeconfig that of this cluster?",
+        ),
+        (
+            "NotValidForName",
+            "the certificate is of another name: check `server` and `tls-server-name` of the kubeconfig",
+        ),
+        ("Expired", "the server's certificate has expired: renew it, or check the clock of this machine"),
+        ("NotValidYet", "the server's certificate is not valid yet: check the clock of this machine"),
+        (
+            "HandshakeFailure",
+            "the server refuses the TLS connection: check the client certificate of the kubeconfig",
+        ),
+        (
+            "InvalidContentType",
+            "what answers does not speak TLS: check `server` of the kubeconfig, http or https",
+        ),
+    ];
+    if let Some((_, advice)) = of_certificate.iter().find(|(name, _)| problem.contains(name)) {
+        return (*advice).to_owned();
+    }
+    let context = context.map(|c| format!("--context {c} ")).unwrap_or_default();
+    format!("is the cluster up? `kubectl {context}get --raw /readyz` asks the same")
 }
 
 fn unavailable_error(what: String, problem: String, advice: impl Into<String>) -> SourceError {
@@ -224,6 +253,19 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         file
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_not_a_cluster_that_is_down() {
+        let advice = |problem: &str| connection_advice(problem, Some("a"));
+        assert!(advice("invalid peer certificate: UnknownIssuer").contains("certificate-authority-data"));
+        assert!(
+            advice("invalid peer certificate: certificate not valid for name: NotValidForName")
+                .contains("tls-server-name")
+        );
+        assert!(
+            advice("Connection refused (os error 111)").contains("kubectl --context a get --raw /readyz")
+        );
     }
 
     const CONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\

@@ -148,7 +148,7 @@ pub(crate) fn describe_error(error: &kube::Error) -> String {
     if let kube::Error::Auth(auth) = error {
         return describe_auth(auth);
     }
-    let mut text = String::new();
+    let mut parts: Vec<String> = Vec::new();
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = source {
         if let Some(auth) = error.downcast_ref::<kube::client::AuthError>() {
@@ -156,15 +156,17 @@ pub(crate) fn describe_error(error: &kube::Error) -> String {
         }
         let part = error.to_string();
         // Some errors print their source, too.
-        if !text.contains(&part) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&part);
+        if !parts.iter().any(|p| p.contains(&part)) {
+            parts.push(part);
         }
         source = error.source();
     }
-    SecretValues::default().blank(&text).into_owned()
+    // What the layers in between are called helps nobody where there is a reason.
+    let is_layer = |part: &str| part.starts_with("ServiceError: ") || part.starts_with("client error (");
+    while parts.len() > 1 && is_layer(&parts[0]) {
+        parts.remove(0);
+    }
+    SecretValues::default().blank(&parts.join(": ")).into_owned()
 }
 
 fn describe_auth(error: &kube::client::AuthError) -> String {
