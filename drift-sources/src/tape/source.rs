@@ -289,7 +289,10 @@ impl<'a> TapeReplay<'a> {
             (plural, "") => plural.to_owned(),
             (plural, group) => format!("{plural}.{group}"),
         };
-        let message = format!("{} line {number}: the watch of {name} failed with {code}", self.name).into();
+        let why = status.root().str_at(&["message"]).filter(|m| !m.is_empty());
+        let why = why.map_or_else(String::new, |m| format!(": {m}"));
+        let message =
+            format!("{} line {number}: the watch of {name} failed with {code}{why}", self.name).into();
         let scope = self.scope_of(resource, "");
         self.emit(Observation::Gap(Gap {
             scope,
@@ -353,8 +356,9 @@ impl<'a> TapeReplay<'a> {
             (Some(at), _) => self.close_gap(at),
             // Nothing at all could be read, so there is no time to put a gap at.
             (None, Some(DamagedLines { first, last, problem })) => {
-                let what = format!("{} {}: {problem}", self.name, line_range(*first, *last));
-                return self.out.push_back(Err(SourceError::Corrupt { what, source: None }));
+                let what = format!("{} {}", self.name, line_range(*first, *last));
+                let source = Some(problem.to_string().into());
+                return self.out.push_back(Err(SourceError::Corrupt { what, source }));
             }
             (None, None) => {}
         }

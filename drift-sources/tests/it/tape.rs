@@ -221,7 +221,7 @@ fn damage_is_a_gap_and_ends_no_listing() {
         ]
     );
     let (_folder, path) = tape("x\n");
-    assert_eq!(observe(&path, None), ["error TAPE line 1: not valid JSON at column 1 cannot be read"]);
+    assert_eq!(observe(&path, None), ["error TAPE line 1 cannot be read"]);
     assert!(observe(&path.join("gone"), None)[0].contains("is unavailable"));
 }
 
