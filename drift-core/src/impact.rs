@@ -167,6 +167,10 @@ fn effect(
             if live { "sees it within a minute or so" } else { "sees it when it is next started" }
         }
         (Relation::Uses, _) => "new pods see it",
+        (Relation::Selects, _) if &*from.kind == "PodDisruptionBudget" => "limits its evictions",
+        (Relation::Selects, _) if !matches!(&*from.kind, "Service" | "EndpointSlice" | "Endpoints") => {
+            "selects it"
+        }
         (Relation::Selects | Relation::Routes, _) => "sends traffic to it",
         (Relation::TalksTo, _) => "talks to it",
         (Relation::RunsOn, _) => "runs on it",

@@ -90,7 +90,11 @@ impl ImpactReportV1 {
             "delete" => format!("If {key} were deleted:\n"),
             _ => format!("If {key} were changed as given:\n"),
         };
-        let _ = writeln!(out, "\n{} resources depend on it:", self.affected.len());
+        let _ = match self.affected.len() {
+            0 => writeln!(out, "\nNothing depends on it."),
+            1 => writeln!(out, "\n1 resource depends on it:"),
+            n => writeln!(out, "\n{n} resources depend on it:"),
+        };
         for a in &self.affected {
             let indent = "  ".repeat(a.distance);
             let line = format!("{indent} {}: {} ({} {})", a.key, a.effect, a.relation, a.through);
@@ -99,15 +103,19 @@ impl ImpactReportV1 {
         if self.breaks.is_empty() {
             out.push_str("\nNothing that the checks know would break.\n");
         } else {
-            let head = format!("{} things would break:", self.breaks.len());
+            let head = format!("{} would break:", count_things(self.breaks.len()));
             let _ = writeln!(out, "\n{}", styler.alarm(&head));
             out.push_str(&render_results(&self.breaks, styler));
         }
         if !self.mends.is_empty() {
-            let _ = writeln!(out, "\n{} things would be fixed:", self.mends.len());
+            let _ = writeln!(out, "\n{} would be fixed:", count_things(self.mends.len()));
             out.push_str(&render_results(&self.mends, styler));
         }
         out.push_str(&self.coverage.render_text(styler));
         out
     }
+}
+
+fn count_things(n: usize) -> String {
+    if n == 1 { "1 thing".to_owned() } else { format!("{n} things") }
 }
