@@ -81,7 +81,8 @@ mod yaml;
 pub use apps::{AppCounts, AppStatus, AppV1, AppsReportV1};
 pub use blame::{BlameReportV1, FieldAttribution, FieldBlameV1};
 pub use cause::{
-    ActorV1, CauseAttribution, CauseEventV1, CauseReportV1, CauseV1, EvidenceV1, HopV1, SymptomV1,
+    ActorV1, CauseAttribution, CauseDetail, CauseEventV1, CauseReportV1, CauseV1, EvidenceV1, HopV1,
+    SymptomV1,
 };
 pub use check::{CheckReportV1, CheckResultV1};
 pub use commit::CommitV1;

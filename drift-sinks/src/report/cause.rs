@@ -5,6 +5,8 @@ mod text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use text::CauseDetail;
+
 use drift_core::ResourceKey;
 use drift_core::cause::{Cause, Explanation, Hop};
 use drift_core::coverage::InputNotes;

@@ -20,3 +20,4 @@ mod schema;
 mod signals;
 mod times;
 mod watch;
+mod wording;

@@ -9,6 +9,16 @@ use super::{CauseReportV1, CauseV1};
 use crate::report::Styler;
 use crate::report::format::format_time;
 
+/// How much the text of a cause report says of each score.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CauseDetail {
+    /// The score.
+    #[default]
+    Brief,
+    /// The score with its parts.
+    Explained,
+}
+
 /// Longest message of a symptom that the text shows, in characters.
 const MESSAGE_CHARS: usize = 300;
 
@@ -39,7 +49,7 @@ pub(in crate::report) fn because(cause: &CauseV1) -> String {
 
 impl CauseReportV1 {
     /// Writes the report as text for people.
-    pub fn render_text(&self, styler: Styler) -> String {
+    pub fn render_text(&self, styler: Styler, detail: CauseDetail) -> String {
         let mut out = String::new();
         let mut line = |text: String| {
             let _ = writeln!(out, "{text}");
@@ -58,7 +68,7 @@ impl CauseReportV1 {
             _ => format!("Because {}.", self.because),
         }));
         let (explaining, others): (Vec<_>, Vec<_>) = self.causes.iter().partition(|c| c.score >= THRESHOLD);
-        explaining.into_iter().for_each(|cause| write_cause(cause, &mut line));
+        explaining.into_iter().for_each(|cause| write_cause(cause, detail, &mut line));
         if !others.is_empty() {
             line(String::new());
             line("Considered, and why not:".to_owned());
@@ -75,7 +85,7 @@ impl CauseReportV1 {
     }
 }
 
-fn write_cause(cause: &CauseV1, line: &mut impl FnMut(String)) {
+fn write_cause(cause: &CauseV1, detail: CauseDetail, line: &mut impl FnMut(String)) {
     line(String::new());
     line(format!("{}. {}  score {:.2}", cause.rank, because(cause), cause.score));
     for (i, hop) in cause.chain.iter().enumerate() {
@@ -97,8 +107,10 @@ fn write_cause(cause: &CauseV1, line: &mut impl FnMut(String)) {
     }
     let compared = if cause.compared.is_empty() { String::new() } else { format!(": {}", cause.compared) };
     line(printable(&format!("   reverting it would help: {}{compared}", cause.counterfactual)));
-    let parts: Vec<_> = cause.parts.iter().map(|(name, value)| format!("{name} {value:.2}")).collect();
-    line(format!("   parts: {}", parts.join(", ")));
+    if detail == CauseDetail::Explained {
+        let parts: Vec<_> = cause.parts.iter().map(|(name, value)| format!("{name} {value:.2}")).collect();
+        line(format!("   parts: {}", parts.join(", ")));
+    }
     for but in &cause.but {
         line(format!("   but {}", printable(but)));
     }

@@ -4,7 +4,7 @@ use drift_core::cause::{Cause, CauseIndex, incidents};
 use drift_core::coverage::InputNotes;
 use drift_core::schema::SchemaSet;
 use drift_core::{EventBody, StreamId, Until};
-use drift_sinks::report::{CauseAttribution, CauseReportV1, CommitV1, IncidentReportV1};
+use drift_sinks::report::{CauseAttribution, CauseDetail, CauseReportV1, CommitV1, IncidentReportV1};
 use serde_json::json;
 
 use super::{applied, check_golden, event, key, partial, plain};
@@ -56,7 +56,7 @@ fn cause_report() {
     let report = CauseReportV1::new(&explanation, &attribute, &partial("secrets is forbidden"));
     assert_eq!(report.verdict, "explained");
     check_golden("cause-report", &report);
-    insta::assert_snapshot!(report.render_text(plain()));
+    insta::assert_snapshot!(report.render_text(plain(), CauseDetail::Explained));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_resource_without_a_fault_is_not_explained() {
     let explanation = index().investigation(Until::End, &schemas).why(&key("ConfigMap/shop/other"));
     let report = CauseReportV1::new(&explanation, &attribute, &InputNotes::default());
     assert_eq!((report.verdict, report.symptom.what), ("abstained", "no fault"));
-    insta::assert_snapshot!(report.render_text(plain()));
+    insta::assert_snapshot!(report.render_text(plain(), CauseDetail::Explained));
 }
 
 #[test]

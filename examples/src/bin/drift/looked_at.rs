@@ -76,6 +76,10 @@ pub(crate) fn connect_options(args: &ClusterArgs) -> ConnectOptions {
 /// Opens a store beside whoever is writing it.
 fn open_store(folder: &Path) -> Result<RecordedHistory, Failure> {
     let name = folder.display().to_string();
+    if !folder.exists() {
+        return Err(Failure::new(format!("there is no store in `{name}`"))
+            .hint(format!("`drift watch --store {name}` makes one, and keeps it")));
+    }
     let failed = |e: StoreError| store_failure(&name, e);
     let store = EmbeddedStore::open_read_only(folder).map_err(failed)?;
     let redactor = Redactor::new(RedactOptions::new(store.redaction_key().map_err(failed)?));

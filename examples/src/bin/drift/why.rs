@@ -3,7 +3,7 @@
 use drift_core::ResourceKey;
 use drift_core::cause::{Cause, Weights};
 use drift_core::coverage::{Coverage, Unseen};
-use drift_sinks::report::{CauseAttribution, CauseReportV1, IncidentReportV1};
+use drift_sinks::report::{CauseAttribution, CauseDetail, CauseReportV1, IncidentReportV1};
 use drift_sources::estate::CauseSources;
 
 use crate::args::WhyArgs;
@@ -35,7 +35,8 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     };
     let explanation = estate.why(&key).await?;
     let report = CauseReportV1::new(&explanation, &attribute, &notes);
-    output::document(args.output, &report, || report.render_text(screen.styler()))?;
+    let detail = if args.explain { CauseDetail::Explained } else { CauseDetail::Brief };
+    output::document(args.output, &report, || report.render_text(screen.styler(), detail))?;
     Ok(match explanation.abstained_because {
         // A change that was named is an answer, whatever else was not looked at.
         None => Outcome::Nothing,

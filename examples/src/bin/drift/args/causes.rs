@@ -72,6 +72,10 @@ pub(crate) struct WhyArgs {
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) output: DataFormat,
 
+    /// Show the parts of every score.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) explain: bool,
+
     /// Multiply the weight of a part of the score, such as fit=0.5, to measure what it is worth.
     #[arg(long, value_name = "PART=FACTOR", action = ArgAction::Append, hide = true)]
     pub(crate) weight: Vec<String>,
