@@ -295,6 +295,20 @@ fn questions_of_a_cluster() {
     assert!(blame["fields"][0].to_string().contains("kubectl-label"), "{blame}");
     assert!(ask("graph deploy/web -n shop").to_string().contains("gone"));
     assert!(ask("why deploy/web -n shop")["notes"].to_string().contains("from one listing"));
+    // A certificate of nobody that is trusted is not a cluster that is down.
+    let config = std::fs::read_to_string(lab.dir.path().join("kubeconfig")).unwrap();
+    let untrusting =
+        config.replace("\"insecure-skip-tls-verify\":true", "\"insecure-skip-tls-verify\":false");
+    std::fs::write(lab.dir.path().join("untrusting"), untrusting).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drift"));
+    command
+        .args(["check", "--kubeconfig", "untrusting"])
+        .current_dir(lab.dir.path())
+        .env("HOME", lab.dir.path());
+    let refused = command.output().unwrap();
+    let err = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{err}");
+    assert!(err.contains("certificate-authority-data") && !err.contains("ServiceError"), "{err}");
     // Someone with rights in one namespace only is answered about that.
     let role = json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"reader","namespace":"shop"},
         "rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["get","list","watch"]}]});
