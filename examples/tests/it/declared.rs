@@ -62,6 +62,8 @@ fn single_resources_are_compared() {
         unknown.err.contains("`cm/ab` is neither declared nor live\n  hint: nearest: ConfigMap/shop/a"),
         "{unknown:?}"
     );
+    let names = drift("diff -f k8s --live live.json -n shop --no-extra -o name", dir.path());
+    assert_eq!((names.code, &*names.out), (1, "configmap/a\nconfigmap/b\n"), "{names:?}");
     for path in ["k8s/", "k8s", "k8s/all.yaml", "./k8s", "-"] {
         let ran = drift(&format!("diff {path} --live live.json"), dir.path());
         assert_eq!(ran.code, 2, "{ran:?}");

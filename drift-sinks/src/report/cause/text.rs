@@ -9,7 +9,7 @@ use super::{CauseReportV1, CauseV1};
 use crate::report::Styler;
 use crate::report::format::format_time;
 
-/// How much the text of a cause report says of each score.
+/// How much the text of a cause report shows of each score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CauseDetail {
     /// The score.

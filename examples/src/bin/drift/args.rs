@@ -261,6 +261,8 @@ pub(crate) enum DiffFormat {
     Markdown,
     /// Workflow commands of GitHub Actions, which shows them at the lines of a pull request.
     Github,
+    /// Names of the resources that are not in sync, such as deployment.apps/web, as kubectl takes them.
+    Name,
     /// Whole objects, by $KUBECTL_EXTERNAL_DIFF or `diff -u -N`, as in `kubectl diff`.
     Diff,
 }

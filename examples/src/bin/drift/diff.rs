@@ -1,6 +1,7 @@
 //! `drift diff`: what is declared against what is live.
 
-use drift_core::drift::UnmanagedResources;
+use drift_core::drift::{ResourceDrift, Status, UnmanagedResources};
+use drift_core::text::printable;
 use drift_sinks::report::{
     DriftReportV1, DriftTextOptions, Layout, Visibility, render_drift_github, render_drift_markdown,
     render_drift_text, to_json, to_yaml,
@@ -70,6 +71,9 @@ fn render(compared: &Comparison, args: &DiffArgs, is_of_apps: bool, screen: Scre
             let path = compared.paths.get(&declaration.file);
             path.map_or_else(|| declaration.file.to_string(), |p| p.display().to_string())
         }),
+        DiffFormat::Name => {
+            report.resources.iter().filter(|r| r.status != Status::InSync).map(kubectl_name).collect()
+        }
         DiffFormat::Markdown => render_drift_markdown(report, visibility),
         DiffFormat::Text | DiffFormat::Diff => {
             let layout = if args.side_by_side { Layout::SideBySide } else { Layout::Unified };
@@ -77,4 +81,11 @@ fn render(compared: &Comparison, args: &DiffArgs, is_of_apps: bool, screen: Scre
             render_drift_text(report, &DriftTextOptions { visibility, styler, layout, width })
         }
     }
+}
+
+/// Writes a name as `kubectl get -o name` does, a line each.
+fn kubectl_name(resource: &ResourceDrift) -> String {
+    let key = &resource.key;
+    let group = if key.group.is_empty() { String::new() } else { format!(".{}", key.group) };
+    format!("{}{group}/{}\n", key.kind.to_lowercase(), printable(&key.name))
 }

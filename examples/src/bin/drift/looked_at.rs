@@ -188,7 +188,7 @@ impl From<DiffFormat> for NotePlace {
     fn from(format: DiffFormat) -> Self {
         match format {
             DiffFormat::Text | DiffFormat::Markdown | DiffFormat::Github => Self::Report,
-            DiffFormat::Json | DiffFormat::Yaml | DiffFormat::Diff => Self::StandardError,
+            DiffFormat::Json | DiffFormat::Yaml | DiffFormat::Name | DiffFormat::Diff => Self::StandardError,
         }
     }
 }

@@ -199,7 +199,7 @@ impl WatchSession {
         }
     }
 
-    /// Prints what there is to say from time to time: how things stand once everything was listed, that the server is gone or back, and
+    /// Reports what there is to report from time to time: how things stand once everything was listed, that the server is gone or back, and
     /// the gaps that came together.
     pub(super) fn report_state(&mut self, is_reachable: bool) {
         let change = self.outage.update(is_reachable, Timestamp::now());
