@@ -103,6 +103,7 @@ impl BlameReportV1 {
                 out.push_str(&format!("  {}\n", printable(&describe_commit(commit))));
             }
         }
+        self.notes.iter().for_each(|note| out.push_str(&format!("note: {}\n", printable(note))));
         out.push_str(&self.coverage.render_text(styler));
         out
     }

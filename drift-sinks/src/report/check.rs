@@ -81,6 +81,7 @@ impl CheckReportV1 {
         if self.findings.is_empty() {
             out.push_str(&format!("{}\n", self.coverage.qualify("nothing found")));
         }
+        self.notes.iter().for_each(|note| out.push_str(&format!("note: {}\n", printable(note))));
         out.push_str(&self.coverage.render_text(styler));
         out
     }

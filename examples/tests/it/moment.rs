@@ -50,6 +50,11 @@ fn one_moment_answers_what_objects_say() {
     assert!(ask("why -o json").out.contains("web-0"));
     let graph = ask("graph deploy/web");
     assert!(graph.out.contains("ConfigMap/shop/gone"), "{graph:?}");
+    assert!(
+        graph.err.contains(said)
+            && ask("check").out.contains(said)
+            && ask("blame deploy/web").out.contains(said)
+    );
     let impact = ask("impact cm/gone -n shop");
     assert_eq!(impact.code, 2, "{impact:?}");
 }

@@ -16,6 +16,7 @@ pub(crate) async fn run(args: &GraphArgs) -> Result<Outcome, Failure> {
     let key = estate.find(&args.key).await?;
     let graph = estate.graph().await?;
     let notes = looked_at::report_notes(&estate, NotePlace::StandardError);
+    looked_at::report_remarks(&notes);
     let edges = graph.around(&key, until, args.depth, Direction::Both);
     let written = match args.output {
         GraphFormat::Text => render_graph_text(&graph, &key, until, args.depth),

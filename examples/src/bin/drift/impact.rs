@@ -22,6 +22,7 @@ pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Fa
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let index = estate.cause_index().await?;
     let notes = looked_at::report_notes(&estate, args.output);
+    looked_at::report_remarks(&notes);
     let proposal = match (&args.change, &args.key) {
         (Some(file), _) => Proposal::Apply(Arc::new(estate.recorded().await?.redactor().redact(read(file)?))),
         (None, Some(name)) => Proposal::Delete(estate.find(name).await?),

@@ -213,6 +213,11 @@ pub(crate) fn report_notes(estate: &Estate, place: impl Into<NotePlace>) -> Inpu
     notes
 }
 
+/// Prints the remarks on standard error, for a report that has no place for them.
+pub(crate) fn report_remarks(notes: &InputNotes) {
+    notes.remarks().iter().for_each(|remark| output::remark(&format!("note: {remark}")));
+}
+
 /// Prints on standard error how to get the rights that were missing.
 pub(crate) fn report_grants(coverage: &Coverage) {
     for command in grant_commands(coverage) {
