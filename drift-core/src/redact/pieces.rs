@@ -212,6 +212,7 @@ pub(super) fn forms(piece: &Piece) -> Vec<(String, Reach)> {
         // As Go writes JSON.
         json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"),
         json,
+        percent(b"", "%20"),
         percent(b"-._~!*'()", "%20"),
         percent(b"-._*", "+"),
         // The login of a URL may hold these as they are.

@@ -45,6 +45,11 @@ pub(super) fn holds_secret(text: &str) -> bool {
     is_manifest(text) || packed_holds_secret(text, 0, &mut budget)
 }
 
+/// Returns `true` if none of the texts of a document can be a manifest of a Secret: most documents do not even have the word.
+pub(super) fn is_far_from_secrets(all_text: &str) -> bool {
+    !(all_text.contains("ecret") || all_text.contains("ECRET"))
+}
+
 /// Returns `true` if a text is packed and contains a Secret, or too much to be sure that it does not.
 pub(super) fn is_packed_secret(text: &str) -> bool {
     packed_holds_secret(text, 0, &mut { MAX_UNPACKED_BYTES })
@@ -79,10 +84,28 @@ fn bytes_hold_secret(bytes: &[u8], wrappings: usize, budget: &mut usize) -> bool
 fn unpacked(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
     let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/-_=\n\r".contains(b);
-    if text.len() < MIN_PACKED_BYTES || !text.as_bytes().iter().all(is_base64) {
+    if text.len() < MIN_PACKED_BYTES
+        || !begins_packed(text.as_bytes())
+        || !text.as_bytes().iter().all(is_base64)
+    {
         return None;
     }
     decoded(text).or_else(|| BASE64_URL.decode(text).ok())
+}
+
+/// Returns `true` if the first characters decode to the beginning of a text or of gzip: names and uids are base64 too, and do not.
+fn begins_packed(text: &[u8]) -> bool {
+    let Some(start) = text.first_chunk::<16>() else { return false };
+    let start = start.map(|b| match b {
+        b'-' => b'+',
+        b'_' => b'/',
+        b => b,
+    });
+    let mut bytes = [0; 12];
+    let is_text = |b: &u8| b.is_ascii_graphic() || b.is_ascii_whitespace() || *b >= 0x80;
+    BASE64.decode_slice(start, &mut bytes).is_ok()
+        && (bytes.starts_with(&GZIP_MAGIC)
+            || bytes.iter().all(is_text) && std::str::from_utf8(&bytes[..9]).is_ok())
 }
 
 /// Returns `true` if a text contains the manifest of a Secret, in YAML or JSON, escaped or not.
@@ -233,8 +256,14 @@ pub(super) fn logins_in(text: &str) -> Vec<Range<usize>> {
 
 /// Returns `true` for what stands for a password: `xxxxx`, `***`, `<redacted>`, `$PASSWORD`, `%s`.
 fn is_masked(password: &str) -> bool {
+    let is_enclosed = |open: &str, close: char| password.starts_with(open) && password.ends_with(close);
+    let is_variable = |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     password.bytes().all(|b| matches!(b, b'x' | b'X' | b'*'))
-        || password.starts_with(['$', '<', '%', '{'])
+        || [("$(", ')'), ("${", '}'), ("<", '>'), ("{", '}')]
+            .iter()
+            .any(|(open, close)| is_enclosed(open, *close))
+        || password.strip_prefix('$').is_some_and(is_variable)
+        || matches!(password, "%s" | "%v" | "%q")
         || super::is_redacted(password)
 }
 

@@ -88,9 +88,8 @@ impl SecretValues {
     /// Returns a text with every value, every hash of a value and every password of a URL replaced by [`SHOWN`].
     pub fn blank<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut blanked = without_hashes(text);
-        let hidden: [fn(&Self, &str) -> Vec<Range<usize>>; 2] = [Self::spans, |_, text| logins_in(text)];
-        for hidden_in in hidden {
-            let spans = hidden_in(self, &blanked);
+        for by_value in [true, false] {
+            let spans = if by_value { self.spans(&blanked) } else { logins_in(&blanked) };
             if !spans.is_empty() {
                 blanked = Cow::Owned(replace(&blanked, &spans, |_| SHOWN.to_owned()));
             }

@@ -93,12 +93,18 @@ impl<'a> Walk<'a> {
     /// Returns `true` if anything in a document of another kind than a Secret may be secret. Most documents end here.
     fn is_concerned(&self, doc: &Doc) -> bool {
         let (_, kind) = self.outer;
-        Place::has_secret_templates(kind)
-            || Place::has_chart_values(kind)
-            || doc.has_key("stringData")
-            || doc.texts().any(|(_, text)| may_hold_login(text) && !text::logins_in(text).is_empty())
-            || doc.texts().any(|(key, text)| key == "kind" && secret_kind(text) || is_interesting(text))
-            || self.redactor.values.as_ref().is_some_and(|values| values.is_in(doc.all_text()))
+        if Place::has_secret_templates(kind) || Place::has_chart_values(kind) || doc.has_key("stringData") {
+            return true;
+        }
+        let all = doc.all_text();
+        // One pass over all the text is cheaper than one over each string.
+        let (has_word, has_url) = (!text::is_far_from_secrets(all), all.contains("://"));
+        let is_secret = |(key, text): (&str, &str)| {
+            has_word && (key == "kind" && secret_kind(text) || text.len() >= 20 && text::is_manifest(text))
+                || text::is_packed_secret(text)
+                || has_url && !text::logins_in(text).is_empty()
+        };
+        doc.texts().any(is_secret) || self.redactor.values.as_ref().is_some_and(|values| values.is_in(all))
     }
 
     fn rules(&self) -> &'a [super::RedactRule] {
@@ -396,11 +402,6 @@ impl<'a> Walk<'a> {
 /// Returns `true` if a text may contain the manifest of a Secret, or something packed.
 fn is_interesting(text: &str) -> bool {
     text.len() >= 20 && text::holds_secret(text)
-}
-
-/// Returns `true` if a text may hold a URL with a password.
-fn may_hold_login(text: &str) -> bool {
-    text.contains("://") && text.contains('@')
 }
 
 /// Returns `true` for a value that SOPS encrypted: it is public, and compared as what it is.
