@@ -1,4 +1,4 @@
-//! What a program prints when it fails, without the values that it was given.
+//! The error output of a program, without the values that it was given.
 //!
 //! A chart prints what its author likes (`fail`), and kustomize quotes the literals of a generator. What an Application or a
 //! HelmRelease sets is blanked, and so is what a repository declares as a password or as a literal of a Secret.

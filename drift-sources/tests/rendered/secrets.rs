@@ -19,7 +19,7 @@ fn failure(source: serde_json::Value, files: &[(&str, &str)], programs: Vec<std:
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     match gitops.declarations().remove(0).desired {
         Err(DeclarationError::Broken(why) | DeclarationError::Unavailable(why)) => why,
-        other => panic!("{other:?}"),
+        Ok(objects) => unreachable!("it declares {objects:?}"),
     }
 }
 
