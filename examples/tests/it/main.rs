@@ -17,6 +17,7 @@ mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]
 mod schema;
+mod secrets;
 mod signals;
 mod times;
 mod watch;
