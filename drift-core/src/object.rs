@@ -177,12 +177,32 @@ impl<'a> Node<'a> {
 
     /// Returns the value under a key of a map.
     ///
-    /// Takes time in proportion to the number of keys; two maps are better joined by [`Node::children`].
+    /// Takes time in proportion to the number of keys, unless none of the values has parts; two maps are better joined by
+    /// [`Node::children`].
     pub fn get(self, key: &str) -> Option<Node<'a>> {
         if self.kind() != Kind::Map {
             return None;
         }
-        self.children().find(|n| n.key() == key)
+        if !self.is_flat() {
+            return self.children().find(|n| n.key() == key);
+        }
+        // Without parts in between the values stand side by side, sorted by their keys.
+        let child = |i: usize| Self { doc: self.doc, at: self.at + 1 + i as u32 };
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match child(middle).key().cmp(key) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(child(middle)),
+            }
+        }
+        None
+    }
+
+    /// Returns `true` if the value has parts and none of these has any.
+    fn is_flat(self) -> bool {
+        self.len() > 0 && self.slot().span as usize == self.len() + 1
     }
 
     /// Returns the value at the end of a way through maps.

@@ -1,10 +1,11 @@
 //! Owners read where they stand in the object, without building sets: what a judgement of one object needs.
 
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Operation;
+use super::{FieldSet, Operation};
 use crate::object::{Kind, Node, Object};
 use crate::path::{FieldPath, PathElement, Scalar};
 
@@ -24,7 +25,14 @@ pub(crate) struct OwnerView<'a> {
     pub(crate) entries: Vec<OwnerEntry<'a>>,
     /// Entries that make no sense.
     pub(crate) unreadable: usize,
+    /// How many paths were asked for.
+    asked: Cell<u32>,
+    /// The entries as sets, for an object of which many are; `None` for one whose keys are odd.
+    sets: OnceCell<Vec<Option<FieldSet>>>,
 }
+
+/// Paths that are looked up where the owners stand; sets are built for more, since a lookup takes time in proportion to what is owned.
+const MAX_LOOKUPS: u32 = 64;
 
 impl<'a> OwnerView<'a> {
     pub(crate) fn of(object: &'a Object) -> Self {
@@ -41,7 +49,21 @@ impl<'a> OwnerView<'a> {
 
     /// Returns the entries that own a field, a part of it, or an atomic value that it is a part of.
     pub(crate) fn owners<'s>(&'s self, path: &'s FieldPath) -> impl Iterator<Item = &'s OwnerEntry<'a>> {
-        self.entries.iter().filter(move |e| e.touches(path))
+        self.asked.set(self.asked.get().saturating_add(1));
+        let sets = (self.asked.get() > MAX_LOOKUPS).then(|| self.sets.get_or_init(|| self.read_sets()));
+        self.entries
+            .iter()
+            .enumerate()
+            .filter(move |(i, entry)| match sets.and_then(|s| s[*i].as_ref()) {
+                Some(set) => set.touches(path),
+                None => entry.touches(path),
+            })
+            .map(|(_, entry)| entry)
+    }
+
+    fn read_sets(&self) -> Vec<Option<FieldSet>> {
+        let set = |e: &OwnerEntry<'_>| FieldSet::from_fields_v1(e.fields?).ok();
+        self.entries.iter().map(set).collect()
     }
 }
 
@@ -78,7 +100,11 @@ impl<'a> OwnerEntry<'a> {
     pub(crate) fn touches(&self, path: &FieldPath) -> bool {
         let Some(mut at) = self.fields else { return false };
         for element in path.elements() {
-            match at.children().find(|n| names(n.key(), element)) {
+            let found = match element {
+                PathElement::Field(name) => at.get(&format!("f:{name}")),
+                _ => at.children().find(|n| names(n.key(), element)),
+            };
+            match found {
                 Some(below) => at = below,
                 None => return is_leaf(at) && at.key() != "fieldsV1",
             }
@@ -101,13 +127,16 @@ fn owned(desired: Node<'_>, fields: Node<'_>, depth: usize) -> usize {
         return 1;
     }
     let mut sum = 0;
+    // Both are sorted by the names of fields.
+    let mut parts = fields.children().filter_map(|n| Some((n.key().strip_prefix("f:")?, n))).peekable();
     for child in desired.children() {
         let bookkeeping = match depth {
             0 => matches!(child.key(), "apiVersion" | "kind" | "status"),
             1 => matches!(child.key(), "name" | "namespace" | "creationTimestamp"),
             _ => false,
         };
-        let found = fields.children().find(|n| n.key().strip_prefix("f:") == Some(child.key()));
+        while parts.next_if(|(name, _)| *name < child.key()).is_some() {}
+        let found = parts.next_if(|(name, _)| *name == child.key()).map(|(_, n)| n);
         sum += found.filter(|_| !bookkeeping && !child.is_null()).map_or(0, |f| owned(child, f, depth + 1));
     }
     sum
@@ -117,7 +146,6 @@ fn owned(desired: Node<'_>, fields: Node<'_>, depth: usize) -> usize {
 fn names(key: &str, element: &PathElement) -> bool {
     let Some((tag, rest)) = key.split_once(':') else { return false };
     match (tag, element) {
-        ("f", PathElement::Field(name)) => rest == &**name,
         ("i", PathElement::Index(i)) => rest.parse() == Ok(*i),
         ("v", PathElement::Value(value)) => scalar(rest).as_ref() == Some(value),
         ("k", PathElement::Key(fields)) => {
@@ -176,6 +204,11 @@ mod tests {
             let by_view: Vec<_> = view.owners(&path).map(|e| e.manager.to_owned()).collect();
             let by_sets: Vec<_> = sets.owners(&path).map(|e| e.manager.to_string()).collect();
             assert_eq!(by_view, by_sets, "{path}");
+            // Asked often, it answers from sets of its own.
+            let often = view.clone();
+            often.asked.set(MAX_LOOKUPS);
+            let by_index: Vec<_> = often.owners(&path).map(|e| e.manager.to_owned()).collect();
+            assert_eq!(by_index, by_sets, "{path}");
         }
     }
 }
