@@ -26,6 +26,29 @@ fn line(second: u32, resource: [&str; 3], object: Value) -> String {
     format!("{line}\n")
 }
 
+/// Writes the tapes and the bundle of what can go wrong: `edited.tape`, `denied.tape`, `broken.tape` and `broken.bundle`.
+pub(super) fn oven_situations(dir: &Path) {
+    let tape = std::fs::read_to_string(dir.join("oven.tape")).unwrap();
+    let edited = tape.replace("\"crust\":\"thick\"", "\"crust\":\"thin\"");
+    std::fs::write(
+        dir.join("edited.tape"),
+        edited.replace("\"manager\":\"argocd-controller\"", "\"manager\":\"kubectl-edit\""),
+    )
+    .unwrap();
+    let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden"});
+    let denied = line(15, ["", "v1", "configmaps"], status).replace("\"ADDED\"", "\"ERROR\"");
+    let applications: String = tape.lines().take(1).map(|l| format!("{l}\n")).collect();
+    std::fs::write(dir.join("denied.tape"), applications + &denied).unwrap();
+    let repository = dir.join("repository");
+    std::fs::write(repository.join("oven.yaml"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: oven\n")
+        .unwrap();
+    git(&["commit", "-q", "-a", "-m", "bake worse"], &repository);
+    git(&["bundle", "create", "-q", "../broken.bundle", "--all"], &repository);
+    let commit = git(&["rev-parse", "HEAD"], &repository);
+    let before = git(&["rev-parse", "HEAD~1"], &repository);
+    std::fs::write(dir.join("broken.tape"), tape.replace(&before, &commit)).unwrap();
+}
+
 /// Writes `oven.bundle` and `oven.tape` into a folder and returns the id of the commit that the tape's Application applied.
 pub(super) fn oven_repository(dir: &Path) -> String {
     let repository = dir.join("repository");

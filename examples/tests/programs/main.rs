@@ -22,11 +22,12 @@ const MAX_LINES: usize = 60;
 fn main() {
     let arguments = Arguments::from_args();
     let is_missing = |names: &[&str]| names.iter().any(|name| find(name).is_none());
-    let offline: [(&str, fn()); 8] = [
+    let offline: [(&str, fn()); 9] = [
         ("no_program_is_longer_than_a_page", no_program_is_longer_than_a_page),
         ("why_from_tape", why_from_tape),
         ("why_from_store", why_from_store),
         ("ci_gate", ci_gate),
+        ("ci_gate_of_engines", ci_gate_of_engines),
         ("custom_rules", custom_rules),
         ("custom_source", custom_source),
         ("custom_sink", custom_sink),
@@ -41,7 +42,10 @@ fn main() {
     };
     let no_plane = is_missing(&["etcd", "kube-apiserver", "kubectl"]);
     let live = live.map(|t| trial(t).with_kind("KUBEBUILDER_ASSETS").with_ignored_flag(no_plane));
-    let trials = offline.map(|t| trial(t).with_ignored_flag(t.0 == "gitops_blame" && is_missing(&["git"])));
+    let trials = offline.map(|t| {
+        trial(t)
+            .with_ignored_flag(matches!(t.0, "gitops_blame" | "ci_gate_of_engines") && is_missing(&["git"]))
+    });
     libtest_mimic::run(&arguments, trials.into_iter().chain(live).collect()).exit();
 }
 
@@ -103,10 +107,33 @@ fn why_from_store() {
 fn ci_gate() {
     let dir = tempfile::tempdir().unwrap();
     let (manifests, tape) = (path("data/demo/manifests"), path("data/demo/shop.tape.jsonl.gz"));
-    let out = run("ci_gate", &[&manifests, &tape], dir.path(), 1);
+    let out = run("ci_gate", &[&tape, &manifests], dir.path(), 1);
     assert!(out.contains("1.4.3-debug"), "{out}");
     let clean = format!("{manifests}/namespace.yaml");
-    run("ci_gate", &[&clean, &tape], dir.path(), 0);
+    run("ci_gate", &[&tape, &clean], dir.path(), 0);
+}
+
+/// The gate and the `drift` binary in the five situations that a gate must tell apart.
+fn ci_gate_of_engines() {
+    let dir = tempfile::tempdir().unwrap();
+    data::oven_repository(dir.path());
+    data::oven_situations(dir.path());
+    let (here, broken) = (format!("{}=oven.bundle", data::URL), format!("{}=broken.bundle", data::URL));
+    let elsewhere = "https://git.example.com/pies.git=oven.bundle";
+    for (situation, live, repository, code, expect, of_binary) in [
+        ("clean", "oven.tape", &*here, 0, "1 declared: 1 in sync", 0),
+        ("drift", "edited.tape", &here, 1, "1 drifted", 1),
+        ("expired role", "denied.tape", &here, 10, "ConfigMap: ", 3),
+        ("missing repository", "oven.tape", elsewhere, 11, "no repository is given", 3),
+        ("broken render", "broken.tape", &broken, 12, "nothing is known of its resources", 3),
+    ] {
+        let out = run("ci_gate", &[live, repository], dir.path(), code);
+        assert!(out.contains(expect), "{situation}: {out}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drift"));
+        command.args(["diff", "--no-extra", "--live", live, "--git", repository]).current_dir(dir.path());
+        let output = command.env("HOME", dir.path()).env_remove("KUBECONFIG").output().unwrap();
+        assert_eq!(output.status.code(), Some(of_binary), "{situation}: {output:?}");
+    }
 }
 
 fn custom_rules() {
