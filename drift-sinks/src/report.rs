@@ -93,7 +93,7 @@ pub use drift::{
 };
 pub use fights::{FightReportV1, FightV1, RevertV1};
 pub use finding::{FindingV1, render_finding_line, render_gap_lines};
-pub use format::describe_summary;
+pub use format::{count_things, describe_summary};
 pub use github::render_drift_github;
 pub use graph::{DependencyGraphV1, EdgeV1, render_graph_text};
 pub use health::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutImageV1, RolloutStepV1, RolloutV1};

@@ -134,5 +134,10 @@ pub fn describe_summary(s: &Summary) -> String {
 
 /// Writes a number of fields: `1 field`, `7 fields`.
 pub(super) fn count_fields(n: usize) -> String {
-    if n == 1 { "1 field".to_owned() } else { format!("{n} fields") }
+    count_things(n, "field")
+}
+
+/// Writes a number of things: `1 field`, `3 fields`.
+pub fn count_things(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }

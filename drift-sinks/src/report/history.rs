@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::format::format_time;
+use super::format::{count_things, format_time};
 use super::value::unified_hunk;
 use super::version::{describe_change, visible_sides};
 use super::{
@@ -124,7 +124,8 @@ impl HistoryV1 {
         }
         if options.omitted > 0 {
             let n = options.omitted;
-            let note = format!("\n{n} versions in which only status changed not shown (--all)\n");
+            let versions = count_things(n, "version");
+            let note = format!("\n{versions} in which only status changed not shown (--all)\n");
             out.push_str(&styler.dim(&note));
         }
         out.push_str(&self.coverage.render_text(styler));

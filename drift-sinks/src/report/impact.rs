@@ -8,6 +8,7 @@ use drift_core::text::printable;
 use serde::Serialize;
 
 use super::check::{CheckResultV1, render_results};
+use super::format::count_things;
 use super::{API_VERSION, CoverageV1, KeyV1, Styler};
 
 /// What a proposed change of a resource would touch.
@@ -103,19 +104,15 @@ impl ImpactReportV1 {
         if self.breaks.is_empty() {
             out.push_str("\nNothing that the checks know would break.\n");
         } else {
-            let head = format!("{} would break:", count_things(self.breaks.len()));
+            let head = format!("{} would break:", count_things(self.breaks.len(), "thing"));
             let _ = writeln!(out, "\n{}", styler.alarm(&head));
             out.push_str(&render_results(&self.breaks, styler));
         }
         if !self.mends.is_empty() {
-            let _ = writeln!(out, "\n{} would be fixed:", count_things(self.mends.len()));
+            let _ = writeln!(out, "\n{} would be fixed:", count_things(self.mends.len(), "thing"));
             out.push_str(&render_results(&self.mends, styler));
         }
         out.push_str(&self.coverage.render_text(styler));
         out
     }
-}
-
-fn count_things(n: usize) -> String {
-    if n == 1 { "1 thing".to_owned() } else { format!("{n} things") }
 }

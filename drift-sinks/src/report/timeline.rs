@@ -6,7 +6,7 @@ use drift_core::{Event, EventBody, Facet, FieldPath, ResourceKey, StreamId};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::format::format_time;
+use super::format::{count_things, format_time};
 use super::version::{describe_change, visible_sides};
 use super::{API_VERSION, CoverageV1, KeyV1, RecordedVersion, Styler, TransitionV1, WriterV1};
 
@@ -105,7 +105,8 @@ impl TimelineV1 {
         }
         out.push_str(&self.coverage.render_text(styler));
         if omitted > 0 {
-            let note = format!("{omitted} events of status and housekeeping not shown (--all)");
+            let events = count_things(omitted, "event");
+            let note = format!("{events} of status and housekeeping not shown (--all)");
             out.push_str(&format!("{}\n", styler.dim(&note)));
         }
         out

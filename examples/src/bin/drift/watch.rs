@@ -11,6 +11,7 @@ use std::time::Duration;
 use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Ingest, Source, StoreError};
+use drift_sinks::report::count_things;
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::estate::{InputFile, cluster_source, connect_cluster, learn_cluster, learn_tape};
 use drift_sources::kubernetes::KubernetesSource;
@@ -66,8 +67,10 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
     let stop = crate::stop::after(args.duration)?;
     let inflow = Inflow { source: &*source, cluster, receiver: receiver.as_ref(), store: &store, redactor };
     let summary = follow(args, &inflow, &mut session, stop).await.map_err(|e| disk_failure(&name, e))?;
-    let read = summary.map_or_else(String::new, |s| format!(" from {} observations", s.observations));
-    let total = format!("{} new events{read}", session.appended());
+    let read = summary.map_or_else(String::new, |s| {
+        format!(" from {}", count_things(s.observations as usize, "observation"))
+    });
+    let total = format!("{}{read}", count_things(session.appended() as usize, "new event"));
     // Findings go to standard output; in text the count may follow them there.
     match args.output {
         LineFormat::Text => output::print(&format!("{total}\n"))?,

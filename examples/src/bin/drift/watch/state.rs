@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use drift_core::drift::Summary;
 use drift_core::time::format_time;
-use drift_sinks::report::describe_summary;
+use drift_sinks::report::{count_things, describe_summary};
 use jiff::Timestamp;
 
 /// The first listing is over when nothing came for this long; a server that has nothing new sends nothing at all.
@@ -45,7 +45,7 @@ impl FirstState {
 
 /// Writes how things stand: `290 resources, 11 declared: 11 in sync`.
 pub(super) fn describe_state((live, summary): &(usize, Summary)) -> String {
-    format!("{live} {}, {}", if *live == 1 { "resource" } else { "resources" }, describe_summary(summary))
+    format!("{}, {}", count_things(*live, "resource"), describe_summary(summary))
 }
 
 /// Whether the API server answers, and since when it does not.
