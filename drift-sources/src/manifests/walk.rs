@@ -19,9 +19,7 @@ pub(super) fn add_folder(reader: &mut ManifestReader, root: &Path) -> io::Result
         match entry_kind(&path, &real_root) {
             Ok(EntryKind::Folder) if is_hidden(&path) => {}
             Ok(EntryKind::Folder) if reader.depth == FolderDepth::Top => {
-                let why = ProblemKind::Skipped(
-                    "a folder, and only the files directly in the one above it are read",
-                );
+                let why = ProblemKind::Skipped("a folder, which is read only recursively (-R)");
                 reader.note_problem(&name, None, why);
             }
             Ok(EntryKind::Folder) => match sorted_entries(&path) {

@@ -7,7 +7,7 @@ const TAPE: &str = "--tape DEMO/shop.tape.jsonl.gz";
 #[test]
 fn a_store_that_is_not_there_is_not_a_damaged_one() {
     let dir = folder();
-    for command in ["timeline", "why", "health", "blame deploy/web"] {
+    for command in ["timeline", "why", "health", "blame deploy/web", "verify", "repair"] {
         let ran = drift(&format!("{command} --store nosuch"), dir.path());
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.err.starts_with("error: there is no store in `nosuch`"), "{ran:?}");

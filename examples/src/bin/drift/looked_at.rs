@@ -73,13 +73,20 @@ pub(crate) fn connect_options(args: &ClusterArgs) -> ConnectOptions {
     }
 }
 
+/// Fails where there is no store, which is not the same as a damaged one.
+pub(crate) fn require_store(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() {
+        return Ok(());
+    }
+    let name = folder.display();
+    let failure = Failure::new(format!("there is no store in `{name}`"));
+    Err(failure.hint(format!("`drift watch --store {name}` makes one, and keeps it")))
+}
+
 /// Opens a store beside whoever is writing it.
 fn open_store(folder: &Path) -> Result<RecordedHistory, Failure> {
     let name = folder.display().to_string();
-    if !folder.exists() {
-        return Err(Failure::new(format!("there is no store in `{name}`"))
-            .hint(format!("`drift watch --store {name}` makes one, and keeps it")));
-    }
+    require_store(folder)?;
     let failed = |e: StoreError| store_failure(&name, e);
     let store = EmbeddedStore::open_read_only(folder).map_err(failed)?;
     let redactor = Redactor::new(RedactOptions::new(store.redaction_key().map_err(failed)?));

@@ -5,11 +5,12 @@ use drift_sinks::store::embedded::EmbeddedStore;
 
 use crate::args::{RepairArgs, StoreArgs};
 use crate::failure::Failure;
-use crate::looked_at::store_failure;
+use crate::looked_at::{require_store, store_failure};
 use crate::output::{self, Outcome, Screen};
 
 /// Runs `drift verify`.
 pub(crate) fn run(args: &StoreArgs, screen: Screen) -> Result<Outcome, Failure> {
+    require_store(&args.store)?;
     let name = args.store.display().to_string();
     let report = EmbeddedStore::verify(&args.store).map_err(|e| store_failure(&name, e))?;
     let report = StoreReportV1::new(&args.store, &report);
@@ -19,6 +20,7 @@ pub(crate) fn run(args: &StoreArgs, screen: Screen) -> Result<Outcome, Failure> 
 
 /// Runs `drift repair`.
 pub(crate) fn repair(args: &RepairArgs, screen: Screen) -> Result<Outcome, Failure> {
+    require_store(&args.store)?;
     let name = args.store.display().to_string();
     let before = EmbeddedStore::verify(&args.store).map_err(|e| store_failure(&name, e))?;
     if !args.yes {
