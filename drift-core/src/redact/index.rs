@@ -3,8 +3,8 @@
 //! Why no Aho-Corasick automaton: values come one by one while a cluster is watched, and an automaton is built as a whole. Here a
 //! text is added in the time that it takes to read it, and most bytes of a searched text cost one look into a small bit set.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::ops::{Bound, Range};
 
 use super::pieces::Reach;
 
@@ -19,25 +19,18 @@ const FILTER_BITS: usize = 64;
 pub(super) struct PatternIndex {
     /// One bit for the hash of each head that is known.
     filter: Vec<u64>,
-    by_head: HashMap<u64, Vec<(Box<str>, Reach)>>,
-    count: usize,
+    patterns: BTreeMap<Box<[u8]>, Reach>,
 }
 
 impl PatternIndex {
     /// Adds a text; one that is too short is left out.
     pub(super) fn insert(&mut self, text: &str, reach: Reach) {
         let Some(head) = head(text.as_bytes(), 0) else { return };
-        let same = self.by_head.entry(head).or_default();
-        if same.iter().any(|(known, _)| **known == *text) {
-            return;
-        }
-        same.push((text.into(), reach));
-        // The longest is found first.
-        same.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        self.count += 1;
-        if self.count * FILTER_BITS > self.filter.len() * 64 {
-            self.filter = vec![0; (self.count * FILTER_BITS / 32).next_power_of_two().max(1 << 9)];
-            let heads: Vec<u64> = self.by_head.keys().copied().collect();
+        self.patterns.insert(text.as_bytes().into(), reach);
+        let count = self.patterns.len();
+        if count * FILTER_BITS > self.filter.len() * 64 {
+            self.filter = vec![0; (count * FILTER_BITS / 32).next_power_of_two().max(1 << 9)];
+            let heads: Vec<u64> = self.patterns.keys().filter_map(|pattern| self::head(pattern, 0)).collect();
             heads.into_iter().for_each(|head| self.mark(head));
         } else {
             self.mark(head);
@@ -56,23 +49,37 @@ impl PatternIndex {
 
     /// Finds the first text at or after a place, the longest one where several begin.
     pub(super) fn find(&self, text: &str, from: usize) -> Option<(Range<usize>, Reach)> {
-        if self.count == 0 {
+        if self.patterns.is_empty() {
             return None;
         }
         let bytes = text.as_bytes();
         for at in from..bytes.len().saturating_sub(HEAD_BYTES - 1) {
-            let head = head(bytes, at)?;
-            let (word, bit) = self.place(head);
-            if self.filter[word] & bit == 0 {
-                continue;
-            }
-            let here = self.by_head.get(&head).into_iter().flatten();
-            let found = here.into_iter().find(|(known, _)| bytes[at..].starts_with(known.as_bytes()));
-            if let Some((known, reach)) = found {
-                return Some((at..at + known.len(), *reach));
+            let (word, bit) = self.place(head(bytes, at)?);
+            if self.filter[word] & bit != 0
+                && let Some((length, reach)) = self.longest(&bytes[at..])
+            {
+                return Some((at..at + length, reach));
             }
         }
         None
+    }
+
+    /// Returns the longest text that some bytes begin with.
+    fn longest(&self, bytes: &[u8]) -> Option<(usize, Reach)> {
+        let mut end = bytes.len();
+        loop {
+            // What is a beginning is not greater, and the longest one is the greatest of them.
+            let not_greater = (Bound::Unbounded, Bound::Included(&bytes[..end]));
+            let (pattern, reach) = self.patterns.range::<[u8], _>(not_greater).next_back()?;
+            let common = pattern.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+            if common == pattern.len() {
+                return Some((common, *reach));
+            }
+            if common < HEAD_BYTES {
+                return None;
+            }
+            end = common;
+        }
     }
 }
 
@@ -99,5 +106,8 @@ mod tests {
         let second = index.find(text, first.0.end).unwrap();
         assert_eq!((&text[second.0.clone()], second.1), ("pattern-0007-long", Reach::Base64));
         assert_eq!(index.find(text, second.0.end), None);
+        index.insert("pattern-0007-lone", Reach::Key);
+        let found = index.find("pattern-0007-lonx", 0).unwrap();
+        assert_eq!((found.0, found.1), (0..12, Reach::Itself));
     }
 }

@@ -160,13 +160,16 @@ fn replace(text: &str, spans: &[Range<usize>], mut with: impl FnMut(&str) -> Str
 pub(super) fn remove_names<'a>(pieces: &mut BTreeSet<Piece>, names: impl Iterator<Item = &'a str>) {
     let mut index = PatternIndex::default();
     pieces.iter().for_each(|piece| index.insert(&piece.text, Reach::Itself));
+    let mut public = BTreeSet::new();
     for name in names {
         let mut from = 0;
         while let Some((span, _)) = index.find(name, from) {
-            let text = &name[span.clone()];
-            pieces.retain(|piece| *piece.text != *text);
+            public.insert(&name[span.clone()]);
             from = span.end;
         }
+    }
+    if !public.is_empty() {
+        pieces.retain(|piece| !public.contains(&*piece.text));
     }
 }
 
