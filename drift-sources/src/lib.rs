@@ -95,6 +95,9 @@ pub mod scratch;
 #[cfg(feature = "estate")]
 pub mod estate;
 
+#[cfg(feature = "manifests")]
+mod special_file;
+
 // Shared by the readers: compressed input, and lines with a limit.
 #[cfg(any(feature = "estate", feature = "kubernetes"))]
 mod error_line;

@@ -30,7 +30,8 @@ use std::sync::Arc;
 
 use drift_core::{FieldPath, Object, ResourceKey};
 
-use crate::yaml::{self, Position, Positions};
+use crate::special_file::refuse_special;
+use crate::yaml::{self, ListIndexes, Position, Positions};
 
 /// An object that a file declares.
 #[derive(Clone, Debug)]
@@ -51,7 +52,12 @@ pub struct DeclaredObject {
 impl DeclaredObject {
     /// Returns the location of a field, or of the nearest field above it that the file has.
     pub fn locate(&self, path: &FieldPath) -> FileLocation {
-        let position = self.positions.locate(self.object.root(), path);
+        self.locate_with(path, &mut ListIndexes::default())
+    }
+
+    /// As [`locate`](Self::locate), for many paths of the object.
+    pub(crate) fn locate_with<'a>(&'a self, path: &FieldPath, lists: &mut ListIndexes<'a>) -> FileLocation {
+        let position = self.positions.locate_with(self.object.root(), path, lists);
         FileLocation { file: Arc::clone(&self.place.file), position: position.or(self.place.position) }
     }
 }
@@ -265,6 +271,7 @@ impl ManifestReader {
         if std::fs::metadata(path).map_err(unavailable)?.is_dir() {
             return walk::add_folder(self, path).map_err(unavailable);
         }
+        refuse_special(path).map_err(unavailable)?;
         let file = std::fs::File::open(path).map_err(unavailable)?;
         self.add_stream(&path.to_string_lossy(), file);
         Ok(())

@@ -23,6 +23,7 @@ use std::borrow::Cow;
 
 use drift_core::Doc;
 
+pub(crate) use positions::ListIndexes;
 pub use positions::{Position, Positions};
 
 /// Deepest nesting that is read, aliases expanded: what JSON is read to.

@@ -17,6 +17,7 @@ use super::{DesiredPlace, EstateError, InputNotes};
 use crate::git::{GitDesired, GitOptions, GitSpec, SkipReason, SkippedEntry};
 use crate::manifests::{DeclaredObject, FolderDepth, ManifestReader, Manifests, ProblemKind};
 use crate::render::{CommitFiles, KUSTOMIZATION_FILES, Renderer};
+use crate::yaml::ListIndexes;
 
 /// What may be named as declared, for who gave something else.
 const FORMS: &str =
@@ -151,8 +152,9 @@ impl DesiredState {
         for resource in &mut report.resources {
             let place = resource.declared.as_ref().map(|d| (Arc::clone(&d.file), d.line));
             let Some(declared) = place.and_then(|p| places.get(&p)) else { continue };
+            let mut lists = ListIndexes::default();
             for change in &mut resource.changes {
-                change.line = declared.locate(&change.path).position.map(|p| p.line);
+                change.line = declared.locate_with(&change.path, &mut lists).position.map(|p| p.line);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::EstateError;
+use crate::special_file::refuse_special;
 use crate::tape::{TapeOptions, TapeReader};
 
 /// Longest first line of a tape, and how many lines are tried, to distinguish a tape from a dump.
@@ -24,10 +25,16 @@ impl InputFile {
     /// Takes a path; reads standard input to its end if the path is `-`.
     ///
     /// # Errors
-    /// When standard input cannot be copied. A path is not looked at yet.
+    /// When standard input cannot be copied, or the path is a folder, a device or a named pipe.
     pub fn open(path: &Path) -> Result<Self, EstateError> {
         if path != Path::new("-") {
-            return Ok(Self::Path(path.to_owned()));
+            // What is not there is said by who reads it, with what it should be.
+            return match refuse_special(path) {
+                Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => {
+                    Err(EstateError::unreadable(format!("`{}`", path.display()), e))
+                }
+                _ => Ok(Self::Path(path.to_owned())),
+            };
         }
         let spool = || {
             let mut file = tempfile::NamedTempFile::new()?;

@@ -22,9 +22,13 @@ const MOST_LINES: usize = 1_000_000;
 
 /// Whether the file begins as a bundle does.
 pub(super) fn is_bundle(path: &Path) -> bool {
+    // A named pipe would wait for a writer.
+    if !path.is_file() {
+        return false;
+    }
     let mut start = Vec::new();
     let read = File::open(path).and_then(|f| f.take(V2.len() as u64).read_to_end(&mut start));
-    path.is_file() && read.is_ok() && (start == V2 || start == V3)
+    read.is_ok() && (start == V2 || start == V3)
 }
 
 #[derive(Debug, PartialEq)]

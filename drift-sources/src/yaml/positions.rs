@@ -1,5 +1,7 @@
 //! Where in a file the fields of an object stand.
 
+use std::collections::BTreeMap;
+
 use drift_core::{FieldPath, Node, PathElement, Scalar};
 
 /// A place in a file, both counted from 1; the column in characters.
@@ -60,6 +62,17 @@ impl Positions {
     /// `root` is the document the positions belong to: it says at which place of its list an element stands that the
     /// path names by key or value.
     pub fn locate(&self, root: Node<'_>, path: &FieldPath) -> Option<Position> {
+        self.locate_with(root, path, &mut ListIndexes::default())
+    }
+
+    /// As [`locate`](Self::locate), for many paths of one document: elements that were looked for in a list are found at once the
+    /// next time.
+    pub(crate) fn locate_with<'a>(
+        &self,
+        root: Node<'a>,
+        path: &FieldPath,
+        lists: &mut ListIndexes<'a>,
+    ) -> Option<Position> {
         let mut hash = PathHash::ROOT;
         let mut node = Some(root);
         let mut found = self.find_hash(hash);
@@ -70,7 +83,7 @@ impl Positions {
                     node.and_then(|n| n.get(name))
                 }
                 other => {
-                    let Some((index, child)) = node.and_then(|n| element_of(n, other)) else {
+                    let Some((index, child)) = node.and_then(|n| lists.element_of((hash, n), other)) else {
                         return found;
                     };
                     hash = hash.with_index(index);
@@ -92,9 +105,55 @@ impl Positions {
     }
 }
 
-/// Finds the element of a list that a path element names.
-fn element_of<'a>(list: Node<'a>, element: &PathElement) -> Option<(usize, Node<'a>)> {
-    let mut children = list.children().enumerate();
+/// A field of the elements of a list.
+type ListField = (PathHash, Box<str>);
+
+/// The elements of one list by a field; those that have none of it, or `null`, under `None`.
+type ListIndex<'a> = BTreeMap<Option<Scalar>, Vec<(usize, Node<'a>)>>;
+
+/// The elements of long lists by the first key field that they were asked for.
+#[derive(Debug, Default)]
+pub(crate) struct ListIndexes<'a>(BTreeMap<ListField, ListIndex<'a>>);
+
+/// Elements from which on a list is worth an index.
+const LONG_LIST: usize = 32;
+
+impl<'a> ListIndexes<'a> {
+    /// Finds the element of a list that a path element names; the list is told from others by the hash of its path.
+    fn element_of(
+        &mut self,
+        (hash, list): (PathHash, Node<'a>),
+        element: &PathElement,
+    ) -> Option<(usize, Node<'a>)> {
+        let first = match element {
+            PathElement::Key(fields) if list.len() >= LONG_LIST => fields.first(),
+            _ => None,
+        };
+        // Floats are compared as numbers, and read from their texts.
+        let Some((name, value)) =
+            first.filter(|(_, value)| !matches!(value, Scalar::Float(_) | Scalar::Null))
+        else {
+            return element_of(list.children().enumerate(), element);
+        };
+        let index = self.0.entry((hash, name.clone())).or_insert_with(|| {
+            let mut index = ListIndex::new();
+            for (i, child) in list.children().enumerate() {
+                let value =
+                    child.get(name).filter(|v| !v.is_null()).and_then(|v| Scalar::from_value(&v.to_value()));
+                index.entry(value).or_default().push((i, child));
+            }
+            index
+        });
+        let of = |value: Option<&Scalar>| index.get(&value.cloned()).into_iter().flatten().copied();
+        element_of(of(Some(value)).chain(of(None)), element)
+    }
+}
+
+/// Finds the element that a path element names among some of a list, each with its place.
+fn element_of<'a>(
+    mut children: impl Iterator<Item = (usize, Node<'a>)>,
+    element: &PathElement,
+) -> Option<(usize, Node<'a>)> {
     match element {
         PathElement::Field(_) => None,
         PathElement::Index(i) => children.nth(*i),
@@ -134,6 +193,29 @@ mod tests {
     #[test]
     fn an_entry_takes_16_bytes() {
         assert_eq!(size_of::<(PathHash, Position)>(), 16);
+    }
+
+    #[test]
+    fn a_long_list_is_indexed_and_says_the_same() {
+        let ports = (0..100).map(|i| match i % 4 {
+            0 => serde_json::json!({"containerPort": i}),
+            1 => serde_json::json!({"containerPort": i - 1, "protocol": "UDP"}),
+            2 => serde_json::json!({"containerPort": null, "protocol": "UDP"}),
+            _ => serde_json::json!({"name": "x", "protocol": "TCP"}),
+        });
+        let doc = drift_core::Doc::from_value(&ports.collect()).expect("plain data");
+        let mut lists = ListIndexes::default();
+        for port in 0..101 {
+            for protocol in ["TCP", "UDP"] {
+                let key = PathElement::key(vec![
+                    ("containerPort", Scalar::Int(port)),
+                    ("protocol", Scalar::Str(protocol.into())),
+                ]);
+                let plain = element_of(doc.root().children().enumerate(), &key).map(|(i, _)| i);
+                let indexed = lists.element_of((PathHash::ROOT, doc.root()), &key).map(|(i, _)| i);
+                assert_eq!(indexed, plain, "{port} {protocol}");
+            }
+        }
     }
 
     #[test]

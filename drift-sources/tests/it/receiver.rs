@@ -213,8 +213,7 @@ async fn hold_open(address: SocketAddr, connections: usize, part: &'static str) 
             let Ok(mut stream) = TcpStream::connect(address).await else { return };
             let _ = stream.write_all(part.as_bytes()).await;
             let _ = stream.read(&mut [0; 16]).await;
-            // An attacker is not faster than that for long either.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
     for _ in 0..connections {

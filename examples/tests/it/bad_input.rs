@@ -319,3 +319,27 @@ fn no_output_in_any_format_holds_what_could_mislead_its_reader() {
         assert_eq!(shown, None, "{command}: {}", all.escape_debug());
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_said_to_be_none_at_once() {
+    let dir = folder();
+    let at = dir.path();
+    assert!(std::process::Command::new("mkfifo").arg(at.join("pipe")).status().unwrap().success());
+    std::fs::create_dir(at.join("folder")).unwrap();
+    write(at, "d.yaml", NAMESPACE);
+    for (words, what) in [
+        ("diff --desired d.yaml --live pipe", "a named pipe"),
+        ("diff --desired pipe --live d.yaml", "a named pipe"),
+        ("diff --desired d.yaml --live /dev/zero", "a device"),
+        ("diff --desired d.yaml --live folder", "a folder"),
+        ("timeline --tape pipe", "a named pipe"),
+        ("diff --desired d.yaml --live d.yaml --audit pipe", "a named pipe"),
+    ] {
+        let ran = drift(words, at);
+        assert!(
+            ran.code == 2 && ran.err.contains(what) && ran.err.contains("not a file"),
+            "{words}: {ran:?}"
+        );
+    }
+}
