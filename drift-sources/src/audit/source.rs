@@ -16,7 +16,7 @@ use super::kinds::Kinds;
 use super::occurrence::to_occurrence;
 use super::reader::{AuditDamage, AuditOptions, AuditReader};
 
-/// Observes an audit log: each change is an [`Occurrence`] about its resource, each unreadable part is a gap.
+/// Observes an audit log: each change is an [`Occurrence`](drift_core::Occurrence) about its resource, each unreadable part is a gap.
 ///
 /// The cursor is the number of the last line that was read.
 #[derive(Clone, Debug)]

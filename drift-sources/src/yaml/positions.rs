@@ -119,7 +119,7 @@ pub(crate) struct ListIndexes<'a>(BTreeMap<ListField, ListIndex<'a>>);
 const LONG_LIST: usize = 32;
 
 impl<'a> ListIndexes<'a> {
-    /// Finds the element of a list that a path element names; the list is told from others by the hash of its path.
+    /// Finds the element of a list that a path element names; a list is known by the hash of its path.
     fn element_of(
         &mut self,
         (hash, list): (PathHash, Node<'a>),

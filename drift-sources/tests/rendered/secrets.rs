@@ -1,6 +1,5 @@
 //! What is given to helm and kustomize is in no message and no argument.
 
-use drift_core::drift::DeclarationError;
 use serde_json::json;
 
 use super::{CHART, GitOps, Renderer, Repositories, URL, application, folders, object, open, repository};
@@ -18,7 +17,7 @@ fn failure(source: serde_json::Value, files: &[(&str, &str)], programs: Vec<std:
     let renderer = Renderer::new(RenderOptions::in_folders(programs));
     let gitops = GitOps::new(&cluster, &repositories, &renderer);
     match gitops.declarations().remove(0).desired {
-        Err(DeclarationError::Broken(why) | DeclarationError::Unavailable(why)) => why,
+        Err(why) => why.to_string(),
         Ok(objects) => unreachable!("it declares {objects:?}"),
     }
 }
