@@ -202,7 +202,7 @@ impl<'a> Node<'a> {
 
     /// Returns `true` if the value has parts and none of these has any.
     fn is_flat(self) -> bool {
-        self.len() > 0 && self.slot().span as usize == self.len() + 1
+        !self.is_empty() && self.slot().span as usize == self.len() + 1
     }
 
     /// Returns the value at the end of a way through maps.

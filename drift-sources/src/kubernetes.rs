@@ -28,6 +28,7 @@ mod cursor;
 mod decode;
 mod discovery;
 mod driver;
+mod exec_plugin;
 mod line_buffer;
 mod machine;
 mod observation_stream;

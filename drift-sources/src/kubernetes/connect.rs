@@ -10,9 +10,13 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
+use super::exec_plugin;
 use super::machine::Failure;
 use super::pool::ConnectionPool;
 use super::request::{JSON, RequestLimits, Requests, describe_error};
+
+/// Longest time that a credential plugin may take: somebody may have to log in with a browser.
+const PLUGIN_TIME: Duration = Duration::from_secs(60);
 
 /// Which cluster to connect to.
 #[derive(Clone, Debug)]
@@ -70,6 +74,13 @@ struct NoConnection {
 /// credential.
 pub async fn connect(options: ConnectOptions) -> Result<Connection, SourceError> {
     let (config, context) = load_config(&options).await?;
+    if let Some(exec) = &config.auth_info.exec {
+        exec_plugin::check(exec, PLUGIN_TIME).await.map_err(|e| {
+            let advice =
+                "it is what `users[].user.exec` of the kubeconfig names; run it by hand to see what it needs";
+            unavailable_error("credentials".to_owned(), e.to_string(), advice)
+        })?;
+    }
     connect_to(config, context, options.timeout).await
 }
 
