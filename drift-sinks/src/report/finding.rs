@@ -151,7 +151,7 @@ pub fn render_finding_line(finding: &Finding, styler: Styler) -> String {
 /// may list nothing.
 pub fn render_gap_lines(findings: &[Finding], styler: Styler) -> String {
     let gap_of = |f: &Finding| match &f.body {
-        FindingBody::GapSeen(gap) => gap.scope.kind.is_some().then(|| gap.reason),
+        FindingBody::GapSeen(gap) => gap.scope.kind.is_some().then_some(gap.reason),
         _ => None,
     };
     let mut out = String::new();

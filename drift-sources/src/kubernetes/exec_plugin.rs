@@ -88,6 +88,7 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> Vec<u8> {
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
 

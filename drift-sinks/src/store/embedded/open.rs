@@ -180,7 +180,7 @@ fn add_open_segment(
         return Err(corrupt_error(
             number,
             length,
-            &format!("the file ends here, {durable} bytes were acknowledged"),
+            format!("the file ends here, {durable} bytes were acknowledged"),
         ));
     }
     let readable = if mode == OpenMode::Read && mark.is_some() { durable } else { length };
@@ -242,7 +242,7 @@ fn is_whole(log: &File, from: u64, to: u64) -> bool {
 fn acknowledged_behind(log: &File, number: u32, at: u64, length: u64, why: &str) -> Result<(), StoreError> {
     let failed = |stop| match stop {
         WalkStop::Io(e) => unavailable_error(&format!("reading segment {number}"))(e),
-        WalkStop::Bad(bad) => corrupt_error(number, at, &bad.to_string()),
+        WalkStop::Bad(bad) => corrupt_error(number, at, bad.to_string()),
     };
     let mut walk = FrameWalk::new(log, at, length);
     while walk.skip_to_frame().map_err(failed)? {

@@ -293,7 +293,7 @@ fn read_frame(
             records_of(&frame, codec, dictionaries).map_err(|e| corrupt_error(segment, offset, e))
         }
         Ok(None) => Err(corrupt_error(segment, offset, "the file ends here")),
-        Err(WalkStop::Bad(bad)) => Err(corrupt_error(segment, offset, &bad.to_string())),
+        Err(WalkStop::Bad(bad)) => Err(corrupt_error(segment, offset, bad.to_string())),
         Err(WalkStop::Io(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             Err(corrupt_error(segment, offset, "the file ends within the frame"))
         }

@@ -329,7 +329,7 @@ fn whole_batches(frames: &[SoundFrame]) -> Vec<&SoundFrame> {
 fn survey_segment(file: &File, number: u32) -> Result<SegmentSurvey, StoreError> {
     let failed = |stop| match stop {
         WalkStop::Io(e) => unavailable_error(&format!("reading segment {number}"))(e),
-        WalkStop::Bad(bad) => corrupt_error(number, 0, &bad.to_string()),
+        WalkStop::Bad(bad) => corrupt_error(number, 0, bad.to_string()),
     };
     let head = match SegmentHead::read(file, number) {
         Ok(head) => Some(head),
