@@ -77,6 +77,22 @@ impl ManagedFields {
         self.entries.is_empty()
     }
 
+    /// Returns the entries of those who wrote since an earlier version: new ones, and those whose time or set has changed.
+    ///
+    /// An entry that only lost fields, at the time that it had before, is not one of them: somebody else took the fields, or
+    /// removed them, and who removes without owning anything leaves no entry at all.
+    pub fn written_since<'a>(&'a self, old: &'a Self) -> impl Iterator<Item = &'a ManagedFieldsEntry> {
+        let is_same = |a: &ManagedFieldsEntry, b: &ManagedFieldsEntry| {
+            (&a.manager, a.operation, &a.subresource, a.time)
+                == (&b.manager, b.operation, &b.subresource, b.time)
+        };
+        let only_lost = move |new: &ManagedFieldsEntry| {
+            let mut before = old.entries.iter().filter(|o| is_same(new, o));
+            before.any(|o| new.fields.difference(&o.fields).is_empty())
+        };
+        self.entries.iter().filter(move |e| !only_lost(e))
+    }
+
     /// Returns the entries that own a field, a part of it, or an atomic value that it is a part of.
     pub fn owners<'a>(&'a self, path: &'a FieldPath) -> impl Iterator<Item = &'a ManagedFieldsEntry> {
         self.entries.iter().filter(move |e| e.fields.touches(path))

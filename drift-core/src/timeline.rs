@@ -181,13 +181,13 @@ fn creator(object: &Object) -> Option<Owner> {
     ManagedFields::of(object).entries().iter().min_by_key(|e| (!e.subresource.is_empty(), e.time)).map(owner)
 }
 
-/// Returns who wrote a version: of the entries that are not as they were the newest.
+/// Returns who wrote a version: of those who wrote since the one before the newest; `None` where nobody left a mark.
 ///
 /// A write that changes no field of anybody's set (a value alone) still changes the time of its entry, unless that was in the
 /// same second: then it is the newest owner of what changed.
 fn last_writer(before: &Object, after: &Object, changes: &[FieldChange]) -> Option<Owner> {
     let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
-    let changed = new.entries().iter().filter(|e| !old.entries().contains(e));
+    let changed = new.written_since(&old);
     // Entries of `scale` carry no time; a new one is newer than any.
     let newest = |e: &&ManagedFieldsEntry| (e.time.is_none(), e.time);
     let owns = |e: &&ManagedFieldsEntry| changes.iter().any(|c| e.fields.touches(&c.path));
@@ -246,5 +246,28 @@ mod tests {
         });
         let writers: Vec<_> = writers.skip(1).map(Option::unwrap_or_default).collect();
         assert_eq!(writers, ["kubectl-patch", "kubectl-patch", "helm", "kubectl-patch"]);
+    }
+
+    #[test]
+    fn who_lost_a_field_has_not_removed_it() {
+        let object = |data: Value, fields: Value, time: &str| {
+            let entry = json!({"manager":"kubectl-client-side-apply","operation":"Update","time":time,"fieldsType":"FieldsV1","fieldsV1":{"f:data":fields}});
+            let object = json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"n","managedFields":[entry]},"data":data});
+            Object::new(Doc::from_value(&object).unwrap()).unwrap()
+        };
+        let (early, late) = ("2026-11-21T10:00:05Z", "2026-11-21T10:00:09Z");
+        let before = object(json!({"k":"1","l":"1"}), json!({"f:k":{},"f:l":{}}), early);
+        let schemas = SchemaSet::bundled();
+        let wrote = |after: &Object| {
+            let changes = VersionFollower::new(&schemas).changes(&before, after);
+            last_writer(&before, after, &changes).map(|o| o.manager.to_string())
+        };
+        // Somebody patched the key away: its owner lost it, and is as old as it was.
+        assert_eq!(wrote(&object(json!({"k":"1"}), json!({"f:k":{}}), early)), None);
+        // The owner itself took it away.
+        assert_eq!(
+            wrote(&object(json!({"k":"1"}), json!({"f:k":{}}), late)).as_deref(),
+            Some("kubectl-client-side-apply")
+        );
     }
 }

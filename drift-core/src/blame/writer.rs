@@ -56,7 +56,8 @@ pub(crate) fn writer(before: Option<&Object>, after: &Object, path: &FieldPath) 
         return Some(owner(only));
     }
     let old = before.map(ManagedFields::of).unwrap_or_default();
-    let moved = |e: &&&ManagedFieldsEntry| !old.entries().contains(e);
+    let written: Vec<_> = managed.written_since(&old).collect();
+    let moved = |e: &&&ManagedFieldsEntry| written.iter().any(|w| std::ptr::eq(*w, **e));
     // Entries of `scale` carry no time; a new one is newer than any.
     let newest = |e: &&&ManagedFieldsEntry| (e.time.is_none(), e.time);
     owners
@@ -70,7 +71,7 @@ pub(crate) fn writer(before: Option<&Object>, after: &Object, path: &FieldPath) 
 /// Returns who took a field away: nobody owns it any more, but who wrote the version has an entry that moved.
 pub(crate) fn remover(before: &Object, after: &Object) -> Option<Owner> {
     let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
-    let moved = new.entries().iter().filter(|e| &*e.subresource != "status" && !old.entries().contains(e));
+    let moved = new.written_since(&old).filter(|e| &*e.subresource != "status");
     moved.max_by_key(|e| (e.time.is_none(), e.time)).map(owner)
 }
 

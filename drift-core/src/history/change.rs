@@ -242,7 +242,7 @@ fn creator(object: &Object) -> Option<Arc<str>> {
 fn writer(before: &Object, after: &Object, fields: &[FieldChange]) -> Option<Arc<str>> {
     let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
     let owns = |e: &crate::ownership::ManagedFieldsEntry| fields.iter().any(|c| e.fields.touches(&c.path));
-    let moved: Vec<_> = new.entries().iter().filter(|e| !old.entries().contains(e)).collect();
+    let moved: Vec<_> = new.written_since(&old).collect();
     // An entry of `scale` carries no time; a new one is newer than any. Status is written by others meanwhile.
     let newest = |e: &&crate::ownership::ManagedFieldsEntry| {
         (owns(e), &*e.subresource != "status", e.time.is_none(), e.time)
