@@ -77,6 +77,7 @@ fn prepare(dir: &Path) {
         format!("---\n{object}\n")
     });
     write(dir, "everything/all.yaml", all.concat());
+    write(dir, "torn/prices.yaml", "a: [b\n");
     write(dir, "broken/prices.yaml", format!("{MANIFEST}---\na: [b\n"));
 }
 
@@ -122,6 +123,8 @@ fn options_change_what_an_incomplete_answer_and_a_finding_exit_with() {
         ("check --tape denied.tape", 3, 3, 0),
         ("check --tape torn.tape", 3, 3, 1),
         ("diff --desired broken --no-extra --tape clean.tape", 3, 3, 0),
+        // Where nothing at all was compared, nothing is allowed.
+        ("diff --desired torn --no-extra --tape clean.tape", 3, 3, 3),
         ("watch --store a --desired everything --tape clean.tape", 0, 0, 0),
         ("watch --store b --desired everything --tape found.tape", 1, 2, 1),
         ("watch --store c --tape denied.tape", 3, 3, 0),

@@ -52,7 +52,10 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         DiffFormat::Json | DiffFormat::Yaml => output::print(&render(&compared, args, is_of_apps, screen))?,
         _ => output::print_text(&render(&compared, args, is_of_apps, screen))?,
     }
+    let is_any_known = compared.report.resources.iter().any(|r| r.status != Status::Unknown);
     Ok(match compared.report.is_complete() {
+        // Of what is declared nothing was compared.
+        false if !is_any_known => Outcome::Unseen,
         false => Outcome::Incomplete { found: compared.has_drift() },
         true => Outcome::of(compared.has_drift(), &compared.report.coverage),
     })

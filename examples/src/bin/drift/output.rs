@@ -26,6 +26,8 @@ pub(crate) enum Outcome {
         /// Something was found in what was looked at.
         found: bool,
     },
+    /// Nothing of it could be looked at: no option makes that a success.
+    Unseen,
     /// Failed: there is no answer.
     Failed,
 }
@@ -86,7 +88,7 @@ impl ExitCodes {
             (_, Outcome::Nothing) => 0,
             (Kubectl, Outcome::Found) | (Detailed, Outcome::Failed) => 1,
             (Kubectl, Outcome::Failed) | (Detailed, Outcome::Found) => 2,
-            (_, Outcome::Incomplete { .. }) => 3,
+            (_, Outcome::Incomplete { .. } | Outcome::Unseen) => 3,
         })
     }
 }
