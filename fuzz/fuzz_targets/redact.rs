@@ -1,0 +1,59 @@
+//! A value of a Secret is in no output, wherever it stood. Line 1 is an object, then a text; the value is planted in both.
+#![no_main]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use drift_core::redact::{RedactOptions, Redactor, SecretValues};
+use drift_core::{Doc, Object};
+use drift_fuzz::{KEY, PLANTED, split_line};
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
+
+fn assert_gone(text: &str, what: &str) {
+    assert!(!text.contains(PLANTED), "{what}: {text}");
+    // In base64 the middle of the value reads the same at each of the three places where it can begin.
+    for skip in 0..3 {
+        let encoded = STANDARD.encode([&b"___"[..skip], PLANTED.as_bytes()].concat());
+        assert!(!text.contains(&encoded[4..encoded.len() - 4]), "{what}, in base64: {text}");
+    }
+}
+
+fn secret() -> serde_json::Value {
+    let data = json!({"token": STANDARD.encode(PLANTED)});
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": data})
+}
+
+fn object_of(value: &serde_json::Value) -> Option<Object> {
+    Object::new(Doc::from_value(value).ok()?).ok()
+}
+
+fuzz_target!(|data: &[u8]| {
+    let (first, rest) = split_line(data);
+    let values = SecretValues::default();
+    values.learn([&object_of(&secret()).expect("a Secret")]);
+
+    // The text that is blanked is cut in two, and the value stands between in each form.
+    let text = String::from_utf8_lossy(rest);
+    let half = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (before, after) = text.split_at(half);
+    let encoded = STANDARD.encode([before.as_bytes(), PLANTED.as_bytes(), after.as_bytes()].concat());
+    let as_json = serde_json::to_string(&format!("{before}{PLANTED}{after}")).expect("a text");
+    for planted in [format!("{before}{PLANTED}{after}"), encoded, as_json] {
+        let blanked = values.blank(&planted);
+        assert_gone(&blanked, "blanked");
+        assert_eq!(values.blank(&blanked), blanked);
+    }
+
+    // An object that holds the Secret and copies of its value.
+    let Ok(mut document) = serde_json::from_slice::<serde_json::Value>(first) else { return };
+    let Some(map) = document.as_object_mut() else { return };
+    map.insert("zz-copy".into(), secret());
+    map.insert("zz-text".into(), secret().to_string().into());
+    map.insert("aa-value".into(), format!("{before}{PLANTED}{after}").into());
+    let Some(object) = object_of(&document) else { return };
+    let redactor = Redactor::with_values(RedactOptions::new(KEY), SecretValues::default());
+    let redacted = redactor.redact(object);
+    assert_gone(&redacted.doc().to_json(), "redacted");
+    let again = redactor.redact(redacted.clone());
+    assert_eq!(again.doc().to_json(), redacted.doc().to_json());
+});
