@@ -215,7 +215,12 @@ impl fmt::Display for PathElement {
             Self::Key(fields) => {
                 f.write_str("[")?;
                 for (i, (name, value)) in fields.iter().enumerate() {
-                    write!(f, "{}{name}={value}", if i == 0 { "" } else { "," })?;
+                    f.write_str(if i == 0 { "" } else { "," })?;
+                    // What begins with a digit would be read as an index.
+                    match is_plain(name) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+                        true => write!(f, "{name}={value}")?,
+                        false => write!(f, "{}={value}", serde_json::Value::from(&**name))?,
+                    }
                 }
                 f.write_str("]")
             }
@@ -358,9 +363,13 @@ mod parse {
 
         fn bracket(&mut self) -> Result<PathElement, PathError> {
             let element = if self.rest().starts_with('"') {
-                match self.scalar()? {
-                    Scalar::Str(name) => PathElement::Field(name),
-                    _ => return Err(self.error("a quoted field name")),
+                let start = self.at;
+                let name = self.quoted()?;
+                if self.rest().starts_with('=') {
+                    self.at = start;
+                    self.key()?
+                } else {
+                    PathElement::Field(name)
                 }
             } else if self.eat('=') {
                 PathElement::Value(self.scalar()?)
@@ -379,12 +388,20 @@ mod parse {
         fn key(&mut self) -> Result<PathElement, PathError> {
             let mut fields = Vec::new();
             loop {
-                let name = self.name()?;
+                let name =
+                    if self.rest().starts_with('"') { self.quoted()? } else { self.name()?.into_boxed_str() };
                 self.expect('=', "'='")?;
                 fields.push((name, self.scalar()?));
                 if !self.eat(',') {
                     return Ok(PathElement::key(fields));
                 }
+            }
+        }
+
+        fn quoted(&mut self) -> Result<Box<str>, PathError> {
+            match self.scalar()? {
+                Scalar::Str(name) => Ok(name),
+                _ => Err(self.error("a quoted field name")),
             }
         }
 
@@ -433,6 +450,8 @@ mod tests {
         );
         check(r#"["metadata","finalizers",{"value":"a/b"}]"#, r#".metadata.finalizers[="a/b"]"#);
         check(r#"["args",3]"#, ".args[3]");
+        check(r#"["l",{"a]b":1,"c":true}]"#, r#".l["a]b"=1,c=true]"#);
+        check(r#"["l",{"0":"x","=":null}]"#, r#".l["0"="x","="=null]"#);
     }
 
     #[test]
