@@ -39,9 +39,11 @@ pub(super) fn read_documents(
 
 fn syntax_error(line: u32, column: u32, error: &serde_json::Error) -> YamlError {
     let first = error.line() <= 1;
+    // A text that ends behind a line feed ends in column 0.
+    let within = error.column().max(1) as u32;
     YamlError {
         line: line + error.line().saturating_sub(1) as u32,
-        column: error.column() as u32 + if first { column - 1 } else { 0 },
+        column: within + if first { column - 1 } else { 0 },
         kind: ErrorKind::Syntax(error_message(error)),
     }
 }

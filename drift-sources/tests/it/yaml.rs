@@ -293,6 +293,12 @@ fn bytes_that_are_no_text_are_named() {
 }
 
 #[test]
+fn an_error_at_the_end_of_a_text_has_a_column() {
+    let error = yaml::read(b"\n\n{\n").remove(0).unwrap_err();
+    assert_eq!((error.line, error.column), (4, 1), "{error}");
+}
+
+#[test]
 fn no_error_shows_a_value() {
     for text in [
         "k: !!int s3cret",
