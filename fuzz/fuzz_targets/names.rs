@@ -33,7 +33,8 @@ fuzz_target!(|text: &str| {
     let (pattern, name) = text.split_once(' ').unwrap_or((text, text));
     let glob = Pattern::glob(pattern);
     assert_eq!(glob.matches(name), Pattern::glob(pattern).matches(name));
-    if let Ok(regex) = Pattern::regex(pattern) {
+    // Expressions take long to compile, so they have a mark of their own.
+    if let Some(Ok(regex)) = pattern.strip_prefix('/').map(Pattern::regex) {
         let _ = regex.matches(name);
     }
 });

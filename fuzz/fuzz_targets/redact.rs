@@ -9,13 +9,17 @@ use drift_fuzz::{KEY, PLANTED, split_line};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
+/// Returns what the value reads as in base64 at each of the three places where it can begin, without what depends on its neighbours.
+fn encoded() -> [String; 3] {
+    [0, 1, 2].map(|skip| {
+        let text = STANDARD.encode([&b"__"[..skip], PLANTED.as_bytes()].concat());
+        text[4..text.len() - 4].to_owned()
+    })
+}
+
 fn assert_gone(text: &str, what: &str) {
     assert!(!text.contains(PLANTED), "{what}: {text}");
-    // In base64 the middle of the value reads the same at each of the three places where it can begin.
-    for skip in 0..3 {
-        let encoded = STANDARD.encode([&b"___"[..skip], PLANTED.as_bytes()].concat());
-        assert!(!text.contains(&encoded[4..encoded.len() - 4]), "{what}, in base64: {text}");
-    }
+    assert!(encoded().iter().all(|encoded| !text.contains(encoded)), "{what}, in base64: {text}");
 }
 
 fn secret() -> serde_json::Value {
@@ -28,6 +32,10 @@ fn object_of(value: &serde_json::Value) -> Option<Object> {
 }
 
 fuzz_target!(|data: &[u8]| {
+    // A part of the value that stands in the input is not the value.
+    if encoded().iter().any(|part| data.windows(part.len()).any(|w| w == part.as_bytes())) {
+        return;
+    }
     let (first, rest) = split_line(data);
     let values = SecretValues::default();
     values.learn([&object_of(&secret()).expect("a Secret")]);
