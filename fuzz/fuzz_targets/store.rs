@@ -17,6 +17,9 @@ use libfuzzer_sys::fuzz_target;
 const MAGIC: &[u8; 4] = b"drF1";
 const HEADER: usize = 68;
 
+/// Folders of a store.
+const FOLDERS: [&str; 2] = ["", "segments"];
+
 /// A sound store: its files by name, and its events.
 struct Template {
     folder: PathBuf,
@@ -38,13 +41,18 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let events = block_on(store.read_all_to_end()).expect("read");
     drop(store);
     let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(&folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+    for path in FOLDERS.iter().flat_map(|name| entries(&folder.join(name))) {
+        let name = path.strip_prefix(&folder).expect("it is below").to_string_lossy().into_owned();
         files.insert(name, std::fs::read(&path).expect("a file"));
     }
     Template { folder, files, events }
 });
+
+/// Returns the files of a folder.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+}
 
 /// Applies the changes to the files of a store.
 fn change(files: &mut BTreeMap<String, Vec<u8>>, mut edits: &[u8]) {
@@ -85,11 +93,9 @@ fn mend(log: &mut [u8], is_chained: bool) {
 }
 
 fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !files.contains_key(&*entry.file_name().to_string_lossy()) {
-            std::fs::remove_file(entry.path()).ok();
-        }
-    }
+    FOLDERS.iter().flat_map(|name| entries(&folder.join(name))).for_each(|path| {
+        std::fs::remove_file(path).expect("it is ours");
+    });
     for (name, content) in files {
         std::fs::write(folder.join(name), content).expect("room in memory");
     }
