@@ -60,6 +60,7 @@ pub fn appends(data: &[u8]) -> Vec<Append> {
 /// Returns the events of a log as [`appends`] reads it.
 pub fn events(data: &[u8]) -> Vec<Event> {
     let store = MemoryStore::default();
-    let taken = block_on(store.append(appends(data)));
-    taken.expect("a store in memory takes what an ingest gives")
+    let take =
+        |append| block_on(store.append(vec![append])).expect("a store in memory takes what an ingest gives");
+    appends(data).into_iter().flat_map(take).collect()
 }
