@@ -25,7 +25,8 @@ fuzz_target!(|data: &[u8]| {
     // Without a namespace the two may be two objects.
     if !first.namespace().is_empty() {
         let same = compare(&desired, std::slice::from_ref(first), &schemas, &options);
-        for resource in &same.resources {
+        // Nor is one that belongs to no namespace and names one: the API server has none like it.
+        for resource in same.resources.iter().filter(|r| !r.key.namespace.is_empty()) {
             assert!(
                 !matches!(resource.status, Status::Drifted | Status::Missing),
                 "{} is {:?} against itself: {:?}",
