@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::event::{Event, EventBody, Gap, GapReason};
 use crate::key::ResourceKey;
-use crate::stream::{Facet, Scope, StreamId};
+use crate::stream::{Facet, Position, Scope, StreamId};
 
 use super::{Unseen, UnseenReason};
 
@@ -37,6 +37,8 @@ pub struct RecordedScope {
     ends: Option<Timestamp>,
     /// When the last event of all was observed.
     last_seen: Option<Timestamp>,
+    /// Position of the last event of all.
+    last_position: Option<Position>,
     /// Source of the last event.
     source: Option<Arc<str>>,
     /// Whether everything that was listed is stated, empty lists included.
@@ -54,6 +56,7 @@ impl RecordedScope {
         self.begins.get_or_insert(event.observed_at);
         self.ends = self.ends.max(Some(event.observed_at));
         self.last_seen = self.last_seen.max(self.ends);
+        self.set_last_position(event.position);
         if self.source.as_ref() != Some(&event.origin.source) {
             self.source = Some(Arc::clone(&event.origin.source));
         }
@@ -99,6 +102,12 @@ impl RecordedScope {
     pub fn set_last_event(&mut self, event: &Event) {
         self.last_seen = Some(event.observed_at);
         self.source = Some(Arc::clone(&event.origin.source));
+        self.set_last_position(event.position);
+    }
+
+    /// Sets up to which position there are events, also where that is after the moment that is looked at.
+    pub fn set_last_position(&mut self, position: Position) {
+        self.last_position = self.last_position.max(Some(position));
     }
 
     /// States that nothing else was listed than what was added, such as of a dump, which holds what somebody asked for.
@@ -119,6 +128,11 @@ impl RecordedScope {
     /// Returns when the last event of all was observed.
     pub fn last_seen(&self) -> Option<Timestamp> {
         self.last_seen
+    }
+
+    /// Returns the position of the last event of all.
+    pub fn last_position(&self) -> Option<Position> {
+        self.last_position
     }
 
     /// Returns the source of the last event.

@@ -47,6 +47,12 @@ pub(super) fn note_uncovered(
             let text = format!("the history ends at {}", format_time(last));
             notes.add_unseen(Unseen::other(UnseenReason::AfterHistory, text));
         }
+        Until::Position(position) => {
+            if let Some(end) = recorded.last_position().filter(|end| position > *end) {
+                let text = format!("the history ends at @{end}");
+                notes.add_unseen(Unseen::other(UnseenReason::AfterHistory, text));
+            }
+        }
         Until::End => {
             if let HistoryUpkeep::Unwatched(now) = history.upkeep()
                 && recorded.source().is_some_and(|s| s.starts_with(CLUSTER_SOURCE))

@@ -139,6 +139,7 @@ impl RecordedHistory {
                 recorded.set_end(ends);
             }
             recorded.set_last_event(newest);
+            last.last().into_iter().for_each(|e| recorded.set_last_position(e.position));
         }
         Ok(recorded)
     }

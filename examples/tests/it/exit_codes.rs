@@ -100,7 +100,7 @@ const COMMANDS: [&str; 14] = [
 ];
 
 #[rustfmt::skip]
-const TABLE: [(&str, [i32; 14]); 7] = [
+const TABLE: [(&str, [i32; 14]); 8] = [
     // What is looked at            diff apps rules health why check fights impact | why KEY blame history timeline graph show
     ("--tape clean.tape",           [0, 0, 0, 0, 0, 0, 0, 0,   0, 0, 0, 0, 0, 0]),
     ("--tape found.tape",           [1, 0, 0, 1, 1, 1, 0, 0,   0, 0, 0, 0, 0, 0]),
@@ -110,6 +110,7 @@ const TABLE: [(&str, [i32; 14]); 7] = [
     // Of what was not there yet there is no answer.
     ("--tape found.tape --at 2020-01-01T00:00:00Z", [3, 3, 3, 3, 3, 3, 3, 3,   3, 2, 3, 3, 3, 2]),
     ("--tape clean.tape --at 2035-01-01T00:00:00Z", [3, 3, 3, 3, 3, 3, 3, 3,   3, 3, 3, 3, 3, 3]),
+    ("--tape clean.tape --at @999999", [3, 3, 3, 3, 3, 3, 3, 3,   3, 3, 3, 3, 3, 3]),
 ];
 
 #[test]
