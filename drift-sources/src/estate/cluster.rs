@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drift_core::coverage::{RecordedScope, Unseen};
 use drift_core::redact::SecretValues;
-use drift_core::{Gap, Object};
+use drift_core::{Gap, Object, Scope};
 
 use super::live::DefaultNamespace;
 use super::{ClusterScope, EstateError, InputNotes, LiveState};
@@ -55,16 +55,23 @@ impl LiveState {
         let (declared, others): (Vec<_>, Vec<_>) = gaps.iter().partition(|gap| scope.concerns(&gap.scope));
         declared.into_iter().for_each(|gap| notes.add_unseen(Unseen::of_gap(gap)));
         if !others.is_empty() {
-            let kinds: BTreeSet<_> =
-                others.iter().filter_map(|g| g.scope.kind.as_ref()).map(|k| k.1.to_string()).collect();
-            let kinds: Vec<_> = kinds.into_iter().collect();
-            notes.add(format!("not listed, and nothing is declared of them: {}", kinds.join(", ")));
+            notes.add(format!("not listed, and nothing is declared of them: {}", kinds_of(&others)));
         }
         let mut recorded = RecordedScope::default();
         gaps.iter().for_each(|gap| recorded.add_gap(gap));
         let namespace = Some(connection.namespace.clone());
         Ok(Self { objects, recorded, notes, namespace, redactor: None })
     }
+}
+
+/// Names the kinds of some gaps, each once: `Secret`, and `all kinds of apps` where a group could not be discovered.
+fn kinds_of(gaps: &[&Gap]) -> String {
+    let name = |scope: &Scope| match &scope.kind {
+        Some((_, kind)) if !kind.is_empty() => kind.to_string(),
+        _ => Scope { namespace: "".into(), ..scope.clone() }.to_string(),
+    };
+    let kinds: BTreeSet<_> = gaps.iter().map(|gap| name(&gap.scope)).collect();
+    kinds.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Lists all of some namespaces, and of the kinds outside of namespaces those that are named; no namespaces means all of
@@ -94,4 +101,24 @@ async fn list(
     objects.sort_by_cached_key(Object::key);
     objects.dedup_by(|a, b| a.key() == b.key());
     Ok((objects.into_iter().map(Arc::new).collect(), gaps))
+}
+
+#[cfg(test)]
+mod tests {
+    use drift_core::GapReason;
+
+    use super::*;
+
+    #[test]
+    fn a_group_that_cannot_be_discovered_has_a_name_in_a_list_of_kinds() {
+        let gap = |group, kind| {
+            let to = jiff::Timestamp::UNIX_EPOCH;
+            let (scope, reason) = (Scope::of_kind(group, kind), GapReason::Denied);
+            Gap { scope, from: None, to, from_version: None, to_version: None, reason, message: "".into() }
+        };
+        let gaps = [gap("metrics.k8s.io", ""), gap("", "Secret"), gap("", "Secret"), gap("", "")];
+        let gaps: Vec<_> = gaps.iter().collect();
+        assert_eq!(kinds_of(&gaps), "Secret, all kinds of metrics.k8s.io, all kinds of the core group");
+        assert_eq!(kinds_of(&gaps[..1]), "all kinds of metrics.k8s.io");
+    }
 }
