@@ -27,11 +27,13 @@ mod notes;
 mod recorded;
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Gap, GapReason};
+use crate::key::ResourceKey;
 use crate::stream::Scope;
 
 pub use notes::InputNotes;
@@ -158,6 +160,14 @@ impl Coverage {
     /// Replaces each message by what a function makes of it, such as one without values of Secrets.
     pub fn map_messages(&mut self, mut map: impl FnMut(&str) -> String) {
         self.unseen.iter_mut().for_each(|unseen| unseen.message = map(&unseen.message));
+    }
+
+    /// Leaves what takes something away from an answer about some resources: what concerns one of them, or is no part of a cluster.
+    pub fn leave_about(&mut self, keys: &[ResourceKey]) {
+        let concerns = |scope: &Scope| {
+            keys.iter().any(|key| Scope { cluster: Arc::clone(&key.cluster), ..scope.clone() }.contains(key))
+        };
+        self.unseen.retain(|unseen| unseen.scope.as_ref().is_none_or(concerns));
     }
 
     /// Sets the moment that the answer is about: nothing after it was seen.

@@ -104,3 +104,18 @@ fn appended_notes_keep_what_is_missing_and_repeat_nothing() {
     assert!(all.is_partial());
     assert_eq!(all.texts().collect::<Vec<_>>(), ["line 3 cannot be read", "read"]);
 }
+
+#[test]
+fn an_answer_about_one_resource_is_complete_without_the_others() {
+    let mut coverage = Coverage::default();
+    coverage.add(Unseen::of_scope(UnseenReason::Denied, listed("", "Secret", "shop"), "forbidden"));
+    coverage.add(Unseen::of_scope(UnseenReason::Denied, listed("", "Pod", "bank"), "forbidden"));
+    let mut of_pod = coverage.clone();
+    of_pod.leave_about(&[pod("shop")]);
+    assert!(of_pod.is_complete());
+    coverage.leave_about(&[pod("bank")]);
+    assert_eq!(coverage.unseen()[0].to_string(), "Pod in bank: forbidden");
+    coverage.add(Unseen::other(UnseenReason::Unreadable, "a.yaml"));
+    coverage.leave_about(&[]);
+    assert_eq!(coverage.unseen().len(), 1, "a file may declare anything");
+}

@@ -109,6 +109,10 @@ impl Estate {
         let (report, notes) = (&mut compared.report, self.notes());
         report.notes.extend(notes.remarks().iter().cloned());
         report.coverage.append(notes.coverage().clone());
+        if !self.options.only.is_empty() {
+            let named: Vec<_> = report.resources.iter().map(|r| r.key.clone()).collect();
+            report.coverage.leave_about(&named);
+        }
         Ok(compared)
     }
 
