@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// Fewest bytes of a text that is looked for in other texts.
 pub(super) const MIN_BYTES: usize = 8;
@@ -189,10 +190,20 @@ fn is_word(letters: &str) -> bool {
 }
 
 fn common_pairs(letters: &str) -> usize {
-    let is_common = |pair: &[u8]| {
-        COMMON_PAIRS.split_ascii_whitespace().any(|common| common.as_bytes().eq_ignore_ascii_case(pair))
+    static IS_COMMON: LazyLock<[[bool; 26]; 26]> = LazyLock::new(|| {
+        let mut table = [[false; 26]; 26];
+        for pair in COMMON_PAIRS.split_ascii_whitespace() {
+            let [a, b] = [0, 1].map(|i| usize::from(pair.as_bytes()[i] - b'a'));
+            table[a][b] = true;
+        }
+        table
+    });
+    let number = |byte: u8| byte.is_ascii_alphabetic().then(|| usize::from(byte.to_ascii_lowercase() - b'a'));
+    let is_common = |pair: &&[u8]| match (number(pair[0]), number(pair[1])) {
+        (Some(a), Some(b)) => IS_COMMON[a][b],
+        _ => false,
     };
-    letters.as_bytes().windows(2).filter(|pair| is_common(pair)).count()
+    letters.as_bytes().windows(2).filter(is_common).count()
 }
 
 #[cfg(test)]
