@@ -8,9 +8,10 @@
 //!    holds, and values of charts that are called `password` or the like. [`RedactRule`]s name more. In `data` the decoded bytes
 //!    are hashed, so that it agrees with `stringData`.
 //! 2. By *value*: a [`Redactor`] that is given [`SecretValues`] learns the values that it hashes, and hashes copies of them in all
-//!    that follows, where they are random enough.
+//!    that follows, where they are random enough. What it [recalls](Redactor::recall) of a store is looked for by the hash alone.
 
 mod index;
+mod known;
 mod pieces;
 mod place;
 mod randomness;
@@ -29,10 +30,11 @@ pub use rule::{RedactRule, RuleError};
 pub use text::is_credential_name;
 pub use values::SecretValues;
 
-use crate::event::{Occurrence, OccurrenceKind};
+use crate::event::{Event, EventBody, Occurrence, OccurrenceKind};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
 use crate::path::{FieldPath, PathElement};
+use known::{HashDigits, HashOrigin};
 use pieces::Piece;
 use place::Place;
 use walk::{Redacted, Walk};
@@ -209,11 +211,47 @@ impl Redactor {
 
     /// Replaces the values that were learnt in a text by their hashes.
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let values = self.values.as_ref();
-        match values.and_then(|values| values.replaced(text, |value| self.hash(value.as_bytes()))) {
+        let Some(values) = &self.values else { return Cow::Borrowed(text) };
+        let hash = |value: &str| self.hash(value.as_bytes());
+        let by_value = values.replaced(text, hash).map_or(Cow::Borrowed(text), Cow::Owned);
+        match values.replaced_by_hash(&by_value, |part| self.digits(part), hash) {
             Some(text) => Cow::Owned(text),
-            None => Cow::Borrowed(text),
+            None => by_value,
         }
+    }
+
+    /// Learns the hashes in an event that is in the store: the values behind them are hashed again wherever they come, although no
+    /// Secret gives them any more.
+    ///
+    /// A redactor without values learns nothing: what it makes of an object depends on nothing else.
+    pub fn recall(&self, event: &Event) {
+        let Some(values) = &self.values else { return };
+        let of_object = |object: &Object| match Place::of_kind(object.group(), object.kind()) {
+            Place::Plain => values.add_hashes(texts(object.doc()), HashOrigin::Copy),
+            _ => values.add_hashes(texts(object.doc()), HashOrigin::Secret),
+        };
+        match &event.body {
+            EventBody::Applied(object) | EventBody::Deleted(Some(object)) => of_object(object),
+            EventBody::Happened(occurrence) => {
+                values.add_hashes(std::iter::once(&*occurrence.message), HashOrigin::Copy);
+                occurrence.detail.iter().for_each(|d| values.add_hashes(texts(d), HashOrigin::Copy));
+            }
+            EventBody::Gap(gap) => values.add_hashes(std::iter::once(&*gap.message), HashOrigin::Copy),
+            _ => {}
+        }
+    }
+
+    /// Forgets what was [recalled](Redactor::recall) of Secrets and is a name or a part of one: names are no secrets.
+    pub fn recall_names<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        if let Some(values) = &self.values {
+            values.remove_names(names.into_iter(), |part| self.digits(part));
+        }
+    }
+
+    /// Returns `true` for the streams whose events are all worth [recalling](Redactor::recall), not only their ends: those of Secrets.
+    pub fn recalls_all_of(&self, key: &ResourceKey) -> bool {
+        let (group, kind) = key.group_kind();
+        self.values.is_some() && Place::of_kind(group, kind) == Place::Secret
     }
 
     /// Redacts the value at a path of a resource, such as one side of a change.
@@ -283,6 +321,18 @@ impl Redactor {
         let hash = blake3::keyed_hash(&self.options.key, bytes);
         format!("{PREFIX}{}", &hash.to_hex()[..32])
     }
+
+    /// Returns the digits of the text that replaces a text.
+    fn digits(&self, text: &str) -> HashDigits {
+        let hash = blake3::keyed_hash(&self.options.key, text.as_bytes());
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash.as_bytes()[..16]);
+        HashDigits::from_be_bytes(half)
+    }
+}
+
+fn texts(doc: &Doc) -> impl Iterator<Item = &str> {
+    doc.texts().map(|(_, text)| text)
 }
 
 /// Returns the values of Secrets in an object, for [`SecretValues::learn`].

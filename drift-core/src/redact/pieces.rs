@@ -89,6 +89,16 @@ pub(super) fn add_value(bytes: &[u8], pieces: &mut BTreeSet<Piece>) {
     pieces.append(&mut own);
 }
 
+/// Returns `true` if a text is as a whole what would be looked for if it were a value.
+pub(super) fn is_piece(text: &str) -> bool {
+    let mut pieces = BTreeSet::new();
+    add_value(text.as_bytes(), &mut pieces);
+    let is_whole = |piece: &Piece| {
+        text.starts_with(&*piece.text) && piece.reach.extended(text, 0..piece.text.len()) == (0..text.len())
+    };
+    pieces.iter().any(is_whole)
+}
+
 fn add_text(text: &str, pieces: &mut BTreeSet<Piece>) {
     let text = text.trim();
     if text.len() < HEAD_BYTES {

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::index::PatternIndex;
+use super::known::{HashDigits, HashOrigin, KnownHashes};
 use super::pieces::{Piece, Reach, add_value, forms};
 use super::text::logins_in;
 use super::{SHOWN, without_hashes};
@@ -40,6 +41,7 @@ pub struct SecretValues {
 struct Learnt {
     pieces: BTreeSet<Piece>,
     index: PatternIndex,
+    hashes: KnownHashes,
 }
 
 impl fmt::Debug for SecretValues {
@@ -57,7 +59,7 @@ impl SecretValues {
 
     /// Returns `true` if nothing is looked for.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.read(|learnt| learnt.pieces.is_empty() && learnt.hashes.is_empty())
     }
 
     /// Learns the values of the Secrets among some objects and inside of them; the names of all the objects are no secrets.
@@ -82,6 +84,8 @@ impl SecretValues {
     pub fn absorb(&self, others: &Self) {
         if !Arc::ptr_eq(&self.shared, &others.shared) {
             self.add(others.read(|learnt| learnt.pieces.clone()));
+            let hashes = others.read(|learnt| learnt.hashes.clone());
+            self.write(|learnt| learnt.hashes.absorb(hashes));
         }
     }
 
@@ -102,13 +106,53 @@ impl SecretValues {
         if pieces.is_empty() || self.read(|learnt| pieces.is_subset(&learnt.pieces)) {
             return;
         }
-        let mut learnt = self.shared.write().unwrap_or_else(PoisonError::into_inner);
-        for piece in pieces {
-            if !learnt.pieces.contains(&piece) {
-                forms(&piece).into_iter().for_each(|(form, reach)| learnt.index.insert(&form, reach));
-                learnt.pieces.insert(piece);
+        self.write(|learnt| {
+            for piece in pieces {
+                if !learnt.pieces.contains(&piece) {
+                    forms(&piece).into_iter().for_each(|(form, reach)| learnt.index.insert(&form, reach));
+                    learnt.pieces.insert(piece);
+                }
             }
+        });
+    }
+
+    /// Adds the hashes in some texts of a store.
+    pub(super) fn add_hashes<'a>(&self, texts: impl Iterator<Item = &'a str>, origin: HashOrigin) {
+        let hashed: Vec<&str> = texts.filter(|text| text.contains(super::PREFIX)).collect();
+        if !hashed.is_empty() {
+            self.write(|learnt| hashed.iter().for_each(|text| learnt.hashes.add_from(text, origin)));
         }
+    }
+
+    /// Removes hashes of names, and of parts of them.
+    pub(super) fn remove_names<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+        hash: impl Fn(&str) -> HashDigits,
+    ) {
+        self.write(|learnt| names.for_each(|name| learnt.hashes.remove_name(name, &hash)));
+    }
+
+    /// Returns `true` if one of some texts holds a value that only its hash is known of.
+    pub(super) fn is_hash_in<'a>(
+        &self,
+        mut texts: impl Iterator<Item = &'a str>,
+        hash: impl Fn(&str) -> HashDigits,
+    ) -> bool {
+        self.read(|learnt| {
+            !learnt.hashes.is_empty() && texts.any(|text| !learnt.hashes.spans(text, &hash).is_empty())
+        })
+    }
+
+    /// Returns a text with every value replaced that only its hash is known of; `None` if there is none in it.
+    pub(super) fn replaced_by_hash(
+        &self,
+        text: &str,
+        hash: impl Fn(&str) -> HashDigits,
+        with: impl FnMut(&str) -> String,
+    ) -> Option<String> {
+        let spans = self.read(|learnt| learnt.hashes.spans(text, hash));
+        (!spans.is_empty()).then(|| replace(text, &spans, with))
     }
 
     /// Returns `true` if a value stands in a text.
@@ -137,6 +181,10 @@ impl SecretValues {
             }
         });
         spans
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Learnt)) {
+        change(&mut self.shared.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn read<T>(&self, look: impl FnOnce(&Learnt) -> T) -> T {

@@ -7,7 +7,7 @@ use super::pieces::{Piece, add_value};
 use super::place::{Place, is_secret, secret_kind};
 use super::rule::{self, States, Step};
 use super::text::{self, decoded};
-use super::values::{names, remove_names};
+use super::values::{SecretValues, names, remove_names};
 use super::{Redactor, UNKNOWN, find_hash, is_redacted};
 use crate::k8s::annotations::{LAST_APPLIED, is_public_on_secret};
 use crate::object::{Doc, DocBuilder, Kind, Node};
@@ -104,7 +104,10 @@ impl<'a> Walk<'a> {
                 || text::is_packed_secret(text)
                 || has_url && !text::logins_in(text).is_empty()
         };
-        doc.texts().any(is_secret) || self.redactor.values.as_ref().is_some_and(|values| values.is_in(all))
+        let is_known = |values: &SecretValues| {
+            values.is_in(all) || values.is_hash_in(super::texts(doc), |text| self.redactor.digits(text))
+        };
+        doc.texts().any(is_secret) || self.redactor.values.as_ref().is_some_and(is_known)
     }
 
     fn rules(&self) -> &'a [super::RedactRule] {
