@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use load::recall_hashes;
 pub use run::{Progress, RunOptions, RunSummary, run};
 
 use crate::event::{
@@ -133,6 +134,7 @@ impl Ingest {
 
     /// Loads an event that is in the store. Load the events of a stream in order, and at least from its last object on.
     pub fn load_event(&mut self, event: &Event) {
+        self.redactor.recall(event);
         let Event { stream, revision, uid, origin, observed_at, occurred_at, body, .. } = event.clone();
         self.record(&stream, revision, &NewEvent { uid, origin, observed_at, occurred_at, body });
     }

@@ -3,7 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use drift_core::redact::{RedactOptions, RedactRule, Redactor, SecretValues, is_redacted};
-use drift_core::{Actor, Doc, Object, Occurrence, OccurrenceKind, ResourceKey};
+use drift_core::{
+    Actor, Append, Applied, Doc, EventBody, EventStore, EventStoreExt, Ingest, MemoryStore, Object,
+    Observation, Occurrence, OccurrenceKind, ResourceKey,
+};
+use futures::executor::block_on;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -516,4 +520,117 @@ fn what_is_rendered_from_hashed_values_is_compared_by_the_hash() {
     );
     assert_eq!((&out["data"]["a"], &out["stringData"]["c"]), (&json!(hash), &json!(hash)));
     assert_eq!(out["data"]["b"], json!("redacted:unknown"));
+}
+
+/// One run of a watch: it knows what the store holds, and the Secrets that it sees.
+struct Run<'a> {
+    store: &'a MemoryStore,
+    ingest: Ingest,
+}
+
+impl<'a> Run<'a> {
+    fn begin(store: &'a MemoryStore) -> Self {
+        Self { store, ingest: block_on(Ingest::load("watch", learning(), store)).unwrap() }
+    }
+
+    /// Takes a state of an object, and returns the object as it is in the store, if it is new.
+    fn take(&mut self, version: u64, mut object: Value) -> Option<Value> {
+        object["metadata"]["resourceVersion"] = version.to_string().into();
+        object["metadata"]["namespace"] = "shop".into();
+        let object = Object::new(Doc::from_value(&object).unwrap()).unwrap();
+        let at = format!("2026-11-28T10:00:{version:02}Z").parse().unwrap();
+        let appends: Vec<Append> = self.ingest.step(Observation::Applied(Applied::live(object, "", at)));
+        let events = block_on(self.store.append(appends)).unwrap();
+        self.ingest.commit();
+        match &events.first()?.body {
+            EventBody::Applied(object) => Some(object.root().to_value()),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn a_value_that_was_rotated_before_a_restart_stays_hashed() {
+    const OLD: &str = "Kd83jx92Qp4mXw7z";
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\nAgEAAoIBAQC7VJTUt9Us8cKjMzEf\n-----END PRIVATE KEY-----\n";
+    let with_signs = "q8#Lw9!2z/K=d@v";
+    let token = format!("eyJhbGciOiJSUzI1NiJ9.{}.c2lnbmF0dXJlS2Q4M2p4", "eyJzdWIiOiJrZDgzangifQ".repeat(4));
+    let db = |values: Value| secret(json!({"stringData": values}));
+    let old = db(
+        json!({"password": OLD, "line": format!("{}x\n", &OLD[1..]), "signs": with_signs, "token": token, "tls.key": PEM,
+        "mode": "production", "url": format!("https://host/?key={OLD}y")}),
+    );
+    let new = db(json!({"password": "NewPw9xk27Qz41Lm"}));
+    let web = |replicas: u64| {
+        let env = [
+            OLD.to_owned(),
+            format!("--password={OLD}"),
+            format!("login failed for app:{OLD}, \"{OLD}\"."),
+            format!("{{\"a\":\"{OLD}\",\"b\":\"production\"}}"),
+            format!("{}x", &OLD[1..]),
+            with_signs.to_owned(),
+            format!("app:{with_signs}@db"),
+            format!("Bearer {token}"),
+            PEM.to_owned(),
+            STANDARD.encode(format!("app:{OLD}")),
+            format!("https://host/?key={OLD}y"),
+            format!("{OLD}y"),
+            "production".to_owned(),
+        ];
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": replicas, "env": env}})
+    };
+    let store = MemoryStore::default();
+    let mut first = Run::begin(&store);
+    first.take(1, old.clone());
+    let before = first.take(2, web(1)).unwrap();
+    let plain = ["Kd83", "d83jx92", "Lw9", "eyJ", "MIIE", "S2Q4"];
+    let is_clean = |value: &Value| plain.iter().all(|part| !value.to_string().contains(part));
+    assert!(is_clean(&before) && before.to_string().contains("production"), "{before:#}");
+    first.take(3, new);
+
+    let mut second = Run::begin(&store);
+    let after = second.take(4, web(2)).unwrap();
+    assert_eq!(after["spec"]["env"], before["spec"]["env"], "no change is made up");
+    assert_eq!(after["spec"]["replicas"], 2);
+    // A copy at a new place, of a value that no object holds any more but the history of its Secret.
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": OLD, "b": format!("pw: {OLD}\n")}});
+    let map = second.take(5, map).unwrap();
+    assert_eq!(map["data"], json!({"a": hash_of(OLD), "b": format!("pw: {}\n", hash_of(OLD))}));
+    // What is known makes no new event, whoever takes it.
+    let count = |store: &MemoryStore| {
+        let streams = block_on(store.streams()).unwrap();
+        streams.iter().map(|s| block_on(store.read_to_end(s)).unwrap().len()).sum::<usize>()
+    };
+    let events = count(&store);
+    let mut third = Run::begin(&store);
+    for (version, object) in [(1, old), (2, web(1)), (4, web(2))] {
+        assert_eq!(third.take(version, object), None);
+    }
+    assert_eq!(count(&store), events);
+}
+
+#[test]
+fn names_that_a_secret_holds_are_not_hashed_after_a_restart() {
+    let uid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+    let pod = |version: u64| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-kd83jx92qp4m", "uid": uid, "generation": version}});
+    let owned = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"id": "kd83jx92qp4m", "uid": uid, "weak": "hunter22"}});
+    let store = MemoryStore::default();
+    let mut first = Run::begin(&store);
+    first.take(1, pod(1));
+    first.take(2, secret(json!({"stringData": {"id": "kd83jx92qp4m", "uid": uid, "weak": "hunter22"}})));
+    let mut second = Run::begin(&store);
+    assert_eq!(second.take(3, owned.clone()).unwrap()["data"], owned["data"]);
+    assert_eq!(second.take(4, pod(2)).unwrap()["metadata"]["uid"], uid);
+}
+
+#[test]
+fn a_redactor_without_values_recalls_nothing() {
+    let store = MemoryStore::default();
+    Run::begin(&store).take(1, secret(json!({"stringData": {"a": "Kd83jx92Qp4m"}})));
+    let redactor = redactor("");
+    block_on(drift_core::ingest::recall_hashes(&redactor, &store)).unwrap();
+    assert_eq!(redactor.redact_text("Kd83jx92Qp4m"), "Kd83jx92Qp4m");
+    let redactor = learning();
+    block_on(drift_core::ingest::recall_hashes(&redactor, &store)).unwrap();
+    assert_eq!(redactor.redact_text("Kd83jx92Qp4m"), hash_of("Kd83jx92Qp4m"));
 }
