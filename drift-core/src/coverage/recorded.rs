@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::event::{Event, EventBody, Gap, GapReason};
-use crate::key::ResourceKey;
+use crate::key::{ResourceKey, ResourceName};
 use crate::stream::{Facet, Position, Scope, StreamId};
 
 use super::{Unseen, UnseenReason};
@@ -193,6 +193,60 @@ impl RecordedScope {
         // A recorder that states what it lists states the empty lists too.
         (self.is_exhaustive || self.states_empty_lists())
             .then(|| Unseen::of_scope(UnseenReason::KindNotListed, scope, "the kind was not listed"))
+    }
+
+    /// Returns why it proves nothing that no resource of a name is recorded; `None` where there is known to be none.
+    ///
+    /// A name without a namespace is looked for in the given one, or in all that were recorded.
+    pub fn unseen_name(&self, name: &ResourceName, namespace: Option<&str>) -> Option<Unseen> {
+        let namespace = name.namespace_in(namespace);
+        self.kinds_of(name).into_iter().find_map(|(group, kind)| {
+            let scope =
+                Scope { namespace: namespace.unwrap_or_default().into(), ..Scope::of_kind(&group, &kind) };
+            if let Some(gap) = self.gaps.values().find(|gap| gap.scope.meets(&scope)) {
+                return Some(Unseen::of_gap(gap));
+            }
+            if namespace.is_none() && self.listed.iter().any(|listed| listed.meets(&scope)) {
+                return None;
+            }
+            let recorded = self.listed.first().map_or("", |listed| &*listed.namespace);
+            self.unseen(&ResourceKey::new(&group, &kind, namespace.unwrap_or(recorded), name.name()))
+        })
+    }
+
+    /// Returns the groups and kinds that a name may mean, as far as they are known here.
+    fn kinds_of(&self, name: &ResourceName) -> BTreeSet<(Arc<str>, Arc<str>)> {
+        if let Some((group, kind)) = name.kind().built_in() {
+            return BTreeSet::from([(group.into(), kind.into())]);
+        }
+        let listed = self.listed.iter().chain(self.gaps.keys()).filter_map(|scope| scope.kind.as_ref());
+        let all = listed.chain(&self.kinds);
+        let is_meant = |(group, kind): &&(Arc<str>, Arc<str>)| {
+            name.kind().matches(&ResourceKey::new(group, kind, "", ""))
+        };
+        let meant: BTreeSet<_> = all.clone().filter(is_meant).cloned().collect();
+        if !meant.is_empty() {
+            return meant;
+        }
+        // It may be of a group that could not be discovered.
+        all.filter(|(group, kind)| kind.is_empty() && name.kind().has_group(group)).cloned().collect()
+    }
+
+    /// Returns why it proves nothing that nothing of a namespace is recorded; `None` where the namespace would have been seen.
+    pub fn unseen_namespace(&self, namespace: &str) -> Option<Unseen> {
+        let unseen = self.unseen(&ResourceKey::new("", "Namespace", "", namespace))?;
+        if !matches!(unseen.reason, UnseenReason::OutsideRecording | UnseenReason::KindNotListed) {
+            return Some(unseen);
+        }
+        // Where Namespaces themselves were not listed, what lies in them shows which there are.
+        let narrow: BTreeSet<&str> =
+            self.listed.iter().map(|scope| &*scope.namespace).filter(|n| !n.is_empty()).collect();
+        if narrow.is_empty() || narrow.contains(namespace) {
+            return None;
+        }
+        let scope = Scope { namespace: namespace.into(), ..Scope::default() };
+        let message = format!("only {} was recorded", named(&narrow));
+        Some(Unseen::of_scope(UnseenReason::OutsideRecording, scope, message))
     }
 
     /// Returns `true` if only some namespaces were listed.

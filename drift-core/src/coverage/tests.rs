@@ -72,6 +72,58 @@ fn a_kind_that_was_not_listed_is_not_known_where_empty_lists_are_stated() {
 }
 
 #[test]
+fn a_name_that_may_lie_in_a_gap_is_not_known() {
+    let mut recorded = RecordedScope::default();
+    recorded.add_listing(listed("", "Pod", ""));
+    recorded.add_listing(listed("example.com", "Widget", "shop"));
+    let mut denied = gap("Secret", GapReason::Denied);
+    denied.scope.namespace = "shop".into();
+    recorded.add_gap(&denied);
+    recorded.add_gap(&Gap { scope: Scope::of_kind("batch", ""), ..gap("", GapReason::Denied) });
+    let of = |name: &str, namespace| {
+        recorded.unseen_name(&name.parse().unwrap(), namespace).map(|unseen| unseen.to_string())
+    };
+    assert_eq!(of("secret/db", Some("shop")).as_deref(), Some("Secret in shop: forbidden"));
+    assert_eq!(of("secrets/db", None), of("Secret/shop/db", None), "it may be in that namespace");
+    assert_eq!(of("cronjob/nightly", None).as_deref(), Some("all kinds of batch: forbidden"));
+    assert_eq!((of("pod/web", None), of("widget/a", None)), (None, None));
+    assert_eq!(
+        of("gadget/a", None).as_deref(),
+        Some("all kinds of batch: forbidden"),
+        "if it is of that group"
+    );
+    let elsewhere = of("widget/a", Some("bank"));
+    assert_eq!(elsewhere.as_deref(), Some("Widget.example.com in bank: only namespace shop was recorded"));
+}
+
+#[test]
+fn a_name_without_a_namespace_is_looked_for_where_there_is_a_recording() {
+    let mut recorded = RecordedScope::default();
+    recorded.set_exhaustive();
+    recorded.add_listing(listed("apps", "Deployment", "shop"));
+    let of = |name: &str| recorded.unseen_name(&name.parse().unwrap(), None).map(|unseen| unseen.message);
+    assert_eq!(of("deploy/web"), None);
+    assert_eq!(of("pod/web").as_deref(), Some("the kind was not listed"));
+    assert_eq!(of("node/a").as_deref(), Some("only namespace shop was recorded"));
+}
+
+#[test]
+fn a_namespace_is_known_not_to_be_there_where_it_would_have_been_seen() {
+    let of = |scopes: &[Scope]| {
+        let mut recorded = RecordedScope::default();
+        scopes.iter().for_each(|scope| recorded.add_listing(scope.clone()));
+        recorded.unseen_namespace("shp").map(|unseen| unseen.to_string())
+    };
+    assert_eq!(of(&[listed("", "Pod", ""), listed("", "Namespace", "")]), None);
+    assert_eq!(of(&[listed("", "Pod", "")]), None);
+    let narrow = of(&[listed("", "Pod", "shop")]);
+    assert_eq!(narrow.as_deref(), Some("all kinds in shp: only namespace shop was recorded"));
+    let mut recorded = RecordedScope::default();
+    recorded.add_gap(&gap("Namespace", GapReason::Denied));
+    assert_eq!(recorded.unseen_namespace("shp").unwrap().reason, UnseenReason::Denied);
+}
+
+#[test]
 fn nothing_is_known_before_the_history_begins() {
     let mut recorded = RecordedScope::default();
     recorded.set_beginning("2026-11-21T10:00:00Z".parse().unwrap());

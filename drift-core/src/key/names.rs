@@ -142,6 +142,17 @@ impl KindName {
         self.scope.is_some()
     }
 
+    /// Returns group and kind, if it is one of Kubernetes' own.
+    pub(crate) fn built_in(&self) -> Option<(&'static str, &'static str)> {
+        let is_same = |e: &&BuiltInKind| e.0.eq_ignore_ascii_case(&self.kind) && self.has_group(e.1);
+        KINDS.iter().find(is_same).filter(|_| self.is_built_in()).map(|e| (e.1, e.0))
+    }
+
+    /// Returns `true` if the kind may be one of a group.
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        self.group.as_deref().is_none_or(|g| g == group)
+    }
+
     /// Returns `true` if a resource is of this kind.
     pub fn matches(&self, key: &ResourceKey) -> bool {
         let kind = key.kind.to_ascii_lowercase();
@@ -236,11 +247,16 @@ impl ResourceName {
         &self.name
     }
 
+    /// Returns the namespace in which it is looked for, if it is one; empty for kinds outside of namespaces.
+    pub(crate) fn namespace_in<'a>(&'a self, namespace: Option<&'a str>) -> Option<&'a str> {
+        self.namespace.as_deref().or(namespace)
+    }
+
     /// Returns `true` if the key is the named one.
     ///
     /// A name without a namespace matches in the given one, or in any if none is given; a cluster-scoped resource always.
     pub fn matches(&self, key: &ResourceKey, namespace: Option<&str>) -> bool {
-        let wanted = self.namespace.as_deref().or(namespace);
+        let wanted = self.namespace_in(namespace);
         let is_in_namespace = key.namespace.is_empty() && self.namespace.is_none()
             || wanted.is_none_or(|n| n == &*key.namespace);
         self.kind.matches(key) && self.name == *key.name && is_in_namespace
