@@ -116,7 +116,7 @@ pub use comparison::{ComparedNamespaces, Comparison};
 pub use coverage::HistoryUpkeep;
 pub use desired::DesiredState;
 pub use drift_core::coverage::InputNotes;
-pub use error::EstateError;
+pub use error::{EstateError, SearchedInput};
 pub use file::InputFile;
 pub use grants::grant_commands;
 pub use health::{HealthSnapshot, ResourceHealth, assess_documents};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drift_core::coverage::{RecordedScope, Unseen};
 use drift_core::redact::SecretValues;
-use drift_core::{Gap, Object, Scope};
+use drift_core::{Gap, Object, ResourceKey, Scope};
 
 use super::live::DefaultNamespace;
 use super::{ClusterScope, EstateError, InputNotes, LiveState};
@@ -64,6 +64,24 @@ impl LiveState {
     }
 }
 
+/// Lists the Namespaces alone, with what could not be listed of them.
+pub(super) async fn list_namespaces(
+    connection: &Connection,
+) -> Result<(Vec<ResourceKey>, RecordedScope), EstateError> {
+    let kinds = KindFilter { include: vec!["Namespace.".to_owned()], ..KindFilter::default() };
+    let options = KubernetesOptions { kinds, ..KubernetesOptions::default() };
+    let listed = KubernetesSource::new(connection.client.clone(), options).snapshot().await;
+    let listed = listed.map_err(|e| unlisted(connection, e))?;
+    let mut recorded = RecordedScope::default();
+    listed.gaps.iter().for_each(|gap| recorded.add_gap(gap));
+    Ok((listed.objects.iter().map(Object::key).collect(), recorded))
+}
+
+fn unlisted(connection: &Connection, error: drift_core::SourceError) -> EstateError {
+    let what = format!("cannot list what is in {}", connection.server);
+    EstateError::Unreachable { what, source: Box::new(error) }
+}
+
 /// Names the kinds of some gaps, each once: `Secret`, and `all kinds of apps` where a group could not be discovered.
 fn kinds_of(gaps: &[&Gap]) -> String {
     let name = |scope: &Scope| match &scope.kind {
@@ -81,10 +99,7 @@ async fn list(
     namespaces: &[String],
     kinds: &BTreeSet<(String, String)>,
 ) -> Result<(Vec<Arc<Object>>, Vec<Gap>), EstateError> {
-    let failed = |e: drift_core::SourceError| EstateError::Unreachable {
-        what: format!("cannot list what is in {}", connection.server),
-        source: Box::new(e),
-    };
+    let failed = |e| unlisted(connection, e);
     let snapshot = cluster_source(connection, namespaces).snapshot().await.map_err(failed)?;
     let (mut objects, mut gaps) = (snapshot.objects, snapshot.gaps);
     if !namespaces.is_empty() {

@@ -1,7 +1,9 @@
 //! Why an estate cannot be opened, or a question about it not be answered.
 
 use std::error::Error;
+use std::fmt;
 
+use drift_core::coverage::Unseen;
 use drift_core::{SourceError, StoreError};
 
 /// A failed read, with the cause as the reader reported it.
@@ -58,12 +60,32 @@ pub enum EstateError {
         /// The file that has no history, if it is one.
         input: Option<String>,
     },
-    /// Nothing of that name was recorded: check the name and the namespace.
-    #[error("`{name}` is not in the recorded history")]
+    /// There is nothing of that name: check the name and the namespace.
+    #[error("`{name}` is not in {searched}")]
     UnknownResource {
         /// The name as it was given.
         name: String,
+        /// Where it was looked for.
+        searched: SearchedInput,
         /// Keys of that kind or name whose names are most similar, nearest first.
+        nearest: Vec<String>,
+    },
+    /// What may be there under that name could not be looked at: ask with more rights, or of a wider recording.
+    #[error("not known whether `{name}` exists: {unseen}")]
+    UnseenResource {
+        /// The name as it was given.
+        name: String,
+        /// Why.
+        unseen: Box<Unseen>,
+    },
+    /// There is no such namespace: check its name.
+    #[error("namespace `{namespace}` is not in {searched}")]
+    UnknownNamespace {
+        /// The name as it was given.
+        namespace: String,
+        /// Where it was looked for.
+        searched: SearchedInput,
+        /// The few namespaces whose names are most similar, nearest first.
         nearest: Vec<String>,
     },
     /// The name fits several resources: add the namespace or the group.
@@ -84,6 +106,31 @@ pub enum EstateError {
     },
 }
 
+/// Where a name was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SearchedInput {
+    /// Everything that a store or a tape ever recorded.
+    History,
+    /// A cluster as it is now.
+    Cluster,
+    /// One namespace of a cluster: nothing else was looked at.
+    ClusterNamespace(String),
+    /// A dump.
+    Dump,
+}
+
+impl fmt::Display for SearchedInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::History => f.write_str("the recorded history"),
+            Self::Cluster => f.write_str("the cluster"),
+            Self::ClusterNamespace(namespace) => write!(f, "namespace `{namespace}` of the cluster"),
+            Self::Dump => f.write_str("the dump"),
+        }
+    }
+}
+
 impl EstateError {
     /// Returns what to do about it, for a person, if more can be said than the error itself says.
     pub fn hint(&self) -> Option<String> {
@@ -95,11 +142,14 @@ impl EstateError {
             Self::Store { source: StoreError::InUse { .. }, .. } => {
                 Some("one process at a time writes a store; reading needs no lock".to_owned())
             }
-            Self::Store { .. } | Self::NoCluster { .. } | Self::Unreachable { .. } => None,
+            Self::Store { .. }
+            | Self::NoCluster { .. }
+            | Self::Unreachable { .. }
+            | Self::UnseenResource { .. } => None,
             Self::NeedsHistory { .. } => Some(
                 "a dump or a cluster only knows how it is now; a store or a tape knows the past".to_owned(),
             ),
-            Self::UnknownResource { nearest, .. } => {
+            Self::UnknownResource { nearest, .. } | Self::UnknownNamespace { nearest, .. } => {
                 (!nearest.is_empty()).then(|| format!("nearest: {}", nearest.join(", ")))
             }
             Self::AmbiguousName { candidates, .. } => Some(format!("say which: {}", candidates.join(", "))),

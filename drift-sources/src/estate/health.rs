@@ -1,6 +1,7 @@
 //! How resources are doing at a moment, and since when.
 
 use drift_core::Until;
+use drift_core::coverage::RecordedScope;
 use drift_core::health::{Health, HealthContext, HealthRules, assess, assess_manifest, newest_time};
 use drift_core::{EventBody, Kind, Object, ResourceKey};
 use jiff::Timestamp;
@@ -28,6 +29,8 @@ pub struct HealthSnapshot {
     pub at: Timestamp,
     /// The resources, in the order in which they were read.
     pub resources: Vec<ResourceHealth>,
+    /// What was listed, so that what does not exist can be kept apart from what was not looked at.
+    pub listed: RecordedScope,
 }
 
 impl RecordedHistory {
@@ -68,7 +71,7 @@ pub fn assess_documents(file: &InputFile, rules: &HealthRules) -> Option<HealthS
         let health = assess_manifest(root, &HealthContext { now, rules, previous: None });
         ResourceHealth { key, health }
     });
-    Some(HealthSnapshot { at: now, resources: judged.collect() })
+    Some(HealthSnapshot { at: now, resources: judged.collect(), listed: RecordedScope::default() })
 }
 
 fn documents_of(file: &InputFile) -> Option<Vec<yaml::Document>> {

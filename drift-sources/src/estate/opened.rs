@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use drift_core::Scope;
 use drift_core::Until;
 use drift_core::cause::CauseIndex;
 use drift_core::coverage::RecordedScope;
@@ -12,7 +13,6 @@ use drift_core::health::HealthRules;
 use drift_core::history::VersionStore;
 use drift_core::redact::Redactor;
 use drift_core::schema::SchemaSet;
-use drift_core::{ResourceKey, ResourceName, Scope};
 use jiff::Timestamp;
 
 use super::coverage::note_uncovered;
@@ -32,7 +32,7 @@ use crate::render::{RemoteHosts, RenderOptions, Renderer};
 
 /// An input that is open.
 #[derive(Debug)]
-enum OpenInput {
+pub(super) enum OpenInput {
     Dump(InputFile),
     Tape(InputFile),
     Store,
@@ -46,13 +46,13 @@ enum OpenInput {
 /// What a question has read is used by the next one. A store that is written meanwhile is seen as it was at the first question.
 #[derive(Debug)]
 pub struct Estate {
-    input: OpenInput,
+    pub(super) input: OpenInput,
     pub(super) options: EstateOptions,
     pub(super) schemas: Arc<SchemaSet>,
     /// Hashes Secrets that are read as they are.
     pub(super) redactor: Redactor,
     notes: Mutex<InputNotes>,
-    history: OnceLock<RecordedHistory>,
+    pub(super) history: OnceLock<RecordedHistory>,
     versions: OnceLock<Arc<VersionStore>>,
     index: OnceLock<Arc<CauseIndex>>,
     writers: OnceLock<Arc<WriterHistory>>,
@@ -195,23 +195,6 @@ impl Estate {
             _ => None,
         };
         EstateError::NeedsHistory { question, input }
-    }
-
-    /// Finds the one resource of a name, such as `deploy/web`.
-    ///
-    /// # Errors
-    /// [`EstateError::UnknownResource`] and [`EstateError::AmbiguousName`] when it fits none or several.
-    pub async fn find(&self, name: &ResourceName) -> Result<ResourceKey, EstateError> {
-        let history = self.recorded().await?;
-        let found = history.find(name, self.options.namespace.as_deref()).await;
-        #[cfg(feature = "kubernetes")]
-        if let (Err(EstateError::AmbiguousName { .. }), OpenInput::Cluster(connection)) =
-            (&found, &self.input)
-        {
-            // As kubectl does, in the namespace of the context.
-            return history.find(name, Some(&connection.namespace)).await.or(found);
-        }
-        found
     }
 
     /// Returns the index that answers questions about causes; any number of them, without IO.

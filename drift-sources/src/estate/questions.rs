@@ -184,6 +184,10 @@ impl Estate {
         };
         let namespace = self.options.namespace.as_deref();
         report.resources.retain(|r| namespace.is_none_or(|n| *r.key.namespace == *n));
+        if report.resources.is_empty() {
+            let live: Vec<_> = apps.cluster.live().iter().map(|o| o.key()).collect();
+            self.require_namespace(&live).await?;
+        }
         if self.has_history() {
             let (live, until) = (apps.cluster.live(), self.options.until);
             self.recorded().await?.name_users(&mut report, live, until, notes).await?;
@@ -356,7 +360,7 @@ impl Estate {
             }
             resources.push(ResourceHealth { key: object.key(), health });
         }
-        Ok(HealthSnapshot { at, resources })
+        Ok(HealthSnapshot { at, resources, listed: live.recorded })
     }
 
     /// Returns what depended on what over the whole history; ask it as of [`until`](Self::until).
