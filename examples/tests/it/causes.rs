@@ -85,7 +85,8 @@ fn without_a_resource_what_is_broken_stands_under_its_roots() {
     let calm = drift(&format!("why {TAPE} --at 2026-03-02T09:01:30Z"), dir.path());
     assert_eq!((calm.code, calm.out.as_str()), (0, "nothing is broken\n"));
     let elsewhere = drift(&format!("why -n brewery {TAPE}"), dir.path());
-    assert_eq!((elsewhere.code, elsewhere.out.as_str()), (0, "nothing is broken\n"));
+    assert_eq!((elsewhere.code, elsewhere.out.as_str()), (2, ""));
+    assert!(elsewhere.err.contains("namespace `brewery` is not in the recorded history"), "{elsewhere:?}");
 }
 
 #[test]

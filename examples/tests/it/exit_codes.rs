@@ -219,6 +219,68 @@ fn a_store_says_what_it_was_recorded_of_and_until_when() {
 }
 
 #[test]
+fn a_name_or_a_namespace_that_is_nowhere_is_an_error_with_the_nearest() {
+    let dir = folder();
+    prepare(dir.path());
+    store(dir.path(), "fresh", "shop", Timestamp::now(), None);
+    let all = ["--tape clean.tape", "--tape found.tape"];
+    for (words, nearest) in [
+        ("check deploy/wbe -n shop", "nearest: Deployment.apps/shop/web;"),
+        ("check depoly/web", "nearest: Deployment.apps/shop/web;"),
+        ("check cm/nope", "nearest: ConfigMap/shop/prices;"),
+        ("check deploy/web -n shp", "nearest: Deployment.apps/shop/web;"),
+        ("fights deploy/wbe", "nearest: Deployment.apps/shop/web;"),
+        ("check -n shp", "nearest: shop"),
+        ("why -n shp", "nearest: shop"),
+        ("health -n shp", "nearest: shop"),
+        ("fights -n shp", "nearest: shop"),
+        ("diff -n shp", "nearest: shop"),
+    ] {
+        for input in all {
+            let ran = drift(&format!("{words} {input}"), dir.path());
+            assert_eq!((ran.code, &*ran.out), (2, ""), "{words} {input}: {ran:?}");
+            assert!(ran.err.contains("is not in the recorded history"), "{words}: {ran:?}");
+            assert!(ran.err.contains(nearest), "{words}: {ran:?}");
+        }
+        if words.ends_with("-n shp") && !words.contains('/') {
+            // Of other namespaces than the one that was recorded nothing is known.
+            let ran = drift(&format!("{words} --store fresh"), dir.path());
+            assert_eq!(ran.code, 3, "{words}: {ran:?}");
+            assert!(format!("{ran:?}").contains("only namespace shop was recorded"), "{words}: {ran:?}");
+        }
+    }
+    assert_eq!(drift("check cm/prices -n shop --store fresh", dir.path()).code, 0);
+    let dump = json!({"apiVersion":"v1","kind":"List","items":[web(true)]}).to_string();
+    write(dir.path(), "all.json", dump);
+    let ran = drift("why deploy/wbe --live all.json", dir.path());
+    assert!(ran.code == 2 && ran.err.contains("`deploy/wbe` is not in the dump"), "{ran:?}");
+}
+
+#[test]
+fn what_may_lie_in_what_was_not_listed_is_not_said_to_be_missing() {
+    let dir = folder();
+    prepare(dir.path());
+    for command in ["health secret/db -n shop", "check secret/db -n shop", "check secret/db"] {
+        let ran = drift(&format!("{command} --tape denied.tape"), dir.path());
+        assert_eq!(ran.code, 3, "{command}: {ran:?}");
+        assert!(ran.out.contains("not known whether `secret/db` exists: "), "{command}: {ran:?}");
+    }
+    for command in ["blame", "why", "show", "history", "impact"] {
+        let ran = drift(&format!("{command} secret/db -n shop --tape denied.tape"), dir.path());
+        assert_eq!(ran.code, 2, "{command}: {ran:?}");
+        assert!(
+            ran.err.contains("error: not known whether `secret/db` exists: Secret"),
+            "{command}: {ran:?}"
+        );
+    }
+    let dump = json!({"apiVersion":"v1","kind":"List","items":[web(true)]}).to_string();
+    write(dir.path(), "all.json", dump);
+    let ran = drift("health secret/db -n shop --live all.json", dir.path());
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.out.contains("not known whether `secret/db` exists: the kind was not listed"), "{ran:?}");
+}
+
+#[test]
 fn what_a_dump_may_not_hold_is_not_missing() {
     let dir = folder();
     prepare(dir.path());

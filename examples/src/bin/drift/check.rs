@@ -18,7 +18,11 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     let options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
     let options = looked_at::in_namespace(options, args.scope.namespace());
     let estate = options.edge_rules(args.edges.rules()?).open().await?;
+    estate.require_known(&args.keys).await?;
     let mut found = estate.investigate(check).await?;
+    if args.keys.is_empty() {
+        estate.require_namespace(&[]).await?;
+    }
     let notes = looked_at::report_notes(&estate, args.output);
     let in_scope = |t: &CheckResult| {
         args.scope.namespace().is_none_or(|n| *n == *t.key.namespace)

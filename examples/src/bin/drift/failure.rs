@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use drift_core::StoreError;
-use drift_sources::estate::EstateError;
+use drift_sources::estate::{EstateError, SearchedInput};
 
 use crate::output::{self, printable_lines};
 
@@ -73,11 +73,19 @@ impl From<EstateError> for Failure {
             E::NeedsHistory { input: None, .. } => {
                 Some("a cluster only knows how it is now: give --store DIR (`drift watch` makes one) or --tape FILE (`drift record`)".to_owned())
             }
-            E::UnknownResource { nearest, .. } if nearest.is_empty() => {
-                Some("`drift timeline` lists what is".to_owned())
-            }
-            E::UnknownResource { nearest, .. } => {
-                Some(format!("nearest: {}; `drift timeline` lists all there is", nearest.join(", ")))
+            E::UnknownResource { name, searched, nearest } => {
+                let lists = match searched {
+                    SearchedInput::History => "`drift timeline` lists all there is".to_owned(),
+                    SearchedInput::Cluster | SearchedInput::ClusterNamespace(_) => {
+                        let kind = name.split('/').next().unwrap_or_default();
+                        format!("`kubectl get {kind} -A` lists what is there now; --store or --tape knows what was")
+                    }
+                    _ => {
+                        "a dump is of one moment; --store or --tape knows what was there before".to_owned()
+                    }
+                };
+                let near = (!nearest.is_empty()).then(|| format!("nearest: {}; ", nearest.join(", ")));
+                Some(near.unwrap_or_default() + &lists)
             }
             other => other.hint(),
         };

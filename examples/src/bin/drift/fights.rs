@@ -1,6 +1,7 @@
 //! `drift fights`: fields that several writers overwrite in turn, and manual changes that an engine reverted.
 
 use drift_sinks::report::{FightReportV1, FightV1, RevertV1};
+use drift_sources::estate::{Estate, EstateError};
 
 use crate::args::FightsArgs;
 use crate::failure::Failure;
@@ -13,7 +14,10 @@ pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Fa
     let options = looked_at::with_sources(options, args.audit.as_deref(), &[]);
     let estate = looked_at::in_namespace(options, args.scope.namespace()).open().await?;
     let is_wanted = |key: &_| args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, None));
-    let found = estate.fights_of(is_wanted).await;
+    let found = match estate.fights_of(is_wanted).await {
+        Ok(found) => named(args, &estate).await.map(|()| found),
+        Err(e) => Err(e),
+    };
     let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &found));
     let found = found?;
     let fights: Vec<_> = found.fights.iter().map(|f| FightV1::new(&f.fight, &f.apps)).collect();
@@ -22,4 +26,12 @@ pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Fa
     let report = FightReportV1::new(fights, reverts.collect(), &notes);
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
     Ok(Outcome::of(has_fights, notes.coverage()))
+}
+
+/// Fails for a name or a namespace that fits nothing.
+async fn named(args: &FightsArgs, estate: &Estate) -> Result<(), EstateError> {
+    match args.keys.is_empty() {
+        true => estate.require_namespace(&[]).await,
+        false => estate.require_known(&args.keys).await,
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use drift_core::coverage::RecordedScope;
 use drift_core::health::HealthRules;
 use drift_core::{Event, EventBody, Object, ResourceKey, ResourceName};
 use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutV1, WriterV1};
@@ -65,7 +66,10 @@ async fn read(args: &HealthArgs, rules: HealthRules) -> Result<Read, Failure> {
 
 async fn of_objects(args: &HealthArgs, read: Read) -> Result<(HealthReportV1, InputNotes), Failure> {
     let Read { estate, found, existing } = read;
-    let missing = missing(args, &estate, &existing).await?;
+    let missing = missing(args, &estate, &existing, &found.listed).await?;
+    if args.keys.is_empty() {
+        estate.require_namespace(&existing).await?;
+    }
     let notes = looked_at::report_notes(&estate, args.output);
     let mut report = report(&found, missing, &notes);
     if args.rollouts {
@@ -101,14 +105,14 @@ async fn missing(
     args: &HealthArgs,
     estate: &Estate,
     existing: &[ResourceKey],
+    listed: &RecordedScope,
 ) -> Result<Vec<ResourceHealthV1>, Failure> {
     let namespace = args.scope.namespace();
     let mut missing = Vec::new();
     for name in args.keys.iter().filter(|name| !existing.iter().any(|k| name.matches(k, namespace))) {
         if !estate.has_history() {
-            return Err(Failure::new(format!("`{name}` does not exist")).hint(
-                "use --store DIR or --tape FILE to find out whether it ever did; a dump or a cluster shows one moment only",
-            ));
+            estate.require_live(name, existing, listed)?;
+            continue;
         }
         missing.extend(deleted(estate, name, namespace).await?);
     }
@@ -127,7 +131,7 @@ async fn deleted(
     keys.dedup();
     if keys.is_empty() {
         // The error lists similar names.
-        estate.find(name).await?;
+        estate.require_known(std::slice::from_ref(name)).await?;
     }
     let mut missing = Vec::new();
     for key in keys {

@@ -1,7 +1,5 @@
 //! `drift timeline`: recorded events, one a line.
 
-use std::collections::BTreeSet;
-
 use drift_core::EventBody;
 use drift_core::timeline::{VersionStep, is_controlled};
 use drift_sinks::report::{TimelineEntryV1, TimelineV1, WriterV1, subject_of};
@@ -17,12 +15,10 @@ use crate::results::{recorded_version, transitions_of};
 const HOUSEKEEPING: &[&str] =
     &["Event", "Lease", "Endpoints", "EndpointSlice", "ControllerRevision", "ReplicaSet"];
 
-/// Most namespaces that a note names.
-const MAX_NAMED: usize = 5;
-
 /// Runs the command.
 pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.until.unwrap_or_default());
+    let options = looked_at::in_namespace(options, args.scope.namespace());
     let estate = looked_at::with_sources(options, args.audit.as_deref(), &[]).open().await?;
     let mut left_out = 0;
     let entries = estate.timeline_where(|entry| {
@@ -44,25 +40,15 @@ pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, 
 
 /// Fails if a name fits nothing recorded at all; that another filter does not is a note on standard error.
 async fn report_unknown_filters(args: &TimelineArgs, estate: &Estate) -> Result<(), Failure> {
-    let history = estate.recorded().await?;
-    for name in &args.keys {
-        match history.find(name, args.scope.namespace()).await {
-            // A name that fits several is asked for in all of them.
-            Ok(_) | Err(EstateError::AmbiguousName { .. }) => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-    let keys = history.keys().await?;
-    if let Some(namespace) = args.scope.namespace()
-        && !keys.iter().any(|k| *k.namespace == *namespace)
-    {
-        let known: BTreeSet<&str> = keys.iter().map(|k| &*k.namespace).filter(|n| !n.is_empty()).collect();
-        let known: Vec<_> = known.into_iter().take(MAX_NAMED).collect();
-        output::remark(&format!(
+    estate.require_known(&args.keys).await?;
+    match estate.require_namespace(&[]).await {
+        Err(EstateError::UnknownNamespace { namespace, nearest, .. }) => output::remark(&format!(
             "note: nothing is recorded in namespace `{namespace}`; there is {}",
-            known.join(", ")
-        ));
+            nearest.join(", ")
+        )),
+        checked => checked?,
     }
+    let keys = estate.recorded().await?.keys().await?;
     for kind in args.kind.iter().filter(|kind| !keys.iter().any(|k| kind.matches(k))) {
         output::remark(&format!("note: nothing of kind `{kind}` is recorded"));
     }

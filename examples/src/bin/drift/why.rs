@@ -24,6 +24,9 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
         None => None,
     };
     estate.cause_index().await?;
+    if key.is_none() {
+        estate.require_namespace(&[]).await?;
+    }
     let sources = estate.cause_sources().await;
     let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &sources));
     let sources = sources?;
