@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use drift_core::Until;
 use drift_core::coverage::RecordedScope;
+use drift_core::ingest::recall_hashes;
 use drift_core::redact::{Redactor, SecretValues};
 use drift_core::{Object, Scope};
 
@@ -120,8 +121,9 @@ impl LiveState {
         let state = history.state(until).await?;
         let failed = |e| EstateError::unreadable(format!("`{}`", history.name()), e);
         let objects = state.live().map(|(_, r)| r.object()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        // What was stored before its Secret was seen is not hashed there.
+        // What was stored before its Secret was seen is not hashed there, nor is what is declared.
         let known = history.redactor();
+        recall_hashes(known, &**history.store()).await.map_err(|e| EstateError::store(history.name(), e))?;
         let is_complete = known.values().is_empty();
         let redacted = |o| if is_complete { o } else { known.redact_shared(o) };
         Ok(Self {

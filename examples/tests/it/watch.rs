@@ -318,3 +318,64 @@ fn findings_of_fights_and_reverts_are_as_the_schema_says() {
     // Hand and engine in turn are a fight, and no list of reverts beside it.
     assert_eq!(told("hand", "kubectl-edit", &[1, 11, 21, 31, 41]), [r#""Fight" ".data.crust""#]);
 }
+
+#[test]
+fn a_secret_that_was_rotated_stays_redacted_after_a_restart() {
+    const OLD: &str = "Kd83jx92Qp4mXw7z";
+    let dir = folder();
+    let object = |kind: &str, version: u32, fields: Value| {
+        let mut object = json!({"apiVersion": if kind == "Secret" { "v1" } else { "apps/v1" }, "kind": kind, "metadata": {"name": "oven",
+            "namespace": "bakery", "uid": kind, "resourceVersion": version.to_string(), "creationTimestamp": time(1)}});
+        object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        object
+    };
+    let secret =
+        |version: u32, value: &str| object("Secret", version, json!({"stringData": {"password": value}}));
+    let deployment = |version: u32, replicas: u32| {
+        let env = json!([{"name": "PASSWORD", "value": OLD}, {"name": "DSN", "value": format!("host=db;password={OLD}")}]);
+        let pod = json!({"metadata": {"labels": {"app": "oven"}}, "spec": {"containers": [{"name": "oven", "image": "oven:1", "env": env}]}});
+        let spec =
+            json!({"replicas": replicas, "selector": {"matchLabels": {"app": "oven"}}, "template": pod});
+        object("Deployment", version, json!({"spec": spec}))
+    };
+    let line = |kind: &str, second: u32, object: Value| {
+        let is_secret = object["kind"] == "Secret";
+        let (group, resource) = if is_secret { ("", "secrets") } else { ("apps", "deployments") };
+        let line = json!({"ts": time(second), "group": group, "version": "v1", "resource": resource, "type": kind, "object": object});
+        format!("{line}\n")
+    };
+    let first = [
+        line("ADDED", 1, secret(1, OLD)),
+        line("ADDED", 2, deployment(2, 1)),
+        line("MODIFIED", 3, secret(3, "NewPw9xk27Qz41Lm")),
+    ];
+    write(dir.path(), "a.tape", first.concat());
+    write(dir.path(), "b.tape", line("MODIFIED", 4, deployment(4, 2)));
+    let mut declared = deployment(2, 2);
+    declared["metadata"] = json!({"name": "oven", "namespace": "bakery"});
+    write(dir.path(), "manifests/oven.yaml", declared.to_string());
+    assert_eq!(drift("watch --store s --tape DIR/a.tape", dir.path()).code, 0);
+    let runs = [
+        "watch --store s --tape DIR/b.tape --desired DIR/manifests -o json",
+        "show deploy/oven -n bakery --store s",
+        "history deploy/oven -n bakery --store s",
+        "timeline --all --store s",
+        "blame deploy/oven -n bakery --store s",
+        "diff --store s --desired DIR/manifests --show-managed",
+        "diff --store s --desired DIR/manifests --at @2",
+    ];
+    let printed: Vec<String> = runs.iter().map(|words| drift(words, dir.path()).out).collect();
+    for (words, out) in runs.iter().zip(&printed) {
+        assert!(!out.contains("Kd83"), "{words}: {out}");
+    }
+    assert!(
+        printed[1].contains("value: <redacted>") && printed[1].contains("password=<redacted>"),
+        "{}",
+        printed[1]
+    );
+    let history = &printed[2];
+    assert!(history.contains("replicas") && !history.contains(".value"), "{history}");
+    // Taken again, it is nothing new.
+    let again = drift("watch --store s --tape DIR/a.tape", dir.path());
+    assert!(again.code == 0 && again.out.starts_with("0 new events"), "{}", again.out);
+}

@@ -8,7 +8,7 @@ mod users;
 
 use std::time::Duration;
 
-use drift_core::ingest::{Progress, RunOptions, RunSummary, run as ingest_all};
+use drift_core::ingest::{Progress, RunOptions, RunSummary, recall_hashes, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::{Ingest, Source, StoreError};
 use drift_sinks::report::count_things;
@@ -62,6 +62,10 @@ pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Fai
         }
     };
     let namespace = args.namespace.clone().unwrap_or(namespace);
+    if !args.declared.places(args.namespace.as_deref()).is_empty() {
+        // What is declared is hashed as it was in earlier runs.
+        recall_hashes(&redactor, &store).await.map_err(|e| store_failure(&name, e))?;
+    }
     let mut session = WatchSession::open(args, &namespace, &redactor, screen).await?;
     session.load(&store).await.map_err(|e| store_failure(&name, e))?;
     let stop = crate::stop::after(args.duration)?;
