@@ -142,7 +142,8 @@ impl Estate {
 
     fn note_unseen_name(&self, name: &ResourceName, unseen: Unseen) {
         let message = format!("not known whether `{name}` exists: {}", unseen.message);
-        self.note_unseen(Unseen { message, ..unseen });
+        // Without a scope: what else could not be listed is not a part of this.
+        self.note_unseen(Unseen::other(unseen.reason, message));
     }
 
     fn note_unseen(&self, unseen: Unseen) {
