@@ -326,6 +326,32 @@ fn questions_of_a_cluster() {
         "",
         &[3],
     );
+    let failed = |words: &str, code: i32, expected: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drift"));
+        command.args(words.split_whitespace()).current_dir(lab.dir.path()).env("HOME", lab.dir.path());
+        let output = command.output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words}: {text}");
+        expected.iter().for_each(|part| assert!(text.contains(part), "{words}: {text}"));
+    };
+    // What is nowhere is an error in words about a cluster, unless this account could not see it.
+    let nearest = [
+        "`deploy/wbe` is not in ",
+        "the cluster\n",
+        "nearest: Deployment.apps/shop/web",
+        "kubectl get deploy",
+    ];
+    for command in ["check", "why", "health"] {
+        failed(&format!("{command} deploy/wbe -n shop --kubeconfig kubeconfig"), 2, &nearest);
+        let missing = ["namespace `shp` is not in the cluster", "nearest: shop"];
+        failed(&format!("{command} -n shp --kubeconfig kubeconfig"), 2, &missing);
+        failed(&format!("{command} -n shp --kubeconfig narrow"), 3, &["Namespace"]);
+    }
+    failed("health -n kube-public --kubeconfig kubeconfig", 0, &[]);
+    failed("diff -n shp --kubeconfig kubeconfig", 2, &["namespace `shp` is not in the cluster"]);
+    let unknown = ["not known whether `secret/db` exists: ", "forbidden"];
+    failed("health secret/db -n bank --kubeconfig narrow", 3, &unknown);
+    failed("blame secret/db -n bank --kubeconfig narrow", 2, &unknown);
     // What lies outside of the namespace was not looked at; in it, everything was.
     let narrow: Value = serde_json::from_str(&narrow).unwrap();
     assert!(narrow["findings"].to_string().contains("gone"), "{narrow}");
