@@ -162,7 +162,11 @@ fn what_cannot_be_read_is_an_error_or_a_note() {
     estate.incidents().unwrap();
     estate.health().unwrap();
     assert_eq!(estate.notes().incomplete().count(), 1, "{:?}", estate.notes());
+    // The line may have been the one that names it.
     let error = estate.find(&"deploy/braed".parse().unwrap()).unwrap_err();
+    assert!(matches!(&error, EstateError::UnseenResource { .. }), "{error}");
+    let whole = Estate::tape(bakery()).open_blocking().unwrap();
+    let error = whole.find(&"deploy/braed".parse().unwrap()).unwrap_err();
     assert!(matches!(&error, EstateError::UnknownResource { nearest, .. } if nearest[0].ends_with("/bread")));
 }
 
