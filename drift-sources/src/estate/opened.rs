@@ -254,7 +254,7 @@ impl Estate {
         let (redactor, stored) = match self.has_history() {
             true => {
                 let history = self.recorded().await?;
-                // Read with whatever is asked for; nothing but causes and writers asks for users.
+                // Causes and writers read them with whatever is asked for; the timeline has its own, and must not be the last word.
                 let stored = self.stored.get().cloned().unwrap_or_default();
                 (history.redactor().clone(), stored)
             }
@@ -267,7 +267,11 @@ impl Estate {
             None => return Ok(None),
         };
         self.note(notes);
-        Ok(Some(Arc::clone(self.users.get_or_init(|| Arc::new(users)))))
+        let users = Arc::new(users);
+        if self.has_history() && self.stored.get().is_none() {
+            return Ok(Some(users));
+        }
+        Ok(Some(Arc::clone(self.users.get_or_init(|| users))))
     }
 
     /// Makes what runs kustomize and helm.
