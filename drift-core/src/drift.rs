@@ -12,7 +12,11 @@
 //! | live only | a controller, in a field of its own | [`VerdictRow::ControllersOwn`]: no drift |
 //! | live only, explained by a default | any | in sync |
 //! | live only | nobody, on an object that has owners | in sync: a default or an admission the table does not know |
+//! | live only, an entry of a map that has no defaults | nobody | [`VerdictRow::AddedByNobody`] |
 //! | live only | nobody, on an object that has no owners | [`VerdictRow::AddedByNobody`] |
+//!
+//! What is live only is judged entry by entry where several filled it; what one manager put in as a whole is one change.
+//! Controllers are known by what they do (they write the status, finalizers, keys of the object's own group), and by names besides.
 //!
 //! The applier is not an argument but found: the field manager that owns most of what is declared.
 //!
@@ -20,6 +24,7 @@
 
 mod applier;
 mod authority;
+mod controllers;
 mod estate;
 mod incremental;
 mod live_index;
@@ -27,6 +32,7 @@ mod report;
 mod resource;
 pub mod rules;
 mod secret;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod verdict;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use field_set::{FieldSet, FieldSetError};
-pub(crate) use view::{OwnerEntry, OwnerView};
+pub(crate) use view::{OwnedFields, OwnerEntry, OwnerView};
 
 use crate::object::{Node, Object};
 use crate::path::FieldPath;

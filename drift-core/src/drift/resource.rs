@@ -5,7 +5,8 @@ use crate::k8s::annotations::{LAST_APPLIED, is_of_release, may_be_bookkeeping};
 use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
-use crate::ownership::OwnerView;
+use crate::ownership::{OwnerEntry, OwnerView};
+use crate::path::FieldPath;
 use crate::redact::Redactor;
 use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use super::applier::{self, Applier};
 use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
+use super::shares;
 use super::verdict::{EncryptedValue, EngineContext, FieldVerdict, LiveEvidence};
 
 /// What a comparison needs to know besides the two objects.
@@ -115,7 +117,7 @@ pub(super) fn compare_known(
     let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
     result.basis = basis(schema.is_some(), has_owners);
     if !differences.is_empty() {
-        judge(desired, live, differences, (context, knowledge), &mut result);
+        judge((desired, live, schema), differences, (context, knowledge), &mut result);
     }
     if is_sealed {
         result.notes.push("is encrypted where it is declared (SOPS): its values are not known here".into());
@@ -192,8 +194,7 @@ fn marks<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: 
 }
 
 fn judge(
-    desired: &Object,
-    live: &Object,
+    (desired, live, schema): (&Object, &Object, Option<TypeRef<'_>>),
     differences: Vec<Difference<'_>>,
     (context, knowledge): (&Context<'_>, Option<&EngineContext<'_>>),
     result: &mut ResourceDrift,
@@ -208,7 +209,8 @@ fn judge(
     };
     let applied = last_applied(live, &managed, applier.as_ref());
     let evidence = LiveEvidence {
-        kind: live.kind(),
+        object: live,
+        schema,
         managed: &managed,
         applier: applier.as_ref(),
         last_applied: applied.as_ref(),
@@ -218,7 +220,7 @@ fn judge(
     };
     let hides = secret::is_secret(live);
     let mut unknown = false;
-    for difference in differences {
+    for (difference, owner) in differences.into_iter().flat_map(|d| by_owner(d, &evidence, context)) {
         if difference.unknown_field {
             result.notes.push(format!(
                 "`{}` is declared, but the kind has no such field: the API server drops it",
@@ -228,7 +230,7 @@ fn judge(
             && secret::incomparable(difference.desired, difference.live, context.redactor.as_ref())
         {
             result.notes.push(format!("`{}` cannot be compared: one side is redacted", difference.path));
-        } else if let Some(verdict) = evidence.judge(&difference) {
+        } else if let Some(verdict) = evidence.judge(&difference, owner) {
             let encrypted = difference.desired.is_some_and(secret::is_encrypted) && difference.live.is_some();
             match encrypted.then(|| evidence.encrypted(&verdict)).flatten() {
                 Some(trust) => {
@@ -248,6 +250,33 @@ fn judge(
     } else if counting.peek().is_some() {
         result.status = Status::Drifted;
     }
+}
+
+/// Divides what is live and not declared among those who filled it.
+fn by_owner<'a, 'm>(
+    difference: Difference<'a>,
+    evidence: &LiveEvidence<'m>,
+    context: &Context<'m>,
+) -> Vec<(Difference<'a>, Option<&'m OwnerEntry<'m>>)> {
+    let (None, Some(live)) = (difference.desired, difference.live) else { return vec![(difference, None)] };
+    if !matches!(live.kind(), Kind::Map | Kind::List) {
+        return vec![(difference, None)];
+    }
+    let metadata = || {
+        let below =
+            difference.path.starts_with_fields(&["metadata"]).then(|| &difference.path.elements()[1..])?;
+        context.object_meta?.at_path(&FieldPath::from(below.to_vec()))
+    };
+    let ty = evidence.schema.and_then(|s| s.at_path(&difference.path)).or_else(metadata);
+    let shares = shares::divide(evidence.managed, difference.path.clone(), live, ty);
+    shares
+        .into_iter()
+        .map(|share| {
+            let default = difference.default.clone().filter(|_| share.path == difference.path);
+            let part = Difference { path: share.path, live: Some(share.live), default, ..difference.clone() };
+            (part, share.owner)
+        })
+        .collect()
 }
 
 fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange {

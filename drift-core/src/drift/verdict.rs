@@ -6,16 +6,19 @@ use crate::diff::{Difference, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement};
-use crate::schema::ScalarKind;
+use crate::schema::{ScalarKind, Shape, TypeRef};
 
 use super::applier::Applier;
+use super::controllers;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
-use crate::k8s::annotations::{bookkeeping_at, is_release_label};
+use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at, is_release_label};
 use crate::k8s::managers;
 
 /// What is known of one live object besides its fields.
 pub(super) struct LiveEvidence<'a> {
-    pub(super) kind: &'a str,
+    pub(super) object: &'a Object,
+    /// Schema of the kind.
+    pub(super) schema: Option<TypeRef<'a>>,
     pub(super) managed: &'a OwnerView<'a>,
     pub(super) applier: Option<&'a Applier>,
     /// What the applier applied last, where an annotation says so and the applier wrote that annotation.
@@ -81,8 +84,10 @@ impl LiveEvidence<'_> {
     }
 
     /// Judges a difference; `None` where it is none that counts and nobody would want to see it.
-    pub(super) fn judge(&self, d: &Difference<'_>) -> Option<FieldVerdict> {
-        let entry = self.owner(&d.path);
+    ///
+    /// `owner` is who wrote the live value, where that is not whoever owns the path.
+    pub(super) fn judge(&self, d: &Difference<'_>, owner: Option<&OwnerEntry<'_>>) -> Option<FieldVerdict> {
+        let entry = owner.or_else(|| self.owner(&d.path));
         let owner = entry.map(Owner::of);
         match (d.desired, d.live) {
             (Some(desired), Some(live)) => Some(self.replaced(d, desired, live, entry)),
@@ -170,13 +175,21 @@ impl LiveEvidence<'_> {
         entry: Option<&OwnerEntry<'_>>,
     ) -> (FieldOp, DriftClass, VerdictRow) {
         let Some(entry) = entry else {
-            return (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther);
+            // What a controller writes together with the status has no owner here.
+            return match self.is_record(&d.path) {
+                true => (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn),
+                false => (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther),
+            };
         };
-        if managers::writes_declared(entry.manager, self.kind, &d.path) {
+        if managers::writes_declared(entry.manager, self.object.kind(), &d.path) {
             return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         if !self.is_applier(entry) {
-            return (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther);
+            let fills = controllers::fills_placeholder(entry, &d.path, desired, live);
+            return match fills || self.is_record(&d.path) && !managers::is_by_hand(entry.manager) {
+                true => (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn),
+                false => (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther),
+            };
         }
         match self.applied(&d.path) {
             Some(applied) if same(applied, desired) && !same(applied, live) => {
@@ -201,12 +214,15 @@ impl LiveEvidence<'_> {
     ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d, live) };
-        if managers::writes_undeclared(entry.manager, self.kind, &d.path)
-            || self.is_bookkeeping(&d.path, live)
+        if managers::writes_undeclared(entry.manager, self.object.kind(), &d.path)
+            || self.is_bookkeeping(&d.path, live) && self.is_noted_by(entry, &d.path)
         {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if !self.is_applier(entry) {
+            if controllers::owns_addition(entry, &d.path, live, (self.object, self.managed)) {
+                return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
+            }
             return Some((FieldOp::Add, DriftClass::Added, changed));
         }
         match (entry.operation, self.last_applied) {
@@ -237,8 +253,39 @@ impl LiveEvidence<'_> {
         match (scaled, self.autoscaled) {
             (true, true) => Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn)),
             (true, false) => Some((FieldOp::Add, DriftClass::Added, VerdictRow::DefaultChanged)),
+            (false, _) if self.was_applied(&d.path) || self.has_no_default(&d.path) => {
+                Some((FieldOp::Add, DriftClass::Added, VerdictRow::AddedByNobody))
+            }
             (false, _) => None,
         }
+    }
+
+    /// Returns `true` if the engine once applied something at a path.
+    fn was_applied(&self, path: &FieldPath) -> bool {
+        let applied = self.knowledge.and_then(|k| k.applied.as_ref());
+        applied.into_iter().flatten().flatten().any(|o| o.root().at_path(path).is_some())
+    }
+
+    /// Returns `true` for an entry of a map that nothing fills by default: the data of a Secret, the selector of a Service.
+    ///
+    /// Labels and annotations are written by admission as well, and a kind without a schema may have defaults anywhere.
+    fn has_no_default(&self, path: &FieldPath) -> bool {
+        let parent = path.parent().filter(|parent| !parent.starts_with_fields(&["metadata"]));
+        let map = parent.and_then(|parent| self.schema?.at_path(&parent)).map(TypeRef::shape);
+        matches!(map, Some(Shape::Map(_)))
+    }
+
+    /// Returns `true` for a label or annotation in which a controller counts or notes what it did.
+    fn is_record(&self, path: &FieldPath) -> bool {
+        bookkeeping_at(path) == Some(BookkeepingKind::Record)
+    }
+
+    /// Returns `true` if who wrote a bookkeeping key may be the tool whose key it is: what a person writes there by hand is an
+    /// edit, but for a request, which is made that way.
+    fn is_noted_by(&self, entry: &OwnerEntry<'_>, path: &FieldPath) -> bool {
+        self.is_applier(entry)
+            || !managers::is_by_hand(entry.manager)
+            || bookkeeping_at(path) == Some(BookkeepingKind::Request)
     }
 
     /// Returns `true` for a label or annotation in which a tool keeps records, or marks whose the object is.

@@ -19,6 +19,53 @@ pub(crate) struct OwnerEntry<'a> {
     fields: Option<Node<'a>>,
 }
 
+/// What an entry owns at a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OwnedFields<'a> {
+    /// All of it: a scalar, an atomic value, or a part of one.
+    Whole,
+    /// Parts of it, in the FieldsV1 form.
+    Parts(Node<'a>),
+}
+
+impl<'a> OwnedFields<'a> {
+    fn new(fields: Node<'a>) -> Self {
+        if is_leaf(fields) { Self::Whole } else { Self::Parts(fields) }
+    }
+
+    /// Returns what is owned one step below; of an atomic value every part.
+    pub(crate) fn below(self, element: &PathElement) -> Option<Self> {
+        let Self::Parts(fields) = self else { return Some(Self::Whole) };
+        let found = match element {
+            PathElement::Field(name) => fields.get(&format!("f:{name}")),
+            _ => fields.children().find(|n| names(n.key(), element)),
+        };
+        found.map(Self::new)
+    }
+
+    /// Returns `true` if the value itself is owned beside its parts, as by who put it in.
+    pub(crate) fn owns_itself(self) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Parts(fields) => fields.get(".").is_some(),
+        }
+    }
+
+    /// Returns the name of an element of a list whose elements are owned one by one; `None` where this set does not show how.
+    pub(crate) fn name_of(self, element: Node<'_>) -> Option<PathElement> {
+        let Self::Parts(fields) = self else { return None };
+        let scalar = |n: Node<'_>| Scalar::from_value(&n.to_value());
+        if let Some(value) = scalar(element) {
+            return fields.children().any(|n| n.key().starts_with("v:")).then_some(PathElement::Value(value));
+        }
+        let text = fields.children().find_map(|n| n.key().strip_prefix("k:"))?;
+        let keys = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok()?;
+        let fields: Option<Vec<_>> =
+            keys.keys().map(|name| Some((name.as_str(), scalar(element.get(name)?)?))).collect();
+        fields.filter(|f| !f.is_empty()).map(PathElement::key)
+    }
+}
+
 /// The owners of an object's fields, where they stand.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OwnerView<'a> {
@@ -110,6 +157,16 @@ impl<'a> OwnerEntry<'a> {
             }
         }
         true
+    }
+
+    /// Returns what is owned at a path, for an entry that [touches](Self::touches) it.
+    pub(crate) fn owned_at(&self, path: &FieldPath) -> Option<OwnedFields<'a>> {
+        path.elements().iter().try_fold(OwnedFields::Parts(self.fields?), |at, element| at.below(element))
+    }
+
+    /// Returns `true` if the status of the object is among what is owned, whichever way it was written.
+    pub(crate) fn owns_status(&self) -> bool {
+        self.subresource == "status" || self.fields.is_some_and(|f| f.get("f:status").is_some())
     }
 
     /// Counts the fields of a declared object that this entry owns; a list with keys counts as one.

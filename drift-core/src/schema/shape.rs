@@ -6,6 +6,7 @@ use super::graph::{DefaultNode, EntryPattern, FieldNode, ListTopology, TypeGraph
 use super::rule::Rule;
 use super::scalar_kind::ScalarKind;
 use crate::object::{Kind, Node};
+use crate::path::{FieldPath, PathElement};
 
 /// A type: a cheap copy that leads to its parts.
 ///
@@ -92,6 +93,15 @@ impl<'a> TypeRef<'a> {
             Shape::Map(m) => Some(m.value()),
             _ => None,
         }
+    }
+
+    /// Returns the type at a path below this one; `None` where the schema does not lead there.
+    pub fn at_path(self, path: &FieldPath) -> Option<TypeRef<'a>> {
+        path.elements().iter().try_fold(self, |ty, element| match (element, ty.shape()) {
+            (PathElement::Field(name), _) => ty.child(name),
+            (_, Shape::List(list)) => Some(list.element()),
+            _ => None,
+        })
     }
 
     fn allocates(self, matches: impl Fn(&EntryPattern) -> bool) -> bool {
