@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::k8s::managers;
 use crate::object::Object;
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
 
@@ -26,9 +27,12 @@ impl Applier {
 }
 
 /// Returns the manager that owns most of what is declared; of equal ones the first by name.
+///
+/// Who edits one field at a time never applies, not even where an object has no more than that field, and neither does the
+/// controller that writes the object's status.
 pub(super) fn of_object(desired: &Object, owners: &OwnerView<'_>) -> Option<Applier> {
     let mut votes: BTreeMap<(&str, Operation), usize> = BTreeMap::new();
-    for entry in owners.entries.iter().filter(|e| e.subresource.is_empty()) {
+    for entry in owners.entries.iter().filter(|e| may_apply(e, owners)) {
         let count = entry.votes(desired.root());
         if count > 0 {
             *votes.entry((entry.manager, entry.operation)).or_default() += count;
@@ -36,6 +40,14 @@ pub(super) fn of_object(desired: &Object, owners: &OwnerView<'_>) -> Option<Appl
     }
     let best = votes.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)))?.0;
     Some(Applier { manager: best.0.into(), operation: best.1 })
+}
+
+fn may_apply(entry: &OwnerEntry<'_>, owners: &OwnerView<'_>) -> bool {
+    let is_controller = || {
+        let of_status = |e: &OwnerEntry<'_>| e.subresource == "status" && e.manager == entry.manager;
+        !managers::is_engine(entry.manager) && owners.entries.iter().any(of_status)
+    };
+    entry.subresource.is_empty() && !managers::is_editor(entry.manager) && !is_controller()
 }
 
 /// Returns the applier that most objects have; of equal ones the first by name.

@@ -49,7 +49,6 @@ const MANAGERS: &[(ManagerKind, &[&str])] = &[
             "oc",
             "oc-*",
             "curl",
-            "rancher",
             "before-first-apply",
         ],
     ),
@@ -116,6 +115,30 @@ pub fn manager_kind(manager: &str) -> ManagerKind {
 /// Returns `true` if a person drives the manager by hand.
 pub fn is_by_hand(manager: &str) -> bool {
     manager_kind(manager) == ManagerKind::Person
+}
+
+/// What of the tools that people drive also applies whole manifests: the others change one field at a time.
+const APPLYING_BY_HAND: &[&str] = &[
+    "kubectl",
+    "kubectl-apply",
+    "kubectl-client-side-apply",
+    "kubectl-create",
+    "kubectl-replace",
+    "kubectl-run",
+    "kubectl-expose",
+    "oc",
+    "oc-apply",
+    "oc-create",
+    "oc-replace",
+    "curl",
+    "before-first-apply",
+];
+
+/// Returns `true` for a tool with which a person edits a field of a live object: what is declared does not come from it.
+///
+/// For example `kubectl-edit`, `kubectl-annotate` and `k9s`, but not `kubectl-client-side-apply`.
+pub fn is_editor(manager: &str) -> bool {
+    is_by_hand(manager) && !APPLYING_BY_HAND.contains(&manager)
 }
 
 /// Returns `true` if the manager is a part of the platform.
