@@ -30,6 +30,8 @@ pub(crate) struct Difference<'a> {
     pub(crate) default: Option<Doc>,
     /// The schema does not have the field: the API server drops it on the way in.
     pub(crate) unknown_field: bool,
+    /// The API server or a controller puts something there where nothing is declared.
+    pub(crate) allocated: bool,
 }
 
 /// One step of the path, not yet turned into a path element: most steps lead to no difference.
@@ -79,13 +81,29 @@ pub(crate) struct Walk<'a> {
     /// Within an atomic value only whether anything differs is of interest.
     probing: bool,
     hit: bool,
+    /// What is allocated is found as well, for who wants to know whether a person chose it.
+    with_allocated: bool,
     /// The whole documents, which computed defaults look into.
     roots: (Node<'a>, Node<'a>),
 }
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(mode: Mode, desired: Node<'a>, live: Node<'a>) -> Self {
-        Self { mode, path: Vec::new(), found: Vec::new(), probing: false, hit: false, roots: (desired, live) }
+        let roots = (desired, live);
+        Self {
+            mode,
+            path: Vec::new(),
+            found: Vec::new(),
+            probing: false,
+            hit: false,
+            with_allocated: false,
+            roots,
+        }
+    }
+
+    /// Finds what is allocated as well.
+    pub(crate) fn with_allocated(self, with_allocated: bool) -> Self {
+        Self { with_allocated, ..self }
     }
 
     pub(crate) fn finish(self) -> Vec<Difference<'a>> {
@@ -162,7 +180,16 @@ impl<'a> Walk<'a> {
             return;
         }
         let path = self.path.iter().map(|s| s.element()).collect::<Vec<_>>().into();
-        self.found.push(Difference { path, desired, live, default, unknown_field });
+        self.found.push(Difference { path, desired, live, default, unknown_field, allocated: false });
+    }
+
+    /// A live value where the API server or a controller puts something in.
+    fn allocated_value(&mut self, live: Node<'a>) {
+        if self.with_allocated && !self.probing {
+            let before = self.found.len();
+            self.emit(None, Some(live));
+            self.found[before..].iter_mut().for_each(|d| d.allocated = true);
+        }
     }
 
     /// Compares an atomic value part by part, and reports it as one.
@@ -356,6 +383,7 @@ impl<'a> Walk<'a> {
         }
         let Some(field) = field else { return self.emit(declared, Some(l)) };
         let default = match self.is_default(field, l, desired_parent, live_parent) {
+            Ok(()) if matches!(field.default(), Some(Default::Allocated)) => return self.allocated_value(l),
             Ok(()) => return,
             Err(default) => default,
         };
@@ -388,7 +416,8 @@ impl<'a> Walk<'a> {
                     (Some(dv), Some(lv)) => w.pair(dv, lv, ty),
                     (Some(dv), None) => w.emit(Some(dv), None),
                     (None, Some(lv)) if !w.allocated(m, key) => w.emit(None, Some(lv)),
-                    _ => {}
+                    (None, Some(lv)) => w.allocated_value(lv),
+                    (None, None) => {}
                 }
             });
         }
@@ -453,8 +482,11 @@ impl<'a> Walk<'a> {
         }
         for (key, node) in &ls {
             let allocated = self.mode == Mode::Declared && list.allocates(*node);
-            if !ds.contains_key(key) && !allocated {
-                self.step(WalkStep::Value(*node), |w| w.emit(None, Some(*node)));
+            if !ds.contains_key(key) {
+                self.step(WalkStep::Value(*node), |w| match allocated {
+                    true => w.allocated_value(*node),
+                    false => w.emit(None, Some(*node)),
+                });
             }
         }
     }
@@ -487,7 +519,9 @@ impl<'a> Walk<'a> {
                 let Some(node) = lv.or(dv) else { continue };
                 self.step(WalkStep::Element { node, keys, ty }, |w| match (dv, lv) {
                     (Some(dv), Some(lv)) => w.pair(dv, lv, Some(ty)),
-                    (None, Some(lv)) if w.mode == Mode::Declared && list.allocates(lv) => {}
+                    (None, Some(lv)) if w.mode == Mode::Declared && list.allocates(lv) => {
+                        w.allocated_value(lv)
+                    }
                     _ => w.emit(dv, lv),
                 });
             }

@@ -2,6 +2,7 @@
 
 use crate::diff::{Difference, Mode, Walk};
 use crate::k8s::annotations::{LAST_APPLIED, is_of_release, may_be_bookkeeping};
+use crate::k8s::managers;
 use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
@@ -143,7 +144,7 @@ fn differences<'a>(
     schema: Option<TypeRef<'a>>,
     context: &Context<'a>,
 ) -> Vec<Difference<'a>> {
-    let mut walk = Walk::new(Mode::Declared, d, l);
+    let mut walk = Walk::new(Mode::Declared, d, l).with_allocated(is_edited(l));
     walk.root(d, l, schema, |walk, name, d, l| {
         if name == "metadata" {
             let ty =
@@ -153,6 +154,12 @@ fn differences<'a>(
         matches!(name, "metadata" | "status" | "apiVersion" | "kind")
     });
     walk.finish()
+}
+
+/// Returns `true` if a person owns a part of a live object.
+fn is_edited(live: Node<'_>) -> bool {
+    let entries = live.at(&["metadata", "managedFields"]).into_iter().flat_map(Node::children);
+    entries.filter_map(|e| e.get("manager")?.as_str()).any(managers::is_by_hand)
 }
 
 fn metadata<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: Option<TypeRef<'a>>) {

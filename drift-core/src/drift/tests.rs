@@ -632,3 +632,31 @@ fn an_edit_of_a_small_object_does_not_make_the_editor_its_applier() {
         &["ConfigMap/default/a Drifted", ".data.k Replace Changed DifferentByOther by kubectl-edit"],
     );
 }
+
+fn service(spec: Value) -> Value {
+    json!({"apiVersion":"v1","kind":"Service","metadata":{"name":"a","namespace":"default"},"spec":spec})
+}
+
+#[test]
+fn what_is_allocated_is_no_drift_unless_a_person_chose_it() {
+    let declared = service(json!({"type":"NodePort","ports":[{"port":80}]}));
+    let port = "k:{\"port\":80,\"protocol\":\"TCP\"}";
+    let live = |writer: Option<&str>| {
+        let mut all = vec![FLUX(json!({"f:spec":{"f:type":{},"f:ports":{port:{".":{},"f:port":{}}}}}))];
+        all.extend(
+            writer.map(|w| entry(w, "Update", json!({"f:spec":{"f:ports":{port:{"f:nodePort":{}}}}}))),
+        );
+        let spec = json!({"type":"NodePort","ports":[{"port":80,"protocol":"TCP","nodePort":31000}],"clusterIP":"10.0.0.1"});
+        owned(service(spec), Value::from(all))
+    };
+    check(declared.clone(), live(None), &["Service/default/a InSync"]);
+    check(declared.clone(), live(Some("kube-controller-manager")), &["Service/default/a InSync"]);
+    check(
+        declared,
+        live(Some("kubectl-patch")),
+        &[
+            "Service/default/a Drifted",
+            ".spec.ports[port=80,protocol=\"TCP\"].nodePort Add Added AddedByOther by kubectl-patch",
+        ],
+    );
+}

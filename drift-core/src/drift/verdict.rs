@@ -89,6 +89,10 @@ impl LiveEvidence<'_> {
     pub(super) fn judge(&self, d: &Difference<'_>, owner: Option<&OwnerEntry<'_>>) -> Option<FieldVerdict> {
         let entry = owner.or_else(|| self.owner(&d.path));
         let owner = entry.map(Owner::of);
+        // What is allocated is nobody's drift, unless a person chose it.
+        if d.allocated && !entry.is_some_and(|e| managers::is_by_hand(e.manager) && !self.is_applier(e)) {
+            return None;
+        }
         match (d.desired, d.live) {
             (Some(desired), Some(live)) => Some(self.replaced(d, desired, live, entry)),
             (Some(_), None) => Some(self.removed(d)),
