@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::coverage::Coverage;
-use crate::k8s::annotations::bookkeeping_at;
+use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at};
+use crate::k8s::managers::is_by_hand;
 use crate::key::{ResourceKey, SourceRevision};
 use crate::ownership::{Operation, OwnerEntry};
 use crate::path::FieldPath;
@@ -214,8 +215,13 @@ impl DriftChange {
     }
 
     /// Returns `true` if the field is one in which an engine or a controller keeps records of its own.
+    ///
+    /// What a person writes there is an edit, but for a request to a controller, which is made that way.
     pub(crate) fn is_bookkeeping(&self) -> bool {
-        let is_bookkeeping = |path: &FieldPath| bookkeeping_at(path).is_some();
+        let by_hand = self.owner.as_ref().is_some_and(|o| is_by_hand(&o.manager));
+        let is_bookkeeping = |path: &FieldPath| {
+            bookkeeping_at(path).is_some_and(|kind| !by_hand || kind == BookkeepingKind::Request)
+        };
         // All labels or annotations at once, and nothing but bookkeeping in them.
         let all = |v: &Value| {
             let map = v.as_object().filter(|m| self.path.len() == 2 && !m.is_empty());

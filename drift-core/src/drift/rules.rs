@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::drift::{DriftChange, DriftClass, ResourceDrift, Status};
+use crate::drift::{DriftChange, DriftClass, FieldOp, ResourceDrift, Status};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
 use crate::ownership::ManagedFields;
-use crate::path::FieldPath;
+use crate::path::{FieldPath, PathElement};
 
 pub use exceptions::exceptions;
 pub use pointer::PointerStep;
@@ -190,12 +190,27 @@ fn hide_whole(rule: &Rule, resource: &mut ResourceDrift) {
     resource.changes.iter_mut().for_each(|c| mark(c, rule));
 }
 
-/// A change that an earlier rule hides keeps its name; so does one of bookkeeping, which no rule is about.
+/// A change that an earlier rule hides keeps its name; so does one of bookkeeping, which no rule is about, and the mark itself by
+/// which the resource was taken out without being declared so: that is an act of its own, whatever it then hides.
 fn mark(change: &mut DriftChange, rule: &Rule) {
-    if change.class != DriftClass::Ignored && !change.is_bookkeeping() {
+    let is_mark = rule.target.mark.as_ref().is_some_and(|mark| puts(change, &mark.key));
+    if change.class != DriftClass::Ignored && !change.is_bookkeeping() && !is_mark {
         change.class = DriftClass::Ignored;
         change.rule = Some(Arc::clone(&rule.name));
     }
+}
+
+/// Returns `true` if a change is that a label or annotation was put in.
+fn puts(change: &DriftChange, key: &str) -> bool {
+    let is_metadata = change.path.starts_with_fields(&["metadata", "annotations"])
+        || change.path.starts_with_fields(&["metadata", "labels"]);
+    change.op == FieldOp::Add
+        && is_metadata
+        && match change.path.elements() {
+            [_, _] => change.live.as_ref().is_some_and(|map| map.get(key).is_some()),
+            [_, _, PathElement::Field(name)] => **name == *key,
+            _ => false,
+        }
 }
 
 fn hide_fields(

@@ -660,3 +660,43 @@ fn what_is_allocated_is_no_drift_unless_a_person_chose_it() {
         ],
     );
 }
+
+#[test]
+fn taking_a_resource_out_by_hand_is_shown_whatever_it_then_hides() {
+    use super::rules::{
+        Effect, FieldRule, LabelMatch, NoJq, ResourcePair, Rule, RuleProblems, RuleSet, RuleTarget,
+    };
+    let key = "kustomize.toolkit.fluxcd.io/reconcile";
+    let mark = Some(LabelMatch { key: key.into(), value: "disabled".into() });
+    let paths = vec![crate::path::FieldPath::ROOT];
+    let rules = RuleSet {
+        rules: vec![Rule {
+            name: "reconcile: disabled".into(),
+            target: RuleTarget { mark, ..RuleTarget::default() },
+            effect: Effect::Fields(FieldRule { paths, ..FieldRule::default() }),
+            because: None,
+        }],
+        problems: Vec::new(),
+    };
+    let mut live = noted(
+        json!({key:"disabled"}),
+        json!([FLUX(json!({"f:data":{"f:k":{}}})), ANN(notes(&[key])), ANN(json!({"f:data":{"f:j":{}}}))]),
+    );
+    live["data"]["j"] = json!("2");
+    let object = |v: &Value| Arc::new(Object::new(Doc::from_value(v).unwrap()).unwrap());
+    let (desired, live) = (object(&config(json!({"k":"1"}))), object(&live));
+    let wanted = [DesiredObject { object: Arc::clone(&desired), declared: None }];
+    let options = DriftOptions::default();
+    let report = compare(&wanted, &[Arc::clone(&live)], &SchemaSet::bundled(), &options);
+    let mut resource = report.resources[0].clone();
+    let sides = ResourcePair { key: &resource.key.clone(), desired: Some(&desired), live: Some(&live) };
+    rules.hide(&mut resource, sides, &NoJq, &mut RuleProblems::new());
+    assert_eq!(
+        lines(&resource),
+        [
+            "ConfigMap/default/a Drifted",
+            ".data.j Add Ignored AddedByOther by kubectl-edit",
+            ".metadata.annotations Add Added AddedByOther by kubectl-edit",
+        ]
+    );
+}
