@@ -1,7 +1,9 @@
-//! Text from elsewhere, made safe to show: one judgement for all writers.
+//! Text from elsewhere, made safe to show: one judgement for all writers; and errors as text.
 //!
 //! Names, messages and values come from whoever may write to the cluster or to a repository. Some characters drive a terminal, others
 //! make a line read otherwise than it is: they turn its direction round, or are not to be seen. Whatever prints shows them as escapes.
+
+use std::error::Error;
 
 /// Returns `true` for a character that controls a terminal, changes the order in which a line is read, or is not visible at all.
 ///
@@ -43,6 +45,32 @@ pub fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// Returns the texts of an error and its sources, without those that the text before contains: some libraries repeat their source.
+///
+/// ```
+/// use drift_core::text::error_chain;
+///
+/// let error = std::io::Error::other("disk on fire");
+/// assert_eq!(error_chain(&error), ["disk on fire"]);
+/// ```
+pub fn error_chain(error: &dyn Error) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if out.last().is_none_or(|last| !last.contains(&text)) {
+            out.push(text);
+        }
+        next = error.source();
+    }
+    out
+}
+
+/// Returns the same in one line.
+pub fn error_line(error: &dyn Error) -> String {
+    error_chain(error).join(": ")
 }
 
 /// Returns a JSON document with hidden characters as `\uXXXX`; it is read as the same values.

@@ -99,8 +99,6 @@ pub mod estate;
 mod special_file;
 
 // Shared by the readers: compressed input, and lines with a limit.
-#[cfg(any(feature = "estate", feature = "kubernetes"))]
-mod error_line;
 #[cfg(any(feature = "audit", feature = "cdevents", feature = "dump", feature = "tape"))]
 mod input;
 #[cfg(any(feature = "audit", feature = "cdevents", feature = "tape"))]

@@ -67,4 +67,4 @@ pub use repair::{LostEvents, RepairReport};
 pub use store::{EmbeddedOptions, EmbeddedStore};
 pub use verify::{LogBreak, StoreDamage, VerifyReport};
 
-use error::{corrupt_error, describe_error, unavailable_error};
+use error::{corrupt_error, unavailable_error};

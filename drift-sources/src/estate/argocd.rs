@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use drift_core::ResourceKey;
+use drift_core::text::error_line;
 
 use super::{EstateError, InputNotes};
 use crate::argo::Application;
 use crate::argo::answer::ApplicationAnswer;
 use crate::argo::server::{ArgoServer, ServerOptions};
-use crate::error_line::one_line;
 
 /// Asks what Applications declare. An Application that it does not answer for is a note.
 pub(super) async fn ask_argocd(
@@ -32,7 +32,7 @@ pub(super) async fn ask_argocd(
     for (app, answer) in answers {
         match answer {
             Ok(answer) => drop(known.insert(app, answer)),
-            Err(why) => notes.add_incomplete(format!("{app}: {}", one_line(&why))),
+            Err(why) => notes.add_incomplete(format!("{app}: {}", error_line(&why))),
         }
     }
     Ok(known)

@@ -2,10 +2,10 @@
 
 use drift_core::ResourceKey;
 use drift_core::cause::{Cause, changed_fields};
+use drift_core::text::error_line;
 
 use super::repositories::open_repository;
 use super::{CommitSource, EstateError, InputNotes};
-use crate::error_line::one_line;
 use crate::git::{BlobId, ChangedFile, Commit, GitError, GitFile, GitRepo, HistoryOptions};
 
 /// Commits that one revision brought at most, as far as they are looked at.
@@ -38,7 +38,7 @@ impl CauseCommits {
             let found = find(repo, &newest, before.as_ref(), cause);
             return Some(found.unwrap_or_else(|e| CommitSource {
                 id: revision.after.clone(),
-                message: format!("cannot be read: {}", one_line(&e)),
+                message: format!("cannot be read: {}", error_line(&e)),
                 ..CommitSource::default()
             }));
         }

@@ -12,6 +12,7 @@ use drift_core::history::VersionStore;
 use drift_core::ingest::{Progress, RunOptions, run};
 use drift_core::redact::{RedactOptions, Redactor, SecretValues};
 use drift_core::replay::State;
+use drift_core::text::error_line;
 use drift_core::{
     Event, EventStore, EventStoreExt, Facet, Ingest, MemoryStore, Position, ResourceKey, ResourceName,
     StoreError, StreamId,
@@ -23,7 +24,6 @@ use super::names::find_resource;
 use super::secrets::learn_tape;
 use super::users::StoredEntries;
 use super::{EstateError, HistoryUpkeep, InputFile};
-use crate::error_line::one_line;
 use crate::tape::TapeSource;
 
 /// So many events at each end of a history say when it begins and ends.
@@ -303,7 +303,7 @@ pub async fn play_tape(
     let mut problems = Vec::new();
     let mut progress = |p: Progress<'_>| {
         if let Progress::SourceFailed(e) = p {
-            problems.push(one_line(e));
+            problems.push(error_line(e));
         }
     };
     let summary = run(&source, store, &mut ingest, &RunOptions::default(), &mut progress).await;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use drift_core::Object;
 use drift_core::schema::{SchemaSet, SchemaSetBuilder};
+use drift_core::text::error_line;
 
 use super::{EstateError, InputNotes};
-use crate::error_line::one_line;
 
 /// Largest schema document that is read, decompressed.
 const MAX_SIZE: u64 = 256 << 20;
@@ -31,13 +31,13 @@ pub fn gather_schemas<'a>(
     for definition in declared.into_iter().chain(live).filter(|o| is_definition(o)) {
         is_empty = false;
         if let Err(e) = builder.crd(definition) {
-            notes.add(format!("{}: {}", definition.key(), one_line(&e)));
+            notes.add(format!("{}: {}", definition.key(), error_line(&e)));
         }
     }
     for file in folder.map(schema_files).transpose()?.unwrap_or_default() {
         is_empty = false;
         let read = read_document(&file).map_err(|e| e.to_string());
-        let added = read.and_then(|text| builder.openapi_v3(&text).map(|_| ()).map_err(|e| one_line(&e)));
+        let added = read.and_then(|text| builder.openapi_v3(&text).map(|_| ()).map_err(|e| error_line(&e)));
         if let Err(why) = added {
             notes.add_incomplete(format!("{}: {why}", file.display()));
         }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drift_core::text::error_line;
 use drift_core::{Object, ResourceKey, ResourceVersion};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::machine::{Failure, ListedVersion};
 use super::target::WatchTarget;
-use crate::error_line::one_line;
 
 /// One page of a list.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ impl DecodeError {
 
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
-        Self::Corrupt(one_line(&error))
+        Self::Corrupt(error_line(&error))
     }
 }
 
@@ -337,7 +337,7 @@ mod tests {
             (br#"{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"a"}}]}"#, "no resourceVersion"),
         ] {
             let error = parse_page(body, &config_maps()).unwrap_err();
-            let error = one_line(&error);
+            let error = error_line(&error);
             assert!(error.contains(expect), "{error}");
         }
         let null =
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn lines_of_a_watch() {
         let text =
-            |t: &str| format!("{:?}", parse_line(t.as_bytes(), &config_maps()).map_err(|e| one_line(&e)));
+            |t: &str| format!("{:?}", parse_line(t.as_bytes(), &config_maps()).map_err(|e| error_line(&e)));
         let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","resourceVersion":"11"}}"#;
         for (line, expect) in [
             (format!(r#"{{"type":"ADDED","object":{object}}}"#), "Ok(Applied("),

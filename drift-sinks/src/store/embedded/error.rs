@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use drift_core::text::error_line;
 use drift_core::wire::WireError;
 use drift_core::{Position, StoreError};
 
@@ -25,7 +26,7 @@ pub(super) enum FrameError {
     NoCodec(StoreError),
     #[error("the frame holds no records")]
     NoRecords,
-    #[error("{}", describe_error(.0))]
+    #[error("{}", error_line(.0))]
     Event(WireError),
     #[error("the event says it is another one")]
     OtherEvent,
@@ -74,10 +75,4 @@ pub(super) fn unavailable_error(what: &str) -> impl FnOnce(io::Error) -> StoreEr
 /// Returns the error of a damaged place.
 pub(super) fn corrupt_error(segment: u32, offset: u64, what: impl fmt::Display) -> StoreError {
     StoreError::Corrupt { what: format!("segment {segment}, byte {offset}: {what}") }
-}
-
-/// Formats an error with its causes.
-pub(super) fn describe_error(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |e| e.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, atomic::AtomicU64, atomic::Ordering};
 
+use drift_core::text::error_line;
 use drift_core::{Append, Event, NewEvent, Position, Revision, StoreError, StreamId, wire};
 use foldhash::fast::RandomState;
 use futures::channel::oneshot;
@@ -23,7 +24,7 @@ use super::index::{self, SegmentIndex};
 use super::reader::{Reader, object_of};
 use super::records::RecordsBuilder;
 use super::segment::{self, Chain, HEAD, SegmentHead};
-use super::{describe_error, unavailable_error};
+use super::unavailable_error;
 
 /// A frame is closed at this size before packing, so that reading one event unpacks little.
 const FRAME: usize = 64 << 10;
@@ -150,7 +151,7 @@ impl Writer {
             // What fails here is tried again after the next group; until then the segment grows.
             let rotated = self.rotate_segment();
             if let (Err(e), true) = (rotated, self.length > LARGEST_SEGMENT) {
-                self.refuse_writes(&describe_error(&e));
+                self.refuse_writes(&error_line(&e));
             }
         } else if self.length - self.indexed >= INDEX_EVERY {
             self.indexed = self.length;
@@ -341,7 +342,7 @@ impl Writer {
                 self.sampler.take_back(*number);
                 self.packs_plain();
             }
-            let what = describe_error(e);
+            let what = error_line(e);
             for (reply, _) in group.replies {
                 // A caller that went away does not ask.
                 let _ = reply.send(Err(StoreError::Unavailable { what: what.clone(), source: None }));
@@ -406,7 +407,7 @@ impl Writer {
     /// Packs without a dictionary until the next one is written.
     fn packs_plain(&mut self) {
         if let Err(e) = self.codec.pack_with(0, &[]) {
-            self.refuse_writes(&describe_error(&e));
+            self.refuse_writes(&error_line(&e));
         }
     }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use drift_core::StoreError;
+use drift_core::text::error_chain;
 use drift_sources::estate::{EstateError, SearchedInput};
 
 use crate::output::{self, printable_lines};
@@ -25,7 +26,7 @@ impl Failure {
     /// Adds an error with its sources.
     #[must_use]
     pub(crate) fn because(mut self, error: &dyn Error) -> Self {
-        self.causes.extend(chain(error));
+        self.causes.extend(error_chain(error));
         self
     }
 
@@ -94,7 +95,7 @@ impl From<EstateError> for Failure {
             E::NeedsHistory { question: "at", .. } => format!("--{error}"),
             _ => error.to_string(),
         };
-        let causes = error.source().map(chain).unwrap_or_default();
+        let causes = error.source().map(error_chain).unwrap_or_default();
         Self { what, causes, hint }
     }
 }
@@ -105,26 +106,6 @@ impl fmt::Display for Failure {
         self.causes.iter().try_for_each(|cause| write!(f, "\n  cause: {}", cause.replace('\n', "\n    ")))?;
         self.hint.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
     }
-}
-
-/// Returns the texts of an error and its sources, without those that the text before contains: some libraries repeat
-/// their source.
-pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if out.last().is_none_or(|last| !last.contains(&text)) {
-            out.push(text);
-        }
-        next = error.source();
-    }
-    out
-}
-
-/// Writes an error and its sources on one line.
-pub(crate) fn one_line(error: &dyn Error) -> String {
-    chain(error).join(": ")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use drift_core::redact::{RedactOptions, Redactor};
 use drift_core::schema::SchemaSet;
 use drift_core::tape::{Bookmark, TapeEvent, TapeLine, WatchedResource};
+use drift_core::text::error_line;
 use drift_core::{Doc, Gap, GapReason, Object, Observation, ResourceVersion, Scope, Source};
 use drift_sinks::tape::{TapeWriteError, TapeWriter};
 use drift_sources::estate::{cluster_source, connect_cluster, learn_cluster, tape_key, tape_key_path};
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::RecordArgs;
-use crate::failure::{Failure, one_line};
+use crate::failure::Failure;
 use crate::looked_at::{self, PrintedNotes};
 use crate::output::{self, Outcome};
 use crate::progress::Counter;
@@ -52,7 +53,7 @@ pub(crate) async fn run(args: &RecordArgs) -> Result<Outcome, Failure> {
             };
             match item {
                 None => break,
-                Some(Err(e)) => recorder.counter.suspend(|| notes.add_incomplete(&one_line(&e))),
+                Some(Err(e)) => recorder.counter.suspend(|| notes.add_incomplete(&error_line(&e))),
                 Some(Ok(observation)) => recorder.take(observation).map_err(|e| recorder_failure(&e))?,
             }
         }

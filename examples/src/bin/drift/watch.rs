@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use drift_core::ingest::{Progress, RunOptions, RunSummary, recall_hashes, run as ingest_all};
 use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::text::error_line;
 use drift_core::{Ingest, Source, StoreError};
 use drift_sinks::report::count_things;
 use drift_sinks::store::embedded::EmbeddedStore;
@@ -21,7 +22,7 @@ use futures::StreamExt;
 use futures::channel::mpsc;
 
 use crate::args::{LineFormat, WatchArgs};
-use crate::failure::{Failure, one_line};
+use crate::failure::Failure;
 use crate::looked_at::{self, store_failure};
 use crate::output::{self, Outcome, Screen};
 use listen::RefusedRequests;
@@ -116,7 +117,7 @@ impl Inflow<'_> {
         let mut progress = move |progress: Progress<'_>| {
             let message = match progress {
                 Progress::Appended(events) => IngestMessage::Appended(events.to_vec()),
-                Progress::SourceFailed(error) => IngestMessage::SourceFailed(one_line(error)),
+                Progress::SourceFailed(error) => IngestMessage::SourceFailed(error_line(error)),
                 Progress::Taken(observations) => return is_stored(observations),
                 _ => return,
             };

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use drift_core::drift::DriftOptions;
 use drift_core::redact::Redactor;
+use drift_core::text::error_line;
 use drift_core::time::format_time;
 use drift_core::watch::{Absence, WatchJudge, WatchOptions};
 use drift_core::{Event, EventStore, Finding, FindingBody, FindingUpdate, Position, Sink, StoreError};
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use super::state::{FirstState, Outage, describe_state};
 use super::users::PostedUsers;
 use crate::args::{LineFormat, WatchArgs};
-use crate::failure::{Failure, one_line};
+use crate::failure::Failure;
 use crate::findings::Printer;
 use crate::looked_at::{PrintedNotes, report_grants};
 use crate::output::{self, Outcome, Screen};
@@ -195,7 +196,7 @@ impl WatchSession {
             return;
         }
         if let Err(e) = self.printer.deliver(&findings).await {
-            output::remark(&format!("error: {}", one_line(&e)));
+            output::remark(&format!("error: {}", error_line(&e)));
         }
     }
 
