@@ -12,6 +12,7 @@ use crate::event::LogPosition;
 use crate::event::Until;
 use crate::event::{Event, EventBody, NewEvent, Origin};
 use crate::graph::Relation;
+use crate::health::HealthRules;
 use crate::k8s::pod::pod_spec;
 use crate::key::ResourceKey;
 use crate::object::Object;
@@ -68,13 +69,19 @@ pub struct Impact {
 /// Most resources that are listed.
 const MAX_AFFECTED: usize = 1000;
 
-/// Returns what a change of the state at the end of a history would touch; the change stays in the index it is given.
-pub fn impact(mut timeline: CauseIndex, proposal: &Proposal, schemas: &SchemaSet) -> Impact {
+/// Returns what a change of the state at the end of a history would touch, by rules for how custom resources are doing; the change
+/// stays in the index it is given.
+pub fn impact(
+    mut timeline: CauseIndex,
+    proposal: &Proposal,
+    schemas: &SchemaSet,
+    health_rules: &Arc<HealthRules>,
+) -> Impact {
     let end = timeline.end();
     let position = end.map_or(Position::START, |end| end.position);
     timeline.apply(&event(end, proposal));
-    let before = timeline.investigation(Until::Position(position), schemas);
-    let after = timeline.investigation(Until::End, schemas);
+    let as_of = |until| timeline.investigation(until, schemas).with_health_rules(Arc::clone(health_rules));
+    let (before, after) = (as_of(Until::Position(position)), as_of(Until::End));
     let (now, then) = (check(&before), check(&after));
     // Since when something is so stands in the message; the same trouble may have another time afterwards.
     let id = |t: &CheckResult| {
@@ -210,16 +217,16 @@ mod tests {
             json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"},
                 "spec":{"template":{"spec":{"containers":[{"name":"c","image":"x","env":env}]}}},"status":{"availableReplicas":1}}),
         ]);
-        let schemas = SchemaSet::bundled();
+        let (schemas, rules) = (SchemaSet::bundled(), Arc::new(HealthRules::bundled()));
         let key = ResourceKey::new("", "ConfigMap", "shop", "conf");
         let mut timeline = CauseIndex::default();
         all.iter().for_each(|e| timeline.apply(e));
-        let found = impact(timeline.clone(), &Proposal::Delete(key), &schemas);
+        let found = impact(timeline.clone(), &Proposal::Delete(key), &schemas, &rules);
         assert_eq!(found.affected[0].key.to_string(), "Deployment.apps/shop/web");
         assert_eq!(found.breaks.iter().map(|b| b.check).collect::<Vec<_>>(), ["missing-config"]);
         let renamed = json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"conf","namespace":"shop"},"data":{"b":"1"}});
         let renamed = Object::new(Doc::from_value(&renamed).unwrap()).unwrap();
-        let found = impact(timeline, &Proposal::Apply(renamed.into()), &schemas);
+        let found = impact(timeline, &Proposal::Apply(renamed.into()), &schemas, &rules);
         assert!(found.breaks[0].message.contains("no key a"), "{:?}", found.breaks);
     }
 }

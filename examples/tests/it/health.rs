@@ -62,6 +62,26 @@ fn rules_of_the_user_come_first_and_broken_ones_are_failures() {
 }
 
 #[test]
+fn every_command_that_judges_takes_the_rules_of_the_user() {
+    let dir = folder();
+    write(dir.path(), "kiln.yaml", KILN);
+    write(dir.path(), "calm.yaml", KILN.replace("FiringFailed", "Ready"));
+    write(dir.path(), "hot.yaml", KILN.split("---").next().unwrap());
+    write(dir.path(), "mine.txt", "for lab.example/Kiln\nSuspended OffSeason when .status.phase = Firing*\n");
+    for (words, found) in [
+        ("health --live DIR/kiln.yaml", 1),
+        ("check --live DIR/kiln.yaml", 1),
+        ("why --live DIR/kiln.yaml", 1),
+        ("impact --change DIR/hot.yaml --live DIR/calm.yaml", 1),
+    ] {
+        let ran = drift(&format!("{words} --allow-unknown"), dir.path());
+        assert_eq!(ran.code, found, "{ran:?}");
+        let ran = drift(&format!("{words} --health-rules DIR/mine.txt --allow-unknown"), dir.path());
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+}
+
+#[test]
 fn a_manifest_without_a_name_is_judged_and_other_files_are_failures() {
     let dir = folder();
     write(dir.path(), "nameless.yaml", "apiVersion: lab.example/v1\nkind: Kiln\nstatus: {ready: true}\n");

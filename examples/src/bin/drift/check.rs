@@ -17,7 +17,8 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     }
     let options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
     let options = looked_at::in_namespace(options, args.scope.namespace());
-    let estate = options.edge_rules(args.edges.rules()?).open().await?;
+    let options = options.edge_rules(args.edges.rules()?).health_rules(args.health.rules()?);
+    let estate = options.open().await?;
     estate.require_known(&args.keys).await?;
     let mut found = estate.investigate(check).await?;
     if args.keys.is_empty() {

@@ -18,7 +18,8 @@ use crate::output::{self, Outcome, Screen};
 /// Runs the command.
 pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Failure> {
     let options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
-    let options = options.edge_rules(args.edges.rules()?);
+    let health_rules = Arc::new(args.health.rules()?);
+    let options = options.edge_rules(args.edges.rules()?).health_rules(Arc::clone(&health_rules));
     let estate = looked_at::in_namespace(options, args.namespace.as_deref()).open().await?;
     let index = estate.cause_index().await?;
     let notes = looked_at::report_notes(&estate, args.output);
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: &ImpactArgs, screen: Screen) -> Result<Outcome, Fa
         }
     };
     let schemas = SchemaSet::bundled();
-    let found = impact(CauseIndex::clone(&index), &proposal, &schemas);
+    let found = impact(CauseIndex::clone(&index), &proposal, &schemas, &health_rules);
     let report = ImpactReportV1::new(&proposal, &found, notes.coverage());
     output::document(args.output, &report, || report.render_text(screen.styler()))?;
     Ok(Outcome::of(!found.breaks.is_empty(), notes.coverage()))

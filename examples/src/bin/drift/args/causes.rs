@@ -98,6 +98,9 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
 
+    #[command(flatten)]
+    pub(crate) health: HealthRuleArgs,
+
     /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Until>,
@@ -132,6 +135,9 @@ pub(crate) struct ImpactArgs {
 
     #[command(flatten)]
     pub(crate) edges: EdgeArgs,
+
+    #[command(flatten)]
+    pub(crate) health: HealthRuleArgs,
 
     /// Use the state as of a time (10m, 18:29, 2026-11-21T10:50:00Z) or position (@N). Defaults to the end of the record.
     #[arg(long, value_name = "WHEN", value_parser = read_moment, allow_hyphen_values = true, help_heading = "Input")]
