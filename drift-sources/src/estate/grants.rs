@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use drift_core::Scope;
 use drift_core::coverage::{Coverage, UnseenReason};
 use drift_core::schema::SchemaSet;
 
-/// More kinds than these are granted at once.
-const MAX_KINDS: usize = 8;
-
 /// Returns the `kubectl` commands with which an administrator grants what could not be listed, one for each namespace; empty
 /// where nothing was denied.
+///
+/// They grant the kinds that the answer lacked and nothing else: a role for everything would also show every Secret.
 ///
 /// # Example
 /// ```
@@ -29,17 +29,16 @@ const MAX_KINDS: usize = 8;
 pub fn grant_commands(coverage: &Coverage) -> Vec<String> {
     let mut denied: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for unseen in coverage.unseen().iter().filter(|u| u.reason == UnseenReason::Denied) {
-        let Some((scope, (group, kind))) = unseen.scope.as_ref().and_then(|s| Some((s, s.kind.as_ref()?)))
-        else {
+        let kind = |scope: &Scope| scope.kind.clone().filter(|(_, kind)| !kind.is_empty());
+        let Some((scope, (group, kind))) = unseen.scope.as_ref().and_then(|s| Some((s, kind(s)?))) else {
             continue;
         };
         let subject = subject(&unseen.message).unwrap_or_else(|| "--user=NAME".to_owned());
         let resources = denied.entry((scope.namespace.to_string(), subject)).or_default();
-        resources.insert(resource(group, kind));
+        resources.insert(denied_resource(&unseen.message).unwrap_or_else(|| resource(&group, &kind)));
     }
     let command = |((namespace, subject), resources): (&(String, String), &BTreeSet<String>)| {
-        let all: Vec<&str> = resources.iter().map(|r| &**r).collect();
-        let resources = if all.len() > MAX_KINDS { "'*.*'".to_owned() } else { all.join(",") };
+        let resources = resources.iter().map(|r| &**r).collect::<Vec<_>>().join(",");
         let (role, place) = match &**namespace {
             "" => ("clusterrole", String::new()),
             namespace => ("role", format!(" -n {namespace}")),
@@ -52,12 +51,27 @@ pub fn grant_commands(coverage: &Coverage) -> Vec<String> {
     denied.iter().map(command).collect()
 }
 
+/// Reads which resource was denied from the answer of an API server, as `--resource` takes it: `cannot list resource "policies" in API
+/// group "example.com"`.
+fn denied_resource(message: &str) -> Option<String> {
+    let (plural, rest) = message.split_once("resource \"")?.1.split_once('"')?;
+    let (group, _) = rest.strip_prefix(" in API group \"")?.split_once('"')?;
+    let is_name =
+        |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+    let is_plain = !plural.is_empty() && is_name(plural) && is_name(group);
+    is_plain.then(|| qualified(plural, group))
+}
+
 /// Returns the resource of a kind as `--resource` takes it.
 fn resource(group: &str, kind: &str) -> String {
     let schemas = SchemaSet::bundled();
     let known = schemas.versions(group, kind).next().map(|k| k.plural().to_owned());
     let plural = known.unwrap_or_else(|| format!("{}s", kind.to_lowercase()));
-    if group.is_empty() { plural } else { format!("{plural}.{group}") }
+    qualified(&plural, group)
+}
+
+fn qualified(plural: &str, group: &str) -> String {
+    if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
 }
 
 /// Reads who was denied from the answer of an API server.
@@ -73,7 +87,6 @@ fn subject(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use drift_core::Scope;
     use drift_core::coverage::Unseen;
 
     use super::*;
@@ -100,13 +113,37 @@ mod tests {
                kubectl create rolebinding drift-reader -n shop --role=drift-reader --serviceaccount=ci:gate",
             ],
         );
-        let many: Vec<_> =
-            ["A", "B", "C", "D", "E", "F", "G", "H", "I"].map(|k| ("x.io", k, "", "it's; me")).into();
         check(
-            &many,
-            &["kubectl create clusterrole drift-reader --verb=get,list,watch --resource='*.*' && \
+            &[("x.io", "Widget", "", "it's; me")],
+            &["kubectl create clusterrole drift-reader --verb=get,list,watch --resource=widgets.x.io && \
                kubectl create clusterrolebinding drift-reader --clusterrole=drift-reader --user=NAME"],
         );
         check(&[], &[]);
+    }
+    #[test]
+    fn however_much_was_denied_nothing_else_is_granted() {
+        let kinds: Vec<String> = (b'a'..=b'z').map(|c| format!("Kind{}", char::from(c))).collect();
+        let mut coverage = Coverage::default();
+        for kind in &kinds {
+            let scope = Scope { namespace: "shop".into(), ..Scope::of_kind("x.io", kind) };
+            coverage.add(Unseen::of_scope(UnseenReason::Denied, scope, "forbidden: User \"me\" cannot"));
+        }
+        // A group that could not be discovered has no kinds yet.
+        coverage.add(Unseen::of_scope(UnseenReason::Denied, Scope::of_kind("y.io", ""), "User \"me\""));
+        let commands = grant_commands(&coverage);
+        assert_eq!(commands.len(), 1, "{commands:?}");
+        assert!(!commands[0].contains('*') && !commands[0].contains("y.io"), "{commands:?}");
+        let named =
+            kinds.iter().filter(|kind| commands[0].contains(&format!("{}s.x.io", kind.to_lowercase())));
+        assert_eq!(named.count(), 26, "{commands:?}");
+    }
+
+    #[test]
+    fn the_resource_is_named_as_the_server_names_it() {
+        let message = "policies.x.io is forbidden: User \"me\" cannot list resource \"policies\" in API group \"x.io\" at the cluster scope";
+        let mut coverage = Coverage::default();
+        coverage.add(Unseen::of_scope(UnseenReason::Denied, Scope::of_kind("x.io", "Policy"), message));
+        assert!(grant_commands(&coverage)[0].contains(" --resource=policies.x.io "), "{coverage:?}");
+        assert_eq!(denied_resource("cannot list resource \"a;b\" in API group \"\""), None);
     }
 }
