@@ -9,6 +9,7 @@ use drift_core::drift::DriftReport;
 use drift_core::graph::DependencyGraph;
 use drift_core::health::{HealthContext, assess, newest_time};
 use drift_core::history::{Change, ResourceOp};
+use drift_core::k8s::selector::Selector;
 use drift_core::timeline::{Transition, VersionChange, VersionFollower, VersionStep};
 use drift_core::{Event, FieldPath, Object, ResourceKey};
 use futures::TryStreamExt;
@@ -24,7 +25,7 @@ use super::{
     CauseCommits, Comparison, DeclaredApps, DesiredState, Estate, EstateError, FieldContention,
     HealthSnapshot, InputNotes, RecordedHistory, ResourceHealth, UserLog, gather_schemas, open_repositories,
 };
-use crate::gitops::{AppState, transitions};
+use crate::gitops::{App, AppState, transitions};
 
 /// One recorded event, with what it did to its resource.
 #[derive(Clone, Debug)]
@@ -200,13 +201,18 @@ impl Estate {
         Ok(Comparison { report, desired: Vec::new(), paths: BTreeMap::new(), live, schemas: apps.schemas })
     }
 
-    /// Returns how every app is doing, by its engine's account and by ours.
+    /// Returns how every app is doing, by its engine's account and by ours; of a namespace, if one is set, the apps that lie in it or
+    /// declare something in it.
     ///
     /// # Errors
     /// As [`declared_apps`](Self::declared_apps).
     pub async fn apps(&self) -> Result<AppsOverview, EstateError> {
         let apps = self.declared_apps().await?;
-        let overview = overview_of(&apps);
+        let overview = overview_of(&apps, self.options.namespace.as_deref());
+        if overview.apps.is_empty() {
+            let live: Vec<_> = apps.cluster.live().iter().map(|o| o.key()).collect();
+            self.require_namespace(&live).await?;
+        }
         let mut notes = InputNotes::default();
         notes.coverage_mut().append(overview.report.coverage.clone());
         self.note(notes);
@@ -235,8 +241,14 @@ impl Estate {
     pub async fn incidents(&self) -> Result<Incidents, EstateError> {
         let index = self.cause_index().await?;
         let investigation = self.investigation(&index);
-        let namespace = self.options.namespace.as_deref();
-        Ok(incidents(&investigation, |key| namespace.is_none_or(|n| *n == *key.namespace)))
+        let (namespace, selector) = (self.options.namespace.as_deref(), self.options.selector.as_ref());
+        let has_labels = |key: &ResourceKey, selector: &Selector| {
+            investigation.history().now(key).is_some_and(|o| selector.matches_object(o))
+        };
+        let is_wanted = |key: &ResourceKey| {
+            namespace.is_none_or(|n| *n == *key.namespace) && selector.is_none_or(|s| has_labels(key, s))
+        };
+        Ok(incidents(&investigation, is_wanted))
     }
 
     /// Lets a function ask any number of questions about causes, such as the checks of [`drift_core::checks`], without IO.
@@ -317,8 +329,13 @@ impl Estate {
         self.recorded_for("fights").await?;
         let writers = self.writer_history().await?;
         let log = self.user_log().await?;
-        let namespace = self.options.namespace.as_deref();
-        let is_wanted = |k: &ResourceKey| namespace.is_none_or(|n| *n == *k.namespace) && is_wanted(k);
+        let (namespace, selector) = (self.options.namespace.as_deref(), self.options.selector.as_ref());
+        let history = writers.history();
+        let has_labels = |k: &ResourceKey, s: &Selector| history.last(k).is_some_and(|o| s.matches_object(o));
+        let is_wanted = |k: &ResourceKey| {
+            let is_here = namespace.is_none_or(|n| *n == *k.namespace);
+            is_here && is_wanted(k) && selector.is_none_or(|s| has_labels(k, s))
+        };
         Ok(writers.contention(is_wanted, log.as_deref()))
     }
 
@@ -469,13 +486,19 @@ impl Estate {
     }
 }
 
-fn overview_of(apps: &DeclaredApps) -> AppsOverview {
+fn overview_of(apps: &DeclaredApps, namespace: Option<&str>) -> AppsOverview {
     let gitops = apps.gitops();
     let report = apps.compare(&gitops).report;
     let keys = report.resources.iter().map(|r| &r.key);
     let last = |k: &ResourceKey| Some((k.clone(), apps.cluster.versions(k).last()?.at));
-    let overview = |app| {
-        let key = crate::gitops::App::key(app);
+    let is_wanted = |app: &&App| {
+        let key = app.key();
+        let declares =
+            |n: &str| report.resources.iter().any(|r| r.app.as_ref() == Some(&key) && *r.key.namespace == *n);
+        namespace.is_none_or(|n| *key.namespace == *n || app.target_namespace() == Some(n) || declares(n))
+    };
+    let overview = |app: &App| {
+        let key = app.key();
         let steps = apps.cluster.versions(&key).windows(2);
         let steps = steps.flat_map(|v| {
             let both = v[0].object.as_deref().zip(v[1].object.as_deref());
@@ -485,7 +508,7 @@ fn overview_of(apps: &DeclaredApps) -> AppsOverview {
         AppOverview { transitions: steps.collect(), state: gitops.state(app), key }
     };
     AppsOverview {
-        apps: gitops.apps().map(overview).collect(),
+        apps: gitops.apps().filter(is_wanted).map(overview).collect(),
         last_changes: keys.filter_map(last).collect(),
         report,
         renderers: apps.renderer_versions(),

@@ -37,6 +37,17 @@ impl App {
             }
         }
     }
+
+    /// Returns the namespace of what it declares without one; `None` where the app does not set it.
+    pub fn target_namespace(&self) -> Option<&str> {
+        let namespace = match self {
+            Self::Application(app) => &app.destination.namespace,
+            Self::Kustomization(app) => app.target_namespace.as_deref().unwrap_or_default(),
+            Self::HelmRelease(app) => &app.target_namespace,
+            Self::Release { namespace, .. } => namespace,
+        };
+        (!namespace.is_empty()).then_some(namespace)
+    }
 }
 
 /// The state of an app as its engine reports it, and the revisions of its source.

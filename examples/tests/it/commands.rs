@@ -255,3 +255,35 @@ fn git_is_read_at_a_revision() {
     assert_eq!(wrong.code, 2);
     assert!(wrong.err.contains("no revision `nowhere`"), "{wrong:?}");
 }
+
+/// Two workloads, each of which lacks its ConfigMap.
+fn unconfigured(name: &str) -> Value {
+    let env = serde_json::json!([{"configMapRef": {"name": format!("{name}-conf")}}]);
+    serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "shop", "labels": {"app": name}, "generation": 1},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {"metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "c", "image": "x:1", "envFrom": env}]}}},
+        "status": {"observedGeneration": 1, "replicas": 1, "unavailableReplicas": 1, "conditions": [{"type": "Progressing",
+            "status": "False", "reason": "ProgressDeadlineExceeded", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+}
+
+#[test]
+fn whatever_looks_for_something_takes_labels() {
+    let dir = folder();
+    let items = [unconfigured("web"), unconfigured("cart")];
+    write(
+        dir.path(),
+        "live.json",
+        serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string(),
+    );
+    for command in ["check", "why", "health"] {
+        let ran = drift(&format!("{command} --live DIR/live.json -l app=web"), dir.path());
+        assert!(ran.out.contains("Deployment.apps/shop/web") && !ran.out.contains("cart"), "{ran:?}");
+        let ran = drift(&format!("{command} --live DIR/live.json -l app=none --allow-unknown"), dir.path());
+        assert!(ran.code == 0 && !ran.out.contains("Deployment"), "{ran:?}");
+    }
+    let ran = drift("why deploy/web --live DIR/live.json -l app=web", dir.path());
+    assert!(ran.code == 2 && ran.err.contains("leave out one of the two"), "{ran:?}");
+    let fights = drift(&format!("fights {TAPE} -l app=none"), dir.path());
+    assert!(!fights.out.contains("Deployment") && fights.code != 2, "{fights:?}");
+}

@@ -104,6 +104,24 @@ fn reports_on_engines_are_as_their_schemas_say() {
 }
 
 #[test]
+fn apps_of_a_namespace_lie_in_it_or_declare_something_in_it() {
+    let dir = folder();
+    tape(dir.path());
+    let apps = |more: &str| drift(&format!("apps --tape DIR/shop.tape.jsonl {more}"), dir.path());
+    let all = apps("");
+    assert!(all.out.starts_with("Application.argoproj.io/argocd/web  "), "{all:?}");
+    for namespace in ["-n argocd", "-n shop", "-A"] {
+        assert_eq!(apps(namespace).out, all.out, "{namespace}");
+    }
+    let nowhere = apps("-n shpo");
+    assert_eq!((nowhere.code, &*nowhere.out), (2, ""), "{nowhere:?}");
+    assert!(nowhere.err.contains("namespace `shpo` is not in the recorded history"), "{nowhere:?}");
+    assert!(nowhere.err.contains("nearest: shop, argocd"), "{nowhere:?}");
+    write(dir.path(), ".drift.yaml", "namespace: shpo\n");
+    assert_eq!(apps("-A").out, all.out);
+}
+
+#[test]
 fn states_of_an_engine_are_events_with_who_started_them() {
     let dir = folder();
     tape(dir.path());

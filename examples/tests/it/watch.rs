@@ -379,3 +379,14 @@ fn a_secret_that_was_rotated_stays_redacted_after_a_restart() {
     let again = drift("watch --store s --tape DIR/a.tape", dir.path());
     assert!(again.code == 0 && again.out.starts_with("0 new events"), "{}", again.out);
 }
+
+#[test]
+fn an_audit_log_in_a_file_is_refused_with_what_takes_one() {
+    let dir = folder();
+    write(dir.path(), ".drift.yaml", "audit: audit.log\n");
+    let ran = drift("watch --store DIR/s --tape DEMO/shop.tape.jsonl.gz", dir.path());
+    assert!(ran.code < 2, "{ran:?}");
+    let ran = drift("watch --store DIR/s --tape DEMO/shop.tape.jsonl.gz --audit DIR/audit.log", dir.path());
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("--listen ADDR") && ran.err.contains("why, blame, history"), "{ran:?}");
+}

@@ -12,7 +12,8 @@ use crate::output::{self, Outcome};
 
 /// Runs the command.
 pub(crate) async fn run(args: &AppsArgs) -> Result<Outcome, Failure> {
-    let estate = args.estate.options()?.open().await?;
+    let namespace = args.namespace.as_deref().filter(|_| !args.all_namespaces);
+    let estate = looked_at::in_namespace(args.estate.options()?, namespace).open().await?;
     let overview = estate.apps().await;
     let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &overview));
     let overview = overview?;

@@ -165,10 +165,10 @@ pub(crate) struct ScopeArgs {
     pub(crate) no_extra: bool,
 }
 
-/// The options that select resources of recorded history.
+/// The options that select resources by namespace and labels.
 #[derive(Args, Debug, Default)]
 pub(crate) struct FilterArgs {
-    /// Only this namespace.
+    /// Only this namespace; that of a KEY that does not name one.
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
 
@@ -212,25 +212,6 @@ pub(crate) struct InputArgs {
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
-}
-
-/// The options that select resources by namespace.
-#[derive(Args, Debug, Default)]
-pub(crate) struct NamespaceArgs {
-    /// Only this namespace; that of a KEY that does not name one.
-    #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
-    pub(crate) namespace: Option<String>,
-
-    /// All namespaces. This is the default.
-    #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]
-    pub(crate) all_namespaces: bool,
-}
-
-impl NamespaceArgs {
-    /// Returns the namespace that is asked for; `None` for all.
-    pub(crate) fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref().filter(|_| !self.all_namespaces)
-    }
 }
 
 /// Output format of a document.
@@ -413,6 +394,11 @@ pub(crate) struct WatchArgs {
     /// Only this namespace. Defaults to all.
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
+
+    /// Audit entries are posted, or their file is named where a question is asked.
+    // Not `audit`, for which the configuration may have a default.
+    #[arg(id = "audit_file", long = "audit", value_name = "FILE", hide = true)]
+    pub(crate) audit: Option<PathBuf>,
 
     /// All namespaces. This is the default.
     #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]

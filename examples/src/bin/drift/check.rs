@@ -1,6 +1,8 @@
 //! `drift check`: what is broken, and what will break at the next restart.
 
+use drift_core::cause::Investigation;
 use drift_core::checks::{CheckResult, Severity, check, list};
+use drift_core::k8s::selector::Selector;
 use drift_sinks::report::{CheckReportV1, to_json, to_yaml};
 
 use crate::args::{CheckArgs, CheckFormat};
@@ -16,11 +18,11 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
         return Ok(Outcome::Nothing);
     }
     let options = looked_at::input(&args.input)?.at(args.at.unwrap_or_default());
-    let options = looked_at::in_namespace(options, args.scope.namespace());
+    let options = looked_at::in_scope(options, &args.scope);
     let options = options.edge_rules(args.edges.rules()?).health_rules(args.health.rules()?);
     let estate = options.open().await?;
     estate.require_known(&args.keys).await?;
-    let mut found = estate.investigate(check).await?;
+    let mut found = estate.investigate(|case| labelled(case, args.scope.selector.as_ref())).await?;
     if args.keys.is_empty() {
         estate.require_namespace(&[]).await?;
     }
@@ -39,4 +41,13 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     }
     let counts = found.iter().any(|t| t.severity > Severity::Info);
     Ok(Outcome::of(counts, notes.coverage()))
+}
+
+/// Returns what is found of resources that have the labels.
+fn labelled(case: &Investigation<'_>, selector: Option<&Selector>) -> Vec<CheckResult> {
+    let mut found = check(case);
+    if let Some(selector) = selector {
+        found.retain(|r| case.history().now(&r.key).is_some_and(|o| selector.matches_object(o)));
+    }
+    found
 }

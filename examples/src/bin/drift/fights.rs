@@ -12,7 +12,7 @@ use crate::output::{self, Outcome, Screen};
 pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
     let options = looked_at::with_sources(options, args.audit.as_deref(), &[]);
-    let estate = looked_at::in_namespace(options, args.scope.namespace()).open().await?;
+    let estate = looked_at::in_scope(options, &args.scope).open().await?;
     let is_wanted = |key: &_| args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, None));
     let found = match estate.fights_of(is_wanted).await {
         Ok(found) => named(args, &estate).await.map(|()| found),

@@ -16,7 +16,9 @@ use drift_sources::estate::{
 use drift_sources::kubernetes::ConnectOptions;
 use jiff::Timestamp;
 
-use crate::args::{ArgoArgs, CheckFormat, ClusterArgs, DataFormat, DiffFormat, InputArgs, RecordedArgs};
+use crate::args::{
+    ArgoArgs, CheckFormat, ClusterArgs, DataFormat, DiffFormat, FilterArgs, InputArgs, RecordedArgs,
+};
 use crate::failure::Failure;
 use crate::output;
 
@@ -165,6 +167,15 @@ fn read_token(path: &Path) -> Result<String, Failure> {
 pub(crate) fn in_namespace(options: EstateOptions, namespace: Option<&str>) -> EstateOptions {
     match namespace {
         Some(namespace) => options.namespace(namespace),
+        None => options,
+    }
+}
+
+/// Sets the namespace and the labels that are asked for.
+pub(crate) fn in_scope(options: EstateOptions, scope: &FilterArgs) -> EstateOptions {
+    let options = in_namespace(options, scope.namespace());
+    match &scope.selector {
+        Some(selector) => options.selector(selector.clone()),
         None => options,
     }
 }

@@ -33,6 +33,11 @@ const JUDGE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub(crate) async fn run(args: &WatchArgs, screen: Screen) -> Result<Outcome, Failure> {
+    if args.audit.is_some() {
+        return Err(Failure::new("watch takes audit entries as they come, and --audit names a file that ends").hint(
+            "have the API server post them (--listen ADDR, its audit webhook at /audit), or give the file to the question: why, blame, history, timeline, fights and diff take --audit",
+        ));
+    }
     let name = args.store.display().to_string();
     let store = EmbeddedStore::open(&args.store).map_err(|e| store_failure(&name, e))?;
     if let Some(recovered) = store.recovered() {

@@ -18,8 +18,13 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     let options = looked_at::with_sources(options, args.audit.as_deref(), &args.git);
     let options = options.edge_rules(args.edges.rules()?).health_rules(args.health.rules()?);
     let options = options.weights(weights(args)?);
-    let estate = looked_at::in_namespace(options, args.scope.namespace()).open().await?;
-    let key = match args.key.as_ref().or(args.resource.as_ref()) {
+    let name = args.key.as_ref().or(args.resource.as_ref());
+    if name.is_some() && args.scope.selector.is_some() {
+        return Err(Failure::new("labels and a name are given")
+            .hint("-l selects among everything that is broken; leave out one of the two"));
+    }
+    let estate = looked_at::in_scope(options, &args.scope).open().await?;
+    let key = match name {
         Some(name) => Some(estate.find(name).await?),
         None => None,
     };

@@ -7,7 +7,7 @@ use drift_core::graph::EdgeRules;
 use drift_core::{ResourceName, Until};
 use drift_sources::estate::read_edge_rules;
 
-use super::{DataFormat, HealthRuleArgs, InputArgs, NamespaceArgs};
+use super::{DataFormat, FilterArgs, HealthRuleArgs, InputArgs};
 use crate::clock::read_moment;
 use crate::failure::Failure;
 
@@ -66,7 +66,7 @@ pub(crate) struct WhyArgs {
     pub(crate) git: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) scope: NamespaceArgs,
+    pub(crate) scope: FilterArgs,
 
     /// Output format; json and yaml print a CauseReport (see cause-report.v1.schema.json), without KEY an IncidentReport.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
@@ -84,7 +84,7 @@ pub(crate) struct WhyArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift check -n shop                                 the cluster as it is now
-  drift check --store /var/lib/drift -n shop
+  drift check --store /var/lib/drift -n shop -l app=web
   drift check --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json
   drift check --list                                  list all checks")]
 pub(crate) struct CheckArgs {
@@ -106,7 +106,7 @@ pub(crate) struct CheckArgs {
     pub(crate) at: Option<Until>,
 
     #[command(flatten)]
-    pub(crate) scope: NamespaceArgs,
+    pub(crate) scope: FilterArgs,
 
     /// List the checks and what makes each of them report something.
     #[arg(long)]

@@ -94,11 +94,20 @@ impl EstateArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift apps                                          list the apps of the current cluster
+  drift apps -n shop                                  those in a namespace, and those that declare something in it
   drift apps --live shop.tape.gz --git https://git.example.com/shop.git=shop.bundle
   ARGOCD_AUTH_TOKEN=... drift apps --argocd-server https://argocd.example.com")]
 pub(crate) struct AppsArgs {
     #[command(flatten)]
     pub(crate) estate: EstateArgs,
+
+    /// Only the apps that lie in this namespace, or declare something in it.
+    #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces", help_heading = "Resources")]
+    pub(crate) namespace: Option<String>,
+
+    /// The apps of all namespaces. This is the default.
+    #[arg(short = 'A', long, help_heading = "Resources")]
+    pub(crate) all_namespaces: bool,
 
     /// Output format; json and yaml print an AppsReport (see apps-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 use drift_core::{KindName, ResourceName, Until};
 
-use super::{DataFormat, FilterArgs, InputArgs, NamespaceArgs, RecordedArgs, RenderArgs, kind};
+use super::{DataFormat, FilterArgs, InputArgs, RecordedArgs, RenderArgs, kind};
 use crate::clock::read_moment;
 
 #[derive(Args, Debug)]
@@ -202,7 +202,7 @@ pub(crate) struct FightsArgs {
     pub(crate) audit: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) scope: NamespaceArgs,
+    pub(crate) scope: FilterArgs,
 
     /// Output format; json and yaml print a FightReport (see fight-report.v1.schema.json).
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
