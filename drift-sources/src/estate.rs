@@ -93,6 +93,7 @@ mod moment;
 mod names;
 mod opened;
 mod options;
+mod origins;
 mod place;
 mod questions;
 mod rendered;

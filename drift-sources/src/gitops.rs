@@ -36,7 +36,7 @@ mod helm;
 mod history;
 mod ignore;
 mod incremental;
-mod kustomize_edit;
+pub(crate) mod kustomize_edit;
 mod last_applied;
 mod memo;
 mod nondeterminism;

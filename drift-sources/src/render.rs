@@ -31,7 +31,7 @@ pub use envsubst::{EnvsubstError, Unset, envsubst};
 pub use remote::RemoteHosts;
 
 /// Path of a file, and its content during a run.
-type FileEdit = (String, Vec<u8>);
+pub(crate) type FileEdit = (String, Vec<u8>);
 
 /// A program that renders manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,6 +12,7 @@ use drift_core::{Object, SourceRevision};
 
 use super::blocking::run_blocking;
 use super::kustomizations::{RenderedFolders, is_chart, is_kustomization};
+use super::origins::join_name;
 use super::rendered::{refuse_chart, render_chart, render_committed, render_kustomization};
 use super::{DesiredPlace, EstateError, InputNotes};
 use crate::git::{GitDesired, GitOptions, GitSpec, SkipReason, SkippedEntry};
@@ -170,7 +171,7 @@ impl DesiredPart {
                 return Self::read_git(name, GitForm::Kustomization, renderer);
             }
             DesiredPlace::Kustomization(name) => {
-                let rendered = render_kustomization(name, Path::new(name), renderer)?;
+                let rendered = render_kustomization(name, name, Path::new(name), renderer)?;
                 return Ok((vec![rendered.into()], InputNotes::default()));
             }
             DesiredPlace::Tree(name) => (name, FolderDepth::All),
@@ -178,7 +179,7 @@ impl DesiredPart {
         };
         match Path::new(name) {
             _ if GitSpec::looks_like_git(name) => Self::read_git(name, GitForm::Files(depth), renderer),
-            folder if folder.is_dir() => read_folder(name, folder, depth, renderer),
+            folder if folder.is_dir() => read_folder(name, name, folder, depth, renderer),
             file => {
                 let manifests = Manifests::read(file).map_err(|e| unreadable(name, e))?;
                 Ok((vec![manifests.into()], InputNotes::default()))
@@ -210,7 +211,8 @@ impl DesiredPart {
             // What is rendered is looked for in files, as that of a folder is.
             GitForm::Files(depth) if all.iter().any(|f| is_below(&f.path) && marks_rendered(&f.path)) => {
                 let files = CommitFiles::from_commit(&repo, &desired.commit, |_| true).map_err(failed)?;
-                let (mut parts, more) = read_folder(place, &files.root().join(&folder), depth, renderer)?;
+                let root = files.root().join(&folder);
+                let (mut parts, more) = read_folder(place, "", &root, depth, renderer)?;
                 notes.append(more);
                 parts.iter_mut().for_each(|part| part.move_below(&folder));
                 parts.iter_mut().for_each(|part| part.base = None);
@@ -239,7 +241,7 @@ impl DesiredPart {
         }
         let places = self.manifests.declared.iter_mut().map(|d| &mut d.place);
         for place in places.chain(self.manifests.problems.iter_mut().map(|p| &mut p.place)) {
-            place.file = format!("{folder}/{}", place.file).into();
+            place.file = join_name(folder, &place.file).into();
         }
     }
 
@@ -276,15 +278,18 @@ fn marks_rendered(path: &str) -> bool {
 }
 
 /// Reads a folder: rendered if it is a kustomization, else its manifests and the kustomizations below.
+///
+/// `base` is what files of a kustomization are named from.
 fn read_folder(
     name: &str,
+    base: &str,
     folder: &Path,
     depth: FolderDepth,
     renderer: &Renderer,
 ) -> Result<(Vec<DesiredPart>, InputNotes), EstateError> {
     let mut notes = InputNotes::default();
     if is_kustomization(folder) {
-        return Ok((vec![render_kustomization(name, folder, renderer)?.into()], notes));
+        return Ok((vec![render_kustomization(name, base, folder, renderer)?.into()], notes));
     }
     if is_chart(folder) {
         return Err(refuse_chart(name));
@@ -300,7 +305,8 @@ fn read_folder(
     let below = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
     let (single, alternatives) = inner.roots();
     for path in single {
-        parts.push(render_kustomization(&below(path), path, renderer)?.into());
+        let name = below(path);
+        parts.push(render_kustomization(&name, &name, path, renderer)?.into());
     }
     parts.iter_mut().for_each(|part: &mut DesiredPart| part.base = Some(name.into()));
     let quoted = |path: &Path| format!("`{}`", below(path));

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::kustomizations::parts_of;
+use super::origins::{ask_for_origins, join_name, place_by_origins};
 use super::{ChartPlace, EstateError};
 use crate::git::{Commit, GitRepo};
+use crate::gitops::kustomize_edit::kustomization_file;
 use crate::manifests::{ManifestReader, Manifests};
 use crate::render::{CommitFiles, Program, RenderError, Renderer};
 use crate::yaml::Positions;
@@ -14,9 +16,10 @@ use crate::yaml::Positions;
 const PIPE_KUSTOMIZE: &str = "it is a kustomization, which `kustomize` renders; what it prints elsewhere can be piped in: `kustomize build DIR | … -`";
 const PIPE_HELM: &str = "it is a chart, which `helm` renders; what it prints elsewhere can be piped in: `helm template RELEASE CHART | … -`";
 
-/// Renders a kustomization of this machine.
+/// Renders a kustomization of this machine; files are named from `base`, which is what the folder is called.
 pub(super) fn render_kustomization(
     name: &str,
+    base: &str,
     folder: &Path,
     renderer: &Renderer,
 ) -> Result<Manifests, EstateError> {
@@ -24,10 +27,10 @@ pub(super) fn render_kustomization(
     let folder = folder.canonicalize().map_err(failed)?;
     let (files, root) = CommitFiles::from_disk(&parts_of(&folder)).map_err(failed)?;
     let within = folder.strip_prefix(&root).unwrap_or(&folder).to_string_lossy().into_owned();
-    build(name, &files, &within, renderer)
+    build(name, base, &files, &within, renderer)
 }
 
-/// Renders a kustomization of a commit.
+/// Renders a kustomization of a commit; files are named from the root of the repository.
 pub(super) fn render_committed(
     name: &str,
     (repo, commit): (&GitRepo, &Commit),
@@ -36,19 +39,32 @@ pub(super) fn render_committed(
 ) -> Result<Manifests, EstateError> {
     let files = CommitFiles::from_commit(repo, commit, |_| true)
         .map_err(|e| unrendered(name, RenderError::Files(e.to_string())))?;
-    build(name, &files, folder, renderer)
+    build(name, folder, &files, folder, renderer)
 }
 
 fn build(
     name: &str,
+    base: &str,
     files: &CommitFiles,
     folder: &str,
     renderer: &Renderer,
 ) -> Result<Manifests, EstateError> {
     let arguments = ["build", "."].map(str::to_owned);
-    let output = renderer.run_uncached(Program::Kustomize, files, folder, &arguments, &[]);
-    let output = output.map_err(|e| unrendered(name, e).expecting(PIPE_KUSTOMIZE))?;
-    Ok(read_output(name, &output))
+    let run = |edits: &[_]| renderer.run_uncached(Program::Kustomize, files, folder, &arguments, edits);
+    let edit = ask_for_origins(files, folder);
+    let with_origins = edit.and_then(|edit| run(&[edit]).ok());
+    let (output, has_origins) = match with_origins {
+        Some(output) => (output, true),
+        // What is wrong is said of the kustomization as it stands.
+        None => (run(&[]).map_err(|e| unrendered(name, e).expecting(PIPE_KUSTOMIZE))?, false),
+    };
+    let file = kustomization_file(files, folder).unwrap_or_else(|| "kustomization.yaml".to_owned());
+    let file = file.rsplit('/').next().unwrap_or(&file);
+    let mut manifests = read_output(&join_name(base, file), &output);
+    if has_origins {
+        place_by_origins(&mut manifests, files, folder, base);
+    }
+    Ok(manifests)
 }
 
 /// Renders a chart for a release.
@@ -70,7 +86,7 @@ pub(super) fn render_chart(chart: &ChartPlace, renderer: &Renderer) -> Result<Ma
     }
     let output = renderer.run_uncached(Program::Helm, &files, &within, &arguments, &[]);
     let output = output.map_err(|e| unrendered(&name, e).expecting(PIPE_HELM))?;
-    Ok(read_output(&name, &output))
+    Ok(read_output(&join_name(&name, "Chart.yaml"), &output))
 }
 
 /// Refuses a chart for which no release is named.

@@ -10,12 +10,12 @@ use crate::render::{CommitFiles, kustomization_files};
 use crate::yaml;
 
 /// Finds the kustomization file of a folder.
-pub(super) fn kustomization_file(tree: &CommitFiles, folder: &str) -> Option<String> {
+pub(crate) fn kustomization_file(tree: &CommitFiles, folder: &str) -> Option<String> {
     kustomization_files(folder).find(|path| tree.has_file(path))
 }
 
 /// Reads a kustomization file as JSON.
-pub(super) fn read(tree: &CommitFiles, path: &str) -> Result<Map<String, Value>, String> {
+pub(crate) fn read(tree: &CommitFiles, path: &str) -> Result<Map<String, Value>, String> {
     let bytes = tree.read(path).ok_or_else(|| format!("{path} cannot be read"))?;
     match yaml::read(&bytes).into_iter().next() {
         Some(Ok(document)) => match document.doc.root().to_value() {
@@ -29,7 +29,7 @@ pub(super) fn read(tree: &CommitFiles, path: &str) -> Result<Map<String, Value>,
 }
 
 /// Appends to a list of a kustomization.
-pub(super) fn append(map: &mut Map<String, Value>, key: &str, more: impl IntoIterator<Item = Value>) {
+pub(crate) fn append(map: &mut Map<String, Value>, key: &str, more: impl IntoIterator<Item = Value>) {
     let list = map.entry(key).or_insert_with(|| json!([]));
     if let Value::Array(list) = list {
         list.extend(more);
@@ -49,7 +49,7 @@ pub(super) fn set_images(map: &mut Map<String, Value>, images: Vec<Value>) {
 }
 
 /// Returns an edited copy of an object.
-pub(super) fn object(object: &Object, change: impl FnOnce(&mut Map<String, Value>)) -> Option<Arc<Object>> {
+pub(crate) fn object(object: &Object, change: impl FnOnce(&mut Map<String, Value>)) -> Option<Arc<Object>> {
     let Value::Object(mut map) = object.root().to_value() else { return None };
     change(&mut map);
     Object::new(Doc::from_value(&Value::Object(map)).ok()?).ok().map(Arc::new)
