@@ -62,7 +62,8 @@ pub struct Impact {
     pub affected: Vec<Affected>,
     /// What would be wrong after it and is not now, worst first.
     pub breaks: Vec<CheckResult>,
-    /// What is wrong now and would not be after it.
+    /// What is wrong now and would not be after it, with resources that are still there then: to delete what is broken mends
+    /// nothing.
     pub mends: Vec<CheckResult>,
 }
 
@@ -89,11 +90,28 @@ pub fn impact(
     };
     let (old, new): (BTreeSet<_>, BTreeSet<_>) =
         (now.iter().map(id).collect(), then.iter().map(id).collect());
+    let goes = goes_with(&before, proposal);
     Impact {
         affected: affected(&before, &proposal.key(), proposal),
         breaks: then.into_iter().filter(|t| !old.contains(&id(t))).collect(),
-        mends: now.into_iter().filter(|t| !new.contains(&id(t))).collect(),
+        mends: now.into_iter().filter(|t| !new.contains(&id(t)) && !goes.contains(&t.key)).collect(),
     }
+}
+
+/// Returns what goes away with the change: the deleted resource, and what it owns, which is collected after it.
+fn goes_with(case: &Investigation<'_>, proposal: &Proposal) -> BTreeSet<ResourceKey> {
+    let Proposal::Delete(key) = proposal else { return BTreeSet::new() };
+    let (mut goes, mut queue) = (BTreeSet::from([key.clone()]), vec![key.clone()]);
+    while let Some(owner) = queue.pop() {
+        for edge in
+            case.graph().edges_to(&owner).into_iter().filter(|edge| edge.relation == Relation::OwnedBy)
+        {
+            if goes.insert(edge.from.clone()) {
+                queue.push(edge.from.clone());
+            }
+        }
+    }
+    goes
 }
 
 fn event(end: Option<LogPosition>, proposal: &Proposal) -> Event {
@@ -228,5 +246,37 @@ mod tests {
         let renamed = Object::new(Doc::from_value(&renamed).unwrap()).unwrap();
         let found = impact(timeline, &Proposal::Apply(renamed.into()), &schemas, &rules);
         assert!(found.breaks[0].message.contains("no key a"), "{:?}", found.breaks);
+    }
+
+    #[test]
+    fn to_delete_what_is_broken_mends_nothing() {
+        let labels = json!({"app":"web"});
+        let spec =
+            json!({"containers":[{"name":"c","image":"x","envFrom":[{"configMapRef":{"name":"gone"}}]}]});
+        let owned = |kind: &str, name: &str, owner: &str, uid: &str| {
+            json!({"apiVersion":"apps/v1","kind":kind,"metadata":{"name":name,"namespace":"shop","uid":uid,
+                "ownerReferences":[{"apiVersion":"apps/v1","kind":owner,"name":"web","uid":"d","controller":true}]}})
+        };
+        let mut set = owned("ReplicaSet", "web-1", "Deployment", "r");
+        set["spec"] = json!({"replicas":1,"template":{"metadata":{"labels":labels},"spec":spec}});
+        let all = events(&[
+            json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"d"},
+                "spec":{"selector":{"matchLabels":labels},"template":{"metadata":{"labels":labels},"spec":spec}}}),
+            set,
+            json!({"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"web","namespace":"shop"},
+                "spec":{"maxUnavailable":0,"selector":{"matchLabels":labels}},
+                "status":{"disruptionsAllowed":0,"expectedPods":1,"currentHealthy":1,"desiredHealthy":1}}),
+        ]);
+        let mut index = CauseIndex::default();
+        all.iter().for_each(|e| index.apply(e));
+        let schemas = SchemaSet::bundled();
+        let broken: Vec<_> =
+            check(&index.investigation(Until::End, &schemas)).into_iter().map(|t| t.key).collect();
+        for key in [("apps", "Deployment", "web"), ("apps", "ReplicaSet", "web-1")] {
+            assert!(broken.iter().any(|k| (&*k.group, &*k.kind, &*k.name) == key), "{key:?} of {broken:?}");
+        }
+        let web = ResourceKey::new("apps", "Deployment", "shop", "web");
+        let found = impact(index, &Proposal::Delete(web), &schemas);
+        assert_eq!(found.mends.iter().map(|m| m.to_owned().message).collect::<Vec<_>>(), [""; 0]);
     }
 }
