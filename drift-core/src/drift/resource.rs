@@ -206,7 +206,7 @@ fn judge(
     (context, knowledge): (&Context<'_>, Option<&EngineContext<'_>>),
     result: &mut ResourceDrift,
 ) {
-    let managed = OwnerView::of(live);
+    let managed = OwnerView::of(live).with_sound_keys();
     if managed.unreadable > 0 {
         result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable));
     }

@@ -71,6 +71,24 @@ fn another_hand_on_a_declared_field_is_a_change() {
 }
 
 #[test]
+fn owners_with_a_key_without_fields_are_left_out_and_said() {
+    let pod = |image: &str| json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"default"},"spec":{"containers":[{"name":"web","image":image}]}});
+    let every =
+        json!({"f:spec":{"f:containers":{"k:{}":{"f:image":{}},"k:{\"name\":\"web\"}":{"f:image":{}}}}});
+    let of_flux = json!({"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:name":{}}}}});
+    let live = owned(pod("b"), json!([FLUX(of_flux), entry("every", "Update", every)]));
+    check(
+        pod("a"),
+        live,
+        &[
+            "Pod/default/a Drifted",
+            ".spec.containers[name=\"web\"].image Replace Changed DifferentByOther by nobody",
+            "note: 1 entries of managedFields cannot be read",
+        ],
+    );
+}
+
+#[test]
 fn what_the_applier_owns_is_pending() {
     let live =
         owned(config(json!({"k":"1","old":"1"})), json!([FLUX(json!({"f:data":{"f:k":{},"f:old":{}}}))]));

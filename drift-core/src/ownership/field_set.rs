@@ -200,6 +200,12 @@ impl FieldSet {
     }
 }
 
+/// Returns `true` if [`FieldSet::from_fields_v1`] reads a value, without building the set.
+pub(super) fn is_fields_v1(node: Node<'_>) -> bool {
+    let is_key = |key: &str| key.starts_with("f:") || element(key).is_some();
+    node.children().all(|child| child.key() == "." || (is_key(child.key()) && is_fields_v1(child)))
+}
+
 fn element(key: &str) -> Option<PathElement> {
     let (tag, rest) = key.split_once(':')?;
     let scalar = |v: &Value| Scalar::from_value(v);
@@ -209,6 +215,10 @@ fn element(key: &str) -> Option<PathElement> {
         "i" => rest.parse().ok().map(PathElement::Index),
         "k" => {
             let map: Map<String, Value> = serde_json::from_str(rest).ok()?;
+            // Without a field it would be every element of its list.
+            if map.is_empty() {
+                return None;
+            }
             let fields = map.iter().map(|(name, v)| Some((name.as_str(), scalar(v)?)));
             Some(PathElement::key(fields.collect::<Option<Vec<_>>>()?))
         }
@@ -259,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_broken_key_is_named() {
-        for key in ["x", "k:{", "k:[1]", "v:", "i:-1", "q:a", "k:{\"a\":{}}"] {
+        for key in ["x", "k:{", "k:[1]", "v:", "i:-1", "q:a", "k:{\"a\":{}}", "k:{}"] {
             assert_eq!(read(&json!({"f:a": {key: {}}})).unwrap_err().key, key);
         }
     }
