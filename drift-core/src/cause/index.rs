@@ -44,7 +44,7 @@ pub struct CauseIndex {
 
 impl Default for CauseIndex {
     fn default() -> Self {
-        Self::new(Arc::new(EdgeRules::bundled()))
+        Self::new(EdgeRules::shared())
     }
 }
 

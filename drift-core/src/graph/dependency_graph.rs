@@ -50,7 +50,7 @@ pub struct DependencyGraph {
 
 impl Default for DependencyGraph {
     fn default() -> Self {
-        Self::new(Arc::new(EdgeRules::bundled()))
+        Self::new(EdgeRules::shared())
     }
 }
 

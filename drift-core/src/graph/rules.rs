@@ -1,6 +1,7 @@
 //! Declarative edges for custom resources: a readable file of rules, and the reader of it.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
@@ -66,6 +67,12 @@ impl EdgeRules {
     /// Returns the rules that come along.
     pub fn bundled() -> Self {
         Self::default().with(BUNDLED).expect("the bundled rules are tested")
+    }
+
+    /// Returns the rules that come along, read once for all graphs.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: LazyLock<Arc<EdgeRules>> = LazyLock::new(|| Arc::new(EdgeRules::bundled()));
+        Arc::clone(&SHARED)
     }
 
     /// Adds the rules of a file.

@@ -4,7 +4,9 @@
 //! before it is evaluated, from its length, its loops, and the longest list and text of the object: what could take
 //! longer than a few seconds is refused, since nothing here has a clock to stop it by.
 
-use cel::{Context, ExecutionError, Program, Value};
+use std::sync::{Arc, LazyLock};
+
+use cel::{Context, Env, ExecutionError, Program, Value};
 
 use super::verdict::Subject;
 use crate::object::{Kind, Node};
@@ -18,6 +20,9 @@ const MAX_PATTERNS: usize = 4;
 const MAX_VALUES: usize = 100_000;
 /// How many bytes may be looked at at most: a few seconds.
 const MAX_WORK: usize = 4_000_000_000;
+
+/// The functions of CEL: making them takes longer than most expressions.
+static FUNCTIONS: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -81,7 +86,7 @@ impl Predicate {
                 "the object is too large for this expression: a list of {longest_list}, a text of {longest_text} bytes"
             ));
         }
-        let mut context = Context::default();
+        let mut context = Context::with_env(Arc::clone(&FUNCTIONS));
         let object = cel::to_value(subject.root.to_value()).map_err(|e| e.to_string())?;
         context.add_variable_from_value("object", object);
         context.add_variable_from_value("now", subject.now.to_string());

@@ -1,7 +1,7 @@
 //! Documents at rest: compressed, for the many that are held and the few that are looked at.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use zstd::zstd_safe::{CCtx, DCtx, compress_bound, get_error_name};
 
@@ -80,7 +80,9 @@ impl Packer {
 
 impl Default for Packer {
     fn default() -> Self {
-        Self::new(&[])
+        // The tables of an encoder take a megabyte, whatever its dictionary.
+        static EMPTY: LazyLock<Packer> = LazyLock::new(|| Packer::new(&[]));
+        EMPTY.clone()
     }
 }
 
