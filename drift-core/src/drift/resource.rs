@@ -9,7 +9,7 @@ use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::FieldPath;
 use crate::redact::Redactor;
-use crate::schema::{KindSchema, MapShape, SchemaSet, Shape, TypeRef};
+use crate::schema::{Default, KindSchema, MapShape, SchemaSet, Shape, TypeRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -145,15 +145,30 @@ fn differences<'a>(
     context: &Context<'a>,
 ) -> Vec<Difference<'a>> {
     let mut walk = Walk::new(Mode::Declared, d, l).with_allocated(is_edited(l));
+    let has_plain_status = schema.is_some_and(has_plain_status);
     walk.root(d, l, schema, |walk, name, d, l| {
         if name == "metadata" {
             let ty =
                 schema.and_then(|s| s.child("metadata")).filter(|t| matches!(t.shape(), Shape::Struct(_)));
             walk.below(name, |walk| metadata(walk, d, l, ty.or(context.object_meta)));
         }
-        matches!(name, "metadata" | "status" | "apiVersion" | "kind")
+        match name {
+            "status" => !has_plain_status || d.is_none_or(|d| d.is_null() || d.is_empty()),
+            _ => matches!(name, "metadata" | "apiVersion" | "kind"),
+        }
     });
-    walk.finish()
+    let mut found = walk.finish();
+    // What a controller adds to a status is its report, whoever declares a part of it.
+    found.retain(|x| x.desired.is_some() || !x.path.starts_with_fields(&["status"]));
+    found
+}
+
+/// Returns `true` if `status` is an ordinary field of the kind: its definition has no such subresource, so that it arrives with
+/// what is applied.
+fn has_plain_status(kind: TypeRef<'_>) -> bool {
+    let Shape::Struct(shape) = kind.shape() else { return false };
+    let status = shape.field("status");
+    status.is_some_and(|s| !matches!(s.default(), Some(Default::Allocated)))
 }
 
 /// Returns `true` if a person owns a part of a live object.

@@ -1,5 +1,7 @@
 //! One row each of the table in the module's documentation, and what has misled others.
 
+mod status;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,9 +10,12 @@ use super::*;
 use crate::object::{Doc, Object};
 use crate::schema::SchemaSet;
 
+fn object(value: &Value) -> Arc<Object> {
+    Arc::new(Object::new(Doc::from_value(value).unwrap()).unwrap())
+}
+
 /// Declared and live objects from JSON, as a report in short: status and one line a change.
 fn report(desired: &[Value], live: &[Value]) -> Vec<String> {
-    let object = |v: &Value| Arc::new(Object::new(Doc::from_value(v).unwrap()).unwrap());
     let desired: Vec<_> =
         desired.iter().map(|d| DesiredObject { object: object(d), declared: None }).collect();
     let live: Vec<_> = live.iter().map(object).collect();

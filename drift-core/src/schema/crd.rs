@@ -33,36 +33,50 @@ pub(super) fn read(definition: &Object) -> Result<(TypeGraph, Vec<Named>), Schem
     };
     let mut lowering = Lowering::new(HashMap::new());
     let mut kinds = Vec::new();
-    for (version, schema) in versions(spec) {
+    let mut with_status = Vec::new();
+    for Version { name: version, schema, has_status } in versions(spec) {
         lowering.begin(&format!("{group}/{version} {kind}"));
         let root = root(&mut lowering, schema)?;
+        with_status.extend(has_status.then_some(root));
         let (group, version, kind, plural) = (group.into(), version.into(), kind.into(), plural.into());
         kinds.push(Named { group, version, kind, plural, scope, root });
     }
     if kinds.is_empty() {
         return Err(unsupported("spec.versions"));
     }
-    let roots: Vec<u32> = kinds.iter().map(|k| k.root).collect();
-    status_is_allocated(&mut lowering.graph, &roots);
+    // Without the subresource `status` is a field like any other, which clients write.
+    status_is_allocated(&mut lowering.graph, &with_status);
     Ok((lowering.graph, kinds))
 }
 
-/// Returns the served versions with their schemas; v1beta1 has one schema for all, or one version.
-fn versions(spec: Node<'_>) -> Vec<(&str, Option<Node<'_>>)> {
+/// A served version of a definition.
+struct Version<'a> {
+    name: &'a str,
+    schema: Option<Node<'a>>,
+    /// Whether `status` is a subresource, so that clients cannot write it with the object.
+    has_status: bool,
+}
+
+/// Returns the served versions; v1beta1 has one schema and one set of subresources for all, or one version.
+fn versions(spec: Node<'_>) -> Vec<Version<'_>> {
     let shared = spec.at(&["validation", "openAPIV3Schema"]);
+    let status = |n: Node<'_>| n.at(&["subresources", "status"]).is_some_and(|s| !s.is_null());
+    let shared_status = status(spec);
     let listed = spec.get("versions").map(|list| {
         let served = list.children().filter(|v| v.get("served").and_then(Node::as_bool) != Some(false));
         let version = |v: Node<'_>| v.str_at(&["name"]).map(str::len);
         served
             .filter(|v| version(*v).is_some())
-            .map(|v| {
-                (v.str_at(&["name"]).unwrap_or_default(), v.at(&["schema", "openAPIV3Schema"]).or(shared))
+            .map(|v| Version {
+                name: v.str_at(&["name"]).unwrap_or_default(),
+                schema: v.at(&["schema", "openAPIV3Schema"]).or(shared),
+                has_status: status(v) || shared_status,
             })
             .collect::<Vec<_>>()
     });
     match (listed, spec.str_at(&["version"])) {
         (Some(listed), _) if !listed.is_empty() => listed,
-        (_, Some(version)) => vec![(version, shared)],
+        (_, Some(name)) => vec![Version { name, schema: shared, has_status: shared_status }],
         _ => Vec::new(),
     }
 }
@@ -194,6 +208,30 @@ mod tests {
         assert!(matches!(metadata.field("uid").unwrap().default(), Some(Default::Allocated)));
         assert!(metadata.field("labels").unwrap().omits_zero());
         assert_eq!(set.kinds().count(), 1, "a version that is not served has no objects");
+    }
+
+    #[test]
+    fn status_is_a_plain_field_where_it_is_no_subresource() {
+        let schema = json!({"type": "object", "properties": {"status": {"type": "object"}}});
+        let allocated = |subresources: Value| {
+            let mut definition = definition(schema.clone());
+            definition["spec"]["versions"][0]["subresources"] = subresources;
+            let set = read(&definition).unwrap();
+            let Shape::Struct(root) = shape(&set, &[]) else { panic!("no struct") };
+            matches!(root.field("status").unwrap().default(), Some(Default::Allocated))
+        };
+        assert!(allocated(json!({"status": {}})));
+        assert!(!allocated(json!({"scale": {}})));
+        assert!(!allocated(Value::Null));
+        // v1beta1 has the subresources of all versions in one place.
+        let mut old = definition(Value::Null);
+        old["spec"]["versions"] = Value::Null;
+        old["spec"]["version"] = json!("v1");
+        old["spec"]["validation"] = json!({"openAPIV3Schema": schema});
+        old["spec"]["subresources"] = json!({"status": {}});
+        let set = read(&old).unwrap();
+        let Shape::Struct(root) = shape(&set, &[]) else { panic!("no struct") };
+        assert!(matches!(root.field("status").unwrap().default(), Some(Default::Allocated)));
     }
 
     #[test]
