@@ -4,6 +4,7 @@
 
 pub mod annotations;
 pub mod conditions;
+pub mod hooks;
 #[cfg(test)]
 mod laws;
 pub mod managers;
@@ -13,6 +14,7 @@ pub mod pod;
 pub mod pod_security;
 pub mod quota;
 pub mod rbac;
+pub mod records;
 pub mod resources;
 pub mod scheduling;
 pub mod selector;

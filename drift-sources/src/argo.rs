@@ -52,11 +52,3 @@ pub const INSTALLATION_ANNOTATION: &str = "argocd.argoproj.io/installation-id";
 
 /// Label with the name of the app, where tracking is by label.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
-
-/// Returns `true` if an object is a hook: it is run by a sync and is not part of the desired state.
-pub fn is_hook(object: &drift_core::Object) -> bool {
-    let helm = object.annotation("helm.sh/hook");
-    // Argo CD keeps `crd-install` as a plain resource.
-    let by_helm = helm.is_some_and(|h| h.split(',').any(|h| h.trim() != "crd-install"));
-    object.annotation("argocd.argoproj.io/hook").is_some_and(|h| !h.trim().is_empty()) || by_helm
-}

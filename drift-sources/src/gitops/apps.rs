@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use drift_core::drift::{AppDeclaration, DeclarationError};
+use drift_core::k8s::hooks::is_hook;
 use drift_core::{Object, ResourceKey};
 
 use super::memo::Memo;
@@ -228,7 +229,7 @@ impl<'a> GitOps<'a> {
         match app {
             App::Application(app) => {
                 let name = app.instance_name(&self.settings.namespace);
-                crate::argo::belongs_to_app(object, &name, &self.settings) && !crate::argo::is_hook(object)
+                crate::argo::belongs_to_app(object, &name, &self.settings) && !is_hook(object)
             }
             App::Kustomization(app) => app.tracks_object(object),
             App::HelmRelease(app) => {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use drift_core::drift::rules::{Effect, LabelMatch, Rule, RuleTarget};
 use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
+use drift_core::k8s::hooks::is_hook;
 use drift_core::k8s::managers;
 use drift_core::{FieldPath, Object, ResourceKey};
 use serde_json::Value;
@@ -17,9 +18,7 @@ use serde_json::Value;
 use self::directory::read_directory;
 use self::environment::Environment;
 use super::{AppState, GitOps, Rendered, kustomize_edit, repositories};
-use crate::argo::{
-    Application, ApplicationSource, AppliedRevisions, TrackingMethod, is_hook, sync_blocked_by,
-};
+use crate::argo::{Application, ApplicationSource, AppliedRevisions, TrackingMethod, sync_blocked_by};
 use crate::git::Commit;
 use crate::render::{CommitFiles, RenderError};
 use crate::yaml;
