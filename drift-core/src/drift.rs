@@ -25,6 +25,7 @@
 mod applier;
 mod authority;
 mod controllers;
+mod derived;
 mod estate;
 mod incremental;
 mod live_index;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::k8s::hooks;
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::OwnerView;
@@ -10,9 +11,9 @@ use crate::redact::Redactor;
 use crate::schema::{SchemaSet, Scope};
 
 use super::applier::{self, Applier};
+use super::derived::{DerivedObjects, ObjectAuthor, author_of};
 use super::report::{Declaration, DriftReport, ResourceDrift, Status};
 use super::resource::{Context, compare_object, creator};
-use crate::k8s::managers;
 
 /// An object as somebody declares it.
 #[derive(Clone, Debug)]
@@ -176,21 +177,36 @@ impl<'a> Estate<'a> {
                 &ResourceKey::new(group, kind, namespace, name).in_cluster(&self.options.cluster),
             )
         };
-        live.iter()
-            .filter(|o| namespaces.contains(o.namespace()) && !declared(o))
-            .filter_map(|o| extra(o, &self.options.cluster))
-            .collect()
+        let undeclared = live.iter().filter(|o| namespaces.contains(o.namespace()) && !declared(o));
+        let authors: Vec<_> = undeclared.map(|o| (o, unmanaged_author(o))).collect();
+        let open: Vec<_> =
+            authors.iter().filter(|(_, a)| *a == ObjectAuthor::Unknown).map(|(o, _)| *o).collect();
+        let named = self.desired.iter().map(|(key, (wanted, _))| (&*wanted.object, &*key.namespace));
+        let derived = DerivedObjects::find(&open, live.iter().map(|o| (&**o, o.namespace())).chain(named));
+        let is_extra = |(o, author): &(&Arc<Object>, ObjectAuthor)| match author {
+            ObjectAuthor::Platform => false,
+            ObjectAuthor::Applier => true,
+            ObjectAuthor::Unknown => !derived.contains(o),
+        };
+        authors.iter().filter(|one| is_extra(one)).map(|(o, _)| extra(o, &self.options.cluster)).collect()
     }
 }
 
-/// Judges a live object that nobody declares, in a namespace in which something is declared.
-pub(super) fn extra(object: &Object, cluster: &str) -> Option<ResourceDrift> {
-    let counts = !SYSTEM_NAMESPACES.contains(&object.namespace()) && !is_made_by_platform(object);
-    counts.then(|| ResourceDrift {
+/// Returns who made a live object that nobody declares, in a namespace in which something is declared.
+pub(super) fn unmanaged_author(object: &Object) -> ObjectAuthor {
+    match SYSTEM_NAMESPACES.contains(&object.namespace()) {
+        true => ObjectAuthor::Platform,
+        false => author_of(object),
+    }
+}
+
+/// The verdict on a live object that nobody declares, and that follows from nothing.
+pub(super) fn extra(object: &Object, cluster: &str) -> ResourceDrift {
+    ResourceDrift {
         status: Status::Extra,
         creator: creator(object),
         ..ResourceDrift::in_sync(&object.key().in_cluster(cluster))
-    })
+    }
 }
 
 /// Names the resource of a declared object: the namespace may have to be filled in, and the scope of its kind tells.
@@ -229,33 +245,11 @@ pub(super) fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {
             .notes
             .push(format!("not live: a finished Job goes away {ttl} s after it finished, as declared"));
     }
+    if let Some(why) = hooks::why_not_applied(wanted) {
+        resource.status = Status::InSync;
+        resource.notes.push(format!("not live: {why}"));
+    }
     resource
-}
-
-/// Returns `true` if a live object that nobody declares was made by the platform or by the controller of another object.
-fn is_made_by_platform(object: &Object) -> bool {
-    let root = object.root();
-    let owned = root.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
-    let of_kind = match (object.group(), object.kind()) {
-        ("", "Endpoints" | "Event" | "PodTemplate" | "Binding")
-        | (_, "EndpointSlice" | "Lease" | "Event" | "ControllerRevision") => true,
-        ("", "ServiceAccount") => object.name() == "default",
-        ("", "ConfigMap") => {
-            matches!(object.name(), "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert")
-        }
-        ("", "Service") => object.name() == "kubernetes" && object.namespace() == "default",
-        ("", "Secret") => {
-            matches!(
-                root.str_at(&["type"]),
-                Some("kubernetes.io/service-account-token" | "helm.sh/release.v1")
-            )
-        }
-        (group, _) => group == "metrics.k8s.io",
-    };
-    owned
-        || of_kind
-        || object.label("kubernetes.io/bootstrapping").is_some()
-        || creator(object).is_some_and(|c| managers::is_platform(&c.manager))
 }
 
 /// Returns what an autoscaler aims at.

@@ -1,5 +1,6 @@
 //! One row each of the table in the module's documentation, and what has misled others.
 
+mod not_applied;
 mod status;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::drift::applier::{self, Applier};
+use crate::drift::derived::{ObjectAuthor, OriginIndex, OriginSide};
 use crate::drift::estate::{self, DesiredObject, DriftOptions, UnmanagedResources};
 use crate::drift::report::{DriftReport, ResourceDrift, Status};
 use crate::drift::resource::{Context, compare_object};
@@ -14,7 +15,10 @@ use crate::schema::SchemaSet;
 
 use crate::drift::live_index::{LiveIndex, key_of};
 
-/// Declared objects and the live ones, kept compared; of the live ones only those that are declared are held.
+/// Declared objects and the live ones, kept compared.
+///
+/// Of the live ones those are held that are declared, and in the namespaces of these what others may follow from, with what may
+/// follow from it.
 #[derive(Debug)]
 pub struct IncrementalComparison {
     schemas: SchemaSet,
@@ -26,6 +30,7 @@ pub struct IncrementalComparison {
     /// Keys whose being live decides in which namespace a declared object is.
     bare: BTreeSet<ResourceKey>,
     live: LiveIndex,
+    origins: OriginIndex,
     votes: HashMap<ResourceKey, Applier>,
     counts: BTreeMap<Applier, usize>,
     applier: Option<Applier>,
@@ -46,6 +51,7 @@ impl IncrementalComparison {
             namespaces: BTreeSet::new(),
             bare: BTreeSet::new(),
             live: LiveIndex::default(),
+            origins: OriginIndex::default(),
             votes: HashMap::new(),
             counts: BTreeMap::new(),
             applier: None,
@@ -60,6 +66,9 @@ impl IncrementalComparison {
     /// Puts what is declared under its keys, and has all of it judged.
     fn index(&mut self) {
         let before = std::mem::take(&mut self.desired);
+        for key in before.keys() {
+            self.set_origin(key, OriginSide::Declared, None);
+        }
         self.stale.extend(before.into_keys());
         self.bare.clear();
         let namespace = self.options.namespace().to_owned();
@@ -72,9 +81,33 @@ impl IncrementalComparison {
         let named = self.desired.keys().map(|k| Arc::clone(&k.namespace));
         self.namespaces = named.filter(|n| !n.is_empty()).collect();
         self.stale.extend(self.desired.keys().cloned());
-        let undeclared = self.live.by_key.iter().filter(|(k, _)| !self.desired.contains_key(*k));
-        let undeclared: Vec<_> = undeclared.map(|(k, o)| (k.clone(), Arc::clone(o))).collect();
-        undeclared.into_iter().for_each(|(key, object)| self.judge_extra(key, Some(&object)));
+        let declared: Vec<_> =
+            self.desired.iter().map(|(k, d)| (k.clone(), Arc::clone(&d.0.object))).collect();
+        declared.iter().for_each(|(k, o)| self.set_origin(k, OriginSide::Declared, Some(o)));
+        let live: Vec<_> = self.live.by_key.iter().map(|(k, o)| (k.clone(), Arc::clone(o))).collect();
+        for (key, object) in live {
+            self.set_origin(&key, OriginSide::Live, Some(&object));
+            if self.desired.contains_key(&key) {
+                self.origins.set_object(&key, None);
+            } else {
+                self.judge_extra(key, Some(&object));
+            }
+        }
+    }
+
+    /// Takes what others may follow from, and judges again what does or did.
+    fn set_origin(&mut self, key: &ResourceKey, side: OriginSide, origin: Option<&Arc<Object>>) {
+        let is_near = |o: &&Arc<Object>| {
+            side == OriginSide::Declared
+                || o.namespace().is_empty()
+                || self.namespaces.contains(o.namespace())
+        };
+        let origin = origin.filter(is_near);
+        for touched in self.origins.set_origin(key, side, origin) {
+            if let Some(object) = self.origins.object(&touched).map(Arc::clone) {
+                self.judge_extra(touched, Some(&object));
+            }
+        }
     }
 
     /// Takes a live object, in place of the one of its key.
@@ -90,6 +123,7 @@ impl IncrementalComparison {
         if came {
             self.index();
         }
+        self.set_origin(&key, OriginSide::Live, Some(object));
         if self.desired.contains_key(&key) {
             self.stale.insert(key);
         } else {
@@ -105,6 +139,7 @@ impl IncrementalComparison {
         if self.bare.contains(&key) && was_there {
             self.index();
         }
+        self.set_origin(&key, OriginSide::Live, None);
         if self.desired.contains_key(&key) {
             self.stale.insert(key);
         } else {
@@ -113,10 +148,17 @@ impl IncrementalComparison {
     }
 
     /// Judges what nobody declares.
-    fn judge_extra(&mut self, key: ResourceKey, object: Option<&Object>) {
+    fn judge_extra(&mut self, key: ResourceKey, object: Option<&Arc<Object>>) {
         let wanted = self.options.extras == UnmanagedResources::InDeclaredNamespaces;
         let object = object.filter(|o| wanted && self.namespaces.contains(o.namespace()));
-        let extra = object.and_then(|o| estate::extra(o, &self.options.cluster));
+        let author = object.map_or(ObjectAuthor::Platform, |o| estate::unmanaged_author(o));
+        self.origins.set_object(&key, object.filter(|_| author == ObjectAuthor::Unknown));
+        let is_extra = |o: &&Arc<Object>| match author {
+            ObjectAuthor::Platform => false,
+            ObjectAuthor::Applier => true,
+            ObjectAuthor::Unknown => !self.origins.follows(o),
+        };
+        let extra = object.filter(is_extra).map(|o| estate::extra(o, &self.options.cluster));
         if self.verdicts.get(&key) == extra.as_ref() {
             return;
         }

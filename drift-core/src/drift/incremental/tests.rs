@@ -32,7 +32,7 @@ fn thing(which: u8, value: u8, manager: u8) -> Arc<Object> {
         json!([{"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
             "fieldsType": "FieldsV1", "fieldsV1": {field: inner}}])
     };
-    object(&match which % 6 {
+    object(&match which % 8 {
         n @ 0..=2 => json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": format!("c{n}"), "namespace": "default",
                 "managedFields": owned("f:data", json!({"f:k": {}}))}, "data": {"k": value.to_string()}}),
@@ -45,6 +45,12 @@ fn thing(which: u8, value: u8, manager: u8) -> Arc<Object> {
                 "managedFields": owned("f:spec", json!({replicas: {}}))},
             "spec": {"replicas": value, "selector": {"matchLabels": {"a": "b"}}, "template": {}}})
         }
+        // A claim follows from a set, if that has the template.
+        5 => json!({"apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {"name": "s", "namespace": "default"},
+            "spec": {"volumeClaimTemplates": [{"metadata": {"name": format!("data{value}")}}]}}),
+        6 => json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "data1-s-0", "namespace": "default"}}),
         _ => json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
             "metadata": {"name": "h", "namespace": "default"},
             "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",

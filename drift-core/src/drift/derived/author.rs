@@ -1,0 +1,127 @@
+//! Who made a live object, as far as it says so itself.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::k8s::annotations::{BookkeepingKind, LAST_APPLIED, bookkeeping_kind};
+use crate::k8s::hooks::is_hook;
+use crate::k8s::managers::{self, ManagerKind, manager_kind};
+use crate::k8s::records::is_applier_record;
+use crate::object::{Doc, Node, Object};
+use crate::ownership::{OwnerEntry, OwnerView};
+
+use super::evidence::{marks, names_copy};
+
+/// Who made a live object that nobody declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::drift) enum ObjectAuthor {
+    /// The platform, an engine for itself, or the controller of an object that the live one names as its owner.
+    Platform,
+    /// A person, or an engine that applies what is declared elsewhere.
+    Applier,
+    /// It does not say: what it follows from may.
+    Unknown,
+}
+
+/// Times in managedFields are whole seconds.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
+
+/// Returns who made a live object, by nothing but the object.
+pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
+    let root = object.root();
+    let is_owned = root.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
+    if is_owned || is_of_namespace(object) {
+        return ObjectAuthor::Platform;
+    }
+    let owners = OwnerView::of(object);
+    let is_of_engine = is_hook(object) || is_applier_record(object);
+    if is_of_engine && !is_by_hand(object, &owners) {
+        return ObjectAuthor::Platform;
+    }
+    if is_applied(object, &owners) {
+        return ObjectAuthor::Applier;
+    }
+    let is_platform = match (object.group(), object.kind()) {
+        // The platform makes them for a workload, and leaves them when that is gone.
+        ("", "PersistentVolumeClaim") => false,
+        ("", "Endpoints" | "Event" | "PodTemplate" | "Binding")
+        | (_, "EndpointSlice" | "Lease" | "Event" | "ControllerRevision") => true,
+        ("", "Secret") if root.str_at(&["type"]) == Some("kubernetes.io/service-account-token") => true,
+        ("metrics.k8s.io", _) => true,
+        _ => oldest(&owners).is_some_and(|e| managers::is_platform(e.manager)),
+    };
+    if is_platform || is_leader_record(object) || names_copy(object) {
+        return ObjectAuthor::Platform;
+    }
+    ObjectAuthor::Unknown
+}
+
+/// Objects that stand in every namespace, whoever has changed them since.
+fn is_of_namespace(object: &Object) -> bool {
+    let is_of_kind = match (object.group(), object.kind()) {
+        ("", "ServiceAccount") => object.name() == "default",
+        ("", "ConfigMap") => {
+            matches!(object.name(), "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert")
+        }
+        ("", "Service") => object.name() == "kubernetes" && object.namespace() == "default",
+        _ => false,
+    };
+    is_of_kind || object.label("kubernetes.io/bootstrapping").is_some()
+}
+
+/// Returns `true` if somebody applied the object: by hand, or an engine from what is declared elsewhere.
+fn is_applied(object: &Object, owners: &OwnerView<'_>) -> bool {
+    let is_mark = |(name, _): (&str, &str)| bookkeeping_kind(name) == Some(BookkeepingKind::Ownership);
+    let is_marked = || marks(object).any(is_mark);
+    // What carries no mark may be an engine's own.
+    let is_engine = |e: &OwnerEntry<'_>| {
+        let names = managers::ARGO_CD.iter().chain(managers::FLUX_KUSTOMIZE).chain(managers::HELM);
+        let applies = names.chain([&managers::FLUX_HELM]).any(|name| *name == e.manager);
+        e.subresource.is_empty() && (applies || managers::is_engine(e.manager) && is_marked())
+    };
+    // An owner of the annotation is known; without owners it is all there is.
+    let by_hand = if owners.entries.is_empty() {
+        object.annotation(LAST_APPLIED).is_some()
+    } else {
+        is_by_hand(object, owners)
+    };
+    by_hand || owners.entries.iter().any(is_engine) || owners.entries.is_empty() && is_marked()
+}
+
+/// Returns `true` if a person made the object.
+///
+/// Whoever wrote at the moment of its creation made it; later writers only touched what was there, unless nobody else is left.
+fn is_by_hand(object: &Object, owners: &OwnerView<'_>) -> bool {
+    let created = created_at(object);
+    // The parent of a set is kubectl's record, which it writes under a name of its own.
+    let is_person = |e: &OwnerEntry<'_>| managers::is_by_hand(e.manager) && e.manager != "kubectl-applyset";
+    let own = || owners.entries.iter().filter(|e| e.subresource.is_empty());
+    let at_creation = |e: &OwnerEntry<'_>| match (e.time(), created) {
+        (Some(time), Some(created)) => time <= created + SAME_MOMENT,
+        _ => oldest(owners).is_some_and(|first| first.time() == e.time()),
+    };
+    own().any(|e| is_person(e) && at_creation(e)) || own().next().is_some() && own().all(is_person)
+}
+
+/// Returns when an object was created.
+pub(super) fn created_at(object: &Object) -> Option<Timestamp> {
+    object.root().str_at(&["metadata", "creationTimestamp"])?.parse().ok()
+}
+
+fn oldest<'s, 'a>(owners: &'s OwnerView<'a>) -> Option<&'s OwnerEntry<'a>> {
+    owners.entries.iter().filter(|e| e.subresource.is_empty()).min_by_key(|e| e.time())
+}
+
+/// Returns the managers of an object's own fields that are neither a person nor an engine: controllers, and tools of any kind.
+pub(super) fn makers(object: &Object) -> Vec<String> {
+    let owners = OwnerView::of(object);
+    let own = owners.entries.iter().filter(|e| e.subresource.is_empty());
+    let other = |e: &&OwnerEntry<'_>| manager_kind(e.manager) == ManagerKind::Other;
+    own.filter(other).map(|e| e.manager.to_owned()).collect()
+}
+
+/// Returns `true` if whoever leads a group of controllers keeps its lease in the object.
+fn is_leader_record(object: &Object) -> bool {
+    let record = object.annotation("control-plane.alpha.kubernetes.io/leader");
+    let doc = record.and_then(|text| Doc::from_json(text.as_bytes()).ok());
+    doc.as_ref().and_then(|d| d.root().get("holderIdentity")).and_then(Node::as_str).is_some()
+}
