@@ -223,12 +223,20 @@ impl<'a> Node<'a> {
         path.elements().iter().try_fold(self, |node, element| node.step(element))
     }
 
-    fn step(self, element: &PathElement) -> Option<Node<'a>> {
+    /// Returns the value one step below.
+    pub(crate) fn step(self, element: &PathElement) -> Option<Node<'a>> {
         match element {
             PathElement::Field(name) => self.get(name),
             _ if self.kind() != Kind::List => None,
             PathElement::Index(i) => self.children().nth(*i),
-            PathElement::Value(_) | PathElement::Key(_) => self.children().find(|n| n.is_element(element)),
+            PathElement::Value(_) => self.children().find(|n| n.is_element(element)),
+            // One that has all of the key goes before one that leaves a part of it to its default.
+            PathElement::Key(fields) => {
+                let has_all = |n: &Node<'_>| fields.iter().all(|(name, _)| n.get(name).is_some());
+                let mut named = self.children().filter(|n| n.is_element(element)).peekable();
+                let first = named.peek().copied();
+                named.find(has_all).or(first)
+            }
         }
     }
 

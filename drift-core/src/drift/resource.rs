@@ -232,12 +232,12 @@ fn judge(
     let applied = last_applied(live, &managed, applier.as_ref());
     let evidence = LiveEvidence {
         object: live,
-        schema,
         managed: &managed,
         applier: applier.as_ref(),
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
         of_release: is_of_release(live),
+        schema,
         knowledge,
     };
     let hides = secret::is_secret(live);

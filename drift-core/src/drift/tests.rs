@@ -1,6 +1,7 @@
 //! One row each of the table in the module's documentation, and what has misled others.
 
 mod not_applied;
+mod owners;
 mod status;
 
 use std::sync::Arc;
@@ -413,314 +414,41 @@ fn what_sops_encrypted_is_not_known_and_not_compared_as_text() {
     );
 }
 
-const ANN: fn(Value) -> Value = |f| entry("kubectl-edit", "Update", f);
-const BOT: fn(Value) -> Value = |f| entry("build-bot", "Update", f);
-
-fn status_of(manager: &str) -> Value {
-    let mut own = entry(manager, "Update", json!({"f:status":{"f:ready":{}}}));
-    own["subresource"] = json!("status");
-    own
-}
-
-fn noted(annotations: Value, managers: Value) -> Value {
-    let mut object = config(json!({"k":"1"}));
-    object["metadata"]["annotations"] = annotations;
-    owned(object, managers)
-}
-
-fn notes(names: &[&str]) -> Value {
-    let all: serde_json::Map<_, _> = names.iter().map(|n| (format!("f:{n}"), json!({}))).collect();
-    json!({"f:metadata":{"f:annotations":all}})
+/// A Service of two ports on one number, whose live ports are another mixture of names than what was applied.
+fn two_protocols(declared: &Value, applied: &Value, live: &Value) -> Vec<String> {
+    let service = |ports: &Value| json!({"apiVersion":"v1","kind":"Service","metadata":{"name":"dns","namespace":"default"},"spec":{"ports":ports}});
+    let mut object = service(live);
+    object["metadata"]["annotations"] =
+        json!({"kubectl.kubernetes.io/last-applied-configuration": service(applied).to_string()});
+    let element = json!({".":{},"f:name":{},"f:port":{},"f:protocol":{}});
+    let ports = json!({"k:{\"port\":53,\"protocol\":\"TCP\"}":element,"k:{\"port\":53,\"protocol\":\"UDP\"}":element});
+    let fields = json!({"f:metadata":{"f:annotations":{"f:kubectl.kubernetes.io/last-applied-configuration":{}}},
+        "f:spec":{"f:ports":ports}});
+    report(&[service(declared)], &[owned(object, json!([entry("kubectl", "Update", fields)]))])
 }
 
 #[test]
-fn what_several_filled_is_judged_entry_by_entry() {
-    let flux = FLUX(json!({"f:data":{"f:k":{}}}));
-    let declared = || config(json!({"k":"1"}));
-    // Two tools: each its own.
-    check(
-        declared(),
-        noted(json!({"a/x":"1","b/y":"2"}), json!([flux, ANN(notes(&["a/x"])), BOT(notes(&["b/y"]))])),
-        &[
-            "ConfigMap/default/a Drifted",
-            ".metadata.annotations[\"a/x\"] Add Added AddedByOther by kubectl-edit",
-            ".metadata.annotations[\"b/y\"] Add Added AddedByOther by build-bot",
-        ],
-    );
-    // One hand: one change, as before.
-    check(
-        declared(),
-        noted(json!({"a/x":"1","b/y":"2"}), json!([flux, ANN(notes(&["a/x", "b/y"]))])),
-        &["ConfigMap/default/a Drifted", ".metadata.annotations Add Added AddedByOther by kubectl-edit"],
-    );
-    // A controller neither hides nor takes over what a person did, whoever came first.
-    check(
-        declared(),
-        noted(
-            json!({"a/x":"1","b/y":"2"}),
-            json!([flux, ANN(notes(&["a/x"])), BOT(notes(&["b/y"])), status_of("build-bot")]),
-        ),
-        &[
-            "ConfigMap/default/a Drifted",
-            ".metadata.annotations[\"a/x\"] Add Added AddedByOther by kubectl-edit",
-            ".metadata.annotations[\"b/y\"] Add Managed ControllersOwn by build-bot",
-        ],
-    );
-}
-
-#[test]
-fn what_others_did_inside_of_an_added_element_is_set_apart() {
-    let deployment = |containers: Value| {
-        json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"default"},
-            "spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},
-                "spec":{"containers":containers}}}})
-    };
-    let web = json!({"name":"web","image":"web:1"});
-    let side = json!({"name":"side","image":"side:2","command":["run"]});
-    let element = |fields: Value| json!({"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"side\"}":fields}}}}});
-    let flux = FLUX(
-        json!({"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:image":{},"f:name":{}}}}}}}),
-    );
-    let live = owned(
-        deployment(json!([web, side])),
-        json!([
-            flux,
-            BOT(element(json!({".":{},"f:name":{},"f:command":{}}))),
-            ANN(element(json!({"f:image":{}})))
-        ]),
-    );
-    check(
-        deployment(json!([web])),
-        live,
-        &[
-            "Deployment.apps/default/a Drifted",
-            ".spec.template.spec.containers[name=\"side\"] Add Added AddedByOther by build-bot",
-            ".spec.template.spec.containers[name=\"side\"].image Add Added AddedByOther by kubectl-edit",
-        ],
-    );
-}
-
-/// Annotations and finalizers of each kind, by a controller and by a person.
-#[test]
-fn controllers_are_known_by_what_they_do() {
-    let seal = || {
-        json!({"apiVersion":"pki.example.com/v1","kind":"Seal","metadata":{"name":"a","namespace":"default"},
-            "spec":{"x":1}})
-    };
-    let flux = FLUX(json!({"f:spec":{"f:x":{}}}));
-    let with = |metadata: Value, spec: Value, writers: &[Value]| {
-        let mut object = seal();
-        object["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
-        object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
-        owned(object, Value::from([&[flux.clone()], writers].concat()))
-    };
-    let annotation = |name: &str, value: &str, writer: &str| {
-        let mut annotations = json!({});
-        annotations[name] = json!(value);
-        let mut fields = json!({"f:metadata":{"f:annotations":{}}});
-        fields["f:metadata"]["f:annotations"][format!("f:{name}")] = json!({});
-        with(json!({"annotations":annotations}), json!({}), &[entry(writer, "Update", fields)])
-    };
-    let finalizer = |writer: &str| {
-        let fields = json!({"f:metadata":{"f:finalizers":{".":{},"v:\"x/y\"":{}}}});
-        with(json!({"finalizers":["x/y"]}), json!({}), &[entry(writer, "Update", fields)])
-    };
-    let late = |writer: &str| {
-        let fields = json!({"f:spec":{"f:y":{}}});
-        with(json!({}), json!({"y":2}), &[entry(writer, "Update", fields), status_of(writer)])
-    };
-    for (what, live, is_drift) in [
-        ("key of the object's own group", annotation("pki.example.com/serial", "7", "manager"), false),
-        ("key of a domain around it", annotation("example.com/serial", "7", "manager"), false),
-        ("key in the manager's own domain", annotation("sealer.io/serial", "7", "sealer-operator"), false),
-        ("a document", annotation("other.io/state", "[{\"a\":1}]", "manager"), false),
-        ("a word under another domain", annotation("team.io/build", "7", "build-bot"), true),
-        ("a word in a domain below", annotation("build.acme.io/number", "7", "build-bot"), true),
-        (
-            "key of the own group, by a person",
-            annotation("pki.example.com/serial", "7", "kubectl-edit"),
-            true,
-        ),
-        ("a document by a person", annotation("other.io/state", "[{\"a\":1}]", "kubectl-edit"), true),
-        ("a finalizer", finalizer("manager"), false),
-        ("a finalizer by a person", finalizer("kubectl-patch"), true),
-        ("a field that whoever writes the status fills in", late("manager"), false),
-        ("the same by a person", late("kubectl-edit"), true),
-    ] {
-        let got = report(&[seal()], &[live]);
-        assert_eq!(got[0].ends_with("Drifted"), is_drift, "{what}: {got:?}");
-    }
-}
-
-#[test]
-fn a_certificate_authority_is_filled_in_by_whoever_serves_with_it() {
-    let hook = |bundle: Option<&str>| {
-        let mut config = json!({"service":{"name":"a","namespace":"b"}});
-        bundle.into_iter().for_each(|b| config["caBundle"] = json!(b));
-        json!({"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration",
-            "metadata":{"name":"a"},"webhooks":[{"name":"a.b.c","clientConfig":config,"sideEffects":"None",
-            "admissionReviewVersions":["v1"]}]})
-    };
-    // "-----BEGIN CERTIFICATE-----\n", and another one.
-    let (one, two) =
-        ("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBCg==");
-    let by = |manager: &str, bundle: &str| {
-        let fields = json!({"f:webhooks":{"k:{\"name\":\"a.b.c\"}":{"f:clientConfig":{"f:caBundle":{}}}}});
-        let applied =
-            FLUX(json!({"f:webhooks":{"k:{\"name\":\"a.b.c\"}":{".":{},"f:name":{},"f:sideEffects":{}}}}));
-        owned(hook(Some(bundle)), json!([applied, entry(manager, "Update", fields)]))
-    };
-    for (what, desired, live, is_drift) in [
-        ("over nothing", hook(None), by("manager", one), false),
-        ("over a placeholder", hook(Some("Cg==")), by("manager", one), false),
-        ("over another certificate", hook(Some(two)), by("manager", one), true),
-        ("no certificate", hook(None), by("manager", "Cg=="), true),
-        ("by a person", hook(None), by("kubectl-patch", one), true),
-    ] {
-        let got = report(&[desired], &[live]);
-        assert_eq!(got[0].ends_with("Drifted"), is_drift, "{what}: {got:?}");
-    }
-}
-
-#[test]
-fn an_entry_that_nobody_owns_and_no_default_explains_is_drift() {
-    let secret = |field: &str, data: Value| {
-        let mut object = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"a","namespace":"default"},"type":"Opaque"});
-        object[field] = data;
-        object
-    };
-    let live = owned(
-        secret("data", json!({"user":"YQ==","user1":"YQ=="})),
-        json!([FLUX(json!({"f:stringData":{"f:user1":{}},"f:type":{}}))]),
-    );
-    check(
-        secret("stringData", json!({"user1":"a"})),
-        live,
-        &["Secret/default/a Drifted", ".data.user Add Added AddedByNobody by nobody"],
-    );
-}
-
-#[test]
-fn the_account_lists_what_was_made_for_it() {
-    let account = |secrets: Value| {
-        let mut object = json!({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"runner","namespace":"default"}});
-        object["imagePullSecrets"] = secrets;
-        object
-    };
-    let by = |manager: &str, name: &str| {
-        let fields = json!({"f:imagePullSecrets":{}});
-        let applied = FLUX(json!({"f:metadata":{"f:labels":{"f:app":{}}}}));
-        let mut live = account(json!([{"name":name}]));
-        live["metadata"]["labels"] = json!({"app":"a"});
-        owned(live, json!([applied, entry(manager, "Update", fields)]))
-    };
-    let declared = || {
-        let mut declared = account(json!([]));
-        declared["metadata"]["labels"] = json!({"app":"a"});
-        declared
-    };
-    for (manager, name, is_drift) in [
-        ("minter", "runner-dockercfg-x7k2p", false),
-        ("minter", "shared", true),
-        ("kubectl-patch", "runner-a", true),
-    ] {
-        let got = report(&[declared()], &[by(manager, name)]);
-        assert_eq!(got[0].ends_with("Drifted"), is_drift, "{manager} {name}: {got:?}");
-    }
-}
-
-#[test]
-fn bookkeeping_by_hand_is_an_edit_and_a_counter_that_moved_on_is_not() {
-    let flux = FLUX(json!({"f:data":{"f:k":{}}}));
-    let key = "meta.helm.sh/release-name";
-    let with = |writer| noted(json!({key:"other"}), json!([flux, entry(writer, "Update", notes(&[key]))]));
-    let status = |live: Value| report(&[config(json!({"k":"1"}))], &[live])[0].clone();
-    assert_eq!(status(with("deployer")), "ConfigMap/default/a InSync");
-    assert_eq!(status(with("kubectl-annotate")), "ConfigMap/default/a Drifted");
-    // Declared from an export, and counted on since.
-    let counter = "deployment.kubernetes.io/revision";
-    let declared = noted(json!({counter:"1"}), json!([]));
-    let live = |writer: Value| noted(json!({counter:"5"}), json!([flux, writer]));
-    let mut controller = entry("kube-controller-manager", "Update", notes(&[counter]));
-    controller["subresource"] = json!("status");
-    assert_eq!(report(&[declared.clone()], &[live(controller)])[0], "ConfigMap/default/a InSync");
-    assert_eq!(report(&[declared], &[live(ANN(notes(&[counter])))])[0], "ConfigMap/default/a Drifted");
-}
-
-#[test]
-fn an_edit_of_a_small_object_does_not_make_the_editor_its_applier() {
-    let live = owned(config(json!({"k":"2"})), json!([ANN(json!({"f:data":{"f:k":{}}}))]));
-    check(
-        config(json!({"k":"1"})),
-        live,
-        &["ConfigMap/default/a Drifted", ".data.k Replace Changed DifferentByOther by kubectl-edit"],
-    );
-}
-
-fn service(spec: Value) -> Value {
-    json!({"apiVersion":"v1","kind":"Service","metadata":{"name":"a","namespace":"default"},"spec":spec})
-}
-
-#[test]
-fn what_is_allocated_is_no_drift_unless_a_person_chose_it() {
-    let declared = service(json!({"type":"NodePort","ports":[{"port":80}]}));
-    let port = "k:{\"port\":80,\"protocol\":\"TCP\"}";
-    let live = |writer: Option<&str>| {
-        let mut all = vec![FLUX(json!({"f:spec":{"f:type":{},"f:ports":{port:{".":{},"f:port":{}}}}}))];
-        all.extend(
-            writer.map(|w| entry(w, "Update", json!({"f:spec":{"f:ports":{port:{"f:nodePort":{}}}}}))),
+fn a_key_field_left_to_its_default_is_found_in_what_was_applied() {
+    let both = json!([{"name":"tcp","port":53},{"name":"udp","port":53,"protocol":"UDP"}]);
+    let udp_first = json!([{"name":"udp","port":53,"protocol":"UDP"},{"name":"tcp","port":53}]);
+    let mixture = json!([{"name":"tcp","port":53,"protocol":"UDP","targetPort":53}]);
+    for order in [&both, &udp_first] {
+        assert_eq!(
+            two_protocols(order, order, &mixture),
+            [
+                "Service/default/dns Drifted",
+                r#".spec.ports[port=53,protocol="TCP"] Remove Removed DeclaredOnly by nobody"#,
+                r#".spec.ports[port=53,protocol="UDP"].name Replace Mutated DifferentByAdmission by kubectl"#,
+            ]
         );
-        let spec = json!({"type":"NodePort","ports":[{"port":80,"protocol":"TCP","nodePort":31000}],"clusterIP":"10.0.0.1"});
-        owned(service(spec), Value::from(all))
-    };
-    check(declared.clone(), live(None), &["Service/default/a InSync"]);
-    check(declared.clone(), live(Some("kube-controller-manager")), &["Service/default/a InSync"]);
-    check(
-        declared,
-        live(Some("kubectl-patch")),
-        &[
-            "Service/default/a Drifted",
-            ".spec.ports[port=80,protocol=\"TCP\"].nodePort Add Added AddedByOther by kubectl-patch",
-        ],
-    );
-}
-
-#[test]
-fn taking_a_resource_out_by_hand_is_shown_whatever_it_then_hides() {
-    use super::rules::{
-        Effect, FieldRule, LabelMatch, NoJq, ResourcePair, Rule, RuleProblems, RuleSet, RuleTarget,
-    };
-    let key = "kustomize.toolkit.fluxcd.io/reconcile";
-    let mark = Some(LabelMatch { key: key.into(), value: "disabled".into() });
-    let paths = vec![crate::path::FieldPath::ROOT];
-    let rules = RuleSet {
-        rules: vec![Rule {
-            name: "reconcile: disabled".into(),
-            target: RuleTarget { mark, ..RuleTarget::default() },
-            effect: Effect::Fields(FieldRule { paths, ..FieldRule::default() }),
-            because: None,
-        }],
-        problems: Vec::new(),
-    };
-    let mut live = noted(
-        json!({key:"disabled"}),
-        json!([FLUX(json!({"f:data":{"f:k":{}}})), ANN(notes(&[key])), ANN(json!({"f:data":{"f:j":{}}}))]),
-    );
-    live["data"]["j"] = json!("2");
-    let object = |v: &Value| Arc::new(Object::new(Doc::from_value(v).unwrap()).unwrap());
-    let (desired, live) = (object(&config(json!({"k":"1"}))), object(&live));
-    let wanted = [DesiredObject { object: Arc::clone(&desired), declared: None }];
-    let options = DriftOptions::default();
-    let report = compare(&wanted, &[Arc::clone(&live)], &SchemaSet::bundled(), &options);
-    let mut resource = report.resources[0].clone();
-    let sides = ResourcePair { key: &resource.key.clone(), desired: Some(&desired), live: Some(&live) };
-    rules.hide(&mut resource, sides, &NoJq, &mut RuleProblems::new());
+    }
+    // Only the port without a protocol was applied, and it is no UDP port: the declaration moved on.
+    let tcp = json!([{"name":"tcp","port":53}]);
     assert_eq!(
-        lines(&resource),
+        two_protocols(&both, &tcp, &json!([{"name":"tcp","port":53,"protocol":"TCP","targetPort":53}])),
         [
-            "ConfigMap/default/a Drifted",
-            ".data.j Add Ignored AddedByOther by kubectl-edit",
-            ".metadata.annotations Add Added AddedByOther by kubectl-edit",
+            "Service/default/dns Drifted",
+            r#".spec.ports[port=53,protocol="UDP"] Remove PendingSync DeclaredOnly by nobody"#,
         ]
     );
 }

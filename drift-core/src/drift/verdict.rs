@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diff::{Difference, same_scalar};
+use crate::diff::{Difference, at_typed_path, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement};
@@ -17,8 +17,6 @@ use crate::k8s::managers;
 /// What is known of one live object besides its fields.
 pub(super) struct LiveEvidence<'a> {
     pub(super) object: &'a Object,
-    /// Schema of the kind.
-    pub(super) schema: Option<TypeRef<'a>>,
     pub(super) managed: &'a OwnerView<'a>,
     pub(super) applier: Option<&'a Applier>,
     /// What the applier applied last, where an annotation says so and the applier wrote that annotation.
@@ -27,6 +25,8 @@ pub(super) struct LiveEvidence<'a> {
     pub(super) autoscaled: bool,
     /// A Helm release owns the object.
     pub(super) of_release: bool,
+    /// The schema by which the object is compared.
+    pub(super) schema: Option<TypeRef<'a>>,
     /// What is known of the engine that declares the object, if one does.
     pub(super) knowledge: Option<&'a EngineContext<'a>>,
 }
@@ -136,13 +136,13 @@ impl LiveEvidence<'_> {
             return (op, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         let applier = entry.is_some_and(|e| self.is_applier(e));
-        if applier && d.live.is_some_and(|live| knowledge.others_say(&d.path, live)) {
+        if applier && d.live.is_some_and(|live| knowledge.others_say(&d.path, live, self.schema)) {
             let class = if op == FieldOp::Add { DriftClass::Added } else { DriftClass::Changed };
             return (op, class, VerdictRow::DifferentByOther);
         }
         let Some(applied) = &knowledge.applied else { return verdict };
         let applied: Vec<Option<Node<'_>>> =
-            applied.iter().map(|o| o.and_then(|o| o.root().at_path(&d.path))).collect();
+            applied.iter().map(|o| o.and_then(|o| at_typed_path(o.root(), &d.path, self.schema))).collect();
         let was = |live: Node<'_>| applied.iter().flatten().any(|a| same(*a, live));
         let co_owned = applier || self.managed.owners(&d.path).any(|e| self.is_applier(e));
         let (class, row) = match (d.desired, d.live) {
@@ -298,7 +298,7 @@ impl LiveEvidence<'_> {
     }
 
     fn applied(&self, path: &FieldPath) -> Option<Node<'_>> {
-        self.last_applied?.root().at_path(path)
+        at_typed_path(self.last_applied?.root(), path, self.schema)
     }
 
     fn cause(&self, class: DriftClass, entry: Option<&OwnerEntry<'_>>, path: &FieldPath) -> DriftCause {
@@ -325,8 +325,8 @@ impl EngineContext<'_> {
         entry.subresource.is_empty() && self.appliers.iter().any(|a| **a == *entry.manager)
     }
 
-    fn others_say(&self, path: &FieldPath, live: Node<'_>) -> bool {
-        self.others.iter().filter_map(|o| o.root().at_path(path)).any(|o| same(o, live))
+    fn others_say(&self, path: &FieldPath, live: Node<'_>, ty: Option<TypeRef<'_>>) -> bool {
+        self.others.iter().filter_map(|o| at_typed_path(o.root(), path, ty)).any(|o| same(o, live))
     }
 }
 
