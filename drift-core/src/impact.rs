@@ -276,7 +276,7 @@ mod tests {
             assert!(broken.iter().any(|k| (&*k.group, &*k.kind, &*k.name) == key), "{key:?} of {broken:?}");
         }
         let web = ResourceKey::new("apps", "Deployment", "shop", "web");
-        let found = impact(index, &Proposal::Delete(web), &schemas);
+        let found = impact(index, &Proposal::Delete(web), &schemas, &Arc::new(HealthRules::bundled()));
         assert_eq!(found.mends.iter().map(|m| m.to_owned().message).collect::<Vec<_>>(), [""; 0]);
     }
 }
