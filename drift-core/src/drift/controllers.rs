@@ -1,9 +1,18 @@
 //! Which field managers are controllers, and which fields are their own, by what the object itself shows.
 //!
-//! A name says little: every operator's binary is called `manager`. What shows is what a manager does. Who writes the status of
-//! an object is its controller; only controllers write finalizers and owner references; a key of the object's own API group, or
-//! of a domain that carries the manager's name, is the record of its controller; and so is an annotation that is a document.
-//! A person is never a controller, whatever he writes.
+//! A name says little: every operator's binary is called `manager`. What shows is what a manager does:
+//!
+//! | a manager that is no person | what it adds is its own |
+//! |---|---|
+//! | writes the object's status | everywhere in the object |
+//! | adds a value that the status reports | there: it was allocated |
+//! | adds a finalizer or an owner reference | there, and its labels and annotations beside it: only controllers do that |
+//! | writes a key of the object's own API group, or of a domain registered in the manager's name | that key |
+//! | writes an annotation that is a document | that annotation: programs write those for themselves |
+//! | is called controller, operator or manager | labels and annotations that have a domain |
+//! | puts a certificate authority where the API server looks for one | there |
+//!
+//! A person is never a controller, whatever he writes, and neither is the engine of somebody else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -34,8 +43,10 @@ pub(super) fn owns_addition(
         [PathElement::Field(top), PathElement::Field(map), key @ ..] if &**top == "metadata" => {
             match &**map {
                 "finalizers" | "ownerReferences" => true,
+                "labels" | "annotations" if owns_lifetime(entry, managed) => true,
                 "labels" | "annotations" => keys(key, live).all(|(name, value)| {
                     is_own_key(name, entry.manager, object.group())
+                        || is_called_controller(entry.manager) && name.contains('/')
                         || &**map == "annotations" && is_document(value)
                 }),
                 _ => false,
@@ -44,8 +55,23 @@ pub(super) fn owns_addition(
         [PathElement::Field(list), ..] if object.group().is_empty() && object.kind() == "ServiceAccount" => {
             matches!(&**list, "secrets" | "imagePullSecrets") && is_made_for(path, live, object.name())
         }
+        [PathElement::Field(top), ..] if &**top == "spec" => is_reported(live, object),
+        [PathElement::Field(data), ..] if matches!(&**data, "data" | "stringData" | "binaryData") => {
+            is_named_by_group(entry.manager)
+        }
         _ => false,
     }
+}
+
+/// Returns `true` for the record of a controller in an annotation that is declared as well, as in a manifest that was exported.
+pub(super) fn owns_annotation(entry: &OwnerEntry<'_>, path: &FieldPath, object: &Object) -> bool {
+    let name = match path.elements() {
+        [_, _, PathElement::Field(name)] if path.starts_with_fields(&["metadata", "annotations"]) => name,
+        _ => return false,
+    };
+    let kind = manager_kind(entry.manager);
+    !matches!(kind, ManagerKind::Person | ManagerKind::Engine)
+        && is_own_key(name, entry.manager, object.group())
 }
 
 /// Returns `true` if a declared value was put in place by who serves with it: a certificate authority over none or a placeholder.
@@ -63,6 +89,44 @@ pub(super) fn fills_placeholder(
 /// Returns `true` if the manager also writes the object's status.
 fn writes_status(entry: &OwnerEntry<'_>, managed: &OwnerView<'_>) -> bool {
     managed.entries.iter().any(|e| e.manager == entry.manager && e.owns_status())
+}
+
+/// Returns `true` if the manager has a say in when the object goes away: it holds a finalizer or made another one its owner.
+fn owns_lifetime(entry: &OwnerEntry<'_>, managed: &OwnerView<'_>) -> bool {
+    let [finalizers, owners] =
+        ["finalizers", "ownerReferences"].map(|name| FieldPath::of(&["metadata", name]));
+    let own = managed.entries.iter().filter(|e| e.manager == entry.manager);
+    own.into_iter().any(|e| e.touches(&finalizers) || e.touches(&owners))
+}
+
+/// Returns `true` if the name of a manager says that it is a controller, as `cluster-policy-controller` does.
+fn is_called_controller(manager: &str) -> bool {
+    let mut words = manager.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|w| matches!(w, "controller" | "operator" | "manager"))
+}
+
+/// Returns `true` if a manager is called by an API group and what it works on, as `externalsecrets.external-secrets.io/web` is.
+fn is_named_by_group(manager: &str) -> bool {
+    manager.split_once('/').is_some_and(|(group, name)| group.contains('.') && !name.is_empty())
+}
+
+/// Returns `true` if the status of the object reports the value: an address that was given out, an identifier that was made.
+fn is_reported(value: Node<'_>, object: &Object) -> bool {
+    const SHORT: usize = 6;
+    let is = |text: &str| object.root().get("status").is_some_and(|status| holds(status, text));
+    match value.kind() {
+        Kind::Str => value.as_str().is_some_and(|text| text.len() >= SHORT && is(text)),
+        Kind::List => !value.is_empty() && value.children().all(|child| is_reported(child, object)),
+        _ => false,
+    }
+}
+
+fn holds(node: Node<'_>, text: &str) -> bool {
+    match node.kind() {
+        Kind::Str => node.as_str() == Some(text),
+        Kind::List | Kind::Map => node.children().any(|child| holds(child, text)),
+        _ => false,
+    }
 }
 
 /// The keys of labels or annotations at a path: one, or all of a whole map.

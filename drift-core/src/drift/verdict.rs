@@ -189,7 +189,8 @@ impl LiveEvidence<'_> {
             return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         if !self.is_applier(entry) {
-            let fills = controllers::fills_placeholder(entry, &d.path, desired, live);
+            let fills = controllers::fills_placeholder(entry, &d.path, desired, live)
+                || controllers::owns_annotation(entry, &d.path, self.object);
             return match fills || self.is_record(&d.path) && !managers::is_by_hand(entry.manager) {
                 true => (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn),
                 false => (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther),
@@ -272,8 +273,12 @@ impl LiveEvidence<'_> {
 
     /// Returns `true` for an entry of a map that nothing fills by default: the data of a Secret, the selector of a Service.
     ///
-    /// Labels and annotations are written by admission as well, and a kind without a schema may have defaults anywhere.
+    /// Labels and annotations are written by admission as well, and so are the limits and the node selector of a Pod; a kind
+    /// without a schema may have defaults anywhere.
     fn has_no_default(&self, path: &FieldPath) -> bool {
+        if self.object.kind() == "Pod" {
+            return false;
+        }
         let parent = path.parent().filter(|parent| !parent.starts_with_fields(&["metadata"]));
         let map = parent.and_then(|parent| self.schema?.at_path(&parent)).map(TypeRef::shape);
         matches!(map, Some(Shape::Map(_)))

@@ -116,6 +116,19 @@ fn controllers_are_known_by_what_they_do() {
         let fields = json!({"f:metadata":{"f:finalizers":{".":{},"v:\"x/y\"":{}}}});
         with(json!({"finalizers":["x/y"]}), json!({}), &[entry(writer, "Update", fields)])
     };
+    let both = |writer: &str| {
+        let mut live = finalizer(writer);
+        live["metadata"]["annotations"] = json!({"plain":"1"});
+        live["metadata"]["managedFields"][1]["fieldsV1"]["f:metadata"]["f:annotations"] =
+            json!({"f:plain":{}});
+        live
+    };
+    let given = |writer: &str, status: &str| {
+        let fields = json!({"f:spec":{"f:address":{}}});
+        let mut live = with(json!({}), json!({"address":"192.0.2.7"}), &[entry(writer, "Update", fields)]);
+        live["status"] = json!({"given":[{"ip":status}]});
+        live
+    };
     let late = |writer: &str| {
         let fields = json!({"f:spec":{"f:y":{}}});
         with(json!({}), json!({"y":2}), &[entry(writer, "Update", fields), status_of(writer)])
@@ -135,6 +148,17 @@ fn controllers_are_known_by_what_they_do() {
         ("a document by a person", annotation("other.io/state", "[{\"a\":1}]", "kubectl-edit"), true),
         ("a finalizer", finalizer("manager"), false),
         ("a finalizer by a person", finalizer("kubectl-patch"), true),
+        ("a label beside a finalizer", both("platform"), false),
+        ("the same by a person", both("kubectl-patch"), true),
+        ("an address that the status reports", given("lb", "192.0.2.7"), false),
+        ("another address than the status reports", given("lb", "192.0.2.9"), true),
+        ("the address by a person", given("kubectl-edit", "192.0.2.7"), true),
+        (
+            "a key with a domain by what is called controller",
+            annotation("x.io/range", "7", "policy-controller"),
+            false,
+        ),
+        ("a key without a domain by the same", annotation("range", "7", "policy-controller"), true),
         ("a field that whoever writes the status fills in", late("manager"), false),
         ("the same by a person", late("kubectl-edit"), true),
     ] {
@@ -314,4 +338,16 @@ fn taking_a_resource_out_by_hand_is_shown_whatever_it_then_hides() {
             ".metadata.annotations Add Added AddedByOther by kubectl-edit",
         ]
     );
+}
+
+#[test]
+fn what_admission_filled_into_a_pod_is_no_drift() {
+    let pod = |limits: Value| {
+        json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"default"},
+            "spec":{"containers":[{"name":"a","image":"a:1","resources":{"limits":limits}}]}})
+    };
+    let own = json!({"f:spec":{"f:containers":{"k:{\"name\":\"a\"}":{".":{},"f:name":{},"f:image":{},
+        "f:resources":{"f:limits":{"f:cpu":{}}}}}}});
+    let live = owned(pod(json!({"cpu":"1","memory":"512Mi"})), json!([FLUX(own)]));
+    check(pod(json!({"cpu":"1"})), live, &["Pod/default/a InSync"]);
 }
