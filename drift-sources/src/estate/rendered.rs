@@ -51,13 +51,13 @@ fn build(
 ) -> Result<Manifests, EstateError> {
     let arguments = ["build", "."].map(str::to_owned);
     let run = |edits: &[_]| renderer.run_uncached(Program::Kustomize, files, folder, &arguments, edits);
-    let edit = ask_for_origins(files, folder);
-    let with_origins = edit.and_then(|edit| run(&[edit]).ok());
-    let (output, has_origins) = match with_origins {
-        Some(output) => (output, true),
+    let edits = Vec::from_iter(ask_for_origins(files, folder));
+    let (output, has_origins) = match run(&edits) {
         // What is wrong is said of the kustomization as it stands.
-        None => (run(&[]).map_err(|e| unrendered(name, e).expecting(PIPE_KUSTOMIZE))?, false),
+        Err(e) if e.is_broken() && !edits.is_empty() => (run(&[]), false),
+        output => (output, !edits.is_empty()),
     };
+    let output = output.map_err(|e| unrendered(name, e).expecting(PIPE_KUSTOMIZE))?;
     let file = kustomization_file(files, folder).unwrap_or_else(|| "kustomization.yaml".to_owned());
     let file = file.rsplit('/').next().unwrap_or(&file);
     let mut manifests = read_output(&join_name(base, file), &output);
