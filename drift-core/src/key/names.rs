@@ -143,7 +143,7 @@ impl KindName {
     }
 
     /// Returns group and kind, if it is one of Kubernetes' own.
-    pub(crate) fn built_in(&self) -> Option<(&'static str, &'static str)> {
+    pub fn built_in(&self) -> Option<(&'static str, &'static str)> {
         let is_same = |e: &&BuiltInKind| e.0.eq_ignore_ascii_case(&self.kind) && self.has_group(e.1);
         KINDS.iter().find(is_same).filter(|_| self.is_built_in()).map(|e| (e.1, e.0))
     }
@@ -220,7 +220,12 @@ impl std::str::FromStr for ResourceName {
             return Err(ResourceNameError { text: text.to_owned() });
         }
         let kind = KindName::parse(kind);
-        let namespace = if kind.scope == Some(Cluster) { Some(String::new()) } else { namespace };
+        let namespace = match kind.scope {
+            Some(Cluster) => Some(String::new()),
+            // So is written what is declared without a namespace.
+            Some(Namespaced) => namespace.filter(|namespace| !namespace.is_empty()),
+            None => namespace,
+        };
         Ok(Self { text: text.to_owned(), kind, namespace, name: name.to_owned() })
     }
 }
@@ -247,8 +252,9 @@ impl ResourceName {
         &self.name
     }
 
-    /// Returns the namespace in which it is looked for, if it is one; empty for kinds outside of namespaces.
-    pub(crate) fn namespace_in<'a>(&'a self, namespace: Option<&'a str>) -> Option<&'a str> {
+    /// Returns the namespace in which it is looked for, if it is one: its own, else the given one; empty for kinds outside of
+    /// namespaces.
+    pub fn namespace_in<'a>(&'a self, namespace: Option<&'a str>) -> Option<&'a str> {
         self.namespace.as_deref().or(namespace)
     }
 
@@ -286,6 +292,8 @@ mod tests {
         check("Pod/shop/a", None, "Pod/shop/a", true);
         check("no/node-a", Some("shop"), "Node//node-a", true);
         check("Node//node-a", Some("shop"), "Node//node-a", true);
+        check("Namespace//shop", Some("other"), "Namespace//shop", true);
+        check("Deployment.apps//web", Some("shop"), "Deployment.apps/shop/web", true);
     }
 
     #[test]

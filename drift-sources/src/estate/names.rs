@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use drift_core::coverage::{RecordedScope, Unseen};
 use drift_core::{ResourceKey, ResourceName};
 
+use super::live::DefaultNamespace;
 use super::opened::OpenInput;
 use super::{ClusterScope, ComparedNamespaces, Estate, EstateError, InputNotes, LiveState, SearchedInput};
 
@@ -22,8 +23,7 @@ pub(super) fn find_resource<'a>(
     keys: &'a [ResourceKey],
     namespace: Option<&str>,
 ) -> Result<&'a ResourceKey, EstateError> {
-    let mut hits: Vec<_> = keys.iter().filter(|k| name.matches(k, namespace)).collect();
-    hits.dedup();
+    let hits = matching(name, keys, namespace);
     match hits[..] {
         [key] => Ok(key),
         [] => Err(EstateError::UnknownResource {
@@ -31,14 +31,31 @@ pub(super) fn find_resource<'a>(
             searched: SearchedInput::History,
             nearest: nearest(name, keys),
         }),
-        _ => {
-            let mut candidates: Vec<_> = hits.iter().map(ToString::to_string).collect();
-            candidates.sort();
-            candidates.dedup();
-            candidates.truncate(MAX_NAMED);
-            Err(EstateError::AmbiguousName { name: name.to_string(), candidates })
-        }
+        _ => Err(EstateError::AmbiguousName { name: name.to_string(), candidates: named(&hits) }),
     }
+}
+
+/// Returns the keys that a name fits, each once.
+fn matching<'a>(
+    name: &ResourceName,
+    keys: &'a [ResourceKey],
+    namespace: Option<&str>,
+) -> Vec<&'a ResourceKey> {
+    let mut hits: Vec<_> = keys.iter().filter(|k| name.matches(k, namespace)).collect();
+    hits.sort();
+    hits.dedup_by(|a, b| is_same(a, b));
+    hits
+}
+
+/// Returns `true` if two keys name one resource, whether or not the cluster has a name.
+fn is_same(one: &ResourceKey, other: &ResourceKey) -> bool {
+    (&one.group, &one.kind, &one.namespace, &one.name)
+        == (&other.group, &other.kind, &other.namespace, &other.name)
+}
+
+/// Names the first few of some keys.
+fn named(keys: &[&ResourceKey]) -> Vec<String> {
+    keys.iter().take(MAX_NAMED).map(ToString::to_string).collect()
 }
 
 /// Names the few keys of that kind, or of that name, whose names are most similar.
@@ -71,52 +88,111 @@ fn namespace_of(key: &ResourceKey) -> Option<&str> {
     (!name.is_empty()).then_some(&**name)
 }
 
+/// # What a name means
+///
+/// One rule, for every question about resources that are named:
+///
+/// 1. A namespace in the name counts (`Deployment.apps/shop/web`, `Node//node-a`), else the one that is
+///    [asked about](super::EstateOptions::namespace).
+/// 2. Where there is neither, a name is looked for everywhere, and means the one resource that it fits. Of several in a cluster it means
+///    that in the namespace of the context, as for kubectl; a remark names the others.
+/// 3. Several are an error that lists them, unless [all namespaces](super::ComparedNamespaces::All) are asked about: then it means
+///    each of them.
 impl Estate {
-    /// Finds the one resource of a name, such as `deploy/web`.
+    /// Finds the one resource of a name, such as `deploy/web`, among all that is recorded.
     ///
     /// # Errors
     /// [`EstateError::UnknownResource`] and [`EstateError::AmbiguousName`] when it fits none or several,
     /// [`EstateError::UnseenResource`] when it fits none, and what could not be looked at may hold it.
     pub async fn find(&self, name: &ResourceName) -> Result<ResourceKey, EstateError> {
-        let history = self.recorded().await?;
-        let found = history.find(name, self.options.namespace.as_deref()).await;
+        let keys = self.recorded().await?.keys().await?;
+        match self.choose(name, &keys) {
+            Err(EstateError::UnknownResource { nearest, .. }) => Err(self.unknown(name, nearest).await?),
+            found => found.cloned(),
+        }
+    }
+
+    /// Finds the resources of some names. Notes where it is not known whether one exists.
+    ///
+    /// # Errors
+    /// [`EstateError::UnknownResource`] and [`EstateError::AmbiguousName`] for the first that fits nothing or several, and as
+    /// [`recorded`](Self::recorded).
+    pub async fn find_all(&self, names: &[ResourceName]) -> Result<Vec<ResourceKey>, EstateError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self.recorded().await?.keys().await?;
+        let mut all = Vec::new();
+        for name in names {
+            match self.choose_all(name, &keys) {
+                Err(EstateError::UnknownResource { nearest, .. }) => match self.unknown(name, nearest).await?
+                {
+                    EstateError::UnseenResource { unseen, .. } => self.note_unseen_name(name, *unseen),
+                    error => return Err(error),
+                },
+                found => all.extend(found?.into_iter().cloned()),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns which of some keys a name means, by the rule above.
+    fn choose<'k>(
+        &self,
+        name: &ResourceName,
+        keys: &'k [ResourceKey],
+    ) -> Result<&'k ResourceKey, EstateError> {
+        let found = find_resource(name, keys, self.options.namespace.as_deref());
         #[cfg(feature = "kubernetes")]
         if let (Err(EstateError::AmbiguousName { .. }), OpenInput::Cluster(connection)) =
             (&found, &self.input)
         {
-            // As kubectl does, in the namespace of the context.
-            return history.find(name, Some(&connection.namespace)).await.or(found);
+            let Ok(near) = find_resource(name, keys, Some(&connection.namespace)) else { return found };
+            let others = matching(name, keys, None);
+            let others: Vec<_> = others.into_iter().filter(|k| *k != near).collect();
+            let mut notes = InputNotes::default();
+            let others = named(&others).join(", ");
+            notes.add(format!("`{name}` is that in the namespace of the context; there is also {others}"));
+            self.note(notes);
+            return Ok(near);
         }
-        match found {
-            Err(EstateError::UnknownResource { nearest, .. }) => {
-                let unseen = self.listed_scope().await?.unseen_name(name, self.options.namespace.as_deref());
-                Err(match unseen {
-                    Some(unseen) => {
-                        EstateError::UnseenResource { name: name.to_string(), unseen: Box::new(unseen) }
-                    }
-                    None => {
-                        let (name, searched) = (name.to_string(), self.searched());
-                        EstateError::UnknownResource { name, searched, nearest }
-                    }
-                })
-            }
-            found => found,
+        found
+    }
+
+    /// Returns the same, or each that the name fits where all namespaces are asked about.
+    ///
+    /// # Errors
+    /// [`EstateError::UnknownResource`] and [`EstateError::AmbiguousName`].
+    pub fn choose_all<'k>(
+        &self,
+        name: &ResourceName,
+        keys: &'k [ResourceKey],
+    ) -> Result<Vec<&'k ResourceKey>, EstateError> {
+        let namespace = self.options.namespace.as_deref();
+        let hits = matching(name, keys, namespace);
+        match self.options.compared_namespaces {
+            ComparedNamespaces::All if !hits.is_empty() => Ok(hits),
+            _ => Ok(vec![self.choose(name, keys)?]),
         }
     }
 
-    /// Checks that each name fits something, be it several resources. Notes where that is not known.
-    ///
-    /// # Errors
-    /// [`EstateError::UnknownResource`] for the first that fits nothing, and as [`recorded`](Self::recorded).
-    pub async fn require_known(&self, names: &[ResourceName]) -> Result<(), EstateError> {
-        for name in names {
-            match self.find(name).await {
-                Ok(_) | Err(EstateError::AmbiguousName { .. }) => {}
-                Err(EstateError::UnseenResource { unseen, .. }) => self.note_unseen_name(name, *unseen),
-                Err(e) => return Err(e),
-            }
+    /// Returns the error for a name that fits nothing that is recorded.
+    async fn unknown(&self, name: &ResourceName, nearest: Vec<String>) -> Result<EstateError, EstateError> {
+        let unseen = self.listed_scope().await?.unseen_name(name, self.options.namespace.as_deref());
+        let (searched, text) = (self.searched(), name.to_string());
+        Ok(match unseen {
+            Some(unseen) => EstateError::UnseenResource { name: text, unseen: Box::new(unseen) },
+            None => EstateError::UnknownResource { name: text, searched, nearest },
+        })
+    }
+
+    /// Returns `true` if a question is about a resource, by the names and the namespace that are asked about.
+    pub(super) fn is_asked_about(&self, key: &ResourceKey) -> bool {
+        let (only, namespace) = (&self.options.only, self.options.namespace.as_deref());
+        match only.is_empty() {
+            true => namespace.is_none_or(|n| *n == *key.namespace),
+            false => only.iter().any(|name| name.matches(key, namespace)),
         }
-        Ok(())
     }
 
     /// Checks the same of one name that none of the live resources has, by what was listed of them.
@@ -199,15 +275,45 @@ impl Estate {
 
     /// Returns where live resources are looked for, as [`live`](Self::live) does.
     fn searched_live(&self) -> SearchedInput {
-        match (self.searched(), &self.options.namespace, self.options.compared_namespaces) {
-            (SearchedInput::Cluster, Some(namespace), _) => {
-                SearchedInput::ClusterNamespace(namespace.clone())
+        match &self.input {
+            #[cfg(feature = "kubernetes")]
+            OpenInput::Cluster(connection) => {
+                let scope = self.live_scope(self.options.namespace.as_deref());
+                match (scope.default_namespace, &scope.namespaces[..]) {
+                    (DefaultNamespace::Include, []) => {
+                        SearchedInput::ClusterNamespace(connection.namespace.clone())
+                    }
+                    (_, [namespace]) => SearchedInput::ClusterNamespace(namespace.clone()),
+                    _ => SearchedInput::Cluster,
+                }
             }
-            (SearchedInput::Cluster, None, ComparedNamespaces::Declared) => {
-                SearchedInput::ClusterNamespace("default".to_owned())
-            }
-            (searched, ..) => searched,
+            _ => self.searched(),
         }
+    }
+
+    /// Returns which part of a cluster a question about its live objects needs: the named resources, if any are named, else a
+    /// namespace.
+    pub(super) fn live_scope(&self, namespace: Option<&str>) -> ClusterScope {
+        let only = &self.options.only;
+        let is_all = self.options.compared_namespaces == ComparedNamespaces::All;
+        let places: Option<Vec<&str>> = only.iter().map(|name| name.namespace_in(namespace)).collect();
+        let Some(places) = places.filter(|_| !is_all || namespace.is_some()) else {
+            return ClusterScope::default();
+        };
+        let outside = only.iter().filter(|name| name.namespace_in(namespace) == Some(""));
+        let cluster_kinds: Option<BTreeSet<_>> = outside
+            .map(|name| name.kind().built_in().map(|(group, kind)| (kind.to_owned(), group.to_owned())))
+            .collect();
+        // Where a kind is not known here it is looked for among all.
+        let Some(cluster_kinds) = cluster_kinds else { return ClusterScope::default() };
+        let places = if only.is_empty() { namespace.into_iter().collect() } else { places };
+        let namespaces: BTreeSet<String> =
+            places.into_iter().filter(|n| !n.is_empty()).map(str::to_owned).collect();
+        // None at all would mean all of them.
+        let default_namespace =
+            if namespaces.is_empty() { DefaultNamespace::Include } else { DefaultNamespace::Leave };
+        let namespaces = namespaces.into_iter().collect();
+        ClusterScope { namespaces, default_namespace, cluster_kinds, declared_kinds: None }
     }
 
     fn searched(&self) -> SearchedInput {

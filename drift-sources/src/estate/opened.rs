@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use drift_core::ResourceName;
 use drift_core::Scope;
 use drift_core::Until;
 use drift_core::cause::CauseIndex;
@@ -289,18 +290,26 @@ impl Estate {
 
     /// Returns the live objects as they are, or were at the point that is looked at.
     ///
-    /// Of a cluster these are the objects of the namespace that is asked for, or of `default`, unless all namespaces are
-    /// [looked at](super::ComparedNamespaces::All).
+    /// Of a cluster these are the objects of the namespace that is asked for, or of that of the context, unless all namespaces are
+    /// [looked at](super::ComparedNamespaces::All). Where resources are [named](super::EstateOptions::only) without a namespace, the
+    /// whole cluster is listed if that of the context does not have them.
     ///
     /// # Errors
     /// When the input cannot be read, or a dump is asked about the past.
     pub async fn live(&self) -> Result<LiveState, EstateError> {
-        let namespaces = match (&self.options.namespace, self.options.compared_namespaces) {
-            (Some(namespace), _) => vec![namespace.clone()],
-            (None, ComparedNamespaces::Declared) => vec!["default".to_owned()],
-            (None, ComparedNamespaces::All) => Vec::new(),
-        };
-        self.live_in(&ClusterScope { namespaces, ..ClusterScope::default() }).await
+        let namespace = self.options.namespace.as_deref();
+        #[cfg(feature = "kubernetes")]
+        if let (OpenInput::Cluster(connection), None, ComparedNamespaces::Declared) =
+            (&self.input, namespace, self.options.compared_namespaces)
+        {
+            let near = Some(&*connection.namespace);
+            let live = self.live_in(&self.live_scope(near)).await?;
+            let has = |name: &ResourceName| live.objects.iter().any(|o| name.matches(&o.key(), near));
+            if self.options.only.iter().all(has) {
+                return Ok(live);
+            }
+        }
+        self.live_in(&self.live_scope(namespace)).await
     }
 
     /// Returns the live objects; of a cluster only what lies in a scope.

@@ -102,7 +102,7 @@ impl EstateOptions {
         self
     }
 
-    /// Compares only this resource; repeatable. A name that fits nothing is a note.
+    /// Asks about this resource only; repeatable. See [`Estate::find`] for what a name means.
     pub fn only(mut self, name: ResourceName) -> Self {
         self.only.push(name);
         self
@@ -171,7 +171,8 @@ impl EstateOptions {
         self
     }
 
-    /// Decides whether a cluster is looked at beyond the namespaces in which something is declared.
+    /// Decides whether a cluster is looked at beyond the namespaces in which something is declared, and whether a name means each
+    /// resource that it fits.
     pub fn compared_namespaces(mut self, reach: ComparedNamespaces) -> Self {
         self.compared_namespaces = reach;
         self

@@ -1,6 +1,6 @@
 //! The questions that an estate answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drift_core::Until;
@@ -18,7 +18,6 @@ use jiff::Timestamp;
 use super::attribution::with_user;
 use super::commits::CommitFinder;
 use super::comparison::{ComparisonOptions, compare_desired, needed_scope};
-use super::names::nearest;
 use super::users::{StoredEntries, time_of};
 use super::{AttributedField, CommitSource};
 use super::{
@@ -127,21 +126,30 @@ impl Estate {
         if only.is_empty() {
             return Ok(compared);
         }
-        let namespace = self.options.namespace.as_deref();
         let live = compared.live.iter().map(|o| o.key());
         let known: Vec<ResourceKey> =
             compared.report.resources.iter().map(|r| r.key.clone()).chain(live).collect();
-        for name in only.iter().filter(|name| !known.iter().any(|key| name.matches(key, namespace))) {
+        let mut meant = BTreeSet::new();
+        for name in only {
+            let nearest = match self.choose_all(name, &known) {
+                Err(EstateError::UnknownResource { nearest, .. }) => nearest,
+                found => {
+                    meant.extend(found?.into_iter().map(ToString::to_string));
+                    continue;
+                }
+            };
             let what = format!("`{name}` is neither declared nor live");
             if !notes.is_partial() && !self.notes().is_partial() {
-                let near = nearest(name, &known);
-                let advice =
-                    if near.is_empty() { String::new() } else { format!("nearest: {}", near.join(", ")) };
+                let advice = if nearest.is_empty() {
+                    String::new()
+                } else {
+                    format!("nearest: {}", nearest.join(", "))
+                };
                 return Err(EstateError::NotThere { what, advice });
             }
             notes.add_incomplete(format!("{what}, as far as could be looked at"));
         }
-        compared.report.resources.retain(|r| only.iter().any(|name| name.matches(&r.key, namespace)));
+        compared.report.resources.retain(|r| meant.contains(&r.key.to_string()));
         Ok(compared)
     }
 
@@ -329,12 +337,11 @@ impl Estate {
         self.recorded_for("fights").await?;
         let writers = self.writer_history().await?;
         let log = self.user_log().await?;
-        let (namespace, selector) = (self.options.namespace.as_deref(), self.options.selector.as_ref());
+        let selector = self.options.selector.as_ref();
         let history = writers.history();
         let has_labels = |k: &ResourceKey, s: &Selector| history.last(k).is_some_and(|o| s.matches_object(o));
         let is_wanted = |k: &ResourceKey| {
-            let is_here = namespace.is_none_or(|n| *n == *k.namespace);
-            is_here && is_wanted(k) && selector.is_none_or(|s| has_labels(k, s))
+            self.is_asked_about(k) && is_wanted(k) && selector.is_none_or(|s| has_labels(k, s))
         };
         Ok(writers.contention(is_wanted, log.as_deref()))
     }
@@ -364,10 +371,9 @@ impl Estate {
             (None, None) => newest.unwrap_or_default(),
         };
         let rules = self.health_rules();
-        let (namespace, selector) = (self.options.namespace.as_deref(), self.options.selector.as_ref());
-        let is_in_scope = |o: &Object| {
-            namespace.is_none_or(|n| o.namespace() == n) && selector.is_none_or(|s| s.matches_object(o))
-        };
+        let selector = self.options.selector.as_ref();
+        let is_in_scope =
+            |o: &Object| self.is_asked_about(&o.key()) && selector.is_none_or(|s| s.matches_object(o));
         let mut resources = Vec::new();
         for object in live.objects.iter().filter(|o| is_wanted(o) && is_in_scope(o)) {
             let mut health = assess(object, &HealthContext { now: at, rules: &rules, previous: None });

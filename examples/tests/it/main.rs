@@ -13,6 +13,7 @@ mod gitops;
 mod health;
 mod help;
 mod moment;
+mod names;
 mod rollouts;
 mod run;
 #[path = "../../../drift-sinks/schemas/check.rs"]

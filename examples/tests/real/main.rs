@@ -347,6 +347,7 @@ fn questions_of_a_cluster() {
         failed(&format!("{command} -n shp --kubeconfig kubeconfig"), 2, &missing);
         failed(&format!("{command} -n shp --kubeconfig narrow"), 3, &["Namespace"]);
     }
+    named_without_a_namespace(&lab, &failed);
     failed("health -n kube-public --kubeconfig kubeconfig", 0, &[]);
     failed("diff -n shp --kubeconfig kubeconfig", 2, &["namespace `shp` is not in the cluster"]);
     let unknown = ["not known whether `secret/db` exists: ", "forbidden"];
@@ -360,4 +361,36 @@ fn questions_of_a_cluster() {
         unseen.contains("StorageClass") && !unseen.contains("ConfigMap") && !unseen.contains("events"),
         "{unseen}"
     );
+}
+
+/// A name without a namespace is that in the namespace of the context, else the one that is anywhere.
+fn named_without_a_namespace(lab: &Lab, failed: &dyn Fn(&str, i32, &[&str])) {
+    lab.apply("setup", &config("shop", "prices", json!({"bread": "2"})));
+    lab.apply("setup", &config("shop", "menu", json!({"soup": "1"})));
+    lab.apply("setup", &config("default", "menu", json!({"soup": "2"})));
+    let config = std::fs::read_to_string(lab.dir.path().join("kubeconfig")).unwrap();
+    for (namespace, file) in [("shop", "in-shop"), ("kube-public", "in-public")] {
+        let user = "\"user\":\"admin\"";
+        let of_context = config.replace(user, &format!("{user},\"namespace\":\"{namespace}\""));
+        std::fs::write(lab.dir.path().join(file), &of_context).unwrap();
+        std::fs::write(
+            lab.dir.path().join(format!("narrow-{file}")),
+            of_context.replace(TOKEN, control_plane::NOBODY),
+        )
+        .unwrap();
+    }
+    for command in ["health --all", "blame", "check", "graph"] {
+        let ask =
+            |words: &str, code: i32, expected: &[&str]| failed(&format!("{command} {words}"), code, expected);
+        let shown = |key: &'static str| if command == "check" { "" } else { key };
+        ask("cm/prices --kubeconfig kubeconfig", 0, &[shown("ConfigMap/shop/prices")]);
+        ask("cm/menu --kubeconfig in-shop", 0, &[shown("ConfigMap/shop/menu")]);
+        let both = ["say which: ConfigMap/default/menu, ConfigMap/shop/menu"];
+        ask("cm/menu --kubeconfig in-public", 2, &both);
+        ask("ns/shop --kubeconfig in-public", 0, &[shown("Namespace//shop")]);
+    }
+    failed("health --all --kubeconfig in-shop", 1, &["ConfigMap/shop/prices"]);
+    failed("blame cm/menu --kubeconfig in-shop", 0, &["there is also ConfigMap/default/menu"]);
+    // Rights in the namespace of the context are enough for the answer, as for kubectl.
+    failed("health cm/prices --all --kubeconfig narrow-in-shop", 3, &["ConfigMap/shop/prices"]);
 }

@@ -172,7 +172,7 @@ pub(crate) struct FilterArgs {
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
 
-    /// All namespaces. This is the default.
+    /// All namespaces, which is the default; of a KEY without a namespace, in each of them.
     #[arg(short = 'A', long, conflicts_with = "namespace", help_heading = "Resources")]
     pub(crate) all_namespaces: bool,
 

@@ -21,15 +21,15 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     let options = looked_at::in_scope(options, &args.scope);
     let options = options.edge_rules(args.edges.rules()?).health_rules(args.health.rules()?);
     let estate = options.open().await?;
-    estate.require_known(&args.keys).await?;
+    let named = estate.find_all(&args.keys).await?;
     let mut found = estate.investigate(|case| labelled(case, args.scope.selector.as_ref())).await?;
     if args.keys.is_empty() {
         estate.require_namespace(&[]).await?;
     }
     let notes = looked_at::report_notes(&estate, args.output);
-    let in_scope = |t: &CheckResult| {
-        args.scope.namespace().is_none_or(|n| *n == *t.key.namespace)
-            && (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(&t.key, args.scope.namespace())))
+    let in_scope = |t: &CheckResult| match args.keys.is_empty() {
+        true => args.scope.namespace().is_none_or(|n| *n == *t.key.namespace),
+        false => named.contains(&t.key),
     };
     found.retain(in_scope);
     let report = CheckReportV1::new(&found, &notes);

@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &DiffArgs, screen: Screen) -> Result<Outcome, Fail
         .hint("leave out one of the two"));
     }
     options = declared.into_iter().fold(options.at(args.at.unwrap_or_default()), EstateOptions::desired);
-    options = args.keys.iter().cloned().fold(options, EstateOptions::only);
+    options = looked_at::about(options, &args.keys);
     if args.scope.all_namespaces {
         options = options.compared_namespaces(ComparedNamespaces::All);
     }

@@ -1,7 +1,7 @@
 //! `drift fights`: fields that several writers overwrite in turn, and manual changes that an engine reverted.
 
 use drift_sinks::report::{FightReportV1, FightV1, RevertV1};
-use drift_sources::estate::{Estate, EstateError};
+use drift_sources::estate::{Estate, EstateError, FieldContention};
 
 use crate::args::FightsArgs;
 use crate::failure::Failure;
@@ -12,12 +12,9 @@ use crate::output::{self, Outcome, Screen};
 pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.at.unwrap_or_default());
     let options = looked_at::with_sources(options, args.audit.as_deref(), &[]);
-    let estate = looked_at::in_scope(options, &args.scope).open().await?;
-    let is_wanted = |key: &_| args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, None));
-    let found = match estate.fights_of(is_wanted).await {
-        Ok(found) => named(args, &estate).await.map(|()| found),
-        Err(e) => Err(e),
-    };
+    let options = looked_at::about(looked_at::in_scope(options, &args.scope), &args.keys);
+    let estate = options.open().await?;
+    let found = fights(args, &estate).await;
     let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &found));
     let found = found?;
     let fights: Vec<_> = found.fights.iter().map(|f| FightV1::new(&f.fight, &f.apps)).collect();
@@ -28,10 +25,13 @@ pub(crate) async fn run(args: &FightsArgs, screen: Screen) -> Result<Outcome, Fa
     Ok(Outcome::of(has_fights, notes.coverage()))
 }
 
-/// Fails for a name or a namespace that fits nothing.
-async fn named(args: &FightsArgs, estate: &Estate) -> Result<(), EstateError> {
-    match args.keys.is_empty() {
-        true => estate.require_namespace(&[]).await,
-        false => estate.require_known(&args.keys).await,
+/// Finds the fights of what is asked about. A name or a namespace that fits nothing is an error.
+async fn fights(args: &FightsArgs, estate: &Estate) -> Result<FieldContention, EstateError> {
+    if args.keys.is_empty() {
+        let found = estate.fights().await?;
+        estate.require_namespace(&[]).await?;
+        return Ok(found);
     }
+    let named = estate.find_all(&args.keys).await?;
+    estate.fights_of(|key| named.contains(key)).await
 }

@@ -7,7 +7,8 @@ use drift_core::health::HealthRules;
 use drift_core::{Event, EventBody, Object, ResourceKey, ResourceName};
 use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutV1, WriterV1};
 use drift_sources::estate::{
-    AttributedRollout, ComparedNamespaces, Estate, HealthSnapshot, InputFile, InputNotes, assess_documents,
+    AttributedRollout, ComparedNamespaces, Estate, EstateError, HealthSnapshot, InputFile, InputNotes,
+    assess_documents,
 };
 use jiff::Timestamp;
 
@@ -51,22 +52,26 @@ async fn read(args: &HealthArgs, rules: HealthRules) -> Result<Read, Failure> {
     if let Some(selector) = &args.scope.selector {
         options = options.selector(selector.clone());
     }
-    let estate = options.open().await?;
-    let namespace = args.scope.namespace();
+    let estate = looked_at::about(options, &args.keys).open().await?;
     let existing = RefCell::new(Vec::new());
     let is_wanted = |object: &Object| {
-        let key = object.key();
-        let is_wanted = args.keys.is_empty() || args.keys.iter().any(|k| k.matches(&key, namespace));
-        existing.borrow_mut().push(key);
-        is_wanted
+        existing.borrow_mut().push(object.key());
+        true
     };
     let found = estate.health_of(is_wanted).await?;
     Ok(Read { estate, found, existing: existing.into_inner() })
 }
 
 async fn of_objects(args: &HealthArgs, read: Read) -> Result<(HealthReportV1, InputNotes), Failure> {
-    let Read { estate, found, existing } = read;
-    let missing = missing(args, &estate, &existing, &found.listed).await?;
+    let Read { estate, mut found, existing } = read;
+    let missing = match args.keys.is_empty() {
+        true => Vec::new(),
+        false => {
+            let (named, missing) = named(args, &estate, &existing, &found.listed).await?;
+            found.resources.retain(|r| named.contains(&r.key));
+            missing
+        }
+    };
     if args.keys.is_empty() {
         estate.require_namespace(&existing).await?;
     }
@@ -100,41 +105,31 @@ fn rollout_v1(attributed: AttributedRollout, now: Timestamp) -> RolloutV1 {
     RolloutV1::new(attributed.rollout, who, now)
 }
 
-/// Returns an entry for each named resource that does not exist: deleted, or not created yet.
-async fn missing(
+/// Returns which of the existing resources are named, and an entry for each named one that does not exist: deleted, or not created yet.
+async fn named(
     args: &HealthArgs,
     estate: &Estate,
     existing: &[ResourceKey],
     listed: &RecordedScope,
-) -> Result<Vec<ResourceHealthV1>, Failure> {
-    let namespace = args.scope.namespace();
-    let mut missing = Vec::new();
-    for name in args.keys.iter().filter(|name| !existing.iter().any(|k| name.matches(k, namespace))) {
-        if !estate.has_history() {
-            estate.require_live(name, existing, listed)?;
-            continue;
+) -> Result<(Vec<ResourceKey>, Vec<ResourceHealthV1>), Failure> {
+    let (mut named, mut missing) = (Vec::new(), Vec::new());
+    for name in &args.keys {
+        match estate.choose_all(name, existing) {
+            Err(EstateError::UnknownResource { .. }) if estate.has_history() => {
+                missing.extend(deleted(estate, name).await?);
+            }
+            Err(EstateError::UnknownResource { .. }) => estate.require_live(name, existing, listed)?,
+            found => named.extend(found?.into_iter().cloned()),
         }
-        missing.extend(deleted(estate, name, namespace).await?);
     }
-    Ok(missing)
+    Ok((named, missing))
 }
 
-/// Looks a name up among all recorded resources; several may match.
-async fn deleted(
-    estate: &Estate,
-    name: &ResourceName,
-    namespace: Option<&str>,
-) -> Result<Vec<ResourceHealthV1>, Failure> {
+/// Looks a name up among all recorded resources.
+async fn deleted(estate: &Estate, name: &ResourceName) -> Result<Vec<ResourceHealthV1>, Failure> {
     let history = estate.recorded().await?;
-    let mut keys: Vec<_> = history.keys().await?.into_iter().filter(|k| name.matches(k, namespace)).collect();
-    keys.sort();
-    keys.dedup();
-    if keys.is_empty() {
-        // The error lists similar names.
-        estate.require_known(std::slice::from_ref(name)).await?;
-    }
     let mut missing = Vec::new();
-    for key in keys {
+    for key in estate.find_all(std::slice::from_ref(name)).await? {
         let events = history.events_of(&key, estate.until()).await?;
         let last = events.iter().rfind(|e| is_version(e));
         missing.push(ResourceHealthV1::missing(&key, last.map(Event::at)));

@@ -4,14 +4,15 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use drift_core::StoreError;
 use drift_core::coverage::Coverage;
 use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::{ResourceName, StoreError};
 use drift_sinks::report::{CoverageV1, Styler};
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::argo::server::{ServerLimits, ServerOptions, Token};
 use drift_sources::estate::{
-    Estate, EstateError, EstateOptions, HistoryUpkeep, InputNotes, RecordedHistory, grant_commands,
+    ComparedNamespaces, Estate, EstateError, EstateOptions, HistoryUpkeep, InputNotes, RecordedHistory,
+    grant_commands,
 };
 use drift_sources::kubernetes::ConnectOptions;
 use jiff::Timestamp;
@@ -173,11 +174,19 @@ pub(crate) fn in_namespace(options: EstateOptions, namespace: Option<&str>) -> E
 
 /// Sets the namespace and the labels that are asked for.
 pub(crate) fn in_scope(options: EstateOptions, scope: &FilterArgs) -> EstateOptions {
-    let options = in_namespace(options, scope.namespace());
+    let mut options = in_namespace(options, scope.namespace());
+    if scope.all_namespaces {
+        options = options.compared_namespaces(ComparedNamespaces::All);
+    }
     match &scope.selector {
         Some(selector) => options.selector(selector.clone()),
         None => options,
     }
+}
+
+/// Sets the resources that are asked about, if any are.
+pub(crate) fn about(options: EstateOptions, keys: &[ResourceName]) -> EstateOptions {
+    keys.iter().cloned().fold(options, EstateOptions::only)
 }
 
 /// Where what could not be looked at is printed.

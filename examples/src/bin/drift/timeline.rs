@@ -1,7 +1,7 @@
 //! `drift timeline`: recorded events, one a line.
 
-use drift_core::EventBody;
 use drift_core::timeline::{VersionStep, is_controlled};
+use drift_core::{EventBody, ResourceKey};
 use drift_sinks::report::{TimelineEntryV1, TimelineV1, WriterV1, subject_of};
 use drift_sources::estate::{Estate, EstateError, TimelineEntry};
 
@@ -18,12 +18,13 @@ const HOUSEKEEPING: &[&str] =
 /// Runs the command.
 pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, Failure> {
     let options = looked_at::recorded(&args.recorded)?.at(args.until.unwrap_or_default());
-    let options = looked_at::in_namespace(options, args.scope.namespace());
+    let options = looked_at::in_scope(options, &args.scope);
     let estate = looked_at::with_sources(options, args.audit.as_deref(), &[]).open().await?;
+    let named = estate.find_all(&args.keys).await?;
     let mut left_out = 0;
     let entries = estate.timeline_where(|entry| {
         let is_listed = args.all || is_noteworthy(entry);
-        let is_wanted = is_wanted(args, entry);
+        let is_wanted = is_wanted(args, &named, entry);
         left_out += usize::from(is_wanted && !is_listed);
         is_wanted && is_listed
     });
@@ -38,9 +39,8 @@ pub(crate) async fn run(args: &TimelineArgs, screen: Screen) -> Result<Outcome, 
     Ok(Outcome::answered(notes.coverage()))
 }
 
-/// Fails if a name fits nothing recorded at all; that another filter does not is a note on standard error.
+/// Notes on standard error that a namespace or a kind fits nothing that is recorded.
 async fn report_unknown_filters(args: &TimelineArgs, estate: &Estate) -> Result<(), Failure> {
-    estate.require_known(&args.keys).await?;
     match estate.require_namespace(&[]).await {
         Err(EstateError::UnknownNamespace { namespace, nearest, .. }) => output::remark(&format!(
             "note: nothing is recorded in namespace `{namespace}`; there is {}",
@@ -55,19 +55,22 @@ async fn report_unknown_filters(args: &TimelineArgs, estate: &Estate) -> Result<
     Ok(())
 }
 
-fn is_wanted(args: &TimelineArgs, entry: &TimelineEntry) -> bool {
+fn is_wanted(args: &TimelineArgs, named: &[ResourceKey], entry: &TimelineEntry) -> bool {
     let (event, version) = (&entry.event, entry.change.as_ref());
     let in_time = args.since.is_none_or(|since| since.precedes(event));
     let scope = &args.scope;
     let in_scope = match subject_of(event) {
         None => args.keys.is_empty() && args.kind.is_empty() && scope.namespace().is_none(),
         Some(key) => {
-            (args.keys.is_empty() || args.keys.iter().any(|k| k.matches(key, scope.namespace())))
-                && (args.kind.is_empty() || args.kind.iter().any(|k| k.matches(key)))
-                && scope.namespace().is_none_or(|n| {
-                    *key.namespace == *n
-                        || key.namespace.is_empty() && &*key.kind == "Namespace" && *key.name == *n
-                })
+            let is_in = |n: &str| {
+                *key.namespace == *n
+                    || key.namespace.is_empty() && &*key.kind == "Namespace" && *key.name == *n
+            };
+            let is_meant = match args.keys.is_empty() {
+                true => scope.namespace().is_none_or(is_in),
+                false => named.contains(key),
+            };
+            is_meant && (args.kind.is_empty() || args.kind.iter().any(|k| k.matches(key)))
         }
     };
     let object = version.and_then(|v| v.after.as_ref().or(v.before.as_ref()));

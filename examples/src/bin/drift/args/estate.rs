@@ -94,7 +94,7 @@ impl EstateArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift apps                                          list the apps of the current cluster
-  drift apps -n shop                                  those in a namespace, and those that declare something in it
+  drift apps -n shop                                  list the apps of a namespace
   drift apps --live shop.tape.gz --git https://git.example.com/shop.git=shop.bundle
   ARGOCD_AUTH_TOKEN=... drift apps --argocd-server https://argocd.example.com")]
 pub(crate) struct AppsArgs {

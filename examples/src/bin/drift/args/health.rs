@@ -81,11 +81,11 @@ impl HealthRuleArgs {
 /// The options that select resources by namespace and labels.
 #[derive(Args, Debug, Default)]
 pub(crate) struct HealthScopeArgs {
-    /// Only this namespace. Defaults to `default` for a cluster, else to all.
+    /// Only this namespace; that of a KEY that does not name one. Defaults to that of the context for a cluster, else to all.
     #[arg(short, long, value_name = "NAME", help_heading = "Resources")]
     pub(crate) namespace: Option<String>,
 
-    /// All namespaces of the cluster.
+    /// All namespaces of the cluster; of a KEY without a namespace, in each of them.
     #[arg(short = 'A', long, help_heading = "Resources")]
     pub(crate) all_namespaces: bool,
 
