@@ -16,7 +16,8 @@ mod comparison;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -38,6 +39,8 @@ pub struct WatchOptions {
     pub schemas: Option<SchemaSet>,
     /// What is believed of a declared resource that no event has shown.
     pub absence: Absence,
+    /// Where the namespace comes from of what is declared without one.
+    pub namespace_basis: NamespaceBasis,
     /// So many events at most are judged at once when they arrive: they are an edit, not a list that is coming in.
     pub max_immediate_events: u64,
     /// How long more events than that are collected before they are judged.
@@ -50,6 +53,7 @@ impl Default for WatchOptions {
             drift: DriftOptions::default(),
             schemas: None,
             absence: Absence::default(),
+            namespace_basis: NamespaceBasis::default(),
             max_immediate_events: 32,
             settle_time: SignedDuration::from_millis(100),
         }
@@ -65,6 +69,16 @@ pub enum Absence {
     /// It is missing, unless its scope may not be listed. For a recording that is played to its end, such as a tape: what has
     /// not come will not come.
     AtOnce,
+}
+
+/// Where the namespace comes from of what is declared without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamespaceBasis {
+    /// Somebody named it.
+    #[default]
+    Named,
+    /// Nobody did: what is not there, while something of its kind and name lies in another namespace, may be that, and is not missing.
+    Assumed,
 }
 
 /// Judges events as they are appended: what drifts, what is missing, who fights, which history is not known.
@@ -114,6 +128,8 @@ pub struct WatchJudge {
     recorded: RecordedScope,
     /// Declared resources that are not live in a scope that was not listed yet, or may not be.
     maybe_missing: BTreeSet<ResourceKey>,
+    /// Declared resources whose namespace is only assumed, with the one in which something of that name lies.
+    misplaced: BTreeMap<ResourceKey, Arc<str>>,
     pending: Option<PendingEvents>,
 }
 
@@ -142,6 +158,7 @@ impl WatchJudge {
             gaps: Vec::new(),
             recorded: RecordedScope::default(),
             maybe_missing: BTreeSet::new(),
+            misplaced: BTreeMap::new(),
             pending: None,
         }
     }
@@ -204,28 +221,31 @@ impl WatchJudge {
 
     fn compare(&mut self, at: Timestamp, annotate: &mut dyn FnMut(&mut DriftReport)) -> Vec<FindingUpdate> {
         let Some(comparison) = &mut self.comparison else { return Vec::new() };
+        let is_assumed = self.options.namespace_basis == NamespaceBasis::Assumed;
+        let (recorded, absence) = (&self.recorded, self.options.absence);
+        let is_listed = |key: &ResourceKey| match absence {
+            Absence::AtOnce => recorded.unseen(key).is_none(),
+            Absence::OnceListed => recorded.is_listed(key),
+        };
         let mut changed = comparison.judge(annotate);
         // What was not live in a scope that had not been listed may be missing now.
-        for key in std::mem::take(&mut self.maybe_missing) {
+        let waiting = std::mem::take(&mut self.maybe_missing).into_iter();
+        for key in waiting.chain(std::mem::take(&mut self.misplaced).into_keys()) {
             changed.entry(key).or_insert_with_key(|key| comparison.verdict(key));
         }
         let mut updates = Vec::new();
         for (key, drift) in changed {
             let is_missing = drift.as_ref().is_some_and(|d| d.status == Status::Missing);
-            if is_missing && !self.is_listed(&key) {
+            let elsewhere = comparison.elsewhere(&key).filter(|_| is_missing && is_assumed);
+            if let Some(namespace) = elsewhere {
+                self.misplaced.insert(key, namespace);
+            } else if is_missing && !is_listed(&key) {
                 self.maybe_missing.insert(key);
             } else {
                 updates.append(&mut self.findings.update(&key, drift.as_ref(), at));
             }
         }
         updates
-    }
-
-    fn is_listed(&self, key: &ResourceKey) -> bool {
-        match self.options.absence {
-            Absence::AtOnce => self.recorded.unseen(key).is_none(),
-            Absence::OnceListed => self.recorded.is_listed(key),
-        }
     }
 
     /// Returns `true` if so many changes of one resource wait that [`scan_conflicts`](Self::scan_conflicts) should be called
@@ -256,7 +276,26 @@ impl WatchJudge {
             );
             coverage.add(Unseen::other(reason, format!("{key} was not compared: {message}")));
         }
+        self.misplaced().into_iter().for_each(|unseen| coverage.add(unseen));
         coverage
+    }
+
+    /// Returns what was not compared because its namespace is not known: it is declared without one, and not where it was looked for,
+    /// while something of its kind and name lies elsewhere.
+    pub fn misplaced(&self) -> Vec<Unseen> {
+        let mut places: BTreeMap<(&str, &str), Vec<&ResourceKey>> = BTreeMap::new();
+        for (key, place) in &self.misplaced {
+            places.entry((&key.namespace, place)).or_default().push(key);
+        }
+        let unseen = |((namespace, place), keys): ((&str, &str), Vec<&ResourceKey>)| {
+            let first = keys.first().map_or("", |key| &key.name);
+            let count = keys.len();
+            let message = format!(
+                "{count} declared without a namespace, {first} for one, not in `{namespace}`, but there in `{place}`: which one is meant is not known"
+            );
+            Unseen::other(UnseenReason::NotGiven, message)
+        };
+        places.into_iter().map(unseen).collect()
     }
 
     /// Returns how many resources are live, and the counts of the verdicts on what is declared as they were last judged; `None` where
@@ -264,7 +303,9 @@ impl WatchJudge {
     pub fn summary(&self) -> Option<(usize, Summary)> {
         let comparison = self.comparison.as_ref()?;
         let mut verdicts = comparison.verdicts();
-        for verdict in verdicts.iter_mut().filter(|v| self.maybe_missing.contains(&v.key)) {
+        let is_open =
+            |key: &ResourceKey| self.maybe_missing.contains(key) || self.misplaced.contains_key(key);
+        for verdict in verdicts.iter_mut().filter(|v| is_open(&v.key)) {
             verdict.status = Status::Unknown;
         }
         let report = DriftReport { resources: verdicts, ..DriftReport::default() };

@@ -11,6 +11,13 @@ use crate::replay::State;
 use crate::schema::{SchemaSet, is_definition};
 use crate::stream::{Facet, Scope, StreamId};
 
+/// Group, kind and name.
+type BareName = (Arc<str>, Arc<str>, Arc<str>);
+
+fn bare_name(key: &ResourceKey) -> BareName {
+    (Arc::clone(&key.group), Arc::clone(&key.kind), Arc::clone(&key.name))
+}
+
 /// Declared objects, the state of the cluster, and the comparison of the two.
 ///
 /// The state is what the comparison starts again from when a definition of a kind changes: the schema of a kind bears on
@@ -26,6 +33,10 @@ pub(super) struct LiveComparison {
     current: Option<IncrementalComparison>,
     /// What had a verdict before a definition changed.
     before: Vec<ResourceKey>,
+    /// Namespaces in which something lies of the kind and name of what is declared without one.
+    bare: BTreeMap<BareName, BTreeSet<Arc<str>>>,
+    /// Those of them that were seen in the namespace that is assumed: it is theirs.
+    placed: BTreeSet<BareName>,
     /// Resources of which a request was reported since the last judgement: who made a change may become known after the change, so
     /// `annotate` is asked again.
     audited: BTreeSet<ResourceKey>,
@@ -37,7 +48,10 @@ impl LiveComparison {
         schemas: Option<SchemaSet>,
         options: DriftOptions,
     ) -> Self {
+        let bare = desired.iter().map(|d| d.object.key()).filter(|key| key.namespace.is_empty());
         Self {
+            placed: BTreeSet::new(),
+            bare: bare.map(|key| (bare_name(&key), BTreeSet::new())).collect(),
             desired,
             schemas,
             options,
@@ -55,6 +69,18 @@ impl LiveComparison {
             let outdated = self.current.take();
             let verdicts = outdated.iter().flat_map(IncrementalComparison::verdicts);
             self.before.extend(verdicts.map(|drift| drift.key.clone()));
+        }
+        if let Some(places) = self.bare.get_mut(&bare_name(key)) {
+            match &event.body {
+                EventBody::Applied(_) => {
+                    if *key.namespace == *self.options.default_namespace.as_deref().unwrap_or("default") {
+                        self.placed.insert(bare_name(key));
+                    }
+                    places.insert(Arc::clone(&key.namespace));
+                }
+                EventBody::Deleted(_) => drop(places.remove(&key.namespace)),
+                _ => {}
+            }
         }
         let Some(current) = &mut self.current else { return };
         match &event.body {
@@ -96,6 +122,17 @@ impl LiveComparison {
     /// Returns the verdict on a resource as it was last judged.
     pub(super) fn verdict(&self, key: &ResourceKey) -> Option<ResourceDrift> {
         self.current.as_ref()?.get(key).cloned()
+    }
+
+    /// Returns another namespace in which something of that kind and name lies, if the namespace of the key is only that of what is
+    /// declared without one.
+    pub(super) fn elsewhere(&self, key: &ResourceKey) -> Option<Arc<str>> {
+        let (name, default) =
+            (bare_name(key), self.options.default_namespace.as_deref().unwrap_or("default"));
+        if *key.namespace != *default || self.placed.contains(&name) {
+            return None;
+        }
+        self.bare.get(&name)?.iter().find(|place| !place.is_empty() && **place != key.namespace).cloned()
     }
 
     /// Returns all verdicts as they were last judged.

@@ -121,6 +121,39 @@ fn a_declared_resource_is_missing_once_its_scope_was_listed() {
 }
 
 #[test]
+fn what_names_no_namespace_and_lies_in_another_one_is_not_missing() {
+    let bare = |name: &str| {
+        object(&json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":name},"data":{"bread":"1"}}))
+    };
+    let in_default = || {
+        object(
+            &json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"default"},"data":{"bread":"1"}}),
+        )
+    };
+    let declared = desired(&[bare("a"), bare("nowhere")]);
+    let none: [&str; 0] = [];
+    let unseen = |watch: &WatchJudge| watch.misplaced().iter().map(ToString::to_string).collect::<Vec<_>>();
+    for absence in [Absence::OnceListed, Absence::AtOnce] {
+        let mut cluster = Cluster::new();
+        let listed = cluster.list(Scope::of_kind("", "ConfigMap"), vec![config("a", "1")]);
+        let named = WatchOptions { absence, ..WatchOptions::default() };
+        let mut watch = WatchJudge::new(declared.clone(), named.clone());
+        assert_eq!(judge(&mut watch, &listed), ["FirstSeen missing a .", "FirstSeen missing nowhere ."]);
+
+        let assumed = WatchOptions { namespace_basis: NamespaceBasis::Assumed, ..named };
+        let mut watch = WatchJudge::new(declared.clone(), assumed);
+        assert_eq!(judge(&mut watch, &listed), ["FirstSeen missing nowhere ."]);
+        let text = "1 declared without a namespace, a for one, not in `default`, but there in `shop`: which one is meant is not known";
+        assert_eq!(unseen(&watch), [text]);
+        assert_eq!(watch.summary().unwrap().1.unknown, 1);
+        // Where it comes to lie in the assumed namespace, that is its own from then on.
+        assert_eq!(judge(&mut watch, &cluster.apply(in_default())), none);
+        assert_eq!(unseen(&watch), none);
+        assert_eq!(judge(&mut watch, &cluster.delete(in_default().key())), ["FirstSeen missing a ."]);
+    }
+}
+
+#[test]
 fn what_may_not_be_listed_is_not_missing_but_not_compared() {
     let mut cluster = Cluster::new();
     for options in [WatchOptions::default(), at_once()] {

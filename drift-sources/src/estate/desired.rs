@@ -8,7 +8,7 @@ use drift_core::coverage::{Unseen, UnseenReason};
 use drift_core::drift::{Declaration, DesiredObject, DriftReport};
 use drift_core::redact::Redactor;
 use drift_core::schema::{SchemaSet, Scope};
-use drift_core::{Object, SourceRevision};
+use drift_core::{Object, ResourceKey, SourceRevision};
 
 use super::blocking::run_blocking;
 use super::kustomizations::{RenderedFolders, is_chart, is_kustomization};
@@ -16,6 +16,7 @@ use super::origins::join_name;
 use super::rendered::{refuse_chart, render_chart, render_committed, render_kustomization};
 use super::{DesiredPlace, EstateError, InputNotes};
 use crate::git::{GitDesired, GitOptions, GitSpec, SkipReason, SkippedEntry};
+use crate::gitops::kustomize_edit;
 use crate::manifests::{DeclaredObject, FolderDepth, ManifestReader, Manifests, ProblemKind};
 use crate::render::{CommitFiles, KUSTOMIZATION_FILES, Renderer};
 use crate::yaml::ListIndexes;
@@ -39,6 +40,8 @@ struct DesiredPart {
     revision: Option<SourceRevision>,
     /// Folder that the names of files are relative to, unless they are paths as they stand.
     base: Option<PathBuf>,
+    /// Namespace of what names none, if that is not the one of all parts.
+    namespace: Option<String>,
 }
 
 impl DesiredState {
@@ -99,9 +102,10 @@ impl DesiredState {
             for declared in &mut part.manifests.declared {
                 match schemas.scope(&declared.key.group, &declared.key.kind) {
                     Some(Scope::Cluster) => declared.key = declared.key.clone().in_namespace(""),
-                    Some(Scope::Namespaced) if declared.key.namespace.is_empty() => {
-                        declared.key = declared.key.clone().in_namespace(namespace);
-                    }
+                    Some(Scope::Namespaced) if declared.key.namespace.is_empty() => match &part.namespace {
+                        Some(own) => place_in(declared, own),
+                        None => declared.key = declared.key.clone().in_namespace(namespace),
+                    },
                     _ => {}
                 }
             }
@@ -164,6 +168,11 @@ impl DesiredState {
 impl DesiredPart {
     fn read(place: &DesiredPlace, renderer: &Renderer) -> Result<(Vec<Self>, InputNotes), EstateError> {
         let (name, depth) = match place {
+            DesiredPlace::InNamespace(namespace, place) => {
+                let (mut parts, notes) = Self::read(place, renderer)?;
+                parts.iter_mut().for_each(|part| part.settle_in(namespace));
+                return Ok((parts, notes));
+            }
             DesiredPlace::Chart(chart) => {
                 return Ok((vec![render_chart(chart, renderer)?.into()], InputNotes::default()));
             }
@@ -234,6 +243,16 @@ impl DesiredPart {
         Ok((parts, notes))
     }
 
+    /// Puts what names no namespace into one, as far as its kind is known to lie in namespaces; the rest has to wait for the schemas.
+    fn settle_in(&mut self, namespace: &str) {
+        let schemas = SchemaSet::bundled();
+        let is_namespaced =
+            |key: &ResourceKey| schemas.scope(&key.group, &key.kind) == Some(Scope::Namespaced);
+        let bare = |d: &&mut DeclaredObject| d.key.namespace.is_empty() && is_namespaced(&d.key);
+        self.manifests.declared.iter_mut().filter(bare).for_each(|d| place_in(d, namespace));
+        self.namespace = Some(namespace.to_owned());
+    }
+
     /// Names files from the root of the repository.
     fn move_below(&mut self, folder: &str) {
         if folder.is_empty() {
@@ -256,7 +275,20 @@ impl DesiredPart {
 
 impl From<Manifests> for DesiredPart {
     fn from(manifests: Manifests) -> Self {
-        Self { manifests, revision: None, base: None }
+        Self { manifests, revision: None, base: None, namespace: None }
+    }
+}
+
+/// Puts an object that names no namespace into one.
+fn place_in(declared: &mut DeclaredObject, namespace: &str) {
+    let set = |map: &mut serde_json::Map<String, serde_json::Value>| {
+        if let Some(metadata) = map.get_mut("metadata").and_then(|m| m.as_object_mut()) {
+            metadata.insert("namespace".to_owned(), namespace.into());
+        }
+    };
+    if let Some(object) = kustomize_edit::object(&declared.object, set) {
+        declared.object = Object::clone(&object);
+        declared.key = declared.key.clone().in_namespace(namespace);
     }
 }
 

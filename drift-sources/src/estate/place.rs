@@ -17,6 +17,16 @@ pub enum DesiredPlace {
     Kustomization(String),
     /// A folder with a Helm chart, rendered by `helm` as a release.
     Chart(ChartPlace),
+    /// Another place, with the namespace of what it declares without one.
+    InNamespace(String, Box<DesiredPlace>),
+}
+
+impl DesiredPlace {
+    /// Names the namespace of what is declared there without one: where several are compared, each may have its own.
+    #[must_use]
+    pub fn in_namespace(self, namespace: impl Into<String>) -> Self {
+        Self::InNamespace(namespace.into(), Box::new(self))
+    }
 }
 
 /// A Helm chart with what it is rendered for: the same chart declares other objects for another release.
@@ -54,6 +64,7 @@ impl fmt::Display for DesiredPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tree(place) | Self::Folder(place) | Self::Kustomization(place) => f.write_str(place),
+            Self::InNamespace(_, place) => place.fmt(f),
             Self::Chart(chart) => write!(f, "{}", chart.folder.display()),
         }
     }

@@ -390,3 +390,32 @@ fn an_audit_log_in_a_file_is_refused_with_what_takes_one() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.err.contains("--listen ADDR") && ran.err.contains("why, blame, history"), "{ran:?}");
 }
+
+/// Manifests of two apps that name no namespace, each of which lies in its own.
+#[test]
+fn two_apps_have_a_namespace_each_and_without_one_nothing_is_said_to_be_missing() {
+    let dir = folder();
+    let prices = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": "1"}});
+    let mut tape = String::new();
+    for (namespace, name) in [("boutique", "prices"), ("sock-shop", "sizes")] {
+        let mut object = prices(name);
+        object["metadata"]["namespace"] = namespace.into();
+        object["metadata"]["resourceVersion"] = "5".into();
+        let line = json!({"ts": "2026-01-01T00:00:00Z", "group": "", "version": "v1", "resource": "configmaps", "type": "LISTED", "object": object});
+        tape.push_str(&format!("{line}\n"));
+        write(dir.path(), &format!("{namespace}/{name}.json"), prices(name).to_string());
+    }
+    write(dir.path(), "two.tape", tape);
+    let ran = drift("watch --store DIR/a --tape two.tape --desired boutique --desired sock-shop", dir.path());
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(!ran.out.contains("missing"), "{ran:?}");
+    let text = "1 declared without a namespace, prices for one, not in `default`, but there in `boutique`";
+    assert!(ran.err.contains(text) && ran.err.contains("--desired NAME=FOLDER"), "{ran:?}");
+    let named = "--desired boutique=boutique --desired sock-shop=sock-shop";
+    let ran = drift(&format!("watch --store DIR/b --tape two.tape {named}"), dir.path());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = drift(&format!("diff --live two.tape {named}"), dir.path());
+    assert!(ran.code == 0 && ran.out.contains("2 in sync"), "{ran:?}");
+    let ran = drift("diff --live two.tape -f boutique=boutique", dir.path());
+    assert_eq!(ran.code, 0, "{ran:?}");
+}

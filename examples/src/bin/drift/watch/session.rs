@@ -7,7 +7,7 @@ use drift_core::drift::DriftOptions;
 use drift_core::redact::Redactor;
 use drift_core::text::error_line;
 use drift_core::time::format_time;
-use drift_core::watch::{Absence, WatchJudge, WatchOptions};
+use drift_core::watch::{Absence, NamespaceBasis, WatchJudge, WatchOptions};
 use drift_core::{Event, EventStore, Finding, FindingBody, FindingUpdate, Position, Sink, StoreError};
 use drift_sinks::report::{CoverageV1, Styler, render_gap_lines};
 use drift_sources::estate::{DesiredState, gather_schemas, local_renderer};
@@ -70,6 +70,10 @@ impl WatchSession {
                 default_namespace: Some(namespace.into()),
                 redactor: Some(redactor.clone()),
                 ..DriftOptions::default()
+            },
+            namespace_basis: match &args.namespace {
+                Some(_) => NamespaceBasis::Named,
+                None => NamespaceBasis::Assumed,
             },
             absence: if args.tape.is_some() { Absence::AtOnce } else { Absence::OnceListed },
             ..WatchOptions::default()
@@ -207,10 +211,18 @@ impl WatchSession {
         self.note(change);
         if !self.is_tape && is_reachable && self.first_state.take_if_due() {
             self.note(self.judge.summary().as_ref().map(describe_state));
+            self.judge.misplaced().iter().for_each(|u| self.note(Some(format!("not looked at: {u}"))));
+            self.note_namespace_option();
         }
         if self.gaps_since.is_some_and(|since| since.elapsed() >= GAP_WAIT) {
             self.flush_gaps();
         }
+    }
+
+    /// Prints how to name the namespace of what is declared, where that is not known.
+    fn note_namespace_option(&self) {
+        let hint = "hint: -n NAME is the namespace of all that is declared without one, --desired NAME=FOLDER that of a folder";
+        self.note((!self.judge.misplaced().is_empty()).then(|| hint.to_owned()));
     }
 
     fn flush_gaps(&mut self) {
@@ -242,6 +254,9 @@ impl WatchSession {
         let text = coverage.render_text(Styler::default());
         text.lines().for_each(output::remark);
         report_grants(&self.judge.coverage());
+        if self.is_tape {
+            self.note_namespace_option();
+        }
         let found = self.judge.findings().len() + self.conflicts > 0;
         Ok(match (self.notes.is_partial() || !coverage.complete, found) {
             (true, found) => Outcome::Incomplete { found },
