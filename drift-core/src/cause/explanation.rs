@@ -1,5 +1,6 @@
 //! From candidates to an answer: those with one root together, with the chain from root to symptom, or why there is none.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use super::hop::Hop;
 use super::investigation::Investigation;
 use super::root::{self, RevisionChange};
 use super::symptom::{Symptom, symptoms};
-use super::weights::THRESHOLD;
+use super::verdict::CounterfactualVerdict;
+use super::weights::{PROVEN_AHEAD, THRESHOLD};
 
 /// A recorded change that explains symptoms, or was considered and does not.
 #[derive(Clone, Debug)]
@@ -130,16 +132,28 @@ impl Investigation<'_> {
             }
         }
         let mut all: Vec<_> = by_root.into_values().collect();
-        // Ties: the later change first, since it is the nearer one; then by key.
-        all.sort_by(|a, b| {
-            b.score
-                .total_cmp(&a.score)
-                .then_with(|| b.root.mark.at.cmp(&a.root.mark.at))
-                .then_with(|| a.root.key.cmp(&b.root.key))
-        });
+        all.sort_by(compare_causes);
         all.truncate(MAX_CAUSES);
         all
     }
+}
+
+/// Puts the cause first that explains more.
+///
+/// Those that explain come before those that were only considered. Among either, by score; of about equal ones, within
+/// [`PROVEN_AHEAD`], the one whose reversal is shown to help comes before one of which that cannot be decided: distance and
+/// timing are worth less than a proof. Ties: the later change first, since it is the nearer one; then by key.
+pub(super) fn compare_causes(a: &Cause, b: &Cause) -> Ordering {
+    let explains = |c: &Cause| c.score >= THRESHOLD;
+    let rank = |c: &Cause| match c.candidate.counterfactual.verdict {
+        CounterfactualVerdict::Holds => c.score + PROVEN_AHEAD,
+        CounterfactualVerdict::Undecided | CounterfactualVerdict::Fails => c.score,
+    };
+    explains(b)
+        .cmp(&explains(a))
+        .then_with(|| rank(b).total_cmp(&rank(a)))
+        .then_with(|| b.root.mark.at.cmp(&a.root.mark.at))
+        .then_with(|| a.root.key.cmp(&b.root.key))
 }
 
 fn abstention(investigation: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {

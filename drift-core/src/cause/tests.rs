@@ -10,6 +10,7 @@ mod operators;
 mod oracles;
 mod pods;
 mod policy;
+mod ranking;
 mod scenario;
 mod scheduling;
 mod services;

@@ -112,6 +112,9 @@ impl Weights {
 /// Below this a change is shown as considered, and explains nothing.
 pub const THRESHOLD: f64 = 0.5;
 
+/// Scores so near each other are about equal: a proven change comes before one that cannot be decided.
+pub(super) const PROVEN_AHEAD: f64 = 0.05;
+
 /// What is left of a score when the counterfactual check fails.
 pub(super) const REFUTED: f64 = 0.4;
 
