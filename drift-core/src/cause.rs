@@ -88,6 +88,7 @@ mod role;
 mod root;
 mod scheduler_message;
 mod score;
+mod surroundings;
 mod suspicion;
 mod symptom;
 #[cfg(test)]
@@ -105,6 +106,7 @@ pub use index::CauseIndex;
 pub use investigation::Investigation;
 pub use role::CandidateRole;
 pub use root::RevisionChange;
+pub use surroundings::Surroundings;
 pub use symptom::{Symptom, symptoms};
 pub use verdict::{Counterfactual, CounterfactualVerdict};
 pub use weights::{ScoreParts, THRESHOLD, Weights};

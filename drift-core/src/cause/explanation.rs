@@ -7,12 +7,14 @@ use std::sync::Arc;
 use crate::event::EventId;
 use crate::history::Change;
 use crate::key::ResourceKey;
+use crate::time::format_time;
 
 use super::candidate::Candidate;
 use super::candidates::candidates;
 use super::hop::Hop;
 use super::investigation::Investigation;
 use super::root::{self, RevisionChange};
+use super::surroundings::hiding_gap;
 use super::symptom::{Symptom, symptoms};
 use super::verdict::CounterfactualVerdict;
 use super::weights::{PROVEN_AHEAD, THRESHOLD};
@@ -72,7 +74,7 @@ impl Explanation {
             _ if !investigation.history.knows(key) => Some(format!("{key} is not in the recorded history")),
             _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
             Some(best) if best.score >= THRESHOLD => None,
-            best => Some(abstention(investigation, &symptoms, best)),
+            best => Some(abstention(investigation, key, &symptoms, best)),
         };
         Self { key: key.clone(), symptoms, causes, abstained_because }
     }
@@ -156,16 +158,15 @@ pub(super) fn compare_causes(a: &Cause, b: &Cause) -> Ordering {
         .then_with(|| a.root.key.cmp(&b.root.key))
 }
 
-fn abstention(investigation: &Investigation<'_>, symptoms: &[Symptom], best: Option<&Cause>) -> String {
-    let onset = symptoms.first().map(|s| &s.fault.onset);
-    let gap = investigation
-        .history
-        .gaps()
-        .iter()
-        .find(|g| onset.is_some_and(|o| g.to <= o.at.time || g.from.is_none_or(|f| f <= o.at.time)));
-    if let Some(gap) = gap {
-        let from = gap.from.map_or("the beginning".to_owned(), |f| f.to_string());
-        return format!("history is not known from {from} to {}: {}", gap.to, gap.message);
+fn abstention(
+    investigation: &Investigation<'_>,
+    key: &ResourceKey,
+    symptoms: &[Symptom],
+    best: Option<&Cause>,
+) -> String {
+    if let Some(gap) = hiding_gap(investigation, key, symptoms) {
+        let from = gap.from.map_or("the beginning".to_owned(), format_time);
+        return format!("history is not known from {from} to {}: {}", format_time(gap.to), gap.message);
     }
     match best {
         None => "no recorded change on anything it depends on could have this effect".to_owned(),

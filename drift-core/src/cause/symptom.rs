@@ -55,8 +55,8 @@ pub fn symptoms(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<Sym
 }
 
 /// A resource on whose health that of another depends.
-struct HealthDependency {
-    key: ResourceKey,
+pub(super) struct HealthDependency {
+    pub(super) key: ResourceKey,
     /// The step back to the one that depends on it.
     hop: Hop,
     /// 1 where its fault is one of the other, as of a pod for its workload; less where it may be only a part of that.
@@ -67,7 +67,7 @@ struct HealthDependency {
 ///
 /// For example that of a Deployment depends on its ReplicaSets, that of a Service on the pods that it selects, and that of a
 /// Kustomization on what it applied.
-fn dependencies(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<HealthDependency> {
+pub(super) fn dependencies(investigation: &Investigation<'_>, key: &ResourceKey) -> Vec<HealthDependency> {
     let mut out = Vec::new();
     let exists = |k: &ResourceKey| investigation.history.now(k).is_some();
     let mut put = |to: &ResourceKey, edge: &Edge<'_>, factor: f64| {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod config;
+mod gaps;
 mod gitops;
 mod incidents;
 mod jobs;

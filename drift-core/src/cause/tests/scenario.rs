@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::event::Until;
-use crate::event::{Actor, Event, EventBody, NewEvent, Origin};
+use crate::event::{Actor, Event, EventBody, Gap, GapReason, NewEvent, Origin};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
 use crate::schema::SchemaSet;
-use crate::stream::{Position, Revision, StreamId};
+use crate::stream::{Position, Revision, Scope, StreamId};
 
 use crate::history::ResourceOp;
 
@@ -66,6 +66,10 @@ impl Tape {
     }
 
     fn event(&mut self, key: ResourceKey, body: EventBody) {
+        self.event_in(StreamId::live(key), body);
+    }
+
+    fn event_in(&mut self, stream: StreamId, body: EventBody) {
         self.time += SignedDuration::from_millis(100);
         let n = self.events.len() as u64 + 1;
         let new = NewEvent {
@@ -81,7 +85,15 @@ impl Tape {
             body,
         };
         let revision = Revision::new(n).unwrap();
-        self.events.push(new.at(StreamId::live(key), revision, Position::new(n)));
+        self.events.push(new.at(stream, revision, Position::new(n)));
+    }
+
+    /// Records that nothing is known of a scope from some seconds ago, or from the beginning, until now.
+    pub(super) fn gap(&mut self, scope: Scope, seconds: Option<i64>, reason: GapReason) {
+        let from = seconds.map(|s| self.time - SignedDuration::from_secs(s));
+        let (to, message) = (self.time, "nobody looked".into());
+        let gap = Gap { scope, from, to, from_version: None, to_version: None, reason, message };
+        self.event_in(StreamId::Source("tape".into()), EventBody::Gap(gap));
     }
 
     /// Puts an object as it now is; who wrote it is `by`.
@@ -248,6 +260,10 @@ impl Tape {
         let key = ResourceKey::parse(key).unwrap();
         self.check_warm(&key, weights);
         investigation.why(&key)
+    }
+
+    pub(super) fn investigate<T>(&self, ask: impl FnOnce(&Investigation<'_>) -> T) -> T {
+        ask(&Investigation::from_events(&self.events, Until::End, &SchemaSet::bundled()))
     }
 
     pub(super) fn incidents(&self) -> Incidents {
