@@ -19,7 +19,6 @@ use crate::cause::Investigation;
 use crate::fault::FaultKind;
 use crate::key::ResourceKey;
 use crate::object::Object;
-use crate::time::format_time;
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,7 +216,7 @@ fn faults(case: &Investigation<'_>, key: &ResourceKey, out: &mut Vec<CheckResult
             severity,
             key: key.clone(),
             check: advice::name(fault.kind),
-            message: format!("{}{reason} since {}", fault.kind, format_time(fault.onset.at.time)),
+            message: format!("{}{reason} {}", fault.kind, fault.describe_since()),
             evidence: fault.message,
             next: advice::next(fault.kind),
         });

@@ -12,6 +12,7 @@ mod events;
 mod kind;
 #[cfg(test)]
 pub(crate) mod laws;
+mod onset;
 mod others;
 mod pods;
 mod record;
@@ -23,7 +24,7 @@ use crate::history::History;
 use crate::key::ResourceKey;
 
 pub use kind::FaultKind;
-pub use record::{Fault, FaultBasis, VersionRef};
+pub use record::{Fault, FaultBasis, OnsetBasis, VersionRef};
 
 /// Returns the faults of one resource at the end of the history, by onset.
 ///
@@ -33,6 +34,7 @@ pub fn faults_of(history: &History, key: &ResourceKey, rules: &HealthRules) -> V
         ("", "Pod") => pods::faults(history, key, rules),
         _ => others::faults(history, key, rules),
     };
+    out.iter_mut().for_each(|fault| fault.onset_basis = onset::basis_of(history, fault, rules));
     out.sort_by_key(|f| (f.onset.at, f.kind));
     out
 }

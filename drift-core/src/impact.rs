@@ -86,7 +86,8 @@ pub fn impact(
     let (now, then) = (check(&before), check(&after));
     // Since when something is so stands in the message; the same trouble may have another time afterwards.
     let id = |t: &CheckResult| {
-        (t.key.clone(), t.check, t.message.split(" since ").next().unwrap_or_default().to_owned())
+        let what = t.message.split(" since ").next().unwrap_or_default();
+        (t.key.clone(), t.check, what.trim_end_matches(" at least").to_owned())
     };
     let (old, new): (BTreeSet<_>, BTreeSet<_>) =
         (now.iter().map(id).collect(), then.iter().map(id).collect());

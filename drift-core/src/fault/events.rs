@@ -3,7 +3,7 @@
 use super::record::add_text;
 use super::refusal::{is_forbidden, refusal};
 use super::status::{Reading, read};
-use super::{Fault, FaultBasis, FaultKind, VersionRef};
+use super::{Fault, FaultBasis, FaultKind, OnsetBasis, VersionRef};
 use crate::health::HealthRules;
 use crate::history::{History, KubernetesEvent, Moment, RecordedVersion};
 use crate::k8s::pod::pod_spec;
@@ -68,6 +68,7 @@ fn fault_of(kind: FaultKind, key: &ResourceKey, note: &KubernetesEvent) -> Fault
         reason: note.reason.clone(),
         message: note.message.clone(),
         onset: note.mark.clone(),
+        onset_basis: OnsetBasis::Recorded,
         evidence: note.id,
         shown_by: VersionRef { key: note.key.clone(), version: note.mark.version.clone() },
         started: None,

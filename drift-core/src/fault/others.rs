@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::events::{self, topic};
 use super::status::{ObservedFault, Reading, read, terminating};
-use super::{Fault, FaultBasis, FaultKind, VersionRef};
+use super::{Fault, FaultBasis, FaultKind, OnsetBasis, VersionRef};
 use crate::health::HealthRules;
 use crate::history::{History, RecordedVersion};
 use crate::k8s::service::ready_endpoints;
@@ -70,6 +70,7 @@ fn fault(found: ObservedFault, key: &ResourceKey, shown: &RecordedVersion) -> Fa
         reason: found.reason,
         message: found.message,
         onset: shown.mark(),
+        onset_basis: OnsetBasis::Recorded,
         evidence: shown.id,
         shown_by: VersionRef { key: key.clone(), version: shown.version.clone() },
         started: None,

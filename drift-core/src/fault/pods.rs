@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::record::add_text;
 use super::status::{self, ObservedFault};
-use super::{Fault, FaultBasis, FaultKind, VersionRef, events};
+use super::{Fault, FaultBasis, FaultKind, OnsetBasis, VersionRef, events};
 use crate::health::HealthRules;
 use crate::history::{History, Moment, RecordedVersion};
 use crate::k8s::status::{
@@ -120,6 +120,7 @@ fn put(
         reason: found.reason,
         message: found.message,
         onset: version.mark(),
+        onset_basis: OnsetBasis::Recorded,
         evidence: version.id,
         shown_by: VersionRef { key: key.clone(), version: version.version.clone() },
         started: None,
@@ -256,6 +257,7 @@ fn add_of_node(
         reason: "NodeNotReady".into(),
         message: format!("node {} is not ready", node_key.name),
         onset: shown.mark(),
+        onset_basis: OnsetBasis::Recorded,
         evidence: shown.id,
         shown_by: VersionRef { key: shown_by, version: shown.version.clone() },
         started: None,

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use crate::event::EventId;
 use crate::history::Moment;
 use crate::key::{ResourceKey, ResourceVersion};
+use crate::time::format_time;
 
 use super::FaultKind;
 
@@ -21,8 +24,10 @@ pub struct Fault {
     pub reason: String,
     /// Texts of the cluster about it: messages of states, conditions and Events.
     pub message: String,
-    /// Since when; computed, whenever it was asked.
+    /// Since when, as it was recorded; computed, whenever it was asked.
     pub onset: Moment,
+    /// What that is worth: the moment at which somebody first looked is no onset.
+    pub onset_basis: OnsetBasis,
     /// The event that shows it first.
     pub evidence: EventId,
     /// The version that shows it: of the resource itself, of a Kubernetes Event about it, or of what it stands on.
@@ -51,6 +56,37 @@ pub enum FaultBasis {
     AnotherObject,
     /// What it was before: gone, or no longer wanted on any node.
     History,
+}
+
+/// By what it is known since when a fault lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnsetBasis {
+    /// The history has the resource without it, or its creation.
+    #[default]
+    Recorded,
+    /// The resource was first seen with it, and says itself since when.
+    Stated(Timestamp),
+    /// The resource was first seen with it, and does not say since when: it lasts at least since then.
+    FirstSeen,
+}
+
+impl Fault {
+    /// Returns the best known time of the beginning: the one that the resource states, else the recorded one.
+    pub fn since(&self) -> Timestamp {
+        match self.onset_basis {
+            OnsetBasis::Stated(time) => time,
+            OnsetBasis::Recorded | OnsetBasis::FirstSeen => self.onset.at.time,
+        }
+    }
+
+    /// Writes since when it lasts, as far as that is known.
+    pub fn describe_since(&self) -> String {
+        let time = format_time(self.since());
+        match self.onset_basis {
+            OnsetBasis::FirstSeen => format!("at least since {time}, when it was first seen"),
+            OnsetBasis::Recorded | OnsetBasis::Stated(_) => format!("since {time}"),
+        }
+    }
 }
 
 /// One version of a resource, as a reader of a report finds it again in the cluster.

@@ -10,7 +10,7 @@ pub use text::CauseDetail;
 use drift_core::ResourceKey;
 use drift_core::cause::{Cause, Explanation, Hop};
 use drift_core::coverage::InputNotes;
-use drift_core::fault::{Fault, VersionRef};
+use drift_core::fault::{Fault, OnsetBasis, VersionRef};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -59,8 +59,14 @@ pub struct SymptomV1 {
     pub reason: String,
     /// Message as Kubernetes gives it; may be empty.
     pub message: String,
-    /// Time at which it began.
+    /// Time at which it began: as it was recorded, or as the resource states it.
     pub onset: Option<Timestamp>,
+    /// `atLeast` where the resource was first seen with it at `onset` and does not say since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onset_is: Option<&'static str>,
+    /// Since when, in words.
+    #[serde(skip)]
+    pub(super) since: String,
     /// Recorded version that shows it.
     pub evidence: Option<EvidenceV1>,
 }
@@ -198,7 +204,9 @@ impl SymptomV1 {
             what: fault.kind.as_str(),
             reason: fault.reason.clone(),
             message: fault.message.clone(),
-            onset: Some(fault.onset.at.time),
+            onset: Some(fault.since()),
+            onset_is: (fault.onset_basis == OnsetBasis::FirstSeen).then_some("atLeast"),
+            since: format!(" {}", fault.describe_since()),
             evidence: Some(EvidenceV1 {
                 id: format!("{:#}", fault.evidence),
                 key: shown_by.into(),
@@ -215,6 +223,8 @@ impl SymptomV1 {
             reason: String::new(),
             message: String::new(),
             onset: None,
+            onset_is: None,
+            since: String::new(),
             evidence: None,
         }
     }

@@ -9,7 +9,6 @@ use drift_core::text::printable;
 use serde::Serialize;
 
 use super::cause::{CauseAttribution, CauseV1, SymptomV1, because};
-use super::format::format_time;
 use super::{API_VERSION, CoverageV1, Styler};
 
 /// Everything that is broken at one moment, with what has one root in one place.
@@ -131,8 +130,7 @@ fn of_itself(fault: &Fault) -> SymptomV1 {
 }
 
 fn write_symptom(out: &mut String, symptom: &SymptomV1) {
-    let since = symptom.onset.map_or_else(String::new, |t| format!(" since {}", format_time(t)));
     let reason = if symptom.reason.is_empty() { String::new() } else { format!(" ({})", symptom.reason) };
-    let line = format!("{}: {}{reason}{since}", symptom.key, symptom.what);
+    let line = format!("{}: {}{reason}{}", symptom.key, symptom.what, symptom.since);
     let _ = writeln!(out, "   - {}", printable(&line));
 }

@@ -13,7 +13,7 @@ use crate::cause::{ChangeKind, Counterfactual, CounterfactualVerdict, Investigat
 use crate::event::LogPosition;
 use crate::event::Until;
 use crate::event::{Event, EventBody, EventId, NewEvent, Origin};
-use crate::fault::{Fault, FaultBasis, FaultKind, VersionRef};
+use crate::fault::{Fault, FaultBasis, FaultKind, OnsetBasis, VersionRef};
 use crate::history::ResourceOp;
 use crate::history::{Change, Moment};
 use crate::k8s::scheduling::{NodeWithPods, fits_node};
@@ -67,6 +67,7 @@ fn fault(kind: FaultKind, on: &Value, message: &str) -> Fault {
         reason: String::new(),
         message: message.to_owned(),
         onset: mark(100),
+        onset_basis: OnsetBasis::Recorded,
         evidence: EventId::from_bytes([0; 32]),
         started: None,
         containers: std::collections::BTreeSet::new(),

@@ -55,9 +55,11 @@ impl CauseReportV1 {
             let _ = writeln!(out, "{text}");
         };
         let symptom = &self.symptom;
-        let since = symptom.onset.map_or_else(String::new, |t| format!(" since {}", format_time(t)));
         let reason = if symptom.reason.is_empty() { String::new() } else { format!(" ({})", symptom.reason) };
-        line(styler.heading(&printable(&format!("{}: {}{reason}{since}", symptom.key, symptom.what))));
+        line(
+            styler
+                .heading(&printable(&format!("{}: {}{reason}{}", symptom.key, symptom.what, symptom.since))),
+        );
         if !symptom.message.is_empty() {
             let message: String = symptom.message.chars().take(MESSAGE_CHARS).collect();
             line(format!("  {}", printable(&message)));
