@@ -35,6 +35,7 @@ mod observation_stream;
 mod occurrence;
 mod openapi;
 mod pool;
+mod readiness;
 mod request;
 mod seen_versions;
 mod snapshot;

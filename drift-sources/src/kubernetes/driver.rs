@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::backoff::Backoff;
 use super::cursor::WatchProgress;
 use super::decode;
 use super::machine::{Failure, ListedVersion, MachineInput, Next, WatchMachine};
@@ -32,6 +33,10 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
     /// Whether the last request of any driver got a response; an outage is reported once.
     pub(crate) reachable: Arc<AtomicBool>,
+    /// Notified when the server is back after an outage.
+    pub(crate) back: Notify,
+    /// Delays after failures.
+    pub(crate) backoff: Backoff,
 }
 
 /// How long things take.
@@ -250,6 +255,8 @@ impl Driver {
     async fn wait_for_command(&mut self, delay: Duration) -> MachineInput {
         tokio::select! {
             () = sleep(delay) => {}
+            // As after a first failure: what it waits for may have been the outage, and 200 watches do not come at once.
+            () = self.shared.back.notified() => sleep(self.shared.backoff.delay_after(1, &self.id).min(delay)).await,
             order = self.commands.changed() => match order {
                 Ok(()) => self.take_command(),
                 // The supervisor is gone and so is everyone who listens.

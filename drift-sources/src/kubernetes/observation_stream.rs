@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::KubernetesSource;
 use super::cursor::{Progress, WatchProgress};
 use super::driver::{Message, Shared, Timing};
+use super::readiness::watch_readiness;
 use super::request::Requests;
 use super::supervisor::{Supervisor, cluster_identity};
 
@@ -57,6 +58,8 @@ pub(crate) fn make_shared(
         out,
         changed: Notify::new(),
         reachable: Arc::clone(&source.reachable),
+        back: Notify::new(),
+        backoff: options.backoff,
     };
     (Arc::new(shared), messages)
 }
@@ -88,6 +91,7 @@ impl ObservationStream {
         let (shared, messages) = make_shared(requests, source);
         let interval = options.checkpoint_interval;
         let mut tasks = JoinSet::new();
+        tasks.spawn(watch_readiness(Arc::clone(&shared)));
         tasks.spawn(Supervisor::new(shared, options, resume).run());
         Self { messages, _tasks: tasks, progress, queue, interval, beginning, due: None, last: None }
     }

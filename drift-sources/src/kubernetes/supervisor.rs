@@ -97,6 +97,7 @@ impl Supervisor {
     async fn wait_for_rediscovery(&mut self, delay: Duration, looks: &mut usize) {
         tokio::select! {
             () = sleep(delay) => {}
+            () = self.shared.back.notified() => {}
             () = self.shared.changed.notified() => {
                 *looks = 0;
                 // Many definitions come at once when a chart is installed.

@@ -444,6 +444,34 @@ async fn a_server_that_is_down_is_said_once_and_waited_for() {
 }
 
 #[tokio::test]
+async fn the_return_of_a_server_is_seen_at_once_however_long_it_was_gone() {
+    let millis = Duration::from_millis;
+    // Retries after 0.3, 0.9, 2.1, 4.5 and 9.3 seconds, and up to a quarter earlier.
+    let backoff = Backoff { first: millis(300), max: millis(60_000), denied: millis(60_000) };
+    let mut rig = Rig::new(KubernetesOptions { backoff, ..options() }).await;
+    rig.touch(0..5);
+    rig.catch_up().await;
+    let (fake, source) = (rig.fake.clone(), rig.source.clone());
+    let began = Instant::now();
+    let (mut is_down, mut up) = (false, None);
+    rig.observe(|ledger, _| {
+        if !is_down {
+            fake.down();
+            is_down = true;
+        } else if up.is_none() && began.elapsed() > millis(4600) {
+            assert!(!source.is_reachable());
+            fake.put("configmaps", "late", &json!({}));
+            fake.up();
+            up = Some(Instant::now());
+        }
+        up.is_some() && source.is_reachable() && ledger.live == fake.there()
+    })
+    .await;
+    let took = up.unwrap().elapsed();
+    assert!(took < millis(2000), "{took:?}");
+}
+
+#[tokio::test]
 async fn cursors_of_others_are_errors_and_gaps() {
     let foreign = r#"{"v":1,"cluster":"cluster-2","at":{"ConfigMap/configmaps":"11"}}"#;
     for cursor in ["nonsense", foreign] {
