@@ -164,10 +164,14 @@ impl Coverage {
 
     /// Leaves what takes something away from an answer about some resources: what concerns one of them, or is no part of a cluster.
     pub fn leave_about(&mut self, keys: &[ResourceKey]) {
-        let concerns = |scope: &Scope| {
+        self.leave_scopes(|scope| {
             keys.iter().any(|key| Scope { cluster: Arc::clone(&key.cluster), ..scope.clone() }.contains(key))
-        };
-        self.unseen.retain(|unseen| unseen.scope.as_ref().is_none_or(concerns));
+        });
+    }
+
+    /// Leaves the scopes that an answer needed, and what is no part of a cluster.
+    pub fn leave_scopes(&mut self, is_needed: impl Fn(&Scope) -> bool) {
+        self.unseen.retain(|unseen| unseen.scope.as_ref().is_none_or(&is_needed));
     }
 
     /// Sets the moment that the answer is about: nothing after it was seen.

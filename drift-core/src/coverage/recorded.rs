@@ -81,6 +81,11 @@ impl RecordedScope {
         }
     }
 
+    /// Adds a gap of the one listing that there is: whatever the reason, what is in its scope was not seen.
+    pub fn add_unlisted(&mut self, gap: &Gap) {
+        self.gaps.insert(gap.scope.clone(), gap.clone());
+    }
+
     /// Adds the kind of a recorded resource.
     pub fn add_kind(&mut self, key: &ResourceKey) {
         let kind = (Arc::clone(&key.group), Arc::clone(&key.kind));

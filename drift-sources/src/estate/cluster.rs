@@ -58,7 +58,7 @@ impl LiveState {
             notes.add(format!("not listed, and nothing is declared of them: {}", kinds_of(&others)));
         }
         let mut recorded = RecordedScope::default();
-        gaps.iter().for_each(|gap| recorded.add_gap(gap));
+        gaps.iter().for_each(|gap| recorded.add_unlisted(gap));
         let namespace = Some(connection.namespace.clone());
         Ok(Self { objects, recorded, notes, namespace, redactor: None })
     }
@@ -73,7 +73,7 @@ pub(super) async fn list_namespaces(
     let listed = KubernetesSource::new(connection.client.clone(), options).snapshot().await;
     let listed = listed.map_err(|e| unlisted(connection, e))?;
     let mut recorded = RecordedScope::default();
-    listed.gaps.iter().for_each(|gap| recorded.add_gap(gap));
+    listed.gaps.iter().for_each(|gap| recorded.add_unlisted(gap));
     Ok((listed.objects.iter().map(Object::key).collect(), recorded))
 }
 

@@ -14,7 +14,7 @@ use drift_core::redact::{RedactOptions, Redactor, SecretValues};
 use drift_core::replay::State;
 use drift_core::text::error_line;
 use drift_core::{
-    Event, EventStore, EventStoreExt, Facet, Ingest, MemoryStore, Position, ResourceKey, ResourceName,
+    Event, EventStore, EventStoreExt, Facet, Gap, Ingest, MemoryStore, Position, ResourceKey, ResourceName,
     StoreError, StreamId,
 };
 use futures::stream::BoxStream;
@@ -42,13 +42,15 @@ pub struct RecordedHistory {
     redactor: Redactor,
     notes: InputNotes,
     upkeep: HistoryUpkeep,
+    /// What could not be listed, of a history that is one listing.
+    unlisted: Vec<Gap>,
 }
 
 impl RecordedHistory {
     /// Takes a store. Errors name it by `name`; declared Secrets are hashed by `redactor` to be compared with stored ones.
     pub fn new(store: Arc<dyn EventStore>, name: impl Into<String>, redactor: Redactor) -> Self {
-        let (notes, upkeep) = Default::default();
-        Self { store, name: name.into(), redactor, notes, upkeep }
+        let (notes, upkeep, unlisted) = Default::default();
+        Self { store, name: name.into(), redactor, notes, upkeep, unlisted }
     }
 
     /// Sets whether the history is still being written; it is a recording otherwise.
@@ -62,6 +64,13 @@ impl RecordedHistory {
     #[must_use]
     pub(super) fn with_notes(mut self, notes: InputNotes) -> Self {
         self.notes = notes;
+        self
+    }
+
+    /// Sets what could not be listed, of a history that is one listing: no later one will show it.
+    #[must_use]
+    pub(super) fn with_unlisted(mut self, unlisted: Vec<Gap>) -> Self {
+        self.unlisted = unlisted;
         self
     }
 
@@ -80,7 +89,7 @@ impl RecordedHistory {
         learn_tape(tape, &redactor.values());
         let store = Arc::new(MemoryStore::default());
         let notes = play_tape(tape, &*store, redactor.clone()).await?;
-        Ok(Self { store, name, redactor, notes, upkeep: HistoryUpkeep::Recording })
+        Ok(Self { notes, ..Self::new(store, name, redactor) })
     }
 
     /// Returns the same history with these values of Secrets blanked in what is compared with it.
@@ -141,6 +150,7 @@ impl RecordedHistory {
             recorded.set_last_event(newest);
             last.last().into_iter().for_each(|e| recorded.set_last_position(e.position));
         }
+        self.unlisted.iter().for_each(|gap| recorded.add_unlisted(gap));
         Ok(recorded)
     }
 

@@ -120,8 +120,21 @@ pub(super) async fn history_of_cluster(
         observations.retain(|o| !denied(o).is_some_and(|kind| is_known(&kind)));
         observations.extend(of_namespace);
     }
-    history_of_listing(&connection.server, observations, Timestamp::now(), InputNotes::default(), values)
-        .await
+    let unlisted = observations.iter().filter_map(unlisted_part).collect();
+    let notes = InputNotes::default();
+    let listed =
+        history_of_listing(&connection.server, observations, Timestamp::now(), notes, values).await?;
+    Ok(listed.with_unlisted(unlisted))
+}
+
+/// Returns what one listing could not show, such as the kinds of a group whose server does not answer. That nothing is known of
+/// the time before is so of every listing.
+#[cfg(feature = "kubernetes")]
+fn unlisted_part(observation: &Observation) -> Option<drift_core::Gap> {
+    match observation {
+        Observation::Gap(gap) if gap.scope.kind.is_some() => Some(gap.clone()),
+        _ => None,
+    }
 }
 
 /// Returns the kind whose listing is complete.

@@ -1,6 +1,7 @@
 //! `drift check`: what is broken, and what will break at the next restart.
 
-use drift_core::cause::Investigation;
+use drift_core::Scope;
+use drift_core::cause::{Investigation, Surroundings};
 use drift_core::checks::{CheckResult, Severity, check, list};
 use drift_core::k8s::selector::Selector;
 use drift_sinks::report::{CheckReportV1, to_json, to_yaml};
@@ -22,11 +23,17 @@ pub(crate) async fn run(args: &CheckArgs, screen: Screen) -> Result<Outcome, Fai
     let options = options.edge_rules(args.edges.rules()?).health_rules(args.health.rules()?);
     let estate = options.open().await?;
     let named = estate.find_all(&args.keys).await?;
-    let mut found = estate.investigate(|case| labelled(case, args.scope.selector.as_ref())).await?;
+    let ask = |case: &Investigation<'_>| {
+        let needed: Vec<Surroundings> = named.iter().map(|key| case.surroundings(key)).collect();
+        (labelled(case, args.scope.selector.as_ref()), needed)
+    };
+    let (mut found, needed) = estate.investigate(ask).await?;
     if args.keys.is_empty() {
         estate.require_namespace(&[]).await?;
     }
-    let notes = looked_at::report_notes(&estate, args.output);
+    // Where all are asked about, all is needed.
+    let is_needed = |scope: &Scope| needed.is_empty() || needed.iter().any(|n| n.may_lie_in(scope));
+    let notes = looked_at::report_notes_about(&estate, args.output, is_needed);
     let in_scope = |t: &CheckResult| match args.keys.is_empty() {
         true => args.scope.namespace().is_none_or(|n| *n == *t.key.namespace),
         false => named.contains(&t.key),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use drift_core::coverage::RecordedScope;
 use drift_core::health::HealthRules;
-use drift_core::{Event, EventBody, Object, ResourceKey, ResourceName};
+use drift_core::{Event, EventBody, Object, ResourceKey, ResourceName, Scope};
 use drift_sinks::report::{HealthListing, HealthReportV1, ResourceHealthV1, RolloutV1, WriterV1};
 use drift_sources::estate::{
     AttributedRollout, ComparedNamespaces, Estate, EstateError, HealthSnapshot, InputFile, InputNotes,
@@ -75,7 +75,14 @@ async fn of_objects(args: &HealthArgs, read: Read) -> Result<(HealthReportV1, In
     if args.keys.is_empty() {
         estate.require_namespace(&existing).await?;
     }
-    let notes = looked_at::report_notes(&estate, args.output);
+    let notes = looked_at::report_notes_about(&estate, args.output, |scope| {
+        let is_of = |k: &ResourceKey| Scope { cluster: k.cluster.clone(), ..scope.clone() }.contains(k);
+        let is_found = |name: &ResourceName| existing.iter().any(|k| name.matches(k, args.scope.namespace()));
+        // How a resource is doing stands in itself.
+        args.keys.is_empty()
+            || !args.keys.iter().all(is_found)
+            || found.resources.iter().any(|r| is_of(&r.key))
+    });
     let mut report = report(&found, missing, &notes);
     if args.rollouts {
         if !estate.has_history() {

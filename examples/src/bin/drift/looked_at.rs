@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use drift_core::coverage::Coverage;
 use drift_core::redact::{RedactOptions, Redactor};
-use drift_core::{ResourceName, StoreError};
+use drift_core::{ResourceName, Scope, StoreError};
 use drift_sinks::report::{CoverageV1, Styler};
 use drift_sinks::store::embedded::EmbeddedStore;
 use drift_sources::argo::server::{ServerLimits, ServerOptions, Token};
@@ -231,7 +231,17 @@ impl From<CheckFormat> for NotePlace {
 
 /// Returns all notes for the report, and prints on standard error what could not be looked at if that is the place.
 pub(crate) fn report_notes(estate: &Estate, place: impl Into<NotePlace>) -> InputNotes {
-    let notes = estate.notes();
+    report_notes_about(estate, place, |_| true)
+}
+
+/// Returns the same for a question about some resources: what it did not need takes nothing away from its answer.
+pub(crate) fn report_notes_about(
+    estate: &Estate,
+    place: impl Into<NotePlace>,
+    is_needed: impl Fn(&Scope) -> bool,
+) -> InputNotes {
+    let mut notes = estate.notes();
+    notes.coverage_mut().leave_scopes(is_needed);
     if place.into() == NotePlace::StandardError {
         let text = CoverageV1::from(notes.coverage()).render_text(Styler::default());
         text.lines().for_each(output::remark);

@@ -1,8 +1,7 @@
 //! `drift why`: the recorded change behind an unhealthy resource, ranked, with the evidence for every hop.
 
-use drift_core::ResourceKey;
+use drift_core::Scope;
 use drift_core::cause::{Cause, Weights};
-use drift_core::coverage::{Coverage, Unseen};
 use drift_sinks::report::{CauseAttribution, CauseDetail, CauseReportV1, IncidentReportV1};
 use drift_sources::estate::CauseSources;
 
@@ -33,7 +32,12 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
         estate.require_namespace(&[]).await?;
     }
     let sources = estate.cause_sources().await;
-    let notes = looked_at::report_notes(&estate, NotePlace::of(args.output, &sources));
+    let needed = match &key {
+        Some(key) => Some(estate.investigate(|asked| asked.surroundings(key)).await?),
+        None => None,
+    };
+    let is_needed = |scope: &Scope| needed.as_ref().is_none_or(|needed| needed.may_lie_in(scope));
+    let notes = looked_at::report_notes_about(&estate, NotePlace::of(args.output, &sources), is_needed);
     let sources = sources?;
     let attribute = |cause: &Cause| attribution(&sources, cause);
     let Some(key) = key else {
@@ -48,18 +52,8 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
     Ok(match explanation.abstained_because {
         // A change that was named is an answer, whatever else was not looked at.
         None => Outcome::Nothing,
-        Some(_) => Outcome::answered(&coverage_of(&key, notes.coverage())),
+        Some(_) => Outcome::answered(notes.coverage()),
     })
-}
-
-/// Returns what was not looked at of the namespace of a resource, and of the cluster.
-fn coverage_of(key: &ResourceKey, all: &Coverage) -> Coverage {
-    let concerns = |unseen: &Unseen| {
-        unseen.scope.as_ref().is_none_or(|s| s.namespace.is_empty() || s.namespace == key.namespace)
-    };
-    let mut concerned = Coverage::default();
-    all.unseen().iter().filter(|u| concerns(u)).for_each(|u| concerned.add(u.clone()));
-    concerned
 }
 
 /// Returns the user by the audit log, and the commit by the repositories.
