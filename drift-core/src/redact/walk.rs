@@ -189,10 +189,20 @@ impl<'a> Walk<'a> {
     fn map(&mut self, node: Node<'_>, mut child: impl FnMut(&mut Self, Node<'_>)) {
         self.out.begin_map();
         for entry in node.children() {
-            self.out.key(entry.key());
+            self.key(entry.key());
             child(self, entry);
         }
         self.out.end();
+    }
+
+    /// Copies a key without the values of Secrets that are known. Letters alone are the name of a field.
+    fn key(&mut self, key: &str) {
+        if key.bytes().all(|b| b.is_ascii_alphabetic()) || is_redacted(key) {
+            return self.out.key(key);
+        }
+        let redacted = self.redactor.redact_text(key);
+        self.changed |= matches!(redacted, Cow::Owned(_));
+        self.out.key(&redacted);
     }
 
     /// Copies one operation of a JSON patch. Its value stands where its path says.

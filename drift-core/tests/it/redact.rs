@@ -466,6 +466,23 @@ fn words_hosts_numbers_and_names_are_not_looked_for() {
 }
 
 #[test]
+fn a_known_value_is_no_name_of_an_entry_either() {
+    let redactor = learning();
+    let object = |value: Value| Object::new(Doc::from_value(&value).unwrap()).unwrap();
+    redactor.redact(object(secret(json!({"stringData": {"token": "hT7-pW2-kX9-vB4mQ8z"}}))));
+    let users = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "users"},
+        "data": {"hT7-pW2-kX9-vB4mQ8z": "ann", "of-hT7-pW2-kX9-vB4mQ8z": "bob", "plain-name": "x", "z": "y"}});
+    let once = redactor.redact(object(users));
+    let hash = hash_of("hT7-pW2-kX9-vB4mQ8z");
+    let data = json!({(hash.clone()): "ann", (format!("of-{hash}")): "bob", "plain-name": "x", "z": "y"});
+    assert_eq!(once.root().to_value()["data"], data);
+    assert_eq!(redactor.redact(once.clone()), once, "twice is once");
+    // Nor where it is made up as a field of a Secret.
+    let odd = redactor.redact(object(secret(json!({"x-hT7-pW2-kX9-vB4mQ8z": {"k": "v"}}))));
+    assert!(!odd.doc().to_json().contains("hT7-pW2-kX9-vB4mQ8z"), "{}", odd.doc().to_json());
+}
+
+#[test]
 fn parts_of_a_value_are_looked_for_on_their_own() {
     let check = |value: &str, copy: &str| {
         let values = SecretValues::default();
