@@ -40,6 +40,7 @@ pub use table::TableError;
 
 use crate::key::ResourceKey;
 use crate::object::Object;
+pub(crate) use graph::ElementOrder;
 use graph::TypeGraph;
 
 /// Returns `true` if a resource is a CustomResourceDefinition: its schema bears on every object of the kind it defines.
@@ -64,8 +65,18 @@ struct Entry {
     version: Arc<str>,
     plural: Arc<str>,
     scope: Scope,
+    change: VersionChange,
     graph: Arc<TypeGraph>,
     root: u32,
+}
+
+/// What becomes of an object when it is read in another version of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VersionChange {
+    /// `apiVersion` is another, and nothing else: a definition without a conversion webhook.
+    NameOnly,
+    /// Whatever a webhook or the API server makes of it.
+    Unknown,
 }
 
 impl Entry {
@@ -182,6 +193,11 @@ impl<'a> KindSchema<'a> {
     /// Returns whether objects live in namespaces.
     pub fn scope(self) -> Scope {
         self.0.scope
+    }
+
+    /// Returns what becomes of an object of another version.
+    pub(crate) fn version_change(self) -> VersionChange {
+        self.0.change
     }
 
     /// Returns the type of the whole object.

@@ -24,6 +24,32 @@ pub(crate) fn same_scalar(kind: ScalarKind, a: Node<'_>, b: Node<'_>) -> bool {
     }
 }
 
+/// Returns `true` if the second value is how Go spells the first: `8760h0m0s` for `8760h`, `500m` for `0.5`, `80` for `"80"`.
+///
+/// Only that direction: nobody but a person writes `8760h` for `8760h0m0s`. A number without a unit is no quantity,
+/// but may be a version: `1` for `1.0` is another text.
+pub(crate) fn is_respelled(kind: ScalarKind, from: Node<'_>, to: Node<'_>) -> bool {
+    let number = |n: Node<'_>| n.as_i64().filter(|_| n.kind() == Kind::Int).map(|i| i.to_string());
+    match (kind, from.as_str(), to.as_str()) {
+        (ScalarKind::IntOrString, Some(text), None) => number(to).as_deref() == Some(text),
+        (ScalarKind::IntOrString, None, Some(text)) => number(from).as_deref() == Some(text),
+        (ScalarKind::String | ScalarKind::IntOrString, Some(from), Some(to)) => {
+            from != to && (is_duration_of(to, from) || is_quantity_of(to, from))
+        }
+        _ => false,
+    }
+}
+
+fn is_duration_of(canonical: &str, text: &str) -> bool {
+    text.parse::<GoDuration>().is_ok_and(|d| d.to_string() == canonical)
+}
+
+fn is_quantity_of(canonical: &str, text: &str) -> bool {
+    let has_unit = |t: &str| t.ends_with(|c: char| c.is_ascii_alphabetic());
+    (has_unit(text) || has_unit(canonical))
+        && text.parse::<Quantity>().is_ok_and(|q| q.to_string() == canonical)
+}
+
 fn both<T: PartialEq>(a: Node<'_>, b: Node<'_>, read: impl Fn(Node<'_>) -> Option<T>) -> bool {
     matches!((read(a), read(b)), (Some(x), Some(y)) if x == y)
 }

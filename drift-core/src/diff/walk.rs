@@ -1,14 +1,22 @@
 //! The walk that finds where two documents differ, by the schema of their kind.
 
-use std::cmp::Ordering;
+mod join;
+mod order;
+mod typed_path;
+
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-use super::scalar::same_scalar;
-use crate::object::{Children, Doc, Kind, Node};
+pub(crate) use order::ElementSequences;
+pub(crate) use typed_path::at_typed_path;
+
+use self::join::join;
+use super::scalar::{is_respelled, same_scalar};
+use crate::object::{Doc, Kind, Node};
 use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::{
-    Computed, Default, Field, Fields, ListShape, MapShape, Rule, Shape, StructShape, Topology, TypeRef,
+    Computed, Default, ElementOrder, Field, Fields, ListShape, MapShape, Rule, ScalarKind, SchemaSet, Shape,
+    StructShape, Topology, TypeRef,
 };
 
 /// What counts as a difference.
@@ -32,6 +40,8 @@ pub(crate) struct Difference<'a> {
     pub(crate) unknown_field: bool,
     /// The API server or a controller puts something there where nothing is declared.
     pub(crate) allocated: bool,
+    /// The keys of the elements that both lists have, in the order of each, where that is all that differs.
+    pub(crate) order: Option<ElementSequences>,
 }
 
 /// One step of the path, not yet turned into a path element: most steps lead to no difference.
@@ -67,31 +77,6 @@ pub(crate) fn key_field<'a>(element: Node<'a>, name: &str, ty: TypeRef<'a>) -> O
             _ => None,
         },
         _ => None,
-    })
-}
-
-/// Returns the value at a path; where a list has keys, a key field that an element leaves out stands for its default.
-pub(crate) fn at_typed_path<'a>(
-    root: Node<'a>,
-    path: &FieldPath,
-    mut ty: Option<TypeRef<'a>>,
-) -> Option<Node<'a>> {
-    path.elements().iter().try_fold(root, |node, step| {
-        let shape = ty.map(TypeRef::shape);
-        ty = match (step, shape) {
-            (PathElement::Field(name), _) => ty.and_then(|t| t.child(name)),
-            (_, Some(Shape::List(list))) => Some(list.element()),
-            _ => None,
-        };
-        match (step, shape, ty) {
-            (PathElement::Key(fields), Some(Shape::List(_)), Some(ty)) if node.kind() == Kind::List => {
-                let is = |n: Node<'a>, (name, value): &(Box<str>, Scalar)| {
-                    key_field(n, name, ty).is_some_and(|f| scalar(f) == *value)
-                };
-                node.children().find(|n| fields.iter().all(|f| is(*n, f)))
-            }
-            _ => node.step(step),
-        }
     })
 }
 
@@ -205,7 +190,15 @@ impl<'a> Walk<'a> {
             return;
         }
         let path = self.path.iter().map(|s| s.element()).collect::<Vec<_>>().into();
-        self.found.push(Difference { path, desired, live, default, unknown_field, allocated: false });
+        self.found.push(Difference {
+            path,
+            desired,
+            live,
+            default,
+            unknown_field,
+            allocated: false,
+            order: None,
+        });
     }
 
     /// A live value where the API server or a controller puts something in.
@@ -214,6 +207,14 @@ impl<'a> Walk<'a> {
             let before = self.found.len();
             self.emit(None, Some(live));
             self.found[before..].iter_mut().for_each(|d| d.allocated = true);
+        }
+    }
+
+    /// Reports that the elements of two lists are the same, and stand in another order that means something.
+    fn emit_order(&mut self, d: Node<'a>, l: Node<'a>, order: ElementSequences) {
+        self.emit(Some(d), Some(l));
+        if let Some(last) = self.found.last_mut().filter(|_| !self.probing) {
+            last.order = Some(order);
         }
     }
 
@@ -237,6 +238,7 @@ impl<'a> Walk<'a> {
         }
         match (ty.map_or(Shape::Unknown, TypeRef::shape), d.kind(), l.kind()) {
             (Shape::Scalar(kind), ..) if same_scalar(kind, d, l) => {}
+            (Shape::Scalar(kind), ..) if self.is_respelled(kind, d, l) => {}
             (Shape::Scalar(_), ..) => self.emit(Some(d), Some(l)),
             (Shape::Struct(s), Kind::Map, Kind::Map) if s.is_atomic() => {
                 self.atomic(d, l, |w| w.structs(d, l, s))
@@ -251,9 +253,21 @@ impl<'a> Walk<'a> {
             (Shape::Unknown, Kind::List, Kind::List) => {
                 self.atomic(d, l, |w| w.in_order(d.children(), l.children(), None))
             }
+            (Shape::Unknown, ..) if d == l || self.is_respelled(ScalarKind::String, d, l) => {}
             _ if d != l => self.emit(Some(d), Some(l)),
             _ => {}
         }
+    }
+
+    /// Returns `true` if the live value of a custom resource is what a typed client writes for the declared one.
+    ///
+    /// Definitions have durations and quantities as plain strings. Labels and annotations are text, and so are the
+    /// strings of built-in kinds, whose schemas say what is a quantity.
+    fn is_respelled(&self, kind: ScalarKind, d: Node<'_>, l: Node<'_>) -> bool {
+        self.mode == Mode::Declared
+            && is_respelled(kind, d, l)
+            && !self.path.iter().any(|s| matches!(s, WalkStep::Field("metadata")))
+            && is_custom(self.roots.1)
     }
 
     fn structs(&mut self, d: Node<'a>, l: Node<'a>, s: StructShape<'a>) {
@@ -314,6 +328,14 @@ impl<'a> Walk<'a> {
         if self.mode == Mode::Declared && self.is_default(field, d, Some(parents.0), parents.1).is_ok() {
             return;
         }
+        let has_map_type = matches!(field.ty().shape(), Shape::Map(_));
+        if self.mode == Mode::Declared
+            && has_map_type
+            && d.children().all(Node::is_null)
+            && d.kind() == Kind::Map
+        {
+            return;
+        }
         self.emit(Some(d), l.filter(|n| !n.is_null()));
     }
 
@@ -363,7 +385,7 @@ impl<'a> Walk<'a> {
 
     /// Returns `true` if two values mean the same, whatever they live in.
     fn same(&self, a: Node<'_>, b: Node<'_>, ty: TypeRef<'_>) -> bool {
-        let mut walk = Walk { probing: true, ..Walk::new(self.mode, a, b) };
+        let mut walk = Walk { probing: true, ..Walk::new(self.mode, self.roots.0, self.roots.1) };
         walk.pair(a, b, Some(ty));
         !walk.hit
     }
@@ -439,6 +461,9 @@ impl<'a> Walk<'a> {
             self.step(WalkStep::Field(key), |w| {
                 match (dv.filter(|n| !n.is_null()), lv.filter(|n| !n.is_null())) {
                     (Some(dv), Some(lv)) => w.pair(dv, lv, ty),
+                    // Go reads `null` as the empty text or the empty bytes, and the key stays.
+                    (Some(v), None) | (None, Some(v))
+                        if w.is_null_text(v, dv.is_some() && lv.is_some(), ty) => {}
                     (Some(dv), None) => w.emit(Some(dv), None),
                     (None, Some(lv)) if !w.allocated(m, key) => w.emit(None, Some(lv)),
                     (None, Some(lv)) => w.allocated_value(lv),
@@ -446,6 +471,12 @@ impl<'a> Walk<'a> {
                 }
             });
         }
+    }
+
+    fn is_null_text(&self, value: Node<'_>, on_both_sides: bool, ty: Option<TypeRef<'_>>) -> bool {
+        let is_text =
+            |t: TypeRef<'_>| matches!(t.shape(), Shape::Scalar(ScalarKind::String | ScalarKind::Bytes));
+        self.mode == Mode::Declared && on_both_sides && value.as_str() == Some("") && ty.is_some_and(is_text)
     }
 
     fn allocated(&self, m: Option<MapShape<'a>>, key: &str) -> bool {
@@ -467,12 +498,19 @@ impl<'a> Walk<'a> {
     }
 
     fn atomic_list(&mut self, d: Node<'a>, l: Node<'a>, list: ListShape<'a>) {
-        if self.mode == Mode::Declared && list.has_allocated() {
-            let declared = |e: &Node<'_>| d.children().any(|x| x == *e);
-            let live: Vec<_> = l.children().filter(|e| declared(e) || !list.allocates(*e)).collect();
-            return self.in_order(d.children(), live.into_iter(), Some(list.element()));
+        let ty = list.element();
+        let any_order = list.order() == ElementOrder::Any;
+        if self.mode == Mode::Versions || !(list.has_allocated() || any_order) {
+            return self.in_order(d.children(), l.children(), Some(ty));
         }
-        self.in_order(d.children(), l.children(), Some(list.element()));
+        let declared = |e: &Node<'_>| d.children().any(|x| x == *e);
+        let is_own = |e: &Node<'_>| !list.has_allocated() || declared(e) || !list.allocates(*e);
+        let live: Vec<_> = l.children().filter(is_own).collect();
+        let hit = self.hit;
+        self.in_order(d.children(), live.iter().copied(), Some(ty));
+        if any_order && !hit && self.hit {
+            self.hit = !self.is_permutation(&d.children().collect::<Vec<_>>(), live, ty);
+        }
     }
 
     fn in_order(
@@ -538,6 +576,9 @@ impl<'a> Walk<'a> {
             // Paths would name two elements at once: only the list as a whole can be reported.
             return self.atomic(d, l, |w| w.in_order(d.children(), l.children(), Some(ty)));
         }
+        if self.mode == Mode::Declared && list.order() != ElementOrder::Topology {
+            self.sequence(d, l, (keys, list));
+        }
         for (ds, ls) in index.values() {
             for i in 0..ds.len().max(ls.len()) {
                 let (dv, lv) = (ds.get(i).copied(), ls.get(i).copied());
@@ -569,6 +610,12 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Returns `true` if an object is of no kind that Kubernetes has built in.
+fn is_custom(root: Node<'_>) -> bool {
+    let group = root.str_at(&["apiVersion"]).and_then(|v| v.split_once('/')).map_or("", |v| v.0);
+    SchemaSet::bundled().scope(group, root.str_at(&["kind"]).unwrap_or_default()).is_none()
+}
+
 /// Returns `true` if a value and a missing field are one: also an empty list or map, which Go cannot tell from none.
 fn stands_for_nothing(field: Field<'_>, n: Node<'_>) -> bool {
     n.is_null()
@@ -580,31 +627,4 @@ fn stands_for_nothing(field: Field<'_>, n: Node<'_>) -> bool {
 fn seek<'a>(fields: &mut Peekable<Fields<'a>>, name: &str) -> Option<Field<'a>> {
     while fields.next_if(|f| f.name() < name).is_some() {}
     fields.next_if(|f| f.name() == name)
-}
-
-/// Joins two maps by key, in order.
-fn join<'a>(d: Node<'a>, l: Node<'a>) -> Join<'a> {
-    Join { d: d.children().peekable(), l: l.children().peekable() }
-}
-
-struct Join<'a> {
-    d: Peekable<Children<'a>>,
-    l: Peekable<Children<'a>>,
-}
-
-impl<'a> Iterator for Join<'a> {
-    type Item = (&'a str, Option<Node<'a>>, Option<Node<'a>>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let order = match (self.d.peek(), self.l.peek()) {
-            (None, None) => return None,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(d), Some(l)) => d.key().cmp(l.key()),
-        };
-        let d = if order.is_le() { self.d.next() } else { None };
-        let l = if order.is_ge() { self.l.next() } else { None };
-        let name = d.or(l)?.key();
-        Some((name, d, l))
-    }
 }

@@ -7,7 +7,7 @@ use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
-use crate::path::FieldPath;
+use crate::path::{FieldPath, Scalar};
 use crate::redact::Redactor;
 use crate::schema::{Default, KindSchema, MapShape, SchemaSet, Shape, TypeRef};
 use std::collections::BTreeSet;
@@ -253,6 +253,12 @@ fn judge(
         {
             result.notes.push(format!("`{}` cannot be compared: one side is redacted", difference.path));
         } else if let Some(verdict) = evidence.judge(&difference, owner) {
+            if difference.order.is_some() {
+                let path = &difference.path;
+                result.notes.push(format!(
+                    "`{path}` has the same elements in another order, which means something there"
+                ));
+            }
             let encrypted = difference.desired.is_some_and(secret::is_encrypted) && difference.live.is_some();
             match encrypted.then(|| evidence.encrypted(&verdict)).flatten() {
                 Some(trust) => {
@@ -305,7 +311,13 @@ fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange 
     let value = |n: Option<Node<'_>>| {
         n.map(|n| if hides { secret::hide(&d.path, n.to_value()) } else { n.to_value() })
     };
-    let (desired, live) = (value(d.desired), value(d.live));
+    let (desired, live) = match &d.order {
+        Some((before, after)) => {
+            let names = |all: &[Scalar]| Some(all.iter().map(Scalar::to_value).collect());
+            (names(before), names(after))
+        }
+        None => (value(d.desired), value(d.live)),
+    };
     let FieldVerdict { op, class, cause, owner, row } = verdict;
     let default = d.default.filter(|_| row == super::VerdictRow::DefaultChanged).map(|d| d.root().to_value());
     DriftChange {

@@ -1,5 +1,6 @@
 //! One row each of the table in the module's documentation, and what has misled others.
 
+mod meaning;
 mod not_applied;
 mod owners;
 mod status;
@@ -23,6 +24,21 @@ fn report(desired: &[Value], live: &[Value]) -> Vec<String> {
     let live: Vec<_> = live.iter().map(object).collect();
     let report = compare(&desired, &live, &SchemaSet::bundled(), &DriftOptions::default());
     report.resources.iter().flat_map(lines).collect()
+}
+
+/// Compares one declared object with one live one.
+fn compare_values(desired: &Value, live: &Value) -> DriftReport {
+    let object = |v: &Value| Arc::new(Object::new(Doc::from_value(v).unwrap()).unwrap());
+    let desired = [DesiredObject { object: object(desired), declared: None }];
+    compare(&desired, &[object(live)], &SchemaSet::bundled(), &DriftOptions::default())
+}
+
+/// The place in a document that a pointer names, made where it is missing.
+fn at_pointer<'v>(mut value: &'v mut Value, pointer: &str) -> &'v mut Value {
+    for name in pointer.split('/').skip(1) {
+        value = &mut value[name];
+    }
+    value
 }
 
 fn lines(r: &ResourceDrift) -> Vec<String> {

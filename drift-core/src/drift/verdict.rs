@@ -87,7 +87,8 @@ impl LiveEvidence<'_> {
     ///
     /// `owner` is who wrote the live value, where that is not whoever owns the path.
     pub(super) fn judge(&self, d: &Difference<'_>, owner: Option<&OwnerEntry<'_>>) -> Option<FieldVerdict> {
-        let entry = owner.or_else(|| self.owner(&d.path));
+        // Who put the elements of a list in order is in no managedFields.
+        let entry = owner.or_else(|| self.owner(&d.path)).filter(|_| d.order.is_none());
         let owner = entry.map(Owner::of);
         // What is allocated is nobody's drift, unless a person chose it.
         if d.allocated && !entry.is_some_and(|e| managers::is_by_hand(e.manager) && !self.is_applier(e)) {
@@ -179,10 +180,15 @@ impl LiveEvidence<'_> {
         entry: Option<&OwnerEntry<'_>>,
     ) -> (FieldOp, DriftClass, VerdictRow) {
         let Some(entry) = entry else {
-            // What a controller writes together with the status has no owner here.
-            return match self.is_record(&d.path) {
-                true => (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn),
-                false => (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther),
+            let as_applied = d.order.is_some()
+                && self.applied(&d.path).is_some_and(|a| same(a, live) && !same(a, desired));
+            return if as_applied {
+                (FieldOp::Replace, DriftClass::PendingSync, VerdictRow::DifferentAsApplied)
+            } else if self.is_record(&d.path) {
+                // What a controller writes together with the status has no owner here.
+                (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn)
+            } else {
+                (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther)
             };
         };
         if managers::writes_declared(entry.manager, self.object.kind(), &d.path) {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use super::graph::{DefaultNode, EntryPattern, TypeGraph, TypeKind};
+use super::graph::{DefaultNode, ElementOrder, EntryPattern, TypeGraph, TypeKind};
 use super::rule::Rule;
 use crate::object::Doc;
 
@@ -36,6 +36,7 @@ enum Value {
     Constant(Doc),
     Computed(Rule),
     Allocated,
+    Order(ElementOrder),
 }
 
 /// Returns the lines of the table.
@@ -68,6 +69,9 @@ fn edit(line: usize, content: &str, packages: &[&str]) -> Option<Edit> {
     let (steps, pattern) = path_steps(path)?;
     let value = match value.trim() {
         "allocated" => Value::Allocated,
+        "any order" => Value::Order(ElementOrder::Any),
+        "sequence" => Value::Order(ElementOrder::Sequence),
+        "sequence of references" => Value::Order(ElementOrder::References),
         value => match value.strip_prefix("rule ") {
             Some(rule) => Value::Computed(Rule::from_name(rule.trim())?),
             None => Value::Constant(Doc::from_json(value.as_bytes()).ok()?),
@@ -122,9 +126,9 @@ pub(super) fn apply(graph: &mut TypeGraph, names: &HashMap<String, u32>) -> Hash
 
 impl Edit {
     fn apply(&self, graph: &mut TypeGraph, own: &mut HashSet<u32>, start: u32) -> Option<()> {
-        let (last, parents) = match self.pattern {
-            Some(_) => (None, &self.steps[..]),
-            None => self.steps.split_last().map(|(last, parents)| (Some(last), parents))?,
+        let (last, parents) = match (&self.pattern, &self.value) {
+            (Some(_), _) | (_, Value::Order(_)) => (None, &self.steps[..]),
+            _ => self.steps.split_last().map(|(last, parents)| (Some(last), parents))?,
         };
         // Looked up before anything is copied: a line without effect leaves no copies behind.
         self.steps.iter().try_fold(start, |at, step| child(graph, at, step))?;
@@ -136,11 +140,16 @@ impl Edit {
             node.allocated = all.into();
             return Some(());
         }
+        if let Value::Order(order) = self.value {
+            let node = graph.node_mut(at);
+            node.order = order;
+            return matches!(node.kind, TypeKind::List { .. }).then_some(());
+        }
         let Some(DefaultPathStep::Field(name)) = last else { return None };
         let default = match &self.value {
             Value::Constant(value) => graph.constant(value.clone()),
             Value::Computed(rule) => DefaultNode::Computed(*rule),
-            Value::Allocated => DefaultNode::Allocated,
+            Value::Allocated | Value::Order(_) => DefaultNode::Allocated,
         };
         let name = graph.intern(name);
         if let TypeKind::Struct { fields, .. } = &mut graph.node_mut(at).kind {

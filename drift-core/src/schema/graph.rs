@@ -33,6 +33,24 @@ pub(super) struct TypeNode {
     pub(super) nullable: bool,
     /// Entries of a map or list that the server puts in on its own.
     pub(super) allocated: Box<[EntryPattern]>,
+    /// What the order of a list means.
+    pub(super) order: ElementOrder,
+    /// A hash of the values that a scalar may have; 0 for any.
+    pub(super) allowed_values: u64,
+}
+
+/// What the order of the elements of a list means, where that is not what the topology of the list says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ElementOrder {
+    /// What the topology says: that of an atomic list counts, that of a set or of an associative list does not.
+    #[default]
+    Topology,
+    /// Nothing: an atomic list that means a set.
+    Any,
+    /// Something: an associative list whose elements act one after the other.
+    Sequence,
+    /// Something only between an element and those that it refers to by `$(NAME)`.
+    References,
 }
 
 /// What a type is.
@@ -101,7 +119,14 @@ impl EntryPattern {
 
 impl TypeNode {
     pub(super) fn new(kind: TypeKind) -> Self {
-        Self { kind, name: (0, 0), nullable: false, allocated: Box::default() }
+        Self {
+            kind,
+            name: (0, 0),
+            nullable: false,
+            allocated: Box::default(),
+            order: ElementOrder::Topology,
+            allowed_values: 0,
+        }
     }
 }
 

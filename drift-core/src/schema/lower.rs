@@ -1,6 +1,7 @@
 //! From JSON schema to types, the same for OpenAPI documents and CustomResourceDefinitions.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::build::SchemaError;
 use super::graph::{DefaultNode, FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode, UNKNOWN};
@@ -124,6 +125,18 @@ impl<'a> Lowering<'a> {
         Ok(id)
     }
 
+    /// Returns a scalar type of its own where the schema lists the values that it may have.
+    fn with_allowed_values(&mut self, id: u32, schema: Node<'a>) -> Result<u32, SchemaError> {
+        let Some(list) = schema.get("enum") else { return Ok(id) };
+        let mut values: Vec<_> = list.children().map(|n| format!("{n:?}")).collect();
+        values.sort();
+        let mut hasher = DefaultHasher::new();
+        values.hash(&mut hasher);
+        let mut node = self.graph.node(id).clone();
+        node.allowed_values = hasher.finish();
+        self.add(node)
+    }
+
     /// Returns the type of a named schema; its content follows with [`Lowering::finish`].
     pub(super) fn named(&mut self, name: &'a str) -> Result<u32, SchemaError> {
         let mut name = name;
@@ -191,7 +204,10 @@ impl<'a> Lowering<'a> {
         let kind = match schema.str_at(&["type"]) {
             Some("object") => self.object(schema, depth)?,
             Some("array") => self.array(schema, depth)?,
-            Some("string") => return self.scalar(string_kind(schema), nullable),
+            Some("string") => {
+                let id = self.scalar(string_kind(schema), nullable)?;
+                return self.with_allowed_values(id, schema);
+            }
             Some("integer") if schema.str_at(&["format"]) == Some("int-or-string") => {
                 return self.scalar(ScalarKind::IntOrString, nullable);
             }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::graph::{DefaultNode, EntryPattern, FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode};
+use super::graph::{
+    DefaultNode, ElementOrder, EntryPattern, FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode,
+};
 use super::rule::Rule;
 use super::scalar_kind::ScalarKind;
 use crate::object::{Kind, Node};
@@ -84,6 +86,11 @@ impl<'a> TypeRef<'a> {
     /// Returns `true` if `null` is a value of its own here, not another way of saying that the field is missing.
     pub fn is_nullable(self) -> bool {
         self.node().nullable
+    }
+
+    /// Returns a hash of the values that a scalar may have; 0 for any.
+    pub(crate) fn allowed_values(self) -> u64 {
+        self.node().allowed_values
     }
 
     /// Returns the type below a field of a struct, a key of a map; `None` for a field the schema does not have.
@@ -212,6 +219,11 @@ impl<'a> ListShape<'a> {
             }
             _ => Topology::Atomic,
         }
+    }
+
+    /// Returns what the order of the elements means, where that is not what the topology says.
+    pub(crate) fn order(self) -> ElementOrder {
+        self.0.node().order
     }
 
     /// Returns `true` if the API server or a built-in controller puts this element in on its own, as it does the
