@@ -4,6 +4,7 @@
 
 pub mod annotations;
 pub mod conditions;
+pub(crate) mod conversion;
 pub mod hooks;
 #[cfg(test)]
 mod laws;
