@@ -37,6 +37,7 @@ mod shares;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod versions;
 
 pub use authority::{AppDeclaration, DeclarationError, Tracked, compare_apps};
 pub use estate::{DesiredObject, DriftOptions, UnmanagedResources, compare};

@@ -18,6 +18,7 @@ use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
 use super::secret;
 use super::shares;
 use super::verdict::{EncryptedValue, EngineContext, FieldVerdict, LiveEvidence};
+use super::versions::{AlignedPair, ConvertedContext};
 
 /// What a comparison needs to know besides the two objects.
 #[derive(Debug)]
@@ -40,36 +41,6 @@ impl<'a> Context<'a> {
         let object_meta = schemas.kind("", "v1", "ConfigMap").and_then(|k| k.root().child("metadata"));
         Self { schemas, applier: None, autoscaled: Arc::default(), redactor: None, object_meta }
     }
-
-    /// Returns the schema by which two objects of one kind are compared, or why they cannot be.
-    fn schema(&self, desired: &Object, live: &Object) -> Result<Option<KindSchema<'a>>, String> {
-        let of = |o: &Object| self.schemas.kind(o.group(), o.version(), o.kind());
-        let (d, l) = (of(desired), of(live));
-        match (d, l) {
-            (Some(d), Some(l))
-                if desired.api_version() != live.api_version() && !alike(d.root(), l.root()) =>
-            {
-                Err(format!(
-                    "declared as {} and live as {}: the fields differ between the two versions",
-                    desired.api_version(),
-                    live.api_version()
-                ))
-            }
-            _ => Ok(l.or(d)),
-        }
-    }
-}
-
-/// Returns `true` if two versions of a kind have the same fields in their spec.
-fn alike(a: TypeRef<'_>, b: TypeRef<'_>) -> bool {
-    if a == b {
-        return true;
-    }
-    let names = |t: TypeRef<'_>| match t.child("spec").unwrap_or(t).shape() {
-        Shape::Struct(s) => s.fields().map(|f| f.name().to_owned()).collect::<Vec<_>>(),
-        _ => Vec::new(),
-    };
-    names(a) == names(b)
 }
 
 /// Compares one declared object with the live one of the same key.
@@ -91,21 +62,19 @@ pub(super) fn compare_known(
     knowledge: Option<&EngineContext<'_>>,
 ) -> ResourceDrift {
     let mut result = ResourceDrift::in_sync(key);
-    let schema = match context.schema(desired, live) {
-        Ok(schema) => schema.map(KindSchema::root),
-        Err(why) => {
-            result.status = Status::Unknown;
-            result.notes.push(why);
-            return result;
-        }
-    };
+    let pair = AlignedPair::of(desired, live, context.schemas);
+    let schema = pair.schema.map(KindSchema::root);
     if live.root().at(&["metadata", "deletionTimestamp"]).is_some() {
         result.notes.push("is being deleted".into());
     }
-    let (folded_desired, folded_live) = (secret::normalize_secret(desired), secret::normalize_secret(live));
-    let d = folded_desired.as_ref().map_or(desired.root(), Doc::root);
-    let l = folded_live.as_ref().map_or(live.root(), Doc::root);
+    let (as_declared, as_live) =
+        (pair.desired.as_ref().unwrap_or(desired), pair.live.as_ref().unwrap_or(live));
+    let (folded_desired, folded_live) =
+        (secret::normalize_secret(as_declared), secret::normalize_secret(as_live));
+    let d = folded_desired.as_ref().map_or(as_declared.root(), Doc::root);
+    let l = folded_live.as_ref().map_or(as_live.root(), Doc::root);
     let mut differences = differences(d, l, schema, context);
+    pair.settle_defaults(&mut differences, (d, l), || OwnerView::of(live));
     differences.retain(|x| !secret::is_same_by_hash(x.desired, x.live, context.redactor.as_ref()));
     let is_sealed = secret::is_sealed(desired);
     if is_sealed {
@@ -118,7 +87,10 @@ pub(super) fn compare_known(
     let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
     result.basis = basis(schema.is_some(), has_owners);
     if !differences.is_empty() {
-        judge((desired, live, schema), differences, (context, knowledge), &mut result);
+        let converted = knowledge.filter(|_| !pair.is_plain()).map(ConvertedContext::of);
+        let newest = converted.as_ref().map(ConvertedContext::context);
+        let knowledge = newest.as_ref().or(knowledge);
+        judge((desired, live, &pair), differences, (context, knowledge), &mut result);
     }
     if is_sealed {
         result.notes.push("is encrypted where it is declared (SOPS): its values are not known here".into());
@@ -216,7 +188,7 @@ fn marks<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: 
 }
 
 fn judge(
-    (desired, live, schema): (&Object, &Object, Option<TypeRef<'_>>),
+    (desired, live, pair): (&Object, &Object, &AlignedPair<'_>),
     differences: Vec<Difference<'_>>,
     (context, knowledge): (&Context<'_>, Option<&EngineContext<'_>>),
     result: &mut ResourceDrift,
@@ -229,7 +201,7 @@ fn judge(
         Some(knowledge) => managed.entries.iter().find(|e| knowledge.wrote(e)).map(Applier::of),
         None => find_applier(desired, &managed, context),
     };
-    let applied = last_applied(live, &managed, applier.as_ref());
+    let applied = last_applied(live, &managed, applier.as_ref()).map(|doc| pair.in_newest_version(doc));
     let evidence = LiveEvidence {
         object: live,
         managed: &managed,
@@ -237,13 +209,19 @@ fn judge(
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
         of_release: is_of_release(live),
-        schema,
+        schema: pair.schema.map(KindSchema::root),
+        conversions: &pair.conversions,
         knowledge,
     };
     let hides = secret::is_secret(live);
     let mut unknown = false;
+    let mut doubtful = Vec::new();
     for (difference, owner) in differences.into_iter().flat_map(|d| by_owner(d, &evidence, context)) {
-        if difference.unknown_field {
+        if evidence.doubts(pair.certainty, &difference, owner) {
+            if difference.unknown_field || evidence.judge(&difference, owner).is_some() {
+                doubtful.push(difference.path.to_string());
+            }
+        } else if difference.unknown_field {
             result.notes.push(format!(
                 "`{}` is declared, but the kind has no such field: the API server drops it",
                 difference.path
@@ -270,6 +248,11 @@ fn judge(
         }
     }
     result.changes.sort_by(|a, b| a.path.cmp(&b.path));
+    if !doubtful.is_empty() {
+        unknown = true;
+        result.notes.push(pair.certainty.doubt(&doubtful, desired, live));
+    }
+    result.notes.extend(pair.note(&result.changes, desired, live));
     result.applier = applier.map(|a| a.manager);
     let mut counting = result.changes.iter().filter(|c| c.class.counts()).peekable();
     // An engine's own records are no drift of what it declares.

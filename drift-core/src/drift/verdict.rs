@@ -11,7 +11,9 @@ use crate::schema::{ScalarKind, Shape, TypeRef};
 use super::applier::Applier;
 use super::controllers;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
+use super::versions::Certainty;
 use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at, is_release_label};
+use crate::k8s::conversion::VersionConversion;
 use crate::k8s::managers;
 
 /// What is known of one live object besides its fields.
@@ -27,6 +29,8 @@ pub(super) struct LiveEvidence<'a> {
     pub(super) of_release: bool,
     /// The schema by which the object is compared.
     pub(super) schema: Option<TypeRef<'a>>,
+    /// What leads from the version of the declared and of the live object to the one in which they are compared.
+    pub(super) conversions: &'a [Option<VersionConversion>],
     /// What is known of the engine that declares the object, if one does.
     pub(super) knowledge: Option<&'a EngineContext<'a>>,
 }
@@ -87,8 +91,7 @@ impl LiveEvidence<'_> {
     ///
     /// `owner` is who wrote the live value, where that is not whoever owns the path.
     pub(super) fn judge(&self, d: &Difference<'_>, owner: Option<&OwnerEntry<'_>>) -> Option<FieldVerdict> {
-        // Who put the elements of a list in order is in no managedFields.
-        let entry = owner.or_else(|| self.owner(&d.path)).filter(|_| d.order.is_none());
+        let entry = owner.or_else(|| self.entry(d));
         let owner = entry.map(Owner::of);
         // What is allocated is nobody's drift, unless a person chose it.
         if d.allocated && !entry.is_some_and(|e| managers::is_by_hand(e.manager) && !self.is_applier(e)) {
@@ -107,8 +110,34 @@ impl LiveEvidence<'_> {
         })
     }
 
+    /// Returns the owner of a difference; a field that was relocated in the newest version may be owned where it was before.
+    fn entry<'s>(&'s self, d: &Difference<'_>) -> Option<&'s OwnerEntry<'s>> {
+        // Who put the elements of a list in order is in no managedFields.
+        if d.order.is_some() {
+            return None;
+        }
+        self.owner(&d.path).or_else(|| {
+            let older = self.conversions.iter().flatten().map(|c| c.older_path(&d.path));
+            older.filter(|p| *p != d.path).find_map(|p| self.owner(&p))
+        })
+    }
+
+    /// Returns `true` if a difference may be no more than a default or a conversion.
+    pub(super) fn doubts(
+        &self,
+        certainty: Certainty<'_>,
+        d: &Difference<'_>,
+        owner: Option<&OwnerEntry<'_>>,
+    ) -> bool {
+        if certainty.is_full() {
+            return false;
+        }
+        let entry = owner.or_else(|| self.entry(d));
+        certainty.doubts(d, entry, entry.is_some_and(|e| self.is_applier(e)))
+    }
+
     /// Returns the owner that wrote last: rather not the applier, then the newest.
-    fn owner<'s>(&'s self, path: &'s FieldPath) -> Option<&'s OwnerEntry<'s>> {
+    fn owner<'s>(&'s self, path: &FieldPath) -> Option<&'s OwnerEntry<'s>> {
         let rank = |e: &&'s OwnerEntry<'s>| {
             let foreign = !self.is_applier(e);
             // `scale` entries carry no time and are made by the newest writers of replicas.

@@ -106,7 +106,10 @@ impl<'a> OwnerView<'a> {
     }
 
     /// Returns the entries that own a field, a part of it, or an atomic value that it is a part of.
-    pub(crate) fn owners<'s>(&'s self, path: &'s FieldPath) -> impl Iterator<Item = &'s OwnerEntry<'a>> {
+    pub(crate) fn owners<'s, 'p>(
+        &'s self,
+        path: &'p FieldPath,
+    ) -> impl Iterator<Item = &'s OwnerEntry<'a>> + use<'s, 'p, 'a> {
         self.asked.set(self.asked.get().saturating_add(1));
         let sets = (self.asked.get() > MAX_LOOKUPS).then(|| self.sets.get_or_init(|| self.read_sets()));
         self.entries
@@ -178,6 +181,19 @@ impl<'a> OwnerEntry<'a> {
     /// Returns `true` if the status of the object is among what is owned, whichever way it was written.
     pub(crate) fn owns_status(&self) -> bool {
         self.subresource == "status" || self.fields.is_some_and(|f| f.get("f:status").is_some())
+    }
+
+    /// Returns `true` if the entry names a field itself or a part of it, not only an atomic value around it.
+    pub(crate) fn names(&self, path: &FieldPath) -> bool {
+        let found = path.elements().iter().try_fold(self.fields, |at, element| {
+            let at = at?;
+            let below = match element {
+                PathElement::Field(name) => at.get(&format!("f:{name}")),
+                _ => at.children().find(|n| names(n.key(), element)),
+            };
+            below.map(Some)
+        });
+        found.is_some_and(|f| f.is_some())
     }
 
     /// Counts the fields of a declared object that this entry owns; a list with keys counts as one.
