@@ -12,17 +12,17 @@ use drift_sources::estate::{ChartPlace, DesiredPlace};
 pub(crate) struct DesiredArgs {
     /// Desired state as kubectl takes it: a file, `-` for standard input, or a folder, of which only the files directly in it are
     /// read unless -R is given. Git is taken as for --desired. Repeatable.
-    #[arg(short, long, value_name = "[NAMESPACE=]WHAT", action = ArgAction::Append)]
+    #[arg(short, long, value_name = "WHAT", action = ArgAction::Append)]
     filename: Vec<String>,
 
     /// Desired state that `kustomize` renders: a folder with a kustomization, here or in Git. Repeatable.
-    #[arg(short, long, value_name = "[NAMESPACE=]DIR", action = ArgAction::Append)]
+    #[arg(short, long, value_name = "DIR", action = ArgAction::Append)]
     kustomize: Vec<String>,
 
     /// Desired state: a directory with all below it, a file, `-` for standard input, or a Git revision as REPO@REV or
     /// REPO@REV:DIR with a path or URL of the repository; no checkout is needed. Kustomizations are rendered. As for -f and -k,
     /// NAMESPACE= before it is the namespace of what it declares without one. Repeatable.
-    #[arg(long, value_name = "[NAMESPACE=]WHAT", action = ArgAction::Append)]
+    #[arg(long, value_name = "WHAT", action = ArgAction::Append)]
     desired: Vec<String>,
 
     /// Also read what is below the folders of -f. Defaults to the files directly in them, as in kubectl.
