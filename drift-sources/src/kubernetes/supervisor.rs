@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drift_core::{Gap, GapReason, Observation, Scope};
@@ -80,6 +81,9 @@ impl Supervisor {
                 Err(failure) => {
                     failures += 1;
                     let denied = matches!(failure, Failure::Denied(_));
+                    if matches!(failure, Failure::Unavailable(..)) {
+                        self.shared.reachable.store(false, Ordering::Relaxed);
+                    }
                     if !std::mem::replace(&mut reported, true) {
                         let error = failure.into_error("the API server (what it serves)".to_owned());
                         let _ = self.shared.out.send(Message::Failed(error)).await;
