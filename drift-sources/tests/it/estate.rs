@@ -1,14 +1,20 @@
 //! An estate answers every question in one line, with and without a runtime.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+#[cfg(feature = "kubernetes")]
+use drift_core::Scope;
 use drift_core::cause::THRESHOLD;
 use drift_core::graph::Direction;
 use drift_core::health::{HealthRules, HealthStatus};
-use drift_core::{FieldPath, ResourceKey, Until};
+use drift_core::ingest::{RunOptions, run};
+use drift_core::redact::{RedactOptions, Redactor};
+use drift_core::{FieldPath, Ingest, MemoryStore, ResourceKey, Until};
+use drift_sources::audit::AuditSource;
 use drift_sources::estate::{
-    AppsOverview, AttributedField, Comparison, Estate, EstateError, FieldContention, HealthSnapshot,
-    InputNotes, TimelineEntry,
+    AppsOverview, AttributedField, ComparedNamespaces, Comparison, Estate, EstateError, FieldContention,
+    HealthSnapshot, InputFile, InputNotes, RecordedHistory, TimelineEntry, play_tape,
 };
 
 fn data(file: &str) -> PathBuf {
@@ -194,4 +200,99 @@ fn an_estate_and_its_answers_cross_threads() {
     is_send(estate.health());
     is_send(estate.graph());
     is_send(estate.timeline());
+}
+
+/// Makes a store and an audit log, each with an audit entry of one version of a ConfigMap.
+async fn audited(dir: &std::path::Path) -> (RecordedHistory, PathBuf) {
+    use serde_json::json;
+
+    let object = |version: u32| {
+        let manager = format!("writer-{version}");
+        let fields = json!([{"manager":manager,"operation":"Update","time":format!("2026-03-02T09:0{version}:00Z"),
+            "fieldsType":"FieldsV1","fieldsV1":{"f:data":{"f:mode":{}}}}]);
+        json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"oven","namespace":"bakery","uid":"u",
+            "resourceVersion":version.to_string(),"managedFields":fields},"data":{"mode":format!("m{version}")}})
+    };
+    let line = |version: u32| {
+        let kind = if version == 1 { "ADDED" } else { "MODIFIED" };
+        json!({"ts":format!("2026-03-02T09:0{version}:00Z"),"group":"","version":"v1","resource":"configmaps",
+            "type":kind,"object":object(version)})
+    };
+    let entry = |version: u32, user: &str| {
+        let time = format!("2026-03-02T09:0{version}:00.000000Z");
+        json!({"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":format!("r{version}"),
+            "stage":"ResponseComplete","verb":"update","user":{"username":user},"userAgent":format!("writer-{version}"),
+            "requestURI":"/api/v1/namespaces/bakery/configmaps/oven",
+            "objectRef":{"resource":"configmaps","namespace":"bakery","name":"oven","apiVersion":"v1"},
+            "responseStatus":{"code":200},"responseObject":object(version),
+            "requestReceivedTimestamp":time,"stageTimestamp":time})
+    };
+    let write = |name: &str, text: String| {
+        let path = dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let tape = write("oven.tape", format!("{}\n{}\n", line(1), line(2)));
+    let posted = write("posted.jsonl", format!("{}\n", entry(2, "ann")));
+    let given = write("given.jsonl", format!("{}\n", entry(1, "bea")));
+    let store = Arc::new(MemoryStore::default());
+    let redactor = Redactor::new(RedactOptions::new([7; 32]));
+    play_tape(&InputFile::open(&tape).unwrap(), &*store, redactor.clone()).await.unwrap();
+    let source = AuditSource::new(posted, "", redactor.clone());
+    let mut ingest = Ingest::load("audit", redactor.clone(), &*store).await.unwrap();
+    run(&source, &*store, &mut ingest, &RunOptions::default(), &mut |_| {}).await.unwrap();
+    (RecordedHistory::new(store, "store", redactor), given)
+}
+
+#[tokio::test]
+async fn who_asks_for_the_timeline_first_gets_the_stored_users_of_blame_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let (history, given) = audited(dir.path()).await;
+    let open = async || Estate::history(history.clone()).audit(&given).open().await.unwrap();
+    let user = async |estate: &Estate| {
+        let mode = FieldPath::of(&["data", "mode"]);
+        estate.blame_field(&key("ConfigMap/bakery/oven"), &mode).await.unwrap().swap_remove(0).user
+    };
+    assert_eq!(user(&open().await).await.as_deref(), Some("ann"), "blame alone");
+    let estate = open().await;
+    let timeline = estate.timeline().await.unwrap();
+    let users: Vec<_> = timeline.iter().filter_map(|e| e.event.origin.actor.user.as_deref()).collect();
+    assert_eq!(users, ["ann"], "of the store");
+    assert_eq!(user(&estate).await.as_deref(), Some("ann"), "blame after the timeline");
+}
+
+#[cfg(feature = "kubernetes")]
+#[tokio::test]
+async fn a_group_that_does_not_answer_is_not_looked_at_by_any_question_about_all() {
+    use drift_core::checks::check;
+    use drift_sources::kubernetes::ConnectOptions;
+
+    let fake = crate::fake_apiserver::Fake::start(&["v1/ConfigMap/configmaps"]).await;
+    fake.serve_kind("metrics.example.com/v1/Metric/metrics");
+    fake.break_group("metrics.example.com");
+    fake.put("configmaps", "oven", &serde_json::json!({}));
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = dir.path().join("kubeconfig");
+    let config = serde_json::json!({"apiVersion":"v1","kind":"Config","current-context":"c","users":[{"name":"u","user":{}}],
+        "contexts":[{"name":"c","context":{"cluster":"k","user":"u"}}],
+        "clusters":[{"name":"k","cluster":{"server":format!("http://{}", fake.address)}}]});
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let open = async || {
+        let connect = ConnectOptions { kubeconfig: Some(kubeconfig.clone()), ..ConnectOptions::default() };
+        Estate::cluster(connect).compared_namespaces(ComparedNamespaces::All).open().await.unwrap()
+    };
+    let unseen = |estate: &Estate| {
+        let scopes = estate.notes().coverage().unseen().to_vec();
+        scopes.into_iter().filter_map(|u| u.scope).map(|scope| scope.to_string()).collect::<Vec<_>>()
+    };
+    let (health, checks, causes) = (open().await, open().await, open().await);
+    health.health().await.unwrap();
+    checks.investigate(|asked| check(asked)).await.unwrap();
+    causes.incidents().await.unwrap();
+    for estate in [&health, &checks, &causes] {
+        assert_eq!(unseen(estate), ["all kinds of metrics.example.com"]);
+    }
+    let oven = checks.find(&"cm/oven".parse().unwrap()).await.unwrap();
+    let needed = checks.investigate(|asked| asked.surroundings(&oven)).await.unwrap();
+    assert!(!needed.may_lie_in(&Scope::of_kind("metrics.example.com", "")));
 }
