@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use patch::PatchError;
 pub(crate) use scalar::{is_respelled, same_scalar};
-pub(crate) use walk::{Difference, Mode, Walk, at_typed_path, key_field, scalar};
+pub(crate) use walk::{Difference, Mode, OrderChange, Walk, at_typed_path, key_field, scalar};
 
 use crate::object::{Doc, Node};
 use crate::path::FieldPath;

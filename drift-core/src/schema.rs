@@ -65,14 +65,14 @@ struct Entry {
     version: Arc<str>,
     plural: Arc<str>,
     scope: Scope,
-    change: VersionChange,
+    conversion: ConversionStrategy,
     graph: Arc<TypeGraph>,
     root: u32,
 }
 
 /// What becomes of an object when it is read in another version of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum VersionChange {
+pub(crate) enum ConversionStrategy {
     /// `apiVersion` is another, and nothing else: a definition without a conversion webhook.
     NameOnly,
     /// Whatever a webhook or the API server makes of it.
@@ -196,8 +196,8 @@ impl<'a> KindSchema<'a> {
     }
 
     /// Returns what becomes of an object of another version.
-    pub(crate) fn version_change(self) -> VersionChange {
-        self.0.change
+    pub(crate) fn conversion_strategy(self) -> ConversionStrategy {
+        self.0.conversion
     }
 
     /// Returns the type of the whole object.

@@ -1,13 +1,14 @@
 //! The walk that finds where two documents differ, by the schema of their kind.
 
 mod join;
+mod lists;
 mod order;
 mod typed_path;
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-pub(crate) use order::ElementSequences;
+pub(crate) use order::OrderChange;
 pub(crate) use typed_path::at_typed_path;
 
 use self::join::join;
@@ -40,8 +41,8 @@ pub(crate) struct Difference<'a> {
     pub(crate) unknown_field: bool,
     /// The API server or a controller puts something there where nothing is declared.
     pub(crate) allocated: bool,
-    /// The keys of the elements that both lists have, in the order of each, where that is all that differs.
-    pub(crate) order: Option<ElementSequences>,
+    /// What the order of the elements of two lists has to do with it.
+    pub(crate) order: Option<OrderChange>,
 }
 
 /// One step of the path, not yet turned into a path element: most steps lead to no difference.
@@ -93,22 +94,16 @@ pub(crate) struct Walk<'a> {
     hit: bool,
     /// What is allocated is found as well, for who wants to know whether a person chose it.
     with_allocated: bool,
+    /// Whether elements of a list that means a set were found in another order.
+    permuted: bool,
     /// The whole documents, which computed defaults look into.
     roots: (Node<'a>, Node<'a>),
 }
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(mode: Mode, desired: Node<'a>, live: Node<'a>) -> Self {
-        let roots = (desired, live);
-        Self {
-            mode,
-            path: Vec::new(),
-            found: Vec::new(),
-            probing: false,
-            hit: false,
-            with_allocated: false,
-            roots,
-        }
+        let (path, found, roots) = (Vec::new(), Vec::new(), (desired, live));
+        Self { mode, path, found, probing: false, hit: false, with_allocated: false, permuted: false, roots }
     }
 
     /// Finds what is allocated as well.
@@ -210,8 +205,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reports that the elements of two lists are the same, and stand in another order that means something.
-    fn emit_order(&mut self, d: Node<'a>, l: Node<'a>, order: ElementSequences) {
+    /// Reports that the elements of two lists are the same, and stand in another order.
+    fn emit_order(&mut self, d: Node<'a>, l: Node<'a>, order: OrderChange) {
         self.emit(Some(d), Some(l));
         if let Some(last) = self.found.last_mut().filter(|_| !self.probing) {
             last.order = Some(order);
@@ -223,11 +218,13 @@ impl<'a> Walk<'a> {
         if self.probing {
             return walk(self);
         }
-        (self.probing, self.hit) = (true, false);
+        (self.probing, self.hit, self.permuted) = (true, false, false);
         walk(self);
         self.probing = false;
         if self.hit {
             self.emit(Some(desired), Some(live));
+        } else if self.permuted {
+            self.emit_order(desired, live, OrderChange::Meaningless);
         }
     }
 
@@ -486,126 +483,6 @@ impl<'a> Walk<'a> {
     fn maps_live(&mut self, l: Node<'a>, m: MapShape<'a>) {
         for child in l.children().filter(|n| !n.is_null() && !m.allocates(n.key())) {
             self.step(WalkStep::Field(child.key()), |w| w.emit(None, Some(child)));
-        }
-    }
-
-    fn lists(&mut self, d: Node<'a>, l: Node<'a>, list: ListShape<'a>) {
-        match list.topology() {
-            Topology::Atomic => self.atomic(d, l, |w| w.atomic_list(d, l, list)),
-            Topology::Set => self.sets(d, l, list),
-            Topology::Map(keys) => self.keyed(d, l, keys, list),
-        }
-    }
-
-    fn atomic_list(&mut self, d: Node<'a>, l: Node<'a>, list: ListShape<'a>) {
-        let ty = list.element();
-        let any_order = list.order() == ElementOrder::Any;
-        if self.mode == Mode::Versions || !(list.has_allocated() || any_order) {
-            return self.in_order(d.children(), l.children(), Some(ty));
-        }
-        let declared = |e: &Node<'_>| d.children().any(|x| x == *e);
-        let is_own = |e: &Node<'_>| !list.has_allocated() || declared(e) || !list.allocates(*e);
-        let live: Vec<_> = l.children().filter(is_own).collect();
-        let hit = self.hit;
-        self.in_order(d.children(), live.iter().copied(), Some(ty));
-        if any_order && !hit && self.hit {
-            self.hit = !self.is_permutation(&d.children().collect::<Vec<_>>(), live, ty);
-        }
-    }
-
-    fn in_order(
-        &mut self,
-        mut d: impl Iterator<Item = Node<'a>>,
-        mut l: impl Iterator<Item = Node<'a>>,
-        ty: Option<TypeRef<'a>>,
-    ) {
-        loop {
-            match (d.next(), l.next()) {
-                (Some(d), Some(l)) => self.pair(d, l, ty),
-                (None, None) => return,
-                (d, l) => return self.emit(d, l),
-            }
-        }
-    }
-
-    fn sets(&mut self, d: Node<'a>, l: Node<'a>, list: ListShape<'a>) {
-        if d == l {
-            return;
-        }
-        let plain = |n: Node<'a>| n.children().all(|e| !matches!(e.kind(), Kind::List | Kind::Map));
-        if !plain(d) || !plain(l) {
-            return self.atomic(d, l, |w| w.in_order(d.children(), l.children(), Some(list.element())));
-        }
-        let index = |n: Node<'a>| n.children().map(|e| (scalar(e), e)).collect::<BTreeMap<_, _>>();
-        let (ds, ls) = (index(d), index(l));
-        for (key, node) in &ds {
-            if !ls.contains_key(key) {
-                self.step(WalkStep::Value(*node), |w| w.emit(Some(*node), None));
-            }
-        }
-        for (key, node) in &ls {
-            let allocated = self.mode == Mode::Declared && list.allocates(*node);
-            if !ds.contains_key(key) {
-                self.step(WalkStep::Value(*node), |w| match allocated {
-                    true => w.allocated_value(*node),
-                    false => w.emit(None, Some(*node)),
-                });
-            }
-        }
-    }
-
-    fn keyed(&mut self, d: Node<'a>, l: Node<'a>, keys: &'a [Box<str>], list: ListShape<'a>) {
-        let ty = list.element();
-        let same_key =
-            |(a, b): (Node<'a>, Node<'a>)| keys.iter().all(|k| key_field(a, k, ty) == key_field(b, k, ty));
-        if self.mode == Mode::Declared && d.len() == l.len() && d.children().zip(l.children()).all(same_key) {
-            for (dv, lv) in d.children().zip(l.children()) {
-                self.step(WalkStep::Element { node: lv, keys, ty }, |w| w.pair(dv, lv, Some(ty)));
-            }
-            return;
-        }
-        // Equal keys are allowed in what was applied client-side: the n-th of them goes with the n-th.
-        let mut index: BTreeMap<Vec<Option<Scalar>>, Sides<'a>> = BTreeMap::new();
-        let key = |n: Node<'a>| keys.iter().map(|k| key_field(n, k, ty).map(scalar)).collect::<Vec<_>>();
-        d.children().filter(|n| !n.is_null()).for_each(|n| index.entry(key(n)).or_default().0.push(n));
-        l.children().for_each(|n| index.entry(key(n)).or_default().1.push(n));
-        let is_unique = |(k, (ds, ls)): (&Vec<_>, &(Vec<_>, Vec<_>))| {
-            k.iter().all(Option::is_some) && ds.len().max(ls.len()) < 2
-        };
-        if self.mode == Mode::Versions && !index.iter().all(is_unique) {
-            // Paths would name two elements at once: only the list as a whole can be reported.
-            return self.atomic(d, l, |w| w.in_order(d.children(), l.children(), Some(ty)));
-        }
-        if self.mode == Mode::Declared && list.order() != ElementOrder::Topology {
-            self.sequence(d, l, (keys, list));
-        }
-        for (ds, ls) in index.values() {
-            for i in 0..ds.len().max(ls.len()) {
-                let (dv, lv) = (ds.get(i).copied(), ls.get(i).copied());
-                let Some(node) = lv.or(dv) else { continue };
-                self.step(WalkStep::Element { node, keys, ty }, |w| match (dv, lv) {
-                    (Some(dv), Some(lv)) => w.pair(dv, lv, Some(ty)),
-                    (None, Some(lv)) if w.mode == Mode::Declared && list.allocates(lv) => {
-                        w.allocated_value(lv)
-                    }
-                    _ => w.emit(dv, lv),
-                });
-            }
-        }
-    }
-
-    fn lists_live(&mut self, l: Node<'a>, list: ListShape<'a>) {
-        let any = l.children().any(|e| list.allocates(e));
-        let rest = || l.children().filter(|e| !list.allocates(*e));
-        match list.topology() {
-            _ if rest().next().is_none() => {}
-            Topology::Map(keys) if any => rest().for_each(|e| {
-                self.step(WalkStep::Element { node: e, keys, ty: list.element() }, |w| w.emit(None, Some(e)));
-            }),
-            Topology::Set if any => {
-                rest().for_each(|e| self.step(WalkStep::Value(e), |w| w.emit(None, Some(e))))
-            }
-            _ => self.emit(None, Some(l)),
         }
     }
 }

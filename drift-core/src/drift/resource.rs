@@ -1,6 +1,6 @@
 //! One declared object against the live one.
 
-use crate::diff::{Difference, Mode, Walk};
+use crate::diff::{Difference, Mode, OrderChange, Walk};
 use crate::k8s::annotations::{LAST_APPLIED, is_of_release, may_be_bookkeeping};
 use crate::k8s::managers;
 use crate::k8s::metadata::WRITABLE_METADATA;
@@ -74,7 +74,14 @@ pub(super) fn compare_known(
     let d = folded_desired.as_ref().map_or(as_declared.root(), Doc::root);
     let l = folded_live.as_ref().map_or(as_live.root(), Doc::root);
     let mut differences = differences(d, l, schema, context);
-    pair.settle_defaults(&mut differences, (d, l), || OwnerView::of(live));
+    pair.settle_defaults(&mut differences, (d, l), |path| {
+        let owners = OwnerView::of(live);
+        let applier = applier::of_object(desired, &owners);
+        let by_hand = |e: &OwnerEntry<'_>| {
+            managers::is_by_hand(e.manager) && !applier.as_ref().is_some_and(|a| a.is(e))
+        };
+        owners.owners(path).any(by_hand)
+    });
     differences.retain(|x| !secret::is_same_by_hash(x.desired, x.live, context.redactor.as_ref()));
     let is_sealed = secret::is_sealed(desired);
     if is_sealed {
@@ -189,7 +196,7 @@ fn marks<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: 
 
 fn judge(
     (desired, live, pair): (&Object, &Object, &AlignedPair<'_>),
-    differences: Vec<Difference<'_>>,
+    mut differences: Vec<Difference<'_>>,
     (context, knowledge): (&Context<'_>, Option<&EngineContext<'_>>),
     result: &mut ResourceDrift,
 ) {
@@ -216,6 +223,7 @@ fn judge(
     let hides = secret::is_secret(live);
     let mut unknown = false;
     let mut doubtful = Vec::new();
+    differences.retain(|d| d.order != Some(OrderChange::Meaningless) || evidence.is_by_hand(&d.path));
     for (difference, owner) in differences.into_iter().flat_map(|d| by_owner(d, &evidence, context)) {
         if evidence.doubts(pair.certainty, &difference, owner) {
             if difference.unknown_field || evidence.judge(&difference, owner).is_some() {
@@ -231,7 +239,7 @@ fn judge(
         {
             result.notes.push(format!("`{}` cannot be compared: one side is redacted", difference.path));
         } else if let Some(verdict) = evidence.judge(&difference, owner) {
-            if difference.order.is_some() {
+            if let Some(OrderChange::Sequence(..)) = difference.order {
                 let path = &difference.path;
                 result.notes.push(format!(
                     "`{path}` has the same elements in another order, which means something there"
@@ -295,11 +303,11 @@ fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange 
         n.map(|n| if hides { secret::hide(&d.path, n.to_value()) } else { n.to_value() })
     };
     let (desired, live) = match &d.order {
-        Some((before, after)) => {
+        Some(OrderChange::Sequence(before, after)) => {
             let names = |all: &[Scalar]| Some(all.iter().map(Scalar::to_value).collect());
             (names(before), names(after))
         }
-        None => (value(d.desired), value(d.live)),
+        _ => (value(d.desired), value(d.live)),
     };
     let FieldVerdict { op, class, cause, owner, row } = verdict;
     let default = d.default.filter(|_| row == super::VerdictRow::DefaultChanged).map(|d| d.root().to_value());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diff::{Difference, at_typed_path, same_scalar};
+use crate::diff::{Difference, OrderChange, at_typed_path, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement};
@@ -112,14 +112,19 @@ impl LiveEvidence<'_> {
 
     /// Returns the owner of a difference; a field that was relocated in the newest version may be owned where it was before.
     fn entry<'s>(&'s self, d: &Difference<'_>) -> Option<&'s OwnerEntry<'s>> {
-        // Who put the elements of a list in order is in no managedFields.
-        if d.order.is_some() {
+        // Who put the elements of an associative list in order is in no managedFields.
+        if matches!(d.order, Some(OrderChange::Sequence(..))) {
             return None;
         }
         self.owner(&d.path).or_else(|| {
             let older = self.conversions.iter().flatten().map(|c| c.older_path(&d.path));
             older.filter(|p| *p != d.path).find_map(|p| self.owner(&p))
         })
+    }
+
+    /// Returns `true` if a person wrote a field, other than by what applies the object.
+    pub(super) fn is_by_hand(&self, path: &FieldPath) -> bool {
+        self.owner(path).is_some_and(|e| managers::is_by_hand(e.manager) && !self.is_applier(e))
     }
 
     /// Returns `true` if a difference may be no more than a default or a conversion.

@@ -5,9 +5,9 @@ use crate::diff::Difference;
 use crate::k8s::conversion::VersionConversion;
 use crate::k8s::managers;
 use crate::object::{Doc, Kind, Node, Object};
-use crate::ownership::{Operation, OwnerEntry, OwnerView};
+use crate::ownership::{Operation, OwnerEntry};
 use crate::path::{FieldPath, PathElement};
-use crate::schema::{Default, KindSchema, SchemaSet, Shape, Topology, TypeRef, VersionChange};
+use crate::schema::{ConversionStrategy, Default, KindSchema, SchemaSet, Shape, Topology, TypeRef};
 
 use super::report::DriftChange;
 use super::verdict::EngineContext;
@@ -55,11 +55,10 @@ impl<'a> AlignedPair<'a> {
         let declared = schema_of(desired);
         let certainty = match (declared, found) {
             _ if is_same => Certainty::NoSchema,
-            (Some(d), Some(l)) if l.version_change() == VersionChange::NameOnly => {
-                debug_assert!(d.kind() == l.kind());
+            (Some(d), Some(l)) if l.conversion_strategy() == ConversionStrategy::NameOnly => {
                 Certainty::SameFields { declared: d.root() }
             }
-            (None, Some(l)) if l.version_change() == VersionChange::NameOnly => Certainty::Full,
+            (None, Some(l)) if l.conversion_strategy() == ConversionStrategy::NameOnly => Certainty::Full,
             (Some(d), Some(l)) => Certainty::CommonFields { declared: d.root(), live: l.root() },
             _ => Certainty::UnknownVersion,
         };
@@ -133,7 +132,7 @@ impl<'a> AlignedPair<'a> {
         &'d self,
         differences: &mut Vec<Difference<'d>>,
         (desired, live): (Node<'d>, Node<'d>),
-        owners: impl Fn() -> OwnerView<'d>,
+        is_by_hand: impl Fn(&FieldPath) -> bool,
     ) {
         if let Certainty::SameFields { declared } = self.certainty {
             let is_default =
@@ -150,10 +149,7 @@ impl<'a> AlignedPair<'a> {
                 !explained(path, *live) && !differences.iter().any(|d| path.starts_with(&d.path))
             })
             .collect();
-        if !others.is_empty() {
-            let owners = owners();
-            others.retain(|(path, ..)| owners.owners(path).any(|e| managers::is_by_hand(e.manager)));
-        }
+        others.retain(|(path, ..)| is_by_hand(path));
         for (path, live, default) in others {
             let default = Some(default.to_doc());
             let (desired, live) = (None, Some(live));

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::object::{Doc, Node, Object};
 use crate::path::FieldPath;
-use step::Step;
-use table::Section;
+use step::ConversionStep;
+use table::ConversionSection;
 
 pub(crate) use step::OlderDefault;
 
@@ -21,7 +21,7 @@ pub(crate) use step::OlderDefault;
 pub(crate) struct VersionConversion {
     /// Group and version of the newest, as in `apiVersion`.
     target: &'static str,
-    sections: Vec<&'static Section>,
+    sections: Vec<&'static ConversionSection>,
 }
 
 impl VersionConversion {
@@ -43,7 +43,7 @@ impl VersionConversion {
         self.target
     }
 
-    fn steps(&self) -> impl DoubleEndedIterator<Item = &'static Step> {
+    fn steps(&self) -> impl DoubleEndedIterator<Item = &'static ConversionStep> {
         self.sections.iter().flat_map(|s| &s.steps)
     }
 
@@ -65,14 +65,14 @@ impl VersionConversion {
     /// Returns what the older version fills in, where the newer one fills in something else or nothing.
     pub(crate) fn defaults(&self) -> impl Iterator<Item = &'static OlderDefault> {
         self.steps().filter_map(|s| match s {
-            Step::Default(default) => Some(default),
+            ConversionStep::Default(default) => Some(default),
             _ => None,
         })
     }
 
     /// Returns the path that a field has in the older version; the same path for one that did not move.
     pub(crate) fn older_path(&self, path: &FieldPath) -> FieldPath {
-        let back = |path: FieldPath, step: &Step| step.older_path(&path).unwrap_or(path);
+        let back = |path: FieldPath, step: &ConversionStep| step.older_path(&path).unwrap_or(path);
         self.steps().rev().fold(path.clone(), back)
     }
 }
@@ -115,7 +115,7 @@ mod tests {
         for section in table::sections() {
             let (group, version) = section.target.rsplit_once('/').unwrap();
             for (kind, step) in section.kinds.iter().flat_map(|k| section.steps.iter().map(move |s| (k, s))) {
-                if let Step::Default(default) = step {
+                if let ConversionStep::Default(default) = step {
                     let root = schemas.kind(group, version, kind).unwrap().root();
                     assert!(default.has_field(root), "{kind} {default:?}");
                 }

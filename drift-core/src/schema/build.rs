@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::graph::TypeGraph;
-use super::{Entry, SchemaSet, Scope, VersionChange, crd, openapi};
+use super::{ConversionStrategy, Entry, SchemaSet, Scope, crd, openapi};
 use crate::object::{DecodeError, Object};
 
 /// A source of schemas that cannot be read.
@@ -65,7 +65,7 @@ pub(super) struct Named {
     pub(super) kind: String,
     pub(super) plural: String,
     pub(super) scope: Scope,
-    pub(super) change: VersionChange,
+    pub(super) conversion: ConversionStrategy,
     pub(super) root: u32,
 }
 
@@ -109,7 +109,7 @@ impl SchemaSetBuilder {
                 version: named.version.into(),
                 plural: named.plural.into(),
                 scope: named.scope,
-                change: named.change,
+                conversion: named.conversion,
                 graph: Arc::clone(&graph),
                 root: named.root,
             };

@@ -7,7 +7,7 @@ use super::graph::{FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode, UNKNO
 use super::lower::Lowering;
 use super::openapi::status_is_allocated;
 use super::scalar_kind::ScalarKind;
-use super::{Scope, VersionChange};
+use super::{ConversionStrategy, Scope};
 use super::{bundled, defaults};
 use crate::object::{Node, Object};
 
@@ -31,9 +31,9 @@ pub(super) fn read(definition: &Object) -> Result<(TypeGraph, Vec<Named>), Schem
         "Cluster" => Scope::Cluster,
         _ => return Err(unsupported("spec.scope")),
     };
-    let change = match spec.str_at(&["conversion", "strategy"]) {
-        None | Some("None") => VersionChange::NameOnly,
-        Some(_) => VersionChange::Unknown,
+    let conversion = match spec.str_at(&["conversion", "strategy"]) {
+        None | Some("None") => ConversionStrategy::NameOnly,
+        Some(_) => ConversionStrategy::Unknown,
     };
     let mut lowering = Lowering::new(HashMap::new());
     let mut kinds = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn read(definition: &Object) -> Result<(TypeGraph, Vec<Named>), Schem
         let root = root(&mut lowering, schema)?;
         with_status.extend(has_status.then_some(root));
         let (group, version, kind, plural) = (group.into(), version.into(), kind.into(), plural.into());
-        kinds.push(Named { group, version, kind, plural, scope, change, root });
+        kinds.push(Named { group, version, kind, plural, scope, conversion, root });
     }
     if kinds.is_empty() {
         return Err(unsupported("spec.versions"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::build::{Named, SchemaError};
 use super::graph::{DefaultNode, TypeGraph, TypeKind};
 use super::lower::Lowering;
-use super::{Scope, VersionChange, bundled, defaults};
+use super::{ConversionStrategy, Scope, bundled, defaults};
 use crate::object::{Doc, Node};
 
 /// Largest document that is taken; the largest of Kubernetes has 2 MB.
@@ -46,7 +46,7 @@ pub(super) fn read(document: &[u8], bare: bool) -> Result<(TypeGraph, Vec<Named>
                 kind: kind.into(),
                 plural,
                 scope,
-                change: VersionChange::Unknown,
+                conversion: ConversionStrategy::Unknown,
                 root,
             });
         }

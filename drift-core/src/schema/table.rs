@@ -12,7 +12,7 @@ use super::build::Named;
 use super::graph::{DefaultNode, FieldNode, ListTopology, TypeGraph, TypeKind, TypeNode, UNKNOWN};
 use super::scalar_kind::ScalarKind;
 use super::shape::{Default, Shape, Topology, TypeRef};
-use super::{SchemaSet, Scope, VersionChange};
+use super::{ConversionStrategy, SchemaSet, Scope};
 use crate::object::Doc;
 
 /// First line: the format and its version.
@@ -191,7 +191,7 @@ impl<'a> TableReader<'a> {
         };
         let root = self.named(name);
         let (group, version, kind, plural) = (group.into(), version.into(), kind.into(), plural.into());
-        Some(Named { group, version, kind, plural, scope, change: VersionChange::Unknown, root })
+        Some(Named { group, version, kind, plural, scope, conversion: ConversionStrategy::Unknown, root })
     }
 
     fn close(&mut self, open: Option<(u32, bool, bool)>, fields: Vec<FieldNode>) {

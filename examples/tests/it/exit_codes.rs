@@ -300,6 +300,33 @@ fn what_a_dump_may_not_hold_is_not_missing() {
 }
 
 #[test]
+fn what_cannot_be_judged_is_neither_a_failure_nor_green() {
+    let folder = folder();
+    let dir = folder.path();
+    let odd = |more: Value| json!({"apiVersion":"example.com/v1","kind":"Odd","metadata":{"name":"odd","namespace":"shop"},"spec":{"a":"1","rules":[more]}});
+    write(dir, "odd/odd.yaml", odd(json!({"to":"x"})).to_string());
+    write(dir, "odd/prices.yaml", MANIFEST);
+    let dump = |name: &str, bread: &str| {
+        let items = [odd(json!({"to":"x","weight":1})), prices(bread, "4", "kubectl-edit")];
+        write(dir, name, json!({"apiVersion":"v1","kind":"List","items":items}).to_string());
+    };
+    dump("clean.json", "2");
+    dump("found.json", "3");
+    for (live, allowed) in [("clean.json", 0), ("found.json", 1)] {
+        let command = format!("diff --desired odd --live {live}");
+        let ran = drift(&command, dir);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        // Text has the weaker basis, too.
+        let out = &ran.out;
+        assert!(
+            out.contains("`.spec.rules` may differ by defaults only: no schema of Odd is known"),
+            "{ran:?}"
+        );
+        assert_eq!(drift(&format!("{command} --allow-unknown"), dir).code, allowed, "{live}");
+    }
+}
+
+#[test]
 fn every_command_ends_in_every_situation_as_the_table_says() {
     let dir = folder();
     prepare(dir.path());

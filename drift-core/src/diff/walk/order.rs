@@ -7,8 +7,15 @@ use crate::object::Node;
 use crate::path::Scalar;
 use crate::schema::{ElementOrder, ListShape, TypeRef};
 
-/// The keys of elements in the order of the declared and of the live list.
-pub(crate) type ElementSequences = (Vec<Scalar>, Vec<Scalar>);
+/// What two lists of the same elements differ in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OrderChange {
+    /// An order that means something: the keys of the elements that both have, in the order of the declared and of
+    /// the live list.
+    Sequence(Vec<Scalar>, Vec<Scalar>),
+    /// An order that means nothing.
+    Meaningless,
+}
 
 /// Longest list whose elements are compared in any order: that takes time in proportion to its square.
 const MAX_PERMUTED: usize = 500;
@@ -48,7 +55,7 @@ impl<'a> Walk<'a> {
             _ => false,
         };
         if is_plain && before != after && !same {
-            self.emit_order(d, l, (before, after));
+            self.emit_order(d, l, OrderChange::Sequence(before, after));
         }
     }
 }

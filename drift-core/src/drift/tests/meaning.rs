@@ -93,6 +93,32 @@ fn lists_that_mean_sets_have_no_order() {
 }
 
 #[test]
+fn another_order_that_a_person_wrote_is_shown() {
+    let role = |verbs: Value| {
+        json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"a","namespace":"default"},
+            "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":verbs}]})
+    };
+    let rules = || json!({"f:rules":{}});
+    for (manager, operation, fields, status) in [
+        ("flux", "Apply", rules(), "InSync"),
+        ("argocd-controller", "Update", rules(), "InSync"),
+        ("some-operator", "Update", rules(), "InSync"),
+        ("kubectl-edit", "Update", rules(), "Drifted"),
+        ("kubectl-replace", "Update", rules(), "Drifted"),
+    ] {
+        let applier = super::entry("flux", "Apply", rules());
+        let managers = json!([applier, super::entry(manager, operation, fields)]);
+        let live = super::owned(role(json!(["list", "get"])), managers);
+        let lines = report(&[role(json!(["get", "list"]))], &[live]);
+        assert_eq!(
+            lines[0],
+            format!("Role.rbac.authorization.k8s.io/default/a {status}"),
+            "{manager}: {lines:?}"
+        );
+    }
+}
+
+#[test]
 fn lists_whose_order_counts_are_compared_in_order() {
     let pod = |container: Value| json!({"spec":{"containers":[container]}});
     for (field, list) in [

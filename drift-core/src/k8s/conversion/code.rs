@@ -25,7 +25,7 @@ const NAMES: [(&str, Code); 5] = [
     ("subjects", Code::Subjects),
 ];
 
-type Fields = Map<String, Value>;
+type JsonFields = Map<String, Value>;
 
 impl Code {
     pub(super) fn from_name(name: &str) -> Option<Self> {
@@ -47,7 +47,7 @@ impl Code {
 }
 
 /// The maps in a list.
-fn elements(list: Option<&mut Value>) -> impl Iterator<Item = &mut Fields> {
+fn elements(list: Option<&mut Value>) -> impl Iterator<Item = &mut JsonFields> {
     list.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
@@ -85,7 +85,7 @@ fn autoscaler_v1(root: &mut Value) {
 }
 
 /// Gives one metric the form of version 2: a metric to look at, and a target.
-fn metric(metric: &mut Fields) {
+fn metric(metric: &mut JsonFields) {
     for (kind, source) in metric.iter_mut() {
         let Some(source) = source.as_object_mut() else { continue };
         // A description of the object in an annotation is in the newer form already.
@@ -102,7 +102,7 @@ fn metric(metric: &mut Fields) {
         }
         let target = target(source);
         source.extend(target.map(|t| ("target".to_owned(), t)));
-        let identifier: Fields = [("metricName", "name"), (selector, "selector")]
+        let identifier: JsonFields = [("metricName", "name"), (selector, "selector")]
             .into_iter()
             .filter_map(|(from, to)| Some((to.to_owned(), source.remove(from)?)))
             .collect();
@@ -113,14 +113,14 @@ fn metric(metric: &mut Fields) {
 }
 
 /// Takes the target out of a metric of an older version; an average goes before a value, as the conversion has it.
-fn target(source: &mut Fields) -> Option<Value> {
+fn target(source: &mut JsonFields) -> Option<Value> {
     const FORMS: [(&str, &str, &str); 4] = [
         ("targetAverageUtilization", "Utilization", "averageUtilization"),
         ("targetAverageValue", "AverageValue", "averageValue"),
         ("averageValue", "AverageValue", "averageValue"),
         ("targetValue", "Value", "value"),
     ];
-    let mut target = Fields::new();
+    let mut target = JsonFields::new();
     for (field, kind, name) in FORMS {
         let Some(value) = source.remove(field).filter(|v| !v.is_null()) else { continue };
         // The reader of version 2beta1 fills in a value of zero beside an average.
@@ -162,7 +162,7 @@ fn definition(root: &mut Value) {
         let client = conversion.remove("webhookClientConfig").filter(|c| !c.is_null());
         let versions = conversion.remove("conversionReviewVersions");
         if conversion.get("strategy").and_then(Value::as_str) == Some("Webhook") {
-            let mut webhook = Fields::new();
+            let mut webhook = JsonFields::new();
             webhook.extend(client.map(|c| ("clientConfig".to_owned(), c)));
             webhook.insert("conversionReviewVersions".into(), versions.unwrap_or_else(|| json!(["v1beta1"])));
             conversion.insert("webhook".into(), webhook.into());
@@ -170,7 +170,7 @@ fn definition(root: &mut Value) {
     }
 }
 
-fn endpoint(endpoint: &mut Fields) {
+fn endpoint(endpoint: &mut JsonFields) {
     let Some(Value::Object(mut topology)) = endpoint.remove("topology") else { return };
     let zone = topology.remove("topology.kubernetes.io/zone");
     endpoint.extend(zone.map(|z| ("zone".to_owned(), z)));
@@ -184,7 +184,7 @@ fn endpoint(endpoint: &mut Fields) {
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-fn subject(subject: &mut Fields) {
+fn subject(subject: &mut JsonFields) {
     let version = subject.remove("apiVersion");
     let group =
         version.as_ref().and_then(Value::as_str).and_then(|v| v.split_once('/')).map(|v| v.0.to_owned());

@@ -8,22 +8,22 @@ use crate::path::{FieldPath, PathElement};
 use crate::schema::{ListShape, Shape, Topology, TypeRef};
 
 /// A path in the table: names of fields, and [`ELEMENTS`].
-type Place = Vec<&'static str>;
+type PlacePath = Vec<&'static str>;
 
 /// The elements of a list.
 const ELEMENTS: &str = "[]";
 
 /// One step from an older version to the newest.
 #[derive(Debug)]
-pub(super) enum Step {
-    Relocate { place: Place, from: Place, to: Place, only: Option<ValueKind> },
-    Wrap { place: Place, name: &'static str, but: Vec<&'static str> },
-    Unwrap { place: Place, name: &'static str },
-    Drop { place: Place, field: &'static str },
-    Set { place: Place, field: &'static str, value: Value },
-    Replace { place: Place, field: &'static str, from: Value, to: Value },
+pub(super) enum ConversionStep {
+    Relocate { place: PlacePath, from: PlacePath, to: PlacePath, only: Option<ValueKind> },
+    Wrap { place: PlacePath, name: &'static str, but: Vec<&'static str> },
+    Unwrap { place: PlacePath, name: &'static str },
+    Drop { place: PlacePath, field: &'static str },
+    Set { place: PlacePath, field: &'static str, value: Value },
+    Replace { place: PlacePath, field: &'static str, from: Value, to: Value },
     Code(Code),
-    Owners { place: Place, from: Place, to: Place },
+    Owners { place: PlacePath, from: PlacePath, to: PlacePath },
     Default(OlderDefault),
 }
 
@@ -37,7 +37,7 @@ pub(super) enum ValueKind {
 /// What an older version fills in where a field is missing.
 #[derive(Debug)]
 pub(crate) struct OlderDefault {
-    path: Place,
+    path: PlacePath,
     value: OlderValue,
 }
 
@@ -47,7 +47,7 @@ enum OlderValue {
     TemplateLabels,
 }
 
-fn place(text: &'static str) -> Place {
+fn place(text: &'static str) -> PlacePath {
     let fields = text.split('.').filter(|f| !f.is_empty());
     fields
         .flat_map(|f| match f.strip_suffix(ELEMENTS) {
@@ -58,7 +58,7 @@ fn place(text: &'static str) -> Place {
 }
 
 /// Reads `PLACE: REST`.
-fn placed(text: &'static str) -> Option<(Place, &'static str)> {
+fn placed(text: &'static str) -> Option<(PlacePath, &'static str)> {
     let (at, rest) = text.split_once(": ")?;
     Some((place(at), rest))
 }
@@ -67,7 +67,7 @@ fn json(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
-impl Step {
+impl ConversionStep {
     /// Reads one line of the table.
     pub(super) fn parse(line: &'static str) -> Option<Self> {
         let (verb, rest) = line.split_once(' ')?;

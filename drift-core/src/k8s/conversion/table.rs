@@ -2,36 +2,36 @@
 
 use std::sync::OnceLock;
 
-use super::step::Step;
+use super::step::ConversionStep;
 
 const TABLE: &str = include_str!("../../../data/conversions.txt");
 
 /// The steps of some older versions of some kinds.
 #[derive(Debug)]
-pub(super) struct Section {
+pub(super) struct ConversionSection {
     groups: Vec<&'static str>,
     pub(super) kinds: Vec<&'static str>,
     versions: Vec<&'static str>,
     /// `apiVersion` of the newest version.
     pub(super) target: &'static str,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<ConversionStep>,
 }
 
-impl Section {
+impl ConversionSection {
     pub(super) fn covers(&self, group: &str, version: &str, kind: &str) -> bool {
         self.groups.contains(&group) && self.versions.contains(&version) && self.kinds.contains(&kind)
     }
 }
 
 /// Returns the sections of the table.
-pub(super) fn sections() -> &'static [Section] {
-    static SECTIONS: OnceLock<Vec<Section>> = OnceLock::new();
+pub(super) fn sections() -> &'static [ConversionSection] {
+    static SECTIONS: OnceLock<Vec<ConversionSection>> = OnceLock::new();
     SECTIONS.get_or_init(|| parse(TABLE).expect("a test reads the table that is compiled in"))
 }
 
 /// Reads the table; the error is the number of the line that cannot be read.
-fn parse(text: &'static str) -> Result<Vec<Section>, usize> {
-    let mut sections: Vec<Section> = Vec::new();
+fn parse(text: &'static str) -> Result<Vec<ConversionSection>, usize> {
+    let mut sections: Vec<ConversionSection> = Vec::new();
     for (line, content) in text.lines().enumerate().map(|(i, l)| (i + 1, l.trim())) {
         if content.is_empty() || content.starts_with('#') {
             continue;
@@ -40,21 +40,21 @@ fn parse(text: &'static str) -> Result<Vec<Section>, usize> {
             sections.push(section(head).ok_or(line)?);
             continue;
         }
-        let step = Step::parse(content).ok_or(line)?;
+        let step = ConversionStep::parse(content).ok_or(line)?;
         sections.last_mut().ok_or(line)?.steps.push(step);
     }
     Ok(sections)
 }
 
 /// Reads `GROUP,… KIND,… VERSION,… -> GROUP VERSION`.
-fn section(head: &'static str) -> Option<Section> {
+fn section(head: &'static str) -> Option<ConversionSection> {
     let (older, newer) = head.split_once(" -> ")?;
     let words: Vec<_> = older.split(' ').map(|w| w.split(',').collect::<Vec<_>>()).collect();
     let [groups, kinds, versions] = <[_; 3]>::try_from(words).ok()?;
     let (group, version) = newer.split_once(' ')?;
     // Made once for each section, and as long-lived as the table.
     let target = Box::leak(format!("{group}/{version}").into_boxed_str());
-    Some(Section { groups, kinds, versions, target, steps: Vec::new() })
+    Some(ConversionSection { groups, kinds, versions, target, steps: Vec::new() })
 }
 
 #[cfg(test)]
