@@ -5,7 +5,6 @@ mod lists;
 mod order;
 mod typed_path;
 
-use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 pub(crate) use order::OrderChange;
@@ -16,8 +15,7 @@ use super::scalar::{is_respelled, same_scalar};
 use crate::object::{Doc, Kind, Node};
 use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::{
-    Computed, Default, ElementOrder, Field, Fields, ListShape, MapShape, Rule, ScalarKind, SchemaSet, Shape,
-    StructShape, Topology, TypeRef,
+    Computed, Default, Field, Fields, MapShape, Rule, ScalarKind, SchemaSet, Shape, StructShape, TypeRef,
 };
 
 /// What counts as a difference.
@@ -80,9 +78,6 @@ pub(crate) fn key_field<'a>(element: Node<'a>, name: &str, ty: TypeRef<'a>) -> O
         _ => None,
     })
 }
-
-/// The elements of equal key on the declared and on the live side, in order.
-type Sides<'a> = (Vec<Node<'a>>, Vec<Node<'a>>);
 
 /// The walk. One level of recursion per level of the documents, whose depth is bounded by their builder.
 pub(crate) struct Walk<'a> {
