@@ -37,8 +37,8 @@ pub(crate) struct Difference<'a> {
     pub(crate) default: Option<Doc>,
     /// The schema does not have the field: the API server drops it on the way in.
     pub(crate) unknown_field: bool,
-    /// The API server or a controller puts something there where nothing is declared.
-    pub(crate) allocated: bool,
+    /// The API server, a controller or a typed client writes such a value as well: it is a difference only where a person wrote it.
+    pub(crate) only_by_hand: bool,
     /// What the order of the elements of two lists has to do with it.
     pub(crate) order: Option<OrderChange>,
 }
@@ -79,6 +79,15 @@ pub(crate) fn key_field<'a>(element: Node<'a>, name: &str, ty: TypeRef<'a>) -> O
     })
 }
 
+/// How a value comes to stand where nothing is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FilledIn {
+    /// It is what the API server takes by default.
+    Default,
+    /// The API server or a controller puts something in, whatever it is.
+    Allocated,
+}
+
 /// The walk. One level of recursion per level of the documents, whose depth is bounded by their builder.
 pub(crate) struct Walk<'a> {
     mode: Mode,
@@ -87,8 +96,8 @@ pub(crate) struct Walk<'a> {
     /// Within an atomic value only whether anything differs is of interest.
     probing: bool,
     hit: bool,
-    /// What is allocated is found as well, for who wants to know whether a person chose it.
-    with_allocated: bool,
+    /// A person owns a part of the live object: what counts only where a person wrote it is looked for.
+    is_edited: bool,
     /// Whether elements of a list that means a set were found in another order.
     permuted: bool,
     /// The whole documents, which computed defaults look into.
@@ -98,12 +107,12 @@ pub(crate) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(crate) fn new(mode: Mode, desired: Node<'a>, live: Node<'a>) -> Self {
         let (path, found, roots) = (Vec::new(), Vec::new(), (desired, live));
-        Self { mode, path, found, probing: false, hit: false, with_allocated: false, permuted: false, roots }
+        Self { mode, path, found, probing: false, hit: false, is_edited: false, permuted: false, roots }
     }
 
-    /// Finds what is allocated as well.
-    pub(crate) fn with_allocated(self, with_allocated: bool) -> Self {
-        Self { with_allocated, ..self }
+    /// Finds as well what counts only where a person wrote it, for an object of which a person owns a part.
+    pub(crate) fn edited(self, is_edited: bool) -> Self {
+        Self { is_edited, ..self }
     }
 
     pub(crate) fn finish(self) -> Vec<Difference<'a>> {
@@ -186,17 +195,22 @@ impl<'a> Walk<'a> {
             live,
             default,
             unknown_field,
-            allocated: false,
+            only_by_hand: false,
             order: None,
         });
     }
 
     /// A live value where the API server or a controller puts something in.
     fn allocated_value(&mut self, live: Node<'a>) {
-        if self.with_allocated && !self.probing {
+        self.emit_by_hand(None, live);
+    }
+
+    /// A live value that others than a person would write as well.
+    fn emit_by_hand(&mut self, desired: Option<Node<'a>>, live: Node<'a>) {
+        if self.is_edited && !self.probing {
             let before = self.found.len();
-            self.emit(None, Some(live));
-            self.found[before..].iter_mut().for_each(|d| d.allocated = true);
+            self.emit(desired, Some(live));
+            self.found[before..].iter_mut().for_each(|d| d.only_by_hand = true);
         }
     }
 
@@ -230,7 +244,7 @@ impl<'a> Walk<'a> {
         }
         match (ty.map_or(Shape::Unknown, TypeRef::shape), d.kind(), l.kind()) {
             (Shape::Scalar(kind), ..) if same_scalar(kind, d, l) => {}
-            (Shape::Scalar(kind), ..) if self.is_respelled(kind, d, l) => {}
+            (Shape::Scalar(kind), ..) if self.is_respelled(kind, d, l) => self.emit_by_hand(Some(d), l),
             (Shape::Scalar(_), ..) => self.emit(Some(d), Some(l)),
             (Shape::Struct(s), Kind::Map, Kind::Map) if s.is_atomic() => {
                 self.atomic(d, l, |w| w.structs(d, l, s))
@@ -245,7 +259,10 @@ impl<'a> Walk<'a> {
             (Shape::Unknown, Kind::List, Kind::List) => {
                 self.atomic(d, l, |w| w.in_order(d.children(), l.children(), None))
             }
-            (Shape::Unknown, ..) if d == l || self.is_respelled(ScalarKind::String, d, l) => {}
+            (Shape::Unknown, ..) if d == l => {}
+            (Shape::Unknown, ..) if self.is_respelled(ScalarKind::String, d, l) => {
+                self.emit_by_hand(Some(d), l)
+            }
             _ if d != l => self.emit(Some(d), Some(l)),
             _ => {}
         }
@@ -260,6 +277,19 @@ impl<'a> Walk<'a> {
             && is_respelled(kind, d, l)
             && !self.path.iter().any(|s| matches!(s, WalkStep::Field("metadata")))
             && is_custom(self.roots.1)
+    }
+
+    /// Returns `true` if a live value of a custom resource holds nothing but empty maps and lists, as Go writes for structs that are
+    /// not set.
+    fn is_hollow(&self, l: Node<'a>) -> bool {
+        fn holds_nothing(n: Node<'_>) -> bool {
+            match n.kind() {
+                Kind::Map => n.children().all(holds_nothing),
+                Kind::List => n.is_empty(),
+                _ => false,
+            }
+        }
+        self.mode == Mode::Declared && holds_nothing(l) && is_custom(self.roots.1)
     }
 
     fn structs(&mut self, d: Node<'a>, l: Node<'a>, s: StructShape<'a>) {
@@ -331,20 +361,20 @@ impl<'a> Walk<'a> {
         self.emit(Some(d), l.filter(|n| !n.is_null()));
     }
 
-    /// Returns `true` if a value is what stands there by default; if not, what would, as far as that can be said.
+    /// Returns how a value comes to stand there by itself; if it does not, what would, as far as that can be said.
     fn is_default(
         &self,
         field: Field<'a>,
         value: Node<'a>,
         desired_parent: Option<Node<'a>>,
         live_parent: Node<'a>,
-    ) -> Result<(), Option<Doc>> {
+    ) -> Result<FilledIn, Option<Doc>> {
         match field.default() {
             None => Err(None),
-            Some(Default::Allocated) => Ok(()),
+            Some(Default::Allocated) => Ok(FilledIn::Allocated),
             Some(Default::Constant(node)) => {
                 if self.same(node, value, field.ty()) {
-                    Ok(())
+                    Ok(FilledIn::Default)
                 } else {
                     Err(Some(node.to_doc()))
                 }
@@ -362,9 +392,9 @@ impl<'a> Walk<'a> {
                 let live = (!leads).then_some((live_parent, self.roots.1));
                 for (parent, root) in declared.into_iter().chain(live) {
                     match rule.evaluate(parent, root) {
-                        Some(Computed::Allocated) => return Ok(()),
+                        Some(Computed::Allocated) => return Ok(FilledIn::Allocated),
                         Some(Computed::Value(doc)) if self.same(doc.root(), value, field.ty()) => {
-                            return Ok(());
+                            return Ok(FilledIn::Default);
                         }
                         Some(Computed::Value(doc)) => drop(first.get_or_insert(doc)),
                         None => {}
@@ -417,13 +447,16 @@ impl<'a> Walk<'a> {
         if self.mode == Mode::Versions {
             return self.emit(declared, Some(l));
         }
-        if l.is_empty() {
+        if l.is_empty() && !field.is_some_and(|f| is_selector(f.ty())) {
             return;
+        }
+        if self.is_hollow(l) {
+            return self.emit_by_hand(declared, l);
         }
         let Some(field) = field else { return self.emit(declared, Some(l)) };
         let default = match self.is_default(field, l, desired_parent, live_parent) {
-            Ok(()) if matches!(field.default(), Some(Default::Allocated)) => return self.allocated_value(l),
-            Ok(()) => return,
+            Ok(FilledIn::Allocated) => return self.allocated_value(l),
+            Ok(FilledIn::Default) => return,
             Err(default) => default,
         };
         // An empty map as default stands for a struct that is filled in: its own fields speak for themselves.
@@ -457,6 +490,7 @@ impl<'a> Walk<'a> {
                     (Some(v), None) | (None, Some(v))
                         if w.is_null_text(v, dv.is_some() && lv.is_some(), ty) => {}
                     (Some(dv), None) => w.emit(Some(dv), None),
+                    (None, Some(lv)) if w.is_hollow(lv) => w.emit_by_hand(None, lv),
                     (None, Some(lv)) if !w.allocated(m, key) => w.emit(None, Some(lv)),
                     (None, Some(lv)) => w.allocated_value(lv),
                     (None, None) => {}
@@ -486,6 +520,11 @@ impl<'a> Walk<'a> {
 fn is_custom(root: Node<'_>) -> bool {
     let group = root.str_at(&["apiVersion"]).and_then(|v| v.split_once('/')).map_or("", |v| v.0);
     SchemaSet::bundled().scope(group, root.str_at(&["kind"]).unwrap_or_default()).is_none()
+}
+
+/// Returns `true` for a selector of labels, which selects everything when it is empty, and nothing when it is not there.
+fn is_selector(ty: TypeRef<'_>) -> bool {
+    ty.name() == "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector"
 }
 
 /// Returns `true` if a value and a missing field are one: also an empty list or map, which Go cannot tell from none.

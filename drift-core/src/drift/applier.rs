@@ -38,8 +38,15 @@ pub(super) fn of_object(desired: &Object, owners: &OwnerView<'_>) -> Option<Appl
             *votes.entry((entry.manager, entry.operation)).or_default() += count;
         }
     }
-    let best = votes.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)))?.0;
-    Some(Applier { manager: best.0.into(), operation: best.1 })
+    // Of equal ones an engine, then who applies on the server's side: those declare, others write.
+    let rank = |(manager, operation): &(&str, Operation)| {
+        (managers::is_engine(manager), *operation == Operation::Apply)
+    };
+    let best = votes
+        .iter()
+        .max_by(|a, b| a.1.cmp(b.1).then_with(|| rank(a.0).cmp(&rank(b.0))).then_with(|| b.0.cmp(a.0)));
+    let (manager, operation) = best?.0;
+    Some(Applier { manager: (*manager).into(), operation: *operation })
 }
 
 fn may_apply(entry: &OwnerEntry<'_>, owners: &OwnerView<'_>) -> bool {
@@ -47,7 +54,9 @@ fn may_apply(entry: &OwnerEntry<'_>, owners: &OwnerView<'_>) -> bool {
         let of_status = |e: &OwnerEntry<'_>| e.subresource == "status" && e.manager == entry.manager;
         !managers::is_engine(entry.manager) && owners.entries.iter().any(of_status)
     };
-    entry.subresource.is_empty() && !managers::is_editor(entry.manager) && !is_controller()
+    // More than ten writers are folded into one entry that is none of them.
+    let is_folded = entry.manager == "ancient-changes";
+    entry.subresource.is_empty() && !is_folded && !managers::is_editor(entry.manager) && !is_controller()
 }
 
 /// Returns the applier that most objects have; of equal ones the first by name.

@@ -1,7 +1,7 @@
 //! One declared object against the live one.
 
 use crate::diff::{Difference, Mode, OrderChange, Walk};
-use crate::k8s::annotations::{LAST_APPLIED, is_of_release, may_be_bookkeeping};
+use crate::k8s::annotations::{LAST_APPLIED, is_marked_by_applier, may_be_bookkeeping};
 use crate::k8s::managers;
 use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
@@ -123,7 +123,7 @@ fn differences<'a>(
     schema: Option<TypeRef<'a>>,
     context: &Context<'a>,
 ) -> Vec<Difference<'a>> {
-    let mut walk = Walk::new(Mode::Declared, d, l).with_allocated(is_edited(l));
+    let mut walk = Walk::new(Mode::Declared, d, l).edited(is_edited(l));
     let has_plain_status = schema.is_some_and(has_plain_status);
     walk.root(d, l, schema, |walk, name, d, l| {
         if name == "metadata" {
@@ -215,7 +215,7 @@ fn judge(
         applier: applier.as_ref(),
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
-        of_release: is_of_release(live),
+        is_marked: is_marked_by_applier(live),
         schema: pair.schema.map(KindSchema::root),
         conversions: &pair.conversions,
         knowledge,
@@ -331,10 +331,14 @@ fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange 
 fn find_applier(desired: &Object, managed: &OwnerView<'_>, context: &Context<'_>) -> Option<Applier> {
     match &context.applier {
         Some(applier) if managed.entries.iter().any(|e| applier.is(e)) => Some(applier.clone()),
-        // Another operation of the same manager is still the same tool.
+        // Another operation of the same manager is still the same tool. What it does not own at all, another tool applied;
+        // a person who replaced it is no tool.
         Some(applier) => {
             let mut own = managed.entries.iter().filter(|e| e.subresource.is_empty());
-            own.find(|e| *e.manager == *applier.manager).map(Applier::of)
+            let same = own.find(|e| *e.manager == *applier.manager).map(Applier::of);
+            same.or_else(|| {
+                applier::of_object(desired, managed).filter(|other| !managers::is_by_hand(&other.manager))
+            })
         }
         None => applier::of_object(desired, managed),
     }

@@ -3,6 +3,7 @@
 //! What one manager put in as a whole stays one part. A map with free keys that several filled is divided entry by entry; of a
 //! struct or an element of a list, what others did inside it is set apart from who put it there.
 
+use crate::k8s::annotations::may_be_bookkeeping;
 use crate::object::{Kind, Node};
 use crate::ownership::{OwnedFields, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement};
@@ -45,7 +46,9 @@ impl<'a, 'm> Division<'_, 'a, 'm> {
         let whole = owned.iter().any(|(_, fields)| matches!(fields, OwnedFields::Whole));
         let parts = if owned.is_empty() || whole { None } else { children(live, owned) };
         let Some(parts) = parts else { return self.put(path, live, None) };
-        let by_one = owned.len() == 1;
+        // Bookkeeping is judged apart from what stands beside it.
+        let has_marks = has_free_keys(ty, live) && live.children().any(|n| may_be_bookkeeping(n.key()));
+        let by_one = owned.len() == 1 && !has_marks;
         if by_one && (!has_free_keys(ty, live) || parts.iter().all(|(e, _)| !below(owned, e).is_empty())) {
             return self.put(path, live, None);
         }

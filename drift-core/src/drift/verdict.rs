@@ -12,7 +12,7 @@ use super::applier::Applier;
 use super::controllers;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
 use super::versions::Certainty;
-use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at, is_release_label};
+use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at, bookkeeping_kind, is_applier_label};
 use crate::k8s::conversion::VersionConversion;
 use crate::k8s::managers;
 
@@ -25,8 +25,8 @@ pub(super) struct LiveEvidence<'a> {
     pub(super) last_applied: Option<&'a Doc>,
     /// An autoscaler that is live aims at the object.
     pub(super) autoscaled: bool,
-    /// A Helm release owns the object.
-    pub(super) of_release: bool,
+    /// The object carries the mark of a tool that applied it.
+    pub(super) is_marked: bool,
     /// The schema by which the object is compared.
     pub(super) schema: Option<TypeRef<'a>>,
     /// What leads from the version of the declared and of the live object to the one in which they are compared.
@@ -93,8 +93,8 @@ impl LiveEvidence<'_> {
     pub(super) fn judge(&self, d: &Difference<'_>, owner: Option<&OwnerEntry<'_>>) -> Option<FieldVerdict> {
         let entry = owner.or_else(|| self.entry(d));
         let owner = entry.map(Owner::of);
-        // What is allocated is nobody's drift, unless a person chose it.
-        if d.allocated && !entry.is_some_and(|e| managers::is_by_hand(e.manager) && !self.is_applier(e)) {
+        // What is allocated, or another spelling, is nobody's drift unless a person wrote it.
+        if d.only_by_hand && !entry.is_some_and(|e| managers::is_by_hand(e.manager) && !self.is_applier(e)) {
             return None;
         }
         match (d.desired, d.live) {
@@ -228,6 +228,10 @@ impl LiveEvidence<'_> {
         if managers::writes_declared(entry.manager, self.object.kind(), &d.path) {
             return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
+        // What applies by a mark selects by it as well.
+        if self.is_applier(entry) && is_same_but_for_marks(desired, live) {
+            return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
+        }
         if !self.is_applier(entry) {
             let fills = controllers::fills_placeholder(entry, &d.path, desired, live)
                 || controllers::owns_annotation(entry, &d.path, self.object);
@@ -238,6 +242,9 @@ impl LiveEvidence<'_> {
         }
         match self.applied(&d.path) {
             Some(applied) if same(applied, desired) && !same(applied, live) => {
+                (FieldOp::Replace, DriftClass::Mutated, VerdictRow::DifferentByAdmission)
+            }
+            None if self.was_filled_in(&d.path) => {
                 (FieldOp::Replace, DriftClass::Mutated, VerdictRow::DifferentByAdmission)
             }
             _ => (FieldOp::Replace, DriftClass::PendingSync, VerdictRow::DifferentAsApplied),
@@ -258,9 +265,9 @@ impl LiveEvidence<'_> {
         entry: Option<&OwnerEntry<'_>>,
     ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
-        let Some(entry) = entry else { return self.unowned(d, live) };
+        let Some(entry) = entry else { return self.unowned(d) };
         if managers::writes_undeclared(entry.manager, self.object.kind(), &d.path)
-            || self.is_bookkeeping(&d.path, live) && self.is_noted_by(entry, &d.path)
+            || self.is_bookkeeping(&d.path) && self.is_noted_by(entry, &d.path)
         {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
@@ -286,8 +293,8 @@ impl LiveEvidence<'_> {
     }
 
     /// A live field without owner.
-    fn unowned(&self, d: &Difference<'_>, live: Node<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
-        if self.is_bookkeeping(&d.path, live) {
+    fn unowned(&self, d: &Difference<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
+        if self.is_bookkeeping(&d.path) {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if self.managed.entries.is_empty() {
@@ -311,17 +318,24 @@ impl LiveEvidence<'_> {
         applied.into_iter().flatten().flatten().any(|o| o.root().at_path(path).is_some())
     }
 
-    /// Returns `true` for an entry of a map that nothing fills by default: the data of a Secret, the selector of a Service.
-    ///
-    /// Labels and annotations are written by admission as well, and so are the limits and the node selector of a Pod; a kind
-    /// without a schema may have defaults anywhere.
+    /// Returns `true` for an entry of the data of an object: neither a default nor admission fills those.
     fn has_no_default(&self, path: &FieldPath) -> bool {
-        if self.object.kind() == "Pod" {
-            return false;
-        }
-        let parent = path.parent().filter(|parent| !parent.starts_with_fields(&["metadata"]));
+        let parent = path.parent().filter(|parent| parent.len() == 1);
         let map = parent.and_then(|parent| self.schema?.at_path(&parent)).map(TypeRef::shape);
         matches!(map, Some(Shape::Map(_)))
+    }
+
+    /// Returns `true` if admission filled the map in which the field is: an entry beside it has no owner, and no default stands
+    /// in such a map.
+    fn was_filled_in(&self, path: &FieldPath) -> bool {
+        let Some(parent) = path.parent().filter(|p| p.len() > 1 && !p.starts_with_fields(&["metadata"]))
+        else {
+            return false;
+        };
+        let is_map =
+            self.schema.and_then(|s| s.at_path(&parent)).is_some_and(|t| matches!(t.shape(), Shape::Map(_)));
+        let live = self.object.root().at_path(&parent).filter(|_| is_map);
+        live.into_iter().flat_map(Node::children).any(|n| self.owner(&parent.child(n.key())).is_none())
     }
 
     /// Returns `true` for a label or annotation in which a controller counts or notes what it did.
@@ -338,8 +352,8 @@ impl LiveEvidence<'_> {
     }
 
     /// Returns `true` for a label or annotation in which a tool keeps records, or marks whose the object is.
-    fn is_bookkeeping(&self, path: &FieldPath, live: Node<'_>) -> bool {
-        bookkeeping_at(path).is_some() || self.of_release && is_release_label(path, live)
+    fn is_bookkeeping(&self, path: &FieldPath) -> bool {
+        bookkeeping_at(path).is_some() || self.is_marked && is_applier_label(path)
     }
 
     fn applied(&self, path: &FieldPath) -> Option<Node<'_>> {
@@ -372,6 +386,18 @@ impl EngineContext<'_> {
 
     fn others_say(&self, path: &FieldPath, live: Node<'_>, ty: Option<TypeRef<'_>>) -> bool {
         self.others.iter().filter_map(|o| at_typed_path(o.root(), path, ty)).any(|o| same(o, live))
+    }
+}
+
+/// Returns `true` if what is live is what is declared, with marks of a tool that applies in it.
+fn is_same_but_for_marks(desired: Node<'_>, live: Node<'_>) -> bool {
+    let is_mark = |n: &Node<'_>| bookkeeping_kind(n.key()) == Some(BookkeepingKind::Ownership);
+    match (desired.kind(), live.kind()) {
+        (Kind::Map, Kind::Map) => {
+            desired.children().all(|n| live.get(n.key()).is_some_and(|l| is_same_but_for_marks(n, l)))
+                && live.children().all(|n| desired.get(n.key()).is_some() || is_mark(&n))
+        }
+        _ => desired == live,
     }
 }
 

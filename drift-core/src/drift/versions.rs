@@ -159,7 +159,7 @@ impl<'a> AlignedPair<'a> {
                 live,
                 default,
                 unknown_field: false,
-                allocated: false,
+                only_by_hand: false,
                 order: None,
             });
         }

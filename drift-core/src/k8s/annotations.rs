@@ -2,7 +2,9 @@
 //!
 //! From <https://kubernetes.io/docs/reference/labels-annotations-taints/> and, for Argo CD, Flux and Helm, from their own
 //! references: `argo-cd/docs/user-guide/annotations-and-labels.md`, `fluxcd/pkg/apis/meta`, and
-//! `helm/pkg/action/validate.go`.
+//! `helm/pkg/action/validate.go`; of other tools that apply, from their documentation: kapp (`docs/config`, `apply-ordering`),
+//! Fleet and Rancher (`wrangler/pkg/objectset`), Config Sync (`annotations-labels`), kpt (`cli-utils/pkg/common`), ApplySet
+//! (KEP-3659), Tanka, Skaffold, Pulumi, kluctl, werf, Timoni, cdk8s.
 
 use crate::k8s::managers::matches_pattern;
 use crate::object::{Node, Object};
@@ -42,6 +44,22 @@ const BOOKKEEPING: &[(&str, BookkeepingKind)] = &[
     ("argocd.argoproj.io/tracking-id", Ownership),
     ("argocd.argoproj.io/installation-id", Ownership),
     ("meta.helm.sh/*", Ownership),
+    ("kapp.k14s.io/*", Ownership),
+    ("objectset.rio.cattle.io/*", Ownership),
+    ("fleet.cattle.io/*", Ownership),
+    ("configsync.gke.io/*", Ownership),
+    ("configmanagement.gke.io/*", Ownership),
+    ("config.k8s.io/owning-inventory", Ownership),
+    ("internal.kpt.dev/*", Ownership),
+    ("applyset.kubernetes.io/*", Ownership),
+    ("tanka.dev/*", Ownership),
+    ("skaffold.dev/*", Ownership),
+    ("pulumi.com/*", Ownership),
+    ("kluctl.io/*", Ownership),
+    ("werf.io/*", Ownership),
+    ("*.werf.io/*", Ownership),
+    ("*.timoni.sh/*", Ownership),
+    ("cdk8s.io/*", Ownership),
     ("reconcile.fluxcd.io/*", Request),
     ("argocd.argoproj.io/refresh", Request),
     ("argocd.argoproj.io/hydrate", Request),
@@ -102,27 +120,31 @@ pub fn bookkeeping_kind(name: &str) -> Option<BookkeepingKind> {
     BOOKKEEPING.iter().find(|(pattern, _)| matches_pattern(pattern, name)).map(|(_, kind)| *kind)
 }
 
-/// Returns what the label or annotation at a path is kept for; `None` for every other field, and for a whole map of them.
+/// Returns what the label or annotation at a path is kept for, of the object or of a template in it; `None` for every other
+/// field, and for a whole map of them.
 pub fn bookkeeping_at(path: &FieldPath) -> Option<BookkeepingKind> {
-    let is_metadata = path.starts_with_fields(&["metadata", "labels"])
-        || path.starts_with_fields(&["metadata", "annotations"]);
-    match path.elements().last() {
-        Some(PathElement::Field(name)) if is_metadata && path.len() == 3 => bookkeeping_kind(name),
+    match path.elements() {
+        [.., PathElement::Field(metadata), PathElement::Field(map), PathElement::Field(name)]
+            if &**metadata == "metadata" && matches!(&**map, "labels" | "annotations") =>
+        {
+            bookkeeping_kind(name)
+        }
         _ => None,
     }
 }
 
-/// Label that Helm sets to `Helm` on every object of a release, and that people and other tools set as well.
+/// Label in which tools that apply say which one did, and that people set as well.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// Returns `true` if an object carries the mark of the Helm release that owns it.
-pub fn is_of_release(object: &Object) -> bool {
-    object.annotation("meta.helm.sh/release-name").is_some()
+/// Returns `true` if an object carries the mark of a tool that applied it: a release, an app, a set.
+pub fn is_marked_by_applier(object: &Object) -> bool {
+    let marks = ["labels", "annotations"].into_iter().filter_map(|map| object.root().at(&["metadata", map]));
+    marks.flat_map(Node::children).any(|n| bookkeeping_kind(n.key()) == Some(Ownership))
 }
 
-/// Returns `true` for the label that Helm sets beside that mark: only on an object of a release is it bookkeeping.
-pub fn is_release_label(path: &FieldPath, value: Node<'_>) -> bool {
-    *path == FieldPath::of(&["metadata", "labels", MANAGED_BY]) && value.as_str() == Some("Helm")
+/// Returns `true` for the label that tools set beside such a mark: only there it is bookkeeping.
+pub fn is_applier_label(path: &FieldPath) -> bool {
+    *path == FieldPath::of(&["metadata", "labels", MANAGED_BY])
 }
 
 /// Returns `true` if a label or annotation of this name may be bookkeeping, so that it is judged apart from those beside it.

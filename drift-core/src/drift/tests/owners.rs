@@ -351,3 +351,152 @@ fn what_admission_filled_into_a_pod_is_no_drift() {
     let live = owned(pod(json!({"cpu":"1","memory":"512Mi"})), json!([FLUX(own)]));
     check(pod(json!({"cpu":"1"})), live, &["Pod/default/a InSync"]);
 }
+
+const KAPP: fn(Value) -> Value = |f| entry("kapp", "Update", f);
+
+#[test]
+fn the_marks_of_what_applies_are_bookkeeping_wherever_it_puts_them() {
+    let mark = "kapp.k14s.io/app";
+    let object = |labels: Value, selector: Value, template: Value| {
+        json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"default","labels":labels},
+            "spec":{"selector":{"matchLabels":selector},"template":{"metadata":{"labels":template},
+                "spec":{"containers":[{"name":"a","image":"a:1"}]}}}})
+    };
+    let declared = object(json!({}), json!({"a":"b"}), json!({"a":"b"}));
+    let own = json!({"f:metadata":{"f:labels":{".":{},"f:kapp.k14s.io/app":{},"f:app.kubernetes.io/managed-by":{}}},"f:spec":{"f:selector":{},
+        "f:template":{"f:metadata":{"f:labels":{"f:a":{},"f:kapp.k14s.io/app":{}}},"f:spec":{"f:containers":{
+            "k:{\"name\":\"a\"}":{".":{},"f:name":{},"f:image":{}}}}}}});
+    let labels = json!({mark:"1","app.kubernetes.io/managed-by":"kapp"});
+    let both = json!({"a":"b",mark:"1"});
+    let live = owned(object(labels.clone(), both.clone(), both.clone()), json!([KAPP(own.clone())]));
+    let got = report(&[declared.clone()], &[live]);
+    assert_eq!(got[0], "Deployment.apps/default/a InSync", "{got:?}");
+    // Another label in the selector is no mark.
+    let more = json!({"a":"b",mark:"1","b":"c"});
+    let live = owned(object(labels, more, both), json!([KAPP(own)]));
+    assert!(report(&[declared], &[live])[0].ends_with("Drifted"));
+}
+
+#[test]
+fn the_applier_of_an_object_may_be_another_than_that_of_the_rest() {
+    let by = |name: &str, manager: &str| {
+        let mut object =
+            owned(config(json!({"k":"1"})), json!([entry(manager, "Update", json!({"f:data":{"f:k":{}}}))]));
+        object["metadata"]["name"] = json!(name);
+        object
+    };
+    let declared = |name: &str| {
+        let mut object = config(json!({"k":"2"}));
+        object["metadata"]["name"] = json!(name);
+        object
+    };
+    let got = report(
+        &[declared("a"), declared("b"), declared("c"), declared("d")],
+        &[by("a", "flux"), by("b", "flux"), by("c", "deployer"), by("d", "kubectl-create")],
+    );
+    assert_eq!(
+        got,
+        [
+            "ConfigMap/default/a Drifted",
+            ".data.k Replace PendingSync DifferentAsApplied by flux",
+            "ConfigMap/default/b Drifted",
+            ".data.k Replace PendingSync DifferentAsApplied by flux",
+            "ConfigMap/default/c Drifted",
+            ".data.k Replace PendingSync DifferentAsApplied by deployer",
+            "ConfigMap/default/d Drifted",
+            ".data.k Replace Changed DifferentByOther by kubectl-create",
+        ]
+    );
+}
+
+#[test]
+fn of_two_that_own_as_much_the_engine_applies() {
+    let live = owned(
+        config(json!({"k":"1","j":"1"})),
+        json!([
+            entry("enforcer", "Update", json!({"f:data":{"f:j":{}}})),
+            entry("kustomize-controller", "Apply", json!({"f:data":{"f:k":{}}})),
+        ]),
+    );
+    check(
+        config(json!({"k":"1","j":"2"})),
+        live,
+        &["ConfigMap/default/a Drifted", ".data.j Replace Changed DifferentByOther by enforcer"],
+    );
+}
+
+#[test]
+fn admission_shows_in_what_it_filled_in_beside() {
+    let pod = |requests: Value| {
+        json!({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"default"},
+            "spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},
+                "spec":{"containers":[{"name":"a","image":"a:1","resources":{"requests":requests}}]}}}})
+    };
+    let own = json!({"f:spec":{"f:selector":{},"f:template":{"f:metadata":{"f:labels":{"f:a":{}}},"f:spec":{"f:containers":{
+        "k:{\"name\":\"a\"}":{".":{},"f:name":{},"f:image":{},"f:resources":{"f:requests":{"f:cpu":{}}}}}}}}});
+    let path = ".spec.template.spec.containers[name=\"a\"].resources.requests.cpu Replace";
+    let declared = pod(json!({"cpu":"100m"}));
+    let live = |requests: Value| owned(pod(requests), json!([FLUX(own.clone())]));
+    check(
+        declared.clone(),
+        live(json!({"cpu":"250m","memory":"1Gi"})),
+        &["Deployment.apps/default/a Drifted", &format!("{path} Mutated DifferentByAdmission by flux")],
+    );
+    check(
+        declared,
+        live(json!({"cpu":"250m"})),
+        &["Deployment.apps/default/a Drifted", &format!("{path} PendingSync DifferentAsApplied by flux")],
+    );
+}
+
+#[test]
+fn another_spelling_and_an_empty_block_count_where_a_person_wrote_them() {
+    let seal = |spec: Value| json!({"apiVersion":"pki.example.com/v1","kind":"Seal","metadata":{"name":"a","namespace":"default"},"spec":spec});
+    let by = |writer: &str, field: &str, spec: Value| {
+        let fields = json!({"f:spec":{field:{}}});
+        owned(seal(spec), json!([FLUX(json!({"f:spec":{"f:size":{}}})), entry(writer, "Update", fields)]))
+    };
+    for (writer, is_drift) in [("operator", false), ("kubectl-edit", true)] {
+        let live = by(writer, "f:cpu", json!({"size":3,"cpu":"1"}));
+        let got = report(&[seal(json!({"size":3,"cpu":"1000m"}))], &[live]);
+        assert_eq!(got[0].ends_with("Drifted"), is_drift, "cpu by {writer}: {got:?}");
+        let live = by(writer, "f:rules", json!({"size":3,"rules":{"exclude":{"any":{}}}}));
+        let got = report(&[seal(json!({"size":3}))], &[live]);
+        assert_eq!(got[0].ends_with("Drifted"), is_drift, "rules by {writer}: {got:?}");
+    }
+}
+
+#[test]
+fn an_empty_selector_selects_everything() {
+    let policy = |peer: Value| {
+        json!({"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"a","namespace":"default"},
+            "spec":{"podSelector":{},"policyTypes":["Ingress"],"ingress":[{"from":[peer]}]}})
+    };
+    let near = json!({"podSelector":{"matchLabels":{"a":"b"}}});
+    let wide = json!({"podSelector":{"matchLabels":{"a":"b"}},"namespaceSelector":{}});
+    let got = report(&[policy(near.clone())], &[policy(wide)]);
+    assert!(got[0].ends_with("Drifted"), "{got:?}");
+    assert!(report(&[policy(near.clone())], &[policy(near)])[0].ends_with("InSync"));
+}
+
+#[test]
+fn a_key_beside_the_token_that_a_controller_fills_in_is_an_edit() {
+    let secret = |data: Value| {
+        let mut object = json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"t","namespace":"default",
+            "annotations":{"kubernetes.io/service-account.name":"robot"}},"type":"kubernetes.io/service-account-token"});
+        if !data.is_null() {
+            object["data"] = data;
+        }
+        object
+    };
+    let applied =
+        FLUX(json!({"f:metadata":{"f:annotations":{"f:kubernetes.io/service-account.name":{}}},"f:type":{}}));
+    let filled =
+        entry("kube-controller-manager", "Update", json!({"f:data":{".":{},"f:token":{},"f:namespace":{}}}));
+    let live = secret(json!({"token":"YQ==","namespace":"Yg=="}));
+    check(secret(Value::Null), owned(live, json!([applied, filled])), &["Secret/default/t InSync"]);
+    let live = secret(json!({"token":"YQ==","namespace":"Yg==","proxy":"eA=="}));
+    let live = owned(live, json!([applied, filled, ANN(json!({"f:data":{"f:proxy":{}}}))]));
+    let got = report(&[secret(Value::Null)], &[live]);
+    assert!(got.contains(&".data.proxy Add Added AddedByOther by kubectl-edit".to_owned()), "{got:?}");
+}
