@@ -28,6 +28,7 @@ mod controllers;
 mod derived;
 mod estate;
 mod incremental;
+mod injected;
 mod live_index;
 mod report;
 mod resource;

@@ -22,6 +22,8 @@ use crate::object::{Kind, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement, Scalar};
 
+use super::injected::is_injected;
+
 /// Returns `true` if what is live and not declared is the own of the controller that wrote it.
 pub(super) fn owns_addition(
     entry: &OwnerEntry<'_>,
@@ -36,17 +38,26 @@ pub(super) fn owns_addition(
     if writes_status(entry, managed) || is_served_certificate(path, live) {
         return true;
     }
-    if kind == ManagerKind::Engine {
-        return false;
+    let is_mark = ["labels", "annotations"].iter().any(|map| path.starts_with_fields(&["metadata", map]));
+    if kind != ManagerKind::Engine && is_mark && owns_lifetime(entry, managed) {
+        return true;
+    }
+    kind != ManagerKind::Engine && is_controllers_field(entry.manager, path, live, object)
+}
+
+/// Returns `true` if what is live and not declared lies in a field that only controllers write; the manager is empty where the
+/// object does not name it.
+pub(super) fn is_controllers_field(manager: &str, path: &FieldPath, live: Node<'_>, object: &Object) -> bool {
+    if is_served_certificate(path, live) || manager.is_empty() && is_injected(path, live, object) {
+        return true;
     }
     match path.elements() {
         [PathElement::Field(top), PathElement::Field(map), key @ ..] if &**top == "metadata" => {
             match &**map {
                 "finalizers" | "ownerReferences" => true,
-                "labels" | "annotations" if owns_lifetime(entry, managed) => true,
                 "labels" | "annotations" => keys(key, live).all(|(name, value)| {
-                    is_own_key(name, entry.manager, object.group())
-                        || is_called_controller(entry.manager) && name.contains('/')
+                    is_own_key(name, manager, object.group())
+                        || is_called_controller(manager) && name.contains('/')
                         || &**map == "annotations" && is_document(value)
                 }),
                 _ => false,
@@ -55,9 +66,10 @@ pub(super) fn owns_addition(
         [PathElement::Field(list), ..] if object.group().is_empty() && object.kind() == "ServiceAccount" => {
             matches!(&**list, "secrets" | "imagePullSecrets") && is_made_for(path, live, object.name())
         }
-        [PathElement::Field(top), ..] if &**top == "spec" => is_reported(live, object),
+        // What is reported may be a person's, where nothing names who wrote.
+        [PathElement::Field(top), ..] if &**top == "spec" => !manager.is_empty() && is_reported(live, object),
         [PathElement::Field(data), ..] if matches!(&**data, "data" | "stringData" | "binaryData") => {
-            is_named_by_group(entry.manager)
+            is_named_by_group(manager)
         }
         _ => false,
     }

@@ -4,6 +4,7 @@ mod meaning;
 mod not_applied;
 mod owners;
 mod status;
+mod stripped;
 mod versions;
 
 use std::sync::Arc;

@@ -298,7 +298,12 @@ impl LiveEvidence<'_> {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if self.managed.entries.is_empty() {
-            return Some((FieldOp::Add, DriftClass::Added, VerdictRow::AddedByNobody));
+            // Owners were left out of the dump: what else is in it has to show who wrote.
+            let is_scaled = self.autoscaled && d.path.to_string() == ".spec.replicas";
+            return match is_scaled || controllers::is_controllers_field("", &d.path, live, self.object) {
+                true => Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn)),
+                false => Some((FieldOp::Add, DriftClass::Added, VerdictRow::AddedByNobody)),
+            };
         }
         // The scale subresource leaves no owner where nobody owned replicas before.
         let scaled = d.default.is_some() && d.path.to_string() == ".spec.replicas";
