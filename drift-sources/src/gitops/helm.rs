@@ -69,8 +69,10 @@ impl GitOps<'_> {
         inventory: &BTreeSet<ResourceKey>,
     ) -> AppDeclaration {
         let revisions = self.stored_revisions(namespace, name);
-        let deployed = revisions.iter().find(|r| r.status == "deployed");
-        let default: Arc<str> = deployed.map_or_else(|| namespace.into(), |r| Arc::clone(&r.namespace));
+        let uninstalled = uninstalled(revisions);
+        let deployed = revisions.iter().find(|r| r.status == "deployed" && uninstalled.is_none());
+        let newest = deployed.or(uninstalled);
+        let default: Arc<str> = newest.map_or_else(|| namespace.into(), |r| Arc::clone(&r.namespace));
         let wanted =
             |o: &Arc<Object>| DesiredObject { object: with_helm_marks(o, &default, name), declared: None };
         let desired = match deployed {
@@ -82,9 +84,11 @@ impl GitOps<'_> {
                 format!("the manifest of revision {} cannot be read", r.version),
             )),
             Some(r) => Ok(r.objects.iter().map(wanted).collect()),
+            None if uninstalled.is_some() => Ok(Vec::new()),
             None => Err(DeclarationError::Broken("no revision is deployed".to_owned())),
         };
-        let version = deployed.map_or(0, |r| r.version);
+        // Of a release that is gone every revision stood once.
+        let version = newest.map_or(0, |r| r.version);
         // Revisions that stood once; a failed one never did.
         let once: Vec<_> = revisions
             .iter()
@@ -108,7 +112,7 @@ impl GitOps<'_> {
         });
         AppDeclaration {
             appliers: managers.iter().map(|m| (*m).into()).collect(),
-            applied: deployed.map(|r| vec![r.objects.clone()]),
+            applied: newest.map(|r| vec![r.objects.clone()]),
             others: revisions
                 .iter()
                 .filter(|r| r.version > version)
@@ -122,7 +126,7 @@ impl GitOps<'_> {
             verdicts: Default::default(),
             own: Vec::new(),
             held_back: None,
-            notes: Vec::new(),
+            notes: uninstalled.iter().map(|r| uninstalled_note(r)).collect(),
             not_given: None,
             app,
         }
@@ -140,7 +144,8 @@ impl GitOps<'_> {
             suspended: false,
             waiting: None,
             held_back: None,
-            error: deployed.is_none().then(|| "no revision is deployed".to_owned()),
+            error: (deployed.is_none() && uninstalled(revisions).is_none())
+                .then(|| "no revision is deployed".to_owned()),
         }
     }
 
@@ -149,6 +154,15 @@ impl GitOps<'_> {
         let (engine, reason) = super::flux::ready_condition(&app.conditions);
         AppState { engine, reason, suspended: app.is_suspended, waiting: waiting_note(app), ..stored }
     }
+}
+
+/// Returns the newest revision, if it records that the release was uninstalled: its history was left, and it declares nothing.
+fn uninstalled(revisions: &[StoredRelease]) -> Option<&StoredRelease> {
+    revisions.first().filter(|r| r.status == "uninstalled")
+}
+
+fn uninstalled_note(r: &StoredRelease) -> String {
+    format!("was uninstalled (revision {}): it declares nothing", r.version)
 }
 
 /// Returns a note if a HelmRelease was changed and its controller has not reconciled it yet; the new desired state is then

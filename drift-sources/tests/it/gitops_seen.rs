@@ -273,14 +273,7 @@ fn the_chart_that_a_helm_release_asks_for_is_none_of_its_resources() {
     let labels = json!({"helm.toolkit.fluxcd.io/name":"web","helm.toolkit.fluxcd.io/namespace":"shop"});
     let chart = json!({"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"HelmChart",
         "metadata":{"name":"shop-web","namespace":"flux-system","labels":labels}});
-    let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: '1'}\n";
-    let stored = json!({"name":"web","namespace":"shop","version":1,"manifest":manifest,"hooks":[],
-        "info":{"status":"deployed"},"chart":{"metadata":{"name":"web","version":"1"}}});
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    std::io::Write::write_all(&mut gzip, stored.to_string().as_bytes()).unwrap();
-    let base64 = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
-    let secret = json!({"apiVersion":"v1","kind":"Secret","type":"helm.sh/release.v1","data":{"release":base64(base64(&gzip.finish().unwrap()).as_bytes())},
-        "metadata":{"name":"sh.helm.release.v1.web.v1","namespace":"shop","labels":{"owner":"helm","name":"web","status":"deployed","version":"1"}}});
+    let secret = stored_release(1, "deployed");
     let fields = json!({"f:data":{"f:k":{}}});
     let mut live = config(json!({"k":"1"}), json!([entry("helm-controller", "Apply", fields)]));
     live["metadata"]["labels"] = labels.clone();
@@ -292,4 +285,42 @@ fn the_chart_that_a_helm_release_asks_for_is_none_of_its_resources() {
     let found = lines(&[release, chart, secret, live, left], &[], None);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("ConfigMap/shop/left Extra"), "{found:?}");
+}
+
+/// A revision of the release `web` of `shop`, with the ConfigMap `a`.
+fn stored_release(version: i64, status: &str) -> Value {
+    let manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: '1'}\n";
+    let stored = json!({"name":"web","namespace":"shop","version":version,"manifest":manifest,"hooks":[],
+        "info":{"status":status},"chart":{"metadata":{"name":"web","version":"1"}}});
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, stored.to_string().as_bytes()).unwrap();
+    let base64 = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+    json!({"apiVersion":"v1","kind":"Secret","type":"helm.sh/release.v1","data":{"release":base64(base64(&gzip.finish().unwrap()).as_bytes())},
+        "metadata":{"name":format!("sh.helm.release.v1.web.v{version}"),"namespace":"shop",
+            "labels":{"owner":"helm","name":"web","status":status,"version":version.to_string()}}})
+}
+
+#[test]
+fn a_release_that_was_uninstalled_declares_nothing() {
+    let fields = json!({"f:data":{"f:k":{}}});
+    let mut left = config(json!({"k":"2"}), json!([entry("helm", "Update", fields)]));
+    left["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by":"Helm"});
+    left["metadata"]["annotations"] =
+        json!({"meta.helm.sh/release-name":"web","meta.helm.sh/release-namespace":"shop"});
+    let revisions = |newest: &str| [stored_release(1, "superseded"), stored_release(2, newest)];
+    let with = |newest: &str, live: &[Value]| lines(&[&revisions(newest), live].concat(), &[], None);
+    const NOTE: &str = "note: Release.helm.sh/shop/web: was uninstalled (revision 2): it declares nothing";
+    assert_eq!(with("uninstalled", &[]), [NOTE]);
+    // What stayed behind is no change of what the release declared.
+    let stayed = with("uninstalled", std::slice::from_ref(&left));
+    assert!(stayed.len() == 2 && stayed[0].starts_with("ConfigMap/shop/a Extra"), "{stayed:?}");
+    let deployed = with("deployed", std::slice::from_ref(&left));
+    assert!(deployed[0].starts_with("ConfigMap/shop/a Drifted"), "{deployed:?}");
+    let (repositories, renderer) =
+        (Repositories::default(), Renderer::new(RenderOptions::in_folders(Vec::new())));
+    let cluster = ClusterSnapshot::now(revisions("uninstalled").iter().map(object).collect());
+    let gitops = GitOps::new(&cluster, &repositories, &renderer);
+    let declaration = gitops.declarations().remove(0);
+    assert!(declaration.desired.is_ok_and(|d| d.is_empty()));
+    assert_eq!(gitops.state(gitops.apps().next().unwrap()).error, None);
 }
