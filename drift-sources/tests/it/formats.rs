@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use drift_core::k8s::hooks::is_hook;
 use drift_core::{Doc, Object, ResourceKey};
 use drift_sources::argo::{
     AppProject, Application, ArgoSettings, SyncInitiator, TrackingId, TrackingMethod, WindowKind,
-    belongs_to_app, is_hook,
+    belongs_to_app,
 };
 use drift_sources::flux::{
     FluxRevision, FluxSource, GitReference, HelmRelease, InventoryId, Kustomization, SourceKind,
