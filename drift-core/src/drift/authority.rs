@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::coverage::{Unseen, UnseenReason};
-use crate::drift::rules::{JqPaths, ResourcePair, RuleProblems, RuleSet};
+use crate::drift::rules::{JqPaths, ResourcePair, RuleContext, RuleProblems, RuleSet};
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
@@ -226,43 +226,47 @@ impl App {
         problems: &mut RuleProblems,
     ) -> ResourceDrift {
         let found = around.live.get(key);
+        let applied: Option<Vec<Option<&Object>>> =
+            self.applied.as_ref().map(|all| all.iter().map(|o| o.get(key).map(|o| &**o)).collect());
+        // The API server knows no `stringData`, and neither do the paths of differences.
+        let applied_secrets: Vec<_> =
+            applied.iter().flatten().map(|o| o.and_then(secret::normalized_secret)).collect();
+        let other_secrets: Vec<_> = others.iter().map(|o| secret::normalized_secret(o)).collect();
+        let as_folded = applied_secrets.iter().map(Option::as_ref);
+        let knowledge = EngineContext {
+            appliers: &self.declaration.appliers,
+            applied: applied.map(|all| all.into_iter().zip(as_folded).map(|(o, f)| f.or(o)).collect()),
+            others: others.into_iter().zip(&other_secrets).map(|(o, f)| f.as_ref().unwrap_or(o)).collect(),
+        };
+        let compare = |desired: &Object, live: &Object| {
+            let mut resource = compare_known(key, desired, live, around.context, Some(&knowledge));
+            self.leave_out_records(desired, &mut resource);
+            resource
+        };
         let mut resource = match found {
-            Some(found) => {
-                let applied: Option<Vec<Option<&Object>>> =
-                    self.applied.as_ref().map(|all| all.iter().map(|o| o.get(key).map(|o| &**o)).collect());
-                // The API server knows no `stringData`, and neither do the paths of differences.
-                let applied_secrets: Vec<_> =
-                    applied.iter().flatten().map(|o| o.and_then(secret::normalized_secret)).collect();
-                let other_secrets: Vec<_> = others.iter().map(|o| secret::normalized_secret(o)).collect();
-                let as_folded = applied_secrets.iter().map(Option::as_ref);
-                let knowledge = EngineContext {
-                    appliers: &self.declaration.appliers,
-                    applied: applied
-                        .map(|all| all.into_iter().zip(as_folded).map(|(o, f)| f.or(o)).collect()),
-                    others: others
-                        .into_iter()
-                        .zip(&other_secrets)
-                        .map(|(o, f)| f.as_ref().unwrap_or(o))
-                        .collect(),
-                };
-                compare_known(key, &wanted.object, found, around.context, Some(&knowledge))
-            }
+            Some(found) => compare(&wanted.object, found),
             None => self.missing(key, wanted),
         };
-        resource.changes.retain_mut(|c| {
-            !c.is_bookkeeping() && !is_of_engine(key, c) && leave_out(c, &self.declaration.own)
-        });
-        if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
-            let is_sealed = super::secret::is_sealed(&wanted.object);
-            resource.status = if is_sealed { Status::Unknown } else { Status::InSync };
-        }
         resource.app = Some(self.declaration.app.clone());
         resource.declared.clone_from(&wanted.declared);
         let sides = ResourcePair { key, desired: Some(&wanted.object), live: found.map(|o| &**o) };
-        self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
+        let rule_context = RuleContext { jq: around.jq, pair: &compare };
+        self.declaration.rules.hide(&mut resource, sides, rule_context, problems);
         self.contradict(&mut resource);
         self.hold_back(&mut resource);
         resource
+    }
+
+    /// Leaves out of a comparison what an engine itself records in what it declares.
+    fn leave_out_records(&self, desired: &Object, resource: &mut ResourceDrift) {
+        let key = resource.key.clone();
+        resource.changes.retain_mut(|c| {
+            !c.is_bookkeeping() && !is_of_engine(&key, c) && leave_out(c, &self.declaration.own)
+        });
+        if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
+            let is_sealed = secret::is_sealed(desired);
+            resource.status = if is_sealed { Status::Unknown } else { Status::InSync };
+        }
     }
 
     /// Notes what keeps the engine from doing what is pending.
@@ -328,7 +332,10 @@ impl App {
             ..ResourceDrift::in_sync(&t.key)
         };
         let sides = ResourcePair { key: &t.key, desired: None, live: Some(found) };
-        self.declaration.rules.hide(&mut resource, sides, around.jq, problems);
+        // There is no pair to compare.
+        let pair = |_: &Object, _: &Object| ResourceDrift::in_sync(&t.key);
+        let rule_context = RuleContext { jq: around.jq, pair: &pair };
+        self.declaration.rules.hide(&mut resource, sides, rule_context, problems);
         self.hold_back(&mut resource);
         Some(resource)
     }

@@ -3,8 +3,12 @@
 //! A change that a rule hides is not dropped: it stays in the report with class `Ignored` and the rule's name. A rule
 //! that cannot be evaluated hides nothing and is reported as a [`RuleProblem`].
 //!
+//! Where a rule names places inside of a change, such as one field of an element of a list that is compared as a whole, they
+//! are taken out of both sides and the rest is compared again, as engines do it: what no longer differs is hidden.
+//!
 //! **Invariant:** evaluates no jq: whoever calls hands in what does ([`JqPaths`]), since a deadline needs a clock.
 
+mod edit;
 mod exceptions;
 mod pointer;
 mod target;
@@ -14,12 +18,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::drift::{DriftChange, DriftClass, FieldOp, ResourceDrift, Status};
+use crate::drift::secret::normalized_secret;
+use crate::drift::{DriftChange, DriftClass, FieldOp, Owner, ResourceDrift, Status};
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
-use crate::ownership::ManagedFields;
 use crate::path::{FieldPath, PathElement};
 
+use edit::EditedPair;
 pub use exceptions::exceptions;
 pub use pointer::PointerStep;
 pub use target::{LabelMatch, Pattern, RuleTarget, Selector, SelectorError};
@@ -103,6 +108,33 @@ impl JqPaths for NoJq {
     }
 }
 
+/// Compares two objects of one kind as a resource was compared before rules were asked; a closure does.
+pub trait PairComparison {
+    /// Compares a declared object with a live one.
+    fn compare(&self, desired: &Object, live: &Object) -> ResourceDrift;
+}
+
+impl<F: Fn(&Object, &Object) -> ResourceDrift> PairComparison for F {
+    fn compare(&self, desired: &Object, live: &Object) -> ResourceDrift {
+        self(desired, live)
+    }
+}
+
+/// What rules are evaluated with.
+#[derive(Clone, Copy)]
+pub struct RuleContext<'a> {
+    /// Evaluates jq.
+    pub jq: &'a dyn JqPaths,
+    /// Compares what is left of the two sides of the resource.
+    pub pair: &'a dyn PairComparison,
+}
+
+impl std::fmt::Debug for RuleContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleContext").finish_non_exhaustive()
+    }
+}
+
 /// The two sides of a resource that rules look at.
 #[derive(Clone, Copy, Debug)]
 pub struct ResourcePair<'a> {
@@ -155,7 +187,7 @@ impl RuleSet {
         &self,
         resource: &mut ResourceDrift,
         sides: ResourcePair<'_>,
-        jq: &dyn JqPaths,
+        context: RuleContext<'_>,
         problems: &mut RuleProblems,
     ) {
         if resource.status == Status::Unknown
@@ -163,6 +195,15 @@ impl RuleSet {
         {
             return;
         }
+        // Paths are those of what the API server holds, which knows no `stringData`.
+        let folded = [sides.desired, sides.live].map(|o| o.and_then(normalized_secret));
+        let [desired, live] = &folded;
+        let as_held = ResourcePair {
+            desired: desired.as_ref().or(sides.desired),
+            live: live.as_ref().or(sides.live),
+            ..sides
+        };
+        let mut edited = EditedPair::new(as_held);
         for rule in self.rules.iter().filter(|r| r.target.matches(sides)) {
             match &rule.effect {
                 Effect::Whole => hide_whole(rule, resource),
@@ -170,7 +211,8 @@ impl RuleSet {
                 Effect::Missing if resource.status == Status::Missing => hide_whole(rule, resource),
                 Effect::Extra | Effect::Missing => {}
                 Effect::Fields(fields) => {
-                    hide_fields(rule, fields, resource, sides, jq, problems);
+                    edited.add(fields);
+                    hide_fields(rule, fields, resource, (as_held, &mut edited), context, problems);
                 }
             }
         }
@@ -217,41 +259,66 @@ fn hide_fields(
     rule: &Rule,
     fields: &FieldRule,
     resource: &mut ResourceDrift,
-    sides: ResourcePair<'_>,
-    jq: &dyn JqPaths,
+    (sides, edited): (ResourcePair<'_>, &mut EditedPair<'_>),
+    context: RuleContext<'_>,
     problems: &mut RuleProblems,
 ) {
     if resource.changes.iter().all(|c| c.class == DriftClass::Ignored) {
         return;
     }
-    let mut problem = |why: String| {
-        problems.insert(RuleProblem { rule: Arc::clone(&rule.name), why }, ());
-    };
-    let mut places = |object: Option<&Object>| -> Vec<Vec<PointerStep>> {
-        let Some(object) = object else { return Vec::new() };
-        let mut all = Vec::new();
-        for text in &fields.pointers {
-            match pointer::parse(text) {
-                Ok(steps) => all.push(steps),
-                Err(why) => problem(why),
-            }
-        }
-        for expression in &fields.jq {
-            match jq.paths(expression, object.doc()) {
-                Ok(paths) => all.extend(paths),
-                Err(why) => problem(why),
-            }
-        }
-        all
+    let mut places = |object: Option<&Object>| {
+        let problem = |why: String| {
+            problems.insert(RuleProblem { rule: Arc::clone(&rule.name), why }, ());
+        };
+        object.map(|o| places_in(fields, o, context.jq, problem)).unwrap_or_default()
     };
     let (in_desired, in_live) = (places(sides.desired), places(sides.live));
-    let managed =
-        sides.live.filter(|_| !fields.managers.is_empty()).map(ManagedFields::of).unwrap_or_default();
+    let owned = sides.live.map(|live| edit::owned_by(fields, live)).unwrap_or_default();
     for change in &mut resource.changes {
-        let by_path = fields.paths.iter().any(|p| change.path.starts_with(p));
-        let trusted = managed.owners(&change.path).any(|e| fields.managers.iter().any(|m| **m == *e.manager));
-        if by_path || trusted || pointer::covers(change, sides, &in_desired, &in_live) {
+        let by_path = fields.paths.iter().chain(&owned).any(|p| change.path.starts_with(p));
+        let trusted = |o: &Owner| fields.managers.iter().any(|m| **m == *o.manager);
+        if by_path
+            || change.owner.as_ref().is_some_and(trusted)
+            || pointer::covers(change, sides, &in_desired, &in_live)
+        {
             mark(change, rule);
         }
     }
+    let is_deeper = |c: &DriftChange| {
+        fields.paths.iter().chain(&owned).any(|p| p.len() > c.path.len() && p.starts_with(&c.path))
+            || pointer::reach_into(c, sides.desired, &in_desired)
+            || pointer::reach_into(c, sides.live, &in_live)
+    };
+    if !resource.changes.iter().any(|c| c.class.counts() && is_deeper(c)) {
+        return;
+    }
+    let Some(left) = edited.compare(context) else { return };
+    for change in resource.changes.iter_mut().filter(|c| c.class.counts() && is_deeper(c)) {
+        if !edit::remains(change, &left) {
+            mark(change, rule);
+        }
+    }
+}
+
+/// Returns the places that the pointers and expressions of a rule name in an object.
+fn places_in(
+    fields: &FieldRule,
+    object: &Object,
+    jq: &dyn JqPaths,
+    mut problem: impl FnMut(String),
+) -> Vec<Vec<PointerStep>> {
+    let mut all = Vec::new();
+    for text in &fields.pointers {
+        match pointer::parse(text) {
+            Ok(steps) => all.push(steps),
+            Err(why) => problem(why),
+        }
+    }
+    for expression in &fields.jq {
+        match jq.paths(expression, object.doc()) {
+            Ok(paths) => all.extend(paths),
+            Err(why) => problem(why),
+        }
+    }
+    all
 }

@@ -27,6 +27,15 @@ impl PointerStep {
             (a, b) => a == b,
         }
     }
+
+    /// Returns the place in a list that the step leads to, if it may be one.
+    pub(super) fn index(&self) -> Option<usize> {
+        match self {
+            Self::Key(_) => None,
+            Self::Index(i) => Some(*i),
+            Self::Either(text) => text.parse().ok(),
+        }
+    }
 }
 
 /// Parses a JSON pointer; the empty one is the whole document.
@@ -55,6 +64,12 @@ pub(super) fn covers(
     let any = !(in_desired.is_empty() && in_live.is_empty());
     any && side(change.desired.is_some(), sides.desired, in_desired)
         && side(change.live.is_some(), sides.live, in_live)
+}
+
+/// Returns `true` if a place lies deeper than a change, on a side that has both.
+pub(super) fn reach_into(change: &DriftChange, object: Option<&Object>, places: &[Vec<PointerStep>]) -> bool {
+    let Some((steps, _)) = object.and_then(|o| locate(o.root(), &change.path)) else { return false };
+    places.iter().any(|p| p.len() > steps.len() && steps.iter().zip(p).all(|(a, b)| b.is(a)))
 }
 
 /// Returns `true` if the value at a path, or all that is in it, lies in some places.
@@ -90,7 +105,7 @@ fn emptied(node: Node<'_>, steps: &mut Vec<PointerStep>, hit: &impl Fn(&[Pointer
 }
 
 /// Follows a typed path in a document, and says by which places it leads.
-fn locate<'a>(root: Node<'a>, path: &FieldPath) -> Option<(Vec<PointerStep>, Node<'a>)> {
+pub(super) fn locate<'a>(root: Node<'a>, path: &FieldPath) -> Option<(Vec<PointerStep>, Node<'a>)> {
     let (mut steps, mut at) = (Vec::new(), root);
     for element in path.elements() {
         let index = match element {

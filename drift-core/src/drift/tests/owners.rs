@@ -303,7 +303,8 @@ fn what_is_allocated_is_no_drift_unless_a_person_chose_it() {
 #[test]
 fn taking_a_resource_out_by_hand_is_shown_whatever_it_then_hides() {
     use super::rules::{
-        Effect, FieldRule, LabelMatch, NoJq, ResourcePair, Rule, RuleProblems, RuleSet, RuleTarget,
+        Effect, FieldRule, LabelMatch, NoJq, ResourcePair, Rule, RuleContext, RuleProblems, RuleSet,
+        RuleTarget,
     };
     let key = "kustomize.toolkit.fluxcd.io/reconcile";
     let mark = Some(LabelMatch { key: key.into(), value: "disabled".into() });
@@ -329,7 +330,10 @@ fn taking_a_resource_out_by_hand_is_shown_whatever_it_then_hides() {
     let report = compare(&wanted, &[Arc::clone(&live)], &SchemaSet::bundled(), &options);
     let mut resource = report.resources[0].clone();
     let sides = ResourcePair { key: &resource.key.clone(), desired: Some(&desired), live: Some(&live) };
-    rules.hide(&mut resource, sides, &NoJq, &mut RuleProblems::new());
+    let schemas = SchemaSet::bundled();
+    let pair = |d: &Object, l: &Object| super::compare_object(&l.key(), d, l, &super::Context::new(&schemas));
+    let context = RuleContext { jq: &NoJq, pair: &pair };
+    rules.hide(&mut resource, sides, context, &mut RuleProblems::new());
     assert_eq!(
         lines(&resource),
         [
