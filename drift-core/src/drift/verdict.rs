@@ -265,7 +265,7 @@ impl LiveEvidence<'_> {
         entry: Option<&OwnerEntry<'_>>,
     ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
-        let Some(entry) = entry else { return self.unowned(d) };
+        let Some(entry) = entry else { return self.unowned(d, live) };
         if managers::writes_undeclared(entry.manager, self.object.kind(), &d.path)
             || self.is_bookkeeping(&d.path) && self.is_noted_by(entry, &d.path)
         {
@@ -293,7 +293,7 @@ impl LiveEvidence<'_> {
     }
 
     /// A live field without owner.
-    fn unowned(&self, d: &Difference<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
+    fn unowned(&self, d: &Difference<'_>, live: Node<'_>) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         if self.is_bookkeeping(&d.path) {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
