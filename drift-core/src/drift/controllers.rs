@@ -6,8 +6,10 @@
 //! |---|---|
 //! | writes the object's status | everywhere in the object |
 //! | adds a value that the status reports | there: it was allocated |
-//! | adds a finalizer or an owner reference | there, and its labels and annotations beside it: only controllers do that |
-//! | writes a key of the object's own API group, or of a domain registered in the manager's name | that key |
+//! | adds a finalizer or an owner reference | there: only controllers do that |
+//! | writes a key of the object's own API group, or of a domain that carries the manager's name | that key |
+//! | fills the data of an object that is declared without any, and asks for that by a label or an annotation | there |
+//! | does one of these three | its other labels and annotations on the object, where they have a domain |
 //! | writes an annotation that is a document | that annotation: programs write those for themselves |
 //! | is called controller, operator or manager | labels and annotations that have a domain |
 //! | puts a certificate authority where the API server looks for one | there |
@@ -29,7 +31,7 @@ pub(super) fn owns_addition(
     entry: &OwnerEntry<'_>,
     path: &FieldPath,
     live: Node<'_>,
-    (object, managed): (&Object, &OwnerView<'_>),
+    (declared, object, managed): (&Object, &Object, &OwnerView<'_>),
 ) -> bool {
     let kind = manager_kind(entry.manager);
     if kind == ManagerKind::Person {
@@ -38,11 +40,17 @@ pub(super) fn owns_addition(
     if writes_status(entry, managed) || is_served_certificate(path, live) {
         return true;
     }
-    let is_mark = ["labels", "annotations"].iter().any(|map| path.starts_with_fields(&["metadata", map]));
-    if kind != ManagerKind::Engine && is_mark && owns_lifetime(entry, managed) {
-        return true;
+    if kind == ManagerKind::Engine {
+        return false;
     }
-    kind != ManagerKind::Engine && is_controllers_field(entry.manager, path, live, object)
+    let is_asked = is_data(path) && asks_for_data(declared);
+    let is_mark = || ["labels", "annotations"].iter().any(|map| path.starts_with_fields(&["metadata", map]));
+    is_asked
+        || is_controllers_field(entry.manager, path, live, object)
+        || is_mark()
+            && (owns_lifetime(entry, managed)
+                || works_here(entry, declared, object, managed)
+                    && keys(&path.elements()[2..], live).all(|(name, _)| name.contains('/')))
 }
 
 /// Returns `true` if what is live and not declared lies in a field that only controllers write; the manager is empty where the
@@ -68,9 +76,7 @@ pub(super) fn is_controllers_field(manager: &str, path: &FieldPath, live: Node<'
         }
         // What is reported may be a person's, where nothing names who wrote.
         [PathElement::Field(top), ..] if &**top == "spec" => !manager.is_empty() && is_reported(live, object),
-        [PathElement::Field(data), ..] if matches!(&**data, "data" | "stringData" | "binaryData") => {
-            is_named_by_group(manager)
-        }
+        [PathElement::Field(_), ..] if is_data(path) => is_named_by_group(manager),
         _ => false,
     }
 }
@@ -101,6 +107,65 @@ pub(super) fn fills_placeholder(
 /// Returns `true` if the manager also writes the object's status.
 fn writes_status(entry: &OwnerEntry<'_>, managed: &OwnerView<'_>) -> bool {
     managed.entries.iter().any(|e| e.manager == entry.manager && e.owns_status())
+}
+
+/// Returns `true` if the manager shows elsewhere in the object that it works on it: by a record of its own, or by data that it was
+/// asked for.
+fn works_here(entry: &OwnerEntry<'_>, declared: &Object, object: &Object, managed: &OwnerView<'_>) -> bool {
+    let own = || managed.entries.iter().filter(|e| e.manager == entry.manager);
+    let noted = |map: &str| {
+        let all = object.root().at(&["metadata", map]).into_iter().flat_map(Node::children);
+        all.filter(|n| is_own_key(n.key(), entry.manager, object.group()))
+            .any(|n| own().any(|e| e.touches(&FieldPath::of(&["metadata", map, n.key()]))))
+    };
+    let filled = || own().any(|e| DATA.iter().any(|field| e.touches(&FieldPath::of(&[field]))));
+    noted("annotations") || noted("labels") || asks_for_data(declared) && filled()
+}
+
+/// Where Secrets and ConfigMaps hold what they are for.
+const DATA: [&str; 3] = ["data", "stringData", "binaryData"];
+
+fn is_data(path: &FieldPath) -> bool {
+    DATA.iter().any(|field| path.starts_with_fields(&[field]))
+}
+
+/// Words of a label or annotation by which an object asks a controller to fill it: `config.openshift.io/inject-trusted-cabundle`,
+/// `replicator.v1.mittwald.de/replicate-from`.
+const REQUESTS: &[&str] = &[
+    "inject",
+    "injected",
+    "replicate",
+    "replicated",
+    "replication",
+    "sync",
+    "copy",
+    "clone",
+    "mirror",
+    "reflect",
+    "reflects",
+    "generate",
+    "autogenerate",
+    "generated",
+    "bundle",
+    "cabundle",
+    "from",
+    "source",
+    "serving",
+    "fill",
+];
+
+/// Returns `true` for an object that is declared without data and asks a controller for some.
+fn asks_for_data(declared: &Object) -> bool {
+    let is_empty =
+        DATA.iter().all(|field| declared.root().get(field).is_none_or(|n| n.is_null() || n.is_empty()));
+    let marks =
+        ["labels", "annotations"].into_iter().filter_map(|map| declared.root().at(&["metadata", map]));
+    let asks = |key: &str| {
+        key.split_once('/').is_some_and(|(_, name)| {
+            name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| REQUESTS.contains(&word))
+        })
+    };
+    is_empty && marks.flat_map(Node::children).any(|n| asks(n.key()) && n.as_str() != Some("false"))
 }
 
 /// Returns `true` if the manager has a say in when the object goes away: it holds a finalizer or made another one its owner.
@@ -162,9 +227,12 @@ fn is_own_key(key: &str, manager: &str, group: &str) -> bool {
     {
         return true;
     }
-    // The name under which a domain is registered: `karpenter` of `karpenter.sh`, but not `release` of `release.example.com`.
-    let registered = domain.rsplit('.').nth(1).unwrap_or_default();
-    registered.len() > 2 && registered != "k8s" && registered != "kubernetes" && is_named(manager, registered)
+    // The name under which a domain is registered: `karpenter` of `karpenter.sh`, but not `release` of `release.example.com`. In the
+    // domains of Kubernetes itself every project has a name of its own: `nfd` of `nfd.node.kubernetes.io`.
+    let of_kubernetes = ["kubernetes.io", "k8s.io", "x-k8s.io"].iter().any(|of| within(domain, of));
+    let mut labels = domain.split('.');
+    let name = if of_kubernetes { labels.next() } else { labels.nth_back(1) }.unwrap_or_default();
+    name.len() > 2 && !matches!(name, "app" | "k8s" | "kubernetes") && is_named(manager, name)
 }
 
 /// Returns `true` if a manager's name holds another as whole words, as `cert-manager-certificates-issuing` does `cert-manager`.

@@ -210,6 +210,7 @@ fn judge(
     };
     let applied = last_applied(live, &managed, applier.as_ref()).map(|doc| pair.in_newest_version(doc));
     let evidence = LiveEvidence {
+        declared: desired,
         object: live,
         managed: &managed,
         applier: applier.as_ref(),

@@ -6,7 +6,7 @@ use crate::diff::{Difference, OrderChange, at_typed_path, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement};
-use crate::schema::{ScalarKind, Shape, TypeRef};
+use crate::schema::{ScalarKind, SchemaSet, Shape, TypeRef};
 
 use super::applier::Applier;
 use super::controllers;
@@ -18,6 +18,7 @@ use crate::k8s::managers;
 
 /// What is known of one live object besides its fields.
 pub(super) struct LiveEvidence<'a> {
+    pub(super) declared: &'a Object,
     pub(super) object: &'a Object,
     pub(super) managed: &'a OwnerView<'a>,
     pub(super) applier: Option<&'a Applier>,
@@ -134,9 +135,17 @@ impl LiveEvidence<'_> {
         d: &Difference<'_>,
         owner: Option<&OwnerEntry<'_>>,
     ) -> bool {
-        if certainty.is_full() {
-            return false;
-        }
+        // A definition may leave out what is in a field, as if there were none.
+        let is_open = || {
+            let is_custom = SchemaSet::bundled().scope(self.object.group(), self.object.kind()).is_none();
+            let ty = self.schema.and_then(|s| s.at_path(&d.path));
+            is_custom && ty.is_none_or(|t| matches!(t.shape(), Shape::Unknown))
+        };
+        let certainty = match certainty.is_full() {
+            true if is_open() => Certainty::NoSchema,
+            true => return false,
+            false => certainty,
+        };
         let entry = owner.or_else(|| self.entry(d));
         certainty.doubts(d, entry, entry.is_some_and(|e| self.is_applier(e)))
     }
@@ -272,7 +281,7 @@ impl LiveEvidence<'_> {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if !self.is_applier(entry) {
-            if controllers::owns_addition(entry, &d.path, live, (self.object, self.managed)) {
+            if controllers::owns_addition(entry, &d.path, live, (self.declared, self.object, self.managed)) {
                 return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
             }
             return Some((FieldOp::Add, DriftClass::Added, changed));
@@ -358,7 +367,7 @@ impl LiveEvidence<'_> {
 
     /// Returns `true` for a label or annotation in which a tool keeps records, or marks whose the object is.
     fn is_bookkeeping(&self, path: &FieldPath) -> bool {
-        bookkeeping_at(path).is_some() || self.is_marked && is_applier_label(path)
+        bookkeeping_at(path).is_some() || self.is_marked && is_applier_label(path, self.object)
     }
 
     fn applied(&self, path: &FieldPath) -> Option<Node<'_>> {

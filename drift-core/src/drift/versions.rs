@@ -232,6 +232,12 @@ impl Certainty<'_> {
                     "{list} may differ by defaults only: no schema of {kind} is known; its CustomResourceDefinition in the dump, or `--schemas`, would show"
                 )
             }
+            Self::Full | Self::SameFields { .. } => {
+                let kind = live.kind();
+                format!(
+                    "{list} may differ by defaults only: the definition of {kind} does not say what is in there"
+                )
+            }
             _ => format!(
                 "{list} cannot be compared: declared as {from} and live as {to}, and the fields are not the same in both; declared as {to} they could be"
             ),

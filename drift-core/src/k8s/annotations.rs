@@ -60,6 +60,8 @@ const BOOKKEEPING: &[(&str, BookkeepingKind)] = &[
     ("*.werf.io/*", Ownership),
     ("*.timoni.sh/*", Ownership),
     ("cdk8s.io/*", Ownership),
+    ("artifact.spinnaker.io/*", Ownership),
+    ("moniker.spinnaker.io/*", Ownership),
     ("reconcile.fluxcd.io/*", Request),
     ("argocd.argoproj.io/refresh", Request),
     ("argocd.argoproj.io/hydrate", Request),
@@ -142,12 +144,23 @@ pub fn is_marked_by_applier(object: &Object) -> bool {
     marks.flat_map(Node::children).any(|n| bookkeeping_kind(n.key()) == Some(Ownership))
 }
 
-/// Returns `true` for the label that tools set beside such a mark: only there it is bookkeeping.
-pub fn is_applier_label(path: &FieldPath) -> bool {
-    *path == FieldPath::of(&["metadata", "labels", MANAGED_BY])
+/// Returns `true` for a label that tools set beside such a mark, of the object or of a template in it: which tool it was, and where
+/// the mark is of that very tool, the name that it gave.
+pub fn is_applier_label(path: &FieldPath, object: &Object) -> bool {
+    let [.., PathElement::Field(map), PathElement::Field(name)] = path.elements() else { return false };
+    let tool = object.label(MANAGED_BY).map(str::to_ascii_lowercase).unwrap_or_default();
+    let is_of_tool = || {
+        let marks =
+            ["labels", "annotations"].into_iter().filter_map(|map| object.root().at(&["metadata", map]));
+        let domains = marks.flat_map(Node::children).filter(|n| bookkeeping_kind(n.key()) == Some(Ownership));
+        domains
+            .filter_map(|n| n.key().split_once('/'))
+            .any(|(domain, _)| domain.split('.').any(|part| *part == *tool))
+    };
+    &**map == "labels" && (&**name == MANAGED_BY || &**name == "app.kubernetes.io/name" && is_of_tool())
 }
 
 /// Returns `true` if a label or annotation of this name may be bookkeeping, so that it is judged apart from those beside it.
 pub(crate) fn may_be_bookkeeping(name: &str) -> bool {
-    name == MANAGED_BY || bookkeeping_kind(name).is_some()
+    matches!(name, MANAGED_BY | "app.kubernetes.io/name") || bookkeeping_kind(name).is_some()
 }

@@ -94,8 +94,8 @@ fn a_pointer_reaches_into_a_list_that_is_compared_as_a_whole() {
     hides_all(&pointers(&["/spec/parts/1"]), parts(["1", "1"]), parts(["1", "2"]));
     let longer =
         machine(&json!({"parts": [{"name":"a","image":"1"}, {"name":"b","image":"1"}, {"name":"c"}]}));
-    hides_all(&pointers(&["/spec/parts/2"]), parts(["1", "1"]), longer.clone());
-    hides_nothing(&pointers(&["/spec/parts/3"]), parts(["1", "1"]), longer);
+    hides_all(&pointers(&["/spec/parts/2"]), longer.clone(), parts(["1", "1"]));
+    hides_nothing(&pointers(&["/spec/parts/3"]), longer, parts(["1", "1"]));
 }
 
 #[test]

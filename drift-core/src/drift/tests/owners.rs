@@ -145,6 +145,12 @@ fn controllers_are_known_by_what_they_do() {
             annotation("pki.example.com/serial", "7", "kubectl-edit"),
             true,
         ),
+        (
+            "a key of a project of Kubernetes",
+            annotation("nfd.node.kubernetes.io/labels", "a,b", "nfd-master"),
+            false,
+        ),
+        ("a key of all projects", annotation("app.kubernetes.io/tier", "a", "app-deployer"), true),
         ("a document by a person", annotation("other.io/state", "[{\"a\":1}]", "kubectl-edit"), true),
         ("a finalizer", finalizer("manager"), false),
         ("a finalizer by a person", finalizer("kubectl-patch"), true),
@@ -503,4 +509,69 @@ fn a_key_beside_the_token_that_a_controller_fills_in_is_an_edit() {
     let live = owned(live, json!([applied, filled, ANN(json!({"f:data":{"f:proxy":{}}}))]));
     let got = report(&[secret(Value::Null)], &[live]);
     assert!(got.contains(&".data.proxy Add Added AddedByOther by kubectl-edit".to_owned()), "{got:?}");
+}
+
+#[test]
+fn data_that_a_declaration_asks_for_is_filled_in_by_a_controller() {
+    let asking = |key: &str, data: Value| {
+        let mut object = config(data);
+        object["metadata"]["annotations"] = json!({key:"true"});
+        object
+    };
+    let fill = |writer: &str| {
+        let fields = json!({"f:data":{".":{},"f:ca.crt":{}},"f:metadata":{"f:annotations":{"f:copier.example.net/at":{}}}});
+        entry(writer, "Update", fields)
+    };
+    let live = |key: &str, writer: &str| {
+        let mut object = asking(key, json!({"ca.crt":"x"}));
+        object["metadata"]["annotations"]["copier.example.net/at"] = json!("now");
+        let applied = FLUX(json!({"f:metadata":{"f:annotations":{(format!("f:{key}")):{}}}}));
+        owned(object, json!([applied, fill(writer)]))
+    };
+    for (what, key, writer, is_drift) in [
+        ("asked for", "config.example.com/inject-bundle", "network-thing", false),
+        ("asked for, by a person", "config.example.com/inject-bundle", "kubectl-edit", true),
+        ("not asked for", "config.example.com/team", "network-thing", true),
+    ] {
+        let got = report(&[asking(key, json!({}))], &[live(key, writer)]);
+        assert_eq!(got[0].ends_with("Drifted"), is_drift, "{what}: {got:?}");
+    }
+    // With data of its own it is no form to be filled in.
+    let key = "config.example.com/inject-bundle";
+    let mut filled = live(key, "network-thing");
+    filled["data"]["k"] = json!("1");
+    let got = report(&[asking(key, json!({"k":"1"}))], &[filled]);
+    assert!(got[0].ends_with("Drifted"), "{got:?}");
+}
+
+#[test]
+fn a_lease_is_written_by_who_holds_it() {
+    let lease = |spec: Value| json!({"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"a","namespace":"default"},"spec":spec});
+    let by = |writer: &str| {
+        let applied = FLUX(json!({"f:spec":{"f:leaseDurationSeconds":{}}}));
+        let held = entry(writer, "Update", json!({"f:spec":{"f:holderIdentity":{}}}));
+        owned(lease(json!({"leaseDurationSeconds":15,"holderIdentity":"b"})), json!([applied, held]))
+    };
+    let declared = lease(json!({"leaseDurationSeconds":15}));
+    check(declared.clone(), by("widget"), &["Lease.coordination.k8s.io/default/a InSync"]);
+    assert!(report(&[declared], &[by("kubectl-patch")])[0].ends_with("Drifted"));
+}
+
+#[test]
+fn what_a_definition_leaves_open_may_be_a_default() {
+    let definition = json!({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"seals.pki.example.com"},
+        "spec":{"group":"pki.example.com","scope":"Namespaced","names":{"kind":"Seal","plural":"seals"},"versions":[{"name":"v1",
+            "served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object","properties":{
+                "spec":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}}}]}});
+    let seal = |list: Value| json!({"apiVersion":"pki.example.com/v1","kind":"Seal","metadata":{"name":"a","namespace":"default"},"spec":{"list":list}});
+    let live = |list: Value| owned(seal(list), json!([FLUX(json!({"f:spec":{"f:list":{}}}))]));
+    let object = |v: &Value| Arc::new(Object::new(Doc::from_value(v).unwrap()).unwrap());
+    let definition = object(&definition);
+    let schemas = SchemaSet::with_definitions([&*definition]);
+    let status = |list: Value| {
+        let wanted = [DesiredObject { object: object(&seal(json!([{"ref":"a"}]))), declared: None }];
+        compare(&wanted, &[object(&live(list))], &schemas, &DriftOptions::default()).resources[0].status
+    };
+    assert_eq!(status(json!([{"ref":"a","kind":"Default"}])), Status::Unknown);
+    assert_eq!(status(json!([{"ref":"b"}])), Status::Drifted);
 }
