@@ -456,7 +456,13 @@ impl<'a> Walk<'a> {
         let Some(field) = field else { return self.emit(declared, Some(l)) };
         let default = match self.is_default(field, l, desired_parent, live_parent) {
             Ok(FilledIn::Allocated) => return self.allocated_value(l),
-            Ok(FilledIn::Default) => return,
+            Ok(FilledIn::Default) => {
+                // What is allocated in a struct that is filled in may be a person's.
+                if let (true, Shape::Struct(s), Kind::Map) = (self.is_edited, field.ty().shape(), l.kind()) {
+                    self.filled(l, s);
+                }
+                return;
+            }
             Err(default) => default,
         };
         // An empty map as default stands for a struct that is filled in: its own fields speak for themselves.

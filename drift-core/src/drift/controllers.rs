@@ -92,16 +92,17 @@ pub(super) fn owns_annotation(entry: &OwnerEntry<'_>, path: &FieldPath, object: 
         && is_own_key(name, entry.manager, object.group())
 }
 
-/// Returns `true` if a declared value was put in place by who serves with it: a certificate authority over none or a placeholder.
+/// Returns `true` if a declared placeholder was filled by who is to fill it: a certificate authority by who serves with it, data by
+/// a controller that is asked for them.
 pub(super) fn fills_placeholder(
     entry: &OwnerEntry<'_>,
     path: &FieldPath,
-    desired: Node<'_>,
-    live: Node<'_>,
+    (desired, live): (Node<'_>, Node<'_>),
+    declared: &Object,
 ) -> bool {
+    let is_asked = || is_data(path) && desired.as_str() == Some("") && asks_for_data(declared);
     manager_kind(entry.manager) != ManagerKind::Person
-        && is_served_certificate(path, live)
-        && !is_certificate(desired)
+        && (is_served_certificate(path, live) && !is_certificate(desired) || is_asked())
 }
 
 /// Returns `true` if the manager also writes the object's status.
@@ -156,8 +157,10 @@ const REQUESTS: &[&str] = &[
 
 /// Returns `true` for an object that is declared without data and asks a controller for some.
 fn asks_for_data(declared: &Object) -> bool {
-    let is_empty =
-        DATA.iter().all(|field| declared.root().get(field).is_none_or(|n| n.is_null() || n.is_empty()));
+    let is_blank = |n: Node<'_>| n.is_null() || n.as_str() == Some("");
+    let is_empty = DATA
+        .iter()
+        .all(|field| declared.root().get(field).is_none_or(|n| n.is_null() || n.children().all(is_blank)));
     let marks =
         ["labels", "annotations"].into_iter().filter_map(|map| declared.root().at(&["metadata", map]));
     let asks = |key: &str| {

@@ -242,7 +242,7 @@ impl LiveEvidence<'_> {
             return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         if !self.is_applier(entry) {
-            let fills = controllers::fills_placeholder(entry, &d.path, desired, live)
+            let fills = controllers::fills_placeholder(entry, &d.path, (desired, live), self.declared)
                 || controllers::owns_annotation(entry, &d.path, self.object);
             return match fills || self.is_record(&d.path) && !managers::is_by_hand(entry.manager) {
                 true => (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn),

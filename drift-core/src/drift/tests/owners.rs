@@ -536,6 +536,10 @@ fn data_that_a_declaration_asks_for_is_filled_in_by_a_controller() {
         let got = report(&[asking(key, json!({}))], &[live(key, writer)]);
         assert_eq!(got[0].ends_with("Drifted"), is_drift, "{what}: {got:?}");
     }
+    // A placeholder is no data.
+    let placeholder = asking("config.example.com/inject-bundle", json!({"ca.crt":""}));
+    let got = report(&[placeholder], &[live("config.example.com/inject-bundle", "network-thing")]);
+    assert!(got[0].ends_with("InSync"), "{got:?}");
     // With data of its own it is no form to be filled in.
     let key = "config.example.com/inject-bundle";
     let mut filled = live(key, "network-thing");
@@ -555,6 +559,10 @@ fn a_lease_is_written_by_who_holds_it() {
     let declared = lease(json!({"leaseDurationSeconds":15}));
     check(declared.clone(), by("widget"), &["Lease.coordination.k8s.io/default/a InSync"]);
     assert!(report(&[declared], &[by("kubectl-patch")])[0].ends_with("Drifted"));
+    let mut bare = lease(json!({}));
+    bare.as_object_mut().unwrap().remove("spec");
+    assert!(report(&[bare.clone()], &[by("widget")])[0].ends_with("InSync"));
+    assert!(report(&[bare], &[by("kubectl-patch")])[0].ends_with("Drifted"));
 }
 
 #[test]
