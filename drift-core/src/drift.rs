@@ -18,6 +18,10 @@
 //! What is live only is judged entry by entry where several filled it; what one manager put in as a whole is one change.
 //! Controllers are known by what they do (they write the status, finalizers, keys of the object's own group), and by names besides.
 //!
+//! Lists that mean sets differ by their order only where a person wrote them. Of a kind without a schema, and of fields
+//! that two versions of a kind do not have in common, a difference that a default or a conversion may explain is
+//! [`Status::Unknown`], unless somebody other than the applier wrote it.
+//!
 //! The applier is not an argument but found: the field manager that owns most of what is declared.
 //!
 //! **Invariant:** nothing here reads a clock, a file or the order of a hash map. The same objects give the same report.
