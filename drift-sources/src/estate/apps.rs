@@ -11,7 +11,7 @@ use drift_core::redact::Redactor;
 use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey};
 
-use super::comparison::downgrade_unseen;
+use super::comparison::{downgrade_unseen, note_left_out_owners};
 use super::secrets::redact_report;
 use crate::argo::answer::ApplicationAnswer;
 use crate::gitops::{ClusterSnapshot, GitOps, HistoryError, Repositories};
@@ -112,6 +112,7 @@ impl DeclaredApps {
             report.coverage.add(Unseen::other(UnseenReason::Unreadable, text));
         }
         downgrade_unseen(&mut report, &self.recorded);
+        note_left_out_owners(&mut report, live);
         gitops.look_back(&mut report);
         self.name_commits(gitops, &mut report);
         redact_report(&mut report, &self.redactor);

@@ -8,6 +8,7 @@ use drift_core::coverage::RecordedScope;
 use drift_core::drift::{
     DesiredObject, DriftClass, DriftOptions, DriftReport, ResourceDrift, Status, UnmanagedResources, compare,
 };
+use drift_core::k8s::managers::is_platform;
 use drift_core::k8s::selector::Selector;
 use drift_core::schema::{SchemaSet, Scope};
 use drift_core::{Object, ResourceKey};
@@ -80,6 +81,7 @@ pub(super) fn compare_desired(
     let mut report = compare(&wanted, &objects, &schemas, &drift_options);
     desired.fill_lines(&mut report);
     downgrade_unseen(&mut report, &live.recorded);
+    note_left_out_owners(&mut report, &objects);
     Comparison { report, desired: wanted, paths: desired.paths(), live: objects, schemas }
 }
 
@@ -137,8 +139,40 @@ fn select(
     (wanted, live.into_iter().filter(is_selected).collect())
 }
 
-/// Takes back that a resource is missing if it was not looked at.
+/// Notes once that who changed something is not known because the dump leaves out `managedFields`, as kubectl does by default.
+pub(super) fn note_left_out_owners(report: &mut DriftReport, live: &[Arc<Object>]) {
+    let is_stripped = |o: &Arc<Object>| o.root().at(&["metadata", "managedFields"]).is_none();
+    let matters = |r: &ResourceDrift| match r.status {
+        Status::Drifted => r.changes.iter().any(|c| c.owner.is_none() && c.class.counts()),
+        Status::Extra => r.creator.is_none(),
+        Status::InSync | Status::Missing | Status::Unknown => false,
+    };
+    // An API server that tracks owners has some for nearly every object: with none at all they were left out.
+    if !live.is_empty() && live.iter().all(is_stripped) && report.resources.iter().any(matters) {
+        report.notes.push(LEFT_OUT_OWNERS.to_owned());
+    }
+}
+
+/// Returns `true` for a stray claim that a StatefulSet may have made.
+fn may_be_of_set(r: &ResourceDrift) -> bool {
+    let ordinal = r.key.name.rsplit_once('-').map_or("", |(_, ordinal)| ordinal);
+    r.status == Status::Extra
+        && r.app.is_none()
+        && &*r.key.kind == "PersistentVolumeClaim"
+        && !ordinal.is_empty()
+        && ordinal.bytes().all(|b| b.is_ascii_digit())
+        && r.creator.as_ref().is_none_or(|c| is_platform(&c.manager))
+}
+
+/// What helps where the owners of fields are not in a dump.
+const LEFT_OUT_OWNERS: &str = "who changed what is not in the dump: `kubectl get -o json --show-managed-fields` adds the owners of fields";
+
+/// Takes back that a resource is missing if it was not looked at, and that one is a stray if what it would follow from was not.
 pub(super) fn downgrade_unseen(report: &mut DriftReport, recorded: &RecordedScope) {
+    report.resources.retain(|r| {
+        let set = ResourceKey::new("apps", "StatefulSet", &r.key.namespace, "");
+        !(may_be_of_set(r) && recorded.unseen(&set).is_some())
+    });
     for resource in report.resources.iter_mut().filter(|r| r.status == Status::Missing) {
         let key = ResourceKey { cluster: "".into(), ..resource.key.clone() };
         if let Some(unseen) = recorded.unseen(&key) {

@@ -167,3 +167,58 @@ fn what_helm_marks_on_what_it_installs_is_no_drift() {
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.out.contains("1 drifted (1 field)"), "{ran:?}");
 }
+
+/// A dump of a StatefulSet or none, and of claims by the names of who made them.
+fn claims(dir: &std::path::Path, set: Option<&str>, claims: &[(&str, &str)]) {
+    let owned = |manager: &str| {
+        serde_json::json!([{"manager":manager,"operation":"Update","apiVersion":"v1","time":"2026-01-01T00:00:00Z",
+            "fieldsType":"FieldsV1","fieldsV1":{"f:spec":{}}}])
+    };
+    let claim = |(name, manager): &(&str, &str)| {
+        serde_json::json!({"apiVersion":"v1","kind":"PersistentVolumeClaim",
+            "metadata":{"name":name,"namespace":"shop","managedFields":owned(manager)},"spec":{}})
+    };
+    let set = set.map(|name| {
+        serde_json::json!({"apiVersion":"apps/v1","kind":"StatefulSet",
+            "metadata":{"name":name,"namespace":"shop","ownerReferences":[{"kind":"Db","name":"x"}],"managedFields":owned("op")},
+            "spec":{"volumeClaimTemplates":[{"metadata":{"name":"data"}}]}})
+    });
+    let one = serde_json::json!({"apiVersion":"v1","kind":"ConfigMap",
+        "metadata":{"name":"a","namespace":"shop","managedFields":owned("flux")},"data":{"k":"1"}});
+    let items: Vec<Value> = claims.iter().map(claim).chain(set).chain([one]).collect();
+    write(dir, "live.json", serde_json::json!({"apiVersion":"v1","kind":"List","items":items}).to_string());
+}
+
+#[test]
+fn claims_are_strays_only_where_their_set_is_known_to_be_gone() {
+    let dir = folder();
+    write(dir.path(), "a.yaml", config("a", "1"));
+    let strays = |set: Option<&str>| {
+        claims(
+            dir.path(),
+            set,
+            &[("data-db-0", "kube-controller-manager"), ("data-mine-0", "kubectl-create")],
+        );
+        let ran = drift("diff -f a.yaml --live live.json -o name", dir.path());
+        ran.out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(strays(Some("db")), ["persistentvolumeclaim/data-mine-0"]);
+    assert_eq!(strays(Some("web")), ["persistentvolumeclaim/data-db-0", "persistentvolumeclaim/data-mine-0"]);
+    // No StatefulSet is in the dump: whether there is one is not known.
+    assert_eq!(strays(None), ["persistentvolumeclaim/data-mine-0"]);
+}
+
+#[test]
+fn a_dump_without_owners_gets_one_line_on_how_to_have_them() {
+    const HINT: &str = "--show-managed-fields";
+    let dir = folder();
+    live(dir.path());
+    let hints = |desired: &str| {
+        write(dir.path(), "k8s.yaml", desired);
+        drift("diff -f k8s.yaml --no-extra --live live.json", dir.path()).out.matches(HINT).count()
+    };
+    assert_eq!(hints(&[config("a", "2"), config("b", "2")].join("---\n")), 1, "once, not once an object");
+    assert_eq!(hints(&config("a", "1")), 0, "nothing to explain");
+    claims(dir.path(), None, &[]);
+    assert_eq!(hints(&config("a", "2")), 0, "the owners are there");
+}
