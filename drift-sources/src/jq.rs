@@ -73,6 +73,20 @@ const REFUSED: &[&str] = &[
 type Compiled = jaq_core::Filter<data::JustLut<Val>>;
 type Found = Result<Vec<Vec<PointerStep>>, String>;
 
+/// Why an expression named nothing.
+enum JqFailure {
+    /// It cannot be used on any object.
+    Broken(String),
+    /// It fails on this object, for example by looking for elements where there is no list.
+    OnObject(String),
+}
+
+impl From<String> for JqFailure {
+    fn from(why: String) -> Self {
+        Self::Broken(why)
+    }
+}
+
 /// Evaluates jq expressions with a deadline; see [`JqPaths`].
 #[derive(Debug)]
 pub struct JqSandbox {
@@ -95,7 +109,7 @@ impl JqSandbox {
         Self { deadline, broken: Mutex::default(), cached: Mutex::default() }
     }
 
-    fn run_expression(&self, expression: &str, json: &str) -> Found {
+    fn run_expression(&self, expression: &str, json: &str) -> Result<Vec<Vec<PointerStep>>, JqFailure> {
         refuse_unbounded(expression)?;
         let (sender, receiver) = mpsc::sync_channel(1);
         let (code, json) = (format!("path({expression})"), json.to_owned());
@@ -106,8 +120,10 @@ impl JqSandbox {
         spawned.map_err(|e| format!("cannot be evaluated: {e}"))?;
         match receiver.recv_timeout(self.deadline) {
             Ok(found) => found,
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("takes longer than {:?}", self.deadline)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err("broke off".to_owned()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(format!("takes longer than {:?}", self.deadline).into())
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err("broke off".to_owned().into()),
         }
     }
 }
@@ -124,13 +140,15 @@ impl JqPaths for JqSandbox {
         if let Some(found) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return found.clone();
         }
-        let found = self
-            .run_expression(expression, &json)
-            .map_err(|why| format!("jq `{}` {why}", shorten_text(expression)));
-        if let Err(why) = &found {
-            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-            broken.insert(expression.to_owned(), why.clone());
-        }
+        let named = |why: String| format!("jq `{}` {why}", shorten_text(expression));
+        let found = self.run_expression(expression, &json).map_err(|failure| match failure {
+            JqFailure::Broken(why) => {
+                let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+                broken.insert(expression.to_owned(), named(why.clone()));
+                named(why)
+            }
+            JqFailure::OnObject(why) => named(why),
+        });
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if cached.len() >= MAX_CACHED {
             cached.clear();
@@ -203,34 +221,56 @@ fn compile_expression(code: &str) -> Result<Compiled, String> {
         .map_err(|_| "is not valid jq: it names an unknown function or variable".to_owned())
 }
 
-fn evaluate_paths(code: &str, json: &str) -> Found {
+fn evaluate_paths(code: &str, json: &str) -> Result<Vec<Vec<PointerStep>>, JqFailure> {
     let filter = compile_expression(code)?;
-    let input: Val = serde_json::from_str(json).map_err(|_| "cannot be asked of this object".to_owned())?;
+    let on_object = |why: &str| JqFailure::OnObject(why.to_owned());
+    let input: Val = serde_json::from_str(json).map_err(|_| on_object("cannot be asked of this object"))?;
+    let document: Value =
+        serde_json::from_str(json).map_err(|_| on_object("cannot be asked of this object"))?;
     let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
     let mut found = Vec::new();
     for result in filter.id.run((context, input)).take(MAX_PATHS + 1) {
-        if found.len() == MAX_PATHS {
-            return Err(format!("names more than {MAX_PATHS} paths"));
-        }
-        match result {
-            Ok(path) => {
-                let path: Value =
-                    serde_json::from_str(&path.to_string()).map_err(|_| "names no path".to_owned())?;
-                found.push(parse_steps(&path).ok_or("names no path")?);
-            }
-            Err(_) => return Err("fails on this object".to_owned()),
+        let path = result.map_err(|_| on_object("fails on this object"))?;
+        let path: Value = serde_json::from_str(&path.to_string()).map_err(|_| on_object("names no path"))?;
+        found.extend(parse_steps(&path, &document).ok_or_else(|| on_object("names no path"))?);
+        if found.len() > MAX_PATHS {
+            return Err(format!("names more than {MAX_PATHS} paths").into());
         }
     }
     Ok(found)
 }
 
-fn parse_steps(path: &Value) -> Option<Vec<PointerStep>> {
-    let step = |v: &Value| match v {
-        Value::String(key) => Some(PointerStep::Key(key.clone())),
-        Value::Number(n) => Some(PointerStep::Index(usize::try_from(n.as_i64()?).ok()?)),
-        _ => None,
-    };
-    path.as_array()?.iter().map(step).collect()
+/// Reads a path of a document; a slice at its end is all the places that it covers.
+fn parse_steps(path: &Value, document: &Value) -> Option<Vec<Vec<PointerStep>>> {
+    let (mut steps, mut at) = (Vec::new(), Some(document));
+    let path = path.as_array()?;
+    for (i, element) in path.iter().enumerate() {
+        let length = at.and_then(Value::as_array).map_or(0, Vec::len);
+        let from_end = |n: i64| if n < 0 { n.saturating_add_unsigned(length as u64) } else { n };
+        match element {
+            Value::String(key) => steps.push(PointerStep::Key(key.clone())),
+            Value::Number(n) => match usize::try_from(from_end(n.as_i64()?)) {
+                Ok(index) => steps.push(PointerStep::Index(index)),
+                // Before the beginning of the list there is nothing.
+                Err(_) => return Some(Vec::new()),
+            },
+            Value::Object(slice) if i + 1 == path.len() => {
+                let end = |name: &str, default: usize| match slice.get(name).and_then(Value::as_i64) {
+                    Some(n) => usize::try_from(from_end(n)).unwrap_or(0).min(length),
+                    None => default,
+                };
+                let places = (end("start", 0)..end("end", length))
+                    .map(|n| steps.iter().cloned().chain([PointerStep::Index(n)]).collect());
+                return Some(places.collect());
+            }
+            _ => return None,
+        }
+        at = at.and_then(|value| match steps.last()? {
+            PointerStep::Index(n) => value.get(*n),
+            PointerStep::Key(key) | PointerStep::Either(key) => value.get(key),
+        });
+    }
+    Some(vec![steps])
 }
 
 #[cfg(test)]
@@ -274,6 +314,13 @@ mod tests {
         check(".spec.env[] | select(.name | test(\"^B\"))", Ok(&["spec|env|1"]));
         check(".spec.replicas, .spec.missing", Ok(&["spec|replicas", "spec|missing"]));
         check(".range.input", Ok(&["range|input"]));
+        check(".spec.env[-1].value", Ok(&["spec|env|1|value"]));
+        check(".spec.env[-9]", Ok(&[]));
+        check(".spec.env[1:]", Ok(&["spec|env|1"]));
+        check(".spec.env[:-1]", Ok(&["spec|env|0"]));
+        check(".spec | .replicas, .env[0].name", Ok(&["spec|replicas", "spec|env|0|name"]));
+        check("first(.spec.env[] | select(.value != null))", Ok(&["spec|env|0"]));
+        check(".spec | (.replicas, .missing?)", Ok(&["spec|replicas", "spec|missing"]));
     }
 
     #[test]
@@ -292,6 +339,20 @@ mod tests {
         check(&"(".repeat(100), Err("nested deeper"));
         check(&format!(".{}", "a".repeat(5000)), Err("longer than"));
         check("1", Err("fails on this object"));
+    }
+
+    #[test]
+    fn what_fails_on_one_object_is_asked_of_the_next() {
+        let doc = |value: Value| Doc::from_value(&value).unwrap();
+        let sandbox = JqSandbox::default();
+        let expression = ".spec.list[].image";
+        assert!(
+            sandbox.paths(expression, &doc(json!({"spec":{}}))).unwrap_err().contains("fails on this object")
+        );
+        assert_eq!(
+            sandbox.paths(expression, &doc(json!({"spec":{"list":[{"image":"a"}]}}))).unwrap().len(),
+            1
+        );
     }
 
     #[test]
