@@ -125,19 +125,12 @@ impl DeclaredApps {
             return;
         }
         let mut problems: BTreeMap<ResourceKey, HistoryError> = BTreeMap::new();
-        let mut applied: BTreeMap<ResourceKey, Vec<String>> = BTreeMap::new();
         let is_pending = |r: &&mut ResourceDrift| r.changes.iter().any(DriftChange::is_pending);
         for resource in report.resources.iter_mut().filter(is_pending) {
             let Some(app) = resource.app.clone() else { continue };
-            let until = applied
-                .entry(app.clone())
-                .or_insert_with_key(|key| {
-                    gitops.app(key).map(|a| gitops.state(a).applied).unwrap_or_default()
-                })
-                .clone();
             let key = resource.key.clone();
             for change in resource.changes.iter_mut().filter(|c| c.is_pending()) {
-                match declaring_commit(gitops, &app, &key, &change.path, &until) {
+                match pending_commit(gitops, &app, &key, &change.path) {
                     Ok(commit) => change.commit = commit,
                     Err(e) => drop(problems.insert(app.clone(), e)),
                 }
@@ -147,15 +140,13 @@ impl DeclaredApps {
     }
 }
 
-fn declaring_commit(
+fn pending_commit(
     gitops: &GitOps<'_>,
     app: &ResourceKey,
     key: &ResourceKey,
     path: &FieldPath,
-    until: &[String],
 ) -> Result<Option<Arc<CommitRef>>, HistoryError> {
-    let until = until.first().filter(|_| until.len() == 1).map(|u| &**u);
-    let found = gitops.declared_history(app, key, path, &[], until)?;
+    let found = gitops.pending_commit(app, key, path)?;
     Ok(found
         .map(|c| Arc::new(CommitRef { id: c.id.into(), author: c.author.into(), message: c.message.into() })))
 }

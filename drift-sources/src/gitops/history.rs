@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::argo::Commits;
 use super::flux::SourceCommit;
 use super::{App, GitOps, Rendered};
+use crate::flux::FluxRevision;
 use crate::git::{Commit, GitRepo};
 
 /// Most commits that are rendered for one answer.
@@ -104,6 +105,37 @@ impl GitOps<'_> {
                 DeclarationWalk { repo, url: &url, key, path, default, until }.walk_back(start, &render)
             }
             App::HelmRelease(_) | App::Release { .. } => Ok(None),
+        }
+    }
+
+    /// Finds the commit behind a change that waits for the cluster: the one that last changed what `app` declares at `path` of
+    /// `key`, after what was applied in whole. A sync that failed or took only some resources has not brought the others.
+    ///
+    /// # Errors
+    /// See [`Self::declared_history`].
+    pub fn pending_commit(
+        &self,
+        app: &ResourceKey,
+        key: &ResourceKey,
+        path: &FieldPath,
+    ) -> Result<Option<DeclaredCommit>, HistoryError> {
+        let until = self.app(app).and_then(Self::wholly_applied);
+        self.declared_history(app, key, path, &[], until.as_deref())
+    }
+
+    /// Returns the commit at which all that an app declares was applied last, if it has one source.
+    fn wholly_applied(app: &App) -> Option<String> {
+        match app {
+            App::Application(app) => {
+                let whole = app.operation.as_ref().filter(|o| o.is_whole() && !o.revisions.is_empty());
+                let applied = whole.map(|o| &o.revisions).or(app.history.last().map(|h| &h.revisions))?;
+                applied.first().filter(|_| applied.len() == 1).cloned()
+            }
+            App::Kustomization(app) => {
+                let text = app.last_applied_origin.as_ref().or(app.last_applied.as_ref())?;
+                FluxRevision::parse(text).ok()?.digest_hex().map(str::to_owned)
+            }
+            App::HelmRelease(_) | App::Release { .. } => None,
         }
     }
 

@@ -446,3 +446,32 @@ fn the_commit_behind_a_field_is_found_and_not_the_head() {
     assert_eq!(ask("metadata.name", Some(&first)), None);
     assert_eq!(ask("data.never", None), None);
 }
+
+#[test]
+fn a_sync_that_took_only_a_part_has_not_brought_the_rest() {
+    let (mut repository, first) = repository(&[("app/a.yaml", CONFIG)]);
+    repository.write("app/a.yaml", &CONFIG.replace("'1'", "'2'"));
+    let second = repository.commit("raise k");
+    let spec = GitSpec::parse(&repository.spec("")).unwrap();
+    let mut repositories = Repositories::default();
+    repositories.add(URL, GitRepo::open(&spec, &GitOptions::default()).unwrap());
+    let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
+    let ask = |phase: &str, resources: Value| {
+        let mut app = argo("web", &first, json!({}));
+        let source = app["spec"]["source"].clone();
+        app["status"]["operationState"] = json!({"phase": phase, "startedAt": "2026-01-01T00:00:00Z",
+            "operation": {"sync": {"revision": second, "resources": resources}},
+            "syncResult": {"revision": second, "source": source, "resources": []}});
+        let cluster = ClusterSnapshot::now(vec![object(&app)]);
+        let gitops = GitOps::new(&cluster, &repositories, &renderer);
+        let app = gitops.apps().next().unwrap().key();
+        let key = drift_core::ResourceKey::new("", "ConfigMap", "shop", "a");
+        let path = drift_core::FieldPath::parse("data.k").unwrap();
+        gitops.pending_commit(&app, &key, &path).unwrap().map(|c| c.message)
+    };
+    let others = json!([{"kind": "Service", "name": "web"}]);
+    assert_eq!(ask("Succeeded", others).as_deref(), Some("raise k"));
+    assert_eq!(ask("Failed", Value::Null).as_deref(), Some("raise k"));
+    // All of it was applied.
+    assert_eq!(ask("Succeeded", Value::Null), None);
+}
