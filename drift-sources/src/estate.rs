@@ -87,6 +87,7 @@ mod file;
 mod grants;
 mod health;
 mod history;
+mod idle_rules;
 mod kustomizations;
 mod live;
 mod moment;

@@ -12,6 +12,7 @@ use drift_core::schema::SchemaSet;
 use drift_core::{FieldPath, ResourceKey};
 
 use super::comparison::{downgrade_unseen, note_left_out_owners};
+use super::idle_rules::idle_rules;
 use super::secrets::redact_report;
 use crate::argo::answer::ApplicationAnswer;
 use crate::gitops::{ClusterSnapshot, GitOps, HistoryError, Repositories};
@@ -108,6 +109,8 @@ impl DeclaredApps {
             let text = format!("no Application, Kustomization, HelmRelease or Helm release {where_it_ends}");
             report.notes.push(text);
         }
+        let idle = idle_rules(&declarations, gitops.shared_rules(), (&report, &self.cluster));
+        report.notes.extend(idle);
         for text in gitops.notes() {
             report.coverage.add(Unseen::other(UnseenReason::Unreadable, text));
         }
@@ -152,7 +155,7 @@ fn pending_commit(
 }
 
 /// Returns `true` if a rule is listed even if it hides nothing; those that every app has are not.
-fn is_stated(rule: &Rule) -> bool {
+pub(super) fn is_stated(rule: &Rule) -> bool {
     matches!(rule.effect, Effect::Fields(_)) && rule.target.mark.is_none() || rule.because.is_some()
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{AppDeclaration, DeclarationError};
 use drift_core::k8s::hooks::is_hook;
 use drift_core::{Object, ResourceKey};
@@ -195,6 +196,11 @@ impl<'a> GitOps<'a> {
     /// Returns for every app what it declares and the context of the comparison.
     pub fn declarations(&self) -> Vec<AppDeclaration> {
         self.apps.values().map(|app| self.declaration(app)).collect()
+    }
+
+    /// Returns the rules that all Applications share, by the settings of the installation.
+    pub(crate) fn shared_rules(&self) -> &RuleSet {
+        &self.settings.rules
     }
 
     /// Returns what an app declares and the context of the comparison.

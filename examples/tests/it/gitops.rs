@@ -142,6 +142,32 @@ fn states_of_an_engine_are_events_with_who_started_them() {
 }
 
 #[test]
+fn a_rule_that_hides_nothing_although_its_resource_is_there_is_noted_once() {
+    let dir = folder();
+    tape(dir.path());
+    let text = std::fs::read_to_string(dir.path().join("shop.tape.jsonl")).unwrap();
+    let rules = json!([{"kind": "ConfigMap", "jsonPointers": ["/data/x"]},
+        {"kind": "ConfigMap", "jqPathExpressions": [".data.k"]}, {"kind": "Service", "jsonPointers": ["/spec"]}]);
+    let ruled = text.replace(
+        "\"project\":\"default\"",
+        &format!("\"project\":\"default\",\"ignoreDifferences\":{rules}"),
+    );
+    let settings = json!({"ts": "2026-01-01T00:00:00Z", "group": "", "version": "v1", "resource": "configmaps",
+        "type": "LISTED", "object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm",
+            "namespace": "argocd", "uid": "u9", "resourceVersion": "99"},
+        "data": {"resource.customizations.ignoreDifferences.all": "jsonPointers: [/spec/nowhere]"}}});
+    write(dir.path(), "shop.tape.jsonl", format!("{settings}\n{ruled}"));
+    let ran = drift("diff --tape DIR/shop.tape.jsonl -o json", dir.path());
+    let document: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {}", ran.err));
+    let notes: Vec<&str> = document["notes"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let idle: Vec<_> = notes.iter().filter(|n| n.contains("no difference is hidden by")).collect();
+    assert_eq!(idle.len(), 2, "{notes:?}");
+    assert!(idle[0].starts_with("no difference") && idle[0].contains("ignoreDifferences.all"), "{idle:?}");
+    assert!(idle[1].starts_with("Application.argoproj.io/argocd/web: "), "{idle:?}");
+    assert!(idle[1].contains("`ignoreDifferences[1]`"), "{idle:?}");
+}
+
+#[test]
 fn rules_are_tried_over_all_that_was_recorded() {
     let dir = folder();
     tape(dir.path());
