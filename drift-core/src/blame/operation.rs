@@ -50,16 +50,26 @@ impl<'h> Applications<'h> {
             let AppRef::App(app) = claim else { return None };
             return Some(app.clone());
         };
-        let named = |key: &&ResourceKey| {
-            name.as_ref().is_none_or(|n| *n == key.name)
-                && namespace.as_ref().is_none_or(|n| *n == key.namespace)
-        };
-        let candidates: Vec<&ResourceKey> = self.keys.iter().copied().filter(named).collect();
-        let listing = || candidates.iter().copied().filter(|key| self.lists(key, resource, at));
-        let mut hits =
-            if name.is_some() && candidates.len() == 1 { candidates.clone() } else { listing().collect() };
-        let hit = hits.pop()?;
-        hits.is_empty().then(|| hit.clone())
+        // A mark without a namespace means Argo CD's own.
+        let namespace = namespace.as_deref().or_else(|| self.own_namespace().filter(|_| name.is_some()));
+        let is_named = |key: &&ResourceKey| name.as_ref().is_none_or(|n| *n == key.name);
+        let mut candidates: Vec<&ResourceKey> = self.keys.iter().copied().filter(is_named).collect();
+        candidates.retain(|key| namespace.is_none_or(|n| *n == *key.namespace));
+        if candidates.len() == 1 && name.is_some() {
+            return candidates.pop().cloned();
+        }
+        // No mark, or the name of something else: who lists the resource has it.
+        let among = if candidates.is_empty() { self.keys.clone() } else { candidates };
+        let mut listing = among.into_iter().filter(|key| self.lists(key, resource, at));
+        let hit = listing.next()?;
+        listing.next().is_none().then(|| hit.clone())
+    }
+
+    /// Returns the namespace that Argo CD runs in: that of its projects, which are nowhere else.
+    fn own_namespace(&self) -> Option<&'h str> {
+        let mut projects = self.history.of_kind("argoproj.io", "AppProject").map(|key| &*key.namespace);
+        let first = projects.next()?;
+        projects.all(|other| other == first).then_some(first)
     }
 
     /// Returns `true` if an Application has a resource among its own, at a time or soon after.

@@ -253,6 +253,55 @@ fn application(second: i64, state: Value) -> Version {
 }
 
 #[test]
+fn applications_of_one_name_are_told_apart_by_namespace_and_by_what_they_list() {
+    let owned = json!([{"group":"apps","kind":"Deployment","namespace":"bakery","name":"oven"}]);
+    let argo = |kind: &str, namespace: &str, name: &str, resources: &Value| {
+        let value = json!({"apiVersion":"argoproj.io/v1alpha1","kind":kind,
+            "metadata":{"name":name,"namespace":namespace},"status":{"resources":resources}});
+        Arc::new(Object::new(Doc::from_value(&value).unwrap()).unwrap())
+    };
+    let recorded = |objects: &[Arc<Object>]| {
+        let event = |(n, object): (u64, &Arc<Object>)| {
+            let body = EventBody::Applied(Arc::clone(object));
+            let (origin, observed_at) = (Origin::default(), at(1));
+            let new = NewEvent { uid: None, origin, observed_at, occurred_at: None, body };
+            new.at(StreamId::live(object.key()), Revision::new(1).unwrap(), Position::new(n))
+        };
+        let events: Vec<Event> = (1..).zip(objects).map(event).collect();
+        History::from_events(&events, Until::End)
+    };
+    let resource = ResourceKey::new("apps", "Deployment", "bakery", "oven");
+    let marked =
+        |metadata: Value| AppRef::of(&deployment(json!({}), metadata, &[]), "argocd-controller").unwrap();
+    let tracked = |id: &str| {
+        marked(
+            json!({"annotations":{"argocd.argoproj.io/tracking-id":format!("{id}:apps/Deployment:bakery/oven")}}),
+        )
+    };
+    let labelled = |text: &str| marked(json!({"labels":{"app.kubernetes.io/instance":text}}));
+    let none = json!([]);
+    let (own, team) =
+        (argo("Application", "cd", "cakes", &none), argo("Application", "team", "cakes", &none));
+    let project = argo("AppProject", "cd", "default", &none);
+    let of = |objects: &[Arc<Object>], mark: AppRef| {
+        let history = recorded(objects);
+        Applications::of(&history)
+            .resolve(&mark, &resource, at(2))
+            .map(|k| format!("{}/{}", k.namespace, k.name))
+    };
+    let both = [own.clone(), team, project.clone()];
+    assert_eq!(of(&both, tracked("cakes")).as_deref(), Some("cd/cakes"));
+    assert_eq!(of(&both, tracked("team_cakes")).as_deref(), Some("team/cakes"));
+    assert_eq!(of(&both, labelled("team_cakes")).as_deref(), Some("team/cakes"));
+    assert_eq!(of(&both, labelled("cakes")).as_deref(), Some("cd/cakes"));
+    // Nothing says where Argo CD runs, and nobody lists it.
+    assert_eq!(of(&both[..2], tracked("cakes")), None);
+    // The label is of a chart: the child that lists the resource has it, not the app that made the child.
+    let child = argo("Application", "cd", "kitchen", &owned);
+    assert_eq!(of(&[own, child, project], labelled("oven-7")).as_deref(), Some("cd/kitchen"));
+}
+
+#[test]
 fn the_operation_that_ran_names_who_started_it() {
     let state = |by: Value, from: i64, to: Option<i64>| {
         let mut state = json!({"operation":{"initiatedBy":by},"startedAt":at(from).to_string()});

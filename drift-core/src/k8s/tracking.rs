@@ -61,7 +61,16 @@ fn argo(object: &Object) -> AppRef {
     }
     let label =
         object.label("app.kubernetes.io/instance").or_else(|| object.label("argocd.argoproj.io/instance"));
-    AppRef::Argo { namespace: None, name: label.map(Into::into) }
+    let (namespace, name) = label.map(instance).unzip();
+    AppRef::Argo { namespace: namespace.flatten().map(Into::into), name: name.map(Into::into) }
+}
+
+/// Reads the name under which Argo CD knows an Application: `NAME`, or `NAMESPACE_NAME` for one outside of its own namespace.
+fn instance(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('_') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, text),
+    }
 }
 
 /// Reads `APP:GROUP/KIND:NAMESPACE/NAME` where it names this object; a copied mark names another one.
@@ -73,10 +82,7 @@ fn tracked<'a>(id: &'a str, object: &Object) -> Option<(Option<&'a str>, &'a str
             // A cluster-scoped object carries the namespace that its Application deploys to.
             name == object.name() && (object.namespace().is_empty() || namespace == object.namespace())
         });
-    is_own.then(|| match app.split_once('_') {
-        Some((namespace, name)) => (Some(namespace), name),
-        None => (None, app),
-    })
+    is_own.then(|| instance(app))
 }
 
 impl fmt::Display for AppRef {
