@@ -223,16 +223,19 @@ pub(super) fn key(
         Some(Scope::Namespaced) => declared,
         // Nothing knows the kind: a live object of the name tells, else the manifest is taken at its word.
         None if declared.is_empty() && is_live((group, kind, default, name)) => default,
+        // A kind has a scope, whatever the manifest says.
+        None if is_live((group, kind, "", name)) => "",
         None => declared,
     };
     ResourceKey::new(group, kind, namespace, name)
 }
 
-/// The key of a declared object that may lie in the default namespace or in none, if that is so.
+/// The other key that a declared object may have, if its scope is not known: in the default namespace where it names none, in
+/// none where it names one.
 pub(super) fn bare_key(object: &Object, schemas: &SchemaSet, default: &str) -> Option<ResourceKey> {
     let (group, kind, declared, name) = id(object);
-    let unknown = declared.is_empty() && schemas.scope(group, kind).is_none();
-    unknown.then(|| ResourceKey::new(group, kind, default, name))
+    let other = if declared.is_empty() { default } else { "" };
+    schemas.scope(group, kind).is_none().then(|| ResourceKey::new(group, kind, other, name))
 }
 
 pub(super) fn missing(key: &ResourceKey, wanted: &Object) -> ResourceDrift {

@@ -471,3 +471,39 @@ fn a_key_field_left_to_its_default_is_found_in_what_was_applied() {
         ]
     );
 }
+
+#[test]
+fn the_namespace_of_a_manifest_does_not_make_a_cluster_wide_kind_namespaced() {
+    let fleet = |namespace: Option<&str>, size: u8| {
+        let mut object = json!({"apiVersion":"example.org/v1","kind":"Fleet","metadata":{"name":"a"},"spec":{"size":size}});
+        if let Some(namespace) = namespace {
+            object["metadata"]["namespace"] = namespace.into();
+        }
+        object
+    };
+    assert_eq!(report(&[fleet(Some("shop"), 1)], &[fleet(None, 1)]), ["Fleet.example.org/a InSync"]);
+    let edited = report(&[fleet(Some("shop"), 1)], &[fleet(None, 2)]);
+    assert_eq!(edited[0], "Fleet.example.org/a Drifted");
+    // Another namespace is another object.
+    let elsewhere = report(&[fleet(Some("shop"), 1)], &[fleet(Some("other"), 1)]);
+    assert_eq!(elsewhere[0], "Fleet.example.org/shop/a Missing");
+}
+
+#[test]
+fn a_token_that_is_named_after_its_account_is_made_for_it() {
+    let account = |secrets: Value| {
+        let mut object =
+            json!({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"runner","namespace":"ci"}});
+        if !secrets.is_null() {
+            object["secrets"] = secrets;
+        }
+        object
+    };
+    let status = |secrets: Value| report(&[account(Value::Null)], &[account(secrets)])[0].clone();
+    assert_eq!(status(json!([{"name":"runner-token-x7k2p"}])), "ServiceAccount/ci/runner InSync");
+    assert_eq!(status(json!([{"name":"registry-login"}])), "ServiceAccount/ci/runner Drifted");
+    assert_eq!(
+        status(json!([{"name":"runner-token-x7k2p"},{"name":"registry-login"}])),
+        "ServiceAccount/ci/runner Drifted"
+    );
+}
