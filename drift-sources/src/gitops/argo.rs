@@ -1,5 +1,6 @@
 //! Desired state of Applications.
 
+mod dependencies;
 mod directory;
 mod environment;
 mod helm;

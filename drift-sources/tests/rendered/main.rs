@@ -51,6 +51,7 @@ fn main() {
         trial("options_of_an_application_are_those_of_kustomize_edit", "kustomize", application_options),
         trial("a_kustomization_of_flux_is_overlaid_and_substituted", "kustomize", flux),
         trial("a_chart_is_what_helm_makes_of_it", "helm", chart),
+        trial("charts_of_the_same_repository_are_dependencies", "helm", local_dependencies),
         trial("a_chart_is_told_what_the_cluster_serves", "helm", capabilities),
         trial("variables_of_the_build_and_lists_stand_in_parameters", "helm", parameters),
         trial("the_commit_of_one_source_is_found_beside_the_other", "helm", several_sources),
@@ -236,6 +237,32 @@ fn data(objects: &BTreeSet<String>) -> Value {
 }
 
 const CHART: (&str, &str) = ("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
+
+fn local_dependencies() {
+    let template = |name: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}-{{{{ .Values.tone }}}}}}\n")
+    };
+    let chart = |name: &str, on: &str| {
+        let dependencies = if on.is_empty() {
+            String::new()
+        } else {
+            format!("dependencies: [{{name: {on}, version: 1.0.0, repository: 'file://../{on}'}}]\n")
+        };
+        format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n{dependencies}")
+    };
+    let mut files = vec![(
+        "shop/values.yaml".to_owned(),
+        "tone: loud\nshared: {tone: calm, base: {tone: low}}\n".to_owned(),
+    )];
+    for (name, on) in [("shop", "shared"), ("shared", "base"), ("base", "")] {
+        files.push((format!("{name}/Chart.yaml"), chart(name, on)));
+        files.push((format!("{name}/templates/a.yaml"), template(name)));
+    }
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let found = declared(&[application(json!({"path":"shop"}))], &repository(&files));
+    let has = |name: &str| found.iter().any(|o| o.contains(&format!("\"name\":\"{name}\"")));
+    assert!(has("shop-loud") && has("shared-calm") && has("base-low"), "{found:?}");
+}
 
 fn capabilities() {
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  monitor: '{{ .Capabilities.APIVersions.Has \"shop.example.com/v1/Gadget\" }}'\n  old: '{{ .Capabilities.APIVersions.Has \"shop.example.com/v1beta1\" }}'\n  kube: '{{ .Capabilities.KubeVersion.Version }}'\n";

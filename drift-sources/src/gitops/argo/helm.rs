@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::super::{GitOps, kustomize_edit, nondeterminism, objects_of};
 use super::declaration_error;
+use super::dependencies::local_dependencies;
 use super::environment::Environment;
 use crate::argo::{Application, ApplicationSource};
 use crate::render::{CommitFiles, Program};
@@ -50,10 +51,12 @@ impl GitOps<'_> {
         }
         let files = Files { tree, path, references, environment };
         let mut edits = files.value_files(helm, flag("ignoreMissingValueFiles"))?;
+        let dependencies = local_dependencies(tree, path).map_err(DeclarationError::Broken)?;
         for (name, _) in &edits {
             let name = name.rsplit('/').next().unwrap_or(name);
             arguments.extend(["--values".to_owned(), name.to_owned()]);
         }
+        edits.extend(dependencies);
         let names: Vec<String> = list_of(helm, "parameters").map(|p| text_of(p, "name")).collect();
         for (i, parameter) in list_of(helm, "parameters").enumerate() {
             let (name, value) = (text_of(parameter, "name"), text_of(parameter, "value"));
