@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 pub use inventory::{InventoryError, InventoryId};
 pub use kustomization::{Kustomization, SubstituteFrom};
-pub use release::{HelmRelease, ReleaseSnapshot};
+pub use release::{HelmRelease, ReleaseSnapshot, ValuesReference};
 pub use revision::{DigestAlgorithm, FluxRevision, RevisionDigest, RevisionError};
 pub use source::{Artifact, FluxSource, GitReference, SourceKind};
 

@@ -38,6 +38,8 @@ pub enum Effect {
     Extra,
     /// That the resource is missing, and nothing else.
     Missing,
+    /// What admission changed on the way in, and nothing else.
+    Admitted,
     /// Some fields.
     Fields(FieldRule),
 }
@@ -210,6 +212,10 @@ impl RuleSet {
                 Effect::Extra if resource.status == Status::Extra => hide_whole(rule, resource),
                 Effect::Missing if resource.status == Status::Missing => hide_whole(rule, resource),
                 Effect::Extra | Effect::Missing => {}
+                Effect::Admitted => {
+                    let admitted = resource.changes.iter_mut().filter(|c| c.class == DriftClass::Mutated);
+                    admitted.for_each(|c| mark(c, rule));
+                }
                 Effect::Fields(fields) => {
                     edited.add(fields);
                     hide_fields(rule, fields, resource, (as_held, &mut edited), context, problems);

@@ -182,6 +182,8 @@ pub struct Application {
     pub sources: Vec<ApplicationSource>,
     /// Where the resources are created.
     pub destination: ApplicationDestination,
+    /// Options of `argocd.argoproj.io/compare-options`, such as `ServerSideDiff=true`.
+    pub compare_options: Vec<String>,
     /// `spec.ignoreDifferences` as written.
     pub ignore_differences: Vec<Value>,
     /// `spec.syncPolicy.syncOptions`.
@@ -232,6 +234,10 @@ impl Application {
             project: text(spec, &["project"]).unwrap_or_else(|| "default".into()),
             sources: parse_sources(spec),
             destination: parse_destination(spec),
+            compare_options: object
+                .annotation("argocd.argoproj.io/compare-options")
+                .map(|text| text.split(',').map(|o| o.trim().to_owned()).collect())
+                .unwrap_or_default(),
             ignore_differences: list_at(spec, &["ignoreDifferences"]).map(Node::to_value).collect(),
             sync_options: list_at(policy, &["syncOptions"])
                 .filter_map(|o| o.as_str().map(str::to_owned))

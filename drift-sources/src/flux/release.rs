@@ -32,6 +32,17 @@ pub struct ReleaseSnapshot {
     pub last_deployed: Option<Timestamp>,
 }
 
+/// An object with values of a release, as an entry of `spec.valuesFrom` names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValuesReference {
+    /// The ConfigMap or Secret.
+    pub key: ResourceKey,
+    /// The entry of its data.
+    pub entry: String,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
+
 /// A HelmRelease of Flux.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HelmRelease {
@@ -47,6 +58,8 @@ pub struct HelmRelease {
     pub storage_namespace: String,
     /// `enabled`, `warn` or `disabled`.
     pub drift_mode: String,
+    /// Objects with values, in order.
+    pub values_from: Vec<ValuesReference>,
     /// Whether reconciliation is suspended.
     pub is_suspended: bool,
     /// Objects that have to be ready first.
@@ -99,6 +112,7 @@ impl HelmRelease {
             storage_namespace: storage.unwrap_or_else(|| own.to_owned()),
             drift_mode: owned_text(spec, &["driftDetection", "mode"])
                 .unwrap_or_else(|| "disabled".to_owned()),
+            values_from: list_at(spec, &["valuesFrom"]).map(|n| values_reference(n, own)).collect(),
             is_suspended: flag_at(spec, &["suspend"]),
             depends_on: depends_on(object),
             generation: root.at(&["metadata", "generation"]).and_then(Node::as_i64),
@@ -121,6 +135,16 @@ impl HelmRelease {
     pub fn tracks_object(&self, object: &Object) -> bool {
         object.label("helm.toolkit.fluxcd.io/name") == Some(&*self.key.name)
             && object.label("helm.toolkit.fluxcd.io/namespace") == Some(&*self.key.namespace)
+    }
+}
+
+/// Reads an entry of `spec.valuesFrom`; it is always of the release's own namespace.
+fn values_reference(node: Node<'_>, namespace: &str) -> ValuesReference {
+    let reference = parse_reference(node, namespace);
+    ValuesReference {
+        key: ResourceKey::new("", &reference.kind, namespace, &reference.name),
+        entry: owned_text(node, &["valuesKey"]).unwrap_or_else(|| "values.yaml".to_owned()),
+        optional: flag_at(node, &["optional"]),
     }
 }
 

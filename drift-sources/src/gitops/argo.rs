@@ -69,7 +69,7 @@ impl GitOps<'_> {
         };
         let mut rules = crate::argo::parse_ignore_differences(&app.ignore_differences);
         rules.append(self.settings.rules.clone());
-        rules.rules.push(ignore_extraneous());
+        rules.rules.extend(compare_options(app));
         if let Some(unstable) = self.unstable_of(&app.key()) {
             let (more, noted) = super::nondeterminism::rules(&unstable);
             rules.rules.extend(more);
@@ -134,7 +134,7 @@ impl GitOps<'_> {
             };
             let text = source.target_revision.as_deref().unwrap_or("HEAD");
             let commit = repositories::resolve_revision(repo, text, self.git_moment());
-            commit.map(Some).map_err(|e| DeclarationError::Broken(e.to_string()))
+            commit.map(Some).map_err(|e| e.into_declaration_error(&self.named, text))
         };
         app.sources.iter().map(commit).collect()
     }
@@ -408,17 +408,22 @@ fn with_overrides(
     Ok(source)
 }
 
-fn ignore_extraneous() -> Rule {
-    let mark = Some(LabelMatch {
-        key: "argocd.argoproj.io/compare-options".into(),
-        value: "IgnoreExtraneous".into(),
-    });
-    Rule {
-        name: "compare-options: IgnoreExtraneous".into(),
-        target: RuleTarget { mark, ..RuleTarget::default() },
-        effect: Effect::Extra,
-        because: None,
-    }
+/// Returns the rules that objects and Applications ask for by options of the comparison.
+fn compare_options(app: &Application) -> Vec<Rule> {
+    let rule = |option: &str, effect: Effect, of_app: bool| {
+        let key = "argocd.argoproj.io/compare-options".into();
+        let mark = (!of_app).then(|| LabelMatch { key, value: option.into() });
+        Rule {
+            name: format!("compare-options: {option}").into(),
+            target: RuleTarget { mark, ..RuleTarget::default() },
+            effect,
+            because: None,
+        }
+    };
+    // The API server is asked what it would store, so that what admission makes of a declaration is none.
+    let server_side = "ServerSideDiff=true";
+    let of_app = app.compare_options.iter().any(|o| o.eq_ignore_ascii_case(server_side));
+    vec![rule("IgnoreExtraneous", Effect::Extra, false), rule(server_side, Effect::Admitted, of_app)]
 }
 
 /// Returns the namespace that Argo CD creates for an Application, if the Application sets metadata on it.

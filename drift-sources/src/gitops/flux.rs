@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::ignore::IgnorePatterns;
 use super::{AppState, GitOps, Rendered, kustomize_edit, objects_of, repositories};
-use crate::flux::{FluxCondition, FluxRevision, FluxSource, Kustomization, SourceKind};
+use crate::flux::{FluxCondition, FluxRevision, FluxSource, GitReference, Kustomization, SourceKind};
 use crate::git::Commit;
 use crate::render::{CommitFiles, Program, RenderError, Unset, envsubst, is_kustomization_name};
 
@@ -67,10 +67,16 @@ impl GitOps<'_> {
             rules: app.rules.clone(),
             verdicts: BTreeMap::new(),
             own: Vec::new(),
-            held_back: None,
+            held_back: self.held_back_by_source(app),
             notes: Vec::new(),
             not_given,
         }
+    }
+
+    /// Returns why nothing newer is fetched for a Kustomization.
+    fn held_back_by_source(&self, app: &Kustomization) -> Option<Arc<str>> {
+        let source = self.source_of(app).ok().filter(|source| source.is_suspended)?;
+        Some(format!("syncs are held back: {} is suspended", source.key).into())
     }
 
     fn source_of(&self, app: &Kustomization) -> Result<&FluxSource, DeclarationError> {
@@ -98,7 +104,8 @@ impl GitOps<'_> {
                 let repo = self.repositories.find(&source.url).ok_or_else(|| not_given(&source.url))?;
                 let Some(reference) = &source.git else { return Err(not_given(&source.url)) };
                 let commit = repositories::head_at(repo, reference, self.git_moment(), artifact);
-                let commit = commit.map_err(|e| DeclarationError::Broken(e.to_string()))?;
+                let pinned = if let GitReference::Commit(id) = reference { id } else { "" };
+                let commit = commit.map_err(|e| e.into_declaration_error(&self.named, pinned))?;
                 Ok(SourceCommit { url: source.url.clone(), commit })
             }
             // What an artifact was made of is known where it says so.

@@ -9,7 +9,7 @@ use drift_core::k8s::managers;
 use drift_core::{Object, ResourceKey};
 
 use super::{AppState, GitOps};
-use crate::flux::HelmRelease;
+use crate::flux::{HelmRelease, ValuesReference};
 use crate::helm::{self, StoredRelease};
 
 impl GitOps<'_> {
@@ -56,6 +56,7 @@ impl GitOps<'_> {
             self.declared_by(app.key.clone(), managers, storage, tracked, app.rules.clone(), &app.inventory);
         declaration.default_namespace = app.target_namespace.as_str().into();
         declaration.notes.extend(waiting_note(app));
+        declaration.notes.extend(self.moved_values(app));
         declaration
     }
 
@@ -149,10 +150,41 @@ impl GitOps<'_> {
         }
     }
 
+    /// Returns a note for every object behind `valuesFrom` that is not there, or whose values have changed since the release was
+    /// made of them: what they would declare is not rendered here.
+    fn moved_values(&self, app: &HelmRelease) -> Vec<String> {
+        let of_history = app.history.first().and_then(|s| s.last_deployed);
+        let of_storage = || {
+            let stored = self.stored_revisions(&app.storage_namespace, &app.release_name);
+            stored.iter().find(|r| r.status == "deployed").and_then(|r| r.last_deployed)
+        };
+        let Some(made) = of_history.or_else(of_storage) else { return Vec::new() };
+        let note = |from: &ValuesReference| {
+            let values =
+                |object: &Arc<Object>| object.root().at(&["data", &*from.entry]).map(|n| n.to_value());
+            match self.cluster.get(&from.key) {
+                None if from.optional || self.cluster.versions(&from.key).is_empty() => None,
+                None => Some(format!("pending: {} of `valuesFrom` is gone", from.key)),
+                Some(now) => {
+                    let then = self.cluster.as_of(&from.key, Some(made));
+                    let is_same = then.is_none_or(|then| values(then) == values(now));
+                    (!is_same).then(|| {
+                        format!(
+                            "pending: `{}` of {} was changed after the release was made of it",
+                            from.entry, from.key
+                        )
+                    })
+                }
+            }
+        };
+        app.values_from.iter().filter_map(note).collect()
+    }
+
     pub(super) fn helm_release_state(&self, app: &HelmRelease) -> AppState {
         let stored = self.release_state(&app.storage_namespace, &app.release_name);
         let (engine, reason) = super::flux::ready_condition(&app.conditions);
-        AppState { engine, reason, suspended: app.is_suspended, waiting: waiting_note(app), ..stored }
+        let waiting = waiting_note(app).or_else(|| self.moved_values(app).into_iter().next());
+        AppState { engine, reason, suspended: app.is_suspended, waiting, ..stored }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use drift_core::drift::DeclarationError;
 use jiff::Timestamp;
 
 use super::memo::Memo;
@@ -113,6 +114,16 @@ pub(super) struct Moment<'a> {
     pub(super) named: &'a BTreeSet<String>,
 }
 
+impl ResolveError {
+    /// Returns why nothing is known of what is declared: a commit that an engine has read is there, if not here.
+    pub(super) fn into_declaration_error(self, named: &BTreeSet<String>, revision: &str) -> DeclarationError {
+        match self {
+            Self::Git(e) if named.contains(revision) => DeclarationError::Unavailable(e.to_string()),
+            other => DeclarationError::Broken(other.to_string()),
+        }
+    }
+}
+
 impl Moment<'_> {
     fn includes_commit(self, made: Timestamp, id: &str) -> bool {
         let Some(time) = self.time else { return true };
@@ -146,7 +157,7 @@ pub(super) fn head_at(
                 found.map(|r| r.commit).ok_or_else(|| ResolveError::NoReference(name.clone()))
             }
         },
-        GitReference::SemVer(range) => newest_in_range(repo, range, at),
+        GitReference::SemVer(range) => newest_in_range(repo, range, at, SemVersion::parse_whole),
     }
 }
 
@@ -160,6 +171,13 @@ pub(super) fn resolve_revision(repo: &GitRepo, text: &str, at: Moment<'_>) -> Re
     if is_commit {
         return Ok(repo.resolve(text)?);
     }
+    // A version by itself is a name; a range goes before a branch of that name.
+    if SemVersion::parse(text).is_none()
+        && VersionRange::parse(text).is_some()
+        && let Ok(commit) = newest_in_range(repo, text, at, SemVersion::parse)
+    {
+        return Ok(commit);
+    }
     if !repo.references_with_prefix(&format!("refs/heads/{text}")).is_empty()
         && let Ok(commit) = branch_at(repo, text, at, None)
     {
@@ -167,11 +185,6 @@ pub(super) fn resolve_revision(repo: &GitRepo, text: &str, at: Moment<'_>) -> Re
     }
     let tag = text.strip_prefix("refs/tags/").unwrap_or(text);
     if let Ok(commit) = head_at(repo, &GitReference::Tag(tag.to_owned()), at, None) {
-        return Ok(commit);
-    }
-    if VersionRange::parse(text).is_some()
-        && let Ok(commit) = newest_in_range(repo, text, at)
-    {
         return Ok(commit);
     }
     let short = text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -193,10 +206,15 @@ fn tags_at(repo: &GitRepo, at: Moment<'_>) -> Vec<GitRef> {
     repo.references_with_prefix("refs/tags/").into_iter().filter(|t| was_there(t, at)).collect()
 }
 
-fn newest_in_range(repo: &GitRepo, range: &str, at: Moment<'_>) -> Result<Commit, ResolveError> {
+/// Returns the commit of the newest tag in a range, of the tags that `read` takes for versions.
+fn newest_in_range(
+    repo: &GitRepo,
+    range: &str,
+    at: Moment<'_>,
+    read: fn(&str) -> Option<SemVersion>,
+) -> Result<Commit, ResolveError> {
     let parsed = VersionRange::parse(range).ok_or_else(|| ResolveError::NotARange(range.to_owned()))?;
-    let version =
-        |t: &GitRef| SemVersion::parse(t.name.strip_prefix("refs/tags/")?).filter(|v| parsed.contains(v));
+    let version = |t: &GitRef| read(t.name.strip_prefix("refs/tags/")?).filter(|v| parsed.contains(v));
     let found = tags_at(repo, at).into_iter().filter_map(|t| Some((version(&t)?, t)));
     let best = found.max_by(|a, b| a.0.cmp(&b.0).then(a.1.commit.committed_at.cmp(&b.1.commit.committed_at)));
     best.map(|(_, t)| t.commit).ok_or_else(|| ResolveError::NoTagInRange(range.to_owned()))

@@ -23,6 +23,12 @@ impl SemVersion {
         let pre = pre.split('.').filter(|p| !p.is_empty()).map(str::to_owned).collect();
         Some(Self { numbers, pre })
     }
+
+    /// Parses a version that has all three numbers, as Flux asks of tags: `v1` and `1.4` are names that move.
+    pub(super) fn parse_whole(text: &str) -> Option<Self> {
+        let core = text.trim().split(['-', '+']).next()?;
+        (core.split('.').count() == 3).then(|| Self::parse(text)).flatten()
+    }
 }
 
 impl Ord for SemVersion {
@@ -184,6 +190,7 @@ mod tests {
                 && VersionRange::parse("").is_none()
                 && VersionRange::parse("release-1").is_none()
         );
+        assert!(SemVersion::parse_whole("v1.0.0-rc.1").is_some() && SemVersion::parse_whole("v1").is_none());
         assert!(SemVersion::parse("1.0.0-rc.10") > SemVersion::parse("1.0.0-rc.9"));
         assert!(SemVersion::parse("1.0.0") > SemVersion::parse("1.0.0-rc.9"));
     }

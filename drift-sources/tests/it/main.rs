@@ -21,6 +21,8 @@ mod gitops;
 #[cfg(feature = "gitops")]
 mod gitops_seen;
 #[cfg(feature = "gitops")]
+mod gitops_sources;
+#[cfg(feature = "gitops")]
 mod incremental;
 #[cfg(feature = "manifests")]
 mod manifests;
