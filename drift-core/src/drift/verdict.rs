@@ -275,7 +275,9 @@ impl LiveEvidence<'_> {
     ) -> Option<(FieldOp, DriftClass, VerdictRow)> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d, live) };
-        if managers::writes_undeclared(entry.manager, self.object.kind(), &d.path)
+        let is_scaled = self.autoscaled && d.path.to_string() == ".spec.replicas" && is_autoscaler(entry);
+        if is_scaled
+            || managers::writes_undeclared(entry.manager, self.object.kind(), &d.path)
             || self.is_bookkeeping(&d.path) && self.is_noted_by(entry, &d.path)
         {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
@@ -415,9 +417,10 @@ fn is_same_but_for_marks(desired: Node<'_>, live: Node<'_>) -> bool {
     }
 }
 
-/// Only an autoscaler writes through `scale` as a part of the platform.
+/// Of what an autoscaler aims at, whoever but a person writes through `scale` is that autoscaler.
 fn is_autoscaler(entry: &OwnerEntry<'_>) -> bool {
     managers::is_autoscaler(entry.manager)
+        || entry.subresource == "scale" && !managers::is_by_hand(entry.manager)
 }
 
 /// Compares a value of the last-applied annotation with another; parts that a server fills in may be missing there.
