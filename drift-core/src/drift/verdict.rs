@@ -123,9 +123,13 @@ impl LiveEvidence<'_> {
         })
     }
 
-    /// Returns `true` if a person wrote a field, other than by what applies the object.
+    /// Returns `true` if a person wrote a field, other than by what applies the object, and not before that last did.
     pub(super) fn is_by_hand(&self, path: &FieldPath) -> bool {
-        self.owner(path).is_some_and(|e| managers::is_by_hand(e.manager) && !self.is_applier(e))
+        let owners = self.managed.owners(path);
+        let applied = owners.filter(|e| self.is_applier(e)).map(OwnerEntry::time).max();
+        self.owner(path).is_some_and(|e| {
+            managers::is_by_hand(e.manager) && !self.is_applier(e) && applied.is_none_or(|at| e.time() >= at)
+        })
     }
 
     /// Returns `true` if a difference may be no more than a default or a conversion.

@@ -265,9 +265,10 @@ fn is_filled_in(declared: Node<'_>, live: Node<'_>) -> bool {
                 None => is_zero(n),
             })
         }
+        // A definition fills in fields of elements, and never elements.
         (Kind::List, Kind::List) => {
-            let mut rest = live.children();
-            declared.children().all(|d| rest.any(|l| is_filled_in(d, l)))
+            declared.len() == live.len()
+                && declared.children().zip(live.children()).all(|(d, l)| is_filled_in(d, l))
         }
         _ => declared == live || crate::diff::is_respelled(crate::schema::ScalarKind::String, declared, live),
     }

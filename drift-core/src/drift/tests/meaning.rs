@@ -98,16 +98,21 @@ fn another_order_that_a_person_wrote_is_shown() {
         json!({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"a","namespace":"default"},
             "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":verbs}]})
     };
-    let rules = || json!({"f:rules":{}});
-    for (manager, operation, fields, status) in [
-        ("flux", "Apply", rules(), "InSync"),
-        ("argocd-controller", "Update", rules(), "InSync"),
-        ("some-operator", "Update", rules(), "InSync"),
-        ("kubectl-edit", "Update", rules(), "Drifted"),
-        ("kubectl-replace", "Update", rules(), "Drifted"),
+    let before = "2025-12-31T00:00:00Z";
+    let after = "2026-01-02T00:00:00Z";
+    for (manager, operation, time, status) in [
+        ("flux", "Apply", after, "InSync"),
+        ("argocd-controller", "Update", after, "InSync"),
+        ("some-operator", "Update", after, "InSync"),
+        ("kubectl-edit", "Update", after, "Drifted"),
+        ("kubectl-replace", "Update", after, "Drifted"),
+        // What applies has written the list since then, so that the order is the server's.
+        ("kubectl-client-side-apply", "Update", before, "InSync"),
+        ("kubectl-edit", "Update", before, "InSync"),
     ] {
-        let applier = super::entry("flux", "Apply", rules());
-        let managers = json!([applier, super::entry(manager, operation, fields)]);
+        let entry = |manager, operation| super::entry(manager, operation, json!({"f:rules":{}}));
+        let mut managers = json!([entry("flux", "Apply"), entry(manager, operation)]);
+        managers[1]["time"] = json!(time);
         let live = super::owned(role(json!(["list", "get"])), managers);
         let lines = report(&[role(json!(["get", "list"]))], &[live]);
         assert_eq!(

@@ -370,6 +370,9 @@ fn without_a_schema_what_may_be_a_default_is_not_known() {
         &by(live("1", other), nobody.clone()),
         &["Drifted", ".spec.rules PendingSync by flux"],
     );
+    // Defaults add no elements.
+    let longer = json!([{"to":[{"name":"x"}]},{"to":[{"name":"y"}]}]);
+    check(&[], &declared, &live("1", longer), &["Drifted", ".spec.rules Changed by nobody"]);
     // Who wrote it is evidence, too.
     let edited = entry("kubectl-edit", "Update", json!({"f:spec":{"f:rules":{}}}));
     check(
