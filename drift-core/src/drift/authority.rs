@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::coverage::{Unseen, UnseenReason};
 use crate::drift::rules::{JqPaths, ResourcePair, RuleContext, RuleProblems, RuleSet};
+use crate::k8s::managers::is_platform;
 use crate::key::ResourceKey;
 use crate::object::Object;
 use crate::ownership::{ManagedFields, ManagedFieldsEntry};
@@ -323,9 +324,14 @@ impl App {
             e.subresource.is_empty() && self.declaration.appliers.contains(&e.manager)
         };
         let once = t.once_declared.unwrap_or_else(|| applied() || managed.entries().iter().any(wrote));
+        // A mark is copied to what a controller makes: the labels of a StatefulSet to its claims, of a Service to its Endpoints.
+        let creator = creator(found);
+        if !once && creator.as_ref().is_some_and(|c| is_platform(&c.manager)) {
+            return None;
+        }
         let mut resource = ResourceDrift {
             status: Status::Extra,
-            creator: creator(found),
+            creator,
             app: Some(self.declaration.app.clone()),
             class: once.then_some(DriftClass::PendingRemoval),
             rule: t.kept_by.clone(),

@@ -6,6 +6,7 @@ mod not_applied;
 mod owners;
 mod status;
 mod stripped;
+mod tracked;
 mod versions;
 
 use std::sync::Arc;
