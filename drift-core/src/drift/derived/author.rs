@@ -112,11 +112,10 @@ fn oldest<'s, 'a>(owners: &'s OwnerView<'a>) -> Option<&'s OwnerEntry<'a>> {
 }
 
 /// Returns the managers of an object's own fields that are neither a person nor an engine: controllers, and tools of any kind.
-pub(super) fn makers(object: &Object) -> Vec<String> {
+pub(super) fn makers(object: &Object) -> Vec<&str> {
     let owners = OwnerView::of(object);
     let own = owners.entries.iter().filter(|e| e.subresource.is_empty());
-    let other = |e: &&OwnerEntry<'_>| manager_kind(e.manager) == ManagerKind::Other;
-    own.filter(other).map(|e| e.manager.to_owned()).collect()
+    own.map(|e| e.manager).filter(|m| manager_kind(m) == ManagerKind::Other).collect()
 }
 
 /// Returns `true` if whoever leads a group of controllers keeps its lease in the object.

@@ -56,6 +56,7 @@ pub(super) fn words_of(object: &Object) -> impl Iterator<Item = &str> {
         .chain(parts)
         .chain(sets)
         .chain(marked)
+        .chain(makers(object))
         .filter(|w| !w.is_empty())
 }
 
@@ -71,14 +72,51 @@ pub(super) fn is_custom(object: &Object) -> bool {
 
 /// Returns `true` for an object that others may follow from.
 pub(super) fn is_origin(object: &Object) -> bool {
-    matches!(
-        (object.group(), object.kind()),
-        ("", "ServiceAccount" | "Service") | ("apps", "StatefulSet") | ("networking.k8s.io", "Ingress")
-    ) || is_custom(object)
+    let kind = (object.group(), object.kind());
+    let asks = matches!(kind, ("", "ServiceAccount" | "Service") | ("networking.k8s.io", "Ingress"));
+    asks || is_workload(object) || is_custom(object)
+}
+
+fn is_workload(object: &Object) -> bool {
+    let kind = (object.group(), object.kind());
+    matches!(kind, ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
+}
+
+/// Calls back with the names of the programs that a workload runs, from which clients make the name of their field manager:
+/// its own name, and of each container the name, the command and the image, and the ends of these after a `-`.
+fn programs_of<'a>(workload: &'a Object, call: &mut dyn FnMut(&'a str)) {
+    let mut with_ends = |name: &'a str| {
+        call(name);
+        name.match_indices('-').for_each(|(at, _)| call(&name[at + 1..]));
+    };
+    with_ends(workload.name());
+    let spec = workload.root().at(&["spec", "template", "spec"]);
+    let lists = ["containers", "initContainers"].map(|list| spec.and_then(|s| s.get(list)));
+    for container in lists.into_iter().flatten().flat_map(Node::children) {
+        let command = container.get("command").and_then(|c| c.children().next()?.as_str());
+        let image = container.str_at(&["image"]).map(|i| i.split('@').next().unwrap_or(i));
+        let file = |path: &'a str| path.rsplit('/').next().unwrap_or(path);
+        let image = image.map(file).map(|i| i.split(':').next().unwrap_or(i));
+        [container.str_at(&["name"]), command.map(file), image]
+            .into_iter()
+            .flatten()
+            .for_each(&mut with_ends);
+    }
+}
+
+/// Returns `true` if a workload runs the program that wrote the object: what it makes in its own namespace is its own.
+fn runs_maker(object: &Object, workload: &Object) -> bool {
+    let makers = makers(object);
+    let mut found = false;
+    programs_of(workload, &mut |name| found |= makers.contains(&name));
+    found
 }
 
 /// Calls back with every word that an origin gives to what follows from it: its name, and the names that it holds.
 pub(super) fn offered_by<'a>(origin: &'a Object, offer: &mut dyn FnMut(&'a str)) {
+    if is_workload(origin) {
+        return programs_of(origin, offer);
+    }
     offer(origin.name());
     if let Some(uid) = origin.root().str_at(&["metadata", "uid"]) {
         offer(uid);
@@ -116,6 +154,7 @@ pub(super) fn follows_from(object: &Object, origin: Origin<'_>) -> bool {
     match origin.object.kind() {
         "ServiceAccount" => is_account_secret(object, origin.object),
         _ if is_claim_of(object, origin.object) => true,
+        _ if is_workload(origin.object) => runs_maker(object, origin.object),
         "Ingress" | "Service" => is_asked_for(object, origin.object),
         _ => is_custom(origin.object) && is_made_for(object, origin.object),
     }
@@ -224,7 +263,7 @@ fn is_by_controller(object: &Object, custom: &Object) -> bool {
         .map(|e| e.manager)
         .filter(|m| !managers::is_by_hand(m) && !managers::is_engine(m))
         .collect();
-    !controllers.is_empty() && makers(object).iter().any(|m| controllers.contains(&&**m))
+    !controllers.is_empty() && makers(object).iter().any(|m| controllers.contains(m))
 }
 
 /// Returns `true` if an object is called as the custom resource, with something before or behind.

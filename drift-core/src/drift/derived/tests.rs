@@ -293,3 +293,25 @@ fn who_came_later_did_not_make_it() {
     }
     follows(&origin, &touched);
 }
+
+#[test]
+fn what_a_program_makes_where_it_runs_is_its_own() {
+    let workload = |name: &str, container: Value| {
+        let spec = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+        made(named("apps/v1", "Deployment", name), spec, &["argocd-controller"])
+    };
+    let by = |manager: &str| secret("serving-certs", json!({}), &[manager]);
+    let keda = workload("keda-operator", json!({"name": "op", "image": "ghcr.io/kedacore/keda:2.15"}));
+    follows(&keda, &by("keda-operator"));
+    follows(&workload("cert-manager-webhook", json!({"name": "w"})), &by("webhook"));
+    follows(&workload("kyverno-admission", json!({"name": "kyverno"})), &by("kyverno"));
+    follows(&workload("shop-operator", json!({"name": "op", "command": ["/bin/manager"]})), &by("manager"));
+    let image = "registry.example:5000/ingress-nginx/kube-webhook-certgen:v1@sha256:00";
+    follows(&workload("job", json!({"name": "create", "image": image})), &by("kube-webhook-certgen"));
+    is_stray(&keda, &by("terraform"));
+    is_stray(&keda, &by("kubectl-create"));
+    is_stray(&keda, &by("eda-operator"));
+    is_stray(&keda, &secret("serving-certs", json!({}), &[]));
+    // A shell in a container is still a person's tool.
+    is_stray(&workload("toolbox", json!({"name": "kubectl", "image": "kubectl:1"})), &by("kubectl"));
+}
