@@ -92,17 +92,19 @@ pub(super) fn owns_annotation(entry: &OwnerEntry<'_>, path: &FieldPath, object: 
         && is_own_key(name, entry.manager, object.group())
 }
 
-/// Returns `true` if a declared placeholder was filled by who is to fill it: a certificate authority by who serves with it, data by
-/// a controller that is asked for them.
-pub(super) fn fills_placeholder(
+/// Returns `true` if a declared value is there for a controller to replace: a certificate authority that is a placeholder, or that
+/// the declaration asks for; data that it asks for and leaves empty; the rules of a role that others are aggregated into.
+pub(super) fn fills_declared(
     entry: &OwnerEntry<'_>,
     path: &FieldPath,
     (desired, live): (Node<'_>, Node<'_>),
     declared: &Object,
 ) -> bool {
     let is_asked = || is_data(path) && desired.as_str() == Some("") && asks_for_data(declared);
-    manager_kind(entry.manager) != ManagerKind::Person
-        && (is_served_certificate(path, live) && !is_certificate(desired) || is_asked())
+    let serves = || is_served_certificate(path, live) && (!is_certificate(desired) || asks(declared));
+    let aggregates =
+        || path.starts_with_fields(&["rules"]) && declared.root().get("aggregationRule").is_some();
+    manager_kind(entry.manager) != ManagerKind::Person && (serves() || is_asked() || aggregates())
 }
 
 /// Returns `true` if the manager also writes the object's status.
@@ -161,14 +163,19 @@ fn asks_for_data(declared: &Object) -> bool {
     let is_empty = DATA
         .iter()
         .all(|field| declared.root().get(field).is_none_or(|n| n.is_null() || n.children().all(is_blank)));
+    is_empty && asks(declared)
+}
+
+/// Returns `true` if a label or an annotation of what is declared asks a controller for something.
+fn asks(declared: &Object) -> bool {
     let marks =
         ["labels", "annotations"].into_iter().filter_map(|map| declared.root().at(&["metadata", map]));
-    let asks = |key: &str| {
+    let is_request = |key: &str| {
         key.split_once('/').is_some_and(|(_, name)| {
             name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| REQUESTS.contains(&word))
         })
     };
-    is_empty && marks.flat_map(Node::children).any(|n| asks(n.key()) && n.as_str() != Some("false"))
+    marks.flat_map(Node::children).any(|n| is_request(n.key()) && n.as_str() != Some("false"))
 }
 
 /// Returns `true` if the manager has a say in when the object goes away: it holds a finalizer or made another one its owner.

@@ -482,9 +482,9 @@ fn the_namespace_of_a_manifest_does_not_make_a_cluster_wide_kind_namespaced() {
         }
         object
     };
-    assert_eq!(report(&[fleet(Some("shop"), 1)], &[fleet(None, 1)]), ["Fleet.example.org/a InSync"]);
+    assert_eq!(report(&[fleet(Some("shop"), 1)], &[fleet(None, 1)]), ["Fleet.example.org//a InSync"]);
     let edited = report(&[fleet(Some("shop"), 1)], &[fleet(None, 2)]);
-    assert_eq!(edited[0], "Fleet.example.org/a Drifted");
+    assert_eq!(edited[0], "Fleet.example.org//a Drifted");
     // Another namespace is another object.
     let elsewhere = report(&[fleet(Some("shop"), 1)], &[fleet(Some("other"), 1)]);
     assert_eq!(elsewhere[0], "Fleet.example.org/shop/a Missing");

@@ -238,15 +238,12 @@ impl LiveEvidence<'_> {
                 (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther)
             };
         };
-        if managers::writes_declared(entry.manager, self.object.kind(), &d.path) {
-            return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
-        }
         // What applies by a mark selects by it as well.
         if self.is_applier(entry) && is_same_but_for_marks(desired, live) {
             return (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn);
         }
         if !self.is_applier(entry) {
-            let fills = controllers::fills_placeholder(entry, &d.path, (desired, live), self.declared)
+            let fills = controllers::fills_declared(entry, &d.path, (desired, live), self.declared)
                 || controllers::owns_annotation(entry, &d.path, self.object);
             return match fills || self.is_record(&d.path) && !managers::is_by_hand(entry.manager) {
                 true => (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn),
@@ -281,7 +278,7 @@ impl LiveEvidence<'_> {
         let Some(entry) = entry else { return self.unowned(d, live) };
         let is_scaled = self.autoscaled && d.path.to_string() == ".spec.replicas" && is_autoscaler(entry);
         if is_scaled
-            || managers::writes_undeclared(entry.manager, self.object.kind(), &d.path)
+            || managers::is_platform(entry.manager)
             || self.is_bookkeeping(&d.path) && self.is_noted_by(entry, &d.path)
         {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
@@ -423,7 +420,7 @@ fn is_same_but_for_marks(desired: Node<'_>, live: Node<'_>) -> bool {
 
 /// Of what an autoscaler aims at, whoever but a person writes through `scale` is that autoscaler.
 fn is_autoscaler(entry: &OwnerEntry<'_>) -> bool {
-    managers::is_autoscaler(entry.manager)
+    managers::is_platform(entry.manager)
         || entry.subresource == "scale" && !managers::is_by_hand(entry.manager)
 }
 

@@ -1,10 +1,8 @@
-//! Field managers: who is behind a name in `metadata.managedFields`, and which fields a controller writes by its nature.
+//! Field managers: who is behind a name in `metadata.managedFields`.
 //!
 //! The name is what the client gives (`fieldManager`), or the beginning of its user agent
 //! (`staging/src/k8s.io/apimachinery/pkg/util/managedfields`, KEP-555). Names are all that an object has of its writer, so
 //! these are lists; who really wrote, and by which user, the audit log says.
-
-use crate::path::{FieldPath, PathElement};
 
 /// What stands behind a field manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,22 +78,6 @@ const MANAGERS: &[(ManagerKind, &[&str])] = &[
     (ManagerKind::Engine, &["argocd*", "*kustomize*", "*helm*", "Helm", "*flux*"]),
 ];
 
-/// Managers that put certificates into `caBundle` fields.
-const CA_INJECTORS: &[&str] = &[
-    "cert-manager-cainjector",
-    "*cainjector*",
-    "pilot-discovery",
-    "istiod*",
-    "kube-webhook-certgen",
-    "service-ca-operator",
-    "linkerd-*",
-    "olm",
-];
-
-/// Managers that set `spec.replicas` for a living.
-const AUTOSCALERS: &[&str] =
-    &["kube-controller-manager", "keda*", "horizontal-pod-autoscaler", "vertical-pod-autoscaler"];
-
 /// Returns what stands behind a field manager, by its name.
 ///
 /// # Example
@@ -149,29 +131,6 @@ pub fn is_platform(manager: &str) -> bool {
 /// Returns `true` if Argo CD, Flux or Helm writes under the name.
 pub fn is_engine(manager: &str) -> bool {
     manager_kind(manager) == ManagerKind::Engine
-}
-
-/// Returns `true` if the manager sets `spec.replicas` by its nature.
-pub fn is_autoscaler(manager: &str) -> bool {
-    matches_any(AUTOSCALERS, manager)
-}
-
-/// Returns `true` if a controller writes the field by its nature even where somebody declares it.
-///
-/// For example `caBundle` of a webhook by a CA injector, and the rules of an aggregated ClusterRole.
-pub fn writes_declared(manager: &str, kind: &str, path: &FieldPath) -> bool {
-    let is_ca_bundle = matches!(path.elements().last(), Some(PathElement::Field(f)) if &**f == "caBundle");
-    (is_ca_bundle && matches_any(CA_INJECTORS, manager))
-        || (kind == "ClusterRole" && manager == "clusterrole-aggregation-controller")
-}
-
-/// Returns `true` if a controller writes the field by its nature where nobody declares it.
-///
-/// For example `spec.replicas` by an autoscaler, and whatever the platform itself writes.
-pub fn writes_undeclared(manager: &str, kind: &str, path: &FieldPath) -> bool {
-    writes_declared(manager, kind, path)
-        || is_platform(manager)
-        || (path.to_string() == ".spec.replicas" && is_autoscaler(manager))
 }
 
 fn matches_any(patterns: &[&str], text: &str) -> bool {

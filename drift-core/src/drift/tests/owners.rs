@@ -191,7 +191,18 @@ fn a_certificate_authority_is_filled_in_by_whoever_serves_with_it() {
             FLUX(json!({"f:webhooks":{"k:{\"name\":\"a.b.c\"}":{".":{},"f:name":{},"f:sideEffects":{}}}}));
         owned(hook(Some(bundle)), json!([applied, entry(manager, "Update", fields)]))
     };
+    let asking = |mut hook: Value| {
+        hook["metadata"]["annotations"] = json!({"cert-manager.io/inject-ca-from":"a/b"});
+        hook
+    };
     for (what, desired, live, is_drift) in [
+        ("over one that is asked for", asking(hook(Some(two))), asking(by("manager", one)), false),
+        (
+            "over one that is asked for, by a person",
+            asking(hook(Some(two))),
+            asking(by("kubectl-patch", one)),
+            true,
+        ),
         ("over nothing", hook(None), by("manager", one), false),
         ("over a placeholder", hook(Some("Cg==")), by("manager", one), false),
         ("over another certificate", hook(Some(two)), by("manager", one), true),
