@@ -230,16 +230,33 @@ fn keys<'a>(key: &'a [PathElement], live: Node<'a>) -> Box<dyn Iterator<Item = (
 /// For example `pki.example.com/seal` on an object of the group `pki.example.com`, and `karpenter.sh/nodepool` by `karpenter`.
 fn is_own_key(key: &str, manager: &str, group: &str) -> bool {
     let Some((domain, _)) = key.split_once('/') else { return false };
-    let within = |inner: &str, outer: &str| {
-        inner == outer || inner.strip_suffix(outer).is_some_and(|head| head.ends_with('.'))
+    let is_of_group = group.contains('.') && !group.ends_with(".k8s.io");
+    is_of_group && (is_within(domain, group) || is_within(group, domain)) || carries_name(domain, manager)
+}
+
+/// Returns `true` for a label or annotation, of an object or of a template in it, by which a tool that applies marks what it applied
+/// as its own: a key under a domain that carries its name, or its name in `app.kubernetes.io/managed-by`.
+pub(super) fn is_mark_of(manager: &str, path: &FieldPath, live: Node<'_>) -> bool {
+    let at = path.elements().iter().position(|e| matches!(e, PathElement::Field(f) if &**f == "metadata"));
+    let Some([PathElement::Field(map), key @ ..]) = at.map(|at| &path.elements()[at + 1..]) else {
+        return false;
     };
-    if group.contains('.') && !group.ends_with(".k8s.io") && (within(domain, group) || within(group, domain))
-    {
-        return true;
-    }
+    let names_tool = |tool: &str| tool.len() > 2 && is_named(manager, &tool.to_ascii_lowercase());
+    matches!(&**map, "labels" | "annotations")
+        && keys(key, live).all(|(key, value)| {
+            key.split_once('/').is_some_and(|(domain, _)| carries_name(domain, manager))
+                || key == "app.kubernetes.io/managed-by" && value.as_str().is_some_and(names_tool)
+        })
+}
+
+fn is_within(inner: &str, outer: &str) -> bool {
+    inner == outer || inner.strip_suffix(outer).is_some_and(|head| head.ends_with('.'))
+}
+
+fn carries_name(domain: &str, manager: &str) -> bool {
     // The name under which a domain is registered: `karpenter` of `karpenter.sh`, but not `release` of `release.example.com`. In the
     // domains of Kubernetes itself every project has a name of its own: `nfd` of `nfd.node.kubernetes.io`.
-    let of_kubernetes = ["kubernetes.io", "k8s.io", "x-k8s.io"].iter().any(|of| within(domain, of));
+    let of_kubernetes = ["kubernetes.io", "k8s.io", "x-k8s.io"].iter().any(|of| is_within(domain, of));
     let mut labels = domain.split('.');
     let name = if of_kubernetes { labels.next() } else { labels.nth_back(1) }.unwrap_or_default();
     name.len() > 2 && !matches!(name, "app" | "k8s" | "kubernetes") && is_named(manager, name)

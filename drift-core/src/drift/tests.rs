@@ -73,7 +73,7 @@ fn check(desired: Value, live: Value, expect: &[&str]) {
     assert_eq!(got, expect);
 }
 
-const FLUX: fn(Value) -> Value = |f| entry("flux", "Apply", f);
+const FLUX: fn(Value) -> Value = |f| entry("kustomize-controller", "Apply", f);
 
 #[test]
 fn equal_by_meaning_is_in_sync() {
@@ -124,8 +124,8 @@ fn what_the_applier_owns_is_pending() {
         live,
         &[
             "ConfigMap/default/a Drifted",
-            ".data.k Replace PendingSync DifferentAsApplied by flux",
-            ".data.old Add PendingRemoval OnceApplied by flux",
+            ".data.k Replace PendingSync DifferentAsApplied by kustomize-controller",
+            ".data.old Add PendingRemoval OnceApplied by kustomize-controller",
         ],
     );
 }

@@ -14,7 +14,7 @@ use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
 use super::versions::Certainty;
 use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at, bookkeeping_kind, is_applier_label};
 use crate::k8s::conversion::VersionConversion;
-use crate::k8s::managers;
+use crate::k8s::managers::{self, ManagerKind};
 
 /// What is known of one live object besides its fields.
 pub(super) struct LiveEvidence<'a> {
@@ -277,7 +277,11 @@ impl LiveEvidence<'_> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d, live) };
         let is_scaled = self.autoscaled && d.path.to_string() == ".spec.replicas" && is_autoscaler(entry);
+        let is_mark = self.is_applier(entry)
+            && managers::manager_kind(entry.manager) == ManagerKind::Other
+            && controllers::is_mark_of(entry.manager, &d.path, live);
         if is_scaled
+            || is_mark
             || managers::is_platform(entry.manager)
             || self.is_bookkeeping(&d.path) && self.is_noted_by(entry, &d.path)
         {

@@ -4,7 +4,7 @@
 //! references: `argo-cd/docs/user-guide/annotations-and-labels.md`, `fluxcd/pkg/apis/meta`, and
 //! `helm/pkg/action/validate.go`; of other tools that apply, from their documentation: kapp (`docs/config`, `apply-ordering`),
 //! Fleet and Rancher (`wrangler/pkg/objectset`), Config Sync (`annotations-labels`), kpt (`cli-utils/pkg/common`), ApplySet
-//! (KEP-3659), Tanka, Skaffold, Pulumi, kluctl, werf, Timoni, cdk8s.
+//! (KEP-3659), Tanka, Skaffold, Cloud Deploy, Pulumi, kluctl, werf, Timoni, cdk8s.
 
 use crate::k8s::managers::matches_pattern;
 use crate::object::{Node, Object};
@@ -54,6 +54,7 @@ const BOOKKEEPING: &[(&str, BookkeepingKind)] = &[
     ("applyset.kubernetes.io/*", Ownership),
     ("tanka.dev/*", Ownership),
     ("skaffold.dev/*", Ownership),
+    ("deploy.cloud.google.com/*", Ownership),
     ("pulumi.com/*", Ownership),
     ("kluctl.io/*", Ownership),
     ("werf.io/*", Ownership),

@@ -48,6 +48,8 @@ const MANAGERS: &[(ManagerKind, &[&str])] = &[
             "oc-*",
             "curl",
             "before-first-apply",
+            // The command line of Flux; its controllers have names of their own.
+            "flux",
         ],
     ),
     (

@@ -9,7 +9,7 @@ use crate::k8s::records::is_applier_record;
 use crate::object::{Doc, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 
-use super::evidence::{marks, names_copy};
+use super::evidence::{is_custom, marks, names_copy};
 
 /// Who made a live object that nobody declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,10 @@ pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
         ("", "Endpoints" | "Event" | "PodTemplate" | "Binding")
         | (_, "EndpointSlice" | "Lease" | "Event" | "ControllerRevision") => true,
         ("", "Secret") if root.str_at(&["type"]) == Some("kubernetes.io/service-account-token") => true,
-        ("metrics.k8s.io", _) => true,
+        ("metrics.k8s.io", _) | ("storage.k8s.io", "CSIStorageCapacity") => true,
         _ => oldest(&owners).is_some_and(|e| managers::is_platform(e.manager)),
     };
-    if is_platform || is_leader_record(object) || names_copy(object) {
+    if is_platform || is_leader_record(object) || names_copy(object) || is_report(object) {
         return ObjectAuthor::Platform;
     }
     ObjectAuthor::Unknown
@@ -116,6 +116,25 @@ pub(super) fn makers(object: &Object) -> Vec<&str> {
     let owners = OwnerView::of(object);
     let own = owners.entries.iter().filter(|e| e.subresource.is_empty());
     own.map(|e| e.manager).filter(|m| manager_kind(m) == ManagerKind::Other).collect()
+}
+
+/// Fields of objects that report and declare nothing: `PolicyReport` and the like.
+const REPORT_FIELDS: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "metadata",
+    "status",
+    "results",
+    "report",
+    "summary",
+    "scope",
+    "scopeSelector",
+    "source",
+];
+
+/// Returns `true` for a custom resource that declares nothing: what a scanner or a policy engine found.
+fn is_report(object: &Object) -> bool {
+    is_custom(object) && object.root().children().all(|field| REPORT_FIELDS.contains(&field.key()))
 }
 
 /// Returns `true` if whoever leads a group of controllers keeps its lease in the object.

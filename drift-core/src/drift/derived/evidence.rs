@@ -155,7 +155,13 @@ pub(super) fn follows_from(object: &Object, origin: Origin<'_>) -> bool {
         "ServiceAccount" => is_account_secret(object, origin.object),
         _ if is_claim_of(object, origin.object) => true,
         _ if is_workload(origin.object) => runs_maker(object, origin.object),
-        "Ingress" | "Service" => is_asked_for(object, origin.object),
+        "Ingress" | "Service" => {
+            is_asked_for(object, origin.object)
+                || is_custom(object)
+                    && (marks(object).any(|(_, value)| value == origin.object.name())
+                        || mentions(object, origin.object.name()))
+                    && is_by_controller(object, origin.object)
+        }
         _ => is_custom(origin.object) && is_made_for(object, origin.object),
     }
 }
@@ -293,7 +299,13 @@ pub(super) fn names_copy(object: &Object) -> bool {
     let (namespace, name) = (object.namespace(), object.name());
     let elsewhere = |ns: &str| !ns.is_empty() && ns != namespace;
     let is_record = |(name, _): &(&str, &str)| bookkeeping_kind(name) != Some(BookkeepingKind::Ownership);
+    // Where only the namespace is said, the name is its own.
+    let is_source =
+        |key: &str| key.split_once('/').is_some_and(|(_, k)| k.split('-').any(|word| word == "from"));
     marks(object).filter(is_record).any(|(key, value)| {
+        if domain(key).is_some() && is_source(key) && elsewhere(value) && !value.contains('/') {
+            return true;
+        }
         let whole = value.split_once('/').is_some_and(|(ns, of)| elsewhere(ns) && of == name);
         let Some(by) = domain(key).filter(|_| whole || value == name) else { return false };
         // In two marks: one with the name, and one that says of which namespace.

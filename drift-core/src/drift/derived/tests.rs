@@ -86,7 +86,7 @@ fn certificate() -> Value {
     made(
         named("cert-manager.io/v1", "Certificate", "web"),
         spec,
-        &["flux", "cert-manager-certificates-readiness/status"],
+        &["kustomize-controller", "cert-manager-certificates-readiness/status"],
     )
 }
 
@@ -117,7 +117,7 @@ fn an_ingress_asks_for_its_secret() {
     let ingress = |annotations: Value| {
         let spec = json!({"spec": {"tls": [{"hosts": ["web.example"], "secretName": "web-tls"}]},
             "metadata": {"annotations": annotations}});
-        made(named("networking.k8s.io/v1", "Ingress", "web"), spec, &["flux"])
+        made(named("networking.k8s.io/v1", "Ingress", "web"), spec, &["kustomize-controller"])
     };
     let asking = ingress(json!({"cert-manager.io/cluster-issuer": "ca"}));
     let marks = json!({"annotations": {"cert-manager.io/certificate-name": "web-tls"}});
@@ -158,7 +158,8 @@ fn a_controller_is_known_by_the_status_that_it_writes() {
 
 #[test]
 fn records_in_an_object_name_what_it_was_made_for() {
-    let custom = |group: &str, kind: &str| made(named(group, kind, "hippo"), json!({}), &["flux"]);
+    let custom =
+        |group: &str, kind: &str| made(named(group, kind, "hippo"), json!({}), &["kustomize-controller"]);
     let labels = |labels: Value| json!({ "labels": labels });
     let claim =
         |marks: Value| made(named("v1", "PersistentVolumeClaim", "x"), json!({ "metadata": marks }), &["op"]);
@@ -209,7 +210,7 @@ fn custom_resources_say_where_their_output_goes() {
 fn stateful_set() -> Value {
     let spec = json!({"spec": {"replicas": 1, "selector": {"matchLabels": {"app": "db"}},
         "volumeClaimTemplates": [{"metadata": {"name": "data"}}]}});
-    made(named("apps/v1", "StatefulSet", "db"), spec, &["flux"])
+    made(named("apps/v1", "StatefulSet", "db"), spec, &["kustomize-controller"])
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn claims_follow_from_the_templates_of_a_stateful_set() {
 
 #[test]
 fn credentials_follow_from_a_service_account() {
-    let account = made(named("v1", "ServiceAccount", "runner"), json!({}), &["flux"]);
+    let account = made(named("v1", "ServiceAccount", "runner"), json!({}), &["kustomize-controller"]);
     let of = |account: &str| json!({"annotations": {"kubernetes.io/service-account.name": account}});
     let pull = |metadata: Value, managers: &[&str]| {
         let mut secret = secret("runner-dockercfg-x7k2p", metadata, managers);
@@ -250,7 +251,7 @@ fn credentials_follow_from_a_service_account() {
 
 #[test]
 fn some_objects_say_by_themselves_what_they_are() {
-    let origin = made(named("v1", "ServiceAccount", "runner"), json!({}), &["flux"]);
+    let origin = made(named("v1", "ServiceAccount", "runner"), json!({}), &["kustomize-controller"]);
     let config = |metadata: Value, managers: &[&str]| {
         made(named("v1", "ConfigMap", "some"), json!({ "metadata": metadata }), managers)
     };
@@ -284,8 +285,47 @@ fn some_objects_say_by_themselves_what_they_are() {
 }
 
 #[test]
+fn reports_and_copies_declare_nothing() {
+    let origin = made(named("v1", "ServiceAccount", "runner"), json!({}), &["kustomize-controller"]);
+    let report = |fields: Value, managers: &[&str]| {
+        made(named("audit.example.com/v1", "Findings", "all"), fields, managers)
+    };
+    follows(&origin, &report(json!({"results": [{"result": "pass"}], "summary": {"pass": 1}}), &["scanner"]));
+    is_stray(&origin, &report(json!({"results": []}), &["kubectl-create"]));
+    is_stray(&origin, &report(json!({"spec": {"scan": true}}), &["scanner"]));
+    let binding = |metadata: Value, managers: &[&str]| {
+        made(
+            named("rbac.authorization.k8s.io/v1", "RoleBinding", "leads"),
+            json!({ "metadata": metadata }),
+            managers,
+        )
+    };
+    let inherited = json!({"labels": {"tree.example.net/inherited-from": "parent"}});
+    follows(&origin, &binding(inherited.clone(), &["manager"]));
+    is_stray(&origin, &binding(inherited, &["kubectl-create"]));
+    is_stray(&origin, &binding(json!({"labels": {"tree.example.net/inherited-from": "shop"}}), &["manager"]));
+}
+
+#[test]
+fn what_the_controller_of_an_ingress_makes_for_it_follows() {
+    let ingress = made(
+        named("networking.k8s.io/v1", "Ingress", "web"),
+        json!({"spec": {}}),
+        &["kustomize-controller", "controller/status"],
+    );
+    let binding = |stack: &str, managers: &[&str]| {
+        let fields = json!({"metadata": {"labels": {"stack.example.net/name": stack}}, "spec": {"port": 80}});
+        made(named("lb.example.net/v1", "TargetBinding", "k8s-web-0a1b"), fields, managers)
+    };
+    follows(&ingress, &binding("web", &["controller"]));
+    is_stray(&ingress, &binding("other", &["controller"]));
+    is_stray(&ingress, &binding("web", &["somebody"]));
+    is_stray(&ingress, &binding("web", &["kubectl-create"]));
+}
+
+#[test]
 fn who_came_later_did_not_make_it() {
-    let origin = made(named("v1", "ServiceAccount", "runner"), json!({}), &["flux"]);
+    let origin = made(named("v1", "ServiceAccount", "runner"), json!({}), &["kustomize-controller"]);
     let mut touched =
         made(named("v1", "Endpoints", "web"), json!({}), &["kubectl-label", "endpoint-controller"]);
     for entry in touched["metadata"]["managedFields"].as_array_mut().unwrap() {

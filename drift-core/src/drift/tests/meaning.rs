@@ -101,7 +101,7 @@ fn another_order_that_a_person_wrote_is_shown() {
     let before = "2025-12-31T00:00:00Z";
     let after = "2026-01-02T00:00:00Z";
     for (manager, operation, time, status) in [
-        ("flux", "Apply", after, "InSync"),
+        ("kustomize-controller", "Apply", after, "InSync"),
         ("argocd-controller", "Update", after, "InSync"),
         ("some-operator", "Update", after, "InSync"),
         ("kubectl-edit", "Update", after, "Drifted"),
@@ -111,7 +111,7 @@ fn another_order_that_a_person_wrote_is_shown() {
         ("kubectl-edit", "Update", before, "InSync"),
     ] {
         let entry = |manager, operation| super::entry(manager, operation, json!({"f:rules":{}}));
-        let mut managers = json!([entry("flux", "Apply"), entry(manager, operation)]);
+        let mut managers = json!([entry("kustomize-controller", "Apply"), entry(manager, operation)]);
         managers[1]["time"] = json!(time);
         let live = super::owned(role(json!(["list", "get"])), managers);
         let lines = report(&[role(json!(["get", "list"]))], &[live]);

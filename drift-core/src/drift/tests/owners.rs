@@ -413,15 +413,20 @@ fn the_applier_of_an_object_may_be_another_than_that_of_the_rest() {
     };
     let got = report(
         &[declared("a"), declared("b"), declared("c"), declared("d")],
-        &[by("a", "flux"), by("b", "flux"), by("c", "deployer"), by("d", "kubectl-create")],
+        &[
+            by("a", "kustomize-controller"),
+            by("b", "kustomize-controller"),
+            by("c", "deployer"),
+            by("d", "kubectl-create"),
+        ],
     );
     assert_eq!(
         got,
         [
             "ConfigMap/default/a Drifted",
-            ".data.k Replace PendingSync DifferentAsApplied by flux",
+            ".data.k Replace PendingSync DifferentAsApplied by kustomize-controller",
             "ConfigMap/default/b Drifted",
-            ".data.k Replace PendingSync DifferentAsApplied by flux",
+            ".data.k Replace PendingSync DifferentAsApplied by kustomize-controller",
             "ConfigMap/default/c Drifted",
             ".data.k Replace PendingSync DifferentAsApplied by deployer",
             "ConfigMap/default/d Drifted",
@@ -461,12 +466,18 @@ fn admission_shows_in_what_it_filled_in_beside() {
     check(
         declared.clone(),
         live(json!({"cpu":"250m","memory":"1Gi"})),
-        &["Deployment.apps/default/a Drifted", &format!("{path} Mutated DifferentByAdmission by flux")],
+        &[
+            "Deployment.apps/default/a Drifted",
+            &format!("{path} Mutated DifferentByAdmission by kustomize-controller"),
+        ],
     );
     check(
         declared,
         live(json!({"cpu":"250m"})),
-        &["Deployment.apps/default/a Drifted", &format!("{path} PendingSync DifferentAsApplied by flux")],
+        &[
+            "Deployment.apps/default/a Drifted",
+            &format!("{path} PendingSync DifferentAsApplied by kustomize-controller"),
+        ],
     );
 }
 
@@ -593,4 +604,26 @@ fn what_a_definition_leaves_open_may_be_a_default() {
     };
     assert_eq!(status(json!([{"ref":"a","kind":"Default"}])), Status::Unknown);
     assert_eq!(status(json!([{"ref":"b"}])), Status::Drifted);
+}
+
+#[test]
+fn what_applies_marks_its_objects_under_its_own_name() {
+    let live = |labels: Value, manager: &str| {
+        let names: serde_json::Map<_, _> =
+            labels.as_object().unwrap().keys().map(|k| (format!("f:{k}"), json!({}))).collect();
+        let mut object = config(json!({"k":"1"}));
+        object["metadata"]["labels"] = labels;
+        let own = json!({"f:data":{"f:k":{}},"f:metadata":{"f:labels":names}});
+        owned(object, json!([entry(manager, "Update", own)]))
+    };
+    for (labels, manager, is_drift) in [
+        (json!({"work.spreader.io/name":"a"}), "spreader-controller", false),
+        (json!({"app.kubernetes.io/managed-by":"spreader"}), "spreader-7c1f", false),
+        (json!({"app.kubernetes.io/managed-by":"somebody"}), "spreader-7c1f", true),
+        (json!({"spreader.team.io/name":"a"}), "spreader-controller", true),
+        (json!({"work.kubectl.io/name":"a"}), "kubectl-create", true),
+    ] {
+        let got = report(&[config(json!({"k":"1"}))], &[live(labels.clone(), manager)]);
+        assert_eq!(got[0].ends_with("Drifted"), is_drift, "{labels} by {manager}: {got:?}");
+    }
 }

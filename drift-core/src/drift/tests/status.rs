@@ -24,7 +24,7 @@ fn check(subresources: Value, desired: Value, live: Value, expect: &[&str]) {
     let live = owned(
         live,
         json!([
-            entry("flux", "Apply", json!({"f:spec":{"f:size":{}},"f:status":{"f:level":{}}})),
+            entry("kustomize-controller", "Apply", json!({"f:spec":{"f:size":{}},"f:status":{"f:level":{}}})),
             entry("kubectl-edit", "Update", json!({"f:status":{"f:phase":{}}})),
         ]),
     );

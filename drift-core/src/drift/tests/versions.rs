@@ -58,7 +58,8 @@ fn an_autoscaler_of_another_version_is_compared_by_what_it_means() {
     let live = |max: i64, at: i64, editor: Value| {
         let applied = json!({"f:spec":{"f:maxReplicas":{},"f:targetCPUUtilizationPercentage":{}}});
         let body = json!({"spec":{"maxReplicas":max,"minReplicas":1,"metrics":[cpu(at)]}});
-        let entries = json!([entry("flux", "Apply", applied), entry("kubectl-edit", "Update", editor)]);
+        let entries =
+            json!([entry("kustomize-controller", "Apply", applied), entry("kubectl-edit", "Update", editor)]);
         owned(object("autoscaling/v2", kind, body), entries)
     };
     check(&[], &declared, &live(6, 70, json!({})), SYNC);
@@ -75,7 +76,12 @@ fn an_autoscaler_of_another_version_is_compared_by_what_it_means() {
         &["Drifted", ".spec.metrics Changed by kubectl-edit"],
     );
     // Nobody edited the target: the declaration moved on, and the owner is found under the name that it had.
-    check(&[], &declared, &live(6, 50, json!({})), &["Drifted", ".spec.metrics PendingSync by flux"]);
+    check(
+        &[],
+        &declared,
+        &live(6, 50, json!({})),
+        &["Drifted", ".spec.metrics PendingSync by kustomize-controller"],
+    );
     let notes = report(&[], &declared, &live(6, 50, json!({})));
     let note = "note: declared as autoscaling/v1 and live as autoscaling/v2: `.spec.metrics` is `.spec.targetCPUUtilizationPercentage` there";
     assert_eq!(notes.last().unwrap(), note);
@@ -274,7 +280,13 @@ fn where_a_webhook_converts_only_what_is_the_same_in_both_versions_is_compared()
     let applied =
         json!({"f:spec":{"f:size":{},"f:disruption":{"f:expireAfter":{},"f:policy":{},"f:budget":{}}}});
     let by = |live: Value, edited: Value| {
-        owned(live, json!([entry("flux", "Apply", applied.clone()), entry("kubectl-edit", "Update", edited)]))
+        owned(
+            live,
+            json!([
+                entry("kustomize-controller", "Apply", applied.clone()),
+                entry("kubectl-edit", "Update", edited)
+            ]),
+        )
     };
     check(&crd, &declared, &by(live("s", "1"), json!({})), &["Unknown"]);
     let note = report(&crd, &declared, &by(live("s", "1"), json!({})));
@@ -333,7 +345,7 @@ fn a_version_of_which_nothing_is_known_is_not_judged() {
     check(&[], &declared, &live(json!({"a":"1","list":[1]})), SYNC);
     check(&[], &declared, &live(json!({"b":"1","list":[1]})), &["Unknown"]);
     let edit = json!([
-        entry("flux", "Apply", json!({"f:spec":{"f:list":{}}})),
+        entry("kustomize-controller", "Apply", json!({"f:spec":{"f:list":{}}})),
         entry("kubectl-edit", "Update", json!({"f:spec":{"f:a":{}}}))
     ]);
     check(
@@ -348,7 +360,9 @@ fn a_version_of_which_nothing_is_known_is_not_judged() {
 fn without_a_schema_what_may_be_a_default_is_not_known() {
     let odd = |spec: Value| object("y.io/v1", "Odd", json!({ "spec": spec }));
     let applied = json!({"f:spec":{"f:a":{},"f:rules":{},"f:deep":{"f:x":{}}}});
-    let by = |live: Value, more: Value| owned(live, json!([entry("flux", "Apply", applied.clone()), more]));
+    let by = |live: Value, more: Value| {
+        owned(live, json!([entry("kustomize-controller", "Apply", applied.clone()), more]))
+    };
     let nobody = entry("kubectl-edit", "Update", json!({}));
     let declared = odd(json!({"a":"1","rules":[{"to":[{"name":"x"}]}],"deep":{"x":1}}));
     let live = |a: &str, rules: Value| odd(json!({"a":a,"rules":rules,"deep":{"x":1}}));
@@ -361,14 +375,14 @@ fn without_a_schema_what_may_be_a_default_is_not_known() {
         &[],
         &declared,
         &by(live("2", filled.clone()), nobody.clone()),
-        &["Drifted", ".spec.a PendingSync by flux"],
+        &["Drifted", ".spec.a PendingSync by kustomize-controller"],
     );
     let other = json!([{"to":[{"name":"y","weight":1}]}]);
     check(
         &[],
         &declared,
         &by(live("1", other), nobody.clone()),
-        &["Drifted", ".spec.rules PendingSync by flux"],
+        &["Drifted", ".spec.rules PendingSync by kustomize-controller"],
     );
     // Defaults add no elements.
     let longer = json!([{"to":[{"name":"x"}]},{"to":[{"name":"y"}]}]);
@@ -387,8 +401,13 @@ fn without_a_schema_what_may_be_a_default_is_not_known() {
     let added = entry("kubectl-edit", "Update", json!({"f:spec":{"f:deep":{"f:y":{}}}}));
     check(&[], &declared, &by(more.clone(), added), &["Drifted", ".spec.deep.y Added by kubectl-edit"]);
     check(&[], &declared, &by(more.clone(), nobody), SYNC);
-    let sent = entry("flux", "Apply", json!({"f:spec":{"f:deep":{"f:y":{}}}}));
-    check(&[], &declared, &by(more.clone(), sent), &["Drifted", ".spec.deep.y PendingRemoval by flux"]);
+    let sent = entry("kustomize-controller", "Apply", json!({"f:spec":{"f:deep":{"f:y":{}}}}));
+    check(
+        &[],
+        &declared,
+        &by(more.clone(), sent),
+        &["Drifted", ".spec.deep.y PendingRemoval by kustomize-controller"],
+    );
     check(&[], &declared, &more, &["Unknown"]);
     // A typed client leaves zeros out.
     check(&[], &odd(json!({"a":"1","off":false,"n":0})), &odd(json!({"a":"1"})), &["Unknown"]);
