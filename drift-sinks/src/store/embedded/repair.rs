@@ -18,7 +18,7 @@ use super::index::{self, IndexEntry, SegmentIndex};
 use super::reader::records_of;
 use super::segment::{self, BreakRecord, Chain, Dictionaries, FrameWalk, HEAD, SegmentHead, WalkStop};
 use super::store::EmbeddedStore;
-use super::verify::{self, VerifyReport};
+use super::verify::{self, UnreadableFrames, VerifyReport};
 use super::{corrupt_error, disk, unavailable_error};
 
 /// More segments than this are not missing by accident.
@@ -91,6 +91,7 @@ struct SegmentSurvey {
 
 struct Repairer<'a> {
     store: &'a Path,
+    unreadable: UnreadableFrames,
     chain: Chain,
     report: RepairReport,
 }
@@ -116,7 +117,8 @@ fn repair_store(store: &Path) -> Result<RepairReport, StoreError> {
     if last as usize > numbers.len() + MAX_MISSING as usize {
         return Err(corrupt_error(last, 0, "too many segments before this one are missing"));
     }
-    let mut repairer = Repairer { store, chain: Chain::start(), report: RepairReport::default() };
+    let unreadable = verify::unreadable_frames(store)?;
+    let mut repairer = Repairer { store, unreadable, chain: Chain::start(), report: RepairReport::default() };
     for number in 1..=last {
         repairer.repair_segment(number, mark, last)?;
     }
@@ -133,6 +135,10 @@ fn repair_store(store: &Path) -> Result<RepairReport, StoreError> {
     record_gaps(&opened, &report)?;
     drop(opened);
     report.now = verify::verify_store(store)?;
+    if let Some(damage) = report.now.damage.first() {
+        let what = format!("{damage}, also after it was repaired");
+        return Err(StoreError::Corrupt { what });
+    }
     report.unreadable = report.now.unreadable;
     for (stream, count) in &report.now.incomplete {
         let known = report.streams.entry(stream.clone()).or_default();
@@ -149,7 +155,7 @@ impl Repairer<'_> {
     fn repair_segment(&mut self, number: u32, mark: Option<Watermark>, last: u32) -> Result<(), StoreError> {
         let path = segment::log_path(self.store, number);
         let survey = match File::open(&path) {
-            Ok(file) => Some(survey_segment(&file, number)?),
+            Ok(file) => Some(survey_segment(&file, number, &self.unreadable)?),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => return Err(unavailable_error(&format!("opening segment {number}"))(e)),
         };
@@ -326,7 +332,11 @@ fn whole_batches(frames: &[SoundFrame]) -> Vec<&SoundFrame> {
 }
 
 /// Finds what can be kept of a segment.
-fn survey_segment(file: &File, number: u32) -> Result<SegmentSurvey, StoreError> {
+fn survey_segment(
+    file: &File,
+    number: u32,
+    unreadable: &UnreadableFrames,
+) -> Result<SegmentSurvey, StoreError> {
     let failed = |stop| match stop {
         WalkStop::Io(e) => unavailable_error(&format!("reading segment {number}"))(e),
         WalkStop::Bad(bad) => corrupt_error(number, 0, bad.to_string()),
@@ -343,6 +353,7 @@ fn survey_segment(file: &File, number: u32) -> Result<SegmentSurvey, StoreError>
     loop {
         match walk.next() {
             Ok(None) => return Ok(survey),
+            Ok(Some((at, _))) if unreadable.contains(&(number, at)) => survey.unreadable = true,
             Ok(Some((at, frame))) => match salvage_frame(at, &frame, &mut codec, &mut dictionaries) {
                 Some(good) => survey.frames.push(good),
                 None => survey.unreadable = true,

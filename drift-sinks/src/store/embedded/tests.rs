@@ -250,6 +250,34 @@ fn another_version_is_told_and_not_touched() {
 }
 
 #[test]
+fn a_whole_frame_with_an_event_that_cannot_be_read_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = filled(dir.path(), 60);
+    let (number, log) = (logs(dir.path()).len() as u32, logs(dir.path()).pop().unwrap());
+    let next = directory::Watermark::read(dir.path()).unwrap().next;
+    change(&log, |bytes| {
+        let (mut at, mut last) = (segment::HEAD, segment::HEAD);
+        let (mut codec, mut dictionaries) = (Codec::new().unwrap(), segment::Dictionaries::default());
+        while at < bytes.len() {
+            let frame = frame::parse_frame(&bytes[at..]).unwrap();
+            dictionaries.take(&frame, &mut codec).unwrap();
+            (last, at) = (at, at + frame.size);
+        }
+        let found = frame::parse_frame(&bytes[last..]).unwrap();
+        let mut body = found.body(&mut codec, |n| dictionaries.find(n)).unwrap();
+        let quote = body.windows(8).position(|w| w == b"\"source\"").unwrap();
+        body[quote] = b';';
+        let header = found.header.clone();
+        bytes.truncate(last);
+        // Checksum and chain are right.
+        header.write(&frame::FrameBody::plain(body), bytes);
+    });
+    let mark = directory::Watermark { segment: number, length: log.metadata().unwrap().len(), next };
+    directory::WatermarkFile::open(dir.path()).unwrap().set(mark).unwrap();
+    check_damage(dir.path(), "an event that is no JSON", &before);
+}
+
+#[test]
 fn a_damaged_index_is_made_anew() {
     let original = tempfile::tempdir().unwrap();
     let before = filled(original.path(), 60);

@@ -1,6 +1,6 @@
 //! Verifies a whole store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -105,13 +105,27 @@ struct Verifier {
     broken: bool,
     /// Damage was found, so that what follows from it is not damage again.
     astray: bool,
+    /// Frames that are whole and hold what cannot be read.
+    unreadable: UnreadableFrames,
 }
+
+/// Segments and places of frames that are whole, as their checksums say, and hold what cannot be read.
+pub(super) type UnreadableFrames = BTreeSet<(u32, u64)>;
 
 /// Objects as they are; packed ones are kept all, which takes about as much as the segment they come from.
 const MEMORY: usize = 64 << 20;
 
 /// Checks the store in a folder.
 pub(super) fn verify_store(store: &Path) -> Result<VerifyReport, StoreError> {
+    check_store(store).map(|(report, _)| report)
+}
+
+/// Finds what a repair cannot keep although it is whole.
+pub(super) fn unreadable_frames(store: &Path) -> Result<UnreadableFrames, StoreError> {
+    check_store(store).map(|(_, unreadable)| unreadable)
+}
+
+fn check_store(store: &Path) -> Result<(VerifyReport, UnreadableFrames), StoreError> {
     let mark = Watermark::read(store);
     let numbers = segment::list_segments(store)?;
     let last = numbers.last().copied().unwrap_or(0).max(mark.map_or(0, |m| m.segment));
@@ -125,6 +139,7 @@ pub(super) fn verify_store(store: &Path) -> Result<VerifyReport, StoreError> {
         segment: 0,
         broken: false,
         astray: false,
+        unreadable: UnreadableFrames::new(),
     };
     let mut expected = 1;
     for number in numbers {
@@ -139,7 +154,7 @@ pub(super) fn verify_store(store: &Path) -> Result<VerifyReport, StoreError> {
         verifier.segment = expected;
         verifier.note_damage(0, "the file is missing");
     }
-    let Verifier { mut report, chain, heads, segment, .. } = verifier;
+    let Verifier { mut report, chain, heads, segment, unreadable, .. } = verifier;
     report.last_position = super::open::last_position(&chain);
     report.last_hash = blake3::Hash::from_bytes(chain.previous).to_hex().to_string();
     report.streams = heads.len() as u64;
@@ -148,13 +163,19 @@ pub(super) fn verify_store(store: &Path) -> Result<VerifyReport, StoreError> {
             format!("acknowledged up to before position {}, the log ends before {}", mark.next, chain.next);
         report.damage.push(StoreDamage { segment, offset: 0, what });
     }
-    Ok(report)
+    Ok((report, unreadable))
 }
 
 impl Verifier {
     fn note_damage(&mut self, offset: u64, what: &str) {
         self.report.damage.push(StoreDamage { segment: self.segment, offset, what: what.to_owned() });
         self.astray = true;
+    }
+
+    /// Notes a frame that is whole and holds what cannot be read.
+    fn note_unreadable(&mut self, at: u64, what: &str) {
+        self.note_damage(at, what);
+        self.unreadable.insert((self.segment, at));
     }
 
     fn verify_segment(&mut self, store: &Path, mark: Option<Watermark>, last: u32) -> Result<(), StoreError> {
@@ -248,7 +269,7 @@ impl Verifier {
             FrameKind::Break => {}
             FrameKind::Dictionary => {
                 if let Err(e) = self.dictionaries.take(frame, &mut self.codec) {
-                    self.note_damage(at, &e.to_string());
+                    self.note_unreadable(at, &e.to_string());
                 }
             }
         }
@@ -257,7 +278,7 @@ impl Verifier {
     fn verify_records(&mut self, at: u64, frame: &Frame<'_>) {
         let records = match records_of(frame, &mut self.codec, |n| self.dictionaries.find(n)) {
             Ok(records) => records,
-            Err(e) => return self.note_damage(at, &e.to_string()),
+            Err(e) => return self.note_unreadable(at, &e.to_string()),
         };
         for (position, record) in (records.first.get()..).zip(&records.records) {
             let stream = records.stream(record);
@@ -267,7 +288,11 @@ impl Verifier {
             let (number, head) = (entry.0, std::mem::replace(&mut entry.1, revision));
             if revision != head + 1 && (revision <= head || !(self.broken || self.astray)) {
                 let what = format!("stream `{stream}` goes on at revision {revision}, not {}", head + 1);
-                self.note_damage(at, &what);
+                // One that goes back is wrong in itself; one that jumps shows that something before it is missing.
+                match revision <= head {
+                    true => self.note_unreadable(at, &what),
+                    false => self.note_damage(at, &what),
+                }
             }
             let missing = revision.saturating_sub(head + 1);
             let before = self.states.touch(number).filter(|s| s.revision + 1 == revision);
@@ -285,7 +310,7 @@ impl Verifier {
                     self.report.events += 1;
                     self.states.put(number, state);
                 }
-                Err(what) => self.note_damage(at, &format!("position {position}: {what}")),
+                Err(what) => self.note_unreadable(at, &format!("position {position}: {what}")),
             }
         }
     }
