@@ -2,8 +2,10 @@
 //!
 //! An expression comes from an object that anybody may have written. It cannot see the environment, files, time or
 //! input; constructs that need no bound (definitions of its own, loops, generators, repeated text) are refused before
-//! it is compiled; what is left runs on a thread of its own and is given up at a deadline, after which the expression is
-//! never tried again.
+//! it is compiled; what is left runs on a thread of its own, with a budget of what it may make, and is given up at a deadline,
+//! after which the expression is never tried again.
+
+mod budget;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -11,7 +13,8 @@ use std::time::Duration;
 
 use drift_core::Doc;
 use drift_core::drift::rules::{JqPaths, PointerStep};
-use jaq_core::load::{Arena, File, Loader};
+use jaq_core::load::parse::Def;
+use jaq_core::load::{self, Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, data};
 use jaq_json::Val;
 use serde_json::Value;
@@ -24,6 +27,9 @@ const MAX_PATHS: usize = 10_000;
 const MAX_NESTING: usize = 64;
 /// Documents whose result is cached.
 const MAX_CACHED: usize = 10_000;
+
+/// Of an expression that goes beyond its budget.
+const TOO_MUCH: &str = "makes or looks at too much";
 
 /// Words that can run without bound.
 const REFUSED: &[&str] = &[
@@ -70,6 +76,10 @@ const REFUSED: &[&str] = &[
     "nth",
 ];
 
+/// What an expression is called, and the program that asks it for paths.
+const EXPRESSION: &str = "drift_expression";
+const PATHS: &str = "path(drift_expression)";
+
 type Compiled = jaq_core::Filter<data::JustLut<Val>>;
 type Found = Result<Vec<Vec<PointerStep>>, String>;
 
@@ -112,7 +122,7 @@ impl JqSandbox {
     fn run_expression(&self, expression: &str, json: &str) -> Result<Vec<Vec<PointerStep>>, JqFailure> {
         refuse_unbounded(expression)?;
         let (sender, receiver) = mpsc::sync_channel(1);
-        let (code, json) = (format!("path({expression})"), json.to_owned());
+        let (code, json) = (expression.to_owned(), json.to_owned());
         // A thread that is given up stays behind; that is why its expression is not tried again.
         let spawned = std::thread::Builder::new().name("jq".into()).stack_size(16 << 20).spawn(move || {
             let _ = sender.send(evaluate_paths(&code, &json));
@@ -212,10 +222,14 @@ fn compile_expression(code: &str) -> Result<Compiled, String> {
     const FUNS: &[&str] = &["halt", "env", "now", "input", "inputs", "debug_empty", "stderr_empty"];
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let funs = jaq_core::funs::<data::JustLut<Val>>().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let arena = Arena::default();
-    let loader = Loader::new(defs.filter(|d| !DEFS.contains(&d.name)));
-    let modules = loader.load(&arena, File { code, path: () }).map_err(|_| "is not valid jq".to_owned())?;
-    let compiler = Compiler::default().with_funs(funs.filter(|f| !FUNS.contains(&f.0)));
+    let term = load::parse(code, |p| p.term()).ok_or("is not valid jq")?;
+    let named = Def { name: EXPRESSION, args: Vec::new(), body: budget::metered(term) };
+    let defs = defs.filter(|d| !DEFS.contains(&d.name)).map(budget::metered_definition).chain([named]);
+    let (arena, loader) = (Arena::default(), Loader::new(defs));
+    let file = File { code: PATHS, path: () };
+    let modules = loader.load(&arena, file).map_err(|_| "is not valid jq".to_owned())?;
+    let funs = funs.filter(|f| !FUNS.contains(&f.0)).chain(budget::filters());
+    let compiler = Compiler::default().with_funs(funs);
     compiler
         .compile(modules)
         .map_err(|_| "is not valid jq: it names an unknown function or variable".to_owned())
@@ -230,14 +244,18 @@ fn evaluate_paths(code: &str, json: &str) -> Result<Vec<Vec<PointerStep>>, JqFai
     let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
     let mut found = Vec::new();
     for result in filter.id.run((context, input)).take(MAX_PATHS + 1) {
-        let path = result.map_err(|_| on_object("fails on this object"))?;
+        let path = result.map_err(|_| match budget::is_exhausted() {
+            true => TOO_MUCH.to_owned().into(),
+            false => on_object("fails on this object"),
+        })?;
         let path: Value = serde_json::from_str(&path.to_string()).map_err(|_| on_object("names no path"))?;
         found.extend(parse_steps(&path, &document).ok_or_else(|| on_object("names no path"))?);
         if found.len() > MAX_PATHS {
             return Err(format!("names more than {MAX_PATHS} paths").into());
         }
     }
-    Ok(found)
+    // An expression can catch the error, but makes nothing more after it.
+    if budget::is_exhausted() { Err(TOO_MUCH.to_owned().into()) } else { Ok(found) }
 }
 
 /// Reads a path of a document; a slice at its end is all the places that it covers.
@@ -280,6 +298,10 @@ mod tests {
     use serde_json::json;
 
     fn check(expression: &str, expect: Result<&[&str], &str>) {
+        check_within(Duration::from_millis(500), expression, expect);
+    }
+
+    fn check_within(deadline: Duration, expression: &str, expect: Result<&[&str], &str>) {
         let doc = Doc::from_value(
             &json!({"spec":{"replicas":3,"env":[{"name":"A","value":"1"},{"name":"B","value":"2"}]},
             "metadata":{"annotations":{"x/y":"1","z":"2"}}}),
@@ -294,7 +316,7 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join("|")
         };
-        let found = JqSandbox::new(Duration::from_millis(500)).paths(expression, &doc);
+        let found = JqSandbox::new(deadline).paths(expression, &doc);
         match (found, expect) {
             (Ok(found), Ok(expect)) => {
                 assert_eq!(found.iter().map(text).collect::<Vec<_>>(), expect, "{expression}")
@@ -353,6 +375,35 @@ mod tests {
             sandbox.paths(expression, &doc(json!({"spec":{"list":[{"image":"a"}]}}))).unwrap().len(),
             1
         );
+    }
+
+    #[test]
+    fn what_would_grow_beyond_memory_ends() {
+        let doubled = |text: &str, step: &str| format!("{text}{}", format!(" | {step}").repeat(60));
+        for grown in [
+            doubled("\"abcdefgh\"", ".+."),
+            doubled("[1]", ".+."),
+            doubled("[1]", "[.[],.[]]"),
+            doubled("[1]", "map(.,.)"),
+            // Small in memory, and immense once it is written.
+            doubled("1", "[.,.]") + " | tostring",
+            doubled("1", "{a:.,b:.}") + " | @json",
+            doubled("\"\\\"\"", "@json"),
+            doubled("1", "[.,.]") + " | . == .",
+            format!(
+                "\"{}\" | gsub(\"\"; \"{}\") | gsub(\"\"; \"{}\")",
+                "a".repeat(1000),
+                "b".repeat(1000),
+                "c".repeat(1000)
+            ),
+            "[.env[] | ..]".to_owned() + &" | [.[] as $x | .[] as $y | [$x, $y]]".repeat(8),
+        ] {
+            let grown = format!(".spec | select({grown} | length > 0)");
+            // It ends by its budget, however slow the machine is.
+            check_within(Duration::from_secs(60), &grown, Err("too much"));
+        }
+        let caught = format!(".spec | select(try ({} | true) catch true)", doubled("[1]", ".+."));
+        check_within(Duration::from_secs(60), &caught, Err("too much"));
     }
 
     #[test]
