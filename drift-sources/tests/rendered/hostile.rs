@@ -176,25 +176,50 @@ pub(crate) fn memory() {
             ("app/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
             ("app/templates/a.yaml", template),
         ]);
-        let tree = tree(&repository);
-        let options = RenderOptions {
-            timeout: std::time::Duration::from_secs(10),
-            ..RenderOptions::in_folders(folders())
-        };
-        let run = std::thread::spawn(move || {
-            let arguments = ["template", "."].map(str::to_owned);
-            Renderer::new(options).run(Program::Helm, &tree, "app", &arguments, &[])
-        });
-        let mut most = 0;
-        while !run.is_finished() {
-            most = most.max(resident("helm"));
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        let output = run.join().unwrap();
-        assert!(matches!(output, Err(RenderError::Limit { .. })), "{output:?}");
-        assert!(output.is_err(), "helm took {} MiB", most >> 20);
-        assert!(most < MOST_MEMORY, "{most}");
+        grows_within_limits(&repository, Program::Helm, &["template", "."]);
     }
+}
+
+pub(crate) fn kustomization_memory() {
+    // Each folder takes two of those before it, under names of their own: 24 of them make sixteen million objects of one.
+    let mut files = Vec::new();
+    for side in ["a", "b"] {
+        let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n".to_owned();
+        files.push((format!("level0/{side}/a.yaml"), config));
+        let one = format!("resources: [a.yaml]\nnamePrefix: {side}-\n");
+        files.push((format!("level0/{side}/kustomization.yaml"), one));
+        for level in 1..24 {
+            let below = format!("../../level{}", level - 1);
+            let both = format!("resources: [{below}/a, {below}/b]\nnamePrefix: {side}{level}-\n");
+            files.push((format!("level{level}/{side}/kustomization.yaml"), both));
+        }
+    }
+    files.push(("app/kustomization.yaml".to_owned(), "resources: [../level23/a, ../level23/b]\n".to_owned()));
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    grows_within_limits(
+        &repository(&files),
+        Program::Kustomize,
+        &["build", ".", "--load-restrictor", "LoadRestrictionsNone"],
+    );
+}
+
+/// Checks that a program that would grow for ever ends within its limits of time and memory.
+fn grows_within_limits(repository: &Repository, program: Program, arguments: &[&str]) {
+    let (name, tree) = (if program == Program::Helm { "helm" } else { "kustomize" }, tree(repository));
+    let timeout = std::time::Duration::from_secs(10);
+    let options = RenderOptions { timeout, ..RenderOptions::in_folders(folders()) };
+    let arguments: Vec<_> = arguments.iter().map(|a| (*a).to_owned()).collect();
+    let began = std::time::Instant::now();
+    let run = std::thread::spawn(move || Renderer::new(options).run(program, &tree, "app", &arguments, &[]));
+    let mut most = 0;
+    while !run.is_finished() {
+        most = most.max(resident(name));
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let output = run.join().unwrap();
+    assert!(matches!(output, Err(RenderError::Limit { .. })), "{output:?}");
+    assert!(most < MOST_MEMORY, "{name} took {} MiB", most >> 20);
+    assert!(began.elapsed() < timeout * 2, "{:?}", began.elapsed());
 }
 
 /// A program in place of kustomize.

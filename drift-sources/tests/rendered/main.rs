@@ -66,6 +66,11 @@ fn main() {
         trial("a_kustomization_reaches_no_network_and_no_file_outside", "kustomize", hostile::references),
         trial("hosts_that_are_allowed_are_fetched_from", "kustomize", hostile::allowed_hosts),
         trial("a_chart_that_grows_stays_within_its_memory", "helm", hostile::memory),
+        trial(
+            "a_kustomization_that_grows_stays_within_its_memory",
+            "kustomize",
+            hostile::kustomization_memory,
+        ),
         trial("a_program_that_starts_others_is_ended_with_them", "sh", hostile::processes),
         trial("all_sources_together_have_a_limit_of_time_and_output", "sh", hostile::total),
         trial("the_schema_of_a_chart_reaches_no_network", "helm", hostile::chart_schema),
