@@ -1,7 +1,7 @@
 //! A store with changed bytes is opened, read, verified and repaired: what is called sound is what was written.
 //!
 //! The first byte says whether checksums (1) and hashes (2) are made right again after the changes, which then reach what is
-//! behind them; then come changes: file, place, what to do and how many bytes, bytes.
+//! behind them, and whether the store is repaired (4) or read; then come changes: file, place, what to do and how many bytes, bytes.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -28,9 +28,7 @@ struct Template {
 }
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
-    let memory = Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let folder = parent.join(format!("drift-fuzz-{}", std::process::id()));
+    let folder = drift_fuzz::memory_folder().join(format!("drift-fuzz-{}", std::process::id()));
     std::fs::remove_dir_all(&folder).ok();
     let mut options = EmbeddedOptions::default();
     (options.segment_bytes, options.memory_bytes) = (4 << 10, 64 << 10);
@@ -92,7 +90,9 @@ fn mend(log: &mut [u8], is_chained: bool) {
     }
 }
 
+/// Writes the files of a store in place of those that are there.
 fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
+    std::fs::remove_dir_all(folder.join("damaged")).ok();
     FOLDERS.iter().flat_map(|name| entries(&folder.join(name))).for_each(|path| {
         std::fs::remove_file(path).expect("it is ours");
     });
@@ -116,6 +116,14 @@ fuzz_target!(|data: &[u8]| {
     }
     write(folder, &files);
 
+    if flags & 4 != 0 {
+        if EmbeddedStore::repair(folder).is_ok() {
+            let report = EmbeddedStore::verify(folder).expect("repaired, so it can be verified");
+            assert!(report.is_sound(), "repaired, but {report:?}");
+            drop(EmbeddedStore::open(folder).expect("repaired, so it can be opened"));
+        }
+        return;
+    }
     let verified = EmbeddedStore::verify(folder);
     let read = EmbeddedStore::open_read_only(folder).and_then(|store| block_on(store.read_all_to_end()));
     if let (Ok(report), Ok(events)) = (&verified, &read)
@@ -123,11 +131,5 @@ fuzz_target!(|data: &[u8]| {
         && !is_chained
     {
         assert!(template.events.starts_with(events), "sound, but not what was written: {report:?}");
-    }
-    if EmbeddedStore::repair(folder).is_ok() {
-        let report = EmbeddedStore::verify(folder).expect("repaired, so it can be verified");
-        assert!(report.is_sound(), "repaired, but {report:?}");
-        let store = EmbeddedStore::open(folder).expect("repaired, so it can be opened");
-        drop(store);
     }
 });

@@ -1,5 +1,6 @@
 //! What the targets share: inputs are texts, one document a line, so that seeds can be read and edited.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use drift_core::redact::{RedactOptions, Redactor};
@@ -14,6 +15,18 @@ pub const PLANTED: &str = "hT7-pW2-kX9-vB4mQ8z";
 
 /// The key of all hashes.
 pub const KEY: [u8; 32] = [7; 32];
+
+/// Returns a number below `count` that the whole input picks: where one execution checks one law of several, every input meets
+/// one, its neighbours the others, and a crash comes again.
+pub fn pick(data: &[u8], count: u8) -> u8 {
+    (crc32fast::hash(data) % u32::from(count.max(1))) as u8
+}
+
+/// Returns a folder for files of a target, in memory where the system has such a one.
+pub fn memory_folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
+}
 
 /// Splits an input at its first line feed.
 pub fn split_line(data: &[u8]) -> (&[u8], &[u8]) {
