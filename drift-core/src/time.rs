@@ -11,7 +11,7 @@ use crate::event::{Until, UntilError};
 
 /// Writes a time to the second, in UTC: `2026-11-21 01:31:39Z`.
 pub fn format_time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+    format!("{time:.0}").replacen('T', " ", 1)
 }
 
 /// Writes how long ago a time was: `42s ago`, `3m ago`, `5h ago`, `12d ago`; `None` for a time to come.
@@ -150,6 +150,21 @@ mod tests {
         check_in(east.clone(), "2026-11-21", "2026-11-20 23:00:00Z");
         check_in(east.clone(), "10:30", "2026-11-21 09:30:00Z");
         check_in(east, "2026-11-21 01:31:39Z", "2026-11-21 01:31:39Z");
+    }
+
+    #[test]
+    fn a_time_that_was_written_is_read_however_far_it_is() {
+        let reader = TimeReader::new("2026-11-21T10:00:00Z".parse().unwrap(), TimeZone::UTC);
+        let Ok(Until::Time(ago)) = reader.read("909551516616s") else { panic!("it is long ago") };
+        for (time, expect) in [
+            (ago, "-009999-01-02 01:59:59Z"),
+            (Timestamp::MAX, "9999-12-30 22:00:00Z"),
+            ("0000-03-01T00:00:00Z".parse().unwrap(), "0000-03-01 00:00:00Z"),
+            ("2026-11-21T01:31:39.99Z".parse().unwrap(), "2026-11-21 01:31:39Z"),
+        ] {
+            assert_eq!(format_time(time), expect);
+            assert!(reader.read(expect).is_ok(), "{expect}");
+        }
     }
 
     #[test]
