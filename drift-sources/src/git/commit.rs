@@ -157,8 +157,7 @@ impl GitRepo {
             }
             _ => None,
         };
-        let commit = object.peel_to_commit().ok()?;
-        Some(GitRef { name, commit: self.commit(CommitId(commit.id)).ok()?, tagged_at })
+        Some(GitRef { name, commit: self.commit(peel(&repo, object)?).ok()?, tagged_at })
     }
 
     /// Returns the commit that `revision` names: `HEAD`, a branch, a tag, a full or abbreviated id, `refs/...`, `HEAD~2`, `v1^`.
@@ -175,11 +174,20 @@ impl GitRepo {
         {
             return Err(unknown());
         }
+        // `^{tree}` and the like lead to no commit.
+        if revision.split("^{").skip(1).any(|end| !end.starts_with('}') && !end.starts_with("commit}")) {
+            return Err(unknown());
+        }
         let repo = self.handle();
+        // What goes on from a name (`v1^`) goes on from a commit.
+        let base = revision.split(['^', '~']).next().unwrap_or_default();
+        let start = repo.rev_parse_single(base).ok().and_then(|id| id.object().ok());
+        if base != revision && start.and_then(|object| peel(&repo, object)).is_none() {
+            return Err(unknown());
+        }
         let id = repo.rev_parse_single(revision).map_err(|_| unknown())?;
         let object = id.object().map_err(|e| GitError::corrupt(format!("revision `{revision}`"), e))?;
-        let commit = object.peel_to_commit().map_err(|_| unknown())?;
-        self.commit(CommitId(commit.id))
+        self.commit(peel(&repo, object).ok_or_else(unknown)?)
     }
 
     /// Returns the commit with this id.
@@ -213,6 +221,25 @@ impl GitRepo {
         names.dedup();
         names
     }
+}
+
+/// Follows tags to a commit; `None` where they lead to none.
+///
+/// The library's own function panics at a tag that cannot be read.
+fn peel<'r>(repo: &'r gix::Repository, mut object: gix::Object<'r>) -> Option<CommitId> {
+    /// Tags of tags are rare, and a row of them can be as long as somebody likes.
+    const MAX_TAGS: usize = 32;
+    for _ in 0..MAX_TAGS {
+        match object.kind {
+            gix::object::Kind::Commit => return Some(CommitId(object.id)),
+            gix::object::Kind::Tag => {
+                let target = object.to_tag_ref_iter().target_id().ok()?;
+                object = repo.find_object(target).ok()?;
+            }
+            gix::object::Kind::Tree | gix::object::Kind::Blob => return None,
+        }
+    }
+    None
 }
 
 /// Edit distance, with names that hold the asked one first.

@@ -56,6 +56,34 @@ fn names_that_leave_their_folder_are_skipped_and_named() {
 }
 
 #[test]
+fn a_tag_that_cannot_be_read_leads_nowhere() {
+    let r = Repository::new();
+    commit_tree(&r, &raw_tree(&r, &[("100644", b"x.yaml", &blob(&r, "a: 1\n"))]));
+    r.git(&["tag", "-a", "-m", "sound", "good", "refs/heads/main"]);
+    let tag = |text: &str| {
+        r.git_with_input(&["hash-object", "-t", "tag", "-w", "--stdin", "--literally"], text.as_bytes())
+    };
+    let bad = tag("object 1234\ntype commit\ntag bad\n\n");
+    let of_bad = tag(&format!("object {bad}\ntype tag\ntag of-bad\ntagger a <a@b> 1 +0000\n\nx\n"));
+    for (name, id) in [("bad", &bad), ("of-bad", &of_bad)] {
+        std::fs::write(r.path().join(".git/refs/tags").join(name), format!("{id}\n")).unwrap();
+    }
+    let spec = GitSpec::parse(&r.spec("")).unwrap();
+    let repo = drift_sources::git::GitRepo::open(&spec, &GitOptions::default()).unwrap();
+    let found: Vec<_> = repo.references_with_prefix("refs/tags/").into_iter().map(|tag| tag.name).collect();
+    assert_eq!(found, ["refs/tags/good"]);
+    for name in ["bad", "of-bad"] {
+        for end in ["", "^", "~1", "^0", "^{}", "^{commit}", "^{tree}", "^{/x}"] {
+            let found = repo.resolve(&format!("{name}{end}"));
+            assert!(matches!(found, Err(GitError::UnknownRevision { .. })), "{name}{end}: {found:?}");
+        }
+    }
+    for name in ["good", "good^{}", "good^{commit}", "good^0", "main~0"] {
+        assert_eq!(repo.resolve(name).unwrap(), repo.resolve("HEAD").unwrap(), "{name}");
+    }
+}
+
+#[test]
 fn a_tree_bomb_ends_at_the_limit() {
     let r = Repository::new();
     let mut tree = raw_tree(&r, &[("100644", b"x.yaml", &blob(&r, "a: 1\n"))]);
