@@ -192,9 +192,7 @@ impl RuleSet {
         context: RuleContext<'_>,
         problems: &mut RuleProblems,
     ) {
-        if resource.status == Status::Unknown
-            || resource.status == Status::InSync && resource.changes.is_empty()
-        {
+        if resource.status == Status::InSync && resource.changes.is_empty() {
             return;
         }
         // Paths are those of what the API server holds, which knows no `stringData`.
@@ -206,6 +204,9 @@ impl RuleSet {
             ..sides
         };
         let mut edited = EditedPair::new(as_held);
+        if resource.status == Status::Unknown {
+            return self.settle(resource, sides, edited, context);
+        }
         for rule in self.rules.iter().filter(|r| r.target.matches(sides)) {
             match &rule.effect {
                 Effect::Whole => hide_whole(rule, resource),
@@ -224,6 +225,31 @@ impl RuleSet {
         }
         if resource.status == Status::Drifted && !resource.changes.iter().any(|c| c.class.counts()) {
             resource.status = Status::InSync;
+        }
+    }
+}
+
+impl RuleSet {
+    /// Settles what is not known of a resource, where it lies in fields that rules take out.
+    fn settle<'a>(
+        &'a self,
+        resource: &mut ResourceDrift,
+        sides: ResourcePair<'_>,
+        mut edited: EditedPair<'a>,
+        context: RuleContext<'_>,
+    ) {
+        let mut last = None;
+        for rule in self.rules.iter().filter(|r| r.target.matches(sides)) {
+            if let Effect::Fields(fields) = &rule.effect {
+                edited.add(fields);
+                last = Some(rule);
+            }
+        }
+        let Some(rule) = last else { return };
+        if let Some(left) = edited.compare(context).filter(|left| left.status == Status::InSync) {
+            resource.status = Status::InSync;
+            resource.notes = left.notes;
+            resource.rule = Some(Arc::clone(&rule.name));
         }
     }
 }
@@ -300,7 +326,7 @@ fn hide_fields(
     }
     let Some(left) = edited.compare(context) else { return };
     for change in resource.changes.iter_mut().filter(|c| c.class.counts() && is_deeper(c)) {
-        if !edit::remains(change, &left) {
+        if !edit::remains(change, &left.changes) {
             mark(change, rule);
         }
     }

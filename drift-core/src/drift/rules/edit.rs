@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::drift::DriftChange;
+use crate::drift::{DriftChange, ResourceDrift};
 use crate::object::{Doc, Object};
 use crate::ownership::ManagedFields;
 use crate::path::FieldPath;
@@ -33,7 +33,7 @@ impl<'a> EditedPair<'a> {
     }
 
     /// Compares what is left of both sides; `None` where one is not there or no object any more.
-    pub(super) fn compare(&mut self, context: RuleContext<'_>) -> Option<Vec<DriftChange>> {
+    pub(super) fn compare(&mut self, context: RuleContext<'_>) -> Option<ResourceDrift> {
         let (desired, live) = (self.sides.desired?, self.sides.live?);
         let (mut d, mut l, done) =
             self.edited.take().unwrap_or_else(|| (desired.root().to_value(), live.root().to_value(), 0));
@@ -45,7 +45,7 @@ impl<'a> EditedPair<'a> {
         let object = |value: &Value| Object::new(Doc::from_value(value).ok()?).ok();
         let (edited_desired, edited_live) = (object(&d), object(&l));
         self.edited = Some((d, l, self.asked.len()));
-        Some(context.pair.compare(&edited_desired?, &edited_live?).changes)
+        Some(context.pair.compare(&edited_desired?, &edited_live?))
     }
 }
 

@@ -141,3 +141,26 @@ fn a_key_with_a_slash_and_a_secret_under_its_written_name_are_found() {
     hides_all(&pointers(&["/data/token"]), secret("stringData", "a"), secret("data", "Yg=="));
     hides_nothing(&pointers(&["/data/other"]), secret("stringData", "a"), secret("data", "Yg=="));
 }
+
+#[test]
+fn what_is_not_known_of_a_resource_is_settled_where_a_rule_takes_it_out() {
+    let schemas = SchemaSet::bundled();
+    let pair = |d: &Object, l: &Object| compare_object(&l.key(), d, l, &Context::new(&schemas));
+    let object = |v: &Value| Object::new(Doc::from_value(v).unwrap()).unwrap();
+    let settled = |rules: &RuleSet| {
+        let desired = object(&machine(&json!({"size": 1})));
+        // Without a schema, and without an owner, it may be a default.
+        let mut live = machine(&json!({"size": 1, "mode": "fast"}));
+        live["metadata"]["managedFields"] = json!([{"manager":"argocd-controller","operation":"Update","apiVersion":"example.org/v1",
+            "time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:size":{}}}}]);
+        let live = object(&live);
+        let mut resource = pair(&desired, &live);
+        let before = resource.status;
+        let sides = ResourcePair { key: &live.key(), desired: Some(&desired), live: Some(&live) };
+        rules.hide(&mut resource, sides, RuleContext { jq: &NoJq, pair: &pair }, &mut RuleProblems::new());
+        (before, resource.status)
+    };
+    let (before, after) = settled(&pointers(&["/spec/mode"]));
+    assert_eq!(after, Status::InSync, "{before:?} before");
+    assert_eq!(settled(&pointers(&["/spec/other"])).1, before);
+}
