@@ -226,6 +226,9 @@ fn judge(
     let mut doubtful = Vec::new();
     differences.retain(|d| d.order != Some(OrderChange::Meaningless) || evidence.is_by_hand(&d.path));
     for (difference, owner) in differences.into_iter().flat_map(|d| by_owner(d, &evidence, context)) {
+        if is_zero_of_engine(live, &difference) {
+            continue;
+        }
         if evidence.doubts(pair.certainty, &difference, owner) {
             if difference.unknown_field || evidence.judge(&difference, owner).is_some() {
                 doubtful.push(difference.path.to_string());
@@ -270,6 +273,19 @@ fn judge(
     } else if counting.peek().is_some() {
         result.status = Status::Drifted;
     }
+}
+
+/// Returns `true` for a declared value that the engines, written in Go, leave out when they write their own objects back.
+fn is_zero_of_engine(live: &Object, d: &Difference<'_>) -> bool {
+    let is_engines = live.group() == "argoproj.io" || live.group().ends_with(".toolkit.fluxcd.io");
+    let is_zero = |n: Node<'_>| match n.kind() {
+        Kind::Null => true,
+        Kind::Bool => n.as_bool() == Some(false),
+        Kind::Int | Kind::Float => n.as_f64() == Some(0.0),
+        Kind::Str => n.as_str() == Some(""),
+        Kind::List | Kind::Map => n.is_empty(),
+    };
+    is_engines && d.live.is_none() && d.desired.is_some_and(is_zero)
 }
 
 /// Divides what is live and not declared among those who filled it.

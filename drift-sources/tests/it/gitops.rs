@@ -390,7 +390,7 @@ fn a_helm_release_that_was_changed_and_not_reconciled_is_pending() {
 #[test]
 fn a_pending_sync_that_a_window_holds_back_says_which_and_until_when() {
     let (mut repository, commit) = repository(&[("app/a.yaml", CONFIG)]);
-    repository.write("app/a.yaml", &CONFIG.replace('1', "2"));
+    repository.write("app/a.yaml", &CONFIG.replace("'1'", "'2'"));
     repository.commit("second");
     let live = config(json!({"k":"1"}), json!([synced()]));
     let project = |kind: &str| {
