@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drift_core::ResourceKey;
-use drift_core::drift::rules::{ResourcePair, Rule, RuleSet};
+use drift_core::drift::rules::{Effect, ResourcePair, Rule, RuleSet};
 use drift_core::drift::{AppDeclaration, DriftReport};
 
 use super::apps::is_stated;
@@ -27,7 +27,7 @@ pub(super) fn idle_rules(
     let is_used_anywhere = |rule: &Rule| used.iter().any(|(_, name)| **name == *rule.name);
     let mut idle: BTreeMap<(Option<&ResourceKey>, &str), ()> = BTreeMap::new();
     for declaration in declarations {
-        let stated = declaration.rules.rules.iter().filter(|rule| is_stated(rule));
+        let stated = declaration.rules.rules.iter().filter(|rule| is_stated(rule) && is_written(rule));
         for rule in stated.filter(|rule| meets_live(rule, declaration, (report, cluster))) {
             let is_shared = shared.rules.contains(rule) || rule.because.is_some();
             let is_used = match is_shared {
@@ -44,6 +44,17 @@ pub(super) fn idle_rules(
         format!("{of_app}no difference is hidden by rule `{rule}`, although what it is about is there")
     };
     idle.into_keys().map(note).collect()
+}
+
+/// Returns `true` if somebody wrote a rule; what only has typed paths is made here, for what renders differently each time.
+fn is_written(rule: &Rule) -> bool {
+    let names_fields = match &rule.effect {
+        Effect::Fields(fields) => {
+            !(fields.pointers.is_empty() && fields.jq.is_empty() && fields.managers.is_empty())
+        }
+        _ => false,
+    };
+    rule.because.is_some() || names_fields
 }
 
 /// Returns `true` if a rule is about a live resource of an app.

@@ -56,7 +56,7 @@ impl GitOps<'_> {
             self.declared_by(app.key.clone(), managers, storage, tracked, app.rules.clone(), &app.inventory);
         declaration.default_namespace = app.target_namespace.as_str().into();
         declaration.notes.extend(waiting_note(app));
-        declaration.notes.extend(self.moved_values(app));
+        declaration.notes.extend(self.changed_values(app));
         declaration
     }
 
@@ -152,7 +152,7 @@ impl GitOps<'_> {
 
     /// Returns a note for every object behind `valuesFrom` that is not there, or whose values have changed since the release was
     /// made of them: what they would declare is not rendered here.
-    fn moved_values(&self, app: &HelmRelease) -> Vec<String> {
+    fn changed_values(&self, app: &HelmRelease) -> Vec<String> {
         let of_history = app.history.first().and_then(|s| s.last_deployed);
         let of_storage = || {
             let stored = self.stored_revisions(&app.storage_namespace, &app.release_name);
@@ -183,7 +183,7 @@ impl GitOps<'_> {
     pub(super) fn helm_release_state(&self, app: &HelmRelease) -> AppState {
         let stored = self.release_state(&app.storage_namespace, &app.release_name);
         let (engine, reason) = super::flux::ready_condition(&app.conditions);
-        let waiting = waiting_note(app).or_else(|| self.moved_values(app).into_iter().next());
+        let waiting = waiting_note(app).or_else(|| self.changed_values(app).into_iter().next());
         AppState { engine, reason, suspended: app.is_suspended, waiting, ..stored }
     }
 }
