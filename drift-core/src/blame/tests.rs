@@ -289,7 +289,7 @@ fn applications_of_one_name_are_told_apart_by_namespace_and_by_what_they_list() 
             .resolve(&mark, &resource, at(2))
             .map(|k| format!("{}/{}", k.namespace, k.name))
     };
-    let both = [own.clone(), team, project.clone()];
+    let both = [Arc::clone(&own), team, Arc::clone(&project)];
     assert_eq!(of(&both, tracked("cakes")).as_deref(), Some("cd/cakes"));
     assert_eq!(of(&both, tracked("team_cakes")).as_deref(), Some("team/cakes"));
     assert_eq!(of(&both, labelled("team_cakes")).as_deref(), Some("team/cakes"));

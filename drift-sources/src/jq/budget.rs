@@ -82,7 +82,7 @@ pub(super) fn metered_definition<'s>(def: Def) -> Def<&'s str> {
 }
 
 /// Rewrites an expression that defines nothing.
-pub(super) fn metered<'s>(term: Term<&'s str>) -> Term<&'s str> {
+pub(super) fn metered(term: Term<&str>) -> Term<&str> {
     rewrite(term, Calls::Measured)
 }
 

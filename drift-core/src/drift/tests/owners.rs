@@ -103,7 +103,7 @@ fn controllers_are_known_by_what_they_do() {
         let mut object = seal();
         object["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
         object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
-        owned(object, Value::from([&[flux.clone()], writers].concat()))
+        owned(object, Value::from([std::slice::from_ref(&flux), writers].concat()))
     };
     let annotation = |name: &str, value: &str, writer: &str| {
         let mut annotations = json!({});
@@ -275,7 +275,7 @@ fn bookkeeping_by_hand_is_an_edit_and_a_counter_that_moved_on_is_not() {
     let live = |writer: Value| noted(json!({counter:"5"}), json!([flux, writer]));
     let mut controller = entry("kube-controller-manager", "Update", notes(&[counter]));
     controller["subresource"] = json!("status");
-    assert_eq!(report(&[declared.clone()], &[live(controller)])[0], "ConfigMap/default/a InSync");
+    assert_eq!(report(std::slice::from_ref(&declared), &[live(controller)])[0], "ConfigMap/default/a InSync");
     assert_eq!(report(&[declared], &[live(ANN(notes(&[counter])))])[0], "ConfigMap/default/a Drifted");
 }
 
@@ -390,7 +390,7 @@ fn the_marks_of_what_applies_are_bookkeeping_wherever_it_puts_them() {
     let labels = json!({mark:"1","app.kubernetes.io/managed-by":"kapp"});
     let both = json!({"a":"b",mark:"1"});
     let live = owned(object(labels.clone(), both.clone(), both.clone()), json!([KAPP(own.clone())]));
-    let got = report(&[declared.clone()], &[live]);
+    let got = report(std::slice::from_ref(&declared), &[live]);
     assert_eq!(got[0], "Deployment.apps/default/a InSync", "{got:?}");
     // Another label in the selector is no mark.
     let more = json!({"a":"b",mark:"1","b":"c"});

@@ -337,9 +337,9 @@ fn collect<'v>(
 
 fn key_of(element: Node<'_>, list: ListShape<'_>) -> Option<PathElement> {
     let Topology::Map(keys) = list.topology() else { return None };
-    let field = |k: &Box<str>| {
+    let field = |k: &str| {
         let value = element.get(k)?;
-        Some((k.clone(), crate::path::Scalar::from_value(&value.to_value())?))
+        Some((Box::<str>::from(k), crate::path::Scalar::from_value(&value.to_value())?))
     };
-    Some(PathElement::key(keys.iter().map(field).collect::<Option<Vec<_>>>()?))
+    Some(PathElement::key(keys.iter().map(|k| field(k)).collect::<Option<Vec<_>>>()?))
 }

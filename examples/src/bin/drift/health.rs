@@ -76,7 +76,9 @@ async fn of_objects(args: &HealthArgs, read: Read) -> Result<(HealthReportV1, In
         estate.require_namespace(&existing).await?;
     }
     let notes = looked_at::report_notes_about(&estate, args.output, |scope| {
-        let is_of = |k: &ResourceKey| Scope { cluster: k.cluster.clone(), ..scope.clone() }.contains(k);
+        let is_of = |k: &ResourceKey| {
+            Scope { cluster: std::sync::Arc::clone(&k.cluster), ..scope.clone() }.contains(k)
+        };
         let is_found = |name: &ResourceName| existing.iter().any(|k| name.matches(k, args.scope.namespace()));
         // How a resource is doing stands in itself.
         args.keys.is_empty()
