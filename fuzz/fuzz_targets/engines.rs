@@ -27,7 +27,7 @@ fn read(object: &Object) -> String {
 fuzz_target!(|data: &[u8]| {
     if let Ok(object) = Object::from_json(data) {
         assert_eq!(read(&object), read(&object));
-        let _ = argo::is_hook(&object);
+        let _ = drift_core::k8s::hooks::is_hook(&object);
     }
     let errors = [
         answer::parse_manifests(data).err().map(|e| e.to_string()),

@@ -287,7 +287,7 @@ async fn a_group_that_does_not_answer_is_not_looked_at_by_any_question_about_all
     };
     let (health, checks, causes) = (open().await, open().await, open().await);
     health.health().await.unwrap();
-    checks.investigate(|asked| check(asked)).await.unwrap();
+    checks.investigate(check).await.unwrap();
     causes.incidents().await.unwrap();
     for estate in [&health, &checks, &causes] {
         assert_eq!(unseen(estate), ["all kinds of metrics.example.com"]);
