@@ -264,7 +264,7 @@ fn an_autoscaler_and_a_ca_injector_hold_what_is_theirs() {
         json!({"f:webhooks":{"k:{\"name\":\"check.example.com\"}":{"f:clientConfig":{"f:caBundle":{}}}}}),
     );
     let hook = json!({"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"check","managedFields":[injected]},
-        "webhooks":[{"name":"check.example.com","sideEffects":"None","admissionReviewVersions":["v1"],"clientConfig":{"url":"https://a.example.com","caBundle":"QQ=="}}]});
+        "webhooks":[{"name":"check.example.com","sideEffects":"None","admissionReviewVersions":["v1"],"clientConfig":{"url":"https://a.example.com","caBundle":"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="}}]});
     let live = [flux(&commit, json!({})), vec![web, hpa, hook]].concat();
     let found = lines(&live, &[], Some(&repository)).join("\n");
     assert!(found.contains(".spec.replicas Replace Managed by kube-controller-manager"), "{found}");
