@@ -44,6 +44,14 @@ const BOOKKEEPING: &[(&str, BookkeepingKind)] = &[
     ("argocd.argoproj.io/tracking-id", Ownership),
     ("argocd.argoproj.io/installation-id", Ownership),
     ("meta.helm.sh/*", Ownership),
+    ("reconcile.fluxcd.io/*", Request),
+    ("argocd.argoproj.io/refresh", Request),
+    ("argocd.argoproj.io/hydrate", Request),
+];
+
+/// Labels and annotations by which further tools mark what they applied; some hold a copy of the whole object, so that
+/// none of them is public on a Secret for being here.
+const APPLIER_MARKS: &[(&str, BookkeepingKind)] = &[
     ("kapp.k14s.io/*", Ownership),
     ("objectset.rio.cattle.io/*", Ownership),
     ("fleet.cattle.io/*", Ownership),
@@ -63,9 +71,6 @@ const BOOKKEEPING: &[(&str, BookkeepingKind)] = &[
     ("cdk8s.io/*", Ownership),
     ("artifact.spinnaker.io/*", Ownership),
     ("moniker.spinnaker.io/*", Ownership),
-    ("reconcile.fluxcd.io/*", Request),
-    ("argocd.argoproj.io/refresh", Request),
-    ("argocd.argoproj.io/hydrate", Request),
 ];
 
 /// Annotations that are public on a Secret too, besides the bookkeeping: marks, names and settings of controllers. Every other one
@@ -101,11 +106,13 @@ const PUBLIC_ON_SECRETS: &[&str] = &[
 ///
 /// assert!(is_public_on_secret("argocd.argoproj.io/sync-wave"));
 /// assert!(!is_public_on_secret("kapp.k14s.io/original"));
+/// assert!(!is_public_on_secret("objectset.rio.cattle.io/applied"));
+/// assert!(!is_public_on_secret("configsync.gke.io/declared-fields"));
 /// assert!(!is_public_on_secret("kubectl.kubernetes.io/last-applied-configuration"));
 /// ```
 pub fn is_public_on_secret(name: &str) -> bool {
     name != LAST_APPLIED
-        && (bookkeeping_kind(name).is_some()
+        && (BOOKKEEPING.iter().any(|(pattern, _)| matches_pattern(pattern, name))
             || PUBLIC_ON_SECRETS.iter().any(|pattern| matches_pattern(pattern, name)))
 }
 
@@ -120,7 +127,8 @@ pub fn is_public_on_secret(name: &str) -> bool {
 /// assert_eq!(bookkeeping_kind("example.com/team"), None);
 /// ```
 pub fn bookkeeping_kind(name: &str) -> Option<BookkeepingKind> {
-    BOOKKEEPING.iter().find(|(pattern, _)| matches_pattern(pattern, name)).map(|(_, kind)| *kind)
+    let mut all = BOOKKEEPING.iter().chain(APPLIER_MARKS);
+    all.find(|(pattern, _)| matches_pattern(pattern, name)).map(|(_, kind)| *kind)
 }
 
 /// Returns what the label or annotation at a path is kept for, of the object or of a template in it; `None` for every other

@@ -28,7 +28,7 @@ impl VersionConversion {
     /// Returns the conversion of an object's version; `None` where that is the newest, or nothing is known of it.
     ///
     /// # Example
-    /// ```ignore
+    /// ```text
     /// let claim = VersionConversion::of("extensions/v1beta1", "Ingress").unwrap();
     /// assert_eq!(claim.target(), "networking.k8s.io/v1");
     /// ```
