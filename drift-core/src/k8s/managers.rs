@@ -141,6 +141,10 @@ fn matches_any(patterns: &[&str], text: &str) -> bool {
 
 /// Returns `true` if a text matches a pattern in which `*` stands for any run of characters.
 pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    // The first letter decides of most patterns, and this is asked of every manager of every object.
+    if pattern.bytes().next().is_some_and(|first| first != b'*' && text.bytes().next() != Some(first)) {
+        return false;
+    }
     match pattern.split_once('*') {
         None => pattern == text,
         Some((head, rest)) => text.strip_prefix(head).is_some_and(|text| {
