@@ -249,7 +249,8 @@ pub(super) fn is_mark_of(manager: &str, path: &FieldPath, live: Node<'_>) -> boo
         })
 }
 
-fn is_within(inner: &str, outer: &str) -> bool {
+/// Returns `true` if a domain is another one, or lies below it.
+pub(super) fn is_within(inner: &str, outer: &str) -> bool {
     inner == outer || inner.strip_suffix(outer).is_some_and(|head| head.ends_with('.'))
 }
 

@@ -90,7 +90,7 @@ pub(super) fn compare_known(
         };
         differences.retain(|x| !sealed(x));
     }
-    // A decoded object without difference never has its managedFields read: that is most objects, most of the time.
+    // Of an object without difference no more than the names of its managers is read: that is most objects, most of the time.
     let has_owners = live.root().at(&["metadata", "managedFields"]).is_some_and(|m| !m.is_empty());
     result.basis = basis(schema.is_some(), has_owners);
     if !differences.is_empty() {

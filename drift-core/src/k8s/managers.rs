@@ -29,29 +29,29 @@ pub const FLUX_HELM: &str = "helm-controller";
 /// Names under which Helm applies; older releases wrote without one, and the user agent's beginning stands for it.
 pub const HELM: &[&str] = &["helm", "Helm"];
 
+/// Tools that people drive.
+const PERSONS: &[&str] = &[
+    "kubectl",
+    "kubectl-*",
+    "k9s",
+    "node-fetch",
+    "Mozilla",
+    "lens*",
+    "freelens*",
+    "headlamp*",
+    "dashboard*",
+    "OpenAPI-Generator",
+    "oc",
+    "oc-*",
+    "curl",
+    "before-first-apply",
+    // The command line of Flux; its controllers have names of their own.
+    "flux",
+];
+
 /// Managers by what stands behind them; the first row that matches decides, `*` stands for any run of characters.
 const MANAGERS: &[(ManagerKind, &[&str])] = &[
-    (
-        ManagerKind::Person,
-        &[
-            "kubectl",
-            "kubectl-*",
-            "k9s",
-            "node-fetch",
-            "Mozilla",
-            "lens*",
-            "freelens*",
-            "headlamp*",
-            "dashboard*",
-            "OpenAPI-Generator",
-            "oc",
-            "oc-*",
-            "curl",
-            "before-first-apply",
-            // The command line of Flux; its controllers have names of their own.
-            "flux",
-        ],
-    ),
+    (ManagerKind::Person, PERSONS),
     (
         ManagerKind::Platform,
         &[
@@ -98,7 +98,8 @@ pub fn manager_kind(manager: &str) -> ManagerKind {
 
 /// Returns `true` if a person drives the manager by hand.
 pub fn is_by_hand(manager: &str) -> bool {
-    manager_kind(manager) == ManagerKind::Person
+    // Asked of every manager of every object: the first row of the table is enough.
+    matches_any(PERSONS, manager)
 }
 
 /// What of the tools that people drive also applies whole manifests: the others change one field at a time.

@@ -8,6 +8,7 @@ use crate::path::FieldPath;
 use crate::schema::SchemaSet;
 
 use super::author::{created_at, makers};
+use crate::drift::controllers::is_within;
 
 /// An object that others may follow from.
 #[derive(Clone, Copy, Debug)]
@@ -319,14 +320,11 @@ pub(super) fn names_copy(object: &Object) -> bool {
 /// Returns the domain of a label or annotation; `None` without one, and for those of Kubernetes, which everybody sets.
 fn domain(name: &str) -> Option<&str> {
     let domain = name.split_once('/')?.0;
-    let is_of = |of: &str| domain == of || domain.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
-    (!is_of("kubernetes.io") && !is_of("k8s.io")).then_some(domain)
+    (!is_within(domain, "kubernetes.io") && !is_within(domain, "k8s.io")).then_some(domain)
 }
 
 /// Returns `true` if of two domains one is, or is below, the other.
 fn is_related(a: &str, b: &str) -> bool {
-    let below = |a: &str, b: &str| {
-        b.contains('.') && (a == b || a.strip_suffix(b).is_some_and(|rest| rest.ends_with('.')))
-    };
+    let below = |a: &str, b: &str| b.contains('.') && is_within(a, b);
     below(a, b) || below(b, a)
 }
