@@ -184,7 +184,7 @@ impl<'a> Node<'a> {
             return None;
         }
         if !self.is_flat() {
-            return self.children().find(|n| n.key() == key);
+            return self.find(|name| name == key.as_bytes());
         }
         // Without parts in between the values stand side by side, sorted by their keys.
         let child = |i: usize| Self { doc: self.doc, at: self.at + 1 + i as u32 };
@@ -198,6 +198,24 @@ impl<'a> Node<'a> {
             }
         }
         None
+    }
+
+    /// Returns the value under a key of a map that is made of a tag and a name, as `f:` and `spec` make `f:spec`.
+    pub(crate) fn tagged(self, tag: &str, name: &str) -> Option<Node<'a>> {
+        let rest = |key: &'a [u8]| key.strip_prefix(tag.as_bytes());
+        if self.kind() != Kind::Map {
+            return None;
+        }
+        self.find(|key| key.len() == tag.len() + name.len() && rest(key) == Some(name.as_bytes()))
+    }
+
+    /// Returns the first child whose key passes; bytes are compared, since cutting text out of a heap looks for character boundaries.
+    fn find(self, is: impl Fn(&'a [u8]) -> bool) -> Option<Node<'a>> {
+        let heap = self.doc.heap.as_bytes();
+        self.children().find(|n| {
+            let (at, len) = n.slot().key;
+            is(&heap[at as usize..][..len as usize])
+        })
     }
 
     /// Returns `true` if the value has parts and none of these has any.
