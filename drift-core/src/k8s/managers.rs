@@ -142,16 +142,21 @@ fn matches_any(patterns: &[&str], text: &str) -> bool {
 
 /// Returns `true` if a text matches a pattern in which `*` stands for any run of characters.
 pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
-    // The first letter decides of most patterns, and this is asked of every manager of every object.
-    if pattern.bytes().next().is_some_and(|first| first != b'*' && text.bytes().next() != Some(first)) {
-        return false;
+    is_match(pattern.as_bytes(), text.as_bytes())
+}
+
+/// Matches byte by byte: this is asked of every manager of every object, and most patterns differ in the first letter.
+fn is_match(pattern: &[u8], text: &[u8]) -> bool {
+    for (i, byte) in pattern.iter().enumerate() {
+        if *byte == b'*' {
+            let rest = &pattern[i + 1..];
+            return rest.is_empty() || (i..=text.len()).any(|from| is_match(rest, &text[from..]));
+        }
+        if text.get(i) != Some(byte) {
+            return false;
+        }
     }
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, rest)) => text.strip_prefix(head).is_some_and(|text| {
-            (0..=text.len()).filter(|i| text.is_char_boundary(*i)).any(|i| matches_pattern(rest, &text[i..]))
-        }),
-    }
+    pattern.len() == text.len()
 }
 
 #[cfg(test)]
@@ -168,6 +173,10 @@ mod tests {
             ("abc", "abc", true),
             ("ab", "abc", false),
             ("*", "", true),
+            ("ä*", "äö", true),
+            ("*ö", "äö", true),
+            ("a*b*c", "abbc", true),
+            ("a*b*c", "acb", false),
         ] {
             assert_eq!(matches_pattern(pattern, text), want, "{pattern} {text}");
         }
