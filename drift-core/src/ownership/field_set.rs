@@ -202,8 +202,22 @@ impl FieldSet {
 
 /// Returns `true` if [`FieldSet::from_fields_v1`] reads a value, without building the set.
 pub(super) fn is_fields_v1(node: Node<'_>) -> bool {
-    let is_key = |key: &str| key.starts_with("f:") || element(key).is_some();
+    let is_key = |key: &str| {
+        key.starts_with("f:")
+            || key.strip_prefix("k:").and_then(plain_key).is_some()
+            || element(key).is_some()
+    };
     node.children().all(|child| child.key() == "." || (is_key(child.key()) && is_fields_v1(child)))
+}
+
+/// Reads a key of one field with a text, the most common one, without building a map: of `{"name":"web"}` it is `name` and `web`.
+///
+/// `None` for every other key; one that has white space or escapes in it says the same in another way.
+pub(super) fn plain_key(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix("{\"")?.strip_suffix("\"}")?;
+    let (name, value) = inner.split_once("\":\"")?;
+    let is_plain = |text: &str| text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\');
+    (is_plain(name) && is_plain(value)).then_some((name, value))
 }
 
 fn element(key: &str) -> Option<PathElement> {
@@ -265,6 +279,26 @@ mod tests {
                 ".spec.ports[port=80,protocol=\"TCP\"].port"
             ]
         );
+    }
+
+    #[test]
+    fn a_plain_key_is_what_the_parser_reads() {
+        for (text, plain) in [
+            (r#"{"name":"web"}"#, true),
+            (r#"{"name":""}"#, true),
+            (r#"{"ip":"10.0.0.1"}"#, true),
+            (r#"{"name":"ä"}"#, true),
+            (r#"{"name": "web"}"#, false),
+            (r#"{"name":"a\u0062"}"#, false),
+            (r#"{"name":"a","ip":"b"}"#, false),
+            (r#"{"port":80}"#, false),
+            (r#"{"name":"}"#, false),
+        ] {
+            let read =
+                plain_key(text).map(|(name, value)| PathElement::key([(name, Scalar::Str(value.into()))]));
+            assert_eq!(read.is_some(), plain, "{text}");
+            assert!(read.is_none_or(|read| element(&format!("k:{text}")) == Some(read)), "{text}");
+        }
     }
 
     #[test]

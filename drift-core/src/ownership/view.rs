@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::field_set::is_fields_v1;
+use super::field_set::{is_fields_v1, plain_key};
 use super::{FieldSet, Operation};
 use crate::object::{Kind, Node, Object};
 use crate::path::{FieldPath, PathElement, Scalar};
@@ -38,7 +38,7 @@ impl<'a> OwnedFields<'a> {
     pub(crate) fn below(self, element: &PathElement) -> Option<Self> {
         let Self::Parts(fields) = self else { return Some(Self::Whole) };
         let found = match element {
-            PathElement::Field(name) => fields.get(&format!("f:{name}")),
+            PathElement::Field(name) => fields.tagged("f:", name),
             _ => fields.children().find(|n| names(n.key(), element)),
         };
         found.map(Self::new)
@@ -162,7 +162,7 @@ impl<'a> OwnerEntry<'a> {
         let Some(mut at) = self.fields else { return false };
         for element in path.elements() {
             let found = match element {
-                PathElement::Field(name) => at.get(&format!("f:{name}")),
+                PathElement::Field(name) => at.tagged("f:", name),
                 _ => at.children().find(|n| names(n.key(), element)),
             };
             match found {
@@ -188,7 +188,7 @@ impl<'a> OwnerEntry<'a> {
         let found = path.elements().iter().try_fold(self.fields, |at, element| {
             let at = at?;
             let below = match element {
-                PathElement::Field(name) => at.get(&format!("f:{name}")),
+                PathElement::Field(name) => at.tagged("f:", name),
                 _ => at.children().find(|n| names(n.key(), element)),
             };
             below.map(Some)
@@ -233,6 +233,10 @@ fn names(key: &str, element: &PathElement) -> bool {
         ("i", PathElement::Index(i)) => rest.parse() == Ok(*i),
         ("v", PathElement::Value(value)) => scalar(rest).as_ref() == Some(value),
         ("k", PathElement::Key(fields)) => {
+            if let Some((name, text)) = plain_key(rest) {
+                let is = |value: &Scalar| matches!(value, Scalar::Str(value) if **value == *text);
+                return matches!(&fields[..], [(field, value)] if **field == *name && is(value));
+            }
             let Ok(map) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(rest) else {
                 return false;
             };
