@@ -1,6 +1,6 @@
 //! All declared objects against all live ones.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::k8s::hooks;
@@ -72,8 +72,9 @@ pub(super) fn id(object: &Object) -> Id<'_> {
 }
 
 fn group(object: &Object) -> &str {
-    let moved = MOVED.iter().find(|(g, k, _)| *g == object.group() && *k == object.kind());
-    moved.map_or_else(|| object.group(), |m| m.2)
+    let group = object.group();
+    let moved = MOVED.iter().find(|(g, k, _)| *g == group && *k == object.kind());
+    moved.map_or(group, |m| m.2)
 }
 
 /// Compares declared objects with the live ones and reports every declared one, sorted by key.
@@ -171,13 +172,10 @@ impl<'a> Estate<'a> {
     fn extras(&self, live: &[Arc<Object>]) -> Vec<ResourceDrift> {
         let namespaces: BTreeSet<&str> =
             self.desired.keys().map(|k| &*k.namespace).filter(|n| !n.is_empty()).collect();
-        let declared = |o: &Object| {
-            let (group, kind, namespace, name) = id(o);
-            self.desired.contains_key(
-                &ResourceKey::new(group, kind, namespace, name).in_cluster(&self.options.cluster),
-            )
-        };
-        let undeclared = live.iter().filter(|o| namespaces.contains(o.namespace()) && !declared(o));
+        let declared: HashSet<Id<'_>> =
+            self.desired.keys().map(|k| (&*k.group, &*k.kind, &*k.namespace, &*k.name)).collect();
+        let undeclared =
+            live.iter().filter(|o| namespaces.contains(o.namespace()) && !declared.contains(&id(o)));
         let authors: Vec<_> = undeclared.map(|o| (o, unmanaged_author(o))).collect();
         let open: Vec<_> =
             authors.iter().filter(|(_, a)| *a == ObjectAuthor::Unknown).map(|(o, _)| *o).collect();

@@ -1,7 +1,7 @@
 //! One declared object against the live one.
 
 use crate::diff::{Difference, Mode, OrderChange, Walk};
-use crate::k8s::annotations::{LAST_APPLIED, is_marked_by_applier, may_be_bookkeeping};
+use crate::k8s::annotations::{LAST_APPLIED, may_be_bookkeeping};
 use crate::k8s::managers;
 use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
@@ -216,7 +216,6 @@ fn judge(
         applier: applier.as_ref(),
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
-        is_marked: is_marked_by_applier(live),
         schema: pair.schema.map(KindSchema::root),
         conversions: &pair.conversions,
         knowledge,

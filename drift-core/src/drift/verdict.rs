@@ -26,8 +26,6 @@ pub(super) struct LiveEvidence<'a> {
     pub(super) last_applied: Option<&'a Doc>,
     /// An autoscaler that is live aims at the object.
     pub(super) autoscaled: bool,
-    /// The object carries the mark of a tool that applied it.
-    pub(super) is_marked: bool,
     /// The schema by which the object is compared.
     pub(super) schema: Option<TypeRef<'a>>,
     /// What leads from the version of the declared and of the live object to the one in which they are compared.
@@ -374,7 +372,7 @@ impl LiveEvidence<'_> {
 
     /// Returns `true` for a label or annotation in which a tool keeps records, or marks whose the object is.
     fn is_bookkeeping(&self, path: &FieldPath) -> bool {
-        bookkeeping_at(path).is_some() || self.is_marked && is_applier_label(path, self.object)
+        bookkeeping_at(path).is_some() || is_applier_label(path, self.object)
     }
 
     fn applied(&self, path: &FieldPath) -> Option<Node<'_>> {

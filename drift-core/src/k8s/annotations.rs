@@ -147,26 +147,28 @@ pub fn bookkeeping_at(path: &FieldPath) -> Option<BookkeepingKind> {
 /// Label in which tools that apply say which one did, and that people set as well.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// Returns `true` if an object carries the mark of a tool that applied it: a release, an app, a set.
-pub fn is_marked_by_applier(object: &Object) -> bool {
+/// Returns the keys of the marks by which tools say that they applied an object: a release, an app, a set.
+fn applier_marks(object: &Object) -> impl Iterator<Item = &str> {
     let marks = ["labels", "annotations"].into_iter().filter_map(|map| object.root().at(&["metadata", map]));
-    marks.flat_map(Node::children).any(|n| bookkeeping_kind(n.key()) == Some(Ownership))
+    marks.flat_map(Node::children).map(Node::key).filter(|key| bookkeeping_kind(key) == Some(Ownership))
 }
 
 /// Returns `true` for a label that tools set beside such a mark, of the object or of a template in it: which tool it was, and where
 /// the mark is of that very tool, the name that it gave.
 pub fn is_applier_label(path: &FieldPath, object: &Object) -> bool {
     let [.., PathElement::Field(map), PathElement::Field(name)] = path.elements() else { return false };
-    let tool = object.label(MANAGED_BY).map(str::to_ascii_lowercase).unwrap_or_default();
-    let is_of_tool = || {
-        let marks =
-            ["labels", "annotations"].into_iter().filter_map(|map| object.root().at(&["metadata", map]));
-        let domains = marks.flat_map(Node::children).filter(|n| bookkeeping_kind(n.key()) == Some(Ownership));
-        domains
-            .filter_map(|n| n.key().split_once('/'))
-            .any(|(domain, _)| domain.split('.').any(|part| *part == *tool))
-    };
-    &**map == "labels" && (&**name == MANAGED_BY || &**name == "app.kubernetes.io/name" && is_of_tool())
+    if &**map != "labels" {
+        return false;
+    }
+    match &**name {
+        MANAGED_BY => applier_marks(object).next().is_some(),
+        "app.kubernetes.io/name" => {
+            let tool = object.label(MANAGED_BY).map(str::to_ascii_lowercase).unwrap_or_default();
+            let mut domains = applier_marks(object).filter_map(|key| key.split_once('/'));
+            domains.any(|(domain, _)| domain.split('.').any(|part| *part == *tool))
+        }
+        _ => false,
+    }
 }
 
 /// Returns `true` if a label or annotation of this name may be bookkeeping, so that it is judged apart from those beside it.
