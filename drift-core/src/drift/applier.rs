@@ -52,7 +52,7 @@ pub(super) fn of_object(desired: &Object, owners: &OwnerView<'_>) -> Option<Appl
 fn may_apply(entry: &OwnerEntry<'_>, owners: &OwnerView<'_>) -> bool {
     let is_controller = || {
         let of_status = |e: &OwnerEntry<'_>| e.subresource == "status" && e.manager == entry.manager;
-        !managers::is_engine(entry.manager) && owners.entries.iter().any(of_status)
+        owners.entries.iter().any(of_status) && !managers::is_engine(entry.manager)
     };
     // More than ten writers are folded into one entry that is none of them.
     let is_folded = entry.manager == "ancient-changes";

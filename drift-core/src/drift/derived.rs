@@ -11,5 +11,5 @@ mod index;
 #[cfg(test)]
 mod tests;
 
-pub(super) use author::{ObjectAuthor, author_of};
+pub(super) use author::{ObjectAuthor, author_of, is_event};
 pub(super) use index::{DerivedObjects, OriginIndex, OriginSide};

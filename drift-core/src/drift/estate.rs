@@ -11,7 +11,7 @@ use crate::redact::Redactor;
 use crate::schema::{SchemaSet, Scope};
 
 use super::applier::{self, Applier};
-use super::derived::{DerivedObjects, ObjectAuthor, author_of};
+use super::derived::{DerivedObjects, ObjectAuthor, author_of, is_event};
 use super::report::{Declaration, DriftReport, ResourceDrift, Status};
 use super::resource::{Context, compare_object, creator};
 
@@ -174,8 +174,8 @@ impl<'a> Estate<'a> {
             self.desired.keys().map(|k| &*k.namespace).filter(|n| !n.is_empty()).collect();
         let declared: HashSet<Id<'_>> =
             self.desired.keys().map(|k| (&*k.group, &*k.kind, &*k.namespace, &*k.name)).collect();
-        let undeclared =
-            live.iter().filter(|o| namespaces.contains(o.namespace()) && !declared.contains(&id(o)));
+        let beside = live.iter().filter(|o| !is_event(o) && namespaces.contains(o.namespace()));
+        let undeclared = beside.filter(|o| !declared.contains(&id(o)));
         let authors: Vec<_> = undeclared.map(|o| (o, unmanaged_author(o))).collect();
         let open: Vec<_> =
             authors.iter().filter(|(_, a)| *a == ObjectAuthor::Unknown).map(|(o, _)| *o).collect();

@@ -25,8 +25,16 @@ pub(in crate::drift) enum ObjectAuthor {
 /// Times in managedFields are whole seconds.
 const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
+/// Returns `true` for a Kubernetes Event: a report, and most of what is live.
+pub(in crate::drift) fn is_event(object: &Object) -> bool {
+    object.kind() == "Event" && matches!(object.group(), "" | "events.k8s.io")
+}
+
 /// Returns who made a live object, by nothing but the object.
 pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
+    if is_event(object) {
+        return ObjectAuthor::Platform;
+    }
     let root = object.root();
     let is_owned = root.at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
     if is_owned || is_of_namespace(object) {
@@ -43,8 +51,8 @@ pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
     let is_platform = match (object.group(), object.kind()) {
         // The platform makes them for a workload, and leaves them when that is gone.
         ("", "PersistentVolumeClaim") => false,
-        ("", "Endpoints" | "Event" | "PodTemplate" | "Binding")
-        | (_, "EndpointSlice" | "Lease" | "Event" | "ControllerRevision") => true,
+        ("", "Endpoints" | "PodTemplate" | "Binding")
+        | (_, "EndpointSlice" | "Lease" | "ControllerRevision") => true,
         ("", "Secret") if root.str_at(&["type"]) == Some("kubernetes.io/service-account-token") => true,
         ("metrics.k8s.io", _) | ("storage.k8s.io", "CSIStorageCapacity") => true,
         _ => oldest(&owners).is_some_and(|e| managers::is_platform(e.manager)),
