@@ -203,9 +203,7 @@ impl FieldSet {
 /// Returns `true` if [`FieldSet::from_fields_v1`] reads a value, without building the set.
 pub(super) fn is_fields_v1(node: Node<'_>) -> bool {
     let is_key = |key: &str| {
-        key.starts_with("f:")
-            || key.strip_prefix("k:").and_then(plain_key).is_some()
-            || element(key).is_some()
+        key.starts_with("f:") || key.strip_prefix("k:").is_some_and(is_plain_key) || element(key).is_some()
     };
     node.children().all(|child| child.key() == "." || (is_key(child.key()) && is_fields_v1(child)))
 }
@@ -216,8 +214,30 @@ pub(super) fn is_fields_v1(node: Node<'_>) -> bool {
 pub(super) fn plain_key(text: &str) -> Option<(&str, &str)> {
     let inner = text.strip_prefix("{\"")?.strip_suffix("\"}")?;
     let (name, value) = inner.split_once("\":\"")?;
-    let is_plain = |text: &str| text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\');
     (is_plain(name) && is_plain(value)).then_some((name, value))
+}
+
+/// Returns `true` for a key of fields with texts and whole numbers, such as `{"containerPort":80,"protocol":"TCP"}`, as the API
+/// server writes it; other forms are for the parser.
+fn is_plain_key(text: &str) -> bool {
+    let is_text =
+        |value: &str| value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).is_some_and(is_plain);
+    let is_number = |value: &str| {
+        (1..=9).contains(&value.len())
+            && value.bytes().all(|b| b.is_ascii_digit())
+            && (value == "0" || !value.starts_with('0'))
+    };
+    let is_field = |field: &str| {
+        let parts = field.strip_prefix('"').and_then(|f| f.split_once("\":"));
+        parts.is_some_and(|(name, value)| is_plain(name) && (is_text(value) || is_number(value)))
+    };
+    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
+    inner.is_some_and(|inner| inner.split(',').all(is_field))
+}
+
+/// Returns `true` if a text stands in JSON as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\')
 }
 
 fn element(key: &str) -> Option<PathElement> {
@@ -298,6 +318,22 @@ mod tests {
                 plain_key(text).map(|(name, value)| PathElement::key([(name, Scalar::Str(value.into()))]));
             assert_eq!(read.is_some(), plain, "{text}");
             assert!(read.is_none_or(|read| element(&format!("k:{text}")) == Some(read)), "{text}");
+        }
+        for (text, plain) in [
+            (r#"{"containerPort":80,"protocol":"TCP"}"#, true),
+            (r#"{"name":"web"}"#, true),
+            (r#"{"port":0}"#, true),
+            (r#"{"port":08}"#, false),
+            (r#"{"port":}"#, false),
+            (r#"{"port":-1}"#, false),
+            (r#"{"port":80,}"#, false),
+            (r#"{"name":"a,b"}"#, false),
+            (r#"{"name":"}"#, false),
+            ("{}", false),
+            ("", false),
+        ] {
+            assert_eq!(is_plain_key(text), plain, "{text}");
+            assert!(!plain || element(&format!("k:{text}")).is_some(), "{text}");
         }
     }
 
