@@ -217,6 +217,7 @@ fn judge(
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
         schema: pair.schema.map(KindSchema::root),
+        is_custom: SchemaSet::bundled().scope(live.group(), live.kind()).is_none(),
         conversions: &pair.conversions,
         knowledge,
     };

@@ -6,7 +6,7 @@ use crate::diff::{Difference, OrderChange, at_typed_path, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement};
-use crate::schema::{ScalarKind, SchemaSet, Shape, TypeRef};
+use crate::schema::{ScalarKind, Shape, TypeRef};
 
 use super::applier::Applier;
 use super::controllers;
@@ -28,6 +28,8 @@ pub(super) struct LiveEvidence<'a> {
     pub(super) autoscaled: bool,
     /// The schema by which the object is compared.
     pub(super) schema: Option<TypeRef<'a>>,
+    /// The kind is no part of Kubernetes.
+    pub(super) is_custom: bool,
     /// What leads from the version of the declared and of the live object to the one in which they are compared.
     pub(super) conversions: &'a [Option<VersionConversion>],
     /// What is known of the engine that declares the object, if one does.
@@ -139,9 +141,8 @@ impl LiveEvidence<'_> {
     ) -> bool {
         // A definition may leave out what is in a field, as if there were none.
         let is_open = || {
-            let is_custom = SchemaSet::bundled().scope(self.object.group(), self.object.kind()).is_none();
-            let ty = self.schema.and_then(|s| s.at_path(&d.path));
-            is_custom && ty.is_none_or(|t| matches!(t.shape(), Shape::Unknown))
+            let ty = || self.schema.and_then(|s| s.at_path(&d.path));
+            self.is_custom && ty().is_none_or(|t| matches!(t.shape(), Shape::Unknown))
         };
         let certainty = match certainty.is_full() {
             true if is_open() => Certainty::NoSchema,
@@ -159,7 +160,13 @@ impl LiveEvidence<'_> {
             // `scale` entries carry no time and are made by the newest writers of replicas.
             (foreign, e.subresource == "scale", e.time())
         };
-        self.managed.owners(path).filter(|e| e.subresource != "status").max_by_key(rank)
+        let mut owners = self.managed.owners(path).filter(|e| e.subresource != "status").peekable();
+        let first = owners.next()?;
+        // Times are read where there is a choice.
+        if owners.peek().is_none() {
+            return Some(first);
+        }
+        std::iter::once(first).chain(owners).max_by_key(rank)
     }
 
     fn is_applier(&self, entry: &OwnerEntry<'_>) -> bool {
