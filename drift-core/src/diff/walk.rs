@@ -319,7 +319,8 @@ impl<'a> Walk<'a> {
                 && matches!(n.kind(), Kind::List | Kind::Map)
                 && n.is_empty()
         };
-        let (dv, lv) = (d.filter(|n| !absent(*n)), l.filter(|n| !absent(*n)));
+        let left_open = |n: Node<'_>| self.mode == Mode::Declared && field.is_some_and(|f| leaves_open(f, n));
+        let (dv, lv) = (d.filter(|n| !absent(*n) && !left_open(*n)), l.filter(|n| !absent(*n)));
         let (d, l) = (d.filter(|n| !absent(*n) || !empty(n)), l.filter(|n| !absent(*n) || !empty(n)));
         match (dv, lv) {
             (None, None) => {}
@@ -538,6 +539,12 @@ fn stands_for_nothing(field: Field<'_>, n: Node<'_>) -> bool {
     n.is_null()
         || field.is_absent(n)
         || (n.is_empty() && matches!(field.ty().shape(), Shape::List(_) | Shape::Map(_)))
+}
+
+/// Returns `true` for an empty text that is declared where another one is the default: the API server fills it in, as where none is.
+fn leaves_open(field: Field<'_>, n: Node<'_>) -> bool {
+    n.as_str() == Some("")
+        && matches!(field.default(), Some(Default::Constant(text)) if text.as_str().is_some())
 }
 
 /// Advances the sorted fields of a struct to a name.

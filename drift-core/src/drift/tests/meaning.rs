@@ -256,3 +256,17 @@ fn null_is_the_empty_text_of_a_key_that_is_there() {
     let text = json!({"stringData":{"k":""}});
     check(("v1", "Secret"), text, json!({"data":{"k":null}}), SYNC);
 }
+
+#[test]
+fn an_empty_text_is_left_to_its_default() {
+    let binding = |group: &str, role: &str| json!({"roleRef":{"apiGroup":group,"kind":"Role","name":role}});
+    let api = ("rbac.authorization.k8s.io/v1", "RoleBinding");
+    check(api, binding("", "a"), binding("rbac.authorization.k8s.io", "a"), SYNC);
+    check(api, binding("", "a"), binding("rbac.authorization.k8s.io", "b"), &["Drifted", ".roleRef Replace"]);
+    let claim = |mode: &str, class: &str| json!({"spec":{"volumeMode":mode,"storageClassName":class}});
+    let api = ("v1", "PersistentVolumeClaim");
+    check(api, claim("", "x"), claim("Filesystem", "x"), SYNC);
+    check(api, claim("", "x"), claim("Block", "x"), &["Drifted", ".spec.volumeMode Replace"]);
+    // Of a class an empty text says that there is none.
+    check(api, claim("", ""), claim("Filesystem", "x"), &["Drifted", ".spec.storageClassName Replace"]);
+}
