@@ -41,6 +41,7 @@ mod secret;
 mod shares;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod verdict;
 mod versions;
 

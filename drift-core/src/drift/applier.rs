@@ -1,5 +1,6 @@
 //! Finding the field manager that applies what is declared.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -69,6 +70,11 @@ pub(super) fn of_most(appliers: impl Iterator<Item = Applier>) -> Option<Applier
 }
 
 /// Returns the applier with most votes; of equal ones the first by name.
+///
+/// Who makes objects anew by hand has none while a tool applies others.
 pub(super) fn most(votes: &BTreeMap<Applier, usize>) -> Option<Applier> {
-    votes.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0))).map(|(applier, _)| applier.clone())
+    let best = votes.iter().max_by_key(|(applier, count)| {
+        (!managers::makes_by_hand(&applier.manager), *count, Reverse(*applier))
+    });
+    best.map(|(applier, _)| applier.clone())
 }

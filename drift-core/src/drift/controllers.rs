@@ -19,7 +19,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::k8s::managers::{ManagerKind, manager_kind};
+use crate::k8s::managers::{ManagerKind, is_client_library, manager_kind};
+use crate::k8s::tracking::is_tracking_label;
 use crate::object::{Kind, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement, Scalar};
@@ -34,7 +35,8 @@ pub(super) fn owns_addition(
     (declared, object, managed): (&Object, &Object, &OwnerView<'_>),
 ) -> bool {
     let kind = manager_kind(entry.manager);
-    if kind == ManagerKind::Person {
+    // No person writes a status with a library's name.
+    if kind == ManagerKind::Person && !(is_client_library(entry.manager) && writes_status(entry, managed)) {
         return false;
     }
     if writes_status(entry, managed) || is_served_certificate(path, live) {
@@ -247,6 +249,12 @@ pub(super) fn is_mark_of(manager: &str, path: &FieldPath, live: Node<'_>) -> boo
             key.split_once('/').is_some_and(|(domain, _)| carries_name(domain, manager))
                 || key == "app.kubernetes.io/managed-by" && value.as_str().is_some_and(names_tool)
         })
+}
+
+/// Returns `true` if what is live and not declared is the label by which the engine that wrote it tracks the object.
+pub(super) fn is_engines_label(manager: &str, path: &FieldPath, live: Node<'_>, object: &Object) -> bool {
+    path.starts_with_fields(&["metadata", "labels"])
+        && keys(&path.elements()[2..], live).all(|(key, _)| is_tracking_label(key, manager, object))
 }
 
 /// Returns `true` if a domain is another one, or lies below it.

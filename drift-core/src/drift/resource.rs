@@ -229,7 +229,13 @@ fn judge(
         if is_zero_of_engine(live, &difference) {
             continue;
         }
-        if evidence.doubts(pair.certainty, &difference, owner) {
+        if evidence.is_filled_in_by_flux(&difference) {
+            unknown = true;
+            result.notes.push(format!(
+                "`{}` is declared with variables that Flux fills in when it applies (postBuild), with what is not known here",
+                difference.path
+            ));
+        } else if evidence.doubts(pair.certainty, &difference, owner) {
             if difference.unknown_field || evidence.judge(&difference, owner).is_some() {
                 doubtful.push(difference.path.to_string());
             }

@@ -1,5 +1,6 @@
 //! One row each of the table in the module's documentation, and what has misled others.
 
+mod appliers;
 mod deep_rules;
 mod meaning;
 mod not_applied;

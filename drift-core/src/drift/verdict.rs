@@ -11,8 +11,11 @@ use crate::schema::{ScalarKind, Shape, TypeRef};
 use super::applier::Applier;
 use super::controllers;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
+use super::variables::may_be_filled_in;
 use super::versions::Certainty;
-use crate::k8s::annotations::{BookkeepingKind, bookkeeping_at, bookkeeping_kind, is_applier_label};
+use crate::k8s::annotations::{
+    BookkeepingKind, LAST_APPLIED, bookkeeping_at, bookkeeping_kind, is_applier_label,
+};
 use crate::k8s::conversion::VersionConversion;
 use crate::k8s::managers::{self, ManagerKind};
 
@@ -153,6 +156,17 @@ impl LiveEvidence<'_> {
         certainty.doubts(d, entry, entry.is_some_and(|e| self.is_applier(e)))
     }
 
+    /// Returns `true` if Flux wrote a value whose declaration has variables that Flux fills in, and it may be that.
+    pub(super) fn is_filled_in_by_flux(&self, d: &Difference<'_>) -> bool {
+        // What is known of the engine has the variables filled in.
+        let may_be = self.knowledge.is_none()
+            && d.desired.zip(d.live).is_some_and(|(desired, live)| may_be_filled_in(desired, live));
+        may_be
+            && self
+                .entry(d)
+                .is_some_and(|e| self.is_applier(e) && managers::FLUX_KUSTOMIZE.contains(&e.manager))
+    }
+
     /// Returns the owner that wrote last: rather not the applier, then the newest.
     fn owner<'s>(&'s self, path: &FieldPath) -> Option<&'s OwnerEntry<'s>> {
         let rank = |e: &&'s OwnerEntry<'s>| {
@@ -287,12 +301,16 @@ impl LiveEvidence<'_> {
             && controllers::is_mark_of(entry.manager, &d.path, live);
         if is_scaled
             || is_mark
+            || controllers::is_engines_label(entry.manager, &d.path, live, self.object)
             || managers::is_platform(entry.manager)
             || self.is_bookkeeping(&d.path) && self.is_noted_by(entry, &d.path)
         {
             return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
         }
         if !self.is_applier(entry) {
+            if self.was_filled_in_for(entry, &d.path) {
+                return None;
+            }
             if controllers::owns_addition(entry, &d.path, live, (self.declared, self.object, self.managed)) {
                 return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
             }
@@ -311,6 +329,18 @@ impl LiveEvidence<'_> {
             }
             (Operation::Update, None) => Some((FieldOp::Add, DriftClass::Added, changed)),
         }
+    }
+
+    /// Returns `true` if a field was filled in while somebody else than the applier applied the object: he owns it, and the record
+    /// of what he applied does not have it.
+    fn was_filled_in_for(&self, entry: &OwnerEntry<'_>, path: &FieldPath) -> bool {
+        let record = FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
+        if entry.operation != Operation::Update || !entry.names(&record) {
+            return false;
+        }
+        let applied =
+            self.object.annotation(LAST_APPLIED).and_then(|text| Doc::from_json(text.as_bytes()).ok());
+        applied.is_some_and(|doc| at_typed_path(doc.root(), path, self.schema).is_none())
     }
 
     /// A live field without owner.

@@ -119,11 +119,24 @@ const APPLYING_BY_HAND: &[&str] = &[
     "before-first-apply",
 ];
 
+/// Returns `true` for a command with which a person makes an object, or puts another one in its place, and that keeps no record of it.
+pub(crate) fn makes_by_hand(manager: &str) -> bool {
+    matches!(manager, "kubectl-create" | "kubectl-replace" | "oc-create" | "oc-replace")
+}
+
 /// Returns `true` for a tool with which a person edits a field of a live object: what is declared does not come from it.
 ///
 /// For example `kubectl-edit`, `kubectl-annotate` and `k9s`, but not `kubectl-client-side-apply`.
 pub fn is_editor(manager: &str) -> bool {
     is_by_hand(manager) && !APPLYING_BY_HAND.contains(&manager)
+}
+
+/// Names that stand for a client library or a plain HTTP client: people's tools write under them, and programs do.
+const CLIENT_LIBRARIES: &[&str] = &["OpenAPI-Generator", "node-fetch", "curl"];
+
+/// Returns `true` if the name of a tool that people drive is that of a library which programs use as well.
+pub(crate) fn is_client_library(manager: &str) -> bool {
+    CLIENT_LIBRARIES.contains(&manager)
 }
 
 /// Returns `true` if the manager is a part of the platform.

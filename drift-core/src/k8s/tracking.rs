@@ -7,6 +7,19 @@ use crate::k8s::managers;
 use crate::key::ResourceKey;
 use crate::object::Object;
 
+/// Annotation by which Argo CD tracks what it applied.
+const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
+
+/// Labels by which it does where it was set up so: the first by default, the second where the first has another use.
+const TRACKING_LABELS: [&str; 2] = ["app.kubernetes.io/instance", "argocd.argoproj.io/instance"];
+
+/// Returns `true` for a label that Argo CD puts on what it applies, declared or not, to find it again.
+pub(crate) fn is_tracking_label(key: &str, manager: &str, object: &Object) -> bool {
+    managers::ARGO_CD.contains(&manager)
+        && TRACKING_LABELS.contains(&key)
+        && object.annotation(TRACKING_ID).is_none()
+}
+
 /// An Application, Kustomization or release, as an object names the one that wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AppRef {
@@ -54,13 +67,10 @@ impl AppRef {
 }
 
 fn argo(object: &Object) -> AppRef {
-    if let Some((namespace, name)) =
-        object.annotation("argocd.argoproj.io/tracking-id").and_then(|t| tracked(t, object))
-    {
+    if let Some((namespace, name)) = object.annotation(TRACKING_ID).and_then(|t| tracked(t, object)) {
         return AppRef::Argo { namespace: namespace.map(Into::into), name: Some(name.into()) };
     }
-    let label =
-        object.label("app.kubernetes.io/instance").or_else(|| object.label("argocd.argoproj.io/instance"));
+    let label = TRACKING_LABELS.iter().find_map(|key| object.label(key));
     let (namespace, name) = label.map(instance).unzip();
     AppRef::Argo { namespace: namespace.flatten().map(Into::into), name: name.map(Into::into) }
 }
