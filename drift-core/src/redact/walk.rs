@@ -391,7 +391,7 @@ impl<'a> Walk<'a> {
     /// Puts the hash of a value in its place; nothing is nothing to hide, and what is encrypted is hidden already.
     fn replace(&mut self, node: Node<'_>, base64: bool) {
         let bytes = match node.as_str() {
-            _ if node.is_null() => return self.out.node(node),
+            _ if node.is_null() || node.as_str() == Some("") => return self.out.node(node),
             Some(text) if self.forgets_hashes && is_redacted(text) => {
                 self.changed = true;
                 return self.out.str(UNKNOWN);
