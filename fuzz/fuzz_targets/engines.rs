@@ -16,7 +16,7 @@ fn read(object: &Object) -> String {
         out += &format!("{:?}{:?}", app.key(), app.applied_revisions());
     }
     if ArgoSettings::is_settings(object) {
-        out += &format!("{:?}", ArgoSettings::from_object(object));
+        out += &format!("{:?}", ArgoSettings::from_objects([object]));
     }
     out += &format!("{:?}", flux::Kustomization::from_object(object));
     out +=

@@ -1,4 +1,4 @@
-//! `argocd-cm`: the settings of an Argo CD installation.
+//! `argocd-cm` and `argocd-cmd-params-cm`: the settings of an Argo CD installation.
 
 use std::sync::Arc;
 
@@ -47,6 +47,8 @@ pub struct ArgoSettings {
     pub kustomize_options: Vec<String>,
     /// Kinds that Argo CD ignores entirely.
     pub exclusions: Vec<KindExclusion>,
+    /// Whether the API server is asked what a sync would make, unless an Application switches that off.
+    pub diffs_server_side: bool,
 }
 
 impl Default for ArgoSettings {
@@ -59,20 +61,40 @@ impl Default for ArgoSettings {
             rules: RuleSet::default(),
             kustomize_options: Vec::new(),
             exclusions: Vec::new(),
+            diffs_server_side: false,
         }
     }
 }
 
+const SETTINGS: &str = "argocd-cm";
+const PARAMETERS: &str = "argocd-cmd-params-cm";
+
 const CUSTOM: &str = "resource.customizations.ignoreDifferences.";
 
 impl ArgoSettings {
-    /// Returns `true` if an object is the ConfigMap of settings.
+    /// Returns `true` if an object is one of the ConfigMaps of settings.
     pub fn is_settings(object: &Object) -> bool {
-        object.group().is_empty() && object.kind() == "ConfigMap" && object.name() == "argocd-cm"
+        object.kind() == "ConfigMap"
+            && object.group().is_empty()
+            && matches!(object.name(), SETTINGS | PARAMETERS)
+    }
+
+    /// Reads the settings from the objects of a cluster; those of one installation, if there are several.
+    pub fn from_objects<'o>(objects: impl IntoIterator<Item = &'o Object>) -> Self {
+        let found = objects.into_iter().filter(|o| Self::is_settings(o));
+        let (own, parameters): (Vec<_>, Vec<_>) = found.partition(|o| o.name() == SETTINGS);
+        let own = own.into_iter().max_by_key(|o| o.namespace());
+        let settings = own.map(Self::from_settings).unwrap_or_default();
+        let of_it = |o: &&Object| own.is_none_or(|own| own.namespace() == o.namespace());
+        let is_on = |o: &Object| {
+            let text = o.root().str_at(&["data", "controller.diff.server.side"]);
+            text.is_some_and(|t| t.eq_ignore_ascii_case("true"))
+        };
+        Self { diffs_server_side: parameters.into_iter().filter(of_it).any(is_on), ..settings }
     }
 
     /// Reads `argocd-cm`.
-    pub fn from_object(object: &Object) -> Self {
+    fn from_settings(object: &Object) -> Self {
         let mut settings = Self { namespace: object.namespace().into(), ..Self::default() };
         for entry in object.root().get("data").into_iter().flat_map(drift_core::Node::children) {
             let (key, text) = (entry.key(), entry.as_str().unwrap_or_default());

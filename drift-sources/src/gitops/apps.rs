@@ -58,13 +58,14 @@ impl<'a> GitOps<'a> {
         repositories: &'a Repositories,
         renderer: &'a Renderer,
     ) -> Self {
+        let settings = ArgoSettings::from_objects(cluster.live().iter().map(|o| &**o));
         let mut this = Self {
             cluster,
             repositories,
             renderer,
             apps: BTreeMap::new(),
             tracking: TrackingIndex::default(),
-            settings: ArgoSettings::default(),
+            settings,
             projects: BTreeMap::new(),
             sources: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -103,8 +104,6 @@ impl<'a> GitOps<'a> {
             self.projects.insert(Arc::clone(&project.name), project);
         } else if let Some(source) = FluxSource::from_object(object) {
             self.sources.insert(key, source);
-        } else if ArgoSettings::is_settings(object) {
-            self.settings = ArgoSettings::from_object(object);
         } else if let Some(stored) = StoredRelease::from_object(object) {
             match stored {
                 Ok(stored) => {

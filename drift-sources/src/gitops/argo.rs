@@ -69,7 +69,7 @@ impl GitOps<'_> {
         };
         let mut rules = crate::argo::parse_ignore_differences(&app.ignore_differences);
         rules.append(self.settings.rules.clone());
-        rules.rules.extend(compare_options(app));
+        rules.rules.extend(self.compare_options(app));
         if let Some(unstable) = self.unstable_of(&app.key()) {
             let (more, noted) = super::nondeterminism::rules(&unstable);
             rules.rules.extend(more);
@@ -109,6 +109,40 @@ impl GitOps<'_> {
         let hands = if held.allows_manual_sync { "; a sync by hand goes through" } else { "" };
         let windows = windows.join(", ");
         Some(format!("syncs are held back {until} by {windows} of project {}{hands}", app.project))
+    }
+
+    /// Returns the rules that objects, Applications and the installation ask for by options of the comparison.
+    fn compare_options(&self, app: &Application) -> Vec<Rule> {
+        const SERVER_SIDE: &str = "ServerSideDiff=true";
+        let rule = |name: String, effect: Effect, mark: Option<&str>| {
+            let key = "argocd.argoproj.io/compare-options".into();
+            let mark = mark.map(|option| LabelMatch { key, value: option.into() });
+            Rule {
+                name: name.into(),
+                target: RuleTarget { mark, ..RuleTarget::default() },
+                effect,
+                because: None,
+            }
+        };
+        let option = |option: &str| format!("compare-options: {option}");
+        let states = |option: &str| app.compare_options.iter().any(|o| o == option);
+        // The API server is asked what it would store, so that what admission makes of a declaration is none. Whether webhooks
+        // count does not matter: they make of it again what they made of it before.
+        let asked_by = match (states("ServerSideDiff=false"), states(SERVER_SIDE)) {
+            (true, _) => None,
+            (_, true) => Some(option(SERVER_SIDE)),
+            _ if self.settings.diffs_server_side => {
+                Some("argocd-cmd-params-cm: controller.diff.server.side".to_owned())
+            }
+            _ => None,
+        };
+        [
+            rule(option("IgnoreExtraneous"), Effect::Extra, Some("IgnoreExtraneous")),
+            rule(option(SERVER_SIDE), Effect::Admitted, Some(SERVER_SIDE)),
+        ]
+        .into_iter()
+        .chain(asked_by.map(|name| rule(name, Effect::Admitted, None)))
+        .collect()
     }
 
     /// Returns the commits that the Application should be at.
@@ -406,24 +440,6 @@ fn with_overrides(
         }
     }
     Ok(source)
-}
-
-/// Returns the rules that objects and Applications ask for by options of the comparison.
-fn compare_options(app: &Application) -> Vec<Rule> {
-    let rule = |option: &str, effect: Effect, of_app: bool| {
-        let key = "argocd.argoproj.io/compare-options".into();
-        let mark = (!of_app).then(|| LabelMatch { key, value: option.into() });
-        Rule {
-            name: format!("compare-options: {option}").into(),
-            target: RuleTarget { mark, ..RuleTarget::default() },
-            effect,
-            because: None,
-        }
-    };
-    // The API server is asked what it would store, so that what admission makes of a declaration is none.
-    let server_side = "ServerSideDiff=true";
-    let of_app = app.compare_options.iter().any(|o| o.eq_ignore_ascii_case(server_side));
-    vec![rule("IgnoreExtraneous", Effect::Extra, false), rule(server_side, Effect::Admitted, of_app)]
 }
 
 /// Returns the namespace that Argo CD creates for an Application, if the Application sets metadata on it.

@@ -196,7 +196,7 @@ impl<'a> IncrementalGitOps<'a> {
             return BTreeSet::new();
         }
         if ArgoSettings::is_settings(either) {
-            return self.reload_settings(now);
+            return self.reload_settings();
         }
         if crate::helm::is_storage(either) {
             let touched: Vec<&Arc<Object>> = before.into_iter().chain(now).collect();
@@ -217,8 +217,8 @@ impl<'a> IncrementalGitOps<'a> {
     }
 
     /// Reads all tracking marks again, because the settings decide how they are read.
-    fn reload_settings(&mut self, now: Option<&Arc<Object>>) -> BTreeSet<ResourceKey> {
-        self.gitops.settings = now.map_or_else(ArgoSettings::default, |o| ArgoSettings::from_object(o));
+    fn reload_settings(&mut self) -> BTreeSet<ResourceKey> {
+        self.gitops.settings = ArgoSettings::from_objects(self.gitops.cluster.live().iter().map(|o| &**o));
         self.gitops.tracking = TrackingIndex::default();
         for object in self.gitops.cluster.live() {
             self.gitops.tracking.add(object, &self.gitops.settings);

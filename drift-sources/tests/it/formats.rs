@@ -316,7 +316,7 @@ fn objects_of_flux() {
 
 #[test]
 fn settings_of_argo_cd() {
-    let settings = ArgoSettings::from_object(&object(
+    let settings = ArgoSettings::from_objects([&object(
         &json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"argocd-cm","namespace":"argocd"},"data":{
         "application.resourceTrackingMethod":"annotation+label","application.instanceLabelKey":"example.com/app","installationID":"blue",
         "resource.customizations.ignoreDifferences.apps_Deployment":"jsonPointers: [/spec/replicas]",
@@ -324,7 +324,7 @@ fn settings_of_argo_cd() {
         "resource.customizations.ignoreDifferences.ConfigMap":"jsonPointers: [",
         "resource.customizations":"apps/StatefulSet:\n  ignoreDifferences: |\n    jsonPointers: [/spec/replicas]\n",
         "resource.exclusions":"- apiGroups: ['*.example.com']\n  kinds: [Lease]\n- kinds: [Event]\n  clusters: ['https://x']\n"}}),
-    ));
+    )]);
     assert_eq!(
         (settings.tracking, &*settings.instance_label),
         (TrackingMethod::AnnotationAndLabel, "example.com/app")

@@ -19,6 +19,8 @@ mod git;
 #[cfg(feature = "gitops")]
 mod gitops;
 #[cfg(feature = "gitops")]
+mod gitops_options;
+#[cfg(feature = "gitops")]
 mod gitops_seen;
 #[cfg(feature = "gitops")]
 mod gitops_sources;
