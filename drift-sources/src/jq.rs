@@ -8,6 +8,7 @@
 mod budget;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -30,6 +31,11 @@ const MAX_CACHED: usize = 10_000;
 
 /// Of an expression that goes beyond its budget.
 const TOO_MUCH: &str = "makes or looks at too much";
+
+/// Of an expression that computes or edits a value: engines evaluate `del(…)` of it, which fails.
+const NO_PLACE: &str = "names no place on this object: it makes or edits a value, which cannot be taken out";
+/// Of an expression such as `select(.kind == "Job")`: `del(…)` leaves no object that could be compared.
+const WHOLE: &str = "names the object as a whole, of which nothing would be left to compare";
 
 /// Words that can run without bound.
 const REFUSED: &[&str] = &[
@@ -79,6 +85,9 @@ const REFUSED: &[&str] = &[
 /// What an expression is called, and the program that asks it for paths.
 const EXPRESSION: &str = "drift_expression";
 const PATHS: &str = "path(drift_expression)";
+
+/// What jq defines and the library does not.
+const MISSING: &str = "def IN(s): any(s == .; .); def IN(source; s): any(source == s; .);";
 
 type Compiled = jaq_core::Filter<data::JustLut<Val>>;
 type Found = Result<Vec<Vec<PointerStep>>, String>;
@@ -224,7 +233,9 @@ fn compile_expression(code: &str) -> Result<Compiled, String> {
     let funs = jaq_core::funs::<data::JustLut<Val>>().chain(jaq_std::funs()).chain(jaq_json::funs());
     let term = load::parse(code, |p| p.term()).ok_or("is not valid jq")?;
     let named = Def { name: EXPRESSION, args: Vec::new(), body: budget::metered(term) };
-    let defs = defs.filter(|d| !DEFS.contains(&d.name)).map(budget::metered_definition).chain([named]);
+    let more = load::parse(MISSING, |p| p.defs()).expect("definitions of our own are valid jq");
+    let defs = defs.chain(more).filter(|d| !DEFS.contains(&d.name));
+    let defs = defs.map(budget::metered_definition).chain([named]);
     let (arena, loader) = (Arena::default(), Loader::new(defs));
     let file = File { code: PATHS, path: () };
     let modules = loader.load(&arena, file).map_err(|_| "is not valid jq".to_owned())?;
@@ -233,6 +244,26 @@ fn compile_expression(code: &str) -> Result<Compiled, String> {
     compiler
         .compile(modules)
         .map_err(|_| "is not valid jq: it names an unknown function or variable".to_owned())
+}
+
+/// Returns `true` if an error says that a value has no place in the document.
+fn is_about_path(error: &jaq_core::Error<Val>) -> bool {
+    /// Writes no more than the beginning of a text: the value in an error can be immense once it is written.
+    struct Beginning(String);
+    impl std::fmt::Write for Beginning {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.push_str(text);
+            if self.0.len() < 32 { Ok(()) } else { Err(std::fmt::Error) }
+        }
+    }
+    let beginning = |error: &jaq_core::Error<Val>| {
+        let mut text = Beginning(String::new());
+        // It ends early by that error.
+        let _ = write!(text, "{error}");
+        text.0
+    };
+    let pattern = beginning(&jaq_core::Error::path_expr(Val::Null));
+    beginning(error).starts_with(pattern.trim_end_matches("null"))
 }
 
 fn evaluate_paths(code: &str, json: &str) -> Result<Vec<Vec<PointerStep>>, JqFailure> {
@@ -244,11 +275,15 @@ fn evaluate_paths(code: &str, json: &str) -> Result<Vec<Vec<PointerStep>>, JqFai
     let context = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
     let mut found = Vec::new();
     for result in filter.id.run((context, input)).take(MAX_PATHS + 1) {
-        let path = result.map_err(|_| match budget::is_exhausted() {
+        let path = result.map_err(|e| match budget::is_exhausted() {
             true => TOO_MUCH.to_owned().into(),
+            false if e.get_err().is_ok_and(|e| is_about_path(&e)) => on_object(NO_PLACE),
             false => on_object("fails on this object"),
         })?;
         let path: Value = serde_json::from_str(&path.to_string()).map_err(|_| on_object("names no path"))?;
+        if path.as_array().is_some_and(Vec::is_empty) {
+            return Err(on_object(WHOLE));
+        }
         found.extend(parse_steps(&path, &document).ok_or_else(|| on_object("names no path"))?);
         if found.len() > MAX_PATHS {
             return Err(format!("names more than {MAX_PATHS} paths").into());
@@ -360,7 +395,7 @@ mod tests {
         check(".a |", Err("is not valid jq"));
         check(&"(".repeat(100), Err("nested deeper"));
         check(&format!(".{}", "a".repeat(5000)), Err("longer than"));
-        check("1", Err("fails on this object"));
+        check("1", Err("names no place"));
     }
 
     #[test]

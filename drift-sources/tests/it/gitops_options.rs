@@ -61,3 +61,83 @@ fn a_server_side_diff_is_asked_for_by_the_installation_and_switched_off_by_an_ap
     let found = admitted((&repository, &first), on, "", edit);
     assert_eq!(found, ".data.k Replace Changed by kubectl-edit");
 }
+
+/// Says what is left of a ConfigMap in which three entries were edited by hand, under an expression of `ignoreDifferences`.
+fn under_jq(repository: &Repository, revision: &str, rule: Value) -> (Vec<String>, String) {
+    let mut rule = rule;
+    rule["kind"] = "ConfigMap".into();
+    let app = argo("web", revision, json!({"ignoreDifferences": [rule]}));
+    let edit = entry("kubectl-edit", "Update", json!({"f:data": {"f:k": {}, "f:x": {}, "f:y": {}}}));
+    let live = config(json!({"k": "2", "x": "1", "y": "1"}), json!([edit]));
+    let found = lines(&[app, live], &[], Some(repository));
+    let (problems, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|l| l.contains("rule `"));
+    let left = found.iter().filter(|l| l.starts_with('.') && !l.contains(" Ignored "));
+    (left.map(|l| l[6..7].to_owned()).collect(), problems.join("\n"))
+}
+
+#[test]
+fn jq_hides_what_del_of_it_takes_out_and_the_rest_is_a_problem() {
+    let (repository, first) = repository(&[("app/a.yaml", CONFIG)]);
+    let no_place = Err("names no place on this object");
+    let whole = Err("names the object as a whole");
+    // What is left after `del(EXPRESSION)`, as gojq evaluates it.
+    for (expression, expect) in [
+        (".data.k", Ok("x y")),
+        (".data[\"k\", \"x\"]", Ok("y")),
+        ("select(.kind == \"ConfigMap\") | .data.x", Ok("k y")),
+        ("select(.metadata.name == \"b\") | .data", Ok("k x y")),
+        ("select(.metadata.name == \"b\")", Ok("k x y")),
+        (".data | select(.k == \"2\") | .y", Ok("k x")),
+        (".data | .[keys[] | select(. | IN(\"x\", \"y\"))]", Ok("k")),
+        (".data | .[keys[] | select(IN(\"x\", \"z\"))]", Ok("k y")),
+        ("if .kind == \"ConfigMap\" then .data.k else empty end", Ok("x y")),
+        ("first(.data.x, .data.y)", Ok("k y")),
+        (".data.z // .data.x", Ok("k y")),
+        (".. | .x?", Ok("k y")),
+        ("empty", Ok("k x y")),
+        (".data.k |= \"1\"", no_place),
+        (".data.list |= sort", no_place),
+        (".data.k = \"1\"", no_place),
+        (".data += {k: \"1\"}", no_place),
+        ("del(.data.k)", no_place),
+        ("del(.data)", no_place),
+        (".data | del(.k, .x)", no_place),
+        (".data | with_entries(select(.key == \"k\"))", no_place),
+        (".data | to_entries[]", no_place),
+        (".data | map(.)", no_place),
+        (".data | keys", no_place),
+        ("delpaths([[\"data\", \"k\"]])", no_place),
+        ("path(.data.k)", no_place),
+        ("\"k\"", no_place),
+        ("if .kind == \"Secret\" then .data.k else null end", no_place),
+        ("select(.kind == \"ConfigMap\")", whole),
+        ("select(.metadata.name == \"a\")", whole),
+        (".", whole),
+        ("if .kind == \"Secret\" then .data.k else . end", whole),
+        (".data.k[]", Err("fails on this object")),
+        (".data.k) | (.data.x |= \"1\"", Err("is not valid jq")),
+    ] {
+        let (left, problems) = under_jq(&repository, &first, json!({"jqPathExpressions": [expression]}));
+        match expect {
+            Ok(expect) => {
+                assert_eq!(left.join(" "), expect, "{expression}");
+                // Beside the note that a rule hides nothing there is nothing to say.
+                assert!(!problems.contains("jq `"), "{expression}: {problems}");
+            }
+            Err(why) => {
+                assert_eq!(left.join(" "), "k x y", "{expression}");
+                assert!(problems.contains(why), "{expression}: {problems}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_pointer_of_argo_cd_takes_nothing_out() {
+    let (repository, first) = repository(&[("app/a.yaml", CONFIG)]);
+    let (left, problems) = under_jq(&repository, &first, json!({"jsonPointers": [""]}));
+    assert_eq!(left.join(" "), "k x y");
+    assert!(problems.contains("names the object as a whole"), "{problems}");
+    let both = json!({"jsonPointers": ["", "/data/x"], "jqPathExpressions": ["del(.data)", ".data.y"]});
+    assert_eq!(under_jq(&repository, &first, both).0, ["k"]);
+}

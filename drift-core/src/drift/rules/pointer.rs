@@ -38,10 +38,12 @@ impl PointerStep {
     }
 }
 
-/// Parses a JSON pointer; the empty one is the whole document.
+/// Parses a JSON pointer to a place inside of a document.
 pub(super) fn parse(text: &str) -> Result<Vec<PointerStep>, String> {
     if text.is_empty() {
-        return Ok(Vec::new());
+        return Err(
+            "the empty pointer names the object as a whole, of which nothing would be left to compare".into(),
+        );
     }
     let Some(rest) = text.strip_prefix('/') else {
         return Err(format!("`{text}` is no JSON pointer: it begins with `/`"));
