@@ -1,4 +1,5 @@
-//! Argo CD, read from its own objects: Applications, projects, settings, sync windows, and tracking marks.
+//! Argo CD, read from its own objects: Applications, ApplicationSets, projects, clusters, settings, sync windows, and tracking
+//! marks.
 //!
 //! Everything here is a function of the objects that are passed in. Only [`server`] talks to an Argo CD API server;
 //! its responses are parsed by [`answer`].
@@ -23,6 +24,8 @@
 
 pub mod answer;
 mod application;
+mod application_set;
+mod cluster;
 mod cron;
 mod project;
 #[cfg(feature = "argo-server")]
@@ -35,6 +38,9 @@ pub use application::{
     Application, ApplicationCondition, ApplicationDestination, ApplicationSource, AppliedRevisions,
     ManagedResource, RevisionHistory, SyncInitiator, SyncOperation, SyncedResource,
 };
+pub(crate) use application_set::application_key;
+pub use application_set::{ApplicationSet, ApplicationSetOptions, ApplicationsSync, owning_set};
+pub use cluster::{ArgoCluster, IN_CLUSTER_NAME, IN_CLUSTER_SERVER};
 pub use cron::{Schedule, ScheduleError};
 pub use project::{AppProject, SyncWindow, WindowKind};
 pub use settings::{ArgoSettings, KindExclusion, TrackingMethod, parse_ignore_differences};

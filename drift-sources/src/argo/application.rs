@@ -296,7 +296,7 @@ impl Application {
     }
 }
 
-fn text(node: Option<Node<'_>>, path: &[&str]) -> Option<Arc<str>> {
+pub(super) fn text(node: Option<Node<'_>>, path: &[&str]) -> Option<Arc<str>> {
     node?.str_at(path).filter(|s| !s.is_empty()).map(Into::into)
 }
 
@@ -304,7 +304,7 @@ fn time_at(node: Option<Node<'_>>, path: &[&str]) -> Option<Timestamp> {
     node?.str_at(path)?.parse().ok()
 }
 
-fn list_at<'a>(node: Option<Node<'a>>, path: &[&str]) -> impl Iterator<Item = Node<'a>> + use<'a> {
+pub(super) fn list_at<'a>(node: Option<Node<'a>>, path: &[&str]) -> impl Iterator<Item = Node<'a>> + use<'a> {
     node.and_then(|n| n.at(path))
         .filter(|n| n.kind() == drift_core::Kind::List)
         .into_iter()
@@ -425,7 +425,7 @@ fn parse_history(node: Node<'_>) -> RevisionHistory {
     }
 }
 
-fn parse_condition(node: Node<'_>) -> Option<ApplicationCondition> {
+pub(super) fn parse_condition(node: Node<'_>) -> Option<ApplicationCondition> {
     Some(ApplicationCondition {
         kind: text(Some(node), &["type"])?,
         message: text(Some(node), &["message"]).unwrap_or_default(),
