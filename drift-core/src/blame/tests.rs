@@ -244,6 +244,14 @@ fn marks_name_the_app_only_to_its_own_engine() {
         json!({"annotations":{"meta.helm.sh/release-name":"cakes","meta.helm.sh/release-namespace":"ops"}});
     check(helm, "helm", Some("Release.helm.sh/ops/cakes"));
     check(json!({}), "helm", None);
+    let owner = |controller: bool| {
+        json!({"ownerReferences":[{"apiVersion":"argoproj.io/v1alpha1","kind":"ApplicationSet","name":"ovens",
+            "uid":"u9","controller":controller}]})
+    };
+    let sets = "argocd-applicationset-controller";
+    check(owner(true), sets, Some("ApplicationSet.argoproj.io/bakery/ovens"));
+    check(owner(false), sets, None);
+    check(owner(true), "kubectl-edit", None);
 }
 
 fn application(second: i64, state: Value) -> Version {

@@ -20,6 +20,9 @@ pub enum ManagerKind {
 /// Name under which Argo CD applies: its controller's, and that of releases before 2.5.
 pub const ARGO_CD: &[&str] = &["argocd-controller", "argocd-application-controller"];
 
+/// Name under which Argo CD writes the Applications that an ApplicationSet generates.
+pub const ARGO_CD_SETS: &str = "argocd-applicationset-controller";
+
 /// Name under which Flux applies Kustomizations.
 pub const FLUX_KUSTOMIZE: &[&str] = &["kustomize-controller"];
 
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn every_name_of_an_engine_is_an_engines() {
-        for name in ARGO_CD.iter().chain(FLUX_KUSTOMIZE).chain(HELM).chain([&FLUX_HELM]) {
+        for name in ARGO_CD.iter().chain(FLUX_KUSTOMIZE).chain(HELM).chain([&FLUX_HELM, &ARGO_CD_SETS]) {
             assert_eq!(manager_kind(name), ManagerKind::Engine, "{name}");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::k8s::managers;
 use crate::key::ResourceKey;
-use crate::object::Object;
+use crate::object::{Node, Object};
 
 /// Annotation by which Argo CD tracks what it applied.
 const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
@@ -30,7 +30,7 @@ pub enum AppRef {
         /// Name; `None` for what carries no mark, as CustomResourceDefinitions do not.
         name: Option<Arc<str>>,
     },
-    /// A Kustomization or HelmRelease of Flux, or a release of Helm.
+    /// An ApplicationSet of Argo CD, a Kustomization or HelmRelease of Flux, or a release of Helm.
     App(ResourceKey),
 }
 
@@ -45,6 +45,10 @@ impl AppRef {
         };
         match manager {
             m if managers::ARGO_CD.contains(&m) => Some(argo(object)),
+            managers::ARGO_CD_SETS => {
+                let (set, _) = owning_application_set(object)?;
+                Some(Self::App(ResourceKey::new("argoproj.io", "ApplicationSet", object.namespace(), set)))
+            }
             m if managers::FLUX_KUSTOMIZE.contains(&m) => {
                 let group = "kustomize.toolkit.fluxcd.io";
                 let (namespace, name) = labels(group)?;
@@ -64,6 +68,17 @@ impl AppRef {
             _ => None,
         }
     }
+}
+
+/// Returns name and UID of the ApplicationSet that owns an Application as its controller.
+pub fn owning_application_set(object: &Object) -> Option<(&str, &str)> {
+    let owners = object.root().at(&["metadata", "ownerReferences"])?;
+    let owner = owners.children().find(|o| {
+        o.get("controller").and_then(Node::as_bool) == Some(true)
+            && o.str_at(&["kind"]) == Some("ApplicationSet")
+            && o.str_at(&["apiVersion"]).is_some_and(|v| v.starts_with("argoproj.io/"))
+    })?;
+    Some((owner.str_at(&["name"])?, owner.str_at(&["uid"]).unwrap_or_default()))
 }
 
 fn argo(object: &Object) -> AppRef {
