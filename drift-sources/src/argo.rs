@@ -39,7 +39,7 @@ pub use application::{
     ManagedResource, RevisionHistory, SyncInitiator, SyncOperation, SyncedResource,
 };
 pub(crate) use application_set::application_key;
-pub use application_set::{ApplicationSet, ApplicationSetOptions, ApplicationsSync, owning_set};
+pub use application_set::{ApplicationSet, ApplicationSetOptions, ApplicationsSync};
 pub use cluster::{ArgoCluster, IN_CLUSTER_NAME, IN_CLUSTER_SERVER};
 pub use cron::{Schedule, ScheduleError};
 pub use project::{AppProject, SyncWindow, WindowKind};

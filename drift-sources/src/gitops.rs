@@ -28,6 +28,7 @@
 //! ```
 
 mod app;
+mod application_set;
 mod apps;
 mod argo;
 mod cluster_snapshot;

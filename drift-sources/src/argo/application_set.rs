@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use drift_core::drift::rules::RuleSet;
+use drift_core::k8s::tracking::owning_application_set;
 use drift_core::{Node, Object, ResourceKey};
 use serde_json::{Value, json};
 
@@ -150,7 +151,7 @@ impl ApplicationSet {
         object.group() == GROUP
             && object.kind() == "Application"
             && object.namespace() == &*self.namespace
-            && owning_set(object)
+            && owning_application_set(object)
                 .is_some_and(|(name, uid)| name == &*self.name && (self.uid.is_empty() || uid == &*self.uid))
     }
 }
@@ -158,17 +159,6 @@ impl ApplicationSet {
 /// Returns the key of an Application.
 pub(crate) fn application_key(namespace: &str, name: &str) -> ResourceKey {
     ResourceKey::new(GROUP, "Application", namespace, name)
-}
-
-/// Returns name and UID of the ApplicationSet that owns an object as its controller.
-pub fn owning_set(object: &Object) -> Option<(&str, &str)> {
-    let owners = object.root().at(&["metadata", "ownerReferences"])?;
-    let owner = owners.children().find(|o| {
-        o.get("controller").and_then(Node::as_bool) == Some(true)
-            && o.str_at(&["kind"]) == Some("ApplicationSet")
-            && o.str_at(&["apiVersion"]).is_some_and(|v| v.split('/').next() == Some(GROUP))
-    })?;
-    Some((owner.str_at(&["name"])?, owner.str_at(&["uid"]).unwrap_or_default()))
 }
 
 /// An entry names no group and no kind: it is always about Applications.
