@@ -71,7 +71,7 @@ pub(super) fn of_most(appliers: impl Iterator<Item = Applier>) -> Option<Applier
 
 /// Returns the applier with most votes; of equal ones the first by name.
 ///
-/// Who makes objects anew by hand has none while a tool applies others.
+/// Who only makes objects by hand has none while a tool applies others.
 pub(super) fn most(votes: &BTreeMap<Applier, usize>) -> Option<Applier> {
     let best = votes.iter().max_by_key(|(applier, count)| {
         (!managers::makes_by_hand(&applier.manager), *count, Reverse(*applier))

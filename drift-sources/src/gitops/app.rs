@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drift_core::ResourceKey;
 
-use crate::argo::Application;
+use crate::argo::{Application, ApplicationSet};
 use crate::flux::{HelmRelease, Kustomization};
 
 /// An app of some engine.
@@ -12,6 +12,8 @@ use crate::flux::{HelmRelease, Kustomization};
 pub enum App {
     /// An Application of Argo CD.
     Application(Box<Application>),
+    /// An ApplicationSet of Argo CD, which declares Applications.
+    ApplicationSet(Box<ApplicationSet>),
     /// A Kustomization of Flux.
     Kustomization(Box<Kustomization>),
     /// A HelmRelease of Flux.
@@ -30,6 +32,7 @@ impl App {
     pub fn key(&self) -> ResourceKey {
         match self {
             Self::Application(app) => app.key(),
+            Self::ApplicationSet(set) => set.key(),
             Self::Kustomization(app) => app.key.clone(),
             Self::HelmRelease(app) => app.key.clone(),
             Self::Release { namespace, name } => {
@@ -40,8 +43,9 @@ impl App {
 
     /// Returns the namespace of what it declares without one; `None` where the app does not set it.
     pub fn target_namespace(&self) -> Option<&str> {
-        let namespace = match self {
+        let namespace: &str = match self {
             Self::Application(app) => &app.destination.namespace,
+            Self::ApplicationSet(set) => &set.namespace,
             Self::Kustomization(app) => app.target_namespace.as_deref().unwrap_or_default(),
             Self::HelmRelease(app) => &app.target_namespace,
             Self::Release { namespace, .. } => namespace,

@@ -15,7 +15,9 @@ use super::repositories::Moment;
 use super::tracking_index::{TrackingIndex, TrackingKey};
 use super::{App, AppState, ClusterSnapshot, Repositories, last_applied, nondeterminism};
 use crate::argo::answer::ApplicationAnswer;
-use crate::argo::{AppProject, Application, ArgoSettings};
+use crate::argo::{
+    AppProject, Application, ApplicationSet, ApplicationSetOptions, ArgoCluster, ArgoSettings,
+};
 use crate::flux::{FluxRevision, FluxSource, HelmRelease, Kustomization};
 use crate::helm::StoredRelease;
 use crate::render::Renderer;
@@ -32,6 +34,12 @@ pub struct GitOps<'a> {
     pub(super) apps: BTreeMap<ResourceKey, App>,
     pub(super) tracking: TrackingIndex,
     pub(super) settings: ArgoSettings,
+    /// Options of the ApplicationSet controller.
+    pub(super) set_options: ApplicationSetOptions,
+    /// Clusters by their Secrets.
+    pub(super) clusters: BTreeMap<ResourceKey, ArgoCluster>,
+    /// Namespaces of which Secrets are known.
+    pub(super) secret_namespaces: BTreeSet<Arc<str>>,
     pub(super) projects: BTreeMap<Arc<str>, AppProject>,
     pub(super) sources: BTreeMap<ResourceKey, FluxSource>,
     pub(super) releases: BTreeMap<(Arc<str>, Arc<str>), Vec<StoredRelease>>,
@@ -66,6 +74,9 @@ impl<'a> GitOps<'a> {
             apps: BTreeMap::new(),
             tracking: TrackingIndex::default(),
             settings,
+            set_options: ApplicationSetOptions::default(),
+            clusters: BTreeMap::new(),
+            secret_namespaces: BTreeSet::new(),
             projects: BTreeMap::new(),
             sources: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -90,8 +101,13 @@ impl<'a> GitOps<'a> {
 
     pub(super) fn add_object(&mut self, object: &Arc<Object>) {
         let key = object.key();
+        if object.kind() == "Secret" && !self.secret_namespaces.contains(object.namespace()) {
+            self.secret_namespaces.insert(object.namespace().into());
+        }
         if let Some(app) = Application::from_object(object) {
             self.apps.insert(key, App::Application(Box::new(app)));
+        } else if let Some(set) = ApplicationSet::from_object(object) {
+            self.apps.insert(key, App::ApplicationSet(Box::new(set)));
         } else if let Some(app) = Kustomization::from_object(object) {
             let notes: Vec<_> = app.unreadable.iter().map(|why| format!("{}: {why}", app.key)).collect();
             if !notes.is_empty() {
@@ -104,6 +120,10 @@ impl<'a> GitOps<'a> {
             self.projects.insert(Arc::clone(&project.name), project);
         } else if let Some(source) = FluxSource::from_object(object) {
             self.sources.insert(key, source);
+        } else if ApplicationSetOptions::is_options(object) {
+            self.set_options = ApplicationSetOptions::from_object(object);
+        } else if let Some(cluster) = ArgoCluster::from_object(object) {
+            self.clusters.insert(key, cluster);
         } else if let Some(stored) = StoredRelease::from_object(object) {
             match stored {
                 Ok(stored) => {
@@ -130,7 +150,7 @@ impl<'a> GitOps<'a> {
                     texts.extend(app.operation.iter().flat_map(|o| &o.revisions));
                 }
                 App::Kustomization(app) => texts.extend(app.last_attempted.iter().chain(&app.last_applied)),
-                App::HelmRelease(_) | App::Release { .. } => {}
+                App::ApplicationSet(_) | App::HelmRelease(_) | App::Release { .. } => {}
             }
         }
         texts.extend(self.sources.values().filter_map(|s| s.artifact.as_ref()).map(|a| &a.revision));
@@ -207,6 +227,7 @@ impl<'a> GitOps<'a> {
         let tracked = self.tracked_objects(app);
         match app {
             App::Application(app) => self.application_declaration(app, &tracked),
+            App::ApplicationSet(set) => self.application_set_declaration(set, &tracked),
             App::Kustomization(app) => self.kustomization_declaration(app, &tracked),
             App::HelmRelease(app) => self.helm_release_declaration(app, &tracked),
             App::Release { namespace, name } => self.release_declaration(namespace, name, &tracked),
@@ -217,6 +238,7 @@ impl<'a> GitOps<'a> {
     pub fn state(&self, app: &App) -> AppState {
         match app {
             App::Application(app) => self.application_state(app),
+            App::ApplicationSet(set) => self.application_set_state(set),
             App::Kustomization(app) => self.kustomization_state(app),
             App::HelmRelease(app) => self.helm_release_state(app),
             App::Release { namespace, name } => self.release_state(namespace, name),
@@ -236,6 +258,7 @@ impl<'a> GitOps<'a> {
                 let name = app.instance_name(&self.settings.namespace);
                 crate::argo::belongs_to_app(object, &name, &self.settings) && !is_hook(object)
             }
+            App::ApplicationSet(set) => set.owns(object),
             App::Kustomization(app) => app.tracks_object(object),
             App::HelmRelease(app) => {
                 // The chart that the controller asks for carries its labels, too, and is in no release.

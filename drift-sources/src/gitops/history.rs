@@ -104,7 +104,7 @@ impl GitOps<'_> {
                 let default = app.target_namespace.as_deref().unwrap_or("default");
                 DeclarationWalk { repo, url: &url, key, path, default, until }.walk_back(start, &render)
             }
-            App::HelmRelease(_) | App::Release { .. } => Ok(None),
+            App::ApplicationSet(_) | App::HelmRelease(_) | App::Release { .. } => Ok(None),
         }
     }
 
@@ -135,7 +135,7 @@ impl GitOps<'_> {
                 let text = app.last_applied_origin.as_ref().or(app.last_applied.as_ref())?;
                 FluxRevision::parse(text).ok()?.digest_hex().map(str::to_owned)
             }
-            App::HelmRelease(_) | App::Release { .. } => None,
+            App::ApplicationSet(_) | App::HelmRelease(_) | App::Release { .. } => None,
         }
     }
 

@@ -12,7 +12,9 @@ use drift_core::{Object, ResourceKey};
 
 use super::tracking_index::{TrackingIndex, TrackingKey};
 use super::{App, ClusterSnapshot, GitOps, Repositories, Version};
-use crate::argo::{AppProject, Application, ArgoSettings};
+use crate::argo::{
+    AppProject, Application, ApplicationSet, ApplicationSetOptions, ArgoCluster, ArgoSettings,
+};
 use crate::flux::{FluxSource, HelmRelease, Kustomization};
 use crate::jq::JqSandbox;
 use crate::render::Renderer;
@@ -179,6 +181,18 @@ impl<'a> IncrementalGitOps<'a> {
             self.reload_app(key, now);
             return [key.clone()].into();
         }
+        if ApplicationSet::from_object(either).is_some() {
+            self.reload_app(key, now);
+            return [key.clone()].into();
+        }
+        if ApplicationSetOptions::is_options(either) || ArgoCluster::from_object(either).is_some() {
+            let mut touched = self.reload_for_sets(key, either, now);
+            // The same ConfigMap has options of both controllers.
+            if ArgoSettings::is_settings(either) {
+                touched.extend(self.reload_settings());
+            }
+            return touched;
+        }
         if HelmRelease::from_object(either).is_some() {
             self.reload_app(key, now);
             return self.reload_releases(&[]).into_iter().chain([key.clone()]).collect();
@@ -214,6 +228,22 @@ impl<'a> IncrementalGitOps<'a> {
             self.gitops.add_object(object);
             self.index_app(key);
         }
+    }
+
+    /// Reads a cluster's Secret or the options of the ApplicationSet controller again, and returns all ApplicationSets.
+    fn reload_for_sets(
+        &mut self,
+        key: &ResourceKey,
+        either: &Object,
+        now: Option<&Arc<Object>>,
+    ) -> BTreeSet<ResourceKey> {
+        self.gitops.clusters.remove(key);
+        if ApplicationSetOptions::is_options(either) {
+            self.gitops.set_options = ApplicationSetOptions::default();
+        }
+        now.into_iter().for_each(|object| self.gitops.add_object(object));
+        let sets = self.gitops.apps.iter().filter(|(_, app)| matches!(app, App::ApplicationSet(_)));
+        sets.map(|(key, _)| key.clone()).collect()
     }
 
     /// Reads all tracking marks again, because the settings decide how they are read.
@@ -279,6 +309,7 @@ impl<'a> IncrementalGitOps<'a> {
 fn keys_read_by(app: &App) -> BTreeSet<ResourceKey> {
     match app {
         App::Application(app) => app.resources.iter().map(|r| r.key.clone()).collect(),
+        App::ApplicationSet(set) => set.resources.iter().cloned().collect(),
         App::Kustomization(app) => {
             let source = ResourceKey::new(
                 crate::flux::SOURCE_GROUP,

@@ -42,8 +42,12 @@ pub(super) fn last_applied(
     // The oldest version since which the engine's entry is what it is now: there its values were as it wrote them.
     let last = objects.iter().rev().find_map(|o| entry(o))?;
     let written = objects.iter().find(|o| entry(o).is_some_and(|e| e.time == last.time))?;
-    let fields = entry(written)?.fields;
-    let mut value = fields.part_of(written.root())?;
+    owned_part(written, &entry(written)?)
+}
+
+/// Returns the part of an object that an entry of its managers owns.
+fn owned_part(written: &Object, entry: &drift_core::ManagedFieldsEntry) -> Option<Arc<Object>> {
+    let mut value = entry.fields.part_of(written.root())?;
     for name in ["apiVersion", "kind"] {
         value[name] = written.root().get(name)?.to_value();
     }
@@ -53,6 +57,29 @@ pub(super) fn last_applied(
         }
     }
     Object::new(drift_core::Doc::from_value(&value).ok()?).ok().map(Arc::new)
+}
+
+/// Returns what of an object a manager wrote last with plain updates: the fields that it owned then, with their values.
+///
+/// With earlier versions that is what it wrote; without, what it still owns of it.
+pub(super) fn last_written(
+    cluster: &ClusterSnapshot,
+    key: &ResourceKey,
+    manager: &str,
+) -> Option<Arc<Object>> {
+    let live = cluster.get(key);
+    let versions = cluster.versions(key).iter().filter_map(|v| v.object.as_ref());
+    let objects: Vec<&Arc<Object>> = versions.chain(live).collect();
+    let entry = |o: &Object| {
+        let managed = ManagedFields::of(o);
+        let is_own = |e: &&drift_core::ManagedFieldsEntry| {
+            e.operation == Operation::Update && e.subresource.is_empty() && *e.manager == *manager
+        };
+        managed.entries().iter().find(is_own).cloned()
+    };
+    let last = objects.iter().rev().find_map(|o| entry(o))?;
+    let written = objects.iter().find(|o| entry(o).is_some_and(|e| e.time == last.time))?;
+    owned_part(written, &entry(written)?)
 }
 
 fn last_applied_annotation(object: &Object, managers: &[&str]) -> Option<Arc<Object>> {

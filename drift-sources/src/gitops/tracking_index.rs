@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use drift_core::k8s::tracking::owning_application_set;
 use drift_core::{Object, ResourceKey};
 
 use super::App;
@@ -16,6 +17,7 @@ impl TrackingKey {
     pub(super) fn of_app(app: &App, settings: &ArgoSettings) -> Self {
         match app {
             App::Application(app) => Self("argo", app.instance_name(&settings.namespace)),
+            App::ApplicationSet(set) => Self("set", set.name.to_string()),
             App::Kustomization(app) => Self("flux", app.key.name.to_string()),
             App::HelmRelease(app) => Self("hr", app.key.name.to_string()),
             App::Release { name, .. } => Self("helm", name.to_string()),
@@ -24,6 +26,11 @@ impl TrackingKey {
 
     /// Returns the keys that an object carries.
     pub(super) fn on_object(object: &Object, settings: &ArgoSettings) -> Vec<Self> {
+        if object.kind() == "Application"
+            && let Some((set, _)) = owning_application_set(object)
+        {
+            return vec![Self("set", set.to_owned())];
+        }
         // What a controller makes of a declared object, it marks with a copy of its labels.
         let owned = object.root().at(&["metadata", "ownerReferences"]).is_some_and(|o| !o.is_empty());
         if owned || matches!(object.kind(), "Endpoints" | "EndpointSlice" | "Event" | "ControllerRevision") {

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(clippy::print_stdout, reason = "the soaks say what they saw, and not all features have one")]
 
+#[cfg(feature = "gitops")]
+mod application_sets;
 #[cfg(all(feature = "argo-server", feature = "gitops"))]
 mod argo_server;
 #[cfg(feature = "audit")]
