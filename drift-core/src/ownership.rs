@@ -93,6 +93,15 @@ impl ManagedFields {
         self.entries.iter().filter(move |e| !only_lost(e))
     }
 
+    /// Returns the one entry, but for status, that was written since an earlier version; `None` where nobody left a mark, or several did.
+    ///
+    /// A version that is one write away from the earlier one has one writer: several marks are of several writes in between.
+    pub fn only_writer_since<'a>(&'a self, old: &'a Self) -> Option<&'a ManagedFieldsEntry> {
+        let mut written = self.written_since(old).filter(|e| &*e.subresource != "status");
+        let only = written.next();
+        only.filter(|_| written.next().is_none())
+    }
+
     /// Returns the entries that own a field, a part of it, or an atomic value that it is a part of.
     pub fn owners<'a>(&'a self, path: &'a FieldPath) -> impl Iterator<Item = &'a ManagedFieldsEntry> {
         self.entries.iter().filter(move |e| e.fields.touches(path))

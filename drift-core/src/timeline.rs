@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** compares versions, and judges nothing: an event is a step from one version to the next, whoever declared it.
 
+mod removal;
 mod transition;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use crate::path::FieldPath;
 use crate::schema::SchemaSet;
 use crate::stream::StreamId;
 
+pub use removal::{FieldRemoval, find_removal};
 pub use transition::Transition;
 
 /// Clocks of server and observer may differ, and what the server writes down has whole seconds.
@@ -184,13 +186,18 @@ fn creator(object: &Object) -> Option<Owner> {
 /// Returns who wrote a version: of those who wrote since the one before the newest; `None` where nobody left a mark.
 ///
 /// A write that changes no field of anybody's set (a value alone) still changes the time of its entry, unless that was in the
-/// same second: then it is the newest owner of what changed.
+/// same second: then it is the newest owner of what changed. Nobody owns what was removed.
 fn last_writer(before: &Object, after: &Object, changes: &[FieldChange]) -> Option<Owner> {
     let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
     let changed = new.written_since(&old);
+    // Between two versions that a listing showed, a controller may have reported what somebody else did.
+    let beyond_status = changes.iter().any(|c| !c.path.starts_with_fields(&["status"]));
     // Entries of `scale` carry no time; a new one is newer than any.
-    let newest = |e: &&ManagedFieldsEntry| (e.time.is_none(), e.time);
-    let owns = |e: &&ManagedFieldsEntry| changes.iter().any(|c| e.fields.touches(&c.path));
+    let newest =
+        |e: &&ManagedFieldsEntry| (beyond_status && &*e.subresource != "status", e.time.is_none(), e.time);
+    // What is gone has no owner: whoever owns the rest of a map that it was in only lost it.
+    let owns =
+        |e: &&ManagedFieldsEntry| changes.iter().any(|c| c.after.is_some() && e.fields.touches(&c.path));
     changed.max_by_key(newest).or_else(|| new.entries().iter().filter(owns).max_by_key(newest)).map(owner)
 }
 

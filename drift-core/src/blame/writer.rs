@@ -70,9 +70,7 @@ pub(crate) fn writer(before: Option<&Object>, after: &Object, path: &FieldPath) 
 
 /// Returns who took a field away: nobody owns it any more, but who wrote the version has an entry that moved.
 pub(crate) fn remover(before: &Object, after: &Object) -> Option<Owner> {
-    let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
-    let moved = new.written_since(&old).filter(|e| &*e.subresource != "status");
-    moved.max_by_key(|e| (e.time.is_none(), e.time)).map(owner)
+    ManagedFields::of(after).only_writer_since(&ManagedFields::of(before)).map(owner)
 }
 
 fn owner(entry: &ManagedFieldsEntry) -> Owner {
