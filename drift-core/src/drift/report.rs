@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -152,7 +153,7 @@ pub struct Owner {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub subresource: Arc<str>,
     /// When, in whole seconds; `scale` entries have none.
-    pub time: Option<jiff::Timestamp>,
+    pub time: Option<Timestamp>,
 }
 
 impl Owner {
@@ -183,8 +184,13 @@ pub struct DriftChange {
     pub live: Option<Value>,
     /// The value that is there by default, where somebody changed it.
     pub default: Option<Value>,
-    /// Owner of the live field; of several the one that wrote last.
+    /// Owner of the live field; of several the one that wrote last. Of a removed field who removed it, as far as history or the
+    /// audit log show that; an object alone does not.
     pub owner: Option<Owner>,
+    /// When a removed field went away, where history or the audit log show it.
+    pub removed_at: Option<Timestamp>,
+    /// A time after which a removed field went away: what applies wrote it then.
+    pub removed_after: Option<Timestamp>,
     /// User behind the change, where an audit source saw it.
     pub user: Option<Arc<str>>,
     /// Which row of the table fired.
@@ -212,6 +218,25 @@ impl DriftChange {
     /// Returns `true` if the change waits for the cluster to follow its declaration.
     pub fn is_pending(&self) -> bool {
         matches!(self.class, DriftClass::PendingSync | DriftClass::PendingRemoval)
+    }
+
+    /// Names who removed a field and when; who did it may be unknown although the time is known.
+    pub fn set_remover(&mut self, remover: Option<Owner>, at: Timestamp) {
+        if self.class == DriftClass::Removed
+            && let Some(remover) = &remover
+        {
+            self.cause = match is_by_hand(&remover.manager) {
+                true => DriftCause::ManualChange,
+                false => DriftCause::AutomationInconsistency,
+            };
+        }
+        self.owner = remover.map(|o| Owner { time: o.time.or(Some(at)), ..o });
+        self.removed_at = Some(at);
+    }
+
+    /// Returns when the change was made, as far as that is known.
+    pub fn time(&self) -> Option<Timestamp> {
+        self.removed_at.or_else(|| self.owner.as_ref()?.time)
     }
 
     /// Returns `true` if the field is one in which an engine or a controller keeps records of its own.

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::applier::{self, Applier};
-use super::report::{Basis, DriftChange, Owner, ResourceDrift, Status};
+use super::report::{Basis, DriftChange, DriftClass, Owner, ResourceDrift, Status};
 use super::secret;
 use super::shares;
 use super::verdict::{EncryptedValue, EngineContext, FieldVerdict, LiveEvidence};
@@ -261,7 +261,14 @@ fn judge(
                     unknown |= trust == EncryptedValue::Unknown;
                     result.notes.push(format!("`{}` is declared encrypted: {trust}", difference.path));
                 }
-                None => result.changes.push(change(difference, verdict, hides || encrypted)),
+                None => {
+                    let removed_after = match verdict.class {
+                        DriftClass::Removed => evidence.applied_at(&difference.path),
+                        _ => None,
+                    };
+                    let change = change(difference, verdict, hides || encrypted);
+                    result.changes.push(DriftChange { removed_after, ..change });
+                }
             }
         }
     }
@@ -343,6 +350,8 @@ fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange 
         live,
         default,
         owner,
+        removed_at: None,
+        removed_after: None,
         user: None,
         row,
         rule: None,

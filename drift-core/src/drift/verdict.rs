@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::diff::{Difference, OrderChange, at_typed_path, same_scalar};
 use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
@@ -109,8 +111,9 @@ impl LiveEvidence<'_> {
         }
         .map(|(op, class, row)| self.by_knowledge(d, entry, (op, class, row)))
         .map(|(op, class, row)| {
-            let cause = self.cause(class, entry, &d.path);
-            FieldVerdict { op, class, cause, owner: if op == FieldOp::Remove { None } else { owner }, row }
+            // Who owned a field that is gone, or owns what is around it, is not who removed it.
+            let (entry, owner) = if op == FieldOp::Remove { (None, None) } else { (entry, owner) };
+            FieldVerdict { op, class, cause: self.cause(class, entry, &d.path), owner, row }
         })
     }
 
@@ -414,6 +417,15 @@ impl LiveEvidence<'_> {
 
     fn applied(&self, path: &FieldPath) -> Option<Node<'_>> {
         at_typed_path(self.last_applied?.root(), path, self.schema)
+    }
+
+    /// Returns when what applies wrote a field that is in what it applied last.
+    pub(super) fn applied_at(&self, path: &FieldPath) -> Option<Timestamp> {
+        self.applied(path).and_then(|_| self.last_write_of_applier())
+    }
+
+    fn last_write_of_applier(&self) -> Option<Timestamp> {
+        self.managed.entries.iter().filter(|e| self.is_applier(e)).filter_map(OwnerEntry::time).max()
     }
 
     fn cause(&self, class: DriftClass, entry: Option<&OwnerEntry<'_>>, path: &FieldPath) -> DriftCause {

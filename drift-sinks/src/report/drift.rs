@@ -177,9 +177,12 @@ pub struct DriftChangeV1 {
     /// Subresource that was written through, such as `scale`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subresource: Option<Arc<str>>,
-    /// Time of the write.
+    /// Time of the write; of a removed field the time of its removal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
+    /// Time after which a removed field went away, where it is not known when: what applies wrote it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Timestamp>,
     /// User, by the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Arc<str>>,
@@ -273,7 +276,8 @@ impl DriftChangeV1 {
             default: visible(&change.default),
             operation: owner.as_ref().map(|o| o.operation),
             subresource: owner.as_ref().and_then(|o| o.subresource.clone()),
-            time: owner.as_ref().and_then(|o| o.time),
+            time: change.time(),
+            after: change.removed_after.filter(|_| change.time().is_none()),
             manager: owner.map(|o| o.manager),
             user: change.user.clone(),
             commit: change.commit.as_deref().cloned(),

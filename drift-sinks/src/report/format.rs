@@ -47,9 +47,10 @@ pub(super) fn describe_attribution(change: &DriftChange) -> String {
         _ => "by",
     };
     let mut out = format!("{verb} {}", describe_writer(change));
-    if let Some(time) = change.owner.as_ref().and_then(|o| o.time) {
-        out.push_str(", ");
-        out.push_str(&format_time(time));
+    match (change.time(), change.removed_after) {
+        (Some(time), _) => out.push_str(&format!(", {}", format_time(time))),
+        (None, Some(time)) => out.push_str(&format!(", after {}", format_time(time))),
+        (None, None) => {}
     }
     out
 }

@@ -36,6 +36,8 @@ fn change(
             subresource: "".into(),
             time: Some("2026-11-21T01:31:39Z".parse().unwrap()),
         }),
+        removed_at: None,
+        removed_after: None,
         user: None,
         row: VerdictRow::DifferentByOther,
         rule: None,

@@ -23,6 +23,8 @@ fn change(path: &str, live: &str) -> DriftChange {
         live: Some(live.into()),
         default: None,
         owner: None,
+        removed_at: None,
+        removed_after: None,
         user: None,
         row: VerdictRow::DifferentByOther,
         rule: None,

@@ -23,6 +23,8 @@ fn replicas() -> DriftChange {
             subresource: "scale".into(),
             time: Some(time("2026-11-21T10:48:40Z")),
         }),
+        removed_at: None,
+        removed_after: None,
         user: Some("alice@example.com".into()),
         row: VerdictRow::DifferentByOther,
         rule: None,
