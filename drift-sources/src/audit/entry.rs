@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use drift_core::drift::Owner;
 use drift_core::redact::Redactor;
-use drift_core::{Actor, Doc, DocBuilder, Kind, Node, ResourceKey, ResourceVersion, Uid};
+use drift_core::{Actor, Doc, DocBuilder, Kind, Node, Operation, ResourceKey, ResourceVersion, Uid};
 use jiff::Timestamp;
 
 /// What a request did to its target.
@@ -172,6 +173,20 @@ impl AuditEntry {
     /// Returns who made the request.
     pub fn actor(&self) -> Actor {
         Actor { manager: Some(Arc::clone(&self.manager)), user: Some(Arc::clone(&self.user)) }
+    }
+
+    /// Returns the field manager as which the request wrote, as an owner of fields.
+    ///
+    /// The log does not name the kind of a patch, but server-side apply must say in its body what it applies, which no other patch does.
+    pub fn writer(&self) -> Owner {
+        let says = |name| self.request.as_ref().is_some_and(|r| r.root().get(name).is_some());
+        let applies = self.verb == AuditVerb::Patch && says("apiVersion") && says("kind");
+        Owner {
+            manager: Arc::clone(&self.manager),
+            operation: if applies { Operation::Apply } else { Operation::Update },
+            subresource: Arc::clone(&self.target.subresource),
+            time: Timestamp::from_second(self.at.as_second()).ok(),
+        }
     }
 
     /// Returns `true` if the request succeeded.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use drift_core::Until;
-use drift_core::drift::{DriftChange, DriftReport, Owner, ResourceDrift, Status};
+use drift_core::drift::{DriftChange, DriftReport, FieldOp, Owner, ResourceDrift, Status};
 use drift_core::schema::SchemaSet;
 use drift_core::time::format_time;
-use drift_core::timeline::{VersionChange, VersionFollower, VersionStep};
+use drift_core::timeline::{VersionChange, VersionFollower, VersionStep, find_removal};
 use drift_core::{Actor, Event, FieldPath, Object, Operation};
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ use super::{EstateError, InputNotes, RecordedHistory, UserLog};
 
 impl RecordedHistory {
     /// Adds to drift verdicts what the history up to a point knows: who deleted a resource that is missing, and who made a
-    /// change for which the object itself names nobody, or no time. Users are those of stored audit entries.
+    /// change for which the object itself names nobody, or no time. Users are those of `log` and of stored audit entries.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -25,6 +25,7 @@ impl RecordedHistory {
         live: &[Arc<Object>],
         until: Until,
         schemas: &SchemaSet,
+        log: Option<&UserLog>,
         notes: &mut InputNotes,
     ) -> Result<(), EstateError> {
         let mut all = StoredEntries::default();
@@ -33,15 +34,17 @@ impl RecordedHistory {
                 continue;
             }
             let events = self.events_of(&resource.key, until).await?;
-            let mut follower = VersionFollower::new(schemas);
-            let versions: Vec<_> = events.iter().filter_map(|e| follower.next(e).map(|v| (e, v))).collect();
+            let versions = follow(&events, schemas);
             let users = self.users_among(&events, &mut all);
+            let users = KnownUsers { stored: &users, log };
             if resource.status == Status::Missing {
-                resource.notes.push(deletion_note(&versions, &users));
+                resource.notes.push(deletion_note(resource, &versions, users));
             }
+            removed_fields(resource).for_each(|c| name_remover(c, &versions, users));
             let object = live.iter().find(|o| o.key() == resource.key);
-            users.attribute_changes(resource, object);
-            resource.changes.iter_mut().for_each(|c| complete(c, &versions, &users));
+            users.stored.attribute_changes(resource, object);
+            resource.changes.iter_mut().for_each(|c| complete(c, &versions, users));
+            log.iter().for_each(|log| log.attribute_changes(resource, object));
         }
         UserLog::of_entries(all.into_entries(), self.redactor().clone(), notes);
         Ok(())
@@ -57,22 +60,35 @@ impl RecordedHistory {
         UserLog::of_entries(entries, self.redactor().clone(), &mut InputNotes::default())
     }
 
-    /// Sets the users of changes whose requests are among stored audit entries.
+    /// Adds who removed fields and when, and the users of changes whose requests are among stored audit entries.
     pub(super) async fn name_users(
         &self,
         report: &mut DriftReport,
         live: &[Arc<Object>],
         until: Until,
+        schemas: &SchemaSet,
         notes: &mut InputNotes,
     ) -> Result<(), EstateError> {
         let mut all = StoredEntries::default();
         for resource in report.resources.iter_mut().filter(|r| r.changes.iter().any(|c| c.user.is_none())) {
-            let users = self.users_among(&self.events_of(&resource.key, until).await?, &mut all);
-            users.attribute_changes(resource, live.iter().find(|o| o.key() == resource.key));
+            let events = self.events_of(&resource.key, until).await?;
+            let stored = &self.users_among(&events, &mut all);
+            if removed_fields(resource).next().is_some() {
+                let versions = follow(&events, schemas);
+                removed_fields(resource)
+                    .for_each(|c| name_remover(c, &versions, KnownUsers { stored, log: None }));
+            }
+            stored.attribute_changes(resource, live.iter().find(|o| o.key() == resource.key));
         }
         UserLog::of_entries(all.into_entries(), self.redactor().clone(), notes);
         Ok(())
     }
+}
+
+/// Returns the versions among the events of one resource, each with its event.
+fn follow<'a>(events: &'a [Event], schemas: &SchemaSet) -> Vec<(&'a Event, VersionChange)> {
+    let mut follower = VersionFollower::new(schemas);
+    events.iter().filter_map(|e| follower.next(e).map(|v| (e, v))).collect()
 }
 
 fn needs_history(resource: &ResourceDrift) -> bool {
@@ -84,23 +100,86 @@ fn is_open(change: &DriftChange) -> bool {
     change.user.is_none() || change.owner.as_ref().is_none_or(|o| o.time.is_none())
 }
 
-fn deletion_note(versions: &[(&Event, VersionChange)], users: &UserLog) -> String {
-    match versions.iter().rev().find(|(_, v)| v.step == VersionStep::Deleted) {
-        Some((event, _)) => {
-            let actor = with_user(event, users);
-            let who = actor_text(&actor, None).map_or_else(String::new, |w| format!(" by {w}"));
-            format!("deleted{who}, {} (@{})", format_time(event.at()), event.position)
+/// Audit entries that name users: those that were stored, and those of a log that was given.
+#[derive(Clone, Copy)]
+struct KnownUsers<'a> {
+    stored: &'a UserLog,
+    log: Option<&'a UserLog>,
+}
+
+impl KnownUsers<'_> {
+    fn actor(self, event: &Event) -> Actor {
+        let actor = with_user(event, self.stored);
+        match self.log {
+            Some(log) if actor.user.is_none() => Actor { user: log.user_of_version(event), ..actor },
+            _ => actor,
         }
-        None => "never seen in the recorded history".to_owned(),
     }
 }
 
-/// Completes a change from the last version that changed its field.
-fn complete(change: &mut DriftChange, versions: &[(&Event, VersionChange)], users: &UserLog) {
+/// Writes who deleted a resource and when: whoever asked for it, not who took away the last finalizer.
+fn deletion_note(
+    resource: &ResourceDrift,
+    versions: &[(&Event, VersionChange)],
+    users: KnownUsers<'_>,
+) -> String {
+    let Some(gone) = versions.iter().rposition(|(_, v)| v.step == VersionStep::Deleted) else {
+        let unseen = "never seen in the recorded history";
+        let note = users.log.and_then(|log| log.deletion_note(&resource.key));
+        return note.unwrap_or_else(|| unseen.to_owned());
+    };
+    let (end, last) = &versions[gone];
+    let is_marked = |o: &Arc<Object>| o.root().at(&["metadata", "deletionTimestamp"]).is_some();
+    // Of one that waits for finalizers or its end: the version by which it was marked, if that was seen.
+    let marked = versions[..gone].iter().rev().take_while(|(_, v)| v.after.as_ref().is_some_and(is_marked));
+    let mark = marked.last().filter(|(_, v)| v.step == VersionStep::Changed).map(|(event, _)| *event);
+    let actor = mark.map(|event| users.actor(event)).filter(|actor| actor.user.is_some());
+    let who = actor_text(&actor.unwrap_or_else(|| users.actor(end)), None);
+    let who = who.map_or_else(String::new, |w| format!(" by {w}"));
+    let at = |event: &Event| format!("{} (@{})", format_time(event.at()), event.position);
+    match (mark, &last.before) {
+        (Some(mark), Some(before)) if is_pending(mark, end) => {
+            let held = finalizers(before).map_or_else(String::new, |held| format!(", held by {held}"));
+            format!("deleted{who}, {}; gone {}{held}", at(mark), at(end))
+        }
+        _ => format!("deleted{who}, {}", at(end)),
+    }
+}
+
+/// Returns `true` if a deletion took a while.
+fn is_pending(mark: &Event, end: &Event) -> bool {
+    mark.at().as_second() < end.at().as_second()
+}
+
+/// Returns the finalizers for which a deletion waited.
+fn finalizers(object: &Object) -> Option<String> {
+    let all = object.root().at(&["metadata", "finalizers"])?;
+    let names: Vec<_> = all.children().filter_map(drift_core::Node::as_str).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn removed_fields(resource: &mut ResourceDrift) -> impl Iterator<Item = &mut DriftChange> {
+    resource.changes.iter_mut().filter(|c| c.op == FieldOp::Remove)
+}
+
+/// Names who removed a field: who wrote the last version before which it was there, and after which it is gone.
+fn name_remover(change: &mut DriftChange, versions: &[(&Event, VersionChange)], users: KnownUsers<'_>) {
+    if let Some(removal) = find_removal(versions.iter().map(|(_, v)| v.after.as_deref()), &change.path) {
+        let event = versions[removal.version].0;
+        change.set_remover(removal.owner, to_the_second(event));
+        change.user = change.user.take().or_else(|| users.actor(event).user);
+    }
+}
+
+/// Completes a change from the last version that changed its field; a removal is another matter.
+fn complete(change: &mut DriftChange, versions: &[(&Event, VersionChange)], users: KnownUsers<'_>) {
+    if change.op == FieldOp::Remove {
+        return;
+    }
     let overlaps = |p: &FieldPath| p.starts_with(&change.path) || change.path.starts_with(p);
     let wrote = |v: &VersionChange| v.changes.iter().any(|c| overlaps(&c.path));
     let Some((event, version)) = versions.iter().rev().find(|(_, v)| wrote(v)) else { return };
-    change.user = change.user.take().or_else(|| with_user(event, users).user);
+    change.user = change.user.take().or_else(|| users.actor(event).user);
     match &mut change.owner {
         Some(owner) => owner.time = owner.time.or(Some(to_the_second(event))),
         None => {

@@ -173,14 +173,14 @@ impl Estate {
             unmanaged: options.unmanaged,
         };
         let mut compared = compare_desired(&desired, &all, live, schemas, &comparison);
+        let audit = options.audit.as_ref();
+        let log = audit.map(|audit| UserLog::read(audit, redactor, None, notes)).transpose()?;
+        let Comparison { report, live, schemas, .. } = &mut compared;
         if self.has_history() {
             let history = self.recorded().await?;
-            let Comparison { report, live, schemas, .. } = &mut compared;
-            history.attribute(report, live, options.until, schemas, notes).await?;
-        }
-        if let Some(audit) = &options.audit {
-            let log = UserLog::read(audit, redactor, None, notes)?;
-            log.attribute(&mut compared.report, &compared.live);
+            history.attribute(report, live, options.until, schemas, log.as_ref(), notes).await?;
+        } else if let Some(log) = &log {
+            log.attribute(report, live);
         }
         Ok(compared)
     }
@@ -199,7 +199,7 @@ impl Estate {
         }
         if self.has_history() {
             let (live, until) = (apps.cluster.live(), self.options.until);
-            self.recorded().await?.name_users(&mut report, live, until, notes).await?;
+            self.recorded().await?.name_users(&mut report, live, until, &apps.schemas, notes).await?;
         }
         if let Some(audit) = &self.options.audit {
             let log = UserLog::read(audit, Some(self.redactor.clone()), apps.cluster.moment(), notes)?;

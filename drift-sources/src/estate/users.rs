@@ -113,13 +113,18 @@ impl UserLog {
         for resource in &mut report.resources {
             let key = ResourceKey { cluster: "".into(), ..resource.key.clone() };
             let object = objects.get(&key).copied().map(hashed);
-            if resource.status == Status::Missing
-                && let Some(entry) = self.index.find_deleter(&key, None, None)
-            {
-                resource.notes.push(format!("deleted by {}, {}", entry.user, format_time(entry.at)));
+            if resource.status == Status::Missing {
+                resource.notes.extend(self.deletion_note(&key));
             }
             self.set_users(resource, &key, object.as_deref());
         }
+    }
+
+    /// Writes who deleted a resource, and when, if the log has the request.
+    pub(super) fn deletion_note(&self, key: &ResourceKey) -> Option<String> {
+        let key = ResourceKey { cluster: "".into(), ..key.clone() };
+        let entry = self.index.find_deleter(&key, None, None)?;
+        Some(format!("deleted by {}, {}", entry.user, format_time(entry.at)))
     }
 
     /// Sets the user behind each change of one resource, if the log has the request.
@@ -134,11 +139,22 @@ impl UserLog {
 
     fn set_users(&self, resource: &mut ResourceDrift, key: &ResourceKey, object: Option<&Object>) {
         for change in resource.changes.iter_mut().filter(|c| c.user.is_none()) {
-            change.user = self.user_of(key, object, change);
+            let Some(entry) = self.request_behind(key, object, change) else { continue };
+            change.user = Some(Arc::clone(&entry.user));
+            // The object does not show who removed a field, or when.
+            if change.op == FieldOp::Remove && change.time().is_none() {
+                let at = Timestamp::from_second(entry.at.as_second()).unwrap_or(entry.at);
+                change.set_remover(Some(entry.writer()), at);
+            }
         }
     }
 
-    fn user_of(&self, key: &ResourceKey, object: Option<&Object>, change: &DriftChange) -> Option<Arc<str>> {
+    fn request_behind(
+        &self,
+        key: &ResourceKey,
+        object: Option<&Object>,
+        change: &DriftChange,
+    ) -> Option<&AuditEntry> {
         let owner = change.owner.as_ref().filter(|_| change.op != FieldOp::Remove);
         // Without the object, what the comparison saw of it.
         let seen = change.live.as_ref().filter(|_| object.is_none()).and_then(|v| Doc::from_value(v).ok());
@@ -151,7 +167,7 @@ impl UserLog {
             manager: owner.map(|o| &*o.manager),
             ..AuditedChange::new(key)
         };
-        self.index.join(&question).map(|join| Arc::clone(&join.entry.user))
+        self.index.join(&question).map(|join| join.entry)
     }
 }
 

@@ -9,8 +9,10 @@ use drift_core::history::{History, KubernetesEvent, RecordedVersion, VersionStor
 use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::{SchemaSet, TypeRef};
 use drift_core::time::format_time;
-use drift_core::{FieldPath, Object, PathElement, ResourceKey};
+use drift_core::timeline::find_removal;
+use drift_core::{Actor, FieldPath, Object, PathElement, ResourceKey};
 
+use super::attribution::actor_text;
 use super::commits::{CommitFinder, CommitQuestion};
 use super::{CommitSource, EstateError, InputNotes, UserLog, gather_schemas};
 use crate::audit::{AuditedChange, LiveValue};
@@ -168,10 +170,16 @@ fn absent(
     let unnamed = ResourceKey { cluster: "".into(), ..key.clone() };
     let deleter = |at| log.and_then(|l| l.index().find_deleter(&unnamed, None, Some(at)));
     let (what, advice) = match versions.last() {
-        Some(RecordedVersion { object: Some(_), .. }) => (
-            format!("`{key}` has no field {path}"),
-            "elements of lists are named by their keys: containers[name=web]",
-        ),
+        Some(RecordedVersion { object: Some(_), .. }) => match removal(&unnamed, path, versions, log) {
+            Some(removal) => (
+                format!("`{key}` has no field {path} any more: {removal}"),
+                "ask as of an earlier time to see who had set it",
+            ),
+            None => (
+                format!("`{key}` has no field {path}"),
+                "elements of lists are named by their keys: containers[name=web]",
+            ),
+        },
         Some(v) => {
             let by = deleter(v.occurred_at).map_or_else(String::new, |e| format!(" by {}", e.user));
             let when = deleter(v.occurred_at).map_or(v.occurred_at, |e| e.at);
@@ -187,6 +195,28 @@ fn absent(
         None => (format!("`{key}` was not there yet at that time"), ""),
     };
     EstateError::NotThere { what, advice: advice.to_owned() }
+}
+
+/// Writes who removed a field and when, as far as the recorded versions and the audit log show it.
+fn removal(
+    key: &ResourceKey,
+    path: &FieldPath,
+    versions: &[RecordedVersion],
+    log: Option<&UserLog>,
+) -> Option<String> {
+    let removal = find_removal(versions.iter().map(|v| v.object.as_deref()), path)?;
+    let version = &versions[removal.version];
+    let change = AuditedChange {
+        version: version.version.as_ref(),
+        at: Some(version.occurred_at),
+        path: Some(path),
+        value: LiveValue::Absent,
+        ..AuditedChange::new(key)
+    };
+    let user = log.and_then(|l| l.index().join(&change)).map(|join| Arc::clone(&join.entry.user));
+    let actor = Actor { user: user.or_else(|| version.user.clone()), manager: None };
+    let who = actor_text(&actor, removal.owner.as_ref()).unwrap_or_else(|| "somebody unknown".to_owned());
+    Some(format!("removed by {who}, {}", format_time(version.occurred_at)))
 }
 
 /// One resource with all that is known about its writers.

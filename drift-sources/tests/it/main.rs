@@ -32,6 +32,8 @@ mod incremental;
 mod manifests;
 #[cfg(all(feature = "receiver", feature = "cdevents", feature = "audit"))]
 mod receiver;
+#[cfg(feature = "estate")]
+mod removals;
 mod send_sync;
 #[cfg(feature = "tape")]
 mod tape;
