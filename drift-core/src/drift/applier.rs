@@ -1,12 +1,14 @@
 //! Finding the field manager that applies what is declared.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::k8s::annotations::LAST_APPLIED;
 use crate::k8s::managers;
+use crate::k8s::tracking::AppRef;
 use crate::object::Object;
 use crate::ownership::{Operation, OwnerEntry, OwnerView};
+use crate::path::FieldPath;
 
 /// A field manager and how it writes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,11 +29,32 @@ impl Applier {
     }
 }
 
-/// Returns the manager that owns most of what is declared; of equal ones the first by name.
+/// Who applies an object, as far as the object shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FoundApplier {
+    pub(super) applier: Applier,
+    /// Managers for which as much speaks: then it is not known who applies, and the first by name is taken.
+    pub(super) tied: Vec<Arc<str>>,
+}
+
+impl FoundApplier {
+    pub(super) fn certain(applier: Applier) -> Self {
+        Self { applier, tied: Vec::new() }
+    }
+
+    /// Returns the applier where it is known; what is not known of one object speaks for nobody elsewhere.
+    pub(super) fn known(self) -> Option<Applier> {
+        Some(self.applier).filter(|_| self.tied.is_empty())
+    }
+}
+
+/// Returns who applies an object: the manager that owns most of what is declared.
 ///
 /// Who edits one field at a time never applies, not even where an object has no more than that field, and neither does the
-/// controller that writes the object's status.
-pub(super) fn of_object(desired: &Object, owners: &OwnerView<'_>) -> Option<Applier> {
+/// controller that writes the object's status. An engine that left its mark applies rather than a person who wrote over it. Of
+/// equal ones the one for which more speaks: an engine, who wrote down what was applied last, who applies on the server's side, who
+/// is no person.
+pub(super) fn of_object(desired: &Object, live: &Object, owners: &OwnerView<'_>) -> Option<FoundApplier> {
     let mut votes: BTreeMap<(&str, Operation), usize> = BTreeMap::new();
     for entry in owners.entries.iter().filter(|e| may_apply(e, owners)) {
         let count = entry.votes(desired.root());
@@ -39,15 +62,48 @@ pub(super) fn of_object(desired: &Object, owners: &OwnerView<'_>) -> Option<Appl
             *votes.entry((entry.manager, entry.operation)).or_default() += count;
         }
     }
-    // Of equal ones an engine, then who applies on the server's side: those declare, others write.
-    let rank = |(manager, operation): &(&str, Operation)| {
-        (managers::is_engine(manager), *operation == Operation::Apply)
+    let most = |votes: &BTreeMap<_, usize>| votes.values().max().copied();
+    let top = most(&votes)?;
+    let by_hand = |votes: &BTreeMap<(&str, Operation), usize>| {
+        votes.iter().any(|((manager, _), count)| *count == top && managers::is_by_hand(manager))
     };
-    let best = votes
-        .iter()
-        .max_by(|a, b| a.1.cmp(b.1).then_with(|| rank(a.0).cmp(&rank(b.0))).then_with(|| b.0.cmp(a.0)));
-    let (manager, operation) = best?.0;
-    Some(Applier { manager: (*manager).into(), operation: *operation })
+    if by_hand(&votes) && votes.keys().any(|(manager, _)| left_mark(manager, live)) {
+        votes.retain(|(manager, _), _| !managers::is_by_hand(manager));
+    }
+    let top = most(&votes)?;
+    let mut best: Vec<(&str, Operation)> =
+        votes.into_iter().filter(|(_, count)| *count == top).map(|(who, _)| who).collect();
+    if best.len() > 1 {
+        let rank = |(manager, operation): &(&str, Operation)| {
+            let is_engine = managers::is_engine(manager);
+            let by_hand = managers::is_by_hand(manager);
+            (is_engine, wrote_down(manager, live, owners), *operation == Operation::Apply, !by_hand)
+        };
+        let first = best.iter().map(rank).max();
+        best.retain(|who| Some(rank(who)) == first);
+    }
+    let mut best = best.into_iter();
+    let (manager, operation) = best.next()?;
+    let mut tied: Vec<Arc<str>> =
+        best.map(|(other, _)| other).filter(|m| *m != manager).map(Arc::from).collect();
+    tied.dedup();
+    Some(FoundApplier { applier: Applier { manager: manager.into(), operation }, tied })
+}
+
+/// Returns `true` for an engine by whose mark the object says that it belongs to one of its apps or releases.
+fn left_mark(manager: &str, live: &Object) -> bool {
+    match AppRef::of(live, manager) {
+        Some(AppRef::Argo { name, .. }) => name.is_some(),
+        Some(AppRef::App(_)) => true,
+        None => false,
+    }
+}
+
+/// Returns `true` if the manager wrote the annotation that holds what was applied last.
+fn wrote_down(manager: &str, live: &Object, owners: &OwnerView<'_>) -> bool {
+    let path = FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
+    live.annotation(LAST_APPLIED).is_some()
+        && owners.entries.iter().any(|e| e.manager == manager && e.names(&path))
 }
 
 fn may_apply(entry: &OwnerEntry<'_>, owners: &OwnerView<'_>) -> bool {
@@ -60,7 +116,7 @@ fn may_apply(entry: &OwnerEntry<'_>, owners: &OwnerView<'_>) -> bool {
     entry.subresource.is_empty() && !is_folded && !managers::is_editor(entry.manager) && !is_controller()
 }
 
-/// Returns the applier that most objects have; of equal ones the first by name.
+/// Returns the applier that most objects have; `None` where two have equally many: then each object speaks for itself.
 pub(super) fn of_most(appliers: impl Iterator<Item = Applier>) -> Option<Applier> {
     let mut votes: BTreeMap<Applier, usize> = BTreeMap::new();
     for applier in appliers {
@@ -69,12 +125,13 @@ pub(super) fn of_most(appliers: impl Iterator<Item = Applier>) -> Option<Applier
     most(&votes)
 }
 
-/// Returns the applier with most votes; of equal ones the first by name.
+/// Returns the applier with most votes; `None` where two have equally many.
 ///
 /// Who only makes objects by hand has none while a tool applies others.
 pub(super) fn most(votes: &BTreeMap<Applier, usize>) -> Option<Applier> {
-    let best = votes.iter().max_by_key(|(applier, count)| {
-        (!managers::makes_by_hand(&applier.manager), *count, Reverse(*applier))
-    });
-    best.map(|(applier, _)| applier.clone())
+    let weight = |(applier, count): (&Applier, &usize)| (!managers::makes_by_hand(&applier.manager), *count);
+    let top = votes.iter().map(weight).max()?;
+    let mut best = votes.iter().filter(|vote| weight(*vote) == top);
+    let (applier, _) = best.next()?;
+    best.next().is_none().then(|| applier.clone())
 }

@@ -157,7 +157,8 @@ impl<'a> Estate<'a> {
     fn applier(&self) -> Option<Applier> {
         // One vote an object: a huge one counts no more than a small one.
         let of_one = |(key, (wanted, _)): (&ResourceKey, &(&DesiredObject, usize))| {
-            applier::of_object(&wanted.object, &OwnerView::of(self.find(key)?))
+            let live = self.find(key)?;
+            applier::of_object(&wanted.object, live, &OwnerView::of(live))?.known()
         };
         applier::of_most(self.desired.iter().filter_map(of_one))
     }

@@ -10,10 +10,11 @@ use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::{FieldPath, Scalar};
 use crate::redact::Redactor;
 use crate::schema::{Default, KindSchema, MapShape, SchemaSet, Shape, TypeRef};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::applier::{self, Applier};
+use super::applier::{self, Applier, FoundApplier};
 use super::report::{Basis, DriftChange, DriftClass, Owner, ResourceDrift, Status};
 use super::secret;
 use super::shares;
@@ -74,14 +75,10 @@ pub(super) fn compare_known(
     let d = folded_desired.as_ref().map_or(as_declared.root(), Doc::root);
     let l = folded_live.as_ref().map_or(as_live.root(), Doc::root);
     let mut differences = differences(d, l, schema, context);
-    pair.settle_defaults(&mut differences, (d, l), |path| {
-        let owners = OwnerView::of(live);
-        let applier = applier::of_object(desired, &owners);
-        let by_hand = |e: &OwnerEntry<'_>| {
-            managers::is_by_hand(e.manager) && !applier.as_ref().is_some_and(|a| a.is(e))
-        };
-        owners.owners(path).any(by_hand)
-    });
+    // Of most objects nobody asks.
+    let writers = OnceCell::new();
+    let writers = || writers.get_or_init(|| Writers::of((desired, live), context, knowledge));
+    pair.settle_defaults(&mut differences, (d, l), |path| writers().is_by_hand(path));
     differences.retain(|x| !secret::is_same_by_hash(x.desired, x.live, context.redactor.as_ref()));
     let is_sealed = secret::is_sealed(desired);
     if is_sealed {
@@ -97,7 +94,7 @@ pub(super) fn compare_known(
         let converted = knowledge.filter(|_| !pair.is_plain()).map(ConvertedContext::of);
         let newest = converted.as_ref().map(ConvertedContext::context);
         let knowledge = newest.as_ref().or(knowledge);
-        judge((desired, live, &pair), differences, (context, knowledge), &mut result);
+        judge((desired, live, &pair), differences, writers(), (context, knowledge), &mut result);
     }
     if is_sealed {
         result.notes.push("is encrypted where it is declared (SOPS): its values are not known here".into());
@@ -194,26 +191,71 @@ fn marks<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: 
     }
 }
 
+/// Who wrote a live object, and who of them applies it.
+struct Writers<'a> {
+    managed: OwnerView<'a>,
+    applier: Option<FoundApplier>,
+}
+
+impl<'a> Writers<'a> {
+    fn of(
+        (desired, live): (&Object, &'a Object),
+        context: &Context<'_>,
+        knowledge: Option<&EngineContext<'_>>,
+    ) -> Self {
+        let managed = OwnerView::of(live).with_sound_keys();
+        let applier = match knowledge {
+            Some(knowledge) => {
+                let written = managed.entries.iter().find(|e| knowledge.wrote(e));
+                written.map(|e| FoundApplier::certain(Applier::of(e)))
+            }
+            None => find_applier((desired, live), &managed, context),
+        };
+        Self { managed, applier }
+    }
+
+    /// Returns `true` if a person owns a field who does not apply the object.
+    fn is_by_hand(&self, path: &FieldPath) -> bool {
+        let applies = |e: &OwnerEntry<'_>| self.applier.as_ref().is_some_and(|a| a.applier.is(e));
+        self.managed.owners(path).any(|e| managers::is_by_hand(e.manager) && !applies(e))
+    }
+
+    /// Writes that it is not known who applies the object, where the verdict on a change rests on that.
+    fn note_tie(&self, changes: &[DriftChange]) -> Option<String> {
+        let FoundApplier { applier, tied } = self.applier.as_ref().filter(|a| !a.tied.is_empty())?;
+        let one = &applier.manager;
+        let rests = |c: &DriftChange| {
+            c.class.counts()
+                && c.owner.as_ref().is_some_and(|o| o.manager == *one || tied.contains(&o.manager))
+        };
+        let others = tied.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(" and ");
+        changes.iter().any(rests).then(|| {
+            format!(
+                "`{one}` and {others} own equally much of what is declared, and nothing shows which of them applies it: \
+                 it is judged as if `{one}` did"
+            )
+        })
+    }
+}
+
 fn judge(
     (desired, live, pair): (&Object, &Object, &AlignedPair<'_>),
     mut differences: Vec<Difference<'_>>,
+    writers: &Writers<'_>,
     (context, knowledge): (&Context<'_>, Option<&EngineContext<'_>>),
     result: &mut ResourceDrift,
 ) {
-    let managed = OwnerView::of(live).with_sound_keys();
+    let managed = &writers.managed;
     if managed.unreadable > 0 {
         result.notes.push(format!("{} entries of managedFields cannot be read", managed.unreadable));
     }
-    let applier = match knowledge {
-        Some(knowledge) => managed.entries.iter().find(|e| knowledge.wrote(e)).map(Applier::of),
-        None => find_applier(desired, &managed, context),
-    };
-    let applied = last_applied(live, &managed, applier.as_ref()).map(|doc| pair.in_newest_version(doc));
+    let applier = writers.applier.as_ref().map(|found| &found.applier);
+    let applied = last_applied(live, managed, applier).map(|doc| pair.in_newest_version(doc));
     let evidence = LiveEvidence {
         declared: desired,
         object: live,
-        managed: &managed,
-        applier: applier.as_ref(),
+        managed,
+        applier,
         last_applied: applied.as_ref(),
         autoscaled: context.autoscaled.contains(&result.key),
         schema: pair.schema.map(KindSchema::root),
@@ -278,7 +320,8 @@ fn judge(
         result.notes.push(pair.certainty.doubt(&doubtful, desired, live));
     }
     result.notes.extend(pair.note(&result.changes, desired, live));
-    result.applier = applier.map(|a| a.manager);
+    result.notes.extend(writers.note_tie(&result.changes));
+    result.applier = applier.map(|a| Arc::clone(&a.manager));
     let mut counting = result.changes.iter().filter(|c| c.class.counts()).peekable();
     // An engine's own records are no drift of what it declares.
     if unknown && counting.clone().all(DriftChange::is_bookkeeping) {
@@ -360,19 +403,25 @@ fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange 
     }
 }
 
-fn find_applier(desired: &Object, managed: &OwnerView<'_>, context: &Context<'_>) -> Option<Applier> {
+fn find_applier(
+    (desired, live): (&Object, &Object),
+    managed: &OwnerView<'_>,
+    context: &Context<'_>,
+) -> Option<FoundApplier> {
+    let found = || applier::of_object(desired, live, managed);
     match &context.applier {
-        Some(applier) if managed.entries.iter().any(|e| applier.is(e)) => Some(applier.clone()),
+        Some(applier) if managed.entries.iter().any(|e| applier.is(e)) => {
+            Some(FoundApplier::certain(applier.clone()))
+        }
         // Another operation of the same manager is still the same tool. What it does not own at all, another tool applied;
         // a person who replaced it is no tool.
         Some(applier) => {
             let mut own = managed.entries.iter().filter(|e| e.subresource.is_empty());
             let same = own.find(|e| *e.manager == *applier.manager).map(Applier::of);
-            same.or_else(|| {
-                applier::of_object(desired, managed).filter(|other| !managers::is_by_hand(&other.manager))
-            })
+            same.map(FoundApplier::certain)
+                .or_else(|| found().filter(|other| !managers::is_by_hand(&other.applier.manager)))
         }
-        None => applier::of_object(desired, managed),
+        None => found(),
     }
 }
 
@@ -380,7 +429,8 @@ fn find_applier(desired: &Object, managed: &OwnerView<'_>, context: &Context<'_>
 fn last_applied(live: &Object, managed: &OwnerView<'_>, applier: Option<&Applier>) -> Option<Doc> {
     let text = live.annotation(LAST_APPLIED)?;
     let path = crate::path::FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
-    let mut writers = managed.owners(&path).peekable();
+    // Who owns no more than the annotations as a whole did not write this one.
+    let mut writers = managed.owners(&path).filter(|e| e.names(&path)).peekable();
     if writers.peek().is_some() && !writers.any(|e| applier.is_some_and(|a| *a.manager == *e.manager)) {
         return None;
     }

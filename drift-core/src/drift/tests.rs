@@ -1,6 +1,7 @@
 //! One row each of the table in the module's documentation, and what has misled others.
 
 mod appliers;
+mod beside_declared;
 mod deep_rules;
 mod meaning;
 mod not_applied;

@@ -225,8 +225,9 @@ impl IncrementalComparison {
     /// One vote an object: a huge one counts no more than a small one.
     fn vote(&mut self, key: &ResourceKey) {
         let both = self.desired.get(key).zip(self.live.get(key));
-        let now =
-            both.and_then(|((wanted, _), live)| applier::of_object(&wanted.object, &OwnerView::of(live)));
+        let now = both.and_then(|((wanted, _), live)| {
+            applier::of_object(&wanted.object, live, &OwnerView::of(live))?.known()
+        });
         let before = match now.clone() {
             Some(now) => self.votes.insert(key.clone(), now),
             None => self.votes.remove(key),

@@ -1,134 +1,141 @@
-//! What those who apply leave beside what is declared: labels to track by, defaults, variables; and who only made an object anew.
+//! Who applies what is declared: known by evidence, and a tie is no knowledge.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 
-const ARGO: fn(Value) -> Value = |f| entry("argocd-controller", "Apply", f);
-const ANN: fn(Value) -> Value = |f| entry("kubectl-edit", "Update", f);
-
-#[test]
-fn the_label_by_which_argo_tracks_is_its_own() {
-    let label = |key: &str, writer: fn(Value) -> Value, annotations: Value| {
-        let mut object = config(json!({"k":"1"}));
-        object["metadata"]["labels"] = json!({key:"shop"});
-        object["metadata"]["annotations"] = annotations;
-        let of_label = json!({"f:metadata":{"f:labels":{(format!("f:{key}")):{}}}});
-        owned(object, json!([ARGO(json!({"f:data":{"f:k":{}}})), writer(of_label)]))
-    };
-    let own = |f: Value| entry("argocd-controller", "Update", f);
-    for key in ["app.kubernetes.io/instance", "argocd.argoproj.io/instance"] {
-        let got = report(&[config(json!({"k":"1"}))], &[label(key, own, json!({}))]);
-        assert_eq!(got[0], "ConfigMap/default/a InSync", "{got:#?}");
-        let got = report(&[config(json!({"k":"1"}))], &[label(key, ANN, json!({}))]);
-        assert_eq!(got[0], "ConfigMap/default/a Drifted", "{got:#?}");
-    }
-    // Where Argo CD tracks by an annotation, the label came from a declaration.
-    let tracked = json!({"argocd.argoproj.io/tracking-id":"shop:/ConfigMap:default/a"});
-    let by_argo = |f: Value| entry("argocd-controller", "Apply", f);
-    let got = report(&[config(json!({"k":"1"}))], &[label("app.kubernetes.io/instance", by_argo, tracked)]);
-    assert!(got.iter().any(|line| line.contains("PendingRemoval")), "{got:#?}");
+fn fields(names: &[&str]) -> Value {
+    let all: serde_json::Map<_, _> = names.iter().map(|n| (format!("f:{n}"), json!({}))).collect();
+    json!({ "f:data": all })
 }
 
-#[test]
-fn a_library_that_writes_the_status_is_a_controllers() {
-    let custom = |annotations: Value, managers: Value| {
-        let object = json!({"apiVersion":"db.example.com/v1","kind":"Cluster",
-            "metadata":{"name":"a","namespace":"default","annotations":annotations},"spec":{"size":1}});
-        owned(object, managers)
-    };
-    let noted = |manager: &str| {
-        entry(manager, "Update", json!({"f:metadata":{"f:annotations":{".":{},"f:db.example.com/seen":{}}}}))
-    };
-    let status = |manager: &str| {
-        let mut own = entry(manager, "Update", json!({"f:status":{"f:ready":{}}}));
-        own["subresource"] = json!("status");
-        own
-    };
-    let flux = || FLUX(json!({"f:spec":{"f:size":{}}}));
-    for (managers, expect) in [
-        (json!([flux(), noted("OpenAPI-Generator"), status("OpenAPI-Generator")]), "InSync"),
-        (json!([flux(), noted("OpenAPI-Generator"), status("manager")]), "Drifted"),
-        (json!([flux(), noted("kubectl-patch"), status("kubectl-patch")]), "Drifted"),
-    ] {
-        let got =
-            report(&[custom(json!({}), json!([]))], &[custom(json!({"db.example.com/seen":"1"}), managers)]);
-        assert_eq!(got[0], format!("Cluster.db.example.com/default/a {expect}"), "{got:#?}");
-    }
+fn live(data: Value, managers: &[(&str, &str, &[&str])]) -> Value {
+    let entries: Vec<Value> = managers.iter().map(|(name, op, own)| entry(name, op, fields(own))).collect();
+    owned(config(data), json!(entries))
 }
 
+fn named(name: &str, mut object: Value) -> Value {
+    object["metadata"]["name"] = json!(name);
+    object
+}
+
+const TIE: &str = "note: `deployer` and `rollout-bot` own equally much of what is declared, and nothing shows which of them applies it: \
+                   it is judged as if `deployer` did";
+
 #[test]
-fn who_puts_objects_in_place_of_others_does_not_apply_them() {
-    let named = |name: &str, k: &str, managers: Value| {
-        let mut object = owned(config(json!({"k":k})), managers);
-        object["metadata"]["name"] = json!(name);
-        object
-    };
-    let own = json!({"f:data":{".":{},"f:k":{}}});
-    let replaced = || json!([entry("kubectl-replace", "Update", own.clone())]);
-    let desired = ["a", "b", "c"].map(|name| named(name, "1", json!([])));
-    let live = [
-        named("a", "2", replaced()),
-        named("b", "1", replaced()),
-        named("c", "1", json!([FLUX(own.clone())])),
-    ];
-    let got = report(&desired, &live);
-    assert!(
-        got.contains(&".data.k Replace Changed DifferentByOther by kubectl-replace".to_owned()),
-        "{got:#?}"
+fn a_tie_of_two_tools_is_said_where_a_verdict_rests_on_it() {
+    let both: &[(&str, &str, &[&str])] = &[("rollout-bot", "Update", &["j"]), ("deployer", "Update", &["k"])];
+    check(
+        config(json!({"k":"1","j":"2"})),
+        live(json!({"k":"1","j":"1"}), both),
+        &["ConfigMap/default/a Drifted", ".data.j Replace Changed DifferentByOther by rollout-bot", TIE],
     );
-    // Where nobody else applies, that is how these objects come about.
-    let got = report(&desired[..2], &live[..2]);
-    assert!(
-        got.contains(&".data.k Replace PendingSync DifferentAsApplied by kubectl-replace".to_owned()),
-        "{got:#?}"
+    // What neither of them wrote is judged alike, whoever applies.
+    let mut others = live(json!({"k":"1","j":"1","x":"1"}), both);
+    let mine = entry("kubectl-edit", "Update", fields(&["x"]));
+    others["metadata"]["managedFields"].as_array_mut().unwrap().push(mine);
+    check(
+        config(json!({"k":"1","j":"1"})),
+        others,
+        &["ConfigMap/default/a Drifted", ".data.x Add Added AddedByOther by kubectl-edit"],
+    );
+    check(
+        config(json!({"k":"1","j":"1"})),
+        live(json!({"k":"1","j":"1"}), both),
+        &["ConfigMap/default/a InSync"],
     );
 }
 
 #[test]
-fn what_admission_fills_in_for_somebody_else_is_not_his() {
-    let pod = |name: &str, scheduler: Option<&str>, managers: Value| {
-        let mut object = json!({"apiVersion":"v1","kind":"Pod","metadata":{"name":name,"namespace":"default"},
-            "spec":{"containers":[{"name":"main","image":"a:1"}]}});
-        if let Some(scheduler) = scheduler {
-            let applied = object.to_string();
-            object["metadata"]["annotations"] =
-                json!({"kubectl.kubernetes.io/last-applied-configuration":applied});
-            object["spec"]["schedulerName"] = json!(scheduler);
-        }
-        owned(object, managers)
+fn of_equal_ones_what_speaks_for_one_decides() {
+    let changed = |by: &str| format!(".data.j Replace Changed DifferentByOther by {by}");
+    let declared = || config(json!({"k":"1","j":"2"}));
+    let check_one = |live: Value, by: &str| {
+        check(declared(), live, &["ConfigMap/default/a Drifted", &changed(by)]);
     };
-    let image = json!({"f:containers":{"k:{\"name\":\"main\"}":{".":{},"f:image":{},"f:name":{}}}});
-    let mut spec = image.clone();
-    spec["f:schedulerName"] = json!({});
-    let record = json!({"f:annotations":{".":{},"f:kubectl.kubernetes.io/last-applied-configuration":{}}});
-    let applied = entry("kubectl-client-side-apply", "Update", json!({"f:metadata":record,"f:spec":spec}));
-    let edited = ANN(json!({"f:spec":{"f:schedulerName":{}}}));
-    let without = entry("kubectl-client-side-apply", "Update", json!({"f:metadata":record,"f:spec":image}));
-    let by_flux = || pod("b", None, json!([FLUX(json!({"f:spec":image}))]));
-    let by_flux_too = || {
-        let mut one = by_flux();
-        one["metadata"]["name"] = json!("c");
-        one
-    };
-    let desired = ["a", "b", "c"].map(|name| pod(name, None, json!([])));
-    for (managers, expect) in [(json!([applied]), "InSync"), (json!([without, edited]), "Drifted")] {
-        let got = report(&desired, &[pod("a", Some("queues"), managers), by_flux(), by_flux_too()]);
-        assert_eq!(got[0], format!("Pod/default/a {expect}"), "{got:#?}");
-    }
+    let data = || json!({"k":"1","j":"1"});
+    // A person's edit of half of a small object does not make the person its applier, whatever the names.
+    check_one(
+        live(data(), &[("kubectl-create", "Update", &["j"]), ("terraform", "Update", &["k"])]),
+        "kubectl-create",
+    );
+    check_one(live(data(), &[("curl", "Update", &["j"]), ("deployer", "Update", &["k"])]), "curl");
+    // Who applies on the server's side declares, who updates only writes.
+    check_one(live(data(), &[("aaa", "Update", &["j"]), ("deployer", "Apply", &["k"])]), "aaa");
+    // Who wrote down what was applied last applies.
+    let mut noted = live(data(), &[("aaa", "Update", &["j"]), ("deployer", "Update", &["k"])]);
+    let last = config(json!({"k":"1","j":"2"})).to_string();
+    noted["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": last});
+    noted["metadata"]["managedFields"][1]["fieldsV1"]["f:metadata"] =
+        json!({"f:annotations": {"f:kubectl.kubernetes.io/last-applied-configuration": {}}});
+    check_one(noted, "aaa");
 }
 
 #[test]
-fn variables_that_flux_fills_in_are_not_known_here() {
-    let desired = || config(json!({"k":"eu-${zone}"}));
-    let flux = FLUX(json!({"f:data":{"f:k":{}}}));
-    for (live, managers, expect) in [
-        ("eu-west", json!([flux]), "Unknown"),
-        ("us-west", json!([flux]), "Drifted"),
-        ("eu-east", json!([flux, ANN(json!({"f:data":{"f:k":{}}}))]), "Drifted"),
-        ("eu-west", json!([ARGO(json!({"f:data":{"f:k":{}}}))]), "Drifted"),
-    ] {
-        let got = report(&[desired()], &[owned(config(json!({"k":live})), managers)]);
-        assert_eq!(got[0], format!("ConfigMap/default/a {expect}"), "{live}: {got:#?}");
-    }
+fn who_writes_over_the_object_of_an_engine_by_hand_does_not_apply_it() {
+    let mut marked = live(
+        json!({"k":"1","j":"9","l":"9"}),
+        &[("kustomize-controller", "Apply", &["k"]), ("kubectl", "Apply", &["j", "l"])],
+    );
+    marked["metadata"]["labels"] = json!({"kustomize.toolkit.fluxcd.io/name":"shop","kustomize.toolkit.fluxcd.io/namespace":"flux-system"});
+    check(
+        config(json!({"k":"1","j":"1","l":"1"})),
+        marked.clone(),
+        &[
+            "ConfigMap/default/a Drifted",
+            ".data.j Replace Changed DifferentByOther by kubectl",
+            ".data.l Replace Changed DifferentByOther by kubectl",
+            ".metadata.labels[\"kustomize.toolkit.fluxcd.io/name\"] Add Managed ControllersOwn by nobody",
+            ".metadata.labels[\"kustomize.toolkit.fluxcd.io/namespace\"] Add Managed ControllersOwn by nobody",
+        ],
+    );
+    // Without the mark nothing shows that it is the engine's: who owns most applies.
+    marked["metadata"]["labels"] = json!({});
+    check(
+        config(json!({"k":"1","j":"1","l":"1"})),
+        marked,
+        &[
+            "ConfigMap/default/a Drifted",
+            ".data.j Replace PendingSync DifferentAsApplied by kubectl",
+            ".data.l Replace PendingSync DifferentAsApplied by kubectl",
+        ],
+    );
+}
+
+#[test]
+fn where_as_many_objects_are_applied_by_one_as_by_another_each_speaks_for_itself() {
+    let declared = |name: &str| named(name, config(json!({"k":"1","j":"1","l":"1"})));
+    let mixed = live(
+        json!({"k":"1","j":"1","l":"9"}),
+        &[("kustomize-controller", "Apply", &["k", "j"]), ("kubectl-client-side-apply", "Update", &["l"])],
+    );
+    let own =
+        live(json!({"k":"1","j":"1","l":"1"}), &[("kubectl-client-side-apply", "Update", &["k", "j", "l"])]);
+    let got = report(&[declared("a"), declared("b")], &[named("a", mixed), named("b", own)]);
+    assert_eq!(
+        got,
+        [
+            "ConfigMap/default/a Drifted",
+            ".data.l Replace Changed DifferentByOther by kubectl-client-side-apply",
+            "ConfigMap/default/b InSync",
+        ]
+    );
+}
+
+#[test]
+fn an_owner_of_the_annotations_as_a_whole_did_not_write_what_was_applied_last() {
+    // As after `kubectl replace` without a key over what `kubectl apply` applied.
+    let mut replaced = live(json!({"l":"1"}), &[("kubectl-client-side-apply", "Update", &["l"])]);
+    let last = config(json!({"l":"1"})).to_string();
+    replaced["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": last});
+    let entries = replaced["metadata"]["managedFields"].as_array_mut().unwrap();
+    entries[0]["fieldsV1"]["f:metadata"] = json!({"f:annotations": {}});
+    let wrote =
+        json!({"f:metadata": {"f:annotations": {"f:kubectl.kubernetes.io/last-applied-configuration": {}}}});
+    entries.push(entry("kubectl-replace", "Update", wrote));
+    check(
+        config(json!({"k":"1","l":"1"})),
+        replaced,
+        &["ConfigMap/default/a Drifted", ".data.k Remove Removed DeclaredOnly by nobody"],
+    );
 }
