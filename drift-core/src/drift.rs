@@ -10,6 +10,7 @@
 //! | live only | the applier, which once applied it | [`VerdictRow::OnceApplied`] |
 //! | live only | a person or a tool | [`VerdictRow::AddedByOther`], or [`VerdictRow::DefaultChanged`] where a default stood |
 //! | live only | a controller, in a field of its own | [`VerdictRow::ControllersOwn`]: no drift |
+//! | live only | a person's tool, in a mark that shows to be a pipeline's record | [`VerdictRow::DeploymentRecord`]: no drift |
 //! | live only, explained by a default | any | in sync |
 //! | live only | nobody, on an object that has owners | in sync: a default or an admission the table does not know |
 //! | live only, an entry of a map that has no defaults | nobody | [`VerdictRow::AddedByNobody`] |
@@ -29,6 +30,7 @@
 mod applier;
 mod authority;
 mod controllers;
+mod deployment_record;
 mod derived;
 mod estate;
 mod incremental;

@@ -219,7 +219,10 @@ fn holds(node: Node<'_>, text: &str) -> bool {
 }
 
 /// The keys of labels or annotations at a path: one, or all of a whole map.
-fn keys<'a>(key: &'a [PathElement], live: Node<'a>) -> Box<dyn Iterator<Item = (&'a str, Node<'a>)> + 'a> {
+pub(super) fn keys<'a>(
+    key: &'a [PathElement],
+    live: Node<'a>,
+) -> Box<dyn Iterator<Item = (&'a str, Node<'a>)> + 'a> {
     match key {
         [PathElement::Field(name)] => Box::new(std::iter::once((&**name, live))),
         [] if live.kind() == Kind::Map && !live.is_empty() => Box::new(live.children().map(|n| (n.key(), n))),

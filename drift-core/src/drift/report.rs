@@ -115,6 +115,8 @@ pub enum VerdictRow {
     DefaultChanged,
     /// A controller in a field that is known to be its own.
     ControllersOwn,
+    /// A mark in which whoever deployed noted what was deployed.
+    DeploymentRecord,
 }
 
 impl VerdictRow {
@@ -138,6 +140,9 @@ impl VerdictRow {
             }
             Self::DefaultChanged => "not declared, and live differs from the value that is there by default",
             Self::ControllersOwn => "a controller wrote it, in a field that is known to be its own",
+            Self::DeploymentRecord => {
+                "a record of the deployment, written with it: it names the moment, the commit, or stands beside what does"
+            }
         }
     }
 }

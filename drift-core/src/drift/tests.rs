@@ -3,6 +3,7 @@
 mod appliers;
 mod beside_declared;
 mod deep_rules;
+mod deployment_record;
 mod meaning;
 mod not_applied;
 mod owners;

@@ -12,6 +12,7 @@ use crate::schema::{ScalarKind, Shape, TypeRef};
 
 use super::applier::Applier;
 use super::controllers;
+use super::deployment_record::is_deployment_record;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
 use super::variables::may_be_filled_in;
 use super::versions::Certainty;
@@ -316,6 +317,9 @@ impl LiveEvidence<'_> {
             }
             if controllers::owns_addition(entry, &d.path, live, (self.declared, self.object, self.managed)) {
                 return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::ControllersOwn));
+            }
+            if is_deployment_record(entry, &d.path, live, self.object, self.last_write_of_applier()) {
+                return Some((FieldOp::Add, DriftClass::Managed, VerdictRow::DeploymentRecord));
             }
             return Some((FieldOp::Add, DriftClass::Added, changed));
         }

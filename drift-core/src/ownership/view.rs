@@ -183,6 +183,13 @@ impl<'a> OwnerEntry<'a> {
         self.subresource == "status" || self.fields.is_some_and(|f| f.get("f:status").is_some())
     }
 
+    /// Returns `true` if nothing but labels and annotations of the object is owned.
+    pub(crate) fn owns_only_marks(&self) -> bool {
+        let Some(fields) = self.fields.filter(|_| self.subresource.is_empty()) else { return false };
+        let mut metadata = fields.get("f:metadata").into_iter().flat_map(Node::children);
+        fields.len() == 1 && metadata.all(|n| matches!(n.key(), "f:labels" | "f:annotations"))
+    }
+
     /// Returns `true` if the entry names a field itself or a part of it, not only an atomic value around it.
     pub(crate) fn names(&self, path: &FieldPath) -> bool {
         let found = path.elements().iter().try_fold(self.fields, |at, element| {

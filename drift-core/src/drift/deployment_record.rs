@@ -1,0 +1,154 @@
+//! Labels and annotations in which a pipeline notes what it deployed, written with the tools of people: `kubectl annotate` after
+//! `kubectl apply`.
+//!
+//! The name of the tool shows a person, so the mark itself has to show the pipeline: it says when it was written; or it names a
+//! commit, and was written together with what was applied, or the object runs an image of that commit. Whatever else was written
+//! in the same go under the same domain belongs to it. A key or a value alone proves nothing: a person may set the same.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::object::{Node, Object};
+use crate::ownership::OwnerEntry;
+use crate::path::FieldPath;
+
+use super::controllers::keys;
+
+/// So far apart are the steps of one deployment at most.
+const ONE_RUN: SignedDuration = SignedDuration::from_secs(60);
+
+/// So far apart are the clocks of who writes down a time and of the API server at most.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(120);
+
+/// Annotation of Kubernetes that says why a revision was made; nothing acts on it.
+const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+
+/// Returns `true` if what is live and not declared is no more than a record of the deployment, by whoever made that.
+pub(super) fn is_deployment_record(
+    entry: &OwnerEntry<'_>,
+    path: &FieldPath,
+    live: Node<'_>,
+    object: &Object,
+    applied_at: Option<Timestamp>,
+) -> bool {
+    let is_mark = ["labels", "annotations"].iter().any(|map| path.starts_with_fields(&["metadata", map]));
+    let Some(written_at) = entry.time().filter(|_| is_mark && entry.owns_only_marks()) else { return false };
+    let in_run = applied_at.is_some_and(|at| written_at.duration_since(at).abs() <= ONE_RUN);
+    let proves = |value: &str| {
+        names_moment(value, written_at) || is_commit(value) && (in_run || runs_image_of(object, value))
+    };
+    let is_record = |key: &str, value: &str| {
+        proves(value)
+            || in_run && key == CHANGE_CAUSE
+            || in_run
+                && written_with(entry, object).any(|(other, proof)| {
+                    let domain = domain(key);
+                    domain == self::domain(other)
+                        && proves(proof)
+                        && (domain.is_some() || is_machine_made(value))
+                })
+    };
+    keys(&path.elements()[2..], live).all(|(key, value)| value.as_str().is_some_and(|v| is_record(key, v)))
+}
+
+/// Returns the labels and annotations of an object that an entry owns.
+fn written_with<'a>(entry: &OwnerEntry<'_>, object: &'a Object) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let of = |map: &'static str| {
+        let all = object.root().at(&["metadata", map]).into_iter().flat_map(Node::children);
+        all.filter(move |n| entry.names(&FieldPath::of(&["metadata", map, n.key()])))
+    };
+    of("labels").chain(of("annotations")).filter_map(|n| Some((n.key(), n.as_str()?)))
+}
+
+fn domain(key: &str) -> Option<&str> {
+    key.split_once('/').map(|(domain, _)| domain)
+}
+
+/// Returns `true` for an address, a number, or a commit: nobody calls a thing so.
+fn is_machine_made(value: &str) -> bool {
+    let is_number = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    is_number || value.starts_with("https://") || value.starts_with("http://") || is_commit(value)
+}
+
+/// Returns `true` for the id of a commit, whole or as it is shortened.
+fn is_commit(value: &str) -> bool {
+    let is_hex = value.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_mixed =
+        value.bytes().any(|b| b.is_ascii_digit()) && value.bytes().any(|b| b.is_ascii_alphabetic());
+    is_hex && (matches!(value.len(), 40 | 64) || (7..=12).contains(&value.len()) && is_mixed)
+}
+
+/// Returns `true` if a container of the object, or of its template, runs an image whose tag names the commit.
+fn runs_image_of(object: &Object, commit: &str) -> bool {
+    /// Shortest form of a commit.
+    const SHORT: usize = 7;
+    let names = |image: &str| {
+        let tag = image.split('@').next().and_then(|i| i.rsplit_once(':')).map_or("", |(_, tag)| tag);
+        let mut parts = tag.split(|c: char| !c.is_ascii_alphanumeric());
+        parts.any(|part| part.len() >= SHORT && (commit.starts_with(part) || part.starts_with(commit)))
+    };
+    let spec = ["spec", "template", "spec"];
+    let containers =
+        [&spec[..], &["spec"]].into_iter().filter_map(|path| object.root().at(path)?.get("containers"));
+    containers.flat_map(Node::children).any(|c| c.str_at(&["image"]).is_some_and(names))
+}
+
+/// Returns `true` if a text is a time, and that at which it was written.
+fn names_moment(text: &str, written_at: Timestamp) -> bool {
+    let is_near = |at: Timestamp| written_at.duration_since(at).abs() <= CLOCKS;
+    text.parse().is_ok_and(is_near) || digits(text).is_some_and(is_near)
+}
+
+/// Reads a time of which the digits are left: seconds or milliseconds since 1970, or `20261121104914` as UTC.
+fn digits(text: &str) -> Option<Timestamp> {
+    const LONGEST: usize = 40;
+    let numbers =
+        (text.len() <= LONGEST).then(|| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>())?;
+    let numbers = String::from_utf8(numbers).ok()?;
+    match numbers.len() {
+        10 if text.len() == 10 => Timestamp::from_second(numbers.parse().ok()?).ok(),
+        13 if text.len() == 13 => Timestamp::from_millisecond(numbers.parse().ok()?).ok(),
+        14.. => {
+            let time = DateTime::strptime("%Y%m%d%H%M%S", &numbers[..14]).ok()?;
+            TimeZone::UTC.to_timestamp(time).ok()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_record_if_it_is_that_of_its_writing() {
+        let written_at = "2026-11-21T10:49:14Z".parse().unwrap();
+        for text in [
+            "2026-11-21T10:49:13Z",
+            "2026-11-21T11:49:13+01:00",
+            "2026-11-21 10:49:12",
+            "20261121-104800",
+            "2026-11-21T10-49-13Z",
+            "1795258154",
+            "1795258154123",
+        ] {
+            assert!(names_moment(text, written_at), "{text}");
+        }
+        for text in
+            ["2026-11-20T10:49:13Z", "2026", "10", "", "8080", "1795251154", "2026-11-21", "20269921104914"]
+        {
+            assert!(!names_moment(text, written_at), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_hexadecimal_and_no_number_or_word() {
+        for text in ["0123456789abcdef0123456789abcdef01234567", "1f2e3d4", "1f2e3d4c5b"] {
+            assert!(is_commit(text), "{text}");
+        }
+        for text in ["1234567", "defaced", "facade", "", "v1.2.3", "1F2E3D4", "payments"] {
+            assert!(!is_commit(text), "{text}");
+        }
+    }
+}
