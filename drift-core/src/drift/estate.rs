@@ -180,8 +180,11 @@ impl<'a> Estate<'a> {
         let authors: Vec<_> = undeclared.map(|o| (o, unmanaged_author(o))).collect();
         let open: Vec<_> =
             authors.iter().filter(|(_, a)| *a == ObjectAuthor::Unknown).map(|(o, _)| *o).collect();
+        // As many as a comparison that goes on holds.
+        let is_held = |o: &&Arc<Object>| o.namespace().is_empty() || namespaces.contains(o.namespace());
+        let held = live.iter().filter(is_held).map(|o| (&**o, o.namespace()));
         let named = self.desired.iter().map(|(key, (wanted, _))| (&*wanted.object, &*key.namespace));
-        let derived = DerivedObjects::find(&open, live.iter().map(|o| (&**o, o.namespace())).chain(named));
+        let derived = DerivedObjects::find(&open, held.chain(named));
         let is_extra = |(o, author): &(&Arc<Object>, ObjectAuthor)| match author {
             ObjectAuthor::Platform => false,
             ObjectAuthor::Applier => true,

@@ -149,8 +149,11 @@ fn offer_name<'a>(text: &'a str, offer: &mut dyn FnMut(&'a str)) {
 pub(super) fn follows_from(object: &Object, origin: Origin<'_>) -> bool {
     let is_near = origin.namespace == object.namespace();
     let is_self = is_near && origin.object.name() == object.name() && origin.object.kind() == object.kind();
-    if is_self || !is_near && !origin.namespace.is_empty() {
+    if is_self {
         return false;
+    }
+    if !is_near && !origin.namespace.is_empty() {
+        return is_custom(origin.object) && is_made_elsewhere(object, origin);
     }
     match origin.object.kind() {
         "ServiceAccount" => is_account_secret(object, origin.object),
@@ -237,6 +240,53 @@ fn is_made_for(object: &Object, custom: &Object) -> bool {
     is_later && (is_output(object, custom) || is_stripped && by_label())
 }
 
+/// Returns `true` for what the controller of a custom resource makes in another namespace, to where no owner reference can lead.
+///
+/// It names the custom resource together with its namespace in marks of that one's group, or bears its uid; or the controller that
+/// reports on the custom resource wrote it, and one names the other.
+fn is_made_elsewhere(object: &Object, origin: Origin<'_>) -> bool {
+    let (custom, name, namespace) = (origin.object, origin.object.name(), origin.namespace);
+    let uid = custom.root().str_at(&["metadata", "uid"]);
+    let is_record = |(name, _): &(&str, &str)| bookkeeping_kind(name) != Some(BookkeepingKind::Ownership);
+    let own = || marks(object).filter(is_record);
+    let prefix = |key: &str| key.split_once('/').map(|(domain, _)| domain.to_owned());
+    let is_of_namespace = |key: &str| {
+        let words = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
+        words.contains("namespace") || words.split(['-', '.', '_']).any(|word| word == "ns")
+    };
+    // In one mark, or in two of one domain.
+    let is_whole = |key: &str, value: &str| {
+        value.split_once('/') == Some((namespace, name))
+            || value == name
+                && own().any(|(other, ns)| {
+                    ns == namespace && other != key && is_of_namespace(other) && prefix(other) == prefix(key)
+                })
+    };
+    let of_group = |key: &str| domain(key).is_some_and(|d| is_related(d, custom.group()));
+    let is_its = |(key, value): (&str, &str)| uid == Some(value) || of_group(key) && is_whole(key, value);
+    let is_linked = || {
+        own().any(|(key, value)| value == name || is_whole(key, value))
+            || custom.root().get("status").is_some_and(|status| lists(status, object))
+    };
+    let is_later = || match (created_at(object), created_at(custom)) {
+        (Some(object), Some(custom)) => object >= custom,
+        _ => true,
+    };
+    own().any(is_its) || is_linked() && is_later() && is_by_controller(object, custom)
+}
+
+/// Returns `true` if an object is listed somewhere below a status, by name and namespace.
+fn lists(node: Node<'_>, object: &Object) -> bool {
+    let is = |field: &str, want: &str| node.str_at(&[field]).is_some_and(|value| value == want);
+    let is_kind = || node.str_at(&["kind"]).is_none_or(|kind| kind == object.kind());
+    matches!(node.kind(), Kind::Map | Kind::List)
+        && (node.kind() == Kind::Map
+            && is("name", object.name())
+            && is("namespace", object.namespace())
+            && is_kind()
+            || node.children().any(|child| lists(child, object)))
+}
+
 /// Returns `true` if a custom resource says that its controller is to write the object.
 fn is_output(object: &Object, custom: &Object) -> bool {
     let is_data = object.group().is_empty() && matches!(object.kind(), "Secret" | "ConfigMap");
@@ -318,7 +368,7 @@ pub(super) fn names_copy(object: &Object) -> bool {
 }
 
 /// Returns the domain of a label or annotation; `None` without one, and for those of Kubernetes, which everybody sets.
-fn domain(name: &str) -> Option<&str> {
+pub(super) fn domain(name: &str) -> Option<&str> {
     let domain = name.split_once('/')?.0;
     (!is_within(domain, "kubernetes.io") && !is_within(domain, "k8s.io")).then_some(domain)
 }

@@ -1,5 +1,7 @@
 //! What follows from another object is no stray; what a person made is one, however it is called.
 
+mod elsewhere;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
