@@ -311,7 +311,7 @@ fn is_served_certificate(path: &FieldPath, live: Node<'_>) -> bool {
 }
 
 /// Returns `true` if a value is certificates in PEM form, in base64 or as they are.
-fn is_certificate(value: Node<'_>) -> bool {
+pub(in crate::drift) fn is_certificate(value: Node<'_>) -> bool {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     let Some(text) = value.as_str() else { return false };
     if text.contains(BEGIN) {

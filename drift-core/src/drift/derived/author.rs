@@ -9,7 +9,8 @@ use crate::k8s::records::is_applier_record;
 use crate::object::{Doc, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 
-use super::evidence::{is_custom, marks, names_copy};
+use super::evidence::{domain, is_custom, marks, names_copy};
+use crate::drift::controllers::is_certificate;
 
 /// Who made a live object that nobody declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,12 @@ pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
         ("metrics.k8s.io", _) | ("storage.k8s.io", "CSIStorageCapacity") => true,
         _ => oldest(&owners).is_some_and(|e| managers::is_platform(e.manager)),
     };
-    if is_platform || is_leader_record(object) || names_copy(object) || is_report(object) {
+    if is_platform
+        || is_trust_bundle(object, &owners)
+        || is_leader_record(object)
+        || names_copy(object)
+        || is_report(object)
+    {
         return ObjectAuthor::Platform;
     }
     ObjectAuthor::Unknown
@@ -67,9 +73,8 @@ pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
 fn is_of_namespace(object: &Object) -> bool {
     let is_of_kind = match (object.group(), object.kind()) {
         ("", "ServiceAccount") => object.name() == "default",
-        ("", "ConfigMap") => {
-            matches!(object.name(), "kube-root-ca.crt" | "openshift-service-ca.crt" | "istio-ca-root-cert")
-        }
+        // The control plane's own.
+        ("", "ConfigMap") => object.name() == "kube-root-ca.crt",
         ("", "Service") => object.name() == "kubernetes" && object.namespace() == "default",
         _ => false,
     };
@@ -113,6 +118,23 @@ fn is_by_hand(object: &Object, owners: &OwnerView<'_>) -> bool {
 /// Returns when an object was created.
 pub(super) fn created_at(object: &Object) -> Option<Timestamp> {
     object.root().str_at(&["metadata", "creationTimestamp"])?.parse().ok()
+}
+
+/// Returns `true` for the certificates of an authority that are handed out to whoever has to trust it, as service meshes and
+/// platforms do in every namespace: they are public, and no person and no engine wrote them.
+fn is_trust_bundle(object: &Object, owners: &OwnerView<'_>) -> bool {
+    let data = || object.root().get("data").into_iter().flat_map(Node::children);
+    let is_bundle = object.group().is_empty()
+        && object.kind() == "ConfigMap"
+        && object.root().get("binaryData").is_none()
+        && data().next().is_some()
+        && data().all(is_certificate);
+    is_bundle
+        && match owners.entries.is_empty() {
+            // Without owners a mark of who hands them out has to show it.
+            true => marks(object).any(|(name, _)| domain(name).is_some()),
+            false => !makers(object).is_empty(),
+        }
 }
 
 fn oldest<'s, 'a>(owners: &'s OwnerView<'a>) -> Option<&'s OwnerEntry<'a>> {

@@ -85,3 +85,23 @@ fn what_the_controller_of_a_custom_resource_makes_elsewhere_follows_from_it() {
     early["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
     check(&origin, &early, false);
 }
+
+#[test]
+fn the_certificates_of_an_authority_are_handed_out_to_every_namespace() {
+    let origin = replica(json!({"spec": {}}));
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let config =
+        |name: &str, fields: Value, managers: &[&str]| elsewhere("ConfigMap", name, fields, managers);
+    let bundle = || json!({"data": {"root-cert.pem": pem}});
+    check(&origin, &config("mesh-ca-root-cert", bundle(), &["pilot-discovery"]), true);
+    check(&origin, &config("platform-ca.crt", bundle(), &["service-ca-operator"]), true);
+    check(&origin, &config("my-ca", bundle(), &["kubectl-create"]), false);
+    check(&origin, &config("my-ca", bundle(), &["helm"]), false);
+    let more = json!({"data": {"root-cert.pem": pem, "level": "debug"}});
+    check(&origin, &config("mesh", more, &["pilot-discovery"]), false);
+    // Without owners a mark shows who hands them out.
+    let marked =
+        json!({"data": {"root-cert.pem": pem}, "metadata": {"labels": {"mesh.example.io/config": "true"}}});
+    check(&origin, &config("mesh-ca-root-cert", marked, &[]), true);
+    check(&origin, &config("my-ca", bundle(), &[]), false);
+}
