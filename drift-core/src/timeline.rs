@@ -19,6 +19,7 @@ use crate::path::FieldPath;
 use crate::schema::SchemaSet;
 use crate::stream::StreamId;
 
+pub(crate) use removal::remover;
 pub use removal::{FieldRemoval, find_removal};
 pub use transition::Transition;
 

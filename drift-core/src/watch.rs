@@ -13,6 +13,7 @@
 //! clock. The times that are passed in only decide when to call it.
 
 mod comparison;
+mod removals;
 #[cfg(test)]
 mod tests;
 

@@ -11,6 +11,8 @@ use crate::replay::State;
 use crate::schema::{SchemaSet, is_definition};
 use crate::stream::{Facet, Scope, StreamId};
 
+use super::removals::SeenRemovals;
+
 /// Group, kind and name.
 type BareName = (Arc<str>, Arc<str>, Arc<str>);
 
@@ -40,6 +42,9 @@ pub(super) struct LiveComparison {
     /// Resources of which a request was reported since the last judgement: who made a change may become known after the change, so
     /// `annotate` is asked again.
     audited: BTreeSet<ResourceKey>,
+    /// Group, kind and name of what is declared, wherever that is.
+    declared: BTreeSet<BareName>,
+    removals: SeenRemovals,
 }
 
 impl LiveComparison {
@@ -51,6 +56,8 @@ impl LiveComparison {
         let bare = desired.iter().map(|d| d.object.key()).filter(|key| key.namespace.is_empty());
         Self {
             placed: BTreeSet::new(),
+            declared: desired.iter().map(|d| bare_name(&d.object.key())).collect(),
+            removals: SeenRemovals::default(),
             bare: bare.map(|key| (bare_name(&key), BTreeSet::new())).collect(),
             desired,
             schemas,
@@ -63,6 +70,7 @@ impl LiveComparison {
     }
 
     pub(super) fn apply(&mut self, event: &Event) {
+        self.note_removals(event);
         self.state.apply(event);
         let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
         if is_definition(key) {
@@ -93,6 +101,17 @@ impl LiveComparison {
         }
     }
 
+    /// Notes what an event takes away from something that is declared; asked before the state moves on.
+    fn note_removals(&mut self, event: &Event) {
+        let StreamId::Resource(Facet::Live, key) = &event.stream else { return };
+        if self.declared.contains(&bare_name(key)) {
+            let before = self.state.get(&event.stream).and_then(|r| r.object().ok().flatten());
+            let bundled = SchemaSet::bundled();
+            let schemas = self.schemas.as_ref().unwrap_or(&bundled);
+            self.removals.apply(key, before, event, schemas);
+        }
+    }
+
     /// Judges what was touched, and returns the verdicts that may have changed; `None` for a resource without one.
     pub(super) fn judge(
         &mut self,
@@ -108,6 +127,7 @@ impl LiveComparison {
         changed.extend(audited.into_iter().filter(|key| current.get(key).is_some()));
         let resources = changed.iter().filter_map(|key| current.get(key)).cloned().collect();
         let mut report = DriftReport { resources, ..DriftReport::default() };
+        report.resources.iter_mut().for_each(|drift| self.removals.name(drift));
         if report.resources.iter().any(|r| !r.changes.is_empty()) {
             annotate(&mut report);
         }

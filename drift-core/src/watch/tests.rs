@@ -314,6 +314,53 @@ proptest! {
     }
 }
 
+#[test]
+fn who_removes_a_field_is_seen_when_it_happens() {
+    let declared =
+        object(&json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"prices","namespace":"shop",
+        "annotations":{"season":"all"}},"data":{"bread":"1","cake":"2"}}));
+    let version = |data: Value, annotations: Value, writers: &[(&str, i64)]| {
+        let entry = |(manager, second): &(&str, i64)| {
+            json!({"manager":manager,"operation":"Update","time":at(*second).to_string(),"fieldsType":"FieldsV1",
+                "fieldsV1":{"f:data":{"f:bread":{}}}})
+        };
+        let managed: Vec<Value> = writers.iter().map(entry).collect();
+        object(
+            &json!({"apiVersion":"v1","kind":"ConfigMap","data":data,"metadata":{"name":"prices","namespace":"shop","uid":"u",
+            "annotations":annotations,"managedFields":managed}}),
+        )
+    };
+    let mut cluster = Cluster::new();
+    let options = WatchOptions { absence: Absence::AtOnce, ..WatchOptions::default() };
+    let mut watch = WatchJudge::new(desired(&[declared]), options);
+    let helm = [("helm", 0)];
+    let all = json!({"bread":"1","cake":"2"});
+    let versions = [
+        version(all.clone(), json!({"season":"all"}), &helm),
+        // Somebody takes the annotations away, and carol adds another one.
+        version(all, json!({}), &helm),
+        version(
+            json!({"bread":"1","cake":"2"}),
+            json!({"other":"1"}),
+            &[("helm", 0), ("kubectl-annotate", 3)],
+        ),
+        // An edit takes the cake away, and changes the bread.
+        version(json!({"bread":"3"}), json!({"other":"1"}), &[("kubectl-edit", 4)]),
+    ];
+    let mut found = BTreeMap::new();
+    for object in versions {
+        cluster.apply(object).iter().for_each(|e| watch.handle(e, at(0)));
+        for update in watch.judge(&mut |_| ()) {
+            let FindingBody::Drifted { path, change } = update.finding.body else { continue };
+            let by = change.owner.as_ref().map_or("nobody".to_owned(), |o| o.manager.to_string());
+            found.insert(path.to_string(), (by, change.time()));
+        }
+    }
+    let season = found.iter().find(|(path, _)| path.contains("season") || path.ends_with("annotations"));
+    assert_eq!(season.unwrap().1, &("nobody".to_owned(), Some(at(2))), "{found:?}");
+    assert_eq!(found[".data.cake"], ("kubectl-edit".to_owned(), Some(at(4))), "{found:?}");
+}
+
 fn note(reported: &mut BTreeSet<crate::finding::FindingId>, update: &FindingUpdate) {
     match update.state {
         FindingState::Resolved => reported.remove(&update.finding.id),
