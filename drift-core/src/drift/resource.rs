@@ -1,7 +1,7 @@
 //! One declared object against the live one.
 
 use crate::diff::{Difference, Mode, OrderChange, Walk};
-use crate::k8s::annotations::{LAST_APPLIED, may_be_bookkeeping};
+use crate::k8s::annotations::LAST_APPLIED;
 use crate::k8s::managers;
 use crate::k8s::metadata::WRITABLE_METADATA;
 use crate::key::ResourceKey;
@@ -180,8 +180,8 @@ fn marks<'a>(walk: &mut Walk<'a>, d: Option<Node<'a>>, l: Option<Node<'a>>, ty: 
     match (d, l) {
         (Some(d), Some(l)) => walk.maps_without(d, l, shape, LAST_APPLIED),
         (Some(d), None) => walk.emit(Some(d), None),
-        // With bookkeeping beside it, what was added is reported key by key; alone, as a whole.
-        (None, Some(l)) if l.children().any(|n| special(&n) || may_be_bookkeeping(n.key())) => {
+        // Without them there is no whole that could be reported.
+        (None, Some(l)) if l.children().any(|n| special(&n)) => {
             for child in l.children().filter(|n| !special(n)) {
                 walk.below(child.key(), |w| w.emit(None, Some(child)));
             }

@@ -44,10 +44,11 @@ struct Division<'s, 'a, 'm> {
 impl<'a, 'm> Division<'_, 'a, 'm> {
     fn value(&mut self, path: FieldPath, live: Node<'a>, owned: &[Owned<'m>], ty: Option<TypeRef<'_>>) {
         let whole = owned.iter().any(|(_, fields)| matches!(fields, OwnedFields::Whole));
-        let parts = if owned.is_empty() || whole { None } else { children(live, owned) };
-        let Some(parts) = parts else { return self.put(path, live, None) };
-        // Bookkeeping is judged apart from what stands beside it.
+        // Bookkeeping is judged apart from what stands beside it, whoever owns it.
         let has_marks = has_free_keys(ty, live) && live.children().any(|n| may_be_bookkeeping(n.key()));
+        let is_one = (owned.is_empty() || whole) && !has_marks;
+        let parts = if is_one { None } else { children(live, owned) };
+        let Some(parts) = parts else { return self.put(path, live, None) };
         let by_one = owned.len() == 1 && !has_marks;
         if by_one && (!has_free_keys(ty, live) || parts.iter().all(|(e, _)| !below(owned, e).is_empty())) {
             return self.put(path, live, None);
