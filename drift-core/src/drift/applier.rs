@@ -125,11 +125,14 @@ pub(super) fn of_most(appliers: impl Iterator<Item = Applier>) -> Option<Applier
     most(&votes)
 }
 
-/// Returns the applier with most votes; `None` where two have equally many.
+/// Returns the applier with most votes, of equally many an engine; `None` where two tools or two engines have them.
 ///
 /// Who only makes objects by hand has none while a tool applies others.
 pub(super) fn most(votes: &BTreeMap<Applier, usize>) -> Option<Applier> {
-    let weight = |(applier, count): (&Applier, &usize)| (!managers::makes_by_hand(&applier.manager), *count);
+    let weight = |(applier, count): (&Applier, &usize)| {
+        let manager = &applier.manager;
+        (!managers::makes_by_hand(manager), *count, managers::is_engine(manager))
+    };
     let top = votes.iter().map(weight).max()?;
     let mut best = votes.iter().filter(|vote| weight(*vote) == top);
     let (applier, _) = best.next()?;

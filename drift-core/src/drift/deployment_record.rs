@@ -40,7 +40,7 @@ pub(super) fn is_deployment_record(
     };
     let is_record = |key: &str, value: &str| {
         proves(value)
-            || in_run && key == CHANGE_CAUSE
+            || in_run && key == CHANGE_CAUSE && names_what_runs(object, value)
             || in_run
                 && written_with(entry, object).any(|(other, proof)| {
                     let domain = domain(key);
@@ -79,19 +79,28 @@ fn is_commit(value: &str) -> bool {
     is_hex && (matches!(value.len(), 40 | 64) || (7..=12).contains(&value.len()) && is_mixed)
 }
 
+/// Returns `true` for a text that names an address, or the tag of an image that the object runs.
+fn names_what_runs(object: &Object, text: &str) -> bool {
+    let mut words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '=' | ':'));
+    text.contains("://") || words.any(|word| !word.is_empty() && tags(object).any(|tag| tag == word))
+}
+
 /// Returns `true` if a container of the object, or of its template, runs an image whose tag names the commit.
 fn runs_image_of(object: &Object, commit: &str) -> bool {
     /// Shortest form of a commit.
     const SHORT: usize = 7;
-    let names = |image: &str| {
-        let tag = image.split('@').next().and_then(|i| i.rsplit_once(':')).map_or("", |(_, tag)| tag);
+    tags(object).any(|tag| {
         let mut parts = tag.split(|c: char| !c.is_ascii_alphanumeric());
         parts.any(|part| part.len() >= SHORT && (commit.starts_with(part) || part.starts_with(commit)))
-    };
-    let spec = ["spec", "template", "spec"];
-    let containers =
-        [&spec[..], &["spec"]].into_iter().filter_map(|path| object.root().at(path)?.get("containers"));
-    containers.flat_map(Node::children).any(|c| c.str_at(&["image"]).is_some_and(names))
+    })
+}
+
+/// Returns the tags of the images that the object, or its template, runs.
+fn tags(object: &Object) -> impl Iterator<Item = &str> {
+    let specs = [&["spec", "template", "spec"][..], &["spec"]].into_iter();
+    let containers = specs.filter_map(|path| object.root().at(path)?.get("containers"));
+    let images = containers.flat_map(Node::children).filter_map(|c| c.str_at(&["image"]));
+    images.filter_map(|image| Some(image.split('@').next()?.rsplit_once(':')?.1))
 }
 
 /// Returns `true` if a text is a time, and that at which it was written.

@@ -97,9 +97,16 @@ fn what_stands_beside_a_commit_belongs_to_the_record() {
 
 #[test]
 fn why_a_revision_was_made_is_a_record_where_it_was_written_with_it() {
-    let cause = json!({"kubernetes.io/change-cause": "web 1.4.2"});
-    is_record("kubectl-annotate", "2026-11-21T10:49:12Z", cause.clone());
-    is_drift("kubectl-annotate", "2026-11-24T08:00:00Z", cause);
+    let soon = "2026-11-21T10:49:12Z";
+    for cause in
+        ["web main-1f2e3d4", "image=registry.example/web:main-1f2e3d4", "https://ci.example.com/run/812"]
+    {
+        let cause = json!({"kubernetes.io/change-cause": cause});
+        is_record("kubectl-annotate", soon, cause.clone());
+        is_drift("kubectl-annotate", "2026-11-24T08:00:00Z", cause);
+    }
+    // What names nothing that runs may be anybody's.
+    is_drift("kubectl-annotate", soon, json!({"kubernetes.io/change-cause": "back to 1.3, ask Ann"}));
 }
 
 #[test]
