@@ -47,7 +47,7 @@ mod variables;
 mod verdict;
 mod versions;
 
-pub use authority::{AppDeclaration, DeclarationError, Tracked, compare_apps};
+pub use authority::{AppDeclaration, DeclarationError, DriftCorrection, Tracked, compare_apps};
 pub use estate::{DesiredObject, DriftOptions, UnmanagedResources, compare};
 pub use incremental::{IncrementalApps, IncrementalComparison};
 pub use report::{

@@ -19,14 +19,14 @@ mod source;
 use std::sync::Arc;
 
 use drift_core::drift::rules::{
-    Effect, FieldRule, LabelMatch, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector,
+    Effect, FieldRule, LabelMatch, MarkedSides, Pattern, Rule, RuleProblem, RuleSet, RuleTarget, Selector,
 };
 use drift_core::{Kind, Node, Object};
 use jiff::Timestamp;
 
 pub use inventory::{InventoryError, InventoryId};
 pub use kustomization::{Kustomization, SubstituteFrom};
-pub use release::{HelmRelease, ReleaseSnapshot, ValuesReference};
+pub use release::{DriftDetectionMode, HelmRelease, ReleaseSnapshot, ValuesReference};
 pub use revision::{DigestAlgorithm, FluxRevision, RevisionDigest, RevisionError};
 pub use source::{Artifact, FluxSource, GitReference, SourceKind};
 
@@ -147,8 +147,8 @@ fn ignore_rule(name: Arc<str>, entry: Node<'_>) -> Result<Rule, String> {
 }
 
 /// Returns a rule for resources that opt out by a label or annotation.
-fn opt_out(key: &str, value: &str, effect: Effect) -> Rule {
-    let mark = Some(LabelMatch { key: key.into(), value: value.into() });
+fn opt_out(key: &str, value: &str, sides: MarkedSides, effect: Effect) -> Rule {
+    let mark = Some(LabelMatch { key: key.into(), value: value.into(), sides });
     let name = format!("{key}: {value}").into();
     Rule { name, target: RuleTarget { mark, ..RuleTarget::default() }, effect, because: None }
 }

@@ -48,10 +48,21 @@ pub struct AppDeclaration {
     pub own: Vec<FieldPath>,
     /// What holds its engine back from applying what is pending, in words.
     pub held_back: Option<Arc<str>>,
+    /// What its engine does about drift, where that is a setting of the app.
+    pub correction: Option<DriftCorrection>,
     /// What a reader should know of the verdicts on this app.
     pub notes: Vec<String>,
     /// Why what is declared now is not known, where [`desired`](Self::desired) is what was applied last.
     pub not_given: Option<String>,
+}
+
+/// What an engine does about drift of what it declares, as a note on each resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DriftCorrection {
+    /// It puts back declared fields and missing resources, and nothing beside them; the note says when.
+    PutBack(Arc<str>),
+    /// It leaves them; the note says why.
+    Left(Arc<str>),
 }
 
 /// Why it is not known what an app declares.
@@ -170,6 +181,7 @@ impl App {
         a.appliers == b.appliers
             && a.rules == b.rules
             && a.held_back == b.held_back
+            && a.correction == b.correction
             && a.desired.as_ref().err() == b.desired.as_ref().err()
             && self.applied.is_some() == other.applied.is_some()
     }
@@ -255,6 +267,7 @@ impl App {
         self.declaration.rules.hide(&mut resource, sides, rule_context, problems);
         self.contradict(&mut resource);
         self.hold_back(&mut resource);
+        resource.notes.extend(self.correction(&resource));
         resource
     }
 
@@ -275,6 +288,21 @@ impl App {
         let waits = |c: DriftClass| matches!(c, DriftClass::PendingSync | DriftClass::PendingRemoval);
         if resource.class.is_some_and(waits) || resource.changes.iter().any(DriftChange::is_pending) {
             resource.notes.extend(self.declaration.held_back.as_ref().map(ToString::to_string));
+        }
+    }
+
+    /// Returns what becomes of drift that somebody else brought.
+    fn correction(&self, resource: &ResourceDrift) -> Option<String> {
+        const ADDED: &str = "stays: only what is declared is put back";
+        let counts = |class: DriftClass| resource.changes.iter().any(|c| c.class == class);
+        let is_gone = resource.status == Status::Missing && resource.class.is_none();
+        let is_other = is_gone || counts(DriftClass::Changed) || counts(DriftClass::Removed);
+        let is_more = counts(DriftClass::Added);
+        match self.declaration.correction.as_ref()? {
+            DriftCorrection::PutBack(note) if is_other => Some(note.to_string()),
+            DriftCorrection::PutBack(_) if is_more => Some(ADDED.to_owned()),
+            DriftCorrection::Left(note) if is_other || is_more => Some(note.to_string()),
+            _ => None,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::path::{FieldPath, PathElement};
 use edit::EditedPair;
 pub use exceptions::exceptions;
 pub use pointer::PointerStep;
-pub use target::{LabelMatch, Pattern, RuleTarget, Selector, SelectorError};
+pub use target::{LabelMatch, MarkedSides, Pattern, RuleTarget, Selector, SelectorError};
 
 /// What a rule takes out of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use drift_core::drift::rules::{Effect, RuleSet};
+use drift_core::drift::rules::{Effect, MarkedSides, RuleSet};
 use drift_core::{Node, Object, ResourceKey};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -172,11 +172,11 @@ fn opt_out_rules(object: &Object) -> RuleSet {
     let mut set = RuleSet::default();
     let of = |name: &str| format!("{KUSTOMIZE_GROUP}/{name}");
     for (name, value) in [("reconcile", "disabled"), ("ssa", "Ignore"), ("ssa", "IfNotPresent")] {
-        set.rules.push(opt_out(&of(name), value, Effect::Fields(whole_object())));
+        set.rules.push(opt_out(&of(name), value, MarkedSides::Either, Effect::Fields(whole_object())));
     }
     // What is never applied is not missing either; with IfNotPresent it would be made.
     for (name, value) in [("reconcile", "disabled"), ("ssa", "Ignore")] {
-        set.rules.push(opt_out(&of(name), value, Effect::Missing));
+        set.rules.push(opt_out(&of(name), value, MarkedSides::Either, Effect::Missing));
     }
     set.append(ignore_rules(object, &["spec", "ignore"], "spec.ignore"));
     set

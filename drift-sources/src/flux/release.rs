@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use drift_core::drift::rules::{Effect, RuleSet};
+use drift_core::drift::rules::{Effect, MarkedSides, RuleSet};
 use drift_core::{Node, Object, ResourceKey};
 use jiff::Timestamp;
 
@@ -10,6 +10,38 @@ use super::{
     FluxCondition, HELM_GROUP, InventoryId, ObjectReference, depends_on, flag_at, ignore_rules, list_at,
     opt_out, owned_text, parse_conditions, parse_reference,
 };
+
+/// What the controller does about drift of a release: `spec.driftDetection.mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DriftDetectionMode {
+    /// Looks for drift and puts back what is declared.
+    Enabled,
+    /// Looks for drift and reports it.
+    Warn,
+    /// Does not look for it.
+    #[default]
+    Disabled,
+}
+
+impl DriftDetectionMode {
+    /// Reads the mode; any other word switches detection off, as the controller takes it.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "enabled" => Self::Enabled,
+            "warn" => Self::Warn,
+            _ => Self::Disabled,
+        }
+    }
+
+    /// Returns the word for it in the spec.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Warn => "warn",
+            Self::Disabled => "disabled",
+        }
+    }
+}
 
 /// An entry of `status.history`: a release as the controller recorded it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +88,10 @@ pub struct HelmRelease {
     pub target_namespace: String,
     /// Namespace of its storage.
     pub storage_namespace: String,
-    /// `enabled`, `warn` or `disabled`.
-    pub drift_mode: String,
+    /// What the controller does about drift.
+    pub drift_mode: DriftDetectionMode,
+    /// `spec.interval`: how often the controller reconciles.
+    pub interval: Option<String>,
     /// Objects with values, in order.
     pub values_from: Vec<ValuesReference>,
     /// Whether reconciliation is suspended.
@@ -110,8 +144,11 @@ impl HelmRelease {
             release_name: named.unwrap_or(composed),
             target_namespace: target.unwrap_or_else(|| own.to_owned()),
             storage_namespace: storage.unwrap_or_else(|| own.to_owned()),
-            drift_mode: owned_text(spec, &["driftDetection", "mode"])
-                .unwrap_or_else(|| "disabled".to_owned()),
+            drift_mode: spec
+                .str_at(&["driftDetection", "mode"])
+                .map(DriftDetectionMode::parse)
+                .unwrap_or_default(),
+            interval: owned_text(spec, &["interval"]),
             values_from: list_at(spec, &["valuesFrom"]).map(|n| values_reference(n, own)).collect(),
             is_suspended: flag_at(spec, &["suspend"]),
             depends_on: depends_on(object),
@@ -164,7 +201,9 @@ fn parse_snapshot(node: Node<'_>) -> ReleaseSnapshot {
 
 fn drift_rules(object: &Object) -> RuleSet {
     let mut set = RuleSet::default();
-    set.rules.push(opt_out(&format!("{HELM_GROUP}/driftDetection"), "disabled", Effect::Whole));
+    // The controller looks for it in the release, not on what is live.
+    let key = format!("{HELM_GROUP}/driftDetection");
+    set.rules.push(opt_out(&key, "disabled", MarkedSides::Declared, Effect::Whole));
     set.append(ignore_rules(object, &["spec", "driftDetection", "ignore"], "spec.driftDetection.ignore"));
     set
 }

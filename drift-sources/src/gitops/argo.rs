@@ -9,7 +9,7 @@ mod kustomize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use drift_core::drift::rules::{Effect, LabelMatch, Rule, RuleTarget};
+use drift_core::drift::rules::{Effect, LabelMatch, MarkedSides, Rule, RuleTarget};
 use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
 use drift_core::k8s::hooks::is_hook;
 use drift_core::k8s::managers;
@@ -92,6 +92,7 @@ impl GitOps<'_> {
             verdicts: app.resources.iter().filter_map(|r| Some((r.key.clone(), r.status.clone()?))).collect(),
             own: self.own_fields(),
             held_back: self.held_back(app).map(Into::into),
+            correction: None,
             notes,
             not_given,
         }
@@ -116,7 +117,8 @@ impl GitOps<'_> {
         const SERVER_SIDE: &str = "ServerSideDiff=true";
         let rule = |name: String, effect: Effect, mark: Option<&str>| {
             let key = "argocd.argoproj.io/compare-options".into();
-            let mark = mark.map(|option| LabelMatch { key, value: option.into() });
+            let mark =
+                mark.map(|option| LabelMatch { key, value: option.into(), sides: MarkedSides::Either });
             Rule {
                 name: name.into(),
                 target: RuleTarget { mark, ..RuleTarget::default() },

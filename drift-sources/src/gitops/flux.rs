@@ -68,6 +68,7 @@ impl GitOps<'_> {
             verdicts: BTreeMap::new(),
             own: Vec::new(),
             held_back: self.held_back_by_source(app),
+            correction: None,
             notes: Vec::new(),
             not_given,
         }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use drift_core::drift::rules::RuleSet;
-use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, Tracked};
+use drift_core::drift::{AppDeclaration, DeclarationError, DesiredObject, DriftCorrection, Tracked};
 use drift_core::k8s::managers;
 use drift_core::{Object, ResourceKey};
 
 use super::{AppState, GitOps};
-use crate::flux::{HelmRelease, ValuesReference};
+use crate::flux::{DriftDetectionMode, HelmRelease, ValuesReference};
 use crate::helm::{self, StoredRelease};
 
 impl GitOps<'_> {
@@ -55,6 +55,7 @@ impl GitOps<'_> {
         let mut declaration =
             self.declared_by(app.key.clone(), managers, storage, tracked, app.rules.clone(), &app.inventory);
         declaration.default_namespace = app.target_namespace.as_str().into();
+        declaration.correction = Some(drift_correction(app));
         declaration.notes.extend(waiting_note(app));
         declaration.notes.extend(self.changed_values(app));
         declaration
@@ -127,6 +128,7 @@ impl GitOps<'_> {
             verdicts: Default::default(),
             own: Vec::new(),
             held_back: None,
+            correction: None,
             notes: uninstalled.iter().map(|r| uninstalled_note(r)).collect(),
             not_given: None,
             app,
@@ -195,6 +197,34 @@ fn uninstalled(revisions: &[StoredRelease]) -> Option<&StoredRelease> {
 
 fn uninstalled_note(r: &StoredRelease) -> String {
     format!("was uninstalled (revision {}): it declares nothing", r.version)
+}
+
+/// Returns what the controller does about drift of a HelmRelease; it looks for it when nothing else is to be done.
+fn drift_correction(app: &HelmRelease) -> DriftCorrection {
+    let mode = app.drift_mode.as_str();
+    let stalled = app.find_condition("Stalled").filter(|c| &*c.status == "True");
+    let left = |why: String| DriftCorrection::Left(format!("stays: {why}").into());
+    if app.is_suspended {
+        return left("the HelmRelease is suspended".to_owned());
+    }
+    if let Some(stalled) = stalled {
+        return left(format!("the HelmRelease is stalled ({})", stalled.reason));
+    }
+    match app.drift_mode {
+        DriftDetectionMode::Enabled => {
+            let interval = app.interval.as_ref().map_or_else(String::new, |i| format!(", interval: {i}"));
+            let note = format!(
+                "helm-controller puts it back at its next reconcile (driftDetection.mode: {mode}{interval})"
+            );
+            DriftCorrection::PutBack(note.into())
+        }
+        DriftDetectionMode::Warn => {
+            left(format!("helm-controller reports it and leaves it (driftDetection.mode: {mode})"))
+        }
+        DriftDetectionMode::Disabled => {
+            left(format!("helm-controller does not look for it (driftDetection.mode: {mode})"))
+        }
+    }
 }
 
 /// Returns a note if a HelmRelease was changed and its controller has not reconciled it yet; the new desired state is then

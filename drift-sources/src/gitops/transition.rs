@@ -26,6 +26,8 @@ pub fn transitions(before: &Object, after: &Object) -> Vec<Transition> {
     } else if let (Some(a), Some(b)) = (HelmRelease::from_object(before), HelmRelease::from_object(after)) {
         add_conditions(&a.conditions, &b.conditions, b.last_attempted.as_ref(), &mut all);
         all.extend(state_change("revision", a.last_attempted.as_ref(), b.last_attempted.as_ref()));
+        let mode = |r: &HelmRelease| r.drift_mode.as_str().to_owned();
+        all.extend(state_change("drift detection", Some(&mode(&a)), Some(&mode(&b))));
         let newest = |r: &HelmRelease| r.history.first().map(|s| format!("v{} {}", s.version, s.status));
         let at = b.history.first().and_then(|s| s.last_deployed);
         all.extend(

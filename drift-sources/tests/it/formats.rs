@@ -310,7 +310,10 @@ fn objects_of_flux() {
         "metadata":{"name":"web","namespace":"a"},"spec":{"targetNamespace":"shop","driftDetection":{"mode":"warn",
         "ignore":[{"paths":["/spec/replicas"]},{"paths":[""],"target":{"kind":"Job"}}]}},
         "status":{"history":[{"name":"shop-web","version":3,"status":"deployed"}]}}))).unwrap();
-    assert_eq!((&*hr.release_name, &*hr.storage_namespace, &*hr.drift_mode), ("shop-web", "a", "warn"));
+    assert_eq!(
+        (&*hr.release_name, &*hr.storage_namespace, hr.drift_mode.as_str()),
+        ("shop-web", "a", "warn")
+    );
     assert_eq!((hr.history[0].version, hr.rules.rules.len()), (3, 3));
 }
 

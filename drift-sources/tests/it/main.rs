@@ -27,6 +27,8 @@ mod gitops_seen;
 #[cfg(feature = "gitops")]
 mod gitops_sources;
 #[cfg(feature = "gitops")]
+mod helm_drift;
+#[cfg(feature = "gitops")]
 mod incremental;
 #[cfg(feature = "manifests")]
 mod manifests;

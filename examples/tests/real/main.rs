@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "shared with the tests of the kubernetes source")]
 mod control_plane;
 mod follow_and_alert;
+mod helm_release;
 mod rendered;
 mod watching;
 
@@ -40,6 +41,7 @@ fn main() {
             rendered::folders,
         ),
         trial("a_cluster_with_engines_is_judged_live_as_from_its_tape", live_as_from_its_tape),
+        trial("drift_of_a_helm_release_is_put_back_or_stays_as_its_mode_says", helm_release::drift_modes),
         trial("a_cluster_is_asked_without_history", questions_of_a_cluster),
         trial("watch_says_how_things_stand_and_whether_the_server_answers", watching::states_and_outages),
         trial("a_program_that_follows_a_cluster_alerts_once_for_each_edit", follow_and_alert::edits),

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::drift::rules::{NoJq, RuleSet};
 use crate::drift::{
-    AppDeclaration, DeclarationError, DesiredObject, DriftOptions, IncrementalApps, IncrementalComparison,
-    Tracked, compare, compare_apps,
+    AppDeclaration, DeclarationError, DesiredObject, DriftCorrection, DriftOptions, IncrementalApps,
+    IncrementalComparison, Tracked, compare, compare_apps,
 };
 use crate::key::ResourceKey;
 use crate::object::{Doc, Object};
@@ -113,6 +113,7 @@ fn declaration(app: u8, all: &[(u8, u8)], how: u8) -> AppDeclaration {
         rules: RuleSet::default(),
         verdicts: BTreeMap::from([(thing(0, 0, 0).key(), "Synced".into())]),
         held_back: None,
+        correction: (how == 1).then(|| DriftCorrection::Left("stays".into())),
         notes: vec![format!("how {how}")],
         not_given: None,
     }

@@ -178,13 +178,25 @@ fn plain(key: &str) -> Option<String> {
     (!key.is_empty() && key.chars().all(fine)).then(|| key.to_owned())
 }
 
-/// An annotation or label by which a resource opts in, on either side.
+/// An annotation or label by which a resource opts in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelMatch {
     /// Name of the annotation or label.
     pub key: Arc<str>,
     /// Its value; of a list with commas one of them.
     pub value: Arc<str>,
+    /// Where the engine looks for it.
+    pub sides: MarkedSides,
+}
+
+/// The sides of a resource on which an engine looks for a mark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MarkedSides {
+    /// On the declared object alone: what somebody puts on the live one has no effect.
+    Declared,
+    /// On either.
+    #[default]
+    Either,
 }
 
 /// Which resources a rule is about; all that is set has to match.
@@ -204,7 +216,7 @@ pub struct RuleTarget {
     pub labels: Option<Selector>,
     /// Annotations, of the declared object where there is one.
     pub annotations: Option<Selector>,
-    /// An annotation or label on either side.
+    /// An annotation or label.
     pub mark: Option<LabelMatch>,
 }
 
@@ -221,11 +233,15 @@ impl RuleTarget {
             && any.is_none_or(|o| self.version.matches(o.version()))
             && self.labels.as_ref().is_none_or(|s| s.matches(meta("labels")))
             && self.annotations.as_ref().is_none_or(|s| s.matches(meta("annotations")))
-            && self.mark.as_ref().is_none_or(|m| m.is_on(sides.desired) || m.is_on(sides.live))
+            && self.mark.as_ref().is_none_or(|m| m.is_there(sides))
     }
 }
 
 impl LabelMatch {
+    fn is_there(&self, sides: ResourcePair<'_>) -> bool {
+        self.is_on(sides.desired) || self.sides == MarkedSides::Either && self.is_on(sides.live)
+    }
+
     fn is_on(&self, object: Option<&Object>) -> bool {
         let Some(object) = object else { return false };
         let has = |text: Option<&str>| {

@@ -26,6 +26,7 @@ fn status(live: &Value) -> Option<Status> {
         verdicts: BTreeMap::new(),
         own: Vec::new(),
         held_back: None,
+        correction: None,
         notes: Vec::new(),
         not_given: None,
     };
