@@ -50,6 +50,7 @@ impl GitOps<'_> {
             tracked: Vec::new(),
             rules: set.rules.clone(),
             verdicts: BTreeMap::new(),
+            correction: None,
             own: self.records_of(set),
             held_back: None,
             notes: Vec::new(),
