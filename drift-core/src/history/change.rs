@@ -238,10 +238,17 @@ fn creator(object: &Object) -> Option<Arc<str>> {
     first.map(|e| Arc::clone(&e.manager))
 }
 
-/// Returns who wrote a version: of the entries that are not as they were one that owns a changed field, then the newest.
+/// Returns who wrote a version: of the entries that are not as they were one that owns a changed field, then the newest; who only
+/// removed is the one who left a mark.
 fn writer(before: &Object, after: &Object, fields: &[FieldChange]) -> Option<Arc<str>> {
     let (old, new) = (ManagedFields::of(before), ManagedFields::of(after));
-    let owns = |e: &crate::ownership::ManagedFieldsEntry| fields.iter().any(|c| e.fields.touches(&c.path));
+    // What is gone has no owner: whoever owns the rest of a map that it was in only lost it.
+    let owns = |e: &crate::ownership::ManagedFieldsEntry| {
+        fields.iter().any(|c| c.after.is_some() && e.fields.touches(&c.path))
+    };
+    if fields.iter().all(|c| c.after.is_none()) {
+        return new.only_writer_since(&old).map(|e| Arc::clone(&e.manager));
+    }
     let moved: Vec<_> = new.written_since(&old).collect();
     // An entry of `scale` carries no time; a new one is newer than any. Status is written by others meanwhile.
     let newest = |e: &&crate::ownership::ManagedFieldsEntry| {
