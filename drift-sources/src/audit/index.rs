@@ -203,11 +203,9 @@ impl AuditIndex {
             // A write that changes nothing answers with the version that is there.
             e.version.as_ref() == Some(version) && change.at.is_none_or(|at| e.received_at <= at + SLACK)
         };
-        let mut writes = self.requests_about(change.key).filter(made).filter(|e| !e.verb.is_deletion());
-        // A deletion that has to wait is a write; one that is done at once answers with the version before it.
-        writes.next().or_else(|| {
-            self.requests_about(change.key).filter(made).find(|e| e.verb.is_deletion() && e.is_terminating)
-        })
+        // A deletion that has to wait is a write; one that is done at once answers with the version before it, and so does the removal
+        // of the last finalizer: the first one made it.
+        self.requests_about(change.key).filter(made).find(|e| !e.verb.is_deletion() || e.is_terminating)
     }
 
     /// Finds the request since which the field has its value.

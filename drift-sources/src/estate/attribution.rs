@@ -40,11 +40,12 @@ impl RecordedHistory {
             if resource.status == Status::Missing {
                 resource.notes.push(deletion_note(resource, &versions, users));
             }
-            removed_fields(resource).for_each(|c| name_remover(c, &versions, users));
+            removed_fields(resource).for_each(|c| name_remover(c, &versions));
             let object = live.iter().find(|o| o.key() == resource.key);
             users.stored.attribute_changes(resource, object);
             resource.changes.iter_mut().for_each(|c| complete(c, &versions, users));
             log.iter().for_each(|log| log.attribute_changes(resource, object));
+            removed_fields(resource).for_each(|c| name_user(c, &versions, users));
         }
         UserLog::of_entries(all.into_entries(), self.redactor().clone(), notes);
         Ok(())
@@ -75,8 +76,7 @@ impl RecordedHistory {
             let stored = &self.users_among(&events, &mut all);
             if removed_fields(resource).next().is_some() {
                 let versions = follow(&events, schemas);
-                removed_fields(resource)
-                    .for_each(|c| name_remover(c, &versions, KnownUsers { stored, log: None }));
+                removed_fields(resource).for_each(|c| name_remover(c, &versions));
             }
             stored.attribute_changes(resource, live.iter().find(|o| o.key() == resource.key));
         }
@@ -163,12 +163,25 @@ fn removed_fields(resource: &mut ResourceDrift) -> impl Iterator<Item = &mut Dri
 }
 
 /// Names who removed a field: who wrote the last version before which it was there, and after which it is gone.
-fn name_remover(change: &mut DriftChange, versions: &[(&Event, VersionChange)], users: KnownUsers<'_>) {
-    if let Some(removal) = find_removal(versions.iter().map(|(_, v)| v.after.as_deref()), &change.path) {
-        let event = versions[removal.version].0;
-        change.set_remover(removal.owner, to_the_second(event));
-        change.user = change.user.take().or_else(|| users.actor(event).user);
+fn name_remover(change: &mut DriftChange, versions: &[(&Event, VersionChange)]) {
+    if let Some((event, owner)) = removal(change, versions) {
+        change.set_remover(owner, to_the_second(event));
     }
+}
+
+/// Names the user behind the version that removed a field, where no request about the field does.
+fn name_user(change: &mut DriftChange, versions: &[(&Event, VersionChange)], users: KnownUsers<'_>) {
+    if let (None, Some((event, _))) = (&change.user, removal(change, versions)) {
+        change.user = users.actor(event).user;
+    }
+}
+
+fn removal<'a>(
+    change: &DriftChange,
+    versions: &[(&'a Event, VersionChange)],
+) -> Option<(&'a Event, Option<Owner>)> {
+    let found = find_removal(versions.iter().map(|(_, v)| v.after.as_deref()), &change.path)?;
+    Some((versions[found.version].0, found.owner))
 }
 
 /// Completes a change from the last version that changed its field; a removal is another matter.

@@ -141,10 +141,10 @@ impl UserLog {
         for change in resource.changes.iter_mut().filter(|c| c.user.is_none()) {
             let Some(entry) = self.request_behind(key, object, change) else { continue };
             change.user = Some(Arc::clone(&entry.user));
-            // The object does not show who removed a field, or when.
-            if change.op == FieldOp::Remove && change.time().is_none() {
+            // The object does not show who removed a field, and often history only when.
+            if change.op == FieldOp::Remove && change.owner.is_none() {
                 let at = Timestamp::from_second(entry.at.as_second()).unwrap_or(entry.at);
-                change.set_remover(Some(entry.writer()), at);
+                change.set_remover(Some(entry.writer()), change.time().unwrap_or(at));
             }
         }
     }
@@ -163,7 +163,7 @@ impl UserLog {
         let question = AuditedChange {
             path: Some(&change.path),
             value,
-            at: owner.and_then(|o| o.time),
+            at: owner.and_then(|o| o.time).or(change.removed_at),
             manager: owner.map(|o| &*o.manager),
             ..AuditedChange::new(key)
         };

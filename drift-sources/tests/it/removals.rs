@@ -127,7 +127,8 @@ fn the_audit_log_names_user_tool_and_time() {
     let log =
         audit(dir.path(), "bob", 3, "patch", json!([{"op": "remove", "path": "/data/cake"}]), last.clone());
     let tape = tape(dir.path(), &patched_away());
-    assert_eq!(who(&removed(Estate::tape(&tape).audit(&log), dir.path())), "bob - 2026-03-02T09:00:03Z");
+    let both = removed(Estate::tape(&tape).audit(&log), dir.path());
+    assert_eq!(who(&both), "bob kubectl-patch 2026-03-02T09:00:03Z by hand");
     // Alone it knows as much as the request says.
     let dump = dir.path().join("live.json");
     std::fs::write(&dump, last.to_string()).unwrap();
@@ -181,7 +182,18 @@ fn who_asked_for_a_deletion_deleted_and_not_who_took_the_finalizer_away() {
     };
     let gone = "gone 2026-03-02 09:00:07Z (@4), held by example.com/hold";
     assert_eq!(note(Estate::tape(&tape)), [format!("deleted, 2026-03-02 09:00:02Z (@3); {gone}")]);
-    let log = audit(dir.path(), "bob", 2, "delete", json!({}), marked(2));
+    // What took the last finalizer away is answered with the version that the deletion made.
+    let mut log = audit(dir.path(), "bob", 2, "delete", json!({}), marked(2));
+    let deletion = std::fs::read_to_string(&log).unwrap();
+    log = audit(
+        dir.path(),
+        "alice",
+        7,
+        "patch",
+        json!([{"op": "remove", "path": "/metadata/finalizers"}]),
+        marked(2),
+    );
+    std::fs::write(&log, deletion + &std::fs::read_to_string(&log).unwrap()).unwrap();
     assert_eq!(
         note(Estate::tape(&tape).audit(&log)),
         [format!("deleted by bob, 2026-03-02 09:00:02Z (@3); {gone}")]
