@@ -320,11 +320,11 @@ fn what_is_allocated_is_no_drift_unless_a_person_chose_it() {
 #[test]
 fn taking_a_resource_out_by_hand_is_shown_whatever_it_then_hides() {
     use super::rules::{
-        Effect, FieldRule, LabelMatch, NoJq, ResourcePair, Rule, RuleContext, RuleProblems, RuleSet,
-        RuleTarget,
+        Effect, FieldRule, LabelMatch, MarkedSides, NoJq, ResourcePair, Rule, RuleContext, RuleProblems,
+        RuleSet, RuleTarget,
     };
     let key = "kustomize.toolkit.fluxcd.io/reconcile";
-    let mark = Some(LabelMatch { key: key.into(), value: "disabled".into() });
+    let mark = Some(LabelMatch { key: key.into(), value: "disabled".into(), sides: MarkedSides::Either });
     let paths = vec![crate::path::FieldPath::ROOT];
     let rules = RuleSet {
         rules: vec![Rule {
