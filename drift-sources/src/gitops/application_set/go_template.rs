@@ -145,6 +145,94 @@ mod tests {
         }
     }
 
+    /// What `helm template` makes of each, with Go's own engine and sprig.
+    #[test]
+    fn functions_do_what_sprig_does() {
+        let check = |table: &[(&str, &str)]| {
+            for (text, want) in table {
+                assert_eq!(
+                    render(&format!("{{{{ {text} }}}}"), json!({}), &[]).as_deref(),
+                    Ok(*want),
+                    "{text}"
+                );
+            }
+        };
+        check(&[
+            ("trunc -3 \"abcdef\"", "def"),
+            ("trunc 10 \"ab\"", "ab"),
+            ("title \"hello wor_ld it's x-y\"", "Hello Wor_ld It'S X-Y"),
+            ("substr 1 3 \"abcdef\"", "bc"),
+            ("substr -1 2 \"abc\"", "ab"),
+            ("substr 2 -1 \"abcdef\"", "cdef"),
+            ("splitList \"/\" \"a/b\"", "[a b]"),
+            ("splitList \"\" \"ab\"", "[a b]"),
+            ("(split \"/\" \"a/b\")._1", "b"),
+            ("cat \"a\" 1 nil \"b\"", "a 1 b"),
+            ("list 1 2 | join \"-\"", "1-2"),
+            ("join \",\" (list 1 nil \"a\")", "1,a"),
+            ("squote \"a\" \"b\"", "'a' 'b'"),
+            ("quote 1 nil \"a\\\"b\"", "\"1\" \"a\\\"b\""),
+            ("nospace \"a b c\"", "abc"),
+            ("trimAll \"-\" \"--a-\"", "a"),
+            ("trimSuffix \"-x\" \"a-x\"", "a"),
+            ("trimPrefix \"v\" \"v1\"", "1"),
+            ("regexReplaceAll \"a(b+)\" \"xabbx\" \"${1}W\"", "xbbWx"),
+            ("regexFind \"b+\" \"abbb\"", "bbb"),
+            ("indent 2 \"a\\nb\"", "  a\n  b"),
+            ("nindent 2 \"a\"", "\n  a"),
+            ("untitle \"Hello\"", "hello"),
+            ("b64enc \"ab\"", "YWI="),
+            ("\"YWI=\" | b64dec", "ab"),
+            ("repeat 3 \"ab\"", "ababab"),
+            ("upper \"ä\"", "Ä"),
+        ]);
+        check(&[
+            ("untilStep 0 10 3", "[0 3 6 9]"),
+            ("untilStep 5 0 -2", "[5 3 1]"),
+            ("until 3", "[0 1 2]"),
+            ("div 7 2", "3"),
+            ("mod 7 2", "1"),
+            ("max 1.5 2.7", "2"),
+            ("floor 1.7", "1"),
+            ("ceil 1.2", "2"),
+            ("int \"12\"", "12"),
+            ("int \"08\"", "0"),
+            ("int \"0x10\"", "16"),
+            ("int true", "1"),
+            ("int 1.9", "1"),
+            ("int64 \"1.9\"", "0"),
+            ("atoi \"x\"", "0"),
+            ("float64 \"1.5\"", "1.5"),
+            ("add 1 2 3", "6"),
+            ("sub 5 2", "3"),
+            ("mul 2 3 4", "24"),
+            ("kindOf 1.5", "float64"),
+        ]);
+        check(&[
+            ("rest (list 1 2 3)", "[2 3]"),
+            ("initial (list 1 2 3)", "[1 2]"),
+            ("without (list 1 2 3) 2", "[1 3]"),
+            ("uniq (list 1 1 2)", "[1 2]"),
+            ("compact (list 1 0 \"\" \"a\")", "[1 a]"),
+            ("reverse (list 1 2)", "[2 1]"),
+            ("prepend (list 1) 0", "[0 1]"),
+            ("concat (list 1) (list 2)", "[1 2]"),
+            ("has 4 (list 1 4)", "true"),
+            ("pick (dict \"a\" 1 \"b\" 2) \"a\"", "map[a:1]"),
+            ("omit (dict \"a\" 1 \"b\" 2) \"a\"", "map[b:2]"),
+            ("get (dict \"a\" \"b\") \"a\"", "b"),
+            ("get (dict) \"x\"", ""),
+            ("default \"x\" 0", "x"),
+            ("coalesce \"\" 0 \"z\"", "z"),
+            ("toJson (dict \"a\" 1.0 \"b\" \"<x>\")", r#"{"a":1,"b":"\u003cx\u003e"}"#),
+            ("toJson (list 1.5 \"a\" nil true)", "[1.5,\"a\",null,true]"),
+            ("print 1 2 \"a\" \"b\" 3", "1 2ab3"),
+            ("printf \"%5.2f|%-4s|%q\" 1.5 \"a\" \"b\"", " 1.50|a   |\"b\""),
+            ("len \"äb\"", "3"),
+            ("list \"b\" \"a\" | sortAlpha", "[a b]"),
+        ]);
+    }
+
     #[test]
     fn what_cannot_be_evaluated_is_named() {
         let error = |text: &str, options: &[&str]| render(text, json!({"a": "x"}), options).unwrap_err();

@@ -59,9 +59,23 @@ pub(super) fn integer_of(value: &Value) -> i64 {
         Value::Uint(n) => i64::try_from(*n).unwrap_or(i64::MAX),
         Value::Float(f) => *f as i64,
         Value::Bool(b) => i64::from(*b),
-        Value::String(s) => s.parse().unwrap_or(0),
+        Value::String(s) => parse_integer(s).unwrap_or(0),
         _ => 0,
     }
+}
+
+/// Reads an integer as Go does where its base is left to the text: `0x1f`, `0b1`, `017`.
+fn parse_integer(text: &str) -> Option<i64> {
+    let (sign, digits) =
+        text.strip_prefix('-').map_or(("", text.strip_prefix('+').unwrap_or(text)), |d| ("-", d));
+    let (base, digits) = match digits.get(..2).map(str::to_ascii_lowercase).as_deref() {
+        Some("0x") => (16, &digits[2..]),
+        Some("0o") => (8, &digits[2..]),
+        Some("0b") => (2, &digits[2..]),
+        Some(octal) if octal.starts_with('0') => (8, &digits[1..]),
+        _ => (10, digits),
+    };
+    i64::from_str_radix(&format!("{sign}{digits}"), base).ok().filter(|_| !digits.starts_with(['+', '-']))
 }
 
 /// Returns a value as a float (`cast.ToFloat64`): what is none is 0.

@@ -68,7 +68,11 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
         let place = if *argument(a, 2)? == Value::Bool(true) { 0 } else { 1 };
         argument(a, place).cloned()
     }),
-    ("toJson", |a| text(to_json(argument(a, 0)?).to_string())),
+    ("toJson", |a| {
+        // Go writes what HTML would take for its own in another form.
+        let json = to_json(argument(a, 0)?).to_string();
+        text(json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))
+    }),
     ("uniq", |a| {
         let mut all: Vec<&Value> = Vec::new();
         // Of what several are equal to, the first stays: as many comparisons as pairs.

@@ -72,6 +72,9 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     }),
     ("splitList", |a| {
         let (separator, subject) = (text_at(a, 0)?, text_at(a, 1)?);
+        if separator.is_empty() {
+            return Ok(Value::List(subject.chars().map(|c| Value::from(c.to_string())).collect()));
+        }
         Ok(Value::List(subject.split(&*separator).map(Value::from).collect()))
     }),
     ("squote", |a| {
@@ -139,7 +142,7 @@ fn title(subject: &str) -> String {
         } else {
             out.push(c)
         }
-        begins = !(c.is_alphanumeric() || c == '_' || c == '\'');
+        begins = if c.is_ascii() { !(c.is_ascii_alphanumeric() || c == '_') } else { c.is_whitespace() };
     }
     out
 }

@@ -75,36 +75,68 @@ fn scalar(value: &Json) -> Result<String> {
 
 /// Writes a text plain or in the quotes that Go takes; one for which that is not known here is an error.
 fn quoted(text: &str) -> Result<String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_/.-+=$(); ".contains(c);
     let other = || TemplateError::Exec("a text in `toYaml` that is not written as YAML here".to_owned());
-    if text.is_empty() {
-        return Ok("\"\"".to_owned());
-    }
-    let is_text = reads_as_text(text);
-    if text.len() > MAX_LINE && text.contains(' ') || text.chars().any(char::is_control) || !text.is_ascii() {
+    let is_long = text.len() > MAX_LINE && text.contains(' ');
+    if is_long || text.chars().any(char::is_control) || !text.is_ascii() || is_time(text) {
         return Err(other());
     }
-    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || "_/.$(".contains(c));
-    let colons = !text.contains(": ") && !text.ends_with(':');
-    let ends = !text.ends_with(' ');
     match () {
-        () if !is_text => Ok(format!("\"{text}\"")),
-        () if begins && colons && ends && text.chars().all(|c| is_plain(c) || "@:,".contains(c)) => {
-            Ok(text.to_owned())
-        }
-        () => Ok(format!("'{}'", text.replace('\'', "''"))),
+        () if text.is_empty() || reads_otherwise(text) => Ok(format!("\"{text}\"")),
+        () if is_no_plain_text(text) => Ok(format!("'{}'", text.replace('\'', "''"))),
+        () => Ok(text.to_owned()),
     }
 }
 
-/// Returns `true` if a plain text would be read as a text, and not as a number, a date or the like.
-fn reads_as_text(text: &str) -> bool {
-    let (year, rest) = text.split_once('-').unwrap_or_default();
-    let looks_dated = year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit()) && !rest.is_empty();
+/// Returns `true` if a text cannot stand without quotes (`yaml_emitter_analyze_scalar`).
+fn is_no_plain_text(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let ends_at = |i: usize| bytes.get(i).is_none_or(|b| *b == b' ');
+    let begins_badly = match bytes.first() {
+        Some(b'?' | b':' | b'-') => ends_at(1),
+        Some(first) => b"#,[]{}&*!|>'\"%@` ".contains(first),
+        None => true,
+    };
+    let indicator = |(i, b): (usize, &u8)| match b {
+        b':' => ends_at(i + 1),
+        b'#' => i > 0 && bytes[i - 1] == b' ',
+        _ => false,
+    };
+    begins_badly
+        || text.ends_with(' ')
+        || text.starts_with("---")
+        || text.starts_with("...")
+        || bytes.iter().enumerate().any(indicator)
+}
+
+/// Returns `true` if a plain text would be read as something else: a number, a truth value, null or a date.
+fn reads_otherwise(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let is_base_60 =
+        text.contains(':') && text.trim_start_matches(['-', '+']).split([':', '.']).all(is_number);
     let read = yaml::read(format!("a: {text}").as_bytes());
-    let value =
-        read.into_iter().next().and_then(|d| d.ok()).and_then(|d| Some(d.doc.root().get("a")?.to_value()));
+    let value = read.into_iter().next().and_then(|d| Some(d.ok()?.doc.root().get("a")?.to_value()));
     // What cannot be read plain is no other value either.
-    !looks_dated && value.is_none_or(|v| v.is_string() || v.is_object())
+    is_base_60
+        || date_of(text) == Some("")
+        || value.is_some_and(|v| v.is_number() || v.is_boolean() || v.is_null())
+}
+
+/// Returns `true` if a text begins as a date and goes on, as a time does.
+fn is_time(text: &str) -> bool {
+    date_of(text).is_some_and(|rest| rest.starts_with(['T', 't', ' ']))
+}
+
+/// Returns what stands behind the date with which a text begins.
+fn date_of(text: &str) -> Option<&str> {
+    let mut rest = text;
+    for (least, most, end) in [(4, 4, "-"), (1, 2, "-"), (1, 2, "")] {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        rest = rest.get(digits..)?.strip_prefix(end)?;
+        if !(least..=most).contains(&digits) {
+            return None;
+        }
+    }
+    Some(rest)
 }
 
 #[cfg(test)]
@@ -122,9 +154,61 @@ mod tests {
         assert_eq!(read.doc.root().to_value(), value, "{out}");
     }
 
+    /// What `helm template` made of each text with `toYaml`.
+    #[test]
+    fn texts_have_the_quotes_that_go_writes() {
+        for (text, want) in [
+            ("true", "\"true\""),
+            ("a: b", "'a: b'"),
+            ("", "\"\""),
+            ("10", "\"10\""),
+            ("https://x:80/y", "https://x:80/y"),
+            ("it's #1", "'it''s #1'"),
+            ("2024-01-01", "\"2024-01-01\""),
+            ("- x", "'- x'"),
+            ("*", "'*'"),
+            ("a@b,c", "a@b,c"),
+            ("x:", "'x:'"),
+            ("1e3", "\"1e3\""),
+            ("0x1f", "\"0x1f\""),
+            ("yes", "\"yes\""),
+            ("~", "\"~\""),
+            ("=", "="),
+            ("a #b", "'a #b'"),
+            ("a#b", "a#b"),
+            ("{a}", "'{a}'"),
+            ("a%b", "a%b"),
+            ("@a", "'@a'"),
+            ("1_000", "\"1_000\""),
+            ("1:20", "\"1:20\""),
+            ("a!b", "a!b"),
+            ("-a", "-a"),
+            ("a'b", "a'b"),
+            ("a\"b", "a\"b"),
+            ("[a", "'[a'"),
+            ("a]", "a]"),
+            ("?", "'?'"),
+            ("a?b", "a?b"),
+            ("0755", "\"0755\""),
+            ("1.2.3", "1.2.3"),
+            (".5", "\".5\""),
+            ("a=b", "a=b"),
+            ("$x", "$x"),
+            ("(x)", "(x)"),
+            ("+1", "\"+1\""),
+            ("a\\b", "a\\b"),
+            ("a|b", "a|b"),
+            ("^a", "^a"),
+            ("_a", "_a"),
+            ("1a", "1a"),
+        ] {
+            assert_eq!(quoted(text).unwrap(), want);
+        }
+    }
+
     #[test]
     fn what_go_writes_otherwise_is_refused() {
-        for text in ["a\nb", "ü", &"long ".repeat(30)] {
+        for text in ["a\nb", "ü", "2024-01-01T10:00:00Z", &"long ".repeat(30)] {
             assert!(quoted(text).is_err(), "{text}");
         }
     }
