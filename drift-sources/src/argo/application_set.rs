@@ -88,6 +88,8 @@ pub struct ApplicationSet {
     pub tracks_rollout: bool,
     /// Whether it is being deleted.
     pub is_deleted: bool,
+    /// Whether a generator reads clusters from the status of other resources.
+    pub reads_resources: bool,
     /// The Applications that `status.resources` lists.
     pub resources: Vec<ResourceKey>,
     /// Conditions that are true.
@@ -125,6 +127,9 @@ impl ApplicationSet {
                 && list_at(spec, &["strategy", "rollingSync", "steps"]).next().is_some(),
             tracks_rollout: list_at(status, &["applicationStatus"]).next().is_some(),
             is_deleted: text(Some(root), &["metadata", "deletionTimestamp"]).is_some(),
+            reads_resources: spec
+                .and_then(|s| s.get("generators"))
+                .is_some_and(|g| has_entry(g, "clusterDecisionResource")),
             resources: list_at(status, &["resources"])
                 .filter_map(|r| Some(application_key(object.namespace(), r.str_at(&["name"])?)))
                 .collect(),
@@ -159,6 +164,11 @@ impl ApplicationSet {
 /// Returns the key of an Application.
 pub(crate) fn application_key(namespace: &str, name: &str) -> ResourceKey {
     ResourceKey::new(GROUP, "Application", namespace, name)
+}
+
+/// Returns `true` if some map in a value has an entry of a name.
+fn has_entry(node: Node<'_>, name: &str) -> bool {
+    node.children().any(|child| child.key() == name || has_entry(child, name))
 }
 
 /// An entry names no group and no kind: it is always about Applications.

@@ -38,8 +38,6 @@ pub struct GitOps<'a> {
     pub(super) set_options: ApplicationSetOptions,
     /// Clusters by their Secrets.
     pub(super) clusters: BTreeMap<ResourceKey, ArgoCluster>,
-    /// Namespaces of which Secrets are known.
-    pub(super) secret_namespaces: BTreeSet<Arc<str>>,
     pub(super) projects: BTreeMap<Arc<str>, AppProject>,
     pub(super) sources: BTreeMap<ResourceKey, FluxSource>,
     pub(super) releases: BTreeMap<(Arc<str>, Arc<str>), Vec<StoredRelease>>,
@@ -76,7 +74,6 @@ impl<'a> GitOps<'a> {
             settings,
             set_options: ApplicationSetOptions::default(),
             clusters: BTreeMap::new(),
-            secret_namespaces: BTreeSet::new(),
             projects: BTreeMap::new(),
             sources: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -101,9 +98,6 @@ impl<'a> GitOps<'a> {
 
     pub(super) fn add_object(&mut self, object: &Arc<Object>) {
         let key = object.key();
-        if object.kind() == "Secret" && !self.secret_namespaces.contains(object.namespace()) {
-            self.secret_namespaces.insert(object.namespace().into());
-        }
         if let Some(app) = Application::from_object(object) {
             self.apps.insert(key, App::Application(Box::new(app)));
         } else if let Some(set) = ApplicationSet::from_object(object) {

@@ -112,8 +112,15 @@ impl<'a> IncrementalGitOps<'a> {
             self.gitops.remembered.forget(&(key.clone(), *engine));
         }
         let mut touched = self.readers.get(key).cloned().unwrap_or_default();
+        if self.bears_on_sets(before.as_deref(), now.as_deref()) {
+            let namespace = &*key.namespace;
+            let reads = |app: &App| matches!(app, App::ApplicationSet(set) if set.reads_resources || *set.namespace == *namespace);
+            let sets = self.gitops.apps.iter().filter(|(_, app)| reads(app));
+            touched.extend(sets.map(|(key, _)| key.clone()));
+        }
         for (object, came) in before.iter().map(|o| (o, false)).chain(now.iter().map(|o| (o, true))) {
-            for mark in TrackingKey::on_object(object, &self.gitops.settings) {
+            let marks = TrackingKey::on_object(object, &self.gitops.settings);
+            for mark in marks.into_iter().filter(|mark| !mark.is_of_set()) {
                 touched.extend(self.marked.get(&mark).into_iter().flatten().cloned());
             }
             match came {
@@ -127,6 +134,29 @@ impl<'a> IncrementalGitOps<'a> {
         }
         touched.append(&mut self.reload_object(key, before.as_ref(), now.as_ref()));
         touched
+    }
+
+    /// Returns `true` if a change may bear on what ApplicationSets declare: that of an Application but for its status, that a Secret
+    /// came or went, and of what one reads clusters from.
+    fn bears_on_sets(&self, before: Option<&Object>, now: Option<&Object>) -> bool {
+        let Some(either) = now.or(before) else { return false };
+        match (either.group(), either.kind()) {
+            (crate::argo::GROUP, "Application") => {
+                const PARTS: [&[&str]; 3] =
+                    [&["spec"], &["metadata", "finalizers"], &["metadata", "ownerReferences"]];
+                let (Some(before), Some(now)) = (before, now) else { return true };
+                PARTS.iter().any(|part| before.root().at(part) != now.root().at(part))
+            }
+            ("", "Secret") => before.is_some() != now.is_some(),
+            _ => {
+                *either.namespace() == *self.gitops.settings.namespace
+                    && self
+                        .gitops
+                        .apps
+                        .values()
+                        .any(|app| matches!(app, App::ApplicationSet(set) if set.reads_resources))
+            }
+        }
     }
 
     /// Returns the problems of rules, each once.

@@ -24,6 +24,11 @@ impl TrackingKey {
         }
     }
 
+    /// Returns `true` for the key of an ApplicationSet.
+    pub(super) fn is_of_set(&self) -> bool {
+        self.0 == "set"
+    }
+
     /// Returns the keys that an object carries.
     pub(super) fn on_object(object: &Object, settings: &ArgoSettings) -> Vec<Self> {
         if object.kind() == "Application"

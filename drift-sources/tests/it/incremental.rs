@@ -59,10 +59,41 @@ fn thing(which: u8, state: u8, mark: u8) -> Value {
             "status":if mark.is_multiple_of(2) { "Synced" } else { "OutOfSync" }})
         })
         .collect();
-    match which % 9 {
+    match which % 13 {
         n @ 0..=2 => config(["a", "b", "c"][usize::from(n)], state, mark),
+        9 => json!({"apiVersion":"argoproj.io/v1alpha1","kind":"ApplicationSet",
+            "metadata":{"name":"sets","namespace":"argocd","uid":"u1"},
+            "spec":{"generators":[match state % 3 {
+                    0 => json!({"list":{"elements":[{"name":"web"},{"name":"api"}]}}),
+                    1 => json!({"clusters":{}}),
+                    _ => json!({"clusterDecisionResource":{"configMapRef":"a","name":"d"}}),
+                }],
+                "syncPolicy":{"applicationsSync":if mark.is_multiple_of(2) { "sync" } else { "create-only" }},
+                "template":{"metadata":{"name":"{{name}}"},"spec":{"source":{"repoURL":"https://git.example.com/x.git","path":"."},
+                    "destination":{"namespace":"shop"}}}}}),
+        10 => {
+            let (name, server) = (["web", "api", "in-cluster", "x"][usize::from(state % 4)], "https://x");
+            let kind = if mark.is_multiple_of(4) { "repository" } else { "cluster" };
+            json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"c","namespace":"argocd",
+                "labels":{"argocd.argoproj.io/secret-type":kind}},
+                "data":{"name":STANDARD.encode(name),"server":STANDARD.encode(server)}})
+        }
+        11 => {
+            json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"argocd-cmd-params-cm","namespace":"argocd"},
+            "data":{"applicationsetcontroller.policy":if mark.is_multiple_of(2) { "create-delete" } else { "" }}})
+        }
+        12 => match mark.is_multiple_of(2) {
+            true => json!({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"argocd"},
+                "data":{"apiVersion":"x.example.com/v1","kind":"placements","matchKey":"cluster"}}),
+            false => {
+                json!({"apiVersion":"x.example.com/v1","kind":"Placement","metadata":{"name":"d","namespace":"argocd"},
+                "status":{"clusters":[{"cluster":(["web","api","in-cluster"][usize::from(state % 3)])}]}})
+            }
+        },
         n @ 3..=4 => json!({"apiVersion":"argoproj.io/v1alpha1","kind":"Application",
-            "metadata":{"name":(["web","api"][usize::from(n - 3)]),"namespace":"argocd"},
+            "metadata":{"name":(["web","api"][usize::from(n - 3)]),"namespace":"argocd",
+                "ownerReferences":if mark.is_multiple_of(5) { json!([{"apiVersion":"argoproj.io/v1alpha1","kind":"ApplicationSet",
+                    "name":"sets","uid":"u1","controller":true}]) } else { json!([]) }},
             "spec":{"source":{"repoURL":"https://git.example.com/x.git","path":"."},
                 "destination":{"namespace":"shop"},
                 "ignoreDifferences":if mark.is_multiple_of(3) { json!([{"kind":"ConfigMap","jsonPointers":["/data"]}]) } else { json!([]) }},

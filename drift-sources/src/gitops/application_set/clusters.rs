@@ -44,7 +44,8 @@ impl Generators<'_> {
     /// Returns the clusters whose Secrets lie where Argo CD looks for them.
     fn registered_clusters(&self) -> Generation<impl Iterator<Item = &ArgoCluster>> {
         let namespace = &self.gitops.settings.namespace;
-        if !self.gitops.secret_namespaces.contains(namespace) {
+        let is_known = |o: &Arc<Object>| o.kind() == "Secret" && *o.namespace() == **namespace;
+        if !self.gitops.cluster.live().iter().any(is_known) {
             return Err(unavailable(format!(
                 "its generator takes clusters from Secrets in {namespace}, of which none is recorded"
             )));
