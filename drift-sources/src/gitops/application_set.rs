@@ -19,10 +19,11 @@ use drift_core::k8s::managers;
 use drift_core::{Doc, FieldPath, Object, ResourceKey};
 use serde_json::{Value, json};
 
-use self::generators::Generators;
+use self::generators::{Generators, RepositoryCommit};
 use self::templates::Templates;
 use super::{AppState, GitOps, Rendered, last_applied};
 use crate::argo::{ApplicationSet, ApplicationsSync, GROUP, application_key};
+use crate::git::Commit;
 
 /// Annotations of an Application that others keep records in, and the controller leaves as they are.
 const RECORDS: &[&str] =
@@ -69,7 +70,7 @@ impl GitOps<'_> {
             declaration.notes.push("is being deleted, and its Applications with it".to_owned());
             return declaration;
         }
-        match self.generated_applications(set) {
+        match self.generated_applications(set, None) {
             Ok(generated) => {
                 let kept_by = (!policy.deletes()).then(|| policy_name(policy).into());
                 let tracked = owned.iter().map(|o| o.key()).filter(|key| !generated.refused.contains(key));
@@ -112,10 +113,11 @@ impl GitOps<'_> {
     fn generated_applications(
         &self,
         set: &ApplicationSet,
+        at: Option<RepositoryCommit<'_>>,
     ) -> Result<GeneratedApplications, DeclarationError> {
         let templates = Templates::of(set)?;
         let mut named: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for generated in Generators::new(self, set, &templates).all()? {
+        for generated in Generators::new(self, set, &templates).reading(at).all()? {
             for parameters in &generated.parameters {
                 let made = applications::application(set, &templates, &generated.template, parameters)?;
                 let name = made.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -140,6 +142,25 @@ impl GitOps<'_> {
             all.objects.push(self.remembered_object(&set.key(), made)?);
         }
         Ok(all)
+    }
+
+    /// Returns the repositories that the generators of an ApplicationSet read, by their URLs, with the commits that they are at.
+    pub(super) fn generator_commits(&self, set: &ApplicationSet) -> Vec<(String, Commit)> {
+        let Ok(templates) = Templates::of(set) else { return Vec::new() };
+        let generators = Generators::new(self, set, &templates);
+        let none = Value::Null;
+        let read = git_generator::repositories_of(set.spec.get("generators").unwrap_or(&none));
+        let at =
+            |(url, revision)| Some((str::to_owned(url), generators.generator_commit(url, revision).ok()?));
+        read.into_iter().filter_map(at).collect()
+    }
+
+    /// Makes the Applications of an ApplicationSet with a repository of its generators at a commit.
+    pub(super) fn application_set_at(&self, set: &ApplicationSet, url: &str, commit: &Commit) -> Rendered {
+        let key = format!("set {} {url} {} {}", set.key(), commit.tree_id(), set.spec);
+        self.render_once(key, || {
+            self.generated_applications(set, Some(RepositoryCommit { url, commit })).map(|g| g.objects)
+        })
     }
 
     /// Returns the object of a value, the same one for the same value: what has not changed need not be compared again.
@@ -192,7 +213,7 @@ impl GitOps<'_> {
     }
 
     pub(super) fn application_set_state(&self, set: &ApplicationSet) -> AppState {
-        let generated = if set.is_deleted { None } else { self.generated_applications(set).err() };
+        let generated = if set.is_deleted { None } else { self.generated_applications(set, None).err() };
         let up_to_date = set.conditions.iter().any(|c| &*c.kind == "ResourcesUpToDate");
         let engine = match set.error() {
             Some(_) => "Error",
@@ -202,6 +223,7 @@ impl GitOps<'_> {
         AppState {
             engine: engine.to_owned(),
             reason: set.error().map(|c| c.message.to_string()),
+            head: self.generator_commits(set).into_iter().map(|(_, commit)| commit.id.to_string()).collect(),
             error: generated.map(|e| e.to_string()),
             held_back: self.set_options.is_dry_run.then(|| "its controller changes nothing".to_owned()),
             ..AppState::default()

@@ -104,7 +104,21 @@ impl GitOps<'_> {
                 let default = app.target_namespace.as_deref().unwrap_or("default");
                 DeclarationWalk { repo, url: &url, key, path, default, until }.walk_back(start, &render)
             }
-            App::ApplicationSet(_) | App::HelmRelease(_) | App::Release { .. } => Ok(None),
+            App::ApplicationSet(set) => {
+                let mut newest: Option<DeclaredCommit> = None;
+                for (place, (url, head)) in self.generator_commits(set).into_iter().enumerate() {
+                    let (repo, start) =
+                        (self.find_repository(&url)?, self.start_commit(&url, &head, from, place));
+                    let render = |commit: &Commit| self.application_set_at(set, &url, commit);
+                    let walk = DeclarationWalk { repo, url: &url, key, path, default: &set.namespace, until };
+                    // What was so from the first commit on is in the ApplicationSet, not in what its generators read.
+                    let found =
+                        walk.walk_back(start, &render)?.filter(|c| !self.is_first_commit(&url, &c.id));
+                    newest = newest.into_iter().chain(found).max_by_key(|c| c.committed_at);
+                }
+                Ok(newest)
+            }
+            App::HelmRelease(_) | App::Release { .. } => Ok(None),
         }
     }
 
@@ -161,6 +175,10 @@ impl GitOps<'_> {
                 change.cause = DriftCause::ManualChange;
             }
         }
+    }
+
+    fn is_first_commit(&self, url: &str, id: &str) -> bool {
+        self.repositories.commit(url, id).is_some_and(|c| c.parents.is_empty())
     }
 
     fn find_repository(&self, url: &str) -> Result<&GitRepo, HistoryError> {

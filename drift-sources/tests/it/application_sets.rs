@@ -478,3 +478,34 @@ fn values_that_are_hashed_in_a_store_make_no_drift() {
         "{found:?}"
     );
 }
+
+#[test]
+fn the_commit_that_made_a_generator_make_it_is_found() {
+    use drift_core::{FieldPath, ResourceKey};
+    use drift_sources::git::{GitOptions, GitRepo, GitSpec};
+    use drift_sources::gitops::{ClusterSnapshot, GitOps, Repositories};
+    use drift_sources::render::{RenderOptions, Renderer};
+
+    let (mut files, _) = repository(&[("teams/one.json", "{\"name\": \"one\", \"revision\": \"main\"}")]);
+    files.write("teams/one.json", "{\"name\": \"one\", \"revision\": \"v2\"}");
+    let moved = files.commit("one goes to v2");
+    files.write("teams/two.json", "{\"name\": \"two\", \"revision\": \"main\"}");
+    let second = files.commit("two is there");
+    let mut set = git(json!({"files": [{"path": "teams/*.json"}]}), "{{name}}");
+    set["spec"]["template"]["spec"]["source"]["targetRevision"] = "{{revision}}".into();
+    let mut repositories = Repositories::default();
+    let spec = GitSpec::parse(&files.spec("")).unwrap();
+    repositories.add(URL, GitRepo::open(&spec, &GitOptions::default()).unwrap());
+    let cluster = ClusterSnapshot::now(vec![crate::gitops::object(&set)]);
+    let renderer = Renderer::new(RenderOptions::in_folders(Vec::new()));
+    let gitops = GitOps::new(&cluster, &repositories, &renderer);
+    let app = gitops.apps().next().unwrap().key();
+    let commit = |name: &str, path: &[&str]| {
+        let key = ResourceKey::new("argoproj.io", "Application", "argocd", name);
+        gitops.declared_history(&app, &key, &FieldPath::of(path), &[], None).unwrap().map(|c| c.id)
+    };
+    assert_eq!(commit("one", &["spec", "source", "targetRevision"]), Some(moved));
+    assert_eq!(commit("two", &["spec", "source", "path"]), Some(second));
+    // That is in the ApplicationSet itself.
+    assert_eq!(commit("one", &["spec", "project"]), None);
+}

@@ -12,6 +12,7 @@ use super::super::GitOps;
 use super::parameters::{Parameters, fill_empty, flatten, go_text, merge_over};
 use super::templates::Templates;
 use crate::argo::ApplicationSet;
+use crate::git::Commit;
 use crate::yaml;
 
 /// Most sets of parameters of one ApplicationSet, those included from which others are made.
@@ -31,7 +32,16 @@ pub(super) struct Generators<'a> {
     pub(super) gitops: &'a GitOps<'a>,
     pub(super) set: &'a ApplicationSet,
     pub(super) templates: &'a Templates,
+    /// A repository and the commit at which it is read; others are read where they should be.
+    pub(super) at: Option<RepositoryCommit<'a>>,
     made: Cell<usize>,
+}
+
+/// A commit of the repository of a URL.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gitops) struct RepositoryCommit<'a> {
+    pub(in crate::gitops) url: &'a str,
+    pub(in crate::gitops) commit: &'a Commit,
 }
 
 pub(super) type Generation<T> = Result<T, DeclarationError>;
@@ -46,7 +56,12 @@ pub(super) fn unavailable(why: impl Into<String>) -> DeclarationError {
 
 impl<'a> Generators<'a> {
     pub(super) fn new(gitops: &'a GitOps<'a>, set: &'a ApplicationSet, templates: &'a Templates) -> Self {
-        Self { gitops, set, templates, made: Cell::new(0) }
+        Self { gitops, set, templates, at: None, made: Cell::new(0) }
+    }
+
+    /// Reads a repository at a commit.
+    pub(super) fn reading(self, at: Option<RepositoryCommit<'a>>) -> Self {
+        Self { at, ..self }
     }
 
     /// Returns what the generators of the ApplicationSet make, in their order.

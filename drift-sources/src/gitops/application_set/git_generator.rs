@@ -1,6 +1,6 @@
 //! Generators that make an Application for each folder or file of a repository.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drift_core::drift::DeclarationError;
@@ -67,7 +67,10 @@ impl Generators<'_> {
     }
 
     /// Returns the commit that a revision of a generator is at.
-    fn generator_commit(&self, url: &str, revision: &str) -> Generation<Commit> {
+    pub(super) fn generator_commit(&self, url: &str, revision: &str) -> Generation<Commit> {
+        if let Some(at) = self.at.filter(|at| at.url == url) {
+            return Ok(at.commit.clone());
+        }
         let repositories = self.gitops.repositories;
         let repo = repositories
             .find(url)
@@ -104,6 +107,26 @@ impl Generators<'_> {
         }
         all
     }
+}
+
+/// Returns the repositories that generators read, with their revisions, by their URLs; those that are templated are left out.
+pub(super) fn repositories_of(generators: &Value) -> BTreeMap<&str, &str> {
+    let mut all = BTreeMap::new();
+    let mut next = vec![generators];
+    while let Some(value) = next.pop() {
+        if let Some(git) = value.get("git") {
+            let text = |name: &str| git.get(name).and_then(Value::as_str).unwrap_or_default();
+            if !text("repoURL").contains("{{") && !text("revision").contains("{{") {
+                all.insert(text("repoURL"), text("revision"));
+            }
+        }
+        match value {
+            Value::Array(list) => next.extend(list),
+            Value::Object(map) => next.extend(map.values()),
+            _ => {}
+        }
+    }
+    all
 }
 
 /// Returns the folders of a commit but those that are hidden or lie in one that is, as a walk meets them.
