@@ -20,7 +20,7 @@ use crate::schema::SchemaSet;
 use crate::stream::StreamId;
 
 pub(crate) use removal::remover;
-pub use removal::{FieldRemoval, find_removal};
+pub use removal::{FieldRemoval, ObjectDeletion, find_deletion, find_removal};
 pub use transition::Transition;
 
 /// Clocks of server and observer may differ, and what the server writes down has whole seconds.

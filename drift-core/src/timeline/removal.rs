@@ -56,6 +56,48 @@ pub fn find_removal<'a>(
     found.filter(|_| !before.is_some_and(has))
 }
 
+/// The versions by which an object went away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectDeletion {
+    /// The one in which it was marked to be deleted, where it then waited for finalizers or its end, and that was seen.
+    pub asked: Option<usize>,
+    /// The one in which it is gone.
+    pub gone: usize,
+}
+
+/// Returns by which versions an object went away last; `None` stands for its being deleted.
+///
+/// Who deletes is who asks for it: what removes the last finalizer only lets it happen.
+///
+/// # Example
+/// ```
+/// use drift_core::Object;
+/// use drift_core::timeline::find_deletion;
+///
+/// let version = |metadata: &str| {
+///     let text = format!(r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"a","namespace":"n"{metadata}}}}}"#);
+///     Object::from_json(text.as_bytes()).unwrap()
+/// };
+/// let (alive, marked) = (version(""), version(r#","deletionTimestamp":"2026-11-21T10:00:00Z""#));
+/// let deletion = find_deletion([Some(&alive), Some(&marked), None]).unwrap();
+/// assert_eq!((deletion.asked, deletion.gone), (Some(1), 2));
+/// assert_eq!(find_deletion([Some(&alive)]), None);
+/// ```
+pub fn find_deletion<'a>(versions: impl IntoIterator<Item = Option<&'a Object>>) -> Option<ObjectDeletion> {
+    let is_marked = |object: &Object| object.root().at(&["metadata", "deletionTimestamp"]).is_some();
+    let (mut before, mut asked, mut found) = (None, None, None);
+    for (version, after) in versions.into_iter().enumerate() {
+        match after {
+            None => found = Some(ObjectDeletion { asked, gone: version }),
+            Some(after) if !is_marked(after) => asked = None,
+            Some(_) if before.is_some_and(|b| !is_marked(b)) => asked = Some(version),
+            Some(_) => {}
+        }
+        before = after;
+    }
+    found
+}
+
 /// Returns who wrote a version; of an object that was made again everything since.
 pub(crate) fn remover(before: &Object, after: &Object) -> Option<Owner> {
     let old = if before.uid() == after.uid() { ManagedFields::of(before) } else { ManagedFields::default() };
