@@ -96,6 +96,7 @@ mod opened;
 mod options;
 mod origins;
 mod place;
+mod prune;
 mod questions;
 mod rendered;
 mod repositories;

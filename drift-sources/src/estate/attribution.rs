@@ -6,8 +6,8 @@ use drift_core::Until;
 use drift_core::drift::{DriftChange, DriftReport, FieldOp, Owner, ResourceDrift, Status};
 use drift_core::schema::SchemaSet;
 use drift_core::time::format_time;
-use drift_core::timeline::{VersionChange, VersionFollower, VersionStep, find_removal};
-use drift_core::{Actor, Event, FieldPath, Object, Operation};
+use drift_core::timeline::{VersionChange, VersionFollower, find_deletion, find_removal};
+use drift_core::{Actor, Event, FieldPath, Object, Operation, ResourceKey};
 use jiff::Timestamp;
 
 use super::users::StoredEntries;
@@ -38,7 +38,7 @@ impl RecordedHistory {
             let users = self.users_among(&events, &mut all);
             let users = KnownUsers { stored: &users, log };
             if resource.status == Status::Missing {
-                resource.notes.push(deletion_note(resource, &versions, users));
+                resource.notes.push(self.deletion_note(&resource.key, &versions, users, until).await?);
             }
             removed_fields(resource).for_each(|c| name_remover(c, &versions));
             let object = live.iter().find(|o| o.key() == resource.key);
@@ -49,6 +49,24 @@ impl RecordedHistory {
         }
         UserLog::of_entries(all.into_entries(), self.redactor().clone(), notes);
         Ok(())
+    }
+
+    async fn deletion_note(
+        &self,
+        key: &ResourceKey,
+        versions: &[(&Event, VersionChange)],
+        users: KnownUsers<'_>,
+        until: Until,
+    ) -> Result<String, EstateError> {
+        let Some(deletion) = Deletion::find(versions) else {
+            let note = users.log.and_then(|log| log.deletion_note(key));
+            return Ok(note.unwrap_or_else(|| "never seen in the recorded history".to_owned()));
+        };
+        let pruned_by = match deletion.last {
+            Some(object) => self.pruned_by(key, object, deletion.at(), until).await?,
+            None => None,
+        };
+        Ok(deletion.note(users, pruned_by.as_ref()))
     }
 
     /// Returns the users by the audit entries among the events of one resource, and adds the entries to `all`.
@@ -117,32 +135,46 @@ impl KnownUsers<'_> {
     }
 }
 
-/// Writes who deleted a resource and when: whoever asked for it, not who took away the last finalizer.
-fn deletion_note(
-    resource: &ResourceDrift,
-    versions: &[(&Event, VersionChange)],
-    users: KnownUsers<'_>,
-) -> String {
-    let Some(gone) = versions.iter().rposition(|(_, v)| v.step == VersionStep::Deleted) else {
-        let unseen = "never seen in the recorded history";
-        let note = users.log.and_then(|log| log.deletion_note(&resource.key));
-        return note.unwrap_or_else(|| unseen.to_owned());
-    };
-    let (end, last) = &versions[gone];
-    let is_marked = |o: &Arc<Object>| o.root().at(&["metadata", "deletionTimestamp"]).is_some();
-    // Of one that waits for finalizers or its end: the version by which it was marked, if that was seen.
-    let marked = versions[..gone].iter().rev().take_while(|(_, v)| v.after.as_ref().is_some_and(is_marked));
-    let mark = marked.last().filter(|(_, v)| v.step == VersionStep::Changed).map(|(event, _)| *event);
-    let actor = mark.map(|event| users.actor(event)).filter(|actor| actor.user.is_some());
-    let who = actor_text(&actor.unwrap_or_else(|| users.actor(end)), None);
-    let who = who.map_or_else(String::new, |w| format!(" by {w}"));
-    let at = |event: &Event| format!("{} (@{})", format_time(event.at()), event.position);
-    match (mark, &last.before) {
-        (Some(mark), Some(before)) if is_pending(mark, end) => {
-            let held = finalizers(before).map_or_else(String::new, |held| format!(", held by {held}"));
-            format!("deleted{who}, {}; gone {}{held}", at(mark), at(end))
+/// A deletion that is recorded.
+struct Deletion<'a> {
+    /// The event that marked the object, where it then waited, and that was seen.
+    asked: Option<&'a Event>,
+    gone: &'a Event,
+    /// The object as it was last.
+    last: Option<&'a Object>,
+}
+
+impl<'a> Deletion<'a> {
+    fn find(versions: &'a [(&'a Event, VersionChange)]) -> Option<Self> {
+        let found = find_deletion(versions.iter().map(|(_, v)| v.after.as_deref()))?;
+        let event = |version: usize| versions[version].0;
+        let last = versions[found.gone].1.before.as_deref();
+        Some(Self { asked: found.asked.map(event), gone: event(found.gone), last })
+    }
+
+    fn at(&self) -> Timestamp {
+        self.asked.unwrap_or(self.gone).at()
+    }
+
+    /// Writes who deleted the resource and when: whoever asked for it, not who took away the last finalizer.
+    fn note(&self, users: KnownUsers<'_>, pruned_by: Option<&ResourceKey>) -> String {
+        let actor = self.asked.map(|event| users.actor(event)).filter(|actor| actor.user.is_some());
+        let who = actor_text(&actor.unwrap_or_else(|| users.actor(self.gone)), None);
+        let mut text = who.map_or_else(|| "deleted".to_owned(), |who| format!("deleted by {who}"));
+        if let Some(app) = pruned_by {
+            text.push_str(&format!(", pruned by {app}"));
         }
-        _ => format!("deleted{who}, {}", at(end)),
+        let at = |event: &Event| format!("{} (@{})", format_time(event.at()), event.position);
+        match self.asked.filter(|asked| is_pending(asked, self.gone)) {
+            Some(asked) => {
+                let held = self
+                    .last
+                    .and_then(finalizers)
+                    .map_or_else(String::new, |held| format!(", held by {held}"));
+                format!("{text}, {}; gone {}{held}", at(asked), at(self.gone))
+            }
+            None => format!("{text}, {}", at(self.gone)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use drift_core::history::{History, KubernetesEvent, RecordedVersion, VersionStor
 use drift_core::k8s::tracking::AppRef;
 use drift_core::schema::{SchemaSet, TypeRef};
 use drift_core::time::format_time;
-use drift_core::timeline::find_removal;
+use drift_core::timeline::{find_deletion, find_removal};
 use drift_core::{Actor, FieldPath, Object, PathElement, ResourceKey};
 
 use super::attribution::actor_text;
@@ -182,7 +182,9 @@ fn absent(
         },
         Some(v) => {
             let by = deleter(v.occurred_at).map_or_else(String::new, |e| format!(" by {}", e.user));
-            let when = deleter(v.occurred_at).map_or(v.occurred_at, |e| e.at);
+            let asked = find_deletion(versions.iter().map(|v| v.object.as_deref())).and_then(|d| d.asked);
+            let asked = asked.map_or(v.occurred_at, |version| versions[version].occurred_at);
+            let when = deleter(v.occurred_at).map_or(asked, |e| e.at);
             (
                 format!("`{key}` was deleted{by} at {}", format_time(when)),
                 "ask as of an earlier time to see it as it was",

@@ -220,3 +220,74 @@ fn blame_of_a_field_that_is_gone_names_who_removed_it() {
     let text = refusal(Estate::tape(&tape), "data.pie");
     assert!(text.contains("has no field .data.pie"), "{text}");
 }
+
+/// A tape of the ConfigMap, which an engine applied with a mark, and of the app of that engine before and after the ConfigMap went.
+fn engine_tape(dir: &Path, manager: &str, mark: (&str, Value), app: [Value; 2]) -> PathBuf {
+    let mut object = version(1, json!({"bread": "1"}), &[(manager, 0, fields(&["bread"]))]);
+    object["metadata"][mark.0] = mark.1;
+    let line = |at: u32, kind: &str, resource: &str, object: &Value| {
+        let api = object["apiVersion"].as_str().unwrap();
+        let (group, version) = api.split_once('/').unwrap_or(("", api));
+        json!({"ts": second(at), "group": group, "version": version, "resource": resource, "type": kind, "object": object})
+            .to_string()
+            + "\n"
+    };
+    let resource = format!("{}s", app[0]["kind"].as_str().unwrap().to_lowercase());
+    let lines = [
+        line(1, "LISTED", "configmaps", &object),
+        line(1, "LISTED", &resource, &app[0]),
+        line(5, "DELETED", "configmaps", &object),
+        line(6, "MODIFIED", &resource, &app[1]),
+    ];
+    let path = dir.join("engine.tape");
+    std::fs::write(&path, lines.concat()).unwrap();
+    path
+}
+
+fn deletion(tape: &Path, dir: &Path) -> String {
+    let options = Estate::tape(tape).desired(declared(dir).as_str());
+    options.open_blocking().unwrap().diff().unwrap().report.resources[0].notes.join("; ")
+}
+
+#[test]
+fn an_engine_that_reports_it_removed_what_it_declares_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let flux = |ids: &[&str], at: u32| {
+        let entries: Vec<Value> = ids.iter().map(|id| json!({"id": id, "v": "v1"})).collect();
+        json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "status": {"inventory": {"entries": entries}},
+            "metadata": {"name": "shop", "namespace": "flux-system", "uid": "k", "resourceVersion": (200 + at).to_string()}})
+    };
+    let labels = json!({"kustomize.toolkit.fluxcd.io/name": "shop", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"});
+    let (listed, other) = ("shop_prices__ConfigMap", "shop_oven__ConfigMap");
+    let note = |before: &[&str], after: &[&str]| {
+        let apps = [flux(before, 1), flux(after, 6)];
+        let tape = engine_tape(dir.path(), "kustomize-controller", ("labels", labels.clone()), apps);
+        deletion(&tape, dir.path())
+    };
+    let when = "2026-03-02 09:00:05Z (@4)";
+    let app = "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/shop";
+    assert_eq!(note(&[listed, other], &[other]), format!("deleted, pruned by {app}, {when}"));
+    // What the engine still lists somebody else removed.
+    assert_eq!(note(&[listed, other], &[listed]), format!("deleted, {when}"));
+    assert_eq!(note(&[other], &[other]), format!("deleted, {when}"));
+
+    let argo = |status: Option<&str>, at: u32| {
+        let resources: Vec<Value> = status
+            .iter()
+            .map(|s| json!({"version": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "prices", "status": s}))
+            .collect();
+        json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "argocd", "uid": "a",
+            "resourceVersion": (200 + at).to_string()}, "status": {"operationState": {"startedAt": second(4), "finishedAt": second(6),
+            "syncResult": {"resources": resources}}}})
+    };
+    let mark = json!({"argocd.argoproj.io/tracking-id": "shop:/ConfigMap:shop/prices"});
+    let note = |status: &str| {
+        let apps = [argo(None, 1), argo(Some(status), 6)];
+        deletion(
+            &engine_tape(dir.path(), "argocd-controller", ("annotations", mark.clone()), apps),
+            dir.path(),
+        )
+    };
+    assert_eq!(note("Pruned"), format!("deleted, pruned by Application.argoproj.io/argocd/shop, {when}"));
+    assert_eq!(note("Synced"), format!("deleted, {when}"));
+}
