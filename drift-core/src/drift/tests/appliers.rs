@@ -139,3 +139,66 @@ fn an_owner_of_the_annotations_as_a_whole_did_not_write_what_was_applied_last() 
         &["ConfigMap/default/a Drifted", ".data.k Remove Removed DeclaredOnly by nobody"],
     );
 }
+
+#[test]
+fn an_edit_of_a_small_object_does_not_make_the_editor_its_applier() {
+    let live = owned(config(json!({"k":"2"})), json!([entry("kubectl-edit", "Update", fields(&["k"]))]));
+    check(
+        config(json!({"k":"1"})),
+        live,
+        &["ConfigMap/default/a Drifted", ".data.k Replace Changed DifferentByOther by kubectl-edit"],
+    );
+}
+
+#[test]
+fn the_applier_of_an_object_may_be_another_than_that_of_the_rest() {
+    let by = |name: &str, manager: &str| {
+        let mut object =
+            owned(config(json!({"k":"1"})), json!([entry(manager, "Update", json!({"f:data":{"f:k":{}}}))]));
+        object["metadata"]["name"] = json!(name);
+        object
+    };
+    let declared = |name: &str| {
+        let mut object = config(json!({"k":"2"}));
+        object["metadata"]["name"] = json!(name);
+        object
+    };
+    let got = report(
+        &[declared("a"), declared("b"), declared("c"), declared("d")],
+        &[
+            by("a", "kustomize-controller"),
+            by("b", "kustomize-controller"),
+            by("c", "deployer"),
+            by("d", "kubectl-create"),
+        ],
+    );
+    assert_eq!(
+        got,
+        [
+            "ConfigMap/default/a Drifted",
+            ".data.k Replace PendingSync DifferentAsApplied by kustomize-controller",
+            "ConfigMap/default/b Drifted",
+            ".data.k Replace PendingSync DifferentAsApplied by kustomize-controller",
+            "ConfigMap/default/c Drifted",
+            ".data.k Replace PendingSync DifferentAsApplied by deployer",
+            "ConfigMap/default/d Drifted",
+            ".data.k Replace Changed DifferentByOther by kubectl-create",
+        ]
+    );
+}
+
+#[test]
+fn of_two_that_own_as_much_the_engine_applies() {
+    let live = owned(
+        config(json!({"k":"1","j":"1"})),
+        json!([
+            entry("enforcer", "Update", json!({"f:data":{"f:j":{}}})),
+            entry("kustomize-controller", "Apply", json!({"f:data":{"f:k":{}}})),
+        ]),
+    );
+    check(
+        config(json!({"k":"1","j":"2"})),
+        live,
+        &["ConfigMap/default/a Drifted", ".data.j Replace Changed DifferentByOther by enforcer"],
+    );
+}

@@ -279,16 +279,6 @@ fn bookkeeping_by_hand_is_an_edit_and_a_counter_that_moved_on_is_not() {
     assert_eq!(report(&[declared], &[live(ANN(notes(&[counter])))])[0], "ConfigMap/default/a Drifted");
 }
 
-#[test]
-fn an_edit_of_a_small_object_does_not_make_the_editor_its_applier() {
-    let live = owned(config(json!({"k":"2"})), json!([ANN(json!({"f:data":{"f:k":{}}}))]));
-    check(
-        config(json!({"k":"1"})),
-        live,
-        &["ConfigMap/default/a Drifted", ".data.k Replace Changed DifferentByOther by kubectl-edit"],
-    );
-}
-
 fn service(spec: Value) -> Value {
     json!({"apiVersion":"v1","kind":"Service","metadata":{"name":"a","namespace":"default"},"spec":spec})
 }
@@ -396,59 +386,6 @@ fn the_marks_of_what_applies_are_bookkeeping_wherever_it_puts_them() {
     let more = json!({"a":"b",mark:"1","b":"c"});
     let live = owned(object(labels, more, both), json!([KAPP(own)]));
     assert!(report(&[declared], &[live])[0].ends_with("Drifted"));
-}
-
-#[test]
-fn the_applier_of_an_object_may_be_another_than_that_of_the_rest() {
-    let by = |name: &str, manager: &str| {
-        let mut object =
-            owned(config(json!({"k":"1"})), json!([entry(manager, "Update", json!({"f:data":{"f:k":{}}}))]));
-        object["metadata"]["name"] = json!(name);
-        object
-    };
-    let declared = |name: &str| {
-        let mut object = config(json!({"k":"2"}));
-        object["metadata"]["name"] = json!(name);
-        object
-    };
-    let got = report(
-        &[declared("a"), declared("b"), declared("c"), declared("d")],
-        &[
-            by("a", "kustomize-controller"),
-            by("b", "kustomize-controller"),
-            by("c", "deployer"),
-            by("d", "kubectl-create"),
-        ],
-    );
-    assert_eq!(
-        got,
-        [
-            "ConfigMap/default/a Drifted",
-            ".data.k Replace PendingSync DifferentAsApplied by kustomize-controller",
-            "ConfigMap/default/b Drifted",
-            ".data.k Replace PendingSync DifferentAsApplied by kustomize-controller",
-            "ConfigMap/default/c Drifted",
-            ".data.k Replace PendingSync DifferentAsApplied by deployer",
-            "ConfigMap/default/d Drifted",
-            ".data.k Replace Changed DifferentByOther by kubectl-create",
-        ]
-    );
-}
-
-#[test]
-fn of_two_that_own_as_much_the_engine_applies() {
-    let live = owned(
-        config(json!({"k":"1","j":"1"})),
-        json!([
-            entry("enforcer", "Update", json!({"f:data":{"f:j":{}}})),
-            entry("kustomize-controller", "Apply", json!({"f:data":{"f:k":{}}})),
-        ]),
-    );
-    check(
-        config(json!({"k":"1","j":"2"})),
-        live,
-        &["ConfigMap/default/a Drifted", ".data.j Replace Changed DifferentByOther by enforcer"],
-    );
 }
 
 #[test]
