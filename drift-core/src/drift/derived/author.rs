@@ -137,6 +137,14 @@ fn is_trust_bundle(object: &Object, owners: &OwnerView<'_>) -> bool {
         }
 }
 
+/// Returns `true` if nobody but a manager wrote an object at the time of its first entry.
+pub(super) fn is_made_by(object: &Object, manager: &str) -> bool {
+    let owners = OwnerView::of(object);
+    let first = oldest(&owners).map(OwnerEntry::time);
+    let mut own = owners.entries.iter().filter(|e| e.subresource.is_empty() && Some(e.time()) == first);
+    first.is_some() && own.all(|e| e.manager == manager)
+}
+
 fn oldest<'s, 'a>(owners: &'s OwnerView<'a>) -> Option<&'s OwnerEntry<'a>> {
     owners.entries.iter().filter(|e| e.subresource.is_empty()).min_by_key(|e| e.time())
 }

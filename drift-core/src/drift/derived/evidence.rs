@@ -7,7 +7,7 @@ use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::FieldPath;
 use crate::schema::SchemaSet;
 
-use super::author::{created_at, makers};
+use super::author::{created_at, is_made_by, makers};
 use crate::drift::controllers::is_within;
 
 /// An object that others may follow from.
@@ -106,8 +106,10 @@ fn programs_of<'a>(workload: &'a Object, call: &mut dyn FnMut(&'a str)) {
 }
 
 /// Returns `true` if a workload runs the program that wrote the object: what it makes in its own namespace is its own.
+///
+/// The workload came before the program in it: what made the workload as well is a tool from outside.
 fn runs_maker(object: &Object, workload: &Object) -> bool {
-    let makers = makers(object);
+    let makers: Vec<_> = makers(object).into_iter().filter(|m| !is_made_by(workload, m)).collect();
     let mut found = false;
     programs_of(workload, &mut |name| found |= makers.contains(&name));
     found

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+mod same_tool;
+
 use crate::drift::{DesiredObject, DriftOptions, IncrementalComparison, Status, compare};
 use crate::object::{Doc, Object};
 use crate::schema::SchemaSet;
