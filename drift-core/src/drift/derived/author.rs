@@ -58,12 +58,10 @@ pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
         ("metrics.k8s.io", _) | ("storage.k8s.io", "CSIStorageCapacity") => true,
         _ => oldest(&owners).is_some_and(|e| managers::is_platform(e.manager)),
     };
-    if is_platform
-        || is_trust_bundle(object, &owners)
-        || is_leader_record(object)
-        || names_copy(object)
-        || is_report(object)
-    {
+    // A mark that may be of what it follows from leaves open who made it.
+    let is_open = owners.entries.is_empty() && is_labelled(object);
+    let is_found = || !is_open && (is_report(object) || is_trust_bundle(object, &owners));
+    if is_platform || is_leader_record(object) || names_copy(object) || is_found() {
         return ObjectAuthor::Platform;
     }
     ObjectAuthor::Unknown
@@ -97,7 +95,20 @@ fn is_applied(object: &Object, owners: &OwnerView<'_>) -> bool {
     } else {
         is_by_hand(object, owners)
     };
-    by_hand || owners.entries.iter().any(is_engine) || owners.entries.is_empty() && is_marked()
+    // Controllers hand on the labels of what they work for, and without owners nothing shows whose those are.
+    let is_noted =
+        || annotations(object).any(|n| bookkeeping_kind(n.key()) == Some(BookkeepingKind::Ownership));
+    by_hand || owners.entries.iter().any(is_engine) || owners.entries.is_empty() && is_noted()
+}
+
+/// Returns `true` if a label says which application an object belongs to: its own, or of what it follows from.
+pub(super) fn is_labelled(object: &Object) -> bool {
+    let labels = object.root().at(&["metadata", "labels"]).into_iter().flat_map(Node::children);
+    labels.map(Node::key).any(|key| bookkeeping_kind(key) == Some(BookkeepingKind::Ownership))
+}
+
+fn annotations(object: &Object) -> impl Iterator<Item = Node<'_>> {
+    object.root().at(&["metadata", "annotations"]).into_iter().flat_map(Node::children)
 }
 
 /// Returns `true` if a person made the object.

@@ -7,7 +7,7 @@ use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::FieldPath;
 use crate::schema::SchemaSet;
 
-use super::author::{created_at, is_made_by, makers};
+use super::author::{created_at, is_labelled, is_made_by, makers};
 use crate::drift::controllers::is_within;
 
 /// An object that others may follow from.
@@ -239,7 +239,7 @@ fn is_made_for(object: &Object, custom: &Object) -> bool {
     };
     let is_stripped = object.root().at(&["metadata", "managedFields"]).is_none_or(Node::is_empty);
     let by_label = || own().any(|(name, value)| value == custom.name() && !GENERIC_LABELS.contains(&name));
-    is_later && (is_output(object, custom) || is_stripped && by_label())
+    is_later && (is_output(object, custom) || is_stripped && !is_labelled(object) && by_label())
 }
 
 /// Returns `true` for what the controller of a custom resource makes in another namespace, to where no owner reference can lead.
