@@ -17,7 +17,7 @@ use crate::drift::controllers::is_certificate;
 pub(in crate::drift) enum ObjectAuthor {
     /// The platform, an engine for itself, or the controller of an object that the live one names as its owner.
     Platform,
-    /// A person, or an engine that applies what is declared elsewhere.
+    /// A person, who made it or took it from its owner, or an engine that applies what is declared elsewhere.
     Applier,
     /// It does not say: what it follows from may.
     Unknown,
@@ -46,7 +46,7 @@ pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
     if is_of_engine && !is_by_hand(object, &owners) {
         return ObjectAuthor::Platform;
     }
-    if is_applied(object, &owners) {
+    if is_applied(object, &owners) || is_orphan(object, &owners) {
         return ObjectAuthor::Applier;
     }
     let is_platform = match (object.group(), object.kind()) {
@@ -109,6 +109,15 @@ pub(super) fn is_labelled(object: &Object) -> bool {
 
 fn annotations(object: &Object) -> impl Iterator<Item = Node<'_>> {
     object.root().at(&["metadata", "annotations"]).into_iter().flat_map(Node::children)
+}
+
+/// Returns `true` for what the control plane makes for an owner only, and that has none any more: a Pod whose labels were changed, a
+/// ReplicaSet whose Deployment was deleted without it.
+fn is_orphan(object: &Object, owners: &OwnerView<'_>) -> bool {
+    let is_of_kind =
+        matches!((object.group(), object.kind()), ("", "Pod") | ("apps", "ReplicaSet") | ("batch", "Job"));
+    // The node writes the Pods of its own files under another name.
+    is_of_kind && oldest(owners).is_some_and(|e| e.manager == "kube-controller-manager")
 }
 
 /// Returns `true` if a person made the object.

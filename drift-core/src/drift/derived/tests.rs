@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 mod copied_marks;
+mod let_go;
 mod same_tool;
 
 use crate::drift::{DesiredObject, DriftOptions, IncrementalComparison, Status, compare};
