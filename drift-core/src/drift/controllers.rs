@@ -7,7 +7,7 @@
 //! | writes the object's status | everywhere in the object |
 //! | adds a value that the status reports | there: it was allocated |
 //! | adds a finalizer or an owner reference | there: only controllers do that |
-//! | writes a key of the object's own API group, or of a domain that carries the manager's name | that key |
+//! | writes a key of the object's own API group, or one whose domain or name carries the manager's name | that key |
 //! | fills the data of an object that is declared without any, and asks for that by a label or an annotation | there |
 //! | does one of these three | its other labels and annotations on the object, where they have a domain |
 //! | writes an annotation that is a document | that annotation: programs write those for themselves |
@@ -230,13 +230,48 @@ pub(super) fn keys<'a>(
     }
 }
 
-/// Returns `true` if the domain of a key is the object's API group or one around it, or carries the manager's name.
+/// Returns `true` if the domain of a key is the object's API group or one around it, or if the domain or the name carries the
+/// manager's name.
 ///
-/// For example `pki.example.com/seal` on an object of the group `pki.example.com`, and `karpenter.sh/nodepool` by `karpenter`.
+/// For example `pki.example.com/seal` on an object of the group `pki.example.com`, `karpenter.sh/nodepool` by `karpenter`, and
+/// `weave.works/kured-reboot-in-progress` by `kured`.
 fn is_own_key(key: &str, manager: &str, group: &str) -> bool {
-    let Some((domain, _)) = key.split_once('/') else { return false };
+    let Some((domain, name)) = key.split_once('/') else { return false };
     let is_of_group = group.contains('.') && !group.ends_with(".k8s.io");
-    is_of_group && (is_within(domain, group) || is_within(group, domain)) || carries_name(domain, manager)
+    is_of_group && (is_within(domain, group) || is_within(group, domain))
+        || carries_name(domain, manager)
+        || is_called_after(name, manager)
+}
+
+/// Names of managers that are words of anything: what a client in some language is called, what is deployed, and where.
+const COMMON_WORDS: &[&str] = &[
+    "agent",
+    "api",
+    "app",
+    "client",
+    "config",
+    "deploy",
+    "job",
+    "java",
+    "k8s",
+    "kubernetes",
+    "main",
+    "node",
+    "pod",
+    "python",
+    "release",
+    "ruby",
+    "script",
+    "server",
+    "service",
+    "worker",
+];
+
+/// Returns `true` if the name of a key carries the manager's: a name of several words anywhere, one of a single word in front.
+fn is_called_after(name: &str, manager: &str) -> bool {
+    let is_distinct =
+        || manager.contains(['-', '_', '.']) || name.starts_with(manager) && !COMMON_WORDS.contains(&manager);
+    manager.len() > 2 && is_named(name, manager) && is_distinct()
 }
 
 /// Returns `true` for a label or annotation, of an object or of a template in it, by which a tool that applies marks what it applied
