@@ -8,6 +8,7 @@
 //! | adds a value that the status reports | there: it was allocated |
 //! | adds a finalizer or an owner reference | there: only controllers do that |
 //! | writes a key of the object's own API group, or one whose domain or name carries the manager's name | that key |
+//! | writes a field at the top of a custom resource whose name ends with `status` | there |
 //! | fills the data of an object that is declared without any, and asks for that by a label or an annotation | there |
 //! | does one of these three | its other labels and annotations on the object, where they have a domain |
 //! | writes an annotation that is a document | that annotation: programs write those for themselves |
@@ -25,6 +26,7 @@ use crate::object::{Kind, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement, Scalar};
 
+use super::derived::is_custom;
 use super::injected::is_injected;
 
 /// Returns `true` if what is live and not declared is the own of the controller that wrote it.
@@ -76,6 +78,7 @@ pub(super) fn is_controllers_field(manager: &str, path: &FieldPath, live: Node<'
         [PathElement::Field(list), ..] if object.group().is_empty() && object.kind() == "ServiceAccount" => {
             matches!(&**list, "secrets" | "imagePullSecrets") && is_made_for(path, live, object.name())
         }
+        [PathElement::Field(top), ..] if top.to_ascii_lowercase().ends_with("status") => is_custom(object),
         // What is reported may be a person's, where nothing names who wrote.
         [PathElement::Field(top), ..] if &**top == "spec" => !manager.is_empty() && is_reported(live, object),
         [PathElement::Field(_), ..] if is_data(path) => is_named_by_group(manager),

@@ -12,4 +12,5 @@ mod index;
 mod tests;
 
 pub(super) use author::{ObjectAuthor, author_of, is_event};
+pub(super) use evidence::is_custom;
 pub(super) use index::{DerivedObjects, OriginIndex, OriginSide};

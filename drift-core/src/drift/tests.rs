@@ -9,6 +9,7 @@ mod not_applied;
 mod own_keys;
 mod owners;
 mod status;
+mod status_fields;
 mod stripped;
 mod tracked;
 mod versions;

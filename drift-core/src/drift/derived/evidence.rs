@@ -62,7 +62,7 @@ pub(super) fn words_of(object: &Object) -> impl Iterator<Item = &str> {
 }
 
 /// Returns `true` for a kind that is no part of Kubernetes: what a controller makes of it is not known here.
-pub(super) fn is_custom(object: &Object) -> bool {
+pub(in crate::drift) fn is_custom(object: &Object) -> bool {
     // An engine's app declares; what carries its mark and is not declared is what the engine has yet to remove.
     let is_app = object.group().ends_with(".toolkit.fluxcd.io")
         || object.group() == "argoproj.io" && object.kind().starts_with("App");
