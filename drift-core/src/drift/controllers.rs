@@ -192,7 +192,7 @@ fn owns_lifetime(entry: &OwnerEntry<'_>, managed: &OwnerView<'_>) -> bool {
 }
 
 /// Returns `true` if the name of a manager says that it is a controller, as `cluster-policy-controller` does.
-fn is_called_controller(manager: &str) -> bool {
+pub(super) fn is_called_controller(manager: &str) -> bool {
     let mut words = manager.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|w| matches!(w, "controller" | "operator" | "manager"))
 }

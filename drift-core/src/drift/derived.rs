@@ -8,6 +8,7 @@
 mod author;
 mod evidence;
 mod index;
+mod sources;
 #[cfg(test)]
 mod tests;
 

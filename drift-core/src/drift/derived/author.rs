@@ -9,7 +9,7 @@ use crate::k8s::records::is_applier_record;
 use crate::object::{Doc, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 
-use super::evidence::{domain, is_custom, marks, names_copy};
+use super::evidence::{domain, is_custom, is_reserved, marks, names_copy};
 use crate::drift::controllers::is_certificate;
 
 /// Who made a live object that nobody declares.
@@ -55,6 +55,7 @@ pub(in crate::drift) fn author_of(object: &Object) -> ObjectAuthor {
         ("", "Endpoints" | "PodTemplate" | "Binding")
         | (_, "EndpointSlice" | "Lease" | "ControllerRevision") => true,
         ("", "Secret") if root.str_at(&["type"]) == Some("kubernetes.io/service-account-token") => true,
+        _ if is_reserved(object) => true,
         ("metrics.k8s.io", _) | ("storage.k8s.io", "CSIStorageCapacity") => true,
         _ => oldest(&owners).is_some_and(|e| managers::is_platform(e.manager)),
     };

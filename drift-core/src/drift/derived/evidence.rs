@@ -8,6 +8,7 @@ use crate::path::FieldPath;
 use crate::schema::SchemaSet;
 
 use super::author::{created_at, is_labelled, is_made_by, makers};
+use super::sources::{guards_of, is_made_by_guard, is_subject_of, names_source, subjects_of};
 use crate::drift::controllers::is_within;
 
 /// An object that others may follow from.
@@ -75,12 +76,25 @@ pub(in crate::drift) fn is_custom(object: &Object) -> bool {
 pub(super) fn is_origin(object: &Object) -> bool {
     let kind = (object.group(), object.kind());
     let asks = matches!(kind, ("", "ServiceAccount" | "Service") | ("networking.k8s.io", "Ingress"));
-    asks || is_workload(object) || is_custom(object)
+    asks || kind == ("", "Namespace")
+        || is_reserved_binding(object)
+        || is_workload(object)
+        || is_custom(object)
 }
 
 fn is_workload(object: &Object) -> bool {
     let kind = (object.group(), object.kind());
     matches!(kind, ("apps", "Deployment" | "StatefulSet" | "DaemonSet") | ("batch", "Job"))
+}
+
+/// Returns `true` for a binding with a name that is reserved for the platform.
+fn is_reserved_binding(object: &Object) -> bool {
+    object.kind().ends_with("RoleBinding") && is_reserved(object)
+}
+
+/// Returns `true` for an object of RBAC whose name begins with `system:`, which Kubernetes reserves for the control plane.
+pub(super) fn is_reserved(object: &Object) -> bool {
+    object.group() == "rbac.authorization.k8s.io" && object.name().starts_with("system:")
 }
 
 /// Calls back with the names of the programs that a workload runs, from which clients make the name of their field manager:
@@ -119,6 +133,13 @@ fn runs_maker(object: &Object, workload: &Object) -> bool {
 pub(super) fn offered_by<'a>(origin: &'a Object, offer: &mut dyn FnMut(&'a str)) {
     if is_workload(origin) {
         return programs_of(origin, offer);
+    }
+    match origin.kind() {
+        "Namespace" if origin.group().is_empty() => return guards_of(origin).into_iter().for_each(offer),
+        _ if is_reserved_binding(origin) => {
+            return subjects_of(origin).filter_map(|s| s.str_at(&["name"])).for_each(offer);
+        }
+        _ => {}
     }
     offer(origin.name());
     if let Some(uid) = origin.root().str_at(&["metadata", "uid"]) {
@@ -159,6 +180,9 @@ pub(super) fn follows_from(object: &Object, origin: Origin<'_>) -> bool {
     }
     match origin.object.kind() {
         "ServiceAccount" => is_account_secret(object, origin.object),
+        "Namespace" if origin.object.group().is_empty() => is_made_by_guard(object, origin.object),
+        _ if is_reserved_binding(origin.object) => is_subject_of(object, origin.object),
+        _ if !is_workload(origin.object) && names_source(object, origin) => true,
         _ if is_claim_of(object, origin.object) => true,
         _ if is_workload(origin.object) => runs_maker(object, origin.object),
         "Ingress" | "Service" => {
@@ -376,7 +400,7 @@ pub(super) fn domain(name: &str) -> Option<&str> {
 }
 
 /// Returns `true` if of two domains one is, or is below, the other.
-fn is_related(a: &str, b: &str) -> bool {
+pub(super) fn is_related(a: &str, b: &str) -> bool {
     let below = |a: &str, b: &str| b.contains('.') && is_within(a, b);
     below(a, b) || below(b, a)
 }

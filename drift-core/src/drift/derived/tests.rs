@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 mod copied_marks;
 mod let_go;
+mod named_sources;
+mod reserved;
 mod same_tool;
 
 use crate::drift::{DesiredObject, DriftOptions, IncrementalComparison, Status, compare};
