@@ -9,6 +9,7 @@
 //! | adds a finalizer or an owner reference | there: only controllers do that |
 //! | writes a key of the object's own API group, or one whose domain or name carries the manager's name | that key |
 //! | writes a field at the top of a custom resource whose name ends with `status` | there |
+//! | notes in an annotation which Secret it made for a service account, and that lists the Secret | that annotation |
 //! | fills the data of an object that is declared without any, and asks for that by a label or an annotation | there |
 //! | does one of these three | its other labels and annotations on the object, where they have a domain |
 //! | writes an annotation that is a document | that annotation: programs write those for themselves |
@@ -70,7 +71,8 @@ pub(super) fn is_controllers_field(manager: &str, path: &FieldPath, live: Node<'
                 "labels" | "annotations" => keys(key, live).all(|(name, value)| {
                     is_own_key(name, manager, object.group())
                         || is_called_controller(manager) && name.contains('/')
-                        || &**map == "annotations" && is_document(value)
+                        || &**map == "annotations"
+                            && (is_document(value) || names_own_secret(name, value, object))
                 }),
                 _ => false,
             }
@@ -329,7 +331,7 @@ fn is_document(value: Node<'_>) -> bool {
 
 /// Returns `true` if what a ServiceAccount lists is named after it, as the tokens and pull secrets that are made for it are.
 fn is_made_for(path: &FieldPath, live: Node<'_>, account: &str) -> bool {
-    let is_after = |name: &str| name.strip_prefix(account).is_some_and(|rest| rest.starts_with('-'));
+    let is_after = |name: &str| is_after(name, account);
     match path.elements().last() {
         Some(PathElement::Key(fields)) => {
             fields.iter().any(|(_, value)| matches!(value, Scalar::Str(name) if is_after(name)))
@@ -340,6 +342,21 @@ fn is_made_for(path: &FieldPath, live: Node<'_>, account: &str) -> bool {
                 && live.children().all(|e| e.str_at(&["name"]).is_some_and(is_after))
         }
     }
+}
+
+/// Returns `true` for an annotation of a ServiceAccount that names a Secret made for it, which the account lists.
+fn names_own_secret(key: &str, value: Node<'_>, account: &Object) -> bool {
+    let name = value.as_str().unwrap_or_default();
+    let lists = || ["secrets", "imagePullSecrets"].into_iter().filter_map(|list| account.root().get(list));
+    account.group().is_empty()
+        && account.kind() == "ServiceAccount"
+        && key.contains('/')
+        && is_after(name, account.name())
+        && lists().flat_map(Node::children).any(|one| one.str_at(&["name"]) == Some(name))
+}
+
+fn is_after(name: &str, account: &str) -> bool {
+    name.strip_prefix(account).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// Returns `true` for the certificate authority by which the API server knows a webhook, a conversion or an extension server.

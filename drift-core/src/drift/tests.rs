@@ -1,5 +1,6 @@
 //! One row each of the table in the module's documentation, and what has misled others.
 
+mod account_secrets;
 mod appliers;
 mod beside_declared;
 mod deep_rules;
