@@ -36,6 +36,7 @@ mod estate;
 mod incremental;
 mod injected;
 mod live_index;
+mod original;
 mod report;
 mod resource;
 pub mod rules;

@@ -7,6 +7,7 @@ mod deep_rules;
 mod deployment_record;
 mod meaning;
 mod not_applied;
+mod originals;
 mod own_keys;
 mod owners;
 mod status;

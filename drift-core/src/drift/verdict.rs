@@ -13,6 +13,7 @@ use crate::schema::{ScalarKind, Shape, TypeRef};
 use super::applier::Applier;
 use super::controllers;
 use super::deployment_record::is_deployment_record;
+use super::original::is_noted_as_original;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
 use super::variables::may_be_filled_in;
 use super::versions::Certainty;
@@ -257,6 +258,8 @@ impl LiveEvidence<'_> {
             } else if self.is_record(&d.path) {
                 // What a controller writes together with the status has no owner here.
                 (FieldOp::Replace, DriftClass::Managed, VerdictRow::ControllersOwn)
+            } else if self.was_rewritten(&d.path, desired) {
+                (FieldOp::Replace, DriftClass::Mutated, VerdictRow::DifferentByAdmission)
             } else {
                 (FieldOp::Replace, DriftClass::Changed, VerdictRow::DifferentByOther)
             };
@@ -277,7 +280,7 @@ impl LiveEvidence<'_> {
             Some(applied) if same(applied, desired) && !same(applied, live) => {
                 (FieldOp::Replace, DriftClass::Mutated, VerdictRow::DifferentByAdmission)
             }
-            None if self.was_filled_in(&d.path) => {
+            None if self.was_filled_in(&d.path) || self.was_rewritten(&d.path, desired) => {
                 (FieldOp::Replace, DriftClass::Mutated, VerdictRow::DifferentByAdmission)
             }
             _ => (FieldOp::Replace, DriftClass::PendingSync, VerdictRow::DifferentAsApplied),
@@ -399,6 +402,12 @@ impl LiveEvidence<'_> {
             self.schema.and_then(|s| s.at_path(&parent)).is_some_and(|t| matches!(t.shape(), Shape::Map(_)));
         let live = self.object.root().at_path(&parent).filter(|_| is_map);
         live.into_iter().flat_map(Node::children).any(|n| self.owner(&parent.child(n.key())).is_none())
+    }
+
+    /// Returns `true` if admission replaced a declared value, and noted it.
+    fn was_rewritten(&self, path: &FieldPath, desired: Node<'_>) -> bool {
+        self.applied(path).is_none()
+            && is_noted_as_original(desired, (self.declared, self.object), self.managed)
     }
 
     /// Returns `true` for a label or annotation in which a controller counts or notes what it did.
