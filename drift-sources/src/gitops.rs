@@ -34,6 +34,8 @@ mod argo;
 mod cluster_snapshot;
 mod flux;
 mod helm;
+mod helm_pending;
+mod helm_values;
 mod history;
 mod ignore;
 mod incremental;

@@ -13,6 +13,11 @@ use drift_core::{Object, ResourceKey};
 use flate2::bufread::GzDecoder;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+mod chart;
+
+pub(crate) use chart::ReleaseChart;
 
 use crate::manifests::{ManifestProblem, ManifestReader};
 
@@ -154,19 +159,7 @@ impl StoredRelease {
     }
 
     fn decode_object(object: &Object) -> Result<Self, ReleaseError> {
-        let text = object.root().str_at(&["data", "release"]).ok_or(ReleaseError::Empty)?;
-        if text.starts_with("redacted:") {
-            return Err(ReleaseError::Redacted);
-        }
-        // The API adds one base64 to the data of a Secret; Helm's own is below it in both.
-        let text = if object.kind() == "Secret" {
-            decode_base64(text.as_bytes())?
-        } else {
-            text.as_bytes().to_vec()
-        };
-        let json = decode_release(&text, MAX_SIZE)?;
-        let wire: ReleaseJson = serde_json::from_slice(&json)
-            .map_err(|e| ReleaseError::NotRelease(format!("line {}, column {}", e.line(), e.column())))?;
+        let wire: ReleaseJson = decode_json(object)?;
         let mut reader = ManifestReader::new();
         reader.add_file("manifest.yaml", wire.manifest.as_deref().unwrap_or_default().as_bytes());
         let manifests = reader.finish();
@@ -195,6 +188,19 @@ impl StoredRelease {
     pub fn key(&self) -> ResourceKey {
         ResourceKey::new(GROUP, "Release", &self.namespace, &self.name)
     }
+}
+
+/// Decodes the record of a release that an object holds.
+fn decode_json<T: DeserializeOwned>(object: &Object) -> Result<T, ReleaseError> {
+    let text = object.root().str_at(&["data", "release"]).ok_or(ReleaseError::Empty)?;
+    if text.starts_with("redacted:") {
+        return Err(ReleaseError::Redacted);
+    }
+    // The API adds one base64 to the data of a Secret; Helm's own is below it in both.
+    let text =
+        if object.kind() == "Secret" { decode_base64(text.as_bytes())? } else { text.as_bytes().to_vec() };
+    serde_json::from_slice(&decode_release(&text, MAX_SIZE)?)
+        .map_err(|e| ReleaseError::NotRelease(format!("line {}, column {}", e.line(), e.column())))
 }
 
 fn decode_base64(text: &[u8]) -> Result<Vec<u8>, ReleaseError> {

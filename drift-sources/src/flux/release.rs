@@ -71,6 +71,8 @@ pub struct ValuesReference {
     pub key: ResourceKey,
     /// The entry of its data.
     pub entry: String,
+    /// Where among the values the entry goes as one value; `None` where it is a map of values.
+    pub target_path: Option<String>,
     /// Whether it may be missing.
     pub optional: bool,
 }
@@ -181,6 +183,7 @@ fn values_reference(node: Node<'_>, namespace: &str) -> ValuesReference {
     ValuesReference {
         key: ResourceKey::new("", &reference.kind, namespace, &reference.name),
         entry: owned_text(node, &["valuesKey"]).unwrap_or_else(|| "values.yaml".to_owned()),
+        target_path: owned_text(node, &["targetPath"]),
         optional: flag_at(node, &["optional"]),
     }
 }

@@ -369,7 +369,7 @@ fn spec_of(app: &Kustomization) -> Value {
     Value::Object(names.iter().filter_map(part).collect())
 }
 
-fn decode_base64(text: &str) -> Option<String> {
+pub(super) fn decode_base64(text: &str) -> Option<String> {
     use base64::Engine as _;
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).ok()?).ok()
 }

@@ -57,7 +57,34 @@ impl GitOps<'_> {
         declaration.default_namespace = app.target_namespace.as_str().into();
         declaration.correction = Some(drift_correction(app));
         declaration.notes.extend(waiting_note(app));
-        declaration.notes.extend(self.changed_values(app));
+        let changed = self.changed_values(app);
+        let (are_noted, revisions) = (!changed.is_empty(), self.stored_revisions(storage.0, storage.1));
+        declaration.notes.extend(changed);
+        // What a newer revision tried is no plan any more.
+        let deployed = revisions.first().filter(|r| r.status == "deployed" && declaration.desired.is_ok());
+        let Some((deployed, pending)) = deployed.and_then(|r| Some((r, self.pending_release(app, r)?)))
+        else {
+            return declaration;
+        };
+        match pending {
+            Ok(objects) => {
+                let wanted = |o: &Arc<Object>| DesiredObject {
+                    object: with_helm_marks(o, &deployed.namespace, &deployed.name),
+                    declared: None,
+                };
+                declaration.desired = Ok(objects.iter().map(wanted).collect());
+                declaration.held_back =
+                    app.is_suspended.then(|| "upgrades are held back: the HelmRelease is suspended".into());
+                if !are_noted {
+                    let note = format!("pending: the values are not those of revision {}", deployed.version);
+                    declaration.notes.push(note);
+                }
+            }
+            Err(why) => declaration.notes.push(format!(
+                "not known what the values of now declare: {why}; compared with revision {}",
+                deployed.version
+            )),
+        }
         declaration
     }
 

@@ -350,7 +350,9 @@ fn keys_read_by(app: &App) -> BTreeSet<ResourceKey> {
             let variables = app.substitute_from.iter().map(|from| from.key.clone());
             app.inventory.iter().cloned().chain(variables).chain([source]).collect()
         }
-        App::HelmRelease(app) => app.inventory.clone(),
+        App::HelmRelease(app) => {
+            app.inventory.iter().cloned().chain(app.values_from.iter().map(|from| from.key.clone())).collect()
+        }
         App::Release { .. } => BTreeSet::new(),
     }
 }

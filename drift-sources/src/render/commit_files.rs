@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Component, Path};
 use std::sync::{Mutex, PoisonError};
 
+use super::FileEdit;
 use crate::git::{Commit, GitError, GitRepo};
 use crate::scratch::ScratchFolder;
 
@@ -88,6 +89,29 @@ impl CommitFiles {
             files.insert(file.path);
         }
         Ok(Self { folder, id: commit.tree_id(), files, skipped, busy: Mutex::default() })
+    }
+
+    /// Writes files that are in memory to a scratch folder; names that would leave it are left out.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(crate) fn from_memory(given: &[FileEdit]) -> io::Result<Self> {
+        let folder = ScratchFolder::new(SCRATCH_PREFIX)?;
+        let (plain, other): (Vec<_>, Vec<_>) = given.iter().partition(|(name, _)| is_plain(name));
+        let mut hasher = blake3::Hasher::new();
+        for (name, bytes) in &plain {
+            for part in [name.as_bytes(), bytes] {
+                hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+            }
+            write_file(folder.path(), name, bytes)?;
+        }
+        Ok(Self {
+            folder,
+            id: hasher.finalize().to_hex().to_string(),
+            files: plain.into_iter().map(|(name, _)| name.clone()).collect(),
+            skipped: other.into_iter().map(|(name, _)| name.clone()).collect(),
+            busy: Mutex::default(),
+        })
     }
 
     /// Returns the id of the commit's tree, which identifies the content.

@@ -20,6 +20,7 @@ use drift_sources::gitops::{ClusterSnapshot, GitOps, Repositories};
 use drift_sources::manifests::ManifestReader;
 use drift_sources::render::{CommitFiles, Program, RenderError, RenderOptions, Renderer};
 mod secrets;
+mod values;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use repository::Repository;
@@ -62,6 +63,10 @@ fn main() {
         trial("a_message_of_kustomize_has_no_literal_in_it", "kustomize", secrets::messages_of_kustomize),
         trial("no_parameter_is_an_argument", "helm", secrets::arguments),
         trial("a_parameter_in_a_file_is_what_it_was_as_an_argument", "helm", secrets::parameters_in_files),
+        trial("values_of_a_helm_release_are_merged_and_rendered", "helm", values::merged),
+        trial("values_in_a_secret_are_rendered_and_a_hash_of_them_is_not", "helm", values::secret),
+        trial("the_labels_of_helm_controller_are_part_of_what_was_applied", "helm", values::labelled),
+        trial("what_does_not_render_as_it_was_applied_is_not_known", "helm", values::unrendered),
         trial("limits_and_hostile_files_are_refused", "kustomize", limits),
         trial("a_kustomization_reaches_no_network_and_no_file_outside", "kustomize", hostile::references),
         trial("hosts_that_are_allowed_are_fetched_from", "kustomize", hostile::allowed_hosts),

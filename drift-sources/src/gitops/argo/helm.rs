@@ -101,7 +101,7 @@ impl GitOps<'_> {
     }
 
     /// The newest version of Kubernetes that a node runs: Argo CD tells Helm the API server's, which no object holds.
-    fn cluster_version(&self) -> Option<String> {
+    pub(in crate::gitops) fn cluster_version(&self) -> Option<String> {
         let nodes = self.cluster.live().iter().filter(|o| o.kind() == "Node" && o.group().is_empty());
         let versions = nodes.filter_map(|n| {
             let text = n.root().str_at(&["status", "nodeInfo", "kubeletVersion"])?;
@@ -113,7 +113,7 @@ impl GitOps<'_> {
     }
 
     /// The versions of custom kinds that the cluster serves; those of built-in kinds Helm knows by itself.
-    fn served_versions(&self) -> Vec<String> {
+    pub(in crate::gitops) fn served_versions(&self) -> Vec<String> {
         let mut all = BTreeSet::new();
         for object in self.cluster.live().iter().filter(|o| o.kind() == "CustomResourceDefinition") {
             let spec = |path: &[&str]| object.root().at(&["spec"]).and_then(|s| s.str_at(path));
