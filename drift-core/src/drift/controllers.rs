@@ -23,7 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::k8s::managers::{ManagerKind, is_client_library, manager_kind};
 use crate::k8s::tracking::is_tracking_label;
-use crate::object::{Kind, Node, Object};
+use crate::object::{Doc, Kind, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 use crate::path::{FieldPath, PathElement, Scalar};
 
@@ -309,6 +309,10 @@ fn carries_name(domain: &str, manager: &str) -> bool {
     // The name under which a domain is registered: `karpenter` of `karpenter.sh`, but not `release` of `release.example.com`. In the
     // domains of Kubernetes itself every project has a name of its own: `nfd` of `nfd.node.kubernetes.io`.
     let of_kubernetes = ["kubernetes.io", "k8s.io", "x-k8s.io"].iter().any(|of| is_within(domain, of));
+    // Who is called exactly as a domain begins is it: `olm` of `olm.operatorgroup.uid`.
+    if domain.split('.').next() == Some(manager) {
+        return true;
+    }
     let mut labels = domain.split('.');
     let name = if of_kubernetes { labels.next() } else { labels.nth_back(1) }.unwrap_or_default();
     name.len() > 2 && !matches!(name, "app" | "k8s" | "kubernetes") && is_named(manager, name)
@@ -320,6 +324,24 @@ fn is_named(manager: &str, name: &str) -> bool {
     manager.match_indices(name).any(|(at, _)| {
         !word(manager[..at].chars().next_back()) && !word(manager[at + name.len()..].chars().next())
     })
+}
+
+/// Returns `true` for what a tool that is no engine adds to what it applies: an owner, or a copy of what it applied in an annotation.
+pub(super) fn is_note_of_applier(path: &FieldPath, live: Node<'_>, object: &Object) -> bool {
+    path.starts_with_fields(&["metadata", "ownerReferences"])
+        || path.starts_with_fields(&["metadata", "annotations"])
+            && keys(&path.elements()[2..], live).all(|(_, value)| is_copy(value, object))
+}
+
+/// Returns `true` for a text that is the object as somebody applied it.
+pub(super) fn is_copy(value: Node<'_>, object: &Object) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    text.trim_start().starts_with('{')
+        && Doc::from_json(text.as_bytes()).is_ok_and(|doc| {
+            let root = doc.root();
+            root.str_at(&["kind"]) == Some(object.kind())
+                && root.str_at(&["metadata", "name"]) == Some(object.name())
+        })
 }
 
 /// Returns `true` if an annotation holds a document: what programs write for themselves.

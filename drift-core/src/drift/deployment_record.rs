@@ -4,6 +4,8 @@
 //! The name of the tool shows a person, so the mark itself has to show the pipeline: it says when it was written; or it names a
 //! commit, and was written together with what was applied, or the object runs an image of that commit. Whatever else was written
 //! in the same go under the same domain belongs to it. A key or a value alone proves nothing: a person may set the same.
+//!
+//! Tools that apply put marks of their own on everything, too: hashes, keys of what they applied, owners.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -13,7 +15,7 @@ use crate::object::{Node, Object};
 use crate::ownership::OwnerEntry;
 use crate::path::FieldPath;
 
-use super::controllers::keys;
+use super::controllers::{is_copy, is_within, keys};
 
 /// So far apart are the steps of one deployment at most.
 const ONE_RUN: SignedDuration = SignedDuration::from_secs(60);
@@ -52,13 +54,76 @@ pub(super) fn is_deployment_record(
     keys(&path.elements()[2..], live).all(|(key, value)| value.as_str().is_some_and(|v| is_record(key, v)))
 }
 
+/// Returns `true` if what is live and not declared are marks that the applier itself put on what it applies: several under one domain,
+/// of which none is declared and one shows that a program wrote it: a hash, a commit, an identifier, the time of its writing, a
+/// copy of the object, or its kind and name.
+pub(super) fn is_family_of_marks(
+    entry: &OwnerEntry<'_>,
+    path: &FieldPath,
+    live: Node<'_>,
+    (declared, object): (&Object, &Object),
+) -> bool {
+    let is_mark = ["labels", "annotations"].iter().any(|map| path.starts_with_fields(&["metadata", map]));
+    if !is_mark {
+        return false;
+    }
+    let names_itself = |value: &str| value.contains(object.kind()) && value.contains(object.name());
+    let proves = |n: &Node<'_>| {
+        n.as_str().is_some_and(|value| {
+            is_hash(value)
+                || is_commit(value)
+                || is_identifier(value)
+                || names_itself(value)
+                || entry.time().is_some_and(|at| names_moment(value, at))
+        }) || is_copy(*n, object)
+    };
+    let is_family = |domain: &str| {
+        let is_declared = |map: &str| {
+            let all = declared.root().at(&["metadata", map]).into_iter().flat_map(Node::children);
+            all.filter_map(|n| self::domain(n.key())).any(|other| other == domain)
+        };
+        let own = || marks_of(entry, object).filter(|n| self::domain(n.key()) == Some(domain));
+        !is_of_kubernetes(domain)
+            && !is_declared("labels")
+            && !is_declared("annotations")
+            && own().count() > 1
+            && own().any(|n| proves(&n))
+    };
+    keys(&path.elements()[2..], live).all(|(key, _)| domain(key).is_some_and(is_family))
+}
+
+fn is_of_kubernetes(domain: &str) -> bool {
+    ["kubernetes.io", "k8s.io"].iter().any(|of| is_within(domain, of))
+}
+
+/// Returns `true` for `sha256:1f2e…` and the like.
+fn is_hash(value: &str) -> bool {
+    let is_hex = |text: &str| text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    value.split_once([':', '-']).is_some_and(|(name, hash)| {
+        matches!(name, "sha1" | "sha224" | "sha256" | "sha384" | "sha512" | "md5") && is_hex(hash)
+    })
+}
+
+/// Returns `true` for a UUID.
+fn is_identifier(value: &str) -> bool {
+    let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
+    let lengths = [8, 4, 4, 4, 12];
+    value.split('-').count() == lengths.len()
+        && value.split('-').zip(lengths).all(|(part, len)| part.len() == len && is_hex(part))
+}
+
 /// Returns the labels and annotations of an object that an entry owns.
-fn written_with<'a>(entry: &OwnerEntry<'_>, object: &'a Object) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn marks_of<'a>(entry: &OwnerEntry<'_>, object: &'a Object) -> impl Iterator<Item = Node<'a>> {
     let of = |map: &'static str| {
         let all = object.root().at(&["metadata", map]).into_iter().flat_map(Node::children);
         all.filter(move |n| entry.names(&FieldPath::of(&["metadata", map, n.key()])))
     };
-    of("labels").chain(of("annotations")).filter_map(|n| Some((n.key(), n.as_str()?)))
+    of("labels").chain(of("annotations"))
+}
+
+/// Returns the labels and annotations of an object that an entry owns, as texts.
+fn written_with<'a>(entry: &OwnerEntry<'_>, object: &'a Object) -> impl Iterator<Item = (&'a str, &'a str)> {
+    marks_of(entry, object).filter_map(|n| Some((n.key(), n.as_str()?)))
 }
 
 fn domain(key: &str) -> Option<&str> {

@@ -278,6 +278,9 @@ fn judge(
                 difference.path
             ));
         } else if evidence.doubts(pair.certainty, &difference, owner) {
+            if evidence.was_completed(&difference) {
+                continue;
+            }
             if difference.unknown_field || evidence.judge(&difference, owner).is_some() {
                 doubtful.push(difference.path.to_string());
             }

@@ -5,6 +5,7 @@ mod appliers;
 mod beside_declared;
 mod deep_rules;
 mod deployment_record;
+mod marks_of_appliers;
 mod meaning;
 mod not_applied;
 mod originals;

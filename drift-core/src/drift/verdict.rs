@@ -12,11 +12,11 @@ use crate::schema::{ScalarKind, Shape, TypeRef};
 
 use super::applier::Applier;
 use super::controllers;
-use super::deployment_record::is_deployment_record;
+use super::deployment_record::{is_deployment_record, is_family_of_marks};
 use super::original::is_noted_as_original;
 use super::report::{DriftCause, DriftClass, FieldOp, Owner, VerdictRow};
 use super::variables::may_be_filled_in;
-use super::versions::Certainty;
+use super::versions::{Certainty, is_filled_in};
 use crate::k8s::annotations::{
     BookkeepingKind, LAST_APPLIED, bookkeeping_at, bookkeeping_kind, is_applier_label,
 };
@@ -161,6 +161,19 @@ impl LiveEvidence<'_> {
         certainty.doubts(d, entry, entry.is_some_and(|e| self.is_applier(e)))
     }
 
+    /// Returns `true` if a value is what the applier applied last with more in it, and nobody else wrote there: it was filled in on
+    /// its way.
+    pub(super) fn was_completed(&self, d: &Difference<'_>) -> bool {
+        let (Some(desired), Some(live), Some(applied)) = (d.desired, d.live, self.applied(&d.path)) else {
+            return false;
+        };
+        let mut owners = self.managed.owners(&d.path).filter(|e| e.subresource != "status").peekable();
+        applied == desired
+            && is_filled_in(desired, live)
+            && owners.peek().is_some()
+            && owners.all(|e| self.is_applier(e))
+    }
+
     /// Returns `true` if Flux wrote a value whose declaration has variables that Flux fills in, and it may be that.
     pub(super) fn is_filled_in_by_flux(&self, d: &Difference<'_>) -> bool {
         // What is known of the engine has the variables filled in.
@@ -303,9 +316,13 @@ impl LiveEvidence<'_> {
         let changed = if d.default.is_some() { VerdictRow::DefaultChanged } else { VerdictRow::AddedByOther };
         let Some(entry) = entry else { return self.unowned(d, live) };
         let is_scaled = self.autoscaled && d.path.to_string() == ".spec.replicas" && is_autoscaler(entry);
+        let is_tool = || managers::manager_kind(entry.manager) == ManagerKind::Other;
         let is_mark = self.is_applier(entry)
-            && managers::manager_kind(entry.manager) == ManagerKind::Other
-            && controllers::is_mark_of(entry.manager, &d.path, live);
+            && !managers::is_engine(entry.manager)
+            && (is_tool()
+                && (controllers::is_mark_of(entry.manager, &d.path, live)
+                    || controllers::is_note_of_applier(&d.path, live, self.object))
+                || is_family_of_marks(entry, &d.path, live, (self.declared, self.object)));
         if is_scaled
             || is_mark
             || controllers::is_engines_label(entry.manager, &d.path, live, self.object)

@@ -257,7 +257,7 @@ fn may_be_filled_in(d: &Difference<'_>, owner: Option<&OwnerEntry<'_>>) -> bool 
 }
 
 /// Returns `true` if a live value is a declared one with more in it.
-fn is_filled_in(declared: Node<'_>, live: Node<'_>) -> bool {
+pub(super) fn is_filled_in(declared: Node<'_>, live: Node<'_>) -> bool {
     match (declared.kind(), live.kind()) {
         (Kind::Map, Kind::Map) => {
             declared.children().filter(|n| !n.is_null()).all(|n| match live.get(n.key()) {
