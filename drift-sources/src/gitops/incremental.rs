@@ -215,7 +215,9 @@ impl<'a> IncrementalGitOps<'a> {
             self.reload_app(key, now);
             return [key.clone()].into();
         }
-        if ApplicationSetOptions::is_options(either) || ArgoCluster::from_object(either).is_some() {
+        // A Secret that was a cluster's may have become another's.
+        let is_cluster = |o: &Arc<Object>| ArgoCluster::from_object(o).is_some();
+        if ApplicationSetOptions::is_options(either) || before.into_iter().chain(now).any(is_cluster) {
             let mut touched = self.reload_for_sets(key, either, now);
             // The same ConfigMap has options of both controllers.
             if ArgoSettings::is_settings(either) {
