@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod application_sets;
 mod bad_input;
 mod blame;
 mod causes;
