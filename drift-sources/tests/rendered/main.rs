@@ -55,6 +55,7 @@ fn main() {
         trial("charts_of_the_same_repository_are_dependencies", "helm", local_dependencies),
         trial("a_chart_is_told_what_the_cluster_serves", "helm", capabilities),
         trial("variables_of_the_build_and_lists_stand_in_parameters", "helm", parameters),
+        trial("values_of_an_application_win_in_order", "helm", values_of_an_application),
         trial("the_commit_of_one_source_is_found_beside_the_other", "helm", several_sources),
         trial("a_folder_that_is_both_is_built_by_kustomize", "kustomize", both),
         trial("a_variable_that_is_not_set_breaks_the_build", "kustomize", unset_variable),
@@ -306,6 +307,53 @@ fn parameters() {
     let helm = json!({"parameters":[{"name":"text","value":"$ARGOCD_APP_NAMESPACE, ${ARGOCD_APP_SOURCE_PATH}"},{"name":"list","value":"x"}]});
     let found = data(&declared(&[application(json!({"path":"chart","helm":helm}))], &repository));
     assert_eq!(found["text"], "shop, chart");
+}
+
+/// Every option by which an Application gives values to a chart, each winning over the ones before.
+fn values_of_an_application() {
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: {{ .Values.a | quote }}, b: {{ .Values.b | quote }}, c: {{ .Values.c | quote }}, d: {{ .Values.d | quote }}, e: {{ .Values.e | quote }}, f: {{ .Values.f | quote }}}\n";
+    let all = |text: &str| ["a", "b", "c", "d", "e", "f"].map(|k| format!("{k}: {text}\n")).concat();
+    let chart = repository(&[
+        CHART,
+        ("chart/templates/a.yaml", template),
+        ("chart/values.yaml", &all("chart")),
+        ("chart/prod.yaml", &all("file").replace("a: file\n", "")),
+        ("chart/own.txt", "own"),
+    ]);
+    let other = repository(&[
+        ("env/prod.yaml", "c: ref\nd: ref\ne: ref\nf: ref\n"),
+        ("env/f.txt", "f, of another {source}"),
+    ]);
+    let found = |helm: Value| {
+        let mut app = application(json!({}));
+        app["spec"]["source"] = Value::Null;
+        app["spec"]["sources"] = json!([{"repoURL":URL,"targetRevision":"main","path":"chart","helm":helm},
+            {"repoURL":"https://git.example.com/values.git","targetRevision":"main","ref":"values"}]);
+        let mut repositories = Repositories::default();
+        repositories.add(URL, open(&chart));
+        repositories.add("https://git.example.com/values.git", open(&other));
+        let cluster = ClusterSnapshot::now(vec![object(&app)]);
+        let renderer = Renderer::new(RenderOptions::in_folders(folders()));
+        let declaration = GitOps::new(&cluster, &repositories, &renderer).declarations().remove(0);
+        declaration
+            .desired
+            .map(|d| d[0].object.root().get("data").unwrap().to_value())
+            .map_err(|e| e.to_string())
+    };
+    let files = json!(["prod.yaml", "$values/env/prod.yaml"]);
+    let helm = json!({"valueFiles":files, "values":"d: text\n", "valuesObject":{"d":"object"},
+        "parameters":[{"name":"e","value":"parameter"}], "fileParameters":[{"name":"f","path":"$values/env/f.txt"}]});
+    assert_eq!(
+        found(helm),
+        Ok(
+            json!({"a":"chart","b":"file","c":"ref","d":"object","e":"parameter","f":"f, of another {source}"})
+        )
+    );
+    let helm =
+        json!({"valueFiles":files, "values":"d: text\n", "fileParameters":[{"name":"f","path":"own.txt"}]});
+    assert_eq!(found(helm), Ok(json!({"a":"chart","b":"file","c":"ref","d":"text","e":"ref","f":"own"})));
+    let gone = json!({"fileParameters":[{"name":"f","path":"$values/env/gone.txt"}]});
+    assert!(found(gone).unwrap_err().contains("there is no file `$values/env/gone.txt`"));
 }
 
 fn several_sources() {

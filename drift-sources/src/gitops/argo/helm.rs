@@ -12,7 +12,7 @@ use super::declaration_error;
 use super::dependencies::local_dependencies;
 use super::environment::Environment;
 use crate::argo::{Application, ApplicationSource};
-use crate::render::{CommitFiles, Program};
+use crate::render::{CommitFiles, FileEdit, Program};
 
 impl GitOps<'_> {
     pub(super) fn helm_template(
@@ -72,19 +72,9 @@ impl GitOps<'_> {
             let option = if forced { "--set-string" } else { "--set" };
             arguments.extend([option.to_owned(), format!("{name}={}", escape_commas(&text))]);
         }
-        for parameter in list_of(helm, "fileParameters") {
-            let (name, file) = (text_of(parameter, "name"), text_of(parameter, "path"));
-            if reference_file(references, &file).is_some() {
-                let text = format!("`{file}` of another source is not put in as a file parameter here");
-                return Err(DeclarationError::Unavailable(text));
-            }
-            let file = environment.expand_variables(&file);
-            let inside = kustomize_edit::join_path(path, &file).filter(|f| tree.has_file(f));
-            let file =
-                inside.ok_or_else(|| DeclarationError::Broken(format!("there is no file `{file}`")))?;
-            let up = "../".repeat(path.split('/').filter(|p| !p.is_empty()).count());
-            arguments.extend(["--set-file".to_owned(), format!("{name}={up}{file}")]);
-        }
+        let (given, beside) = files.file_parameters(helm)?;
+        arguments.extend(given);
+        edits.extend(beside);
         let output = self
             .renderer
             .run(Program::Helm, tree, path, &arguments, &edits)
@@ -212,6 +202,28 @@ impl Files<'_> {
             kustomize_edit::join_path(self.path, &format!(".drift-values-{i}.yaml")).unwrap_or_default()
         };
         Ok(all.into_iter().enumerate().map(|(i, bytes)| (name(i), bytes)).collect())
+    }
+
+    /// Returns the arguments for parameters whose values are files, and the files of other sources that are put beside the chart.
+    fn file_parameters(&self, helm: &Value) -> Result<(Vec<String>, Vec<FileEdit>), DeclarationError> {
+        let (mut arguments, mut edits) = (Vec::new(), Vec::new());
+        for (i, parameter) in list_of(helm, "fileParameters").enumerate() {
+            let (name, given) = (text_of(parameter, "name"), text_of(parameter, "path"));
+            let missing = || DeclarationError::Broken(format!("there is no file `{given}`"));
+            let file = if reference_file(self.references, &given).is_some() {
+                let beside = format!(".drift-file-{i}");
+                let bytes = self.read_file(&given).ok_or_else(missing)?;
+                edits.push((kustomize_edit::join_path(self.path, &beside).unwrap_or_default(), bytes));
+                beside
+            } else {
+                let file = self.environment.expand_variables(&given);
+                let inside = kustomize_edit::join_path(self.path, &file).filter(|f| self.tree.has_file(f));
+                let up = "../".repeat(self.path.split('/').filter(|p| !p.is_empty()).count());
+                format!("{up}{}", inside.ok_or_else(missing)?)
+            };
+            arguments.extend(["--set-file".to_owned(), format!("{name}={file}")]);
+        }
+        Ok((arguments, edits))
     }
 
     /// Variables are replaced in names of files, but not in the name of a source.
