@@ -100,6 +100,7 @@ impl DeclaredApps {
         rules.extend(self.exceptions.rules.iter().cloned().map(|rule| AppliedRule { app: None, rule }));
         let desired = declarations.iter().filter_map(|d| d.desired.as_ref().ok()).flatten();
         self.redactor.values().learn(desired.map(|d| &*d.object));
+        self.redactor.values().absorb(gitops.secret_values());
         let mut report = compare_apps(&declarations, live, &self.schemas, &JqSandbox::default());
         if gitops.apps().len() == 0 {
             let where_it_ends = match self.recorded.open_gaps().next() {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use drift_core::drift::rules::RuleSet;
 use drift_core::drift::{AppDeclaration, DeclarationError};
 use drift_core::k8s::hooks::is_hook;
+use drift_core::redact::SecretValues;
 use drift_core::{Object, ResourceKey};
 
 use super::memo::Memo;
@@ -47,6 +48,8 @@ pub struct GitOps<'a> {
     /// What Argo CD's API reports about Applications whose repositories are not available.
     pub(super) answers: BTreeMap<ResourceKey, ApplicationAnswer>,
     pub(super) rendered: Memo<String, Rendered>,
+    /// Values that releases were given out of Secrets which hold others now.
+    pub(super) secrets: SecretValues,
     /// Fields on which two renders of an app do not agree.
     pub(super) unstable: Mutex<BTreeMap<ResourceKey, nondeterminism::UnstableFields>>,
     /// What was applied last according to the objects themselves.
@@ -81,6 +84,7 @@ impl<'a> GitOps<'a> {
             named: BTreeSet::new(),
             answers: BTreeMap::new(),
             rendered: Memo::default(),
+            secrets: SecretValues::default(),
             unstable: Mutex::default(),
             remembered: Memo::default(),
         };
@@ -209,6 +213,11 @@ impl<'a> GitOps<'a> {
     /// Returns for every app what it declares and the context of the comparison.
     pub fn declarations(&self) -> Vec<AppDeclaration> {
         self.apps.values().map(|app| self.declaration(app)).collect()
+    }
+
+    /// Returns secret values that came to light while declarations were made, and that no Secret holds any more.
+    pub(crate) fn secret_values(&self) -> &SecretValues {
+        &self.secrets
     }
 
     /// Returns the rules that all Applications share, by the settings of the installation.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use drift_core::{Object, ResourceKey};
 use serde_json::Value;
 
-use super::helm_values::{is_same, merged_values};
+use super::helm_values::{is_same, merged_values, texts_of_secrets};
 use super::{GitOps, kustomize_edit, objects_of};
 use crate::flux::{HELM_GROUP, HelmRelease};
 use crate::helm::{ReleaseChart, StoredRelease};
@@ -40,6 +40,7 @@ impl GitOps<'_> {
         if is_same(&values, &chart.config) {
             return None;
         }
+        texts_of_secrets(&self.cluster, app, &chart.config).iter().for_each(|t| self.secrets.learn_text(t));
         let key =
             format!("helm {} {} {}", app.key, deployed.version, blake3::hash(values.to_string().as_bytes()));
         let rendered = self.render_once(key, || {

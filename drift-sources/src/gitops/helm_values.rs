@@ -163,6 +163,38 @@ fn typed(text: &str) -> Value {
     }
 }
 
+/// Returns the texts that a release was given where Secrets set values now: what a Secret held before is a secret still.
+pub(super) fn texts_of_secrets(cluster: &ClusterSnapshot, app: &HelmRelease, given: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for from in app.values_from.iter().filter(|from| &*from.key.kind == "Secret") {
+        let text = referenced_text(cluster.get(&from.key).map(|o| &**o), from);
+        let Some(Ok(Some(text))) = text else { continue };
+        let mut set = Map::new();
+        let is_set = match &from.target_path {
+            Some(path) => set_value(&mut set, path, &text),
+            None => read_map(&text).map(|values| set = values),
+        };
+        if is_set.is_ok() {
+            add_texts(&Value::Object(set), given, &mut found);
+        }
+    }
+    found
+}
+
+/// Adds the texts of one value that stand where another has something.
+fn add_texts(places: &Value, given: &Value, found: &mut Vec<String>) {
+    match (places, given) {
+        (Value::Object(places), Value::Object(given)) => {
+            let both = places.iter().filter_map(|(key, place)| Some((place, given.get(key)?)));
+            both.for_each(|(place, given)| add_texts(place, given, found));
+        }
+        (_, Value::String(text)) => found.push(text.clone()),
+        (_, Value::Array(list)) => list.iter().for_each(|v| add_texts(&Value::Null, v, found)),
+        (_, Value::Object(map)) => map.values().for_each(|v| add_texts(&Value::Null, v, found)),
+        _ => {}
+    }
+}
+
 /// Returns `true` if two sets of values are the same, however their numbers are written.
 pub(super) fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {

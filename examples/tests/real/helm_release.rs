@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::{Lab, config};
+use crate::control_plane::find;
+use crate::{Lab, config, run};
 
 /// The definition of HelmReleases, as far as releases and drift are concerned.
 fn definition() -> Value {
@@ -141,4 +142,63 @@ pub(crate) fn drift_modes() {
             format!("warned-gone Missing; {reported}"),
         ]
     );
+}
+
+/// A chart that Helm itself installs: what its values will make of it is what the stored chart makes of them.
+pub(crate) fn values() {
+    let lab = Lab::start();
+    lab.apply("setup", &json!({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}));
+    lab.apply("setup", &definition());
+    let established = ["wait", "--for=condition=Established", "crd/helmreleases.helm.toolkit.fluxcd.io"];
+    lab.kubectl(&established, &Value::Null);
+    let template = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: {{ .Release.Name }}, labels: {chart: {{ .Chart.Name }}}}\nspec:\n  replicas: {{ .Values.replicas }}\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: \"web:{{ .Values.image.tag }}\", env: [{name: TOKEN, value: {{ .Values.token | quote }}}]}]}\n";
+    let folder = lab.dir.path().join("chart/templates");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("web.yaml"), template).unwrap();
+    std::fs::write(lab.dir.path().join("chart/Chart.yaml"), "apiVersion: v2\nname: shop\nversion: 1.2.3\n")
+        .unwrap();
+    let defaults = "replicas: 1\nimage: {tag: '1'}\ntoken: none\n";
+    std::fs::write(lab.dir.path().join("chart/values.yaml"), defaults).unwrap();
+    let given = json!({"replicas": 2, "image": {"tag": "2"}, "token": "k3J9x2pQ-of-shop"});
+    std::fs::write(lab.dir.path().join("given.json"), given.to_string()).unwrap();
+    let install = [
+        "install",
+        "web",
+        "chart",
+        "--namespace",
+        "shop",
+        "--values",
+        "given.json",
+        "--kubeconfig",
+        "kubeconfig",
+    ];
+    run(&find("helm").unwrap(), &install, lab.dir.path(), "", &[0]);
+
+    let settings = |text: &str| config("shop", "settings", json!({"values.yaml": text}));
+    lab.apply("alice", &settings("replicas: 2\nimage: {tag: '1'}\n"));
+    let secret = |token: &str| json!({"apiVersion":"v1","kind":"Secret","metadata":{"name":"token","namespace":"shop"},"stringData":{"token":token}});
+    lab.apply("alice", &secret("k3J9x2pQ-of-shop"));
+    let from = json!([{"kind":"ConfigMap","name":"settings"}, {"kind":"Secret","name":"token","valuesKey":"token","targetPath":"token"}]);
+    let mut release = json!({"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"web","namespace":"shop"},
+        "spec":{"interval":"5m","chart":{"spec":{"chart":"shop"}},"valuesFrom":from,"values":{"image":{"tag":"2"}}}});
+    lab.apply("alice", &release);
+    release["status"] = json!({"observedGeneration":1,"history":[{"name":"web","namespace":"shop","version":1,"status":"deployed"}]});
+    lab.status("helm-controller", &release);
+    let diff = || lab.drift(&["diff", "--kubeconfig", "kubeconfig", "-n", "shop", "-o", "json"]);
+    assert_eq!(found(&diff()), ["web InSync"]);
+    // The image of the spec counts more than that of the ConfigMap.
+    lab.apply("alice", &settings("replicas: 4\nimage: {tag: '3'}\n"));
+    assert_eq!(found(&diff()), ["web Drifted; .spec.replicas PendingSync"]);
+    lab.apply("alice", &settings("replicas: 2\n"));
+    lab.apply("alice", &secret("Zq81LmT0-of-shop"));
+    let report = diff();
+    let changed = found(&report);
+    assert!(
+        changed.len() == 1 && changed[0].contains(".env[name=\"TOKEN\"].value PendingSync"),
+        "{changed:?}"
+    );
+    // Both values are of Secrets: neither is shown.
+    for value in ["k3J9x2pQ", "Zq81LmT0"] {
+        assert!(!report.to_string().contains(value), "{report}");
+    }
 }

@@ -42,6 +42,11 @@ fn main() {
         ),
         trial("a_cluster_with_engines_is_judged_live_as_from_its_tape", live_as_from_its_tape),
         trial("drift_of_a_helm_release_is_put_back_or_stays_as_its_mode_says", helm_release::drift_modes),
+        trial_with(
+            &["etcd", "kube-apiserver", "kubectl", "helm"],
+            "changed_values_of_a_helm_release_are_pending",
+            helm_release::values,
+        ),
         trial("a_cluster_is_asked_without_history", questions_of_a_cluster),
         trial("watch_says_how_things_stand_and_whether_the_server_answers", watching::states_and_outages),
         trial("a_program_that_follows_a_cluster_alerts_once_for_each_edit", follow_and_alert::edits),
