@@ -332,7 +332,7 @@ fn one_resource_is_found_in_a_long_stream() {
             })),
         }
     }
-    let (store, log) = log_of(&said);
+    let (store, log) = laws::log_of(&said);
     let stream = StreamId::live(key("web"));
     for second in (-100..30_100).step_by(123) {
         let tells = |e: &&Event| matches!(e.body, EventBody::Applied(_) | EventBody::Deleted(_));

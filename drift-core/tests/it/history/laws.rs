@@ -3,7 +3,7 @@
 use super::*;
 
 /// Runs a tape through an ingest into a store in one go.
-fn log_of(said: &[Observation]) -> (MemoryStore, Vec<Event>) {
+pub(super) fn log_of(said: &[Observation]) -> (MemoryStore, Vec<Event>) {
     let store = MemoryStore::default();
     let source = Script::new("tape", said.to_vec());
     let summary = block_on(run(&source, &store, &mut ingest(), &RunOptions::default(), &mut |_| {})).unwrap();

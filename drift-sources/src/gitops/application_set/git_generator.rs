@@ -18,8 +18,7 @@ impl Generators<'_> {
         let tree = self.tree(spec)?;
         if list_of(spec, "directories").next().is_some() {
             let paths = folders(&tree);
-            let chosen =
-                chosen(list_of(spec, "directories"), paths, &tree, |pattern| match_pattern(pattern))?;
+            let chosen = chosen(list_of(spec, "directories"), paths, &tree, match_pattern)?;
             return chosen
                 .iter()
                 .map(|path| self.with_values(spec, self.path_parameters(spec, path, None)))

@@ -85,7 +85,7 @@ fn built_in(name: &str, arguments: &[Value]) -> Result<Value> {
 }
 
 /// Returns an argument; its place is counted from 0.
-fn argument<'a>(arguments: &'a [Value], place: usize) -> Result<&'a Value> {
+fn argument(arguments: &[Value], place: usize) -> Result<&Value> {
     arguments.get(place).ok_or_else(|| TemplateError::Exec(format!("argument {} is missing", place + 1)))
 }
 
