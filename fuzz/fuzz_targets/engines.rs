@@ -3,7 +3,7 @@
 
 use drift_core::Object;
 use drift_fuzz::{PLANTED, start};
-use drift_sources::argo::{self, AppProject, Application, ArgoSettings, Schedule, TrackingId, answer};
+use drift_sources::argo::{AppProject, Application, ArgoSettings, Schedule, TrackingId, answer};
 use drift_sources::flux;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
