@@ -38,6 +38,7 @@ pub use application::{
     Application, ApplicationCondition, ApplicationDestination, ApplicationSource, AppliedRevisions,
     ManagedResource, RevisionHistory, SyncInitiator, SyncOperation, SyncedResource,
 };
+#[cfg(feature = "gitops")]
 pub(crate) use application_set::application_key;
 pub use application_set::{ApplicationSet, ApplicationSetOptions, ApplicationsSync};
 pub use cluster::{ArgoCluster, IN_CLUSTER_NAME, IN_CLUSTER_SERVER};

@@ -15,8 +15,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "gitops")]
 mod chart;
 
+#[cfg(feature = "gitops")]
 pub(crate) use chart::ReleaseChart;
 
 use crate::manifests::{ManifestProblem, ManifestReader};
