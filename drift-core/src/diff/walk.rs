@@ -6,13 +6,14 @@ mod order;
 mod typed_path;
 
 use std::iter::Peekable;
+use std::sync::LazyLock;
 
 pub(crate) use order::OrderChange;
 pub(crate) use typed_path::at_typed_path;
 
 use self::join::join;
 use super::scalar::{is_respelled, same_scalar};
-use crate::object::{Doc, Kind, Node};
+use crate::object::{Doc, DocBuilder, Kind, Node};
 use crate::path::{FieldPath, PathElement, Scalar};
 use crate::schema::{
     Computed, Default, Field, Fields, MapShape, Rule, ScalarKind, SchemaSet, Shape, StructShape, TypeRef,
@@ -42,6 +43,14 @@ pub(crate) struct Difference<'a> {
     /// What the order of the elements of two lists has to do with it.
     pub(crate) order: Option<OrderChange>,
 }
+
+/// A struct of which nothing is declared.
+static NOTHING: LazyLock<Doc> = LazyLock::new(|| {
+    let mut builder = DocBuilder::default();
+    builder.begin_map();
+    builder.end();
+    builder.finish().expect("an empty map is a document")
+});
 
 /// One step of the path, not yet turned into a path element: most steps lead to no difference.
 #[derive(Clone, Copy)]
@@ -384,14 +393,15 @@ impl<'a> Walk<'a> {
                 // The declared struct says what the default was when it was applied. Where another default followed
                 // from what is live now (an image that somebody changed), that one is as good.
                 let mut first = None;
-                let declared = desired_parent.map(|p| (p, self.roots.0));
+                // Of a struct that is not declared no field is.
+                let declared = (desired_parent.unwrap_or_else(|| NOTHING.root()), self.roots.0);
                 // Of two fields that mirror each other one has to stand for a change of both.
                 let leads = matches!(
                     rule,
                     Rule::ServiceAccountName | Rule::PodServiceAccountName | Rule::DataSourceRef
                 );
                 let live = (!leads).then_some((live_parent, self.roots.1));
-                for (parent, root) in declared.into_iter().chain(live) {
+                for (parent, root) in [declared].into_iter().chain(live) {
                     match rule.evaluate(parent, root) {
                         Some(Computed::Allocated) => return Ok(FilledIn::Allocated),
                         Some(Computed::Value(doc)) if self.same(doc.root(), value, field.ty()) => {

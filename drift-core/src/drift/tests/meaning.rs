@@ -270,3 +270,33 @@ fn an_empty_text_is_left_to_its_default() {
     // Of a class an empty text says that there is none.
     check(api, claim("", ""), claim("Filesystem", "x"), &["Drifted", ".spec.storageClassName Replace"]);
 }
+
+#[test]
+fn a_struct_that_is_not_declared_is_filled_in_whoever_edited_something_else() {
+    let set = |strategy: Value, replicas: i64| {
+        let mut set = json!({"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"a","namespace":"default"},
+            "spec":{"replicas":replicas}});
+        set["spec"]["updateStrategy"] = strategy;
+        set["metadata"]["managedFields"] = json!([
+            super::entry(
+                "helm",
+                "Update",
+                json!({"f:spec":{"f:updateStrategy":{"f:type":{},"f:rollingUpdate":{".":{},"f:partition":{}}}}})
+            ),
+            super::entry("kubectl-scale", "Update", json!({"f:spec":{"f:replicas":{}}})),
+        ]);
+        set
+    };
+    let declared = || {
+        json!({"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"a","namespace":"default"},
+        "spec":{"replicas":1}})
+    };
+    let changes = |live: Value| {
+        let lines = report(&[declared()], &[live]);
+        lines.iter().skip(1).map(|l| l.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let filled = json!({"type":"RollingUpdate","rollingUpdate":{"partition":0}});
+    assert_eq!(changes(set(filled, 2)), [".spec.replicas"]);
+    let other = json!({"type":"RollingUpdate","rollingUpdate":{"partition":3}});
+    assert_eq!(changes(set(other, 1)), [".spec.updateStrategy.rollingUpdate.partition"]);
+}
