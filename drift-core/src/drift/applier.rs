@@ -111,9 +111,10 @@ fn may_apply(entry: &OwnerEntry<'_>, owners: &OwnerView<'_>) -> bool {
         let of_status = |e: &OwnerEntry<'_>| e.subresource == "status" && e.manager == entry.manager;
         owners.entries.iter().any(of_status) && !managers::is_engine(entry.manager)
     };
-    // More than ten writers are folded into one entry that is none of them.
-    let is_folded = entry.manager == "ancient-changes";
-    entry.subresource.is_empty() && !is_folded && !managers::is_editor(entry.manager) && !is_controller()
+    entry.subresource.is_empty()
+        && !managers::is_folded(entry.manager)
+        && !managers::is_editor(entry.manager)
+        && !is_controller()
 }
 
 /// Returns the applier that most objects have; `None` where two have equally many: then each object speaks for itself.
@@ -127,11 +128,17 @@ pub(super) fn of_most(appliers: impl Iterator<Item = Applier>) -> Option<Applier
 
 /// Returns the applier with most votes, of equally many an engine; `None` where two tools or two engines have them.
 ///
-/// Who only makes objects by hand has none while a tool applies others.
+/// Who only makes objects by hand has none while others are applied: by an engine, on the server's side, or with a record.
 pub(super) fn most(votes: &BTreeMap<Applier, usize>) -> Option<Applier> {
+    let declares = |applier: &Applier| {
+        applier.operation == Operation::Apply
+            || managers::is_engine(&applier.manager)
+            || managers::keeps_record(&applier.manager)
+    };
+    let is_declared = votes.keys().any(declares);
     let weight = |(applier, count): (&Applier, &usize)| {
         let manager = &applier.manager;
-        (!managers::makes_by_hand(manager), *count, managers::is_engine(manager))
+        (!(is_declared && managers::makes_by_hand(manager)), *count, managers::is_engine(manager))
     };
     let top = votes.iter().map(weight).max()?;
     let mut best = votes.iter().filter(|vote| weight(*vote) == top);

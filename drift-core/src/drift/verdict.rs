@@ -362,7 +362,8 @@ impl LiveEvidence<'_> {
     /// of what he applied does not have it.
     fn was_filled_in_for(&self, entry: &OwnerEntry<'_>, path: &FieldPath) -> bool {
         let record = FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
-        if entry.operation != Operation::Update || !entry.names(&record) {
+        let is_one = entry.operation == Operation::Update && !managers::is_folded(entry.manager);
+        if !is_one || !entry.names(&record) {
             return false;
         }
         let applied =

@@ -127,6 +127,16 @@ pub(crate) fn makes_by_hand(manager: &str) -> bool {
     matches!(manager, "kubectl-create" | "kubectl-replace" | "oc-create" | "oc-replace")
 }
 
+/// Returns `true` for the entry into which the API server folds the oldest of more than ten writers: it is none of them.
+pub(crate) fn is_folded(manager: &str) -> bool {
+    manager == "ancient-changes"
+}
+
+/// Returns `true` for a command that applies a manifest and leaves a record of it in the object.
+pub(crate) fn keeps_record(manager: &str) -> bool {
+    matches!(manager, "kubectl-client-side-apply" | "oc-apply" | "kubectl-apply")
+}
+
 /// Returns `true` for a tool with which a person edits a field of a live object: what is declared does not come from it.
 ///
 /// For example `kubectl-edit`, `kubectl-annotate` and `k9s`, but not `kubectl-client-side-apply`.

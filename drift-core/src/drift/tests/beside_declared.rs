@@ -112,7 +112,12 @@ fn what_admission_fills_in_for_somebody_else_is_not_his() {
         one
     };
     let desired = ["a", "b", "c"].map(|name| pod(name, None, json!([])));
-    for (managers, expect) in [(json!([applied]), "InSync"), (json!([without, edited]), "Drifted")] {
+    // The first of many writers are folded into one entry.
+    let mut folded = applied.clone();
+    folded["manager"] = json!("ancient-changes");
+    for (managers, expect) in
+        [(json!([applied]), "InSync"), (json!([without, edited]), "Drifted"), (json!([folded]), "Drifted")]
+    {
         let got = report(&desired, &[pod("a", Some("queues"), managers), by_flux(), by_flux_too()]);
         assert_eq!(got[0], format!("Pod/default/a {expect}"), "{got:#?}");
     }
