@@ -306,14 +306,7 @@ fn judge(
                     unknown |= trust == EncryptedValue::Unknown;
                     result.notes.push(format!("`{}` is declared encrypted: {trust}", difference.path));
                 }
-                None => {
-                    let removed_after = match verdict.class {
-                        DriftClass::Removed => evidence.applied_at(&difference.path),
-                        _ => None,
-                    };
-                    let change = change(difference, verdict, hides || encrypted);
-                    result.changes.push(DriftChange { removed_after, ..change });
-                }
+                None => result.changes.push(change(difference, verdict, &evidence, hides || encrypted)),
             }
         }
     }
@@ -325,6 +318,10 @@ fn judge(
     result.notes.extend(pair.note(&result.changes, desired, live));
     result.notes.extend(writers.note_tie(&result.changes));
     result.applier = applier.map(|a| Arc::clone(&a.manager));
+    set_status(result, unknown);
+}
+
+fn set_status(result: &mut ResourceDrift, unknown: bool) {
     let mut counting = result.changes.iter().filter(|c| c.class.counts()).peekable();
     // An engine's own records are no drift of what it declares.
     if unknown && counting.clone().all(DriftChange::is_bookkeeping) {
@@ -374,7 +371,7 @@ fn by_owner<'a, 'm>(
         .collect()
 }
 
-fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange {
+fn change(d: Difference<'_>, verdict: FieldVerdict, evidence: &LiveEvidence<'_>, hides: bool) -> DriftChange {
     let value = |n: Option<Node<'_>>| {
         n.map(|n| if hides { secret::hide(&d.path, n.to_value()) } else { n.to_value() })
     };
@@ -387,6 +384,10 @@ fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange 
     };
     let FieldVerdict { op, class, cause, owner, row } = verdict;
     let default = d.default.filter(|_| row == super::VerdictRow::DefaultChanged).map(|d| d.root().to_value());
+    let removed_after = match class {
+        DriftClass::Removed => evidence.applied_at(&d.path),
+        _ => None,
+    };
     DriftChange {
         path: d.path,
         op,
@@ -397,7 +398,7 @@ fn change(d: Difference<'_>, verdict: FieldVerdict, hides: bool) -> DriftChange 
         default,
         owner,
         removed_at: None,
-        removed_after: None,
+        removed_after,
         user: None,
         row,
         rule: None,
