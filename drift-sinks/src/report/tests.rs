@@ -46,6 +46,35 @@ fn change(
     }
 }
 
+#[test]
+fn a_removal_has_the_time_that_is_known_of_it() {
+    let cake = change("data.cake", FieldOp::Remove, DriftClass::Removed, Some(json!("2")), None);
+    let mut removed = DriftChange { owner: None, cause: DriftCause::Unknown, ..cake };
+    let check = |removed: &DriftChange, text: &str, times: [Option<&str>; 2]| {
+        assert_eq!(format::describe_attribution(removed), text);
+        let key = ResourceKey::new("", "ConfigMap", "shop", "prices");
+        let entry = serde_json::to_value(DriftChangeV1::new(&key, removed, Visibility::default())).unwrap();
+        assert_eq!(["time", "after"].map(|name| entry.get(name).and_then(Value::as_str)), times);
+    };
+    check(&removed, "removed by somebody unknown", [None, None]);
+    removed.removed_after = Some("2026-11-21T01:31:39Z".parse().unwrap());
+    let after = "removed by somebody unknown, after 2026-11-21 01:31:39Z";
+    check(&removed, after, [None, Some("2026-11-21T01:31:39Z")]);
+    let at = "2026-11-21T02:00:00Z".parse().unwrap();
+    removed.set_remover(None, at);
+    check(
+        &removed,
+        "removed by somebody unknown, 2026-11-21 02:00:00Z",
+        [Some("2026-11-21T02:00:00Z"), None],
+    );
+    let (operation, subresource) = (Operation::Update, "".into());
+    removed
+        .set_remover(Some(Owner { manager: "kubectl-patch".into(), operation, subresource, time: None }), at);
+    let by = "removed by kubectl-patch (Update), 2026-11-21 02:00:00Z";
+    check(&removed, by, [Some("2026-11-21T02:00:00Z"), None]);
+    assert_eq!(removed.cause, DriftCause::ManualChange);
+}
+
 fn resource(key: &str, status: Status, changes: Vec<DriftChange>) -> ResourceDrift {
     ResourceDrift {
         key: ResourceKey::parse(key).unwrap(),
