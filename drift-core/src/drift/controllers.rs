@@ -174,7 +174,7 @@ fn asks_for_data(declared: &Object) -> bool {
 }
 
 /// Returns `true` if a label or an annotation of what is declared asks a controller for something.
-fn asks(declared: &Object) -> bool {
+pub(super) fn asks(declared: &Object) -> bool {
     let marks =
         ["labels", "annotations"].into_iter().filter_map(|map| declared.root().at(&["metadata", map]));
     let is_request = |key: &str| {

@@ -10,7 +10,7 @@ use crate::object::{Doc, Node, Object};
 use crate::ownership::{OwnerEntry, OwnerView};
 
 use super::evidence::{domain, is_custom, is_reserved, marks, names_copy};
-use crate::drift::controllers::is_certificate;
+use crate::drift::controllers::{asks, is_called_controller, is_certificate};
 
 /// Who made a live object that nobody declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,13 +149,20 @@ fn is_trust_bundle(object: &Object, owners: &OwnerView<'_>) -> bool {
         && object.kind() == "ConfigMap"
         && object.root().get("binaryData").is_none()
         && data().next().is_some()
-        && data().all(is_certificate);
+        && (data().all(is_certificate) || is_filled_by_request(object));
     is_bundle
         && match owners.entries.is_empty() {
             // Without owners a mark of who hands them out has to show it.
             true => marks(object).any(|(name, _)| domain(name).is_some()),
             false => !makers(object).is_empty(),
         }
+}
+
+/// Returns `true` if a controller made an object that asks for certificates, which are blanked or cut out of some dumps.
+fn is_filled_by_request(object: &Object) -> bool {
+    let mut entries = object.root().get("data").into_iter().flat_map(Node::children).map(Node::key);
+    let is_certificate = |name: &str| [".crt", ".pem"].iter().any(|end| name.ends_with(end));
+    asks(object) && entries.all(is_certificate) && makers(object).into_iter().any(is_called_controller)
 }
 
 /// Returns `true` if nobody but a manager wrote an object at the time of its first entry.

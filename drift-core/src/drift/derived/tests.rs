@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+mod blanked_bundle;
 mod copied_marks;
 mod let_go;
 mod named_sources;
