@@ -234,7 +234,7 @@ mod tests {
             (vec![(None, "a: [1, 2]"), (None, "a: [3]")], json!({"a":[3]})),
             (vec![(None, "a: {b: 1}"), (None, "a: {b: null}")], json!({"a":{"b":null}})),
             (vec![(None, ""), (None, "---\n"), (None, "null")], json!({})),
-            (vec![(Some("a.b"), "x"), (None, "a: {b: y}")], json!({"a":{"b":"y"}})),
+            (vec![(Some("a.b"), "x"), (None, "a: {b: z}")], json!({"a":{"b":"z"}})),
             (vec![(None, "a: {b: y, c: 1}"), (Some("a.b"), "x")], json!({"a":{"b":"x","c":1}})),
             (vec![(Some("a[1].b"), "x"), (Some("a[0]"), "7")], json!({"a":[7,{"b":"x"}]})),
             (vec![(Some("a[0][1]"), "x")], json!({"a":[[null,"x"]]})),
