@@ -11,7 +11,7 @@ use drift_core::schema::{SchemaSet, Scope};
 use drift_core::{Object, ResourceKey, SourceRevision};
 
 use super::blocking::run_blocking;
-use super::kustomizations::{RenderedFolders, is_chart, is_kustomization};
+use super::kustomizations::{RenderedFolders, is_chart, is_jsonnet, is_kustomization};
 use super::origins::join_name;
 use super::rendered::{refuse_chart, render_chart, render_committed, render_kustomization};
 use super::{DesiredPlace, EstateError, InputNotes};
@@ -20,6 +20,9 @@ use crate::gitops::kustomize_edit;
 use crate::manifests::{DeclaredObject, FolderDepth, ManifestReader, Manifests, ProblemKind};
 use crate::render::{CommitFiles, KUSTOMIZATION_FILES, Renderer};
 use crate::yaml::ListIndexes;
+
+/// Most files that one note names.
+const MAX_NAMED: usize = 3;
 
 /// What may be named as declared, for who gave something else.
 const FORMS: &str =
@@ -189,6 +192,8 @@ impl DesiredPart {
         match Path::new(name) {
             _ if GitSpec::looks_like_git(name) => Self::read_git(name, GitForm::Files(depth), renderer),
             folder if folder.is_dir() => read_folder(name, name, folder, depth, renderer),
+            file if is_jsonnet(file) => Err(unreadable(name, "it is Jsonnet, which is not evaluated here")
+                .expecting("pass on what evaluates it: `jsonnet -y FILE | drift diff -f -`")),
             file => {
                 let manifests = Manifests::read(file).map_err(|e| unreadable(name, e))?;
                 Ok((vec![manifests.into()], InputNotes::default()))
@@ -350,6 +355,9 @@ fn read_folder(
         );
         notes.add_unseen(Unseen::other(UnseenReason::NotRendered, text));
     }
+    if !inner.jsonnet.is_empty() {
+        notes.add(jsonnet_note(name, &inner.jsonnet.iter().map(|file| quoted(file)).collect::<Vec<_>>()));
+    }
     for chart in &inner.charts {
         let chart = quoted(chart);
         let text =
@@ -357,6 +365,19 @@ fn read_folder(
         notes.add_unseen(Unseen::other(UnseenReason::NotRendered, text));
     }
     Ok((parts, notes))
+}
+
+/// Returns a note on programs in Jsonnet among manifests, which are not read.
+fn jsonnet_note(folder: &str, files: &[String]) -> String {
+    let named = files.len().min(MAX_NAMED);
+    let more = match files.len() - named {
+        0 => String::new(),
+        more => format!(" and {more} more files"),
+    };
+    format!(
+        "{}{more} in `{folder}`: Jsonnet is not evaluated here; pass on what evaluates it, as in `jsonnet -y FILE | drift diff -f -`",
+        files[..named].join(", ")
+    )
 }
 
 fn note_skipped(skipped: &SkippedEntry, notes: &mut InputNotes) {

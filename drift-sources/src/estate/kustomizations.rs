@@ -36,6 +36,11 @@ pub(super) fn is_chart(folder: &Path) -> bool {
     folder.join("Chart.yaml").is_file()
 }
 
+/// Returns `true` for a program in Jsonnet; a library of one (`.libsonnet`) declares nothing by itself.
+pub(super) fn is_jsonnet(file: &Path) -> bool {
+    file.extension().is_some_and(|end| end == "jsonnet")
+}
+
 /// Returns a kustomization's folder and all that it refers to, directly or through others.
 pub(super) fn parts_of(folder: &Path) -> BTreeSet<PathBuf> {
     let mut parts = BTreeSet::new();
@@ -68,6 +73,8 @@ pub(super) struct RenderedFolders {
     kustomizations: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
     /// Folders of charts.
     pub(super) charts: Vec<PathBuf>,
+    /// Programs in Jsonnet.
+    pub(super) jsonnet: Vec<PathBuf>,
 }
 
 impl RenderedFolders {
@@ -87,12 +94,15 @@ impl RenderedFolders {
             for entry in fs::read_dir(&folder).into_iter().flatten() {
                 let entry = entry?;
                 let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
-                if entry.file_type()?.is_dir() && !is_hidden {
-                    waiting.push(entry.path());
+                match entry.file_type()?.is_dir() {
+                    true if !is_hidden => waiting.push(entry.path()),
+                    false if is_jsonnet(&entry.path()) => found.jsonnet.push(entry.path()),
+                    _ => {}
                 }
             }
         }
         found.charts.sort();
+        found.jsonnet.sort();
         Ok(found)
     }
 

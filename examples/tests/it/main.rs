@@ -13,6 +13,7 @@ mod exit_codes;
 mod gitops;
 mod health;
 mod help;
+mod jsonnet;
 mod moment;
 mod names;
 mod rollouts;
