@@ -306,10 +306,10 @@ pub(super) fn is_within(inner: &str, outer: &str) -> bool {
 }
 
 fn carries_name(domain: &str, manager: &str) -> bool {
-    // The name under which a domain is registered: `karpenter` of `karpenter.sh`, but not `release` of `release.example.com`. In the
+    // The name under which a domain is registered: `karpenter` of `karpenter.sh`, but not `release-bot` of `release.example.com`. In the
     // domains of Kubernetes itself every project has a name of its own: `nfd` of `nfd.node.kubernetes.io`.
     let of_kubernetes = ["kubernetes.io", "k8s.io", "x-k8s.io"].iter().any(|of| is_within(domain, of));
-    // Who is called exactly as a domain begins is it: `olm` of `olm.operatorgroup.uid`.
+    // Who is called exactly as a domain begins is it, whatever the word: `olm` of `olm.operatorgroup.uid`.
     if domain.split('.').next() == Some(manager) {
         return true;
     }
