@@ -1,7 +1,7 @@
 //! The rule table: kinds whose health the conventions do not show, and the user's own rules.
 //!
 //! A table is text. A section names kinds, and its lines are tried in order; the first whose tests all hold decides.
-//! When none holds, the conventions decide. `data/health.txt` is the table that comes along, and says the grammar.
+//! When none holds, the conventions decide. The tables of `data/health` come along; the `README.md` there says the grammar.
 
 mod glob;
 mod parse;
@@ -78,13 +78,25 @@ struct HealthRule {
     message: Option<MessageTemplate>,
 }
 
+/// The tables that come along, in the order in which they are tried.
+const BUNDLED_TABLES: [&str; 9] = [
+    include_str!("../../data/health/no-status.txt"),
+    include_str!("../../data/health/delivery.txt"),
+    include_str!("../../data/health/network.txt"),
+    include_str!("../../data/health/clouds.txt"),
+    include_str!("../../data/health/clusters.txt"),
+    include_str!("../../data/health/workloads.txt"),
+    include_str!("../../data/health/data.txt"),
+    include_str!("../../data/health/observability.txt"),
+    include_str!("../../data/health/security.txt"),
+];
+
 static BUNDLED: LazyLock<HealthRules> = LazyLock::new(|| {
-    HealthRules::parse(include_str!("../../data/health.txt"))
-        .expect("a test reads the table that comes along")
+    HealthRules::parse(&BUNDLED_TABLES.join("\n")).expect("a test reads the tables that come along")
 });
 
 impl HealthRules {
-    /// Returns the table that comes along.
+    /// Returns the tables that come along.
     pub fn bundled() -> Self {
         BUNDLED.clone()
     }
