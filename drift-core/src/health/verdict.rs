@@ -77,7 +77,9 @@ pub(super) struct HealthVerdict {
 
 impl HealthVerdict {
     pub(super) fn new(status: HealthStatus, reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), message: message.into(), since: None }
+        // An object may hold an empty word where a reason is looked for; the reader is never left without one.
+        let reason = Some(reason.into()).filter(|r| !r.is_empty()).unwrap_or_else(|| format!("{status:?}"));
+        Self { status, reason, message: message.into(), since: None }
     }
 
     pub(super) fn healthy(reason: impl Into<String>, message: impl Into<String>) -> Self {

@@ -8,7 +8,7 @@ fn has_address(subject: &Subject<'_>) -> bool {
 }
 
 pub(super) fn service(subject: &Subject<'_>) -> HealthVerdict {
-    let kind = subject.str(&["spec", "type"]).unwrap_or("ClusterIP");
+    let kind = subject.str(&["spec", "type"]).filter(|t| !t.is_empty()).unwrap_or("ClusterIP");
     if kind != "LoadBalancer" {
         return HealthVerdict::healthy(kind, "");
     }

@@ -23,6 +23,7 @@ fn network() {
             (service("ExternalName", json!({"loadBalancer": {}})), Healthy, "ExternalName"),
             (service("NodePort", json!({})), Healthy, "NodePort"),
             (of_none("v1", "Service"), Healthy, "ClusterIP"),
+            (service("", json!({})), Healthy, "ClusterIP"),
             (ingress(json!({"loadBalancer": {}})), Progressing, "NoAddress"),
             (ingress(address()), Healthy, "AddressAssigned"),
             (of_none("networking.k8s.io/v1", "NetworkPolicy"), Healthy, "Exists"),
