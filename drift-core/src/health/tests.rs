@@ -3,6 +3,7 @@
 mod builtin;
 mod conventions;
 pub(crate) mod kinds;
+mod tables;
 
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ enum StatusPathStep {
     Field(String),
     /// `.*` and `[*]`: every element.
     All,
-    /// `[type=Ready]`: the elements of a list in which a field is a text.
+    /// `[type=Ready]`: the elements of a list or a map in which a field is a text.
     Where(String, String),
 }
 
@@ -76,10 +76,9 @@ impl Path {
         match step {
             StatusPathStep::Field(name) => node.get(name).into_iter().collect(),
             StatusPathStep::All => node.children().collect(),
-            StatusPathStep::Where(field, value) if node.kind() == Kind::List => {
+            StatusPathStep::Where(field, value) => {
                 node.children().filter(|e| e.get(field).is_some_and(|f| text(f) == *value)).collect()
             }
-            StatusPathStep::Where(..) => Vec::new(),
         }
     }
 

@@ -15,6 +15,7 @@ fn kiln() -> Value {
         "metadata": {"generation": 2, "labels": {"lab.example/mode": "night shift"}},
         "spec": {"zones": 3},
         "status": {
+            "doors": {"front": {"n": "a", "v": "x"}},
             "observedGeneration": 1, "hot": 2, "list": [{"n": "a", "v": "x"}, {"n": "b", "v": "y"}],
             "conditions": [{"type": "Lit", "status": "False", "reason": "NoGas", "message": "the valve is shut",
                             "lastTransitionTime": "2030-01-01T08:00:00Z"}]
@@ -50,6 +51,9 @@ fn tests_hold_or_not() {
         ("every .status.list[*].v = x | y", true),
         (".status.list[n=b].v = y", true),
         (".status.list[n=c].v = *", false),
+        (".status.doors[n=a].v = x", true),
+        (".status.doors[n=b].v = x", false),
+        (".status.hot[n=a] = *", false),
         (".status.list[*].v differs .status.list[*].n", true),
         (".status.list[*].v same .status.list.*.v", true),
         ("Lit=False", true),

@@ -2,21 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::super::{HealthContext, HealthRules, assess_manifest, newest_time};
+use super::super::{Health, HealthContext, HealthRules, assess_manifest, newest_time};
 use crate::object::Doc;
 
 /// One line of a table.
-struct Row {
-    line: usize,
+pub(super) struct Row {
+    pub(super) line: usize,
     /// What an operator of this kind would say.
-    expected: String,
+    pub(super) expected: String,
     /// What the conventions say instead; the reason is in `docs/health.md`.
-    conventions: Option<String>,
-    object: Value,
+    pub(super) conventions: Option<String>,
+    pub(super) object: Value,
 }
 
 /// Reads a table; `conds` is short for `conditions`.
-fn rows(text: &str) -> Vec<Row> {
+pub(super) fn rows(text: &str) -> Vec<Row> {
     let lines = text.lines().enumerate().filter(|(_, l)| !l.is_empty() && !l.starts_with('#'));
     let row = |(n, line): (usize, &str)| {
         let (said, rest) = line.split_once(' ').unwrap();
@@ -34,10 +34,11 @@ fn rows(text: &str) -> Vec<Row> {
     lines.map(row).collect()
 }
 
-/// Returns the objects of both tables.
+/// Returns the objects of all tables.
 pub(crate) fn objects() -> Vec<Value> {
     let tables = [include_str!("kinds.txt"), include_str!("kinds_unseen.txt")];
-    tables.into_iter().flat_map(rows).map(|row| row.object).collect()
+    let of_areas = super::tables::AREAS.iter().map(|area| area.expectations);
+    tables.into_iter().chain(of_areas).flat_map(rows).map(|row| row.object).collect()
 }
 
 fn spelled_out(value: Value) -> Value {
@@ -58,10 +59,14 @@ fn spelled_out(value: Value) -> Value {
     }
 }
 
-fn judged(object: &Value, rules: &HealthRules) -> String {
+pub(super) fn health(object: &Value, rules: &HealthRules) -> Health {
     let doc = Doc::from_value(object).unwrap();
     let now = newest_time(doc.root()).unwrap_or_default();
-    format!("{:?}", assess_manifest(doc.root(), &HealthContext { now, rules, previous: None }).status)
+    assess_manifest(doc.root(), &HealthContext { now, rules, previous: None })
+}
+
+fn judged(object: &Value, rules: &HealthRules) -> String {
+    format!("{:?}", health(object, rules).status)
 }
 
 /// Checks that the conventions say what is expected wherever nothing else is marked, and that no mark is out of date.
