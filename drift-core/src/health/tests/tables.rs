@@ -23,7 +23,7 @@ macro_rules! area {
     };
 }
 
-pub(super) const AREAS: [Area; 2] = [area!("delivery"), area!("clouds")];
+pub(super) const AREAS: [Area; 3] = [area!("delivery"), area!("clouds"), area!("clusters")];
 
 /// Returns the names of the rules of a table, `GROUP/KIND#N` with all kinds of their section.
 fn rules(text: &str) -> Vec<Vec<String>> {
