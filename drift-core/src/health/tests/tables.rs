@@ -23,7 +23,8 @@ macro_rules! area {
     };
 }
 
-pub(super) const AREAS: [Area; 3] = [area!("delivery"), area!("clouds"), area!("clusters")];
+pub(super) const AREAS: [Area; 4] =
+    [area!("delivery"), area!("clouds"), area!("clusters"), area!("workloads")];
 
 /// Returns the names of the rules of a table, `GROUP/KIND#N` with all kinds of their section.
 fn rules(text: &str) -> Vec<Vec<String>> {
