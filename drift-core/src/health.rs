@@ -150,8 +150,8 @@ fn judge(subject: &Subject<'_>, rules: &HealthRules) -> (HealthVerdict, HealthBa
 
 fn judge_state(subject: &Subject<'_>, rules: &HealthRules) -> (HealthVerdict, HealthBasis) {
     let rules = rules.about(subject);
-    if let Some((verdict, rule)) = rules.judge(subject) {
-        return (verdict, HealthBasis::Rule(rule));
+    if let Some(judged) = rules.judge(subject) {
+        return judged;
     }
     if let Some(verdict) = builtin::judge(subject) {
         return (verdict, HealthBasis::BuiltIn);

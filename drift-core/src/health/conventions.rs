@@ -19,18 +19,14 @@ const FIRST_STATUS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Judges by conventions; `None` when nothing in the object follows one.
 pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVerdict> {
-    if let Some(verdict) = halt::halted(subject) {
+    if !options.ignores_halt
+        && let Some(verdict) = halt::halted(subject)
+    {
         return Some(verdict);
     }
-    if lags(subject) && !options.ignores_generation && !condition::is_newer(subject) {
+    if is_unseen(subject, options) {
         // Many controllers raise it only after a success; then it is the failure that keeps it behind.
-        let failed = condition::failure(subject);
-        return Some(failed.unwrap_or_else(|| {
-            HealthVerdict::progressing(
-                "NotObserved",
-                "the newest spec has not been seen by its controller yet",
-            )
-        }));
+        return Some(condition::failure(subject).unwrap_or_else(not_observed));
     }
     let Some(status) = subject.status() else { return no_status(subject) };
     let words = fields::words(status, subject.kind);
@@ -65,6 +61,30 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
         .or_else(|| schedule(subject))
         .or_else(|| observed(subject, status))
         .or_else(|| if is_blank(status) { no_status(subject) } else { None })
+}
+
+/// Returns what comes before a verdict that a rule gave, unless that is trouble: a halt, or a spec that was not seen yet.
+///
+/// What is on its way is so whichever spec it is on its way to.
+pub(super) fn before(
+    subject: &Subject<'_>,
+    verdict: &HealthVerdict,
+    options: &Options,
+) -> Option<HealthVerdict> {
+    if !matches!(verdict.status, HealthStatus::Healthy | HealthStatus::Progressing) {
+        return None;
+    }
+    let halted = if options.ignores_halt { None } else { halt::halted(subject) };
+    let is_well = verdict.status == HealthStatus::Healthy;
+    halted.or_else(|| (is_well && is_unseen(subject, options)).then(not_observed))
+}
+
+fn not_observed() -> HealthVerdict {
+    HealthVerdict::progressing("NotObserved", "the newest spec has not been seen by its controller yet")
+}
+
+fn is_unseen(subject: &Subject<'_>, options: &Options) -> bool {
+    !options.ignores_generation && lags(subject) && !condition::is_newer(subject)
 }
 
 /// Returns `true` if the controller has not seen the newest spec yet, by whatever name it keeps the generation it saw.

@@ -11,8 +11,8 @@ mod test;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use super::HealthStatus;
 use super::verdict::{HealthVerdict, Subject};
+use super::{HealthBasis, HealthStatus, conventions};
 use glob::Glob;
 use test::{MessageTemplate, RuleTest};
 
@@ -49,6 +49,8 @@ pub struct HealthRuleError {
 pub(super) struct Options {
     /// `observedGeneration` does not mean what it means elsewhere.
     pub(super) ignores_generation: bool,
+    /// What halts other kinds does not halt this one, or not in every state.
+    pub(super) ignores_halt: bool,
     /// Types of conditions that say nothing about health.
     pub(super) ignored: Vec<String>,
 }
@@ -59,6 +61,8 @@ pub(super) struct Section {
     kinds: Vec<KindGlob>,
     rules: Vec<HealthRule>,
     options: Options,
+    /// Whether a good verdict yields to a halt and to a spec that was not seen yet, as by convention.
+    yields: bool,
 }
 
 /// GROUP/KIND or GROUP/VERSION/KIND, each with `*`.
@@ -92,7 +96,7 @@ const BUNDLED_TABLES: [&str; 9] = [
 ];
 
 static BUNDLED: LazyLock<HealthRules> = LazyLock::new(|| {
-    HealthRules::parse(&BUNDLED_TABLES.join("\n")).expect("a test reads the tables that come along")
+    parse::table(&BUNDLED_TABLES.join("\n"), true).expect("a test reads the tables that come along")
 });
 
 impl HealthRules {
@@ -111,7 +115,7 @@ impl HealthRules {
     /// # Errors
     /// Names the first line that cannot be read; no rule is dropped silently.
     pub fn parse(text: &str) -> Result<Self, HealthRuleError> {
-        parse::table(text)
+        parse::table(text, false)
     }
 
     /// Returns a table that tries these rules first and then those of another.
@@ -173,11 +177,15 @@ pub(super) struct Sections<'a>(Vec<(&'a Section, &'a str)>);
 
 impl Sections<'_> {
     /// Returns what the first rule that holds says, and its name.
-    pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<(HealthVerdict, String)> {
+    pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<(HealthVerdict, HealthBasis)> {
         self.0.iter().find_map(|(section, kinds)| {
             let (n, verdict) =
                 section.rules.iter().enumerate().find_map(|(n, r)| Some((n, r.judge(subject)?)))?;
-            Some((verdict, format!("{kinds}#{}", n + 1)))
+            let before = section.yields.then(|| conventions::before(subject, &verdict, &section.options));
+            Some(match before.flatten() {
+                Some(before) => (before, HealthBasis::Conventions),
+                None => (verdict, HealthBasis::Rule(format!("{kinds}#{}", n + 1))),
+            })
         })
     }
 
@@ -185,6 +193,7 @@ impl Sections<'_> {
     pub(super) fn options(&self) -> Options {
         self.0.iter().fold(Options::default(), |mut all, (section, _)| {
             all.ignores_generation |= section.options.ignores_generation;
+            all.ignores_halt |= section.options.ignores_halt;
             all.ignored.extend(section.options.ignored.iter().cloned());
             all
         })

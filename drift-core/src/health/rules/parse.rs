@@ -11,7 +11,8 @@ use crate::k8s::conditions::Truth;
 
 type Problem = String;
 
-pub(super) fn table(text: &str) -> Result<HealthRules, HealthRuleError> {
+/// Reads a table; one that comes along yields to halts and to specs that were not seen yet.
+pub(super) fn table(text: &str, yields: bool) -> Result<HealthRules, HealthRuleError> {
     let mut sections: Vec<Section> = Vec::new();
     for (n, line) in text.lines().enumerate() {
         let error = |problem| HealthRuleError { line: n + 1, problem };
@@ -22,7 +23,7 @@ pub(super) fn table(text: &str) -> Result<HealthRules, HealthRuleError> {
             if kinds.is_empty() {
                 return Err(error("`for` names no kind; GROUP/KIND or GROUP/VERSION/KIND expected".into()));
             }
-            sections.push(Section { kinds, rules: Vec::new(), options: super::Options::default() });
+            sections.push(Section { kinds, rules: Vec::new(), options: super::Options::default(), yields });
             continue;
         }
         let Some(section) = sections.last_mut() else {
@@ -93,10 +94,11 @@ fn kind(token: &Token) -> Result<KindGlob, Problem> {
 fn option(tokens: &[Token], section: &mut Section) -> Result<(), Problem> {
     match tokens {
         [word] if word.is("generation") => section.options.ignores_generation = true,
+        [word] if word.is("halt") => section.options.ignores_halt = true,
         [word, names @ ..] if word.is("condition") && !names.is_empty() => {
             section.options.ignored.extend(names.iter().map(|n| n.text.clone()));
         }
-        _ => return Err("`ignore generation` or `ignore condition TYPE...` expected".into()),
+        _ => return Err("`ignore generation`, `ignore halt` or `ignore condition TYPE...` expected".into()),
     }
     Ok(())
 }

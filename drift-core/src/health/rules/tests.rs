@@ -110,6 +110,35 @@ fn options_change_how_conventions_read() {
 }
 
 #[test]
+fn a_good_verdict_of_the_tables_that_come_along_yields_to_a_halt_and_to_an_unseen_spec() {
+    let table = |rules: &str, yields| parse::table(&format!("for lab.example/*\n{rules}\n"), yields).unwrap();
+    let oven = |suspend: bool, seen: i64| {
+        json!({
+            "apiVersion": "lab.example/v1", "kind": "Oven", "metadata": {"generation": 2},
+            "spec": {"suspend": suspend}, "status": {"observedGeneration": seen, "heat": "high"}
+        })
+    };
+    let (halted, unseen) = (oven(true, 2), oven(false, 1));
+    let well = table("Healthy Hot when .status.heat", true);
+    assert_eq!(judged(&halted, &well).reason, "Suspended");
+    assert_eq!(judged(&unseen, &well).reason, "NotObserved");
+    assert_eq!(judged(&unseen, &well).basis, HealthBasis::Conventions);
+    assert_eq!(judged(&oven(false, 2), &well).reason, "Hot");
+    let busy = table("Progressing Heating when .status.heat", true);
+    assert_eq!(judged(&halted, &busy).reason, "Suspended");
+    assert_eq!(judged(&unseen, &busy).reason, "Heating", "it is on its way, to whichever spec");
+    let broken = table("Degraded Burnt when .status.heat", true);
+    assert_eq!(judged(&halted, &broken).reason, "Burnt");
+    assert_eq!(judged(&unseen, &broken).reason, "Burnt");
+    let ignoring = table("ignore halt\nignore generation\nHealthy Hot when .status.heat", true);
+    assert_eq!(judged(&halted, &ignoring).reason, "Hot");
+    assert_eq!(judged(&unseen, &ignoring).reason, "Hot");
+    let of_a_user = table("Healthy Hot when .status.heat", false);
+    assert_eq!(judged(&halted, &of_a_user).reason, "Hot");
+    assert_eq!(judged(&unseen, &of_a_user).reason, "Hot");
+}
+
+#[test]
 fn a_broken_rule_names_its_line() {
     for (text, problem) in [
         ("Healthy when always", "before the first `for"),
@@ -133,6 +162,7 @@ fn a_broken_rule_names_its_line() {
         ("for a/b\nHealthy when always -> \"{.a\"", "is not text with"),
         ("for a/b\nHealthy when .a = \"b", "quote is not closed"),
         ("for a/b\nignore everything", "`ignore generation`"),
+        ("for a/b\nignore halt now", "`ignore halt`"),
     ] {
         let error = HealthRules::parse(text).unwrap_err();
         assert!(error.problem.contains(problem), "{text}: {error}");
