@@ -155,13 +155,19 @@ fn test(tokens: &[Token]) -> Result<RuleTest, Problem> {
             let (left, right) = (path_of(&left.text)?, path_of(&right.text)?);
             Ok(RuleTest::Same { left, right, wanted: op.is("same") })
         }
-        [left, op, right] => Ok(RuleTest::Compare {
-            left: operand(&left.text)?,
-            order: order(&op.text)?,
-            right: operand(&right.text)?,
-        }),
+        [word, left, op, right] if word.is("any") => compare(left, op, right, true),
+        [left, op, right] => compare(left, op, right, false),
         _ => Err(format!("`{}` does not begin a test", tokens[0].text)),
     }
+}
+
+fn compare(left: &Token, op: &Token, right: &Token, any: bool) -> Result<RuleTest, Problem> {
+    Ok(RuleTest::Compare {
+        left: operand(&left.text)?,
+        order: order(&op.text)?,
+        right: operand(&right.text)?,
+        any,
+    })
 }
 
 #[cfg(feature = "cel")]

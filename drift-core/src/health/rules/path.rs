@@ -82,10 +82,13 @@ impl Path {
         }
     }
 
-    /// Returns the number the path leads to.
-    pub(super) fn number(&self, subject: &Subject<'_>) -> Option<f64> {
-        let found = self.select(subject).into_iter().find_map(number);
-        found.or(self.default.map(|d| d as f64))
+    /// Returns the numbers the path leads to.
+    pub(super) fn numbers(&self, subject: &Subject<'_>) -> Vec<f64> {
+        let mut found: Vec<f64> = self.select(subject).into_iter().filter_map(number).collect();
+        if found.is_empty() {
+            found.extend(self.default.map(|d| d as f64));
+        }
+        found
     }
 }
 

@@ -57,8 +57,8 @@ pub(super) enum RuleTest {
     Is { path: Path, values: Vec<Glob>, every: bool },
     /// `.path != a | b`: none of the values found is one of these; nothing found is fine.
     IsNot { path: Path, values: Vec<Glob> },
-    /// `.path < .other`, as numbers; a side that is not there makes it false.
-    Compare { left: Operand, order: Order, right: Operand },
+    /// `.path < .other`, as numbers; a side that is not there makes it false. With `any`: one of those on the left.
+    Compare { left: Operand, order: Order, right: Operand, any: bool },
     /// `.path same .other` and `.path differs .other`: what both lead to, in order.
     Same { left: Path, right: Path, wanted: bool },
     /// `Ready=False(Reason|Other*)`
@@ -95,7 +95,13 @@ impl RuleTest {
             Self::IsNot { path, values } => {
                 path.select(subject).into_iter().map(text).all(|t| !values.iter().any(|v| v.matches(&t)))
             }
-            Self::Compare { left, order, right } => compare(left, *order, right, subject),
+            Self::Compare { left, order, right, any } => {
+                let left = left.numbers(subject);
+                let considered = if *any { left.len() } else { 1 };
+                let right = right.numbers(subject);
+                let right = right.first();
+                left.iter().take(considered).any(|l| right.is_some_and(|r| order.holds(*l, *r)))
+            }
             Self::Same { left, right, wanted } => {
                 let texts = |path: &Path| path.select(subject).into_iter().map(text).collect::<Vec<_>>();
                 (texts(left) == texts(right)) == *wanted
@@ -122,18 +128,24 @@ impl RuleTest {
     }
 }
 
-fn compare(left: &Operand, order: Order, right: &Operand, subject: &Subject<'_>) -> bool {
-    let value = |side: &Operand| match side {
-        Operand::Number(n) => Some(*n),
-        Operand::Path(path) => path.number(subject),
-    };
-    let (Some(left), Some(right)) = (value(left), value(right)) else { return false };
-    match order {
-        Order::Less => left < right,
-        Order::LessOrEqual => left <= right,
-        Order::Greater => left > right,
-        Order::GreaterOrEqual => left >= right,
-        Order::Equal => left == right,
+impl Operand {
+    fn numbers(&self, subject: &Subject<'_>) -> Vec<f64> {
+        match self {
+            Self::Number(n) => vec![*n],
+            Self::Path(path) => path.numbers(subject),
+        }
+    }
+}
+
+impl Order {
+    fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+            Self::Equal => left == right,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ fn kiln() -> Value {
         "spec": {"zones": 3},
         "status": {
             "doors": {"front": {"n": "a", "v": "x"}},
-            "observedGeneration": 1, "hot": 2, "list": [{"n": "a", "v": "x"}, {"n": "b", "v": "y"}],
+            "observedGeneration": 1, "hot": 2, "list": [{"n": "a", "v": "x", "t": 9}, {"n": "b", "v": "y", "t": 1}],
             "conditions": [{"type": "Lit", "status": "False", "reason": "NoGas", "message": "the valve is shut",
                             "lastTransitionTime": "2030-01-01T08:00:00Z"}]
         }
@@ -45,6 +45,12 @@ fn tests_hold_or_not() {
         (".status.cold < 1", false),
         (".status.cold?0 < 1", true),
         (".status.hot == 2", true),
+        (".status.list[*].t < 3", false),
+        ("any .status.list[*].t < 3", true),
+        ("any .status.list[*].t > .spec.zones", true),
+        ("any .status.list[*].t > 9", false),
+        ("any .status.list[*].cold < 9", false),
+        ("any .status.list[*].cold?0 < 9", true),
         (".metadata.labels['lab.example/mode'] = \"night shift\"", true),
         (".status.list[*].v = y", true),
         ("every .status.list[*].v = y", false),

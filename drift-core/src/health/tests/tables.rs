@@ -23,8 +23,15 @@ macro_rules! area {
     };
 }
 
-pub(super) const AREAS: [Area; 5] =
-    [area!("delivery"), area!("clouds"), area!("clusters"), area!("workloads"), area!("data")];
+pub(super) const AREAS: [Area; 7] = [
+    area!("delivery"),
+    area!("clouds"),
+    area!("clusters"),
+    area!("workloads"),
+    area!("data"),
+    area!("no-status"),
+    area!("network"),
+];
 
 /// Returns the names of the rules of a table, `GROUP/KIND#N` with all kinds of their section.
 fn rules(text: &str) -> Vec<Vec<String>> {
