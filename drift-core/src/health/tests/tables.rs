@@ -23,7 +23,7 @@ macro_rules! area {
     };
 }
 
-pub(super) const AREAS: [Area; 7] = [
+pub(super) const AREAS: [Area; 9] = [
     area!("delivery"),
     area!("clouds"),
     area!("clusters"),
@@ -31,6 +31,8 @@ pub(super) const AREAS: [Area; 7] = [
     area!("data"),
     area!("no-status"),
     area!("network"),
+    area!("observability"),
+    area!("security"),
 ];
 
 /// Returns the names of the rules of a table, `GROUP/KIND#N` with all kinds of their section.
