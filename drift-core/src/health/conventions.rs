@@ -58,6 +58,7 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
     worst
         .or_else(|| fields::steps(status))
         .or_else(|| fields::any_word(status, subject.kind))
+        .or_else(|| fields::run(subject))
         .or_else(|| schedule(subject))
         .or_else(|| observed(subject, status))
         .or_else(|| if is_blank(status) { no_status(subject) } else { None })

@@ -69,7 +69,10 @@ impl ConditionReader<'_> {
         let ready = ended || has(|c, _| c.name.eq_ignore_ascii_case("ready") && c.is_true());
         let halted = !ended && has(|c, p| p == Polarity::Halt && c.is_true());
         let busy = self.busy || has(is_busy);
+        let untrue = !halted && has(|c, p| p == Polarity::Whole && !c.is_true());
         let verdicts = known.iter().filter_map(|(condition, polarity)| match polarity {
+            // The part that failed says what keeps the whole from being true.
+            Polarity::Part if untrue && is_component(condition) => failed_component(condition, busy),
             // A condition that sums up outweighs the parts it sums up, but not its peers: `Ready` and `Synced`.
             Polarity::Part if summed_up && is_component(condition) => None,
             // What is halted need not be there.
@@ -144,6 +147,14 @@ impl ConditionReader<'_> {
 /// Returns `true` if a condition is about one component: `DatabaseReady`, and not `Synced` or `ResolvedRefs`.
 fn is_component(condition: &Condition<'_>) -> bool {
     !condition.name.starts_with("Resolved") && words::split(condition.name).len() > 1
+}
+
+/// Returns the trouble of a component whose reason says in so many words that it failed.
+fn failed_component(condition: &Condition<'_>, busy: bool) -> Option<HealthVerdict> {
+    let failed = condition.is_false()
+        && words::meaning(condition.reason) == Some(HealthStatus::Degraded)
+        && why_false(condition, busy) == HealthStatus::Degraded;
+    failed.then(|| said(HealthStatus::Degraded, condition))
 }
 
 /// Returns `true` if a condition says that something is over: `Completed`.
@@ -233,7 +244,17 @@ fn activity(condition: &Condition<'_>, ready: bool) -> Option<HealthVerdict> {
 fn is_rollout(name: &str) -> bool {
     matches!(
         name,
-        "Reconciling" | "Updating" | "Upgrading" | "RollingOut" | "ScalingUp" | "ScalingDown" | "Issuing"
+        "Reconciling"
+            | "Updating"
+            | "Upgrading"
+            | "RollingOut"
+            | "ScalingUp"
+            | "ScalingDown"
+            | "Issuing"
+            | "RollingUpdate"
+            | "RollingUpgrade"
+            | "UpdateInProgress"
+            | "UpgradeInProgress"
     )
 }
 

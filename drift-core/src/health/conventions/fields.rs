@@ -3,7 +3,7 @@
 mod counts;
 
 use crate::health::HealthStatus;
-use crate::health::verdict::HealthVerdict;
+use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words;
 use crate::object::{Kind, Node};
 
@@ -11,8 +11,16 @@ pub(super) use counts::{replicas, rollout};
 
 /// Fields that hold the state of the object as a whole.
 const PHASE: &[&str] = &["phase", "state", "status", "health", "stage", "compliant"];
-const ERROR: &[&str] =
-    &["error", "errors", "errorMessage", "errMsg", "errorDescription", "failureMessage", "lastError"];
+const ERROR: &[&str] = &[
+    "error",
+    "errors",
+    "errorMessage",
+    "errMsg",
+    "errorDescription",
+    "failureMessage",
+    "lastError",
+    "problems",
+];
 const MESSAGE: &[&str] = &["message", "phaseReason", "reason", "statusMessage", "info"];
 
 /// What words say.
@@ -203,6 +211,32 @@ pub(super) fn any_word(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
     words
         .or_else(|| verdict(status.str_at(&["reason"])?, message(status), kind))
         .or_else(|| listed(status).filter_map(part).reduce(HealthVerdict::worse))
+}
+
+/// Reads when something that runs to an end began and ended, for statuses in which nothing else tells.
+pub(super) fn run(subject: &Subject<'_>) -> Option<HealthVerdict> {
+    const BEGAN: &[&str] = &["startTime", "startTimestamp", "startedAt", "startedTime"];
+    const ENDED: &[&str] = &[
+        "completionTime",
+        "completionTimestamp",
+        "completedAt",
+        "finishTime",
+        "finishTimestamp",
+        "finishedAt",
+        "finishedTime",
+        "endTime",
+    ];
+    words::runs_to_an_end(subject.kind).then_some(())?;
+    let time = |fields: &[&str]| fields.iter().find_map(|f| subject.time(&["status", f]));
+    let (began, ended) = (time(BEGAN), time(ENDED));
+    let failed = subject.at(&["status", "failed"]).filter(|f| f.kind() == Kind::List && !f.is_empty());
+    match failed {
+        Some(list) => {
+            Some(HealthVerdict::degraded("Failed", format!("{} parts failed", list.len())).since(ended))
+        }
+        None if ended.is_some() => Some(HealthVerdict::healthy("Finished", "it ran to its end").since(ended)),
+        None => began.map(|_| HealthVerdict::progressing("Started", "it has not ended yet").since(began)),
+    }
 }
 
 /// Reads a boolean, also one that was written as text.

@@ -33,7 +33,9 @@ pub(super) fn halted(subject: &Subject<'_>) -> Option<HealthVerdict> {
     if let Some(path) = switch {
         return Some(HealthVerdict::suspended("Suspended", format!("spec.{} is true", path.join("."))));
     }
-    let is_halt = |text: &str| words::meaning(text) == Some(HealthStatus::Suspended) || text == "Unmanaged";
+    let is_halt = |text: &str| {
+        words::meaning(text) == Some(HealthStatus::Suspended) || text.eq_ignore_ascii_case("unmanaged")
+    };
     let wanted = WANTED.iter().find_map(|path| {
         let text = spec?.str_at(path).filter(|text| is_halt(text))?;
         Some(HealthVerdict::suspended("Suspended", format!("spec.{} is {text}", path.join("."))))

@@ -47,6 +47,22 @@ fn conditions_are_read_by_the_polarity_of_their_types() {
         (&[["Accepted", "False", "", ""]], Degraded, "Accepted"),
         (&[["Succeeded", "Unknown", "Running", ""]], Progressing, "Running"),
         (&[["lab.example/door-ready", "False", "Opening", ""]], Progressing, "Opening"),
+        (
+            &[["Ready", "False", "", ""], ["BurnerReady", "False", "IgnitionFailed", ""]],
+            Degraded,
+            "IgnitionFailed",
+        ),
+        (&[["Ready", "False", "Heating", ""], ["BurnerReady", "False", "Cold", ""]], Progressing, "Heating"),
+        (
+            &[["Ready", "False", "Heating", ""], ["BurnerReady", "False", "BurnerUnavailable", ""]],
+            Progressing,
+            "Heating",
+        ),
+        (&[["Ready", "True", "A", ""], ["BurnerReady", "False", "IgnitionFailed", ""]], Healthy, "A"),
+        (&[["Ready", "True", "A", ""], ["RollingUpdate", "True", "Relining", ""]], Progressing, "Relining"),
+        (&[["Ready", "False", "", ""], ["FuelExhausted", "True", "NoGas", ""]], Degraded, "NoGas"),
+        (&[["Exceeded", "True", "TooHot", ""], ["Lit", "True", "", ""]], Degraded, "TooHot"),
+        (&[["Cordoned", "True", "ByHand", ""], ["Ready", "True", "A", ""]], Suspended, "ByHand"),
         (&[["Glaze", "True", "Blue", ""]], Unknown, "NoSignal"),
         (&[], Progressing, "NoStatus"),
     ];
@@ -74,6 +90,8 @@ fn words_errors_flags_and_counts_speak_where_no_condition_does() {
         (json!({"replicas": 3, "readyReplicas": 3}), Healthy, "Replicas"),
         (json!({"expectedNodes": 2, "availableNodes": 1}), Progressing, "Replicas"),
         (json!({"expectedNodes": 2}), Progressing, "Replicas"),
+        (json!({"nodes": 3, "readyNodes": 3, "upToDateNodes": 2}), Progressing, "Replicas"),
+        (json!({"problems": ["no gas"], "active": true}), Degraded, "Error"),
         (json!({"racks": {"a": {"members": 2, "readyMembers": 1}}}), Progressing, "Replicas"),
         (json!({"burnersReady": "1/2", "readyBurners": "1/2"}), Progressing, "Replicas"),
         (json!({"observedGeneration": 2, "phase": "Ready"}), Progressing, "NotObserved"),
@@ -122,6 +140,29 @@ fn a_halt_in_spec_or_annotation_outweighs_what_the_status_says() {
     let mut noted = kiln(json!({"phase": "Ready"}));
     noted["metadata"]["annotations"] = json!({"lab.example/pause-reconciliation": "true"});
     check(&HealthRules::none(), &[(noted, Suspended, "Suspended")]);
+    let mut unmanaged = kiln(json!({"phase": "Ready"}));
+    unmanaged["spec"] = json!({"managementState": "unmanaged"});
+    check(&HealthRules::none(), &[(unmanaged, Suspended, "Suspended")]);
+}
+
+#[test]
+fn what_runs_to_an_end_is_told_by_when_it_began_and_ended() {
+    let run =
+        |kind: &str, status: Value| json!({"apiVersion": "lab.example/v1", "kind": kind, "status": status});
+    let (nine, ten) = ("2030-01-01T09:00:00Z", "2030-01-01T10:00:00Z");
+    check(
+        &HealthRules::none(),
+        &[
+            (run("FiringJob", json!({"startTime": nine, "parts": 2})), Progressing, "Started"),
+            (run("FiringJob", json!({"startTime": nine, "finishTime": ten})), Healthy, "Finished"),
+            (
+                run("FiringJob", json!({"startTime": nine, "finishTime": ten, "failed": ["a"]})),
+                Degraded,
+                "Failed",
+            ),
+            (run("Kiln", json!({"startTime": nine, "parts": 2})), Unknown, "NoSignal"),
+        ],
+    );
 }
 
 #[test]

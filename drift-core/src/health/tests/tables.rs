@@ -24,13 +24,13 @@ macro_rules! area {
 }
 
 pub(super) const AREAS: [Area; 9] = [
+    area!("no-status"),
     area!("delivery"),
+    area!("network"),
     area!("clouds"),
     area!("clusters"),
     area!("workloads"),
     area!("data"),
-    area!("no-status"),
-    area!("network"),
     area!("observability"),
     area!("security"),
 ];

@@ -105,11 +105,12 @@ const LISTS: &[(Sense, &str)] = &[
     (Sense::TypeWeak, "active enabled running"),
     (
         Sense::TypeTrouble,
-        "conflict conflicts conflicted degraded denied error errors errored failed failing failure fallback \
-         invalid irreconcilable orphan orphaned recoverable rejected stalled terminal unavailable unhealthy unreachable",
+        "aborted conflict conflicts conflicted degraded denied error errors errored exceeded exhausted failed failing \
+         failure fallback invalid irreconcilable orphan orphaned recoverable rejected stalled terminal unavailable \
+         unhealthy unreachable",
     ),
     (Sense::TypePartTrouble, "pressure mismatch violation violations misconfigured"),
-    (Sense::TypeHalt, "paused suspended stopped hibernated hibernation ignored"),
+    (Sense::TypeHalt, "cordoned paused suspended stopped hibernated hibernation ignored unmanaged"),
 ];
 
 static LEXICON: LazyLock<HashMap<&'static str, Senses>> = LazyLock::new(|| {

@@ -34,8 +34,17 @@ pub(in crate::health::conventions) fn rollout(subject: &Subject<'_>) -> Option<H
 }
 
 /// What counts are about; the longer name before the one it begins with.
-const COUNTED: &[&str] =
-    &["ready", "available", "updatedReady", "updatedAvailable", "updated", "online", "healthy", "running"];
+const COUNTED: &[&str] = &[
+    "ready",
+    "available",
+    "updatedReady",
+    "updatedAvailable",
+    "updated",
+    "upToDate",
+    "online",
+    "healthy",
+    "running",
+];
 /// Names of how many there are to be, where the count has no noun: `ready` of `size`.
 const WHOLES: &[&str] = &["desired", "size", "total", "expected", "replicas", "desiredReady", "count"];
 
