@@ -10,6 +10,8 @@ enum StatusPathStep {
     Field(String),
     /// `.*` and `[*]`: every element.
     All,
+    /// `[last]`: the newest of a list to which the newest is appended.
+    Last,
     /// `[type=Ready]`: the elements of a list or a map in which a field is a text.
     Where(String, String),
 }
@@ -52,8 +54,10 @@ impl Path {
     }
 
     fn bracket(inner: &str) -> Option<StatusPathStep> {
-        if inner == "*" {
-            return Some(StatusPathStep::All);
+        match inner {
+            "*" => return Some(StatusPathStep::All),
+            "last" => return Some(StatusPathStep::Last),
+            _ => {}
         }
         if let Some((field, value)) = inner.split_once('=') {
             return Some(StatusPathStep::Where(field.to_owned(), value.to_owned()));
@@ -76,6 +80,7 @@ impl Path {
         match step {
             StatusPathStep::Field(name) => node.get(name).into_iter().collect(),
             StatusPathStep::All => node.children().collect(),
+            StatusPathStep::Last => node.children().last().into_iter().collect(),
             StatusPathStep::Where(field, value) => {
                 node.children().filter(|e| e.get(field).is_some_and(|f| text(f) == *value)).collect()
             }
