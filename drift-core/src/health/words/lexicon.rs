@@ -56,10 +56,10 @@ impl Senses {
 const LISTS: &[(Sense, &str)] = &[
     (
         Sense::Trouble,
-        "abort aborted abnormal backoff bad blocked broken cancelled canceled cannot conflict conflicts \
-         conflicting corrupt corrupted crash crashed critical dead degraded denied disconnected err erroneous \
-         error errored errors evicted exceeded expired fail failed failing fails failure failures fatal fault \
-         faulted faulty forbidden impaired incompatible inconsistent insufficient invalid killed lost \
+        "abandoned abort aborted abnormal backoff bad blocked broken cancelled canceled cannot conflict conflicts \
+         conflicting corrupt corrupted crash crashed critical dead degraded denied disconnected err erroneous error \
+         errored errors evicted exceeded expired fail failed failing fails failure failures fatal fault faulted \
+         faulty forbidden impaired incompatible inconsistent insufficient interrupted invalid killed lost \
          misconfigured mismatch mismatched noncompliant offline oom orphan orphaned red refused rejected stalled \
          stale stuck timeout timedout unable unauthorized unavailable unhealthy unreachable unrecoverable \
          unresolvable unresponsive unschedulable unsupported violated violation violations warn warning",
@@ -72,12 +72,13 @@ const LISTS: &[(Sense, &str)] = &[
     ),
     (
         Sense::Good,
-        "accepted active admitted applied approved attached available bound complete completed compliant configured \
-         connected created current deployed done enabled enrolled established existing exists finished functional \
-         granted green healthy initialised initialized installed issued joined live loaded listening mounted normal \
-         ok okay online open operational passed permitted present programmed promoted propagated provisioned \
-         published ready reconciled registered released resolved running serving stable started succeeded success \
-         successful successfully synced synchronised synchronized up updated uploaded valid validated verified working",
+        "accepted active admitted allocated applied approved assigned attached available bound complete completed \
+         compliant configured connected created current deployed done enabled enrolled established existing exists \
+         finished functional granted green healthy initialised initialized installed issued joined live loaded \
+         listening mounted normal ok okay online open operational passed permitted present programmed promoted \
+         propagated provisioned published ready reconciled registered released resolved running serving stable \
+         started succeed succeeded success successful successfully synced synchronised synchronized up updated \
+         uploaded valid validated verified working",
     ),
     (
         Sense::NoActivity,
@@ -96,18 +97,18 @@ const LISTS: &[(Sense, &str)] = &[
     (Sense::TypeWhole, "ready available healthy succeeded complete completed finished done"),
     (
         Sense::TypePart,
-        "accepted active admitted applied approved attached available bootstrapped bound built complete completed configured \
-         connected created deployed established exists formed granted healthy initialised initialized installed \
-         issued joined launched loaded mounted passed programmed promoted propagated provided provisioned published \
-         reachable ready reconciled registered reserved resolved satisfied success succeeded successful synced \
-         synchronised synchronized updated valid validated verified",
+        "accepted active admitted allocated applied approved assigned attached available bootstrapped bound built \
+         complete completed configured connected created deployed discovered established exists formed granted \
+         healthy initialised initialized installed issued joined launched loaded mounted passed programmed promoted \
+         propagated provided provisioned published reachable ready reconciled registered reserved resolved satisfied \
+         success succeeded successful synced synchronised synchronized updated valid validated verified",
     ),
     (Sense::TypeWeak, "active enabled running"),
     (
         Sense::TypeTrouble,
         "aborted conflict conflicts conflicted degraded denied error errors errored exceeded exhausted failed failing \
-         failure fallback invalid irreconcilable orphan orphaned recoverable rejected stalled terminal unavailable \
-         unhealthy unreachable",
+         failure fallback interrupted invalid irreconcilable killed orphan orphaned recoverable rejected stalled \
+         terminal unavailable unhealthy unreachable",
     ),
     (Sense::TypePartTrouble, "pressure mismatch violation violations misconfigured"),
     (Sense::TypeHalt, "cordoned paused suspended stopped hibernated hibernation ignored unmanaged"),

@@ -48,6 +48,15 @@ const COUNTED: &[&str] = &[
 /// Names of how many there are to be, where the count has no noun: `ready` of `size`.
 const WHOLES: &[&str] = &["desired", "size", "total", "expected", "replicas", "desiredReady", "count"];
 
+/// Counts with names of their own, as a DaemonSet counts nodes and a budget what is there: how many are, of how many.
+const PAIRS: &[(&str, &str, &str)] = &[
+    ("numberReady", "desiredNumberScheduled", "ready"),
+    ("numberAvailable", "desiredNumberScheduled", "available"),
+    ("updatedNumberScheduled", "desiredNumberScheduled", "updated"),
+    ("currentAvailable", "desiredAvailable", "available"),
+    ("currentHealthy", "desiredHealthy", "healthy"),
+];
+
 /// How many of what there are to be are there.
 struct Count<'a> {
     what: &'a str,
@@ -84,6 +93,10 @@ fn count<'a>(field: Node<'a>, map: Node<'_>, spec: Option<Node<'_>>) -> Option<C
             there: ready.trim().parse().ok()?,
             wanted: all.trim().parse().ok()?,
         });
+    }
+    if let Some((_, all, what)) = PAIRS.iter().find(|(there, ..)| *there == key) {
+        let wanted = map.get(all).and_then(whole_number)?;
+        return Some(Count { what, there: whole_number(field)?, wanted });
     }
     if matches!(key, "ready" | "available" | "succeeded" | "completed") {
         let wanted = WHOLES.iter().find_map(|name| map.get(name).and_then(whole_number))?;
