@@ -6,6 +6,7 @@
 mod condition;
 mod fields;
 mod halt;
+mod times;
 
 use jiff::SignedDuration;
 
@@ -26,20 +27,26 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
     }
     if is_unseen(subject, options) {
         // Many controllers raise it only after a success; then it is the failure that keeps it behind.
-        return Some(condition::failure(subject).unwrap_or_else(not_observed));
+        let failed = || fields::flags(subject.status()?).filter(|v| v.status == HealthStatus::Degraded);
+        return Some(condition::failure(subject).or_else(failed).unwrap_or_else(not_observed));
     }
     let Some(status) = subject.status() else { return no_status(subject) };
     let words = fields::words(status, subject.kind);
-    let conditions = condition::judge(subject, status, words.phase.as_ref(), options);
+    let conditions = condition::judge(subject, status, &words, options);
     // A condition that speaks for the whole object knows better than error fields, counts and words of parts, which
     // are often left over; but not than a phase that says that work is under way.
     if let Some(found) = &conditions
         && found.speaks_for_all
     {
-        let verdict = match fields::rollout(subject) {
-            Some(rollout) => found.verdict.clone().worse(rollout),
-            None => found.verdict.clone(),
-        };
+        let mut verdict = found.verdict.clone();
+        // What does not get on may say elsewhere why.
+        if found.is_stuck {
+            let why = [fields::errors(status), fields::failures(status), fields::waits(status)];
+            verdict = why.into_iter().flatten().fold(verdict, HealthVerdict::worse);
+        }
+        if let Some(rollout) = fields::rollout(subject) {
+            verdict = verdict.worse(rollout);
+        }
         return Some(match words.phase {
             Some(phase) if phase.status != HealthStatus::Unknown => verdict.worse(phase),
             _ => verdict,
@@ -59,8 +66,12 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
         .or_else(|| fields::steps(status))
         .or_else(|| fields::any_word(status, subject.kind))
         .or_else(|| fields::run(subject))
+        .or_else(|| fields::nested_flags(status))
+        .or_else(|| fields::failure_counts(status))
         .or_else(|| schedule(subject))
+        .or_else(|| times::last(status))
         .or_else(|| observed(subject, status))
+        .or_else(|| fields::given(subject, status))
         .or_else(|| if is_blank(status) { no_status(subject) } else { None })
 }
 
@@ -102,7 +113,14 @@ fn lags(subject: &Subject<'_>) -> bool {
             && matches!(words.first(), Some("last" | "observed" | "reconciled" | "processed" | "applied"));
         field.as_i64().filter(|_| names)
     };
-    status.into_iter().flat_map(Node::children).filter_map(seen).any(|seen| seen < generation)
+    let of_map = |field: Node<'_>| {
+        let named = words::split(field.key()).has("generations");
+        let seen =
+            ["reconciled", "observed", "processed", "applied"].iter().find_map(|f| field.get(f)?.as_i64());
+        seen.filter(|_| named)
+    };
+    let fields = || status.into_iter().flat_map(Node::children);
+    fields().filter_map(seen).chain(fields().filter_map(of_map)).any(|seen| seen < generation)
 }
 
 /// A controller that reports nothing but which spec it has seen has seen the newest one, as kstatus has it.
@@ -116,8 +134,8 @@ fn observed(subject: &Subject<'_>, status: Node<'_>) -> Option<HealthVerdict> {
 /// Something that starts others on a schedule, as CronJobs do.
 fn schedule(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let scheduled = ["schedule", "schedules"].iter().any(|f| subject.at(&["spec", f]).is_some());
-    (scheduled || words::is_schedule(subject.kind)).then_some(())?;
     let last = subject.time(&["status", "lastScheduleTime"]);
+    (scheduled || last.is_some() || words::is_schedule(subject.kind)).then_some(())?;
     let active = subject.at(&["status", "active"]).map_or(0, Node::len);
     if active > 0 {
         return Some(HealthVerdict::progressing("Active", format!("{active} runs are active")).since(last));

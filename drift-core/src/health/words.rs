@@ -30,6 +30,11 @@ impl Words {
         self.ends.len()
     }
 
+    /// Returns the words without anything between them.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -100,11 +105,17 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
         "unknown" => return Some(Unknown),
         "notfound" | "missing" | "absent" | "doesnotexist" => return Some(Missing),
         "timedout" | "deadlineexceeded" | "backoff" | "rolledback" => return Some(Degraded),
+        "off" | "poweredoff" | "shutdown" | "shutoff" | "onhold" => return Some(Suspended),
+        "outofsync" | "outofdate" => return Some(Progressing),
         _ => {}
     }
     // A sentence is no state.
     if words.len() > 8 {
         return None;
+    }
+    // `CrashLoopBackOff`
+    if words.iter().zip(words.iter().skip(1)).any(|pair| pair == ("back", "off")) {
+        return Some(Degraded);
     }
     let mut rest = words.iter();
     let mut failed = false;
@@ -118,7 +129,7 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
     }
     if failed || words.any(Sense::Trouble) {
         Some(Degraded)
-    } else if words.any(Sense::Halted) || words.has("approval") {
+    } else if words.any(Sense::Halted) || words.has("approval") || waits_for_a_person(text) {
         // What waits for somebody's approval does not go on by itself.
         Some(Suspended)
     } else if words.iter().any(is_activity) || (words.len() == 1 && words.any(Sense::Beginning)) {
@@ -128,6 +139,77 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
     } else {
         None
     }
+}
+
+/// Returns `true` if a name says that a person has to act: `WaitingForConfirmation`, `PendingReview`.
+pub(super) fn waits_for_a_person(text: &str) -> bool {
+    const WAITS: &[&str] =
+        &["awaiting", "awaits", "needs", "pending", "requires", "wait", "waiting", "waits"];
+    const ACTS: &[&str] = &[
+        "acknowledgement",
+        "command",
+        "confirmation",
+        "decision",
+        "human",
+        "input",
+        "intervention",
+        "manual",
+        "operator",
+        "review",
+        "approval",
+        "user",
+    ];
+    let words = split(text);
+    words.iter().any(|w| WAITS.contains(&w)) && words.iter().any(|w| ACTS.contains(&w))
+}
+
+/// Returns `true` if a state denies a good one: `not-installed`.
+pub(super) fn is_denied(text: &str) -> bool {
+    split(text).any(Sense::Denial)
+}
+
+/// Returns `true` if a name says that something it needs is not there: `ParentMissing`, `SecretNotFound`.
+pub(super) fn is_missing(text: &str) -> bool {
+    let words = split(text);
+    let mut last = words.iter().rev();
+    matches!(
+        (last.next(), last.next()),
+        (Some("missing" | "absent"), _) | (Some("found" | "exist"), Some("not"))
+    )
+}
+
+/// Returns `true` if a state says that a thing is switched off, which is no halt where it is one of several.
+pub(super) fn is_off(text: &str) -> bool {
+    let words = split(text);
+    words.len() == 1
+        && words.iter().any(|w| matches!(w, "disabled" | "inactive" | "standby" | "off" | "idle"))
+}
+
+/// Returns `true` if a state says that something ran to its end, and well: `Succeeded`.
+pub(super) fn is_finished(text: &str) -> bool {
+    let words = split(text);
+    let ends = |w: &str| senses(w).has(Sense::Over) && !matches!(w, "available" | "ready" | "expected");
+    words.len() == 1 && words.iter().any(ends)
+}
+
+/// Returns `true` if a word names good standing: `synced`, `ready`.
+pub(super) fn is_good(word: &str) -> bool {
+    senses(word).has(Sense::Good)
+}
+
+/// Returns `true` if a word names trouble: `failed`, `stuck`.
+pub(super) fn is_trouble(word: &str) -> bool {
+    senses(word).has(Sense::Trouble)
+}
+
+/// Returns `true` if a word names a halt: `paused`.
+pub(super) fn is_halt(word: &str) -> bool {
+    senses(word).has(Sense::Halted)
+}
+
+/// Returns `true` if a word is about reconciling: `reconcile`, `reconciliation`.
+pub(super) fn is_about_reconciling(word: &str) -> bool {
+    word.starts_with("reconcil")
 }
 
 /// Returns what the absence of something stands for: no errors is good, not ready is not there yet.

@@ -1,5 +1,6 @@
 //! What conditions say, read by the polarity of their types.
 
+use super::fields::FieldWords;
 use super::part_conditions;
 use crate::health::HealthStatus;
 use crate::health::rules::Options;
@@ -13,18 +14,21 @@ pub(super) struct FoundCondition {
     pub(super) verdict: HealthVerdict,
     /// Whether one of them is about the object as a whole.
     pub(super) speaks_for_all: bool,
+    /// Whether it is not there yet, and no condition names work under way.
+    pub(super) is_stuck: bool,
 }
 
 /// Judges the conditions of an object and of its parts.
 pub(super) fn judge(
     subject: &Subject<'_>,
     status: Node<'_>,
-    phase: Option<&HealthVerdict>,
+    words: &FieldWords,
     options: &Options,
 ) -> Option<FoundCondition> {
     let reader = ConditionReader {
         generation: subject.int(&["metadata", "generation"]).filter(|_| !options.ignores_generation),
-        busy: phase.is_some_and(|p| p.status == HealthStatus::Progressing),
+        busy: words.phase.iter().chain(&words.part).any(|w| w.status == HealthStatus::Progressing),
+        over: words.phase.as_ref().is_some_and(|p| words::is_finished(&p.reason)),
         runs_to_an_end: words::runs_to_an_end(subject.kind),
         scaled_to_zero: subject.int(&["spec", "replicas"]) == Some(0)
             && subject.int(&["status", "replicas"]).unwrap_or(0) == 0,
@@ -37,6 +41,7 @@ pub(super) fn judge(
             None => part,
             Some(found) => FoundCondition {
                 speaks_for_all: found.speaks_for_all,
+                is_stuck: found.is_stuck && part.is_stuck,
                 verdict: found.verdict.worse(part.verdict),
             },
         })
@@ -49,6 +54,8 @@ struct ConditionReader<'a> {
     generation: Option<i64>,
     /// Whether the phase says that work is under way.
     busy: bool,
+    /// Whether the phase says that it ran to its end.
+    over: bool,
     /// Whether objects of this kind run to an end.
     runs_to_an_end: bool,
     /// Whether none is wanted and none is there, so that nothing can be available.
@@ -68,6 +75,8 @@ impl ConditionReader<'_> {
         let ended = has(|c, p| p == Polarity::Whole && c.is_true() && is_end(c.name));
         let ready = ended || has(|c, _| c.name.eq_ignore_ascii_case("ready") && c.is_true());
         let halted = !ended && has(|c, p| p == Polarity::Halt && c.is_true());
+        // What runs to an end may be ready to start long before it has run.
+        let arrived = if self.runs_to_an_end { ended } else { ready };
         let busy = self.busy || has(is_busy);
         let untrue = !halted && has(|c, p| p == Polarity::Whole && !c.is_true());
         let verdicts = known.iter().filter_map(|(condition, polarity)| match polarity {
@@ -77,16 +86,21 @@ impl ConditionReader<'_> {
             Polarity::Part if summed_up && is_component(condition) => None,
             // What is halted need not be there.
             Polarity::Whole | Polarity::Part if halted && !condition.is_true() => None,
+            // What held while it ran need not hold any more.
+            Polarity::Whole | Polarity::Part if self.over && is_left_over(condition) => None,
             Polarity::Whole | Polarity::Part => Some(self.positive(condition, busy)),
             Polarity::Trouble => trouble(condition),
             Polarity::PartTrouble if !ready => trouble(condition),
-            Polarity::Activity => activity(condition, ready),
-            Polarity::Halt if halted => condition.is_true().then(|| said(HealthStatus::Suspended, condition)),
+            Polarity::Activity => activity(condition, arrived),
+            Polarity::Halt if halted => halt(condition),
             Polarity::Weak | Polarity::Neutral if !ready => plain_failure(condition),
             Polarity::PartTrouble | Polarity::Halt | Polarity::Weak | Polarity::Neutral => None,
         });
         match verdicts.reduce(HealthVerdict::worse) {
-            Some(verdict) => Some(FoundCondition { verdict, speaks_for_all: summed_up }),
+            Some(verdict) => {
+                let is_stuck = verdict.status == HealthStatus::Progressing && !busy;
+                Some(FoundCondition { verdict, speaks_for_all: summed_up, is_stuck })
+            }
             None => self.weak(&known, busy).or_else(|| self.unknown(&known)).or_else(|| untroubled(&known)),
         }
     }
@@ -107,7 +121,7 @@ impl ConditionReader<'_> {
             _ => self.positive(c, busy),
         };
         let verdict = weak.map(|(c, _)| judge(c)).reduce(HealthVerdict::worse)?;
-        Some(FoundCondition { verdict, speaks_for_all: false })
+        Some(FoundCondition { verdict, speaks_for_all: false, is_stuck: false })
     }
 
     /// Reads conditions whose types tell nothing, by the reasons they give for not being true.
@@ -115,7 +129,7 @@ impl ConditionReader<'_> {
         let untrue = known.iter().filter(|(c, p)| *p == Polarity::Neutral && c.is_false());
         let failed = untrue.filter(|(c, _)| words::meaning(c.reason) == Some(HealthStatus::Degraded));
         let verdict = failed.map(|(c, _)| said(HealthStatus::Degraded, c)).reduce(HealthVerdict::worse)?;
-        Some(FoundCondition { verdict, speaks_for_all: false })
+        Some(FoundCondition { verdict, speaks_for_all: false, is_stuck: false })
     }
 
     /// Judges a condition that ought to be true.
@@ -132,6 +146,8 @@ impl ConditionReader<'_> {
             Truth::True if reason == Some(HealthStatus::Degraded) && is_end(condition.name) => {
                 HealthStatus::Degraded
             }
+            // "Ready", since it was stopped as asked.
+            Truth::True if is_stopped(condition.reason) => HealthStatus::Suspended,
             Truth::True => HealthStatus::Healthy,
             Truth::Unknown if reason == Some(HealthStatus::Suspended) => HealthStatus::Suspended,
             Truth::Unknown => HealthStatus::Progressing,
@@ -157,6 +173,29 @@ fn failed_component(condition: &Condition<'_>, busy: bool) -> Option<HealthVerdi
     failed.then(|| said(HealthStatus::Degraded, condition))
 }
 
+/// Returns `true` if a condition is not true and gives neither a failure nor a halt as its reason.
+fn is_left_over(condition: &Condition<'_>) -> bool {
+    let says_why =
+        matches!(words::meaning(condition.reason), Some(HealthStatus::Degraded | HealthStatus::Suspended));
+    !condition.is_true() && !says_why
+}
+
+/// A halt that somebody wanted, or that trouble brought about: `ActivitiesHalted` for the reason `ParentMissing`.
+fn halt(condition: &Condition<'_>) -> Option<HealthVerdict> {
+    let failed = words::meaning(condition.reason) == Some(HealthStatus::Degraded)
+        || words::split(condition.reason).len() > 1 && words::is_missing(condition.reason);
+    let status = if failed { HealthStatus::Degraded } else { HealthStatus::Suspended };
+    condition.is_true().then(|| said(status, condition))
+}
+
+/// Returns `true` if a reason ends in a word for a halt of the whole: `InstanceStopped`.
+fn is_stopped(reason: &str) -> bool {
+    const HALTS: &[&str] = &["hibernated", "paused", "stopped", "suspended"];
+    let words = words::split(reason);
+    words.last().is_some_and(|w| HALTS.contains(&w))
+        && words::meaning(reason) == Some(HealthStatus::Suspended)
+}
+
 /// Returns `true` if a condition says that something is over: `Completed`.
 fn is_end(name: &str) -> bool {
     name.starts_with("Complete") || name == "Finished" || name == "Done"
@@ -176,7 +215,7 @@ fn untroubled(known: &[(&Condition<'_>, Polarity)]) -> Option<FoundCondition> {
     let (condition, _) = known.iter().find(clear)?;
     let verdict =
         HealthVerdict::healthy("NoTrouble", format!("{} is False", condition.name)).since(condition.since);
-    Some(FoundCondition { verdict, speaks_for_all: false })
+    Some(FoundCondition { verdict, speaks_for_all: false, is_stuck: false })
 }
 
 /// Returns `true` if `Ready` says that it is about the newest spec.

@@ -2,23 +2,23 @@
 
 mod counts;
 
-use crate::health::HealthStatus;
 use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words;
+use crate::health::{HealthStatus, builtin};
 use crate::object::{Kind, Node};
 
 pub(super) use counts::{replicas, rollout};
 
 /// Fields that hold the state of the object as a whole.
 const PHASE: &[&str] = &["phase", "state", "status", "health", "stage", "compliant"];
+/// Fields that hold errors, besides those that are named so.
 const ERROR: &[&str] = &[
-    "error",
-    "errors",
     "errorMessage",
     "errMsg",
     "errorDescription",
+    "errorReason",
     "failureMessage",
-    "lastError",
+    "failureReason",
     "problems",
 ];
 const MESSAGE: &[&str] = &["message", "phaseReason", "reason", "statusMessage", "info"];
@@ -40,10 +40,14 @@ pub(super) fn words(status: Node<'_>, kind: &str) -> FieldWords {
     let message = message(status);
     let phase = PHASE.iter().filter_map(|f| status.str_at(&[f])).filter_map(|t| verdict(t, message, kind));
     let aspects = status.children().filter(|f| is_aspect(f.key())).filter_map(Node::as_str);
-    let part = aspects.filter_map(|t| verdict(t, message, kind)).reduce(HealthVerdict::worse);
-    let mut words = FieldWords { phase: phase.reduce(HealthVerdict::worse), part };
+    let phase = phase.reduce(HealthVerdict::worse);
+    // A feature that is off says nothing of the whole.
+    let counts = |text: &&str| phase.is_none() || !words::is_off(text);
+    let part = aspects.filter(counts).filter_map(|t| verdict(t, message, kind)).reduce(HealthVerdict::worse);
+    let mut words = FieldWords { phase, part };
     let spoken = words.phase.is_some() || words.part.is_some();
-    let nested = nested(status, kind, if spoken { &["health"] } else { PHASE });
+    let nested =
+        nested(status, kind, if spoken { &["health", "result", "verdict", "outcome"] } else { PHASE });
     let under_way = words.phase.iter().chain(&words.part).any(|v| v.status == HealthStatus::Progressing);
     let failed = if under_way { failed_part(status, kind) } else { None };
     words.part = words.part.into_iter().chain(nested).chain(failed).reduce(HealthVerdict::worse);
@@ -52,10 +56,11 @@ pub(super) fn words(status: Node<'_>, kind: &str) -> FieldWords {
 
 /// Reads the words of maps further down: `status.result.state`.
 fn nested(status: Node<'_>, kind: &str, names: &[&str]) -> Option<HealthVerdict> {
-    maps(status)
-        .flat_map(|m| names.iter().filter_map(move |f| Some((m.str_at(&[f])?, message(m)))))
-        .filter_map(|(text, message)| verdict(text, message, kind))
-        .reduce(HealthVerdict::worse)
+    let of_map = |m| names.iter().filter_map(move |f| Some((Node::str_at(m, &[f])?, message(m))));
+    let found: Vec<_> = maps(status).flat_map(of_map).collect();
+    let on = found.iter().any(|(text, _)| !words::is_off(text));
+    let considered = found.iter().filter(|(text, _)| !on || !words::is_off(text));
+    considered.filter_map(|(text, message)| verdict(text, message, kind)).reduce(HealthVerdict::worse)
 }
 
 /// Returns the maps in a status and those in them, but for what was and what is wanted.
@@ -87,7 +92,7 @@ fn is_aspect(key: &str) -> bool {
     let words = words::split(key);
     let last = words.last().unwrap_or_default();
     words.len() > 1
-        && ["phase", "state", "status", "health", "progress"].contains(&last)
+        && ["phase", "state", "status", "health", "progress", "result", "outcome", "verdict"].contains(&last)
         && !words::is_past(key)
 }
 
@@ -95,6 +100,11 @@ fn verdict(text: &str, message: &str, kind: &str) -> Option<HealthVerdict> {
     let mut status = words::meaning(text)?;
     if status == HealthStatus::Healthy && words::runs_to_an_end(kind) && words::is_start(text) {
         status = HealthStatus::Progressing;
+    }
+    // "Not installed" may be still to come, unless there is a reason for it.
+    let denied = status == HealthStatus::Progressing && words::is_denied(text);
+    if denied && words::hint(message) == Some(HealthStatus::Degraded) {
+        status = HealthStatus::Degraded;
     }
     Some(HealthVerdict::new(status, text, message))
 }
@@ -109,8 +119,7 @@ pub(super) fn errors(status: Node<'_>) -> Option<HealthVerdict> {
 }
 
 fn error(status: Node<'_>) -> Option<HealthVerdict> {
-    ERROR.iter().find_map(|field| {
-        let node = status.get(field)?;
+    status.children().filter(|field| is_error(field.key())).find_map(|node| {
         let text = match node.kind() {
             Kind::Str => node.as_str().unwrap_or_default().trim(),
             Kind::Map if !node.is_empty() => node.str_at(&["message"]).unwrap_or("see the object"),
@@ -122,6 +131,13 @@ fn error(status: Node<'_>) -> Option<HealthVerdict> {
         };
         (!is_no_error(text)).then(|| HealthVerdict::degraded("Error", text))
     })
+}
+
+/// Returns `true` if a field of this name holds errors: `lastError`, `syncErrors`.
+fn is_error(key: &str) -> bool {
+    let words = words::split(key);
+    let own = matches!(words.last(), Some("error" | "errors"));
+    ERROR.contains(&key) || (own && !matches!(words.first(), Some("ignored" | "previous" | "no")))
 }
 
 /// Returns `true` if an error field says that there is none.
@@ -138,7 +154,9 @@ pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
     const STANDING: &[&str] =
         &["count", "tasks", "nodes", "machines", "members", "instances", "shards", "targets"];
     status.children().find_map(|field| {
-        let count = field.as_i64().filter(|n| *n > 0)?;
+        let listed =
+            if field.kind() == Kind::List { i64::try_from(field.len()).ok() } else { field.as_i64() };
+        let count = listed.filter(|n| *n > 0)?;
         let words = words::split(field.key());
         let first = ["failed", "degraded", "unhealthy", "faulted", "misconfigured"].contains(&words.first()?);
         let transient =
@@ -148,30 +166,116 @@ pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
     })
 }
 
-/// Reads booleans that are named as a state: `status.ready`.
-pub(super) fn flags(status: Node<'_>) -> Option<HealthVerdict> {
-    let judge_flag = |(key, is): (&str, bool)| {
-        let status = match (key, is) {
-            ("ready" | "isReady" | "readyToUse" | "available" | "healthy" | "synced" | "valid", true)
-            | (
-                "succeeded" | "completed" | "complete" | "connected" | "bound" | "established" | "pass"
-                | "passed",
-                true,
-            ) => HealthStatus::Healthy,
-            ("ready" | "isReady" | "readyToUse" | "available" | "synced" | "completed", false)
-            | ("complete" | "bound" | "established", false) => HealthStatus::Progressing,
-            ("healthy" | "valid" | "connected" | "pass" | "passed", false)
-            | ("failed" | "degraded" | "error", true) => HealthStatus::Degraded,
-            ("paused" | "suspended", true) => HealthStatus::Suspended,
-            _ => return None,
-        };
-        Some(HealthVerdict::new(status, key, format!("status.{key} is {is}")))
+/// Reads counts of failures of any name, for statuses in which nothing else tells: `stats.renderFailures`.
+pub(super) fn failure_counts(status: Node<'_>) -> Option<HealthVerdict> {
+    let count = |field: Node<'_>| {
+        let words = words::split(field.key());
+        let mut names = words.iter().filter(|w| !matches!(*w, "count" | "total" | "number" | "num"));
+        let named = matches!(names.next_back(), Some("failures" | "failure" | "errors" | "error" | "failed"));
+        let n = field.as_i64().filter(|_| named)?;
+        let status = if n > 0 { HealthStatus::Degraded } else { HealthStatus::Healthy };
+        Some(HealthVerdict::new(status, field.key(), format!("{} is {n}", field.key())))
     };
-    status
-        .children()
-        .filter_map(|f| Some((f.key(), truth(f)?)))
-        .filter_map(judge_flag)
+    let all = status.children().chain(maps(status).flat_map(Node::children));
+    all.filter_map(count).reduce(HealthVerdict::worse)
+}
+
+/// An object that stands for something elsewhere and was given its name there; or a quota that is kept.
+pub(super) fn given(subject: &Subject<'_>, status: Node<'_>) -> Option<HealthVerdict> {
+    if words::runs_to_an_end(subject.kind)
+        || status.get("conditions").is_some()
+        || builtin::is_of_kubernetes(subject.group)
+    {
+        return None;
+    }
+    if status.get("hard").is_some() && status.get("used").is_some() {
+        return Some(HealthVerdict::healthy("Counted", "what is used is counted"));
+    }
+    let given = status.children().find(|field| {
+        let words = words::split(field.key());
+        let named =
+            matches!(words.last(), Some("id" | "ids" | "arn" | "url" | "endpoint" | "address" | "ip"));
+        named && !words.has("run") && field.as_str().is_some_and(|t| !t.is_empty())
+    })?;
+    Some(HealthVerdict::healthy("Given", format!("status.{} is set", given.key())))
+}
+
+/// Reads booleans that are named as a state: `status.ready`, also in the map that is about its health.
+pub(super) fn flags(status: Node<'_>) -> Option<HealthVerdict> {
+    let health = status.get("health").filter(|h| h.kind() == Kind::Map);
+    let of_health = health.into_iter().flat_map(Node::children);
+    of_health
+        .filter_map(of_health_flag)
+        .chain(status.children().filter_map(flag))
         .reduce(HealthVerdict::worse)
+}
+
+/// Reads the flags of maps further down, for statuses in which nothing else tells: `settings.reconciled`.
+pub(super) fn nested_flags(status: Node<'_>) -> Option<HealthVerdict> {
+    let good = |field: Node<'_>| {
+        let is = truth(field).filter(|_| words::is_good(field.key()))?;
+        let status = if is { HealthStatus::Healthy } else { HealthStatus::Progressing };
+        Some(HealthVerdict::new(status, field.key(), format!("{} is {is}", field.key())))
+    };
+    let own = status.children().filter_map(good);
+    let of_maps = maps(status).flat_map(Node::children);
+    own.chain(of_maps.filter_map(|f| flag(f).or_else(|| good(f)))).reduce(HealthVerdict::worse)
+}
+
+/// Reads flags that say that a person has to act: `waitingForCommand`.
+pub(super) fn waits(status: Node<'_>) -> Option<HealthVerdict> {
+    let waits = |field: Node<'_>| {
+        truth(field).filter(|is| *is && words::waits_for_a_person(field.key()))?;
+        Some(HealthVerdict::suspended(field.key(), "it waits for somebody"))
+    };
+    status.children().chain(maps(status).flat_map(Node::children)).find_map(waits)
+}
+
+fn of_health_flag(field: Node<'_>) -> Option<HealthVerdict> {
+    match (field.key(), truth(field)?) {
+        ("available", false) => {
+            Some(HealthVerdict::degraded("available", "status.health.available is false"))
+        }
+        _ => flag(field),
+    }
+}
+
+fn flag(field: Node<'_>) -> Option<HealthVerdict> {
+    let (key, is) = (field.key(), truth(field)?);
+    let name = key.strip_prefix("is").filter(|n| n.starts_with(char::is_uppercase)).unwrap_or(key);
+    let status = match (words::split(name).text(), is) {
+        ("ready" | "readytouse" | "available" | "healthy" | "synced" | "valid", true)
+        | ("succeeded" | "completed" | "complete" | "connected" | "bound" | "established", true)
+        | ("pass" | "passed" | "up" | "online" | "reachable" | "operational", true) => HealthStatus::Healthy,
+        ("ready" | "readytouse" | "available" | "synced" | "completed", false)
+        | ("complete" | "bound" | "established" | "operational", false) => HealthStatus::Progressing,
+        ("healthy" | "valid" | "connected" | "pass" | "passed" | "up" | "online" | "reachable", false)
+        | ("failed" | "degraded" | "error", true) => HealthStatus::Degraded,
+        ("paused" | "suspended" | "stopped" | "hibernated", true) => HealthStatus::Suspended,
+        _ => named_flag(name, is)?,
+    };
+    Some(HealthVerdict::new(status, key, format!("status.{key} is {is}")))
+}
+
+/// Reads a flag with a name of several words: `certificatesReady`, `hasErrors`, `isStuckOnRemoval`.
+fn named_flag(name: &str, is: bool) -> Option<HealthStatus> {
+    const OTHERS: &[&str] =
+        &["ignore", "skip", "allow", "allowed", "retry", "on", "no", "not", "was", "last", "previous"];
+    let words = words::split(name);
+    let (first, last) = (words.first()?, words.last()?);
+    let counts = !OTHERS.contains(&first);
+    match last {
+        "ready" | "healthy" if counts && words.len() > 1 => {
+            Some(if is { HealthStatus::Healthy } else { HealthStatus::Progressing })
+        }
+        _ if is
+            && counts
+            && ((words::is_trouble(last) && !last.starts_with("warn")) || words.has("stuck")) =>
+        {
+            Some(HealthStatus::Degraded)
+        }
+        _ => None,
+    }
 }
 
 /// Reads flags that say that a step was done, for statuses in which nothing else tells: `status.created`.
@@ -208,8 +312,15 @@ pub(super) fn any_word(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
         let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
         verdict(&text, message(part), kind)
     };
+    // Maps of states by name: `nodeStatus: {a: complete, b: failed}`.
+    let of_maps = || {
+        let texts = maps(status).flat_map(Node::children).filter_map(Node::as_str);
+        let texts = texts.filter(|t| (1..=2).contains(&words::split(t).len()));
+        texts.filter_map(|text| verdict(text, message(status), kind)).reduce(HealthVerdict::worse)
+    };
     words
         .or_else(|| verdict(status.str_at(&["reason"])?, message(status), kind))
+        .or_else(of_maps)
         .or_else(|| listed(status).filter_map(part).reduce(HealthVerdict::worse))
 }
 

@@ -5,42 +5,91 @@ use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words;
 use crate::object::Node;
 
-/// Fields of the spec that halt when they are true.
-const SWITCHES: &[&[&str]] = &[
-    &["suspend"],
-    &["suspended"],
-    &["paused"],
-    &["pause"],
-    &["stopped"],
-    &["hibernate"],
-    &["runPolicy", "suspend"],
+/// Words for what a switch of the spec halts; others name a part that is none of the whole's business.
+const WHOLE: &[&str] = &[
+    "all",
+    "cluster",
+    "instance",
+    "is",
+    "mode",
+    "operator",
+    "reconcile",
+    "reconciliation",
+    "rollout",
+    "sync",
 ];
-/// Fields of the spec that say in words what is wanted.
-const WANTED: &[&[&str]] = &[
-    &["state"],
-    &["desiredState"],
-    &["powerState"],
-    &["runStrategy"],
-    &["managementState"],
-    &["job", "state"],
+const SWITCHES: &[&str] = &[
+    "halt",
+    "halted",
+    "hibernate",
+    "hibernated",
+    "pause",
+    "paused",
+    "skip",
+    "stop",
+    "stopped",
+    "suspend",
+    "suspended",
 ];
+/// Switches that halt only under this very name.
+const ALONE: &[&str] = &["disabled", "maintenance", "maintenanceMode", "standby", "unmanaged"];
+/// Switches that halt when they are false.
+const RUNS: &[&str] = &["active", "enable", "enabled", "run", "running"];
 
 /// Returns the verdict for an object that is halted on purpose.
 pub(super) fn halted(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let spec = subject.at(&["spec"]);
-    let switch =
-        SWITCHES.iter().find(|path| spec.and_then(|s| s.at(path)).and_then(Node::as_bool) == Some(true));
-    if let Some(path) = switch {
-        return Some(HealthVerdict::suspended("Suspended", format!("spec.{} is true", path.join("."))));
+    let fields = || spec.into_iter().flat_map(Node::children);
+    if let Some(field) = fields().find(|f| f.as_bool().is_some_and(|on| switches_off(f.key(), on))) {
+        return Some(switched(field.key(), field));
     }
-    let is_halt = |text: &str| {
-        words::meaning(text) == Some(HealthStatus::Suspended) || text.eq_ignore_ascii_case("unmanaged")
-    };
-    let wanted = WANTED.iter().find_map(|path| {
-        let text = spec?.str_at(path).filter(|text| is_halt(text))?;
-        Some(HealthVerdict::suspended("Suspended", format!("spec.{} is {text}", path.join("."))))
+    let policy = spec.and_then(|s| s.at(&["runPolicy", "suspend"])).filter(|f| f.as_bool() == Some(true));
+    if let Some(field) = policy {
+        return Some(switched("runPolicy.suspend", field));
+    }
+    let wanted = fields().find(|f| f.as_str().is_some_and(|text| is_wanted_halt(f.key(), text)));
+    let wanted = wanted.filter(|_| !is_over(subject)).map(|f| (f.key().to_owned(), f));
+    let job = || Some(("job.state".to_owned(), spec?.at(&["job", "state"])?));
+    let job = || job().filter(|(_, f)| f.as_str().is_some_and(is_halt));
+    let wanted = wanted.or_else(job).map(|(name, field)| {
+        let text = field.as_str().unwrap_or_default();
+        HealthVerdict::suspended("Suspended", format!("spec.{name} is {text}"))
     });
     wanted.or_else(|| ["annotations", "labels"].iter().find_map(|field| noted(subject, field)))
+}
+
+fn switched(name: &str, field: Node<'_>) -> HealthVerdict {
+    let on = field.as_bool().unwrap_or_default();
+    HealthVerdict::suspended("Suspended", format!("spec.{name} is {on}"))
+}
+
+/// Returns `true` if a switch of the spec halts the object: `paused: true`, `running: false`.
+fn switches_off(key: &str, on: bool) -> bool {
+    if !on {
+        return RUNS.contains(&key);
+    }
+    let words = words::split(key);
+    let halts = words.iter().any(|w| SWITCHES.contains(&w));
+    ALONE.contains(&key) || (halts && words.iter().all(|w| SWITCHES.contains(&w) || WHOLE.contains(&w)))
+}
+
+/// Returns `true` if a field of the spec says in words that a halt is wanted: `powerState: Hibernating`.
+fn is_wanted_halt(key: &str, text: &str) -> bool {
+    let words = words::split(key);
+    let named = words.last() == Some("state")
+        && !matches!(words.first(), Some("previous" | "prev" | "old" | "initial"));
+    (named || key.starts_with("desiredState") || key == "runStrategy") && is_halt(text)
+}
+
+fn is_halt(text: &str) -> bool {
+    words::meaning(text) == Some(HealthStatus::Suspended)
+        || ["unmanaged", "stop", "suspend", "pause"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Returns `true` if a word of the status says that it ran to its end, after which nothing is left to halt.
+fn is_over(subject: &Subject<'_>) -> bool {
+    let status = subject.status();
+    status.into_iter().flat_map(Node::children).filter_map(Node::as_str).any(words::is_finished)
 }
 
 /// Looks for a note that halts: `example.org/paused: "true"`, `example.org/reconcile: disabled`.
@@ -52,23 +101,27 @@ fn noted(subject: &Subject<'_>, field: &str) -> Option<HealthVerdict> {
 }
 
 fn halts(key: &str, value: &str) -> bool {
-    const HALT: &[&str] = &["pause", "paused", "suspend", "suspended", "hibernate", "hibernation"];
+    const HALT: &[&str] =
+        &["pause", "paused", "suspend", "suspended", "hibernate", "hibernation", "stopped", "frozen"];
+    const DENIES: &[&str] =
+        &["not", "no", "skip", "disable", "disabled", "block", "blocked", "ignore", "stop", "hold"];
     let name = key.rsplit('/').next().unwrap_or_default();
-    let on = ["true", "on", "yes", "enabled"].iter().any(|v| value.eq_ignore_ascii_case(v));
-    let off = ["false", "off", "no", "disabled"].iter().any(|v| value.eq_ignore_ascii_case(v));
-    let says_so =
-        HALT.iter().any(|v| value.eq_ignore_ascii_case(v)) || (value.is_empty() && name == "paused");
-    if !on && !off && !says_so {
-        return false;
-    }
     let words = words::split(name);
-    let reconciles = words.iter().any(|w| w.starts_with("reconcil"));
-    let denied = words.iter().any(|w| ["not", "no", "skip", "disable"].contains(&w));
+    let reconciles = words.iter().any(words::is_about_reconciling);
+    let denied = words.iter().any(|w| DENIES.contains(&w));
     let halt = words.iter().any(|w| HALT.contains(&w));
+    // That the note is there is enough where it can mean nothing else.
+    let bare = value.is_empty()
+        && (matches!(name, "paused" | "suspended" | "detached" | "unmanaged")
+            || (reconciles && (halt || denied)));
+    let on = bare || ["true", "on", "yes", "enabled"].iter().any(|v| value.eq_ignore_ascii_case(v));
+    let off = ["false", "off", "no", "disabled"].iter().any(|v| value.eq_ignore_ascii_case(v));
+    let says_so = HALT.iter().any(|v| value.eq_ignore_ascii_case(v));
     match (halt, reconciles) {
         (true, _) => on || says_so,
         (false, true) if denied => on,
         (false, true) => off || says_so,
-        (false, false) => name == "managed" && off,
+        (false, false) if name == "managed" => off,
+        (false, false) => on && matches!(name, "detached" | "unmanaged" | "maintenance" | "maintenance-mode"),
     }
 }

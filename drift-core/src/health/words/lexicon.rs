@@ -56,62 +56,93 @@ impl Senses {
 const LISTS: &[(Sense, &str)] = &[
     (
         Sense::Trouble,
-        "abandoned abort aborted abnormal backoff bad blocked broken cancelled canceled cannot conflict conflicts \
-         conflicting corrupt corrupted crash crashed critical dead degraded denied disconnected err erroneous error \
-         errored errors evicted exceeded expired fail failed failing fails failure failures fatal fault faulted \
-         faulty forbidden impaired incompatible inconsistent insufficient interrupted invalid killed lost \
-         misconfigured mismatch mismatched noncompliant offline oom orphan orphaned red refused rejected stalled \
-         stale stuck timeout timedout unable unauthorized unavailable unhealthy unreachable unrecoverable \
-         unresolvable unresponsive unschedulable unsupported violated violation violations warn warning",
+        "abandoned abnormal abort aborted backoff bad blocked breached broken canceled cancelled cannot \
+         clogged collapsed compromised conflict conflicting conflicts corrupt corrupted crash crashed \
+         crashing crashlooping critical damaged dead declined degraded denied disallowed disconnected \
+         disrupted dying err erroneous error errored erroring errors evicted exceeded exhausted expired fail \
+         failed failing fails failure failures fatal fault faulted faulty flapping forbidden hanging impaired \
+         incompatible inconsistent insufficient interrupted invalid killed leaked lost misconfigured mismatch \
+         mismatched noncompliant offline oom orphan orphaned overloaded panicked poisoned quarantined red \
+         refused rejected revoked saturated stale stalled starved stuck tainted throttled timedout timeout \
+         unable unauthorized unavailable unhealthy unknownerror unreachable unreconcilable unrecoverable \
+         unresolvable unresolved unresponsive unschedulable unsupported violated violation violations warn \
+         warning wedged",
     ),
     (Sense::UnderWay, "await awaits being bootstrap init pend progress yellow"),
-    (Sense::Beginning, "inqueue new queued requested retry scheduled submitted incomplete unbound"),
+    (
+        Sense::Beginning,
+        "canary deferred delayed dispatched enqueued incomplete inqueue new outdated postponed queued \
+         received requested retry scheduled submitted triggered unbound waits",
+    ),
     (
         Sense::Halted,
-        "cordoned disabled halted hibernate hibernated hibernation inactive paused standby stopped suspended",
+        "asleep cordoned deactivated deallocated detached disabled dormant frozen halt halted hibernate \
+         hibernated hibernating hibernation idled inactive maintain maintenance parked paused shelved \
+         sleeping snoozed standby stopped suspended",
     ),
     (
         Sense::Good,
-        "accepted active admitted allocated applied approved assigned attached available bound complete completed \
-         compliant configured connected created current deployed done enabled enrolled established existing exists \
-         finished functional granted green healthy initialised initialized installed issued joined live loaded \
-         listening mounted normal ok okay online open operational passed permitted present programmed promoted \
-         propagated provisioned published ready reconciled registered released resolved running serving stable \
-         started succeed succeeded success successful successfully synced synchronised synchronized up updated \
-         uploaded valid validated verified working",
+        "accepted acquired activated active admitted aligned allocated applied approved archived assigned \
+         attached authenticated authorized available bound built claimed cloned collected complete completed \
+         completes compliant configured connected converged copied covered created current delivered deployed \
+         done downloaded elected enabled enrolled established executed existing exists expanded exported \
+         fetched finished formatted fulfilled functional generated granted green healthy idle imported \
+         indexed initialised initialized injected inserted installed issued joined listed listening live \
+         loaded merged migrated mirrored mounted normal ok okay online open operating operational paired \
+         passed peered permitted present programmed promoted propagated provisioned published ran reachable \
+         ready rebalanced reconciled recovered refreshed registered released rendered replicated reserved \
+         resized resolved restored resumed rotated running satisfied saved sealed selected sent serving set \
+         settled signed stable started stored subscribed succeed succeeded success successful successfully \
+         sufficient synced synchronised synchronized tested trained transferred unlocked unsealed up updated \
+         upgraded uploaded uptodate valid validated verified working written",
     ),
     (
         Sense::NoActivity,
-        "binding conflicting during existing failing listening missing nothing ping ring routing running serving \
-         string thing working",
+        "binding conflicting during existing failing listening missing nothing operating ping ring routing \
+         running serving string thing working",
     ),
     (Sense::Denial, "not no non"),
-    (Sense::Decision, "accepted admitted compliant healthy resolved valid validated verified"),
+    (Sense::Decision, "accepted admitted compliant healthy reachable resolved valid validated verified"),
     (Sense::Over, "available complete completed done expected finished ready succeeded success successful"),
     (Sense::Start, "running started active created accepted initialized scheduled provisioned"),
     (
         Sense::RunsOnce,
-        "action analysis backup benchmark build clone download execution experiment export import job migration \
-         operation order request restore run scan session snapshot task test trial upload workflow",
+        "action analysis backup benchmark build cleanup clone conversion copy download drain evaluation \
+         execution expansion experiment export failover finetune import inspection invocation job load \
+         maintenance migrate migration op operation ops order prefetch purge rebalance reboot recovery \
+         remediation request resize restart restore rollback run scan session snapshot switchover task test \
+         transfer trial upgrade upload workflow",
     ),
-    (Sense::TypeWhole, "ready available healthy succeeded complete completed finished done"),
+    (
+        Sense::TypeWhole,
+        "available complete completed done finished functional healthy online operational ready succeeded",
+    ),
     (
         Sense::TypePart,
-        "accepted active admitted allocated applied approved assigned attached available bootstrapped bound built \
-         complete completed configured connected created deployed discovered established exists formed granted \
-         healthy initialised initialized installed issued joined launched loaded mounted passed programmed promoted \
-         propagated provided provisioned published reachable ready reconciled registered reserved resolved satisfied \
-         success succeeded successful synced synchronised synchronized updated valid validated verified",
+        "accepted active admitted allocated applied approved assigned attached authenticated authorized \
+         available bootstrapped bound built cloned complete completed configured connected converged created \
+         deployed discovered established executed exists exported fetched formed functional granted healthy \
+         imported initialised initialized injected installed issued joined launched loaded merged migrated \
+         mounted online operational paired passed programmed promoted propagated provided provisioned \
+         published reachable ready reconciled registered rendered replicated reserved resolved restored \
+         satisfied schedulable signed succeeded success successful synced synchronised synchronized updated \
+         upgraded valid validated verified",
     ),
     (Sense::TypeWeak, "active enabled running"),
     (
         Sense::TypeTrouble,
-        "aborted conflict conflicts conflicted degraded denied error errors errored exceeded exhausted failed failing \
-         failure fallback interrupted invalid irreconcilable killed orphan orphaned recoverable rejected stalled \
-         terminal unavailable unhealthy unreachable",
+        "aborted blocked broken conflict conflicted conflicts corrupted crashed crashing degraded denied \
+         disconnected error errored errors exceeded exhausted failed failing failure fallback interrupted \
+         invalid irreconcilable killed lost misconfigured offline orphan orphaned recoverable rejected \
+         stalled stuck terminal timedout timeout unavailable unhealthy unreachable unreconcilable \
+         unresponsive unschedulable",
     ),
-    (Sense::TypePartTrouble, "pressure mismatch violation violations misconfigured"),
-    (Sense::TypeHalt, "cordoned paused suspended stopped hibernated hibernation ignored unmanaged"),
+    (Sense::TypePartTrouble, "pressure mismatch violation violations"),
+    (
+        Sense::TypeHalt,
+        "asleep cordoned disabled frozen halted hibernated hibernating hibernation ignored maintenance paused \
+         sleeping stopped suspended unmanaged",
+    ),
 ];
 
 static LEXICON: LazyLock<HashMap<&'static str, Senses>> = LazyLock::new(|| {

@@ -1,7 +1,7 @@
 //! What a condition of a type means when it is true.
 
 use super::lexicon::{Sense, senses};
-use super::{Words, is_activity, split};
+use super::{Words, is_about_reconciling, is_activity, is_halt, split};
 
 /// What a condition of a type means when it is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,12 @@ pub(in crate::health) fn polarity(name: &str) -> Polarity {
         "no" => return Polarity::Neutral,
         "partially" | "partial" => return Polarity::PartTrouble,
         _ => {}
+    }
+    // That nothing reconciles it is what somebody asked for: `ReconcileBlocked`.
+    if words.iter().any(is_about_reconciling)
+        && words.iter().any(|w| is_halt(w) || matches!(w, "blocked" | "skipped" | "ignored"))
+    {
+        return Polarity::Halt;
     }
     if of_last.has(Sense::TypeTrouble) {
         // `HasErrors` and `ACK.Terminal` are about the whole as well.

@@ -98,13 +98,57 @@ fn count<'a>(field: Node<'a>, map: Node<'_>, spec: Option<Node<'_>>) -> Option<C
         let wanted = map.get(all).and_then(whole_number)?;
         return Some(Count { what, there: whole_number(field)?, wanted });
     }
-    if matches!(key, "ready" | "available" | "succeeded" | "completed") {
+    if matches!(key, "ready" | "available" | "succeeded" | "completed" | "updated" | "upToDate" | "healthy") {
         let wanted = WHOLES.iter().find_map(|name| map.get(name).and_then(whole_number))?;
         return Some(Count { what: key, there: field.as_i64()?, wanted });
+    }
+    if let Some(count) = counted_noun(field, map, spec) {
+        return Some(count);
     }
     let (what, noun) = COUNTED.iter().find_map(|p| Some((p, key.strip_prefix(p)?)))?;
     noun.starts_with(char::is_uppercase).then_some(())?;
     Some(Count { what, there: whole_number(field)?, wanted: wanted(noun, map, spec)? })
+}
+
+/// Reads `injectedTargetsCount` of `desiredTargetsCount`, `nodesReady` of `nodesTotal`, `currentReplicas` of the spec's.
+fn counted_noun<'a>(field: Node<'a>, map: Node<'_>, spec: Option<Node<'_>>) -> Option<Count<'a>> {
+    let there = whole_number(field)?;
+    let (what, noun) = counted(field.key()).filter(|(what, _)| words::is_good(what))?;
+    let wanted = match what.as_str() {
+        // As many as there are now is not as many as work.
+        "current" if noun == "replicas" && map.get("readyReplicas").is_none() => {
+            spec?.get("replicas").and_then(whole_number)?
+        }
+        "current" => return None,
+        _ => map.children().find_map(|other| {
+            let (wanted, of) = counted(other.key())?;
+            let is_whole =
+                WANTED.contains(&wanted.as_str()) || (wanted == "total" && OF_TOTAL.contains(&what.as_str()));
+            whole_number(other).filter(|_| is_whole && of == noun)
+        })?,
+    };
+    Some(Count { what: field.key(), there, wanted })
+}
+
+const WANTED: &[&str] = &["desired", "expected", "wanted", "required", "requested"];
+/// What is to be said of all there are; that not all of them run or are connected may be as it should.
+const OF_TOTAL: &[&str] = &["ready", "available", "healthy", "updated", "deployed"];
+
+/// Splits the name of a count into its participle and its noun: `readyNodes`, `nodesReady`, `readyNodesCount`.
+fn counted(key: &str) -> Option<(String, String)> {
+    let words = words::split(key);
+    let parts: Vec<&str> =
+        words.iter().filter(|w| !matches!(*w, "count" | "number" | "num" | "of")).collect();
+    let is_participle = |word: &str| word == "total" || WANTED.contains(&word) || words::is_good(word);
+    match parts.as_slice() {
+        [first, noun @ ..] if is_participle(first) && !noun.is_empty() => {
+            Some(((*first).to_owned(), noun.concat()))
+        }
+        [noun @ .., last] if is_participle(last) && !noun.is_empty() => {
+            Some(((*last).to_owned(), noun.concat()))
+        }
+        _ => None,
+    }
 }
 
 /// Returns `true` if `1/2` in a field of this name says how many there are: `readyReplicas`, `replicas`, `tasksReady`.
