@@ -135,10 +135,16 @@ pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
     } else if words.iter().any(is_activity) || (words.len() == 1 && words.any(Sense::Beginning)) {
         Some(Progressing)
     } else if words.any(Sense::Good) {
-        Some(Healthy)
+        Some(if words.has("partial") || words.has("partially") { in_part(&words) } else { Healthy })
     } else {
         None
     }
+}
+
+/// Returns what something good stands for that is so in part: what is over stays so, what is ready in part may become it.
+fn in_part(words: &Words) -> HealthStatus {
+    let over = words.iter().any(|w| w.starts_with("succe") || w.starts_with("complete"));
+    if over { Degraded } else { Progressing }
 }
 
 /// Returns `true` if a name says that a person has to act: `WaitingForConfirmation`, `PendingReview`.
@@ -301,11 +307,26 @@ pub(super) fn hint(message: &str) -> Option<HealthStatus> {
         Some(Suspended)
     } else if trouble.are_in(text) {
         Some(Degraded)
-    } else if waiting.are_in(text) {
+    } else if waiting.are_in(text) || counts_some(text) {
         Some(Progressing)
     } else {
         None
     }
+}
+
+/// Returns `true` if a message counts fewer than there are to be: `1 of 2 nodes`, `1/2 pods`, but not `10.0.0.0/24`.
+fn counts_some(text: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(text) else { return false };
+    let words: Vec<&str> =
+        text.split_ascii_whitespace().map(|w| w.trim_matches(['(', ')', ',', ':', '['])).collect();
+    let fewer = |there: &str, wanted: &str| match (there.parse::<u32>(), wanted.parse::<u32>()) {
+        (Ok(there), Ok(wanted)) => there < wanted,
+        _ => false,
+    };
+    let ratio = words.iter().filter_map(|w| w.split_once('/')).any(|(there, wanted)| fewer(there, wanted));
+    ratio
+        || words.windows(3).any(|w| w[1] == "of" && fewer(w[0], w[2]))
+        || words.windows(4).any(|w| w[1..3] == ["out", "of"] && fewer(w[0], w[3]))
 }
 
 /// Returns `true` if objects of a kind run to an end, so that "running" is not the goal.

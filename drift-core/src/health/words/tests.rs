@@ -28,6 +28,9 @@ fn trouble_is_seen_before_work_and_work_before_success() {
         ("Hibernated", Some(Suspended)),
         ("NotFound", Some(Missing)),
         ("Unknown", Some(Unknown)),
+        ("PartialSuccess", Some(Degraded)),
+        ("PARTIALLY_COMPLETED", Some(Degraded)),
+        ("PartiallyReady", Some(Progressing)),
         ("Blue", None),
     ] {
         assert_eq!(meaning(text), want, "{text}");
@@ -78,7 +81,12 @@ fn what_failed_first_is_not_denied_later() {
 #[test]
 fn messages_hint_at_trouble_waiting_or_a_person() {
     for (text, want) in [
-        ("0 of 2 pods are up", None),
+        ("0 of 2 pods are up", Some(Progressing)),
+        ("2 of 2 pods are up", None),
+        ("pods ready (1/3)", Some(Progressing)),
+        ("applied to 1 out of 2 clusters", Some(Progressing)),
+        ("10.0.0.0/24 is taken", None),
+        ("1/3 pods crashed: error", Some(Degraded)),
         ("Waiting for the chimney", Some(Progressing)),
         ("waiting, but the chimney was NOT FOUND", Some(Degraded)),
         ("the order is waiting for admin approval", Some(Suspended)),
