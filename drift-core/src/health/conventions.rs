@@ -66,6 +66,7 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
         .or_else(|| fields::steps(status))
         .or_else(|| fields::any_word(status, subject.kind))
         .or_else(|| fields::run(subject))
+        .or_else(|| fields::names_by_state(status))
         .or_else(|| fields::nested_flags(status))
         .or_else(|| fields::failure_counts(status))
         .or_else(|| schedule(subject))

@@ -169,6 +169,51 @@ pub(super) fn waits_for_a_person(text: &str) -> bool {
     words.iter().any(|w| WAITS.contains(&w)) && words.iter().any(|w| ACTS.contains(&w))
 }
 
+/// Returns `true` if a state names a step by what is to be done: `SyncReplica`, `WaitForJob`.
+pub(super) fn is_step(text: &str) -> bool {
+    const STEPS: &[&str] = &[
+        "apply",
+        "attach",
+        "backup",
+        "check",
+        "clean",
+        "clone",
+        "copy",
+        "create",
+        "delete",
+        "detach",
+        "download",
+        "drain",
+        "export",
+        "import",
+        "init",
+        "initialize",
+        "migrate",
+        "mount",
+        "move",
+        "prepare",
+        "pull",
+        "push",
+        "restore",
+        "rollout",
+        "run",
+        "send",
+        "stage",
+        "start",
+        "stop",
+        "sync",
+        "transfer",
+        "unmount",
+        "update",
+        "upgrade",
+        "upload",
+        "validate",
+        "verify",
+        "wait",
+    ];
+    split(text).first().is_some_and(|w| STEPS.contains(&w))
+}
+
 /// Returns `true` if a state denies a good one: `not-installed`.
 pub(super) fn is_denied(text: &str) -> bool {
     split(text).any(Sense::Denial)

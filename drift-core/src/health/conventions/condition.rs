@@ -90,6 +90,8 @@ impl ConditionReader<'_> {
             Polarity::Whole | Polarity::Part if self.over && is_left_over(condition) => None,
             Polarity::Whole | Polarity::Part => Some(self.positive(condition, busy)),
             Polarity::Trouble => trouble(condition),
+            // `FailedScale` for the reason `Available`: it is over.
+            Polarity::PartTrouble if is_past_trouble(condition) => None,
             Polarity::PartTrouble if !ready => trouble(condition),
             Polarity::Activity => activity(condition, arrived),
             Polarity::Halt if halted => halt(condition),
@@ -171,6 +173,13 @@ fn failed_component(condition: &Condition<'_>, busy: bool) -> Option<HealthVerdi
         && words::meaning(condition.reason) == Some(HealthStatus::Degraded)
         && why_false(condition, busy) == HealthStatus::Degraded;
     failed.then(|| said(HealthStatus::Degraded, condition))
+}
+
+/// Returns `true` if a condition names trouble in passing and gives a good reason: `FailedScale` since it is `Available`.
+fn is_past_trouble(condition: &Condition<'_>) -> bool {
+    let name = words::split(condition.name);
+    let in_passing = !name.last().is_some_and(words::is_trouble);
+    in_passing && words::meaning(condition.reason) == Some(HealthStatus::Healthy)
 }
 
 /// Returns `true` if a condition is not true and gives neither a failure nor a halt as its reason.

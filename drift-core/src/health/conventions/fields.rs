@@ -11,6 +11,8 @@ pub(super) use counts::{replicas, rollout};
 
 /// Fields that hold the state of the object as a whole.
 const PHASE: &[&str] = &["phase", "state", "status", "health", "stage", "compliant"];
+/// Fields that hold how something ended.
+const OUTCOME: &[&str] = &["result", "verdict", "outcome"];
 /// Fields that hold errors, besides those that are named so.
 const ERROR: &[&str] = &[
     "errorMessage",
@@ -46,11 +48,13 @@ pub(super) fn words(status: Node<'_>, kind: &str) -> FieldWords {
     let part = aspects.filter(counts).filter_map(|t| verdict(t, message, kind)).reduce(HealthVerdict::worse);
     let mut words = FieldWords { phase, part };
     let spoken = words.phase.is_some() || words.part.is_some();
-    let nested =
-        nested(status, kind, if spoken { &["health", "result", "verdict", "outcome"] } else { PHASE });
+    let outcome =
+        nested(status, kind, if spoken { &["health", "result", "verdict", "outcome"] } else { OUTCOME });
+    let nested = if spoken { None } else { nested(status, kind, PHASE) };
     let under_way = words.phase.iter().chain(&words.part).any(|v| v.status == HealthStatus::Progressing);
     let failed = if under_way { failed_part(status, kind) } else { None };
-    words.part = words.part.into_iter().chain(nested).chain(failed).reduce(HealthVerdict::worse);
+    words.part =
+        words.part.into_iter().chain(outcome).chain(nested).chain(failed).reduce(HealthVerdict::worse);
     words
 }
 
@@ -97,7 +101,8 @@ fn is_aspect(key: &str) -> bool {
 }
 
 fn verdict(text: &str, message: &str, kind: &str) -> Option<HealthVerdict> {
-    let mut status = words::meaning(text)?;
+    let step = || (words::runs_to_an_end(kind) && words::is_step(text)).then_some(HealthStatus::Progressing);
+    let mut status = words::meaning(text).or_else(step)?;
     if status == HealthStatus::Healthy && words::runs_to_an_end(kind) && words::is_start(text) {
         status = HealthStatus::Progressing;
     }
@@ -154,10 +159,11 @@ pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
     const STANDING: &[&str] =
         &["count", "tasks", "nodes", "machines", "members", "instances", "shards", "targets"];
     status.children().find_map(|field| {
-        let listed =
-            if field.kind() == Kind::List { i64::try_from(field.len()).ok() } else { field.as_i64() };
-        let count = listed.filter(|n| *n > 0)?;
         let words = words::split(field.key());
+        // What is unhealthy may be listed to be cared for; what failed has.
+        let is_list = field.kind() == Kind::List && words.first() == Some("failed");
+        let listed = if is_list { i64::try_from(field.len()).ok() } else { field.as_i64() };
+        let count = listed.filter(|n| *n > 0)?;
         let first = ["failed", "degraded", "unhealthy", "faulted", "misconfigured"].contains(&words.first()?);
         let transient =
             words.iter().any(|w| ["pod", "job", "run", "attempt", "retry", "restart"].contains(&w));
@@ -218,8 +224,50 @@ pub(super) fn nested_flags(status: Node<'_>) -> Option<HealthVerdict> {
         Some(HealthVerdict::new(status, field.key(), format!("{} is {is}", field.key())))
     };
     let own = status.children().filter_map(good);
+    let checks = maps(status).filter(|m| matches!(words::split(m.key()).last(), Some("checks" | "results")));
+    let checked = checks.flat_map(Node::children).filter_map(|field| {
+        let is = truth(field)?;
+        let status = if is { HealthStatus::Healthy } else { HealthStatus::Degraded };
+        Some(HealthVerdict::new(status, field.key(), format!("{} is {is}", field.key())))
+    });
     let of_maps = maps(status).flat_map(Node::children);
+    let own = own.chain(checked).chain(maps(status).filter_map(error));
     own.chain(of_maps.filter_map(|f| flag(f).or_else(|| good(f)))).reduce(HealthVerdict::worse)
+}
+
+/// Reads lists of the names of parts by their state, for statuses in which nothing else tells:
+/// `{ready: [a, b], starting: [c], failed: []}`.
+pub(super) fn names_by_state(status: Node<'_>) -> Option<HealthVerdict> {
+    let by_state = |map: Node<'_>| {
+        let lists = map.children().filter(|f| f.kind() == Kind::List && !f.is_empty());
+        let judge = |list: Node<'_>| {
+            let says = words::meaning(list.key()).filter(|s| *s != HealthStatus::Suspended)?;
+            let status = if says == HealthStatus::Missing { HealthStatus::Degraded } else { says };
+            let unready = matches!(list.key(), "unready" | "unavailable");
+            let status = if unready { HealthStatus::Progressing } else { status };
+            Some(HealthVerdict::new(status, list.key(), format!("{} are {}", list.len(), list.key())))
+        };
+        lists.filter_map(judge).reduce(HealthVerdict::worse)
+    };
+    maps(status).filter_map(by_state).reduce(HealthVerdict::worse)
+}
+
+/// Reads how much of a run is done: `progress: 40%`, `percentComplete: 100`.
+fn percentage(status: Node<'_>) -> Option<HealthVerdict> {
+    let percent = |field: Node<'_>| {
+        let words = words::split(field.key());
+        let named = words.iter().any(|w| matches!(w, "progress" | "percent" | "percentage"));
+        let text = field.as_str().map(|t| t.trim().trim_end_matches('%').trim());
+        let number = text.map_or_else(|| field.as_f64(), |t| t.parse().ok());
+        number.filter(|_| named)
+    };
+    let done = status.children().filter_map(percent).find(|n| (0.0..=100.0).contains(n))?;
+    let message = format!("{done} % are done");
+    Some(if done < 100.0 {
+        HealthVerdict::progressing("Progress", message)
+    } else {
+        HealthVerdict::healthy("Progress", message)
+    })
 }
 
 /// Reads flags that say that a person has to act: `waitingForCommand`.
@@ -268,6 +316,9 @@ fn named_flag(name: &str, is: bool) -> Option<HealthStatus> {
         "ready" | "healthy" if counts && words.len() > 1 => {
             Some(if is { HealthStatus::Healthy } else { HealthStatus::Progressing })
         }
+        _ if is && words::is_halt(last) && words.iter().any(words::is_about_reconciling) => {
+            Some(HealthStatus::Suspended)
+        }
         _ if is
             && counts
             && ((words::is_trouble(last) && !last.starts_with("warn")) || words.has("stuck")) =>
@@ -309,14 +360,21 @@ pub(super) fn any_word(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
     let single = fields.filter_map(Node::as_str).filter(|t| words::split(t).len() == 1);
     let words = single.filter_map(|text| verdict(text, message(status), kind)).reduce(HealthVerdict::worse);
     let part = |part: Node<'_>| {
-        let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
+        let text = PHASE.iter().chain(OUTCOME).find_map(|f| part.str_at(&[f]))?.to_owned();
         verdict(&text, message(part), kind)
     };
     // Maps of states by name: `nodeStatus: {a: complete, b: failed}`.
     let of_maps = || {
         let texts = maps(status).flat_map(Node::children).filter_map(Node::as_str);
         let texts = texts.filter(|t| (1..=2).contains(&words::split(t).len()));
-        texts.filter_map(|text| verdict(text, message(status), kind)).reduce(HealthVerdict::worse)
+        let found = texts.filter_map(|text| verdict(text, message(status), kind));
+        // A part that is missing is trouble of the whole.
+        let worst = found.reduce(HealthVerdict::worse)?;
+        let is_missing = worst.status == HealthStatus::Missing;
+        Some(HealthVerdict {
+            status: if is_missing { HealthStatus::Degraded } else { worst.status },
+            ..worst
+        })
     };
     words
         .or_else(|| verdict(status.str_at(&["reason"])?, message(status), kind))
@@ -346,7 +404,9 @@ pub(super) fn run(subject: &Subject<'_>) -> Option<HealthVerdict> {
             Some(HealthVerdict::degraded("Failed", format!("{} parts failed", list.len())).since(ended))
         }
         None if ended.is_some() => Some(HealthVerdict::healthy("Finished", "it ran to its end").since(ended)),
-        None => began.map(|_| HealthVerdict::progressing("Started", "it has not ended yet").since(began)),
+        None => percentage(subject.status()?).or_else(|| {
+            began.map(|_| HealthVerdict::progressing("Started", "it has not ended yet").since(began))
+        }),
     }
 }
 

@@ -9,13 +9,16 @@ use crate::object::Node;
 const WHOLE: &[&str] = &[
     "all",
     "cluster",
+    "dispatching",
     "instance",
     "is",
     "mode",
     "operator",
+    "processing",
     "reconcile",
     "reconciliation",
     "rollout",
+    "scheduling",
     "sync",
 ];
 const SWITCHES: &[&str] = &[
@@ -118,10 +121,14 @@ fn halts(key: &str, value: &str) -> bool {
     let off = ["false", "off", "no", "disabled"].iter().any(|v| value.eq_ignore_ascii_case(v));
     let says_so = HALT.iter().any(|v| value.eq_ignore_ascii_case(v));
     match (halt, reconciles) {
+        // `paused: NAME` says who paused it.
+        (true, _) if matches!(name, "paused" | "suspended") => !off,
         (true, _) => on || says_so,
         (false, true) if denied => on,
         (false, true) => off || says_so,
         (false, false) if name == "managed" => off,
-        (false, false) => on && matches!(name, "detached" | "unmanaged" | "maintenance" | "maintenance-mode"),
+        (false, false) => {
+            on && matches!(name, "detached" | "ignore" | "unmanaged" | "maintenance" | "maintenance-mode")
+        }
     }
 }

@@ -66,6 +66,14 @@ fn conditions_are_read_by_the_polarity_of_their_types() {
         (&[["Ready", "False", "", ""], ["FuelExhausted", "True", "NoGas", ""]], Degraded, "NoGas"),
         (&[["Exceeded", "True", "TooHot", ""], ["Lit", "True", "", ""]], Degraded, "TooHot"),
         (&[["Cordoned", "True", "ByHand", ""], ["Ready", "True", "A", ""]], Suspended, "ByHand"),
+        (&[["Operational", "False", "", "no gas: not found"]], Degraded, "Operational"),
+        (&[["BurnerMigrated", "False", "Moving", ""]], Progressing, "Moving"),
+        (&[["MissingBricks", "True", "NoBricks", ""]], Degraded, "NoBricks"),
+        (&[["MissingBricks", "True", "NoBricks", ""], ["Ready", "True", "A", ""]], Healthy, "A"),
+        (&[["FiringHalted", "True", "ByHand", ""]], Suspended, "ByHand"),
+        (&[["FiringHalted", "True", "ChimneyMissing", ""]], Degraded, "ChimneyMissing"),
+        (&[["ReconcileBlocked", "True", "Noted", ""], ["Ready", "True", "A", ""]], Suspended, "Noted"),
+        (&[["Ready", "True", "KilnStopped", ""]], Suspended, "KilnStopped"),
         (&[["Glaze", "True", "Blue", ""]], Unknown, "NoSignal"),
         (&[], Progressing, "NoStatus"),
     ];
@@ -132,6 +140,70 @@ fn words_errors_flags_and_counts_speak_where_no_condition_does() {
             "NoDoor",
         ),
         (json!({"id": "", "count": 0}), Progressing, "NoStatus"),
+        (json!({"kilnID": "k-7"}), Healthy, "Given"),
+        (json!({"hard": {"bricks": "9"}, "used": {"bricks": "4"}}), Healthy, "Counted"),
+        (json!({"generations": {"reconciled": 2}, "ready": true}), Progressing, "NotObserved"),
+        (json!({"generations": {"reconciled": 3}, "ready": true}), Healthy, "ready"),
+        (json!({"observedGeneration": 2, "healthy": false}), Degraded, "healthy"),
+        (json!({"heat": {"available": false}}), Progressing, "available"),
+        (json!({"health": {"available": false, "healthy": true}}), Degraded, "available"),
+        (json!({"burnersReady": false}), Progressing, "burnersReady"),
+        (json!({"isStuckOnCooling": true, "state": "Ready"}), Degraded, "isStuckOnCooling"),
+        (json!({"ignoreErrors": true, "state": "Ready"}), Healthy, "Ready"),
+        (json!({"reconciliationSuspended": true}), Suspended, "reconciliationSuspended"),
+        (json!({"wantedBricksCount": 3, "firedCount": 1, "deployedBricksCount": 1}), Progressing, "Replicas"),
+        (json!({"burnersReady": 2, "burnersTotal": 2}), Healthy, "Replicas"),
+        (json!({"connectedPipes": 1, "totalPipes": 2}), Unknown, "NoSignal"),
+        (json!({"desired": 3, "ready": 3, "upToDate": 2}), Progressing, "Replicas"),
+        (json!({"doors": {"north": "complete", "south": "failing"}}), Degraded, "failing"),
+        (json!({"doors": {"north": "Open", "south": "NotFound"}}), Degraded, "NotFound"),
+        (json!({"vents": {"a": {"fired": true, "reconciled": false, "error": "soot"}}}), Degraded, "Error"),
+        (json!({"firingChecks": {"x": true, "y": false}}), Degraded, "y"),
+        (json!({"pods": {"ready": ["a"], "starting": ["b"]}}), Progressing, "starting"),
+        (json!({"pods": {"ready": ["a", "b"], "starting": []}}), Healthy, "ready"),
+        (json!({"stats": {"bricks": 9, "crackFailures": 0}}), Healthy, "crackFailures"),
+        (json!({"stats": {"bricks": 9, "crackFailures": 2}}), Degraded, "crackFailures"),
+        (json!({"lastSyncTime": "2030-01-01T09:00:00Z"}), Healthy, "lastSyncTime"),
+        (
+            json!({"lastSuccessfulTime": "2030-01-01T08:00:00Z", "lastFailureTime": "2030-01-01T09:00:00Z"}),
+            Degraded,
+            "lastFailureTime",
+        ),
+        (json!({"lastSuccessTime": 1893490000, "lastFailedTime": 1893480000}), Healthy, "lastSuccessTime"),
+        (json!({"lastFailureTime": "2030-01-01T09:00:00Z"}), Degraded, "lastFailureTime"),
+        (json!({"heating": {"status": "Disabled"}, "firing": {"status": "OK"}}), Healthy, "OK"),
+        (json!({"phase": "Ready", "coolingState": "Disabled"}), Healthy, "Ready"),
+        (json!({"lastFiring": {"result": "Failed"}, "state": "Ready"}), Degraded, "Failed"),
+        (json!({"firings": [{"result": "Failed"}]}), Degraded, "Failed"),
+        (json!({"state": "not-installed", "message": "gas not found"}), Degraded, "not-installed"),
+        (json!({"state": "maintenance"}), Suspended, "maintenance"),
+        (json!({"state": "OutOfSync"}), Progressing, "OutOfSync"),
+        (json!({"state": "WaitingForConfirmation"}), Suspended, "WaitingForConfirmation"),
+        (json!({"state": "CrashLoopBackOff"}), Degraded, "CrashLoopBackOff"),
+        (json!({"syncErrors": ["soot"]}), Degraded, "Error"),
+        (
+            json!({"phase": "Succeeded", "conditions": [{"type": "Lit", "status": "True"},
+                {"type": "BurnerReady", "status": "False", "reason": "Done"}]}),
+            Healthy,
+            "Succeeded",
+        ),
+        (
+            json!({"conditions": [{"type": "Ready", "status": "Unknown", "reason": "NoBurners"}],
+                "lastErrors": [{"message": "no gas"}]}),
+            Degraded,
+            "Error",
+        ),
+        (
+            json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Heating"}],
+                "lastErrors": [{"message": "no gas"}]}),
+            Progressing,
+            "Heating",
+        ),
+        (
+            json!({"conditions": [{"type": "Complete", "status": "False"}], "steps": {"waitingForCommand": "True"}}),
+            Suspended,
+            "waitingForCommand",
+        ),
         (json!("Ready"), Healthy, "Ready"),
         (json!([1, 2]), Unknown, "NoSignal"),
     ];
@@ -163,6 +235,54 @@ fn a_halt_in_spec_or_annotation_outweighs_what_the_status_says() {
 }
 
 #[test]
+fn what_halts_by_the_spec_or_a_note_has_many_names() {
+    let spec = |spec: Value| {
+        let mut value = kiln(json!({"phase": "Ready"}));
+        value["spec"] = spec;
+        value
+    };
+    let noted = |key: &str, text: &str| {
+        let mut value = kiln(json!({"phase": "Ready"}));
+        value["metadata"]["annotations"] = json!({ key: text });
+        value
+    };
+    let mut over = spec(json!({"firingState": "stop"}));
+    over["status"] = json!({"state": "completed"});
+    let rows = [
+        (spec(json!({"isStopped": true})), Suspended, "Suspended"),
+        (spec(json!({"pauseReconciliation": true})), Suspended, "Suspended"),
+        (spec(json!({"skip": true})), Suspended, "Suspended"),
+        (spec(json!({"running": false})), Suspended, "Suspended"),
+        (spec(json!({"enabled": false})), Suspended, "Suspended"),
+        (spec(json!({"running": true, "paused": false})), Healthy, "Ready"),
+        (spec(json!({"stopOnSoot": true, "skipSweeping": true})), Healthy, "Ready"),
+        (spec(json!({"firingState": "Paused"})), Suspended, "Suspended"),
+        (spec(json!({"previousState": "Paused"})), Healthy, "Ready"),
+        (over, Healthy, "completed"),
+        (spec(json!({"replicas": 0, "size": 2})), Healthy, "Ready"),
+        (noted("lab.example/block-reconcile", "true"), Suspended, "Suspended"),
+        (noted("lab.example/suspend-kiln-reconcile", ""), Suspended, "Suspended"),
+        (noted("lab.example/reconciliation-stopped", "true"), Suspended, "Suspended"),
+        (noted("lab.example/detached", ""), Suspended, "Suspended"),
+        (noted("lab.example/paused", "by-the-guild"), Suspended, "Suspended"),
+        (noted("lab.example/paused", "false"), Healthy, "Ready"),
+        (noted("lab.example/last-reconcile", "true"), Healthy, "Ready"),
+        (noted("lab.example/stop-grace", "true"), Healthy, "Ready"),
+    ];
+    check(&HealthRules::none(), &rows);
+    let mut fewer = kiln(json!({"size": 1}));
+    fewer["spec"] = json!({"size": 2});
+    let mut all = kiln(json!({"currentReplicas": 2}));
+    all["spec"] = json!({"replicas": 2});
+    let mut members = kiln(json!({"readyMembers": 1}));
+    members["spec"] = json!({"clusterSize": 3});
+    check(
+        &HealthRules::none(),
+        &[(fewer, Progressing, "Replicas"), (all, Healthy, "Replicas"), (members, Progressing, "Replicas")],
+    );
+}
+
+#[test]
 fn what_runs_to_an_end_is_told_by_when_it_began_and_ended() {
     let run =
         |kind: &str, status: Value| json!({"apiVersion": "lab.example/v1", "kind": kind, "status": status});
@@ -178,6 +298,19 @@ fn what_runs_to_an_end_is_told_by_when_it_began_and_ended() {
                 "Failed",
             ),
             (run("Kiln", json!({"startTime": nine, "parts": 2})), Unknown, "NoSignal"),
+            (run("KilnUpgrade", json!({"state": "SwapBurner"})), Unknown, "NoSignal"),
+            (run("KilnUpgrade", json!({"state": "StopBurner"})), Progressing, "StopBurner"),
+            (run("KilnUpgrade", json!({"startTime": nine, "progress": "40%"})), Progressing, "Progress"),
+            (run("KilnUpgrade", json!({"percentComplete": 100})), Healthy, "Progress"),
+            (
+                run(
+                    "KilnRestore",
+                    json!({"conditions": [{"type": "Ready", "status": "True"},
+                        {"type": "Progressing", "status": "True", "reason": "Started"}]}),
+                ),
+                Progressing,
+                "Started",
+            ),
         ],
     );
 }

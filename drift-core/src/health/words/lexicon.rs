@@ -77,8 +77,8 @@ const LISTS: &[(Sense, &str)] = &[
     (
         Sense::Halted,
         "asleep cordoned deactivated deallocated detached disabled dormant frozen halt halted hibernate \
-         hibernated hibernating hibernation idled inactive maintain maintenance parked paused shelved \
-         sleeping snoozed standby stopped suspended",
+         hibernated hibernating hibernation idled ignored inactive maintain maintenance parked paused shelved \
+         sleeping snoozed standby stopped suspended unmanaged",
     ),
     (
         Sense::Good,

@@ -65,6 +65,10 @@ pub(in crate::health) fn polarity(name: &str) -> Polarity {
     if is_under_way(&words) {
         return Polarity::Activity;
     }
+    // `MissingDependencies`, `ImageErrorsExist`: of some part, as it is not the last word.
+    if first == "missing" || words.iter().rev().skip(1).any(|w| senses(w).has(Sense::Trouble)) {
+        return Polarity::PartTrouble;
+    }
     Polarity::Neutral
 }
 

@@ -76,6 +76,18 @@ fn counts(map: Node<'_>, spec: Option<Node<'_>>) -> Option<HealthVerdict> {
     if let Some(c) = found.first() {
         return Some(HealthVerdict::healthy("Replicas", format!("all of {} are {}", c.wanted, c.what)));
     }
+    // How many there are, where nothing says how many work.
+    let sizes = SIZES
+        .iter()
+        .filter_map(|name| Some((whole_number(map.get(name)?)?, whole_number(spec?.get(name)?)?)));
+    if let Some((there, wanted)) = sizes.into_iter().next() {
+        let message = format!("{there} of {wanted} are there");
+        return Some(if there < wanted {
+            HealthVerdict::progressing("Replicas", message)
+        } else {
+            HealthVerdict::healthy("Replicas", message)
+        });
+    }
     // A count of zero is left out when Go writes JSON, so no count means that none is ready.
     let expected = ["Replicas", "Nodes", "Members"].iter().find_map(|noun| {
         map.get(&format!("expected{noun}"))
@@ -162,10 +174,19 @@ fn wanted(noun: &str, map: Node<'_>, spec: Option<Node<'_>>) -> Option<i64> {
     let lower = lower_first(noun);
     let names = ["desired", "expected", "total", "target", "matched"].map(|p| format!("{p}{noun}"));
     let declared = spec.and_then(|s| s.get(&lower)).and_then(whole_number);
+    let of_size = || {
+        // Of members and replicas there is one number, whatever it is called.
+        let one = matches!(noun, "Replicas" | "Members" | "Nodes" | "Instances" | "Pods");
+        SIZES.iter().find_map(|name| spec.filter(|_| one)?.get(name).and_then(whole_number))
+    };
     declared
         .or_else(|| map.get(&lower).and_then(whole_number))
         .or_else(|| names.iter().find_map(|name| map.get(name).and_then(whole_number)))
+        .or_else(of_size)
 }
+
+/// Names of how many there are to be of what a spec asks for.
+const SIZES: &[&str] = &["replicas", "size", "members", "nodes", "instances", "nodeCount", "clusterSize"];
 
 fn lower_first(noun: &str) -> String {
     let mut chars = noun.chars();
