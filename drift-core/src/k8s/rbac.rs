@@ -18,6 +18,7 @@
 //! assert!(!role_allows(Some(&role), &request));
 //! ```
 
+use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
 /// A request that the authorizer was asked about.
@@ -33,6 +34,8 @@ pub struct AccessRequest {
     pub group: String,
     /// Name of the object, where the text names one.
     pub name: Option<String>,
+    /// Namespace of the request, where the text names one.
+    pub namespace: Option<String>,
 }
 
 impl AccessRequest {
@@ -53,7 +56,16 @@ impl AccessRequest {
             resource: resource.to_owned(),
             group: group.to_owned(),
             name: name.map(str::to_owned),
+            namespace: rest
+                .split_once("in the namespace \"")
+                .and_then(|(_, r)| r.split_once('"'))
+                .map(|(namespace, _)| namespace.to_owned()),
         })
+    }
+
+    /// Returns `true` unless a binding is one of a namespace and the request is one in another.
+    pub fn may_be_allowed_in(&self, binding: &ResourceKey) -> bool {
+        binding.namespace.is_empty() || self.namespace.as_deref().is_none_or(|n| n == &*binding.namespace)
     }
 }
 

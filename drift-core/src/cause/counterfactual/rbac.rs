@@ -26,7 +26,9 @@ pub(super) fn access(suspicion: &Suspicion<'_>) -> Counterfactual {
                 && rules_allow(investigation.history.last(e.to).map(|r| &**r), &request)
         })
     };
-    let may = |o: Option<&Object>| binding_has_user(o, &request.user) && role_allows(o);
+    let may = |o: Option<&Object>| {
+        request.may_be_allowed_in(&change.key) && binding_has_user(o, &request.user) && role_allows(o)
+    };
     let (was, is) = (may(change.before.as_deref()), may(change.after.as_deref()));
     Counterfactual::new(CounterfactualVerdict::from_condition(was, is), text)
 }

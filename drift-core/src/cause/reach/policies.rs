@@ -14,6 +14,7 @@ use crate::cause::lineage::injected;
 use crate::cause::mention::mentions;
 use crate::cause::role::CandidateRole;
 use crate::fault::{Fault, FaultKind};
+use crate::k8s::rbac::{AccessRequest, binding_has_user};
 
 pub(super) fn policies_over(
     investigation: &Investigation<'_>,
@@ -50,6 +51,7 @@ pub(super) fn policies_over(
         }
         permissions(investigation, o, CandidateRole::Policy, set);
     }
+    permissions_of_refused(investigation, fault, start, set);
     if ["no such host", "server misbehaving", "Temporary failure in name resolution", ":53:"]
         .iter()
         .any(|t| fault.message.contains(t))
@@ -194,6 +196,36 @@ fn permissions(
                 if grant.relation == Relation::Grants && grant.to.kind.ends_with("Role") {
                     set.insert(bound.follow_edge(&grant, grant.to, role, 0.25));
                 }
+            }
+        }
+    }
+}
+
+/// Adds the bindings that ever had the user whom a refusal names, with their roles; whoever runs as that user.
+fn permissions_of_refused(
+    investigation: &Investigation<'_>,
+    fault: &Fault,
+    start: &ReachedResource,
+    set: &mut ReachSet,
+) {
+    let Some(request) = AccessRequest::from_refusal(&fault.message) else { return };
+    let is_binding =
+        |group: &str, kind: &str| group == "rbac.authorization.k8s.io" && kind.ends_with("Binding");
+    for key in investigation.history.of_kinds(is_binding, None).cloned().collect::<Vec<_>>() {
+        if !request.may_be_allowed_in(&key) {
+            continue;
+        }
+        let has_user =
+            investigation.history.distinct_specs(&key).any(|o| binding_has_user(Some(o), &request.user));
+        if !has_user {
+            continue;
+        }
+        let bound =
+            start.follow_inferred(&key, CandidateRole::Policy, 0.75, "permitted by", "user in the refusal");
+        set.insert(bound.clone());
+        for grant in investigation.graph.ever_from(&key) {
+            if grant.relation == Relation::Grants && grant.to.kind.ends_with("Role") {
+                set.insert(bound.follow_edge(&grant, grant.to, CandidateRole::Policy, 0.25));
             }
         }
     }
