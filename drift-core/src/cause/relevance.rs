@@ -19,6 +19,28 @@ use super::suspicion::Suspicion;
 use super::role::CandidateRole;
 use super::weights::{RAN_WELL_SECONDS, STAYED_READY_SECONDS};
 
+/// Returns `true` if a pod failed before any of its containers was looked at: the kubelet makes the sandbox with its network
+/// first (`SyncPod` in `pkg/kubelet/kuberuntime/kuberuntime_manager.go`).
+fn precedes_containers(fault: &Fault) -> bool {
+    fault.kind == FaultKind::StartFailed && fault.message.contains("pod sandbox")
+}
+
+/// Returns `true` for what decides about containers alone.
+fn is_of_containers(kind: ChangeKind) -> bool {
+    use ChangeKind as K;
+    matches!(
+        kind,
+        K::Image
+            | K::Pull
+            | K::Env
+            | K::Command
+            | K::ReadinessProbe
+            | K::LivenessProbe
+            | K::Containers
+            | K::InitContainers
+    )
+}
+
 /// Returns how much of the effect of a change reached the faulty resource, from 0 to 1.
 ///
 /// - Created: a new ConfigMap breaks nothing that ran without it (0.3); a new NetworkPolicy may.
@@ -44,6 +66,9 @@ pub(super) fn relevance(suspicion: &Suspicion<'_>) -> f64 {
         return 0.0;
     }
     if (kind == ChangeKind::Revision && reports_waiting(fault)) || is_undone(suspicion) {
+        return 0.0;
+    }
+    if reached.role == CandidateRole::SelfOrOwner && precedes_containers(fault) && is_of_containers(kind) {
         return 0.0;
     }
     match (reached.role, kind) {
