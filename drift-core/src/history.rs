@@ -38,6 +38,8 @@ pub use version::{KubernetesEvent, Moment, RecordedVersion, Version};
 pub use view::History;
 
 pub(crate) use payload::{PackQueue, Payload, Payloads};
+pub(crate) use status_facts::source_revision;
+pub(crate) use store::StoredVersion;
 pub(crate) use version::VersionList;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::object::{Node, Object};
 /// Returns the revision that a Flux source fetched: a commit or a digest, such as `main@sha1:4ac2…`.
 ///
 /// It comes from outside of the cluster, so that no spec has it and the status is the only trace of the change.
-pub(super) fn source_revision<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
+pub(crate) fn source_revision<'o>(key: &ResourceKey, object: &'o Object) -> Option<&'o str> {
     if &*key.group != "source.toolkit.fluxcd.io" {
         return None;
     }

@@ -19,11 +19,11 @@ use super::version::{KubernetesEvent, Moment, RecordedVersion};
 /// One version of a resource as it is stored.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredVersion {
-    id: EventId,
+    pub(crate) id: EventId,
     pub(crate) at: LogPosition,
     pub(crate) occurred_at: Timestamp,
     version: Option<ResourceVersion>,
-    user: Option<Arc<str>>,
+    pub(crate) user: Option<Arc<str>>,
     /// Whether the resource was deleted; the object is its last state then.
     pub(crate) is_deletion: bool,
     /// Whether it may change the spec; if not, it differs from the version before in status alone.
@@ -37,6 +37,11 @@ impl StoredVersion {
     /// Returns the object, of a deletion the last state if it is known.
     pub(crate) fn object(&self) -> Option<Arc<Object>> {
         self.payload.object().expect("what was packed from an object in bounds can be unpacked")
+    }
+
+    /// Returns the moment from which on the resource was so.
+    pub(crate) fn mark(&self) -> Moment {
+        Moment { version: self.version.clone(), at: self.at }
     }
 
     /// Returns `true` if it came after a moment.
@@ -195,6 +200,8 @@ impl VersionStore {
             message: message.to_owned(),
             is_warning: root.str_at(&["type"]) == Some("Warning"),
             container: about.str_at(&["fieldPath"]).and_then(container_in).map(str::to_owned),
+            component: component_of(root).map(Arc::from),
+            created: root.str_at(&["metadata", "creationTimestamp"]).and_then(|t| t.parse().ok()),
         };
         self.kubernetes_events.entry(target).or_default().push(reported);
     }
@@ -405,4 +412,10 @@ fn within<'a, T>(
 /// Reads the name out of a path such as `spec.containers{web}`.
 fn container_in(path: &str) -> Option<&str> {
     path.split_once("ontainers{").and_then(|(_, rest)| rest.strip_suffix('}'))
+}
+
+/// Returns the component that reported a Kubernetes Event, as either API has it.
+fn component_of(event: Node<'_>) -> Option<&str> {
+    let named = event.str_at(&["source", "component"]).filter(|c| !c.is_empty());
+    named.or_else(|| event.str_at(&["reportingComponent"])).or_else(|| event.str_at(&["reportingController"]))
 }

@@ -127,6 +127,10 @@ pub struct KubernetesEvent {
     pub is_warning: bool,
     /// The container that it is about, where it names one.
     pub container: Option<String>,
+    /// The component that reported it, where it names itself.
+    pub component: Option<Arc<str>>,
+    /// When the Event was created, where it says so.
+    pub created: Option<Timestamp>,
 }
 
 impl KubernetesEvent {

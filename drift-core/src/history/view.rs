@@ -232,6 +232,17 @@ impl History {
         })
     }
 
+    /// Returns when each version of a resource came to be, in the order of the log. Nothing is decompressed.
+    pub(crate) fn version_marks(&self, key: &ResourceKey) -> impl DoubleEndedIterator<Item = Moment> {
+        let (_, stored) = self.stored(key).unwrap_or_default();
+        stored.iter().map(StoredVersion::mark)
+    }
+
+    /// Returns up to which moment the store is read.
+    pub(crate) fn until(&self) -> Until {
+        self.until
+    }
+
     /// Returns the versions of a resource as a list that decompresses only what is asked for.
     pub(crate) fn version_list(&self, key: &ResourceKey) -> StoredVersionList<'_> {
         let (resource_id, stored) = self.stored(key).unwrap_or_default();
