@@ -15,7 +15,7 @@ mod conventions;
 pub mod rollout;
 mod rules;
 mod verdict;
-mod words;
+pub(crate) mod words;
 
 use jiff::Timestamp;
 use serde::Serialize;

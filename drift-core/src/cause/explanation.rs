@@ -11,13 +11,16 @@ use crate::time::format_time;
 
 use super::candidate::Candidate;
 use super::candidates::candidates;
+use super::change_kind::{ChangeKind, changed_fields};
+use super::evidence::{EvidenceParts, EvidenceView, JoinedChange, PlatformOpinion, evidence_view, join};
 use super::hop::Hop;
 use super::investigation::Investigation;
+use super::role::CandidateRole;
 use super::root::{self, RevisionChange};
 use super::surroundings::hiding_gap;
 use super::symptom::{Symptom, symptoms};
-use super::verdict::CounterfactualVerdict;
-use super::weights::{PROVEN_AHEAD, THRESHOLD};
+use super::verdict::{Counterfactual, CounterfactualVerdict};
+use super::weights::{PROVEN_AHEAD, ScoreParts, THRESHOLD};
 
 /// A recorded change that explains symptoms, or was considered and does not.
 #[derive(Clone, Debug)]
@@ -34,6 +37,23 @@ pub struct Cause {
     pub explains: BTreeSet<usize>,
     /// The change that was scored: the root itself, or one that carried it out.
     pub candidate: Candidate,
+    /// What the rules and the evidence say of it.
+    pub opinions: Opinions,
+}
+
+/// What the two views of a cause say: the rules, which know which change leads to which fault, and the evidence, which knows none.
+#[derive(Clone, Debug, Default)]
+pub struct Opinions {
+    /// How likely it is the cause, beside all others and "none of them".
+    pub probability: f64,
+    /// Place among the causes that the rules list, from 1.
+    pub rank_by_rules: Option<usize>,
+    /// Place by evidence alone, from 1.
+    pub rank_by_evidence: Option<usize>,
+    /// Pieces of evidence, in nats.
+    pub evidence: EvidenceParts,
+    /// Words of the complaints that the change has, those that tell most first.
+    pub matched: Vec<String>,
 }
 
 /// The answer to [`Investigation::why`].
@@ -61,6 +81,8 @@ pub struct Explanation {
     pub causes: Vec<Cause>,
     /// Why it abstained; `None` when the first cause explains the symptom.
     pub abstained_because: Option<String>,
+    /// How likely it is that no recorded change is the cause.
+    pub none_of_them: f64,
 }
 
 impl Explanation {
@@ -69,6 +91,7 @@ impl Explanation {
         key: &ResourceKey,
         symptoms: Vec<Symptom>,
         causes: Vec<Cause>,
+        none_of_them: f64,
     ) -> Self {
         let abstained_because = match causes.first() {
             _ if !investigation.history.knows(key) => Some(format!("{key} is not in the recorded history")),
@@ -76,7 +99,7 @@ impl Explanation {
             Some(best) if best.score >= THRESHOLD => None,
             best => Some(abstention(investigation, key, &symptoms, best)),
         };
-        Self { key: key.clone(), symptoms, causes, abstained_because }
+        Self { key: key.clone(), symptoms, causes, abstained_because, none_of_them }
     }
 
     /// Returns the causes with a score of at least [`THRESHOLD`], best first.
@@ -87,6 +110,9 @@ impl Explanation {
 
 /// Most causes that an answer lists, including the unlikely ones.
 const MAX_CAUSES: usize = 10;
+
+/// Most changes by evidence whose roots are looked for.
+const MAX_WEIGHED: usize = 48;
 
 impl Investigation<'_> {
     /// Explains why a resource is unhealthy: its symptoms, the changes that may be behind each, and their roots.
@@ -101,8 +127,48 @@ impl Investigation<'_> {
                 all.push(c);
             }
         }
-        let causes = self.causes(&symptoms, all);
-        Explanation::new(self, key, symptoms, causes)
+        let by_rules = self.causes(&symptoms, all);
+        let (causes, none_of_them) = self.with_evidence(key, &symptoms, by_rules);
+        Explanation::new(self, key, symptoms, causes, none_of_them)
+    }
+
+    /// Joins what the rules list with what the evidence says.
+    fn with_evidence(
+        &self,
+        key: &ResourceKey,
+        symptoms: &[Symptom],
+        by_rules: Vec<Cause>,
+    ) -> (Vec<Cause>, f64) {
+        let view =
+            evidence_view(self, &self.evidence, key, &self.switched_off).unwrap_or_else(EvidenceView::empty);
+        let inputs = Inputs::new(&view);
+        let opinions: Vec<PlatformOpinion> = by_rules
+            .iter()
+            .map(|c| PlatformOpinion {
+                // What the rules think of a write is thought of what it carries out.
+                root: inputs.of(c.root.id),
+                score: c.score,
+                verdict: c.candidate.counterfactual.verdict,
+                cost: (1.0 / c.candidate.parts.distance.max(0.01) - 1.0) * 4.0,
+            })
+            .collect();
+        let mut found: BTreeMap<EventId, Cause> = by_rules.into_iter().map(|c| (c.root.id, c)).collect();
+        let mut evidence = Vec::new();
+        for ranked in view.ranked.into_iter().take(MAX_WEIGHED) {
+            let changes = self.changes_of(&ranked.key);
+            let Some(change) = changes.iter().find(|c| c.id == ranked.event) else { continue };
+            let cause = cause_by_evidence(self, symptoms, change, &ranked.steps);
+            evidence.push((cause.root.id, ranked));
+            found.entry(cause.root.id).or_insert(cause);
+        }
+        let (joined, none) = join(&opinions, &evidence, view.none);
+        let causes = joined.into_iter().take(MAX_CAUSES).filter_map(|j| {
+            let mut cause = found.remove(&j.root)?;
+            cause.score = j.score;
+            cause.opinions = opinions_of(j);
+            Some(cause)
+        });
+        (causes.collect(), none)
     }
 
     /// Puts candidates with one root together, and in order.
@@ -119,6 +185,7 @@ impl Investigation<'_> {
                 revision: root.revision,
                 explains: BTreeSet::from([candidate.fault]),
                 candidate,
+                opinions: Opinions::default(),
             };
             match by_root.get_mut(&id) {
                 None => {
@@ -135,8 +202,85 @@ impl Investigation<'_> {
         }
         let mut all: Vec<_> = by_root.into_values().collect();
         all.sort_by(compare_causes);
-        all.truncate(MAX_CAUSES);
         all
+    }
+}
+
+/// Which change carries out which, by the evidence.
+struct Inputs(BTreeMap<EventId, EventId>);
+
+impl Inputs {
+    fn new(view: &EvidenceView) -> Self {
+        Self(view.ranked.iter().filter_map(|r| Some((r.event, r.input?))).collect())
+    }
+
+    /// Returns the change at the beginning of the chain that a change ends.
+    fn of(&self, change: EventId) -> EventId {
+        let mut at = change;
+        for _ in 0..self.0.len() {
+            let Some(up) = self.0.get(&at) else { break };
+            at = *up;
+        }
+        at
+    }
+}
+
+fn opinions_of(joined: JoinedChange) -> Opinions {
+    let (evidence, matched) = joined.evidence.map(|e| (e.parts, e.matched)).unwrap_or_default();
+    Opinions {
+        probability: joined.probability,
+        rank_by_rules: joined.rank_by_rules,
+        rank_by_evidence: joined.rank_by_evidence,
+        evidence,
+        matched,
+    }
+}
+
+/// Makes a cause of a change that the rules do not list.
+fn cause_by_evidence(
+    investigation: &Investigation<'_>,
+    symptoms: &[Symptom],
+    change: &Arc<Change>,
+    steps: &[ResourceKey],
+) -> Cause {
+    let kind = changed_fields(change).first().map_or(ChangeKind::Other, |f| f.kind);
+    let root = root::root_of(investigation, change, kind);
+    let mut chain: Vec<Hop> = Vec::new();
+    let bare = |key: &ResourceKey| Hop { key: key.clone(), edge: String::new(), evidence: String::new() };
+    let via = root.via.iter().rev().skip(1).cloned();
+    let all = root
+        .engines
+        .iter()
+        .rev()
+        .cloned()
+        .chain([bare(&root.change.key)])
+        .chain(via)
+        .chain(steps.iter().map(bare));
+    for hop in all {
+        if chain.iter().all(|s| s.key != hop.key) {
+            chain.push(hop);
+        }
+    }
+    let candidate = Candidate {
+        change: Arc::clone(change),
+        kind,
+        role: CandidateRole::Dependency,
+        hops: Vec::new(),
+        parts: ScoreParts::default(),
+        score: 0.0,
+        counterfactual: Counterfactual::undecided(),
+        notes: Vec::new(),
+        fault: 0,
+    };
+    let explains = if symptoms.is_empty() { BTreeSet::new() } else { BTreeSet::from([0]) };
+    Cause {
+        score: 0.0,
+        root: root.change,
+        chain,
+        revision: root.revision,
+        explains,
+        candidate,
+        opinions: Opinions::default(),
     }
 }
 

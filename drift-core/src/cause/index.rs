@@ -7,7 +7,9 @@ use crate::event::LogPosition;
 use crate::event::Until;
 use crate::graph::{AsOf, DependencyGraph, EdgeRules};
 use crate::schema::SchemaSet;
+use crate::stream::{Facet, StreamId};
 
+use super::evidence::EvidenceIndex;
 use super::investigation::Investigation;
 use crate::history::{History, VersionStore};
 
@@ -39,6 +41,7 @@ const MAX_FRESH: usize = 16 << 10;
 pub struct CauseIndex {
     versions: Arc<VersionStore>,
     graph: Arc<DependencyGraph>,
+    evidence: Arc<EvidenceIndex>,
     rules: Arc<EdgeRules>,
 }
 
@@ -52,13 +55,14 @@ impl CauseIndex {
     /// Makes an empty index with rules for the edges of custom kinds.
     pub fn new(rules: Arc<EdgeRules>) -> Self {
         let graph = Arc::new(DependencyGraph::new(Arc::clone(&rules)));
-        Self { versions: Arc::default(), graph, rules }
+        Self { versions: Arc::default(), graph, evidence: Arc::default(), rules }
     }
 
     /// Makes an index of versions that the caller holds as well and of the graph of the same events.
     pub fn of(versions: Arc<VersionStore>, graph: DependencyGraph) -> Self {
         let rules = Arc::clone(graph.rules());
-        Self { versions, graph: Arc::new(graph), rules }
+        let evidence = Arc::new(EvidenceIndex::of(&versions));
+        Self { versions, graph: Arc::new(graph), evidence, rules }
     }
 
     /// Takes the next event; events come in order of position.
@@ -72,6 +76,9 @@ impl CauseIndex {
     pub(super) fn take(&mut self, event: &Event) {
         Arc::make_mut(&mut self.graph).apply(event);
         Arc::make_mut(&mut self.versions).apply(event);
+        if let StreamId::Resource(Facet::Live, key) = &event.stream {
+            Arc::make_mut(&mut self.evidence).apply(&self.versions, key);
+        }
     }
 
     /// Compresses all versions, for an index that waits for questions.
@@ -112,13 +119,18 @@ impl CauseIndex {
             return self.cut(until).into_investigation(schemas);
         }
         let graph = AsOf::new(Arc::clone(&self.graph), until);
-        Investigation::new(History::new(Arc::clone(&self.versions), until), graph, schemas)
+        Investigation::new(
+            History::new(Arc::clone(&self.versions), until),
+            graph,
+            Arc::clone(&self.evidence),
+            schemas,
+        )
     }
 
     /// Makes an investigation of the whole log, for a caller that asks once.
     pub(super) fn into_investigation(self, schemas: &SchemaSet) -> Investigation<'_> {
         let graph = AsOf::new(self.graph, Until::End);
-        Investigation::new(History::new(self.versions, Until::End), graph, schemas)
+        Investigation::new(History::new(self.versions, Until::End), graph, self.evidence, schemas)
     }
 
     /// Rebuilds the index as of a time, for a log whose times go back: there the events until a time are no prefix of it.
@@ -131,7 +143,13 @@ impl CauseIndex {
                 _ => graph.remove(key, version.at),
             }
         }
-        Self { versions: Arc::new(versions), graph: Arc::new(graph), rules: Arc::clone(&self.rules) }
+        let evidence = Arc::new(EvidenceIndex::of(&versions));
+        Self {
+            versions: Arc::new(versions),
+            graph: Arc::new(graph),
+            evidence,
+            rules: Arc::clone(&self.rules),
+        }
     }
 }
 

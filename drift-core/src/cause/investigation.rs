@@ -1,15 +1,20 @@
 //! What a question is answered from, with what was looked up for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
 
 use crate::fault::{Fault, faults_of};
 use crate::graph::AsOf;
-use crate::health::HealthRules;
+use crate::health::{HealthContext, HealthRules, HealthStatus, assess};
 use crate::history::{Change, History, Moment, changes_of};
-use crate::key::ResourceKey;
+use crate::key::{ResourceKey, ResourceVersion};
+use crate::object::Object;
 use crate::schema::SchemaSet;
 
+use super::evidence::{EvidenceIndex, EvidenceKind};
 use super::weights::Weights;
 
 /// What a question is answered from: history, graph and schemas as of a moment.
@@ -32,6 +37,10 @@ use super::weights::Weights;
 pub struct Investigation<'s> {
     pub(crate) history: History,
     pub(crate) graph: AsOf,
+    pub(super) evidence: Arc<EvidenceIndex>,
+    /// Kinds of evidence that do not count.
+    pub(super) switched_off: BTreeSet<EvidenceKind>,
+    pub(super) users: Option<UserLookup<'s>>,
     pub(super) schemas: &'s SchemaSet,
     pub(super) weights: Weights,
     health_rules: Arc<HealthRules>,
@@ -42,16 +51,51 @@ pub struct Investigation<'s> {
 }
 
 impl<'s> Investigation<'s> {
-    pub(super) fn new(history: History, graph: AsOf, schemas: &'s SchemaSet) -> Self {
+    pub(super) fn new(
+        history: History,
+        graph: AsOf,
+        evidence: Arc<EvidenceIndex>,
+        schemas: &'s SchemaSet,
+    ) -> Self {
         let (weights, changes, feasible_nodes) = Default::default();
         let health_rules = Arc::new(HealthRules::bundled());
-        Self { history, graph, schemas, weights, health_rules, changes, feasible_nodes }
+        let switched_off = BTreeSet::new();
+        let users = None;
+        Self {
+            history,
+            graph,
+            evidence,
+            switched_off,
+            users,
+            schemas,
+            weights,
+            health_rules,
+            changes,
+            feasible_nodes,
+        }
     }
 
     /// Replaces the documented weights, to measure what a part is worth.
     #[must_use]
     pub fn with_weights(mut self, weights: Weights) -> Self {
         self.weights = weights;
+        self
+    }
+
+    /// Lets somebody name the users of writes, such as an audit log: what automation did is kept apart from what people did.
+    #[must_use]
+    pub fn with_users(
+        mut self,
+        find: impl Fn(&RecordedWrite<'_>) -> Option<Arc<str>> + Send + Sync + 's,
+    ) -> Self {
+        self.users = Some(UserLookup(Arc::new(find)));
+        self
+    }
+
+    /// Leaves kinds of evidence out of account, to measure what each is worth.
+    #[must_use]
+    pub fn without_evidence(mut self, kinds: impl IntoIterator<Item = EvidenceKind>) -> Self {
+        self.switched_off.extend(kinds);
         self
     }
 
@@ -65,6 +109,12 @@ impl<'s> Investigation<'s> {
     /// Returns the faults of a resource at the moment of the question, by onset.
     pub fn faults_of(&self, key: &ResourceKey) -> Vec<Fault> {
         faults_of(&self.history, key, &self.health_rules)
+    }
+
+    /// Returns `true` if a version of an object is healthy.
+    pub(super) fn is_healthy(&self, object: &Object, now: Timestamp) -> bool {
+        let context = HealthContext { now, rules: &self.health_rules, previous: None };
+        assess(object, &context).status == HealthStatus::Healthy
     }
 
     /// Returns the history.
@@ -102,6 +152,37 @@ impl<'s> Investigation<'s> {
             locked(&self.feasible_nodes).push((pod.clone(), onset.clone(), count));
             count
         })
+    }
+}
+
+/// One write of a resource, of which somebody outside of the history may know the user.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordedWrite<'a> {
+    /// The resource.
+    pub key: &'a ResourceKey,
+    /// The version that it made; of a deletion the last one.
+    pub version: Option<&'a ResourceVersion>,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Whether it deleted the resource.
+    pub is_deletion: bool,
+}
+
+type FindUser<'s> = dyn Fn(&RecordedWrite<'_>) -> Option<Arc<str>> + Send + Sync + 's;
+
+/// Names the user of a write, as an audit log does.
+#[derive(Clone)]
+pub(super) struct UserLookup<'s>(Arc<FindUser<'s>>);
+
+impl UserLookup<'_> {
+    pub(super) fn find(&self, write: &RecordedWrite<'_>) -> Option<Arc<str>> {
+        (self.0)(write)
+    }
+}
+
+impl fmt::Debug for UserLookup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserLookup")
     }
 }
 

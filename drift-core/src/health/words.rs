@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use super::HealthStatus::{self, Degraded, Healthy, Missing, Progressing, Suspended, Unknown};
 use lexicon::{Sense, senses};
-pub(super) use polarity::{Polarity, polarity};
+pub(crate) use polarity::{Polarity, polarity};
 
 /// How much of a text is looked at: a name is short.
 const MAX_NAME: usize = 200;
@@ -99,7 +99,7 @@ fn is_activity(word: &str) -> bool {
 /// Returns what a phase, state or reason stands for, if its words are known.
 ///
 /// Trouble is looked for first, then work under way: `CreateFailed` is trouble, `ImportInProgress` is under way.
-pub(super) fn meaning(text: &str) -> Option<HealthStatus> {
+pub(crate) fn meaning(text: &str) -> Option<HealthStatus> {
     let words = split(text);
     match words.text.as_str() {
         "unknown" => return Some(Unknown),
@@ -345,7 +345,7 @@ impl Phrases {
 }
 
 /// Returns what a message hints at where the reason does not: trouble, or waiting.
-pub(super) fn hint(message: &str) -> Option<HealthStatus> {
+pub(crate) fn hint(message: &str) -> Option<HealthStatus> {
     let text = &message.as_bytes()[..MAX_MESSAGE.min(message.len())];
     let [trouble, waiting, asked] = &*PHRASES;
     if asked.are_in(text) && text.windows(8).any(|t| t.eq_ignore_ascii_case(b"approval")) {

@@ -5,7 +5,7 @@ use super::{Words, is_about_reconciling, is_activity, is_halt, split};
 
 /// What a condition of a type means when it is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::health) enum Polarity {
+pub(crate) enum Polarity {
     /// The object as a whole is there: `Ready`, `Available`.
     Whole,
     /// One thing it needs is there: `Synced`, `DatabaseReady`.
@@ -25,7 +25,7 @@ pub(in crate::health) enum Polarity {
 }
 
 /// Reads the type of a condition.
-pub(in crate::health) fn polarity(name: &str) -> Polarity {
+pub(crate) fn polarity(name: &str) -> Polarity {
     let words = split(name);
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return Polarity::Neutral };
     let (alone, of_last) = (words.len() == 1, senses(last));
