@@ -38,6 +38,8 @@ pub struct CauseReportV1 {
     pub because: String,
     /// Causes, best first; those with a score below [`drift_core::cause::THRESHOLD`] were considered and explain nothing.
     pub causes: Vec<CauseV1>,
+    /// How likely it is, 0 to 1, that no recorded change is the cause.
+    pub none_of_them: f64,
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -91,8 +93,18 @@ pub struct CauseV1 {
     pub rank: usize,
     /// How well it explains the symptom, 0 to 1 in steps of 0.001.
     pub score: f64,
-    /// Parts of the score, each 0 to 1, by the names of [`drift_core::cause::Weights::NAMES`].
+    /// How likely it is the cause, 0 to 1, beside all others and "none of them"; the score is less where the answer is not sure.
+    pub probability: f64,
+    /// Places by each of the two views alone, from 1.
+    pub ranks: RanksV1,
+    /// What the rules think of it, in parts, each 0 to 1, by the names of [`drift_core::cause::Weights::NAMES`]; all zero where
+    /// they do not list it.
     pub parts: BTreeMap<&'static str, f64>,
+    /// What the evidence says, in nats, by the names of [`drift_core::cause::EvidenceKind`]; what says nothing is left out.
+    pub evidence: BTreeMap<&'static str, f64>,
+    /// Words of the symptom that the change has, those that tell most first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matched: Vec<String>,
     /// The root change: the earliest recorded one on the path to the symptom.
     pub event: CauseEventV1,
     /// Path from the root change to the symptom, both included.
@@ -110,6 +122,16 @@ pub struct CauseV1 {
     /// What speaks against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub but: Vec<String>,
+}
+
+/// Places of a cause by each of the two views alone, from 1; none where the view does not list it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub struct RanksV1 {
+    /// By the rules, which know what change leads to what fault.
+    pub rules: Option<usize>,
+    /// By the evidence, which knows no mechanism.
+    pub evidence: Option<usize>,
 }
 
 /// The event that recorded a change.
@@ -189,6 +211,7 @@ impl CauseReportV1 {
             verdict: if explanation.abstained_because.is_none() { "explained" } else { "abstained" },
             because,
             causes,
+            none_of_them: round_score(explanation.none_of_them),
             notes: notes.remarks().to_vec(),
             coverage: notes.coverage().into(),
         }
@@ -237,6 +260,15 @@ impl CauseV1 {
         Self {
             rank: place + 1,
             score: round_score(cause.score),
+            probability: round_score(cause.opinions.probability),
+            ranks: RanksV1 { rules: cause.opinions.rank_by_rules, evidence: cause.opinions.rank_by_evidence },
+            evidence: cause
+                .opinions
+                .evidence
+                .weighed()
+                .map(|(name, nats)| (name, round_score(nats)))
+                .collect(),
+            matched: cause.opinions.matched.clone(),
             parts: cause
                 .candidate
                 .parts

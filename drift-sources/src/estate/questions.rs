@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use drift_core::Until;
-use drift_core::cause::{Cause, CauseIndex, Explanation, Incidents, Investigation, incidents};
+use drift_core::cause::{Cause, CauseIndex, Explanation, Incidents, Investigation, RecordedWrite, incidents};
 use drift_core::drift::DriftReport;
 use drift_core::graph::DependencyGraph;
 use drift_core::health::{HealthContext, assess, newest_time};
@@ -87,6 +87,15 @@ impl CauseSources {
     pub fn commit_of(&self, cause: &Cause) -> Option<CommitSource> {
         self.commits.find(cause)
     }
+}
+
+/// Returns the user of a write by the audit log.
+fn user_of(log: &UserLog, write: &RecordedWrite<'_>) -> Option<Arc<str>> {
+    let (index, at) = (log.index(), Some(write.at));
+    if write.is_deletion {
+        return index.find_deleter(write.key, None, at).map(|entry| Arc::clone(&entry.user));
+    }
+    index.actor_of(write.key, write.version, at, None)?.user
 }
 
 impl Estate {
@@ -227,9 +236,12 @@ impl Estate {
         Ok(overview)
     }
 
-    fn investigation<'a>(&'a self, index: &'a CauseIndex) -> Investigation<'a> {
+    async fn investigation<'a>(&'a self, index: &'a CauseIndex) -> Result<Investigation<'a>, EstateError> {
         let investigation = index.investigation(Until::End, &self.schemas);
-        investigation.with_weights(self.options.weights).with_health_rules(self.health_rules())
+        let investigation =
+            investigation.with_weights(self.options.weights).with_health_rules(self.health_rules());
+        let Some(log) = self.user_log().await? else { return Ok(investigation) };
+        Ok(investigation.with_users(move |write| user_of(&log, write)))
     }
 
     /// Explains why a resource is unhealthy: the recorded changes behind it, best first, or why none is named.
@@ -238,7 +250,7 @@ impl Estate {
     /// As [`recorded`](Self::recorded).
     pub async fn why(&self, key: &ResourceKey) -> Result<Explanation, EstateError> {
         let index = self.cause_index().await?;
-        let investigation = self.investigation(&index);
+        let investigation = self.investigation(&index).await?;
         Ok(investigation.why(key))
     }
 
@@ -248,7 +260,7 @@ impl Estate {
     /// As [`why`](Self::why).
     pub async fn incidents(&self) -> Result<Incidents, EstateError> {
         let index = self.cause_index().await?;
-        let investigation = self.investigation(&index);
+        let investigation = self.investigation(&index).await?;
         let (namespace, selector) = (self.options.namespace.as_deref(), self.options.selector.as_ref());
         let has_labels = |key: &ResourceKey, selector: &Selector| {
             investigation.history().now(key).is_some_and(|o| selector.matches_object(o))
@@ -265,7 +277,7 @@ impl Estate {
     /// As [`why`](Self::why).
     pub async fn investigate<T>(&self, ask: impl FnOnce(&Investigation<'_>) -> T) -> Result<T, EstateError> {
         let index = self.cause_index().await?;
-        Ok(ask(&self.investigation(&index)))
+        Ok(ask(&self.investigation(&index).await?))
     }
 
     /// Reads the audit log and opens the repositories, to name who and what was behind causes.
