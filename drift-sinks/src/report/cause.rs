@@ -124,13 +124,15 @@ pub struct CauseV1 {
     pub but: Vec<String>,
 }
 
-/// Places of a cause by each of the two views alone, from 1; none where the view does not list it.
+/// Places of a cause by each of the two views alone, from 1; left out where the view does not list it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub struct RanksV1 {
     /// By the rules, which know what change leads to what fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<usize>,
     /// By the evidence, which knows no mechanism.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<usize>,
 }
 
