@@ -124,10 +124,13 @@ fn why_explains_what_is_unhealthy_by_the_rules_that_are_given() {
     let why = by_rules.why(&oven).unwrap();
     assert_eq!(why.symptoms.iter().map(|s| &*s.fault.reason).collect::<Vec<_>>(), ["Cold"]);
     assert_eq!(why.causes[0].root.paths(), [FieldPath::of(&["spec", "heat"])]);
-    assert_eq!(by_rules.incidents().unwrap().explained.len(), 1);
+    // Only that it is near speaks for the change: it is likely, and not proven.
+    let broken = by_rules.incidents().unwrap();
+    assert_eq!((broken.explained.len(), broken.unexplained.len()), (0, 1));
     let bundled = Estate::tape(&tape).open_blocking().unwrap();
     assert!(bundled.why(&oven).unwrap().abstained_because.is_some_and(|why| why.contains("no fault")));
-    assert!(bundled.incidents().unwrap().explained.is_empty());
+    let sound = bundled.incidents().unwrap();
+    assert!(sound.explained.is_empty() && sound.unexplained.is_empty());
 }
 
 #[test]
