@@ -153,7 +153,7 @@ impl Closure {
         edges.iter().find(|(id, _)| *id == to).map(|(_, cost)| *cost)
     }
 
-    /// Returns the way from a resource to the symptom, both included.
+    /// Returns the steps from a resource to the symptom, both included.
     pub(super) fn steps(&self, question: &Question<'_>, from: ResourceId) -> Vec<ResourceId> {
         let mut out = vec![from];
         let mut at = from;

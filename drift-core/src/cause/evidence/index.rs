@@ -27,7 +27,7 @@ const MAX_LEAF_CHANGES: usize = 400;
 const MANY_LEAVES: f32 = 40.0;
 /// Most mentions that one resource has.
 const MAX_MENTIONS: usize = 400;
-/// Most complaints of one resource that are kept; later ones are dropped with those that start an episode kept.
+/// Most complaints of one resource that are kept; later ones are dropped.
 const MAX_COMPLAINTS: usize = 2000;
 
 /// A number for a word, in the order in which words came.
@@ -759,7 +759,8 @@ fn managed_fields(object: &Object) -> Vec<Node<'_>> {
 
 /// Returns the words of a change with how much each tells: what it took away or brought 1, keys 0.7, what stays 0.3.
 ///
-/// Of what comes or goes as a whole keys say nothing, since all of its kind have them; and it has many words that say nothing of it: the more, the less each tells.
+/// Of what comes or goes as a whole keys say nothing, since all of its kind have them; and it has many words that say nothing
+/// of it: the more, the less each tells.
 fn change_words(leaves: &[LeafChange], op: ResourceOp, is_again: bool) -> BTreeMap<String, f32> {
     let is_created = op == ResourceOp::Create && !is_again;
     let is_whole = is_created || op == ResourceOp::Delete;
