@@ -27,6 +27,7 @@ mod inputs;
 mod join;
 mod leaves;
 mod mentions;
+mod parts;
 mod pods;
 mod question;
 mod view;
@@ -35,5 +36,5 @@ mod words;
 
 pub(super) use index::EvidenceIndex;
 pub(super) use join::{JoinedChange, PlatformOpinion, join};
+pub use parts::{EvidenceKind, EvidenceParts};
 pub(super) use view::{EvidenceView, evidence_view};
-pub use weigh::{EvidenceKind, EvidenceParts};

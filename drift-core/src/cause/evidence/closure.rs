@@ -91,13 +91,13 @@ impl Closure {
             if !done.insert(id) {
                 continue;
             }
-            let forward = closure.edges.entry(id).or_insert_with(|| references(question, id)).clone();
+            let forward = closure.references(question, id).to_vec();
             let backward = backward(question, id);
             let fan_in = 0.5 * (backward.len().max(1) as f64).log2();
             let all =
                 forward.into_iter().chain(backward.into_iter().map(|(to, cost)| (to, 0.35 + cost + fan_in)));
             for (to, mut cost) in all {
-                if !question.family.contains(&to) && question.complained_before(to, &question.onset) {
+                if !question.family.contains(&to) && question.fails_as_well(to) {
                     cost *= 0.6;
                 }
                 closure.put(to, distance + cost, id, &mut heap);
@@ -142,6 +142,11 @@ impl Closure {
         over_edges.unwrap_or(MAX_DISTANCE).min(of_place)
     }
 
+    /// Returns whom a resource refers to, each once at its lowest cost, sorted; looked up once for a question.
+    pub(super) fn references(&mut self, question: &Question<'_>, id: ResourceId) -> &[(ResourceId, f64)] {
+        self.edges.entry(id).or_insert_with(|| references(question, id))
+    }
+
     /// Returns how directly one resource refers to another; `None` if it does not.
     pub(super) fn reference(
         &mut self,
@@ -149,8 +154,7 @@ impl Closure {
         from: ResourceId,
         to: ResourceId,
     ) -> Option<f64> {
-        let edges = self.edges.entry(from).or_insert_with(|| references(question, from));
-        edges.iter().find(|(id, _)| *id == to).map(|(_, cost)| *cost)
+        self.references(question, from).iter().find(|(id, _)| *id == to).map(|(_, cost)| *cost)
     }
 
     /// Returns the steps from a resource to the symptom, both included.
@@ -214,8 +218,7 @@ pub(super) fn references(question: &Question<'_>, id: ResourceId) -> Vec<(Resour
     for (mention, _) in card.mentions.iter().filter(|(_, at)| at.is_within(until)) {
         let hits: BTreeSet<ResourceId> = index.named_by(mention.word, until).collect();
         for to in &hits {
-            let cost =
-                mentions::cost(|w| index.text(w).to_string(), mention, key, question.key(*to), hits.len());
+            let cost = mentions::cost(|w| index.text(w), mention, key, question.key(*to), hits.len());
             cost.into_iter().for_each(|cost| put(*to, cost));
         }
     }
@@ -341,7 +344,7 @@ fn backward(question: &Question<'_>, id: ResourceId) -> Vec<(ResourceId, f64)> {
         let hits = index.named_by(word, until).collect::<BTreeSet<_>>().len();
         let all: Vec<_> = index.mentioning(word, until).take(MAX_FAN_IN * 4).collect();
         for (from, mention) in all.into_iter().filter(|(from, _)| counts(*from)) {
-            let cost = mentions::cost(|w| index.text(w).to_string(), mention, question.key(from), key, hits);
+            let cost = mentions::cost(|w| index.text(w), mention, question.key(from), key, hits);
             cost.into_iter().for_each(|cost| put(from, cost));
         }
     }

@@ -4,27 +4,30 @@
 //! are kept, and since when a pod was ready. Everything has its place in the log, so that a question as of a moment sees
 //! what was known then.
 
+mod change_words;
+mod reading;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::event::{EventId, LogPosition, Until};
+use crate::event::{EventId, LogPosition};
 use crate::history::{Moment, ResourceOp, StoredVersion, VersionStore, source_revision};
 use crate::k8s::status::is_pod_ready;
 use crate::key::ResourceKey;
 use crate::object::{Node, Object};
 
+use change_words::{change_words, general_path};
+
 use super::complaint::{Complaint, SaidComplaint, complaints_of};
-use super::leaves::{LeafChange, LeafPath, Leaves, bare, desired_leaves, leaf_changes};
+use super::leaves::{LeafChange, LeafPath, Leaves, desired_leaves, leaf_changes};
 use super::mentions::{Mention, mentions_in, selectors_in, template_labels_in, values_in};
 use super::pods::exclusive_value;
-use super::words::{add_words, blanked, camel_parts, words_in};
+use super::words::{blanked, kind_words, words_in};
 
 /// Most changed leaves of one change that are kept.
 const MAX_LEAF_CHANGES: usize = 400;
-/// An object that comes or goes with more leaves than these has words of all sorts.
-const MANY_LEAVES: f32 = 40.0;
 /// Most mentions that one resource has.
 const MAX_MENTIONS: usize = 400;
 /// Most complaints of one resource that are kept; later ones are dropped.
@@ -534,171 +537,6 @@ impl EvidenceIndex {
     }
 }
 
-/// Reading.
-impl EvidenceIndex {
-    pub(super) fn id_of(&self, key: &ResourceKey) -> Option<ResourceId> {
-        self.ids.get(key).copied()
-    }
-
-    pub(super) fn card(&self, id: ResourceId) -> &ResourceCard {
-        &self.resources[id as usize]
-    }
-
-    pub(super) fn change(&self, number: ChangeId) -> &ChangeCard {
-        &self.changes[number as usize]
-    }
-
-    /// Returns the change of a resource that an event recorded.
-    pub(super) fn card_of_event(&self, key: &ResourceKey, event: EventId) -> Option<&ChangeCard> {
-        let changes = &self.card(self.id_of(key)?).changes;
-        changes.iter().map(|c| self.change(*c)).find(|c| c.id == event)
-    }
-
-    /// Returns how many changes were made until a moment; their numbers are those below.
-    pub(super) fn change_count(&self, until: Until) -> ChangeId {
-        let count = self.changes.partition_point(|c| c.mark.at.is_within(until));
-        ChangeId::try_from(count).unwrap_or(ChangeId::MAX)
-    }
-
-    /// Returns the number of a word, if anything holds it.
-    pub(super) fn word(&self, word: &str) -> Option<WordId> {
-        self.words.ids.get(word).copied()
-    }
-
-    /// Returns a word by its number.
-    pub(super) fn text(&self, word: WordId) -> &Arc<str> {
-        &self.words.words[word as usize]
-    }
-
-    /// Returns the resources of a name until a moment.
-    pub(super) fn named(&self, name: &str, until: Until) -> impl Iterator<Item = ResourceId> {
-        self.held(&self.by_name, self.word(name), until)
-    }
-
-    /// Returns the resources of a name, by the number of the word.
-    pub(super) fn named_by(&self, name: WordId, until: Until) -> impl Iterator<Item = ResourceId> {
-        self.held(&self.by_name, Some(name), until)
-    }
-
-    /// Returns the resources that hold a value with a dot, such as a host name.
-    pub(super) fn holding(&self, value: &str, until: Until) -> impl Iterator<Item = ResourceId> {
-        self.held(&self.by_value, self.word(value), until)
-    }
-
-    /// Returns the resources that hold a value with a dot, by the number of the word.
-    pub(super) fn holding_word(&self, value: WordId, until: Until) -> impl Iterator<Item = ResourceId> {
-        self.held(&self.by_value, Some(value), until)
-    }
-
-    /// Returns who wants a value that only one may have.
-    pub(super) fn wanting(&self, value: &str, until: Until) -> impl Iterator<Item = ResourceId> {
-        self.held(&self.wanting, self.word(value), until)
-    }
-
-    /// Returns the resource of a UID or an address of a pod or Service; of several the one that came last.
-    pub(super) fn at_address(&self, address: &str, until: Until) -> Option<ResourceId> {
-        self.held(&self.by_address, self.word(address), until).last()
-    }
-
-    /// Returns the resources that ever had a label, given as `key=value`.
-    pub(super) fn labelled(&self, label: WordId, until: Until) -> impl Iterator<Item = ResourceId> {
-        self.held(&self.labelled, Some(label), until)
-    }
-
-    /// Returns the resources that ever selected others by a label, among others.
-    pub(super) fn selecting(&self, label: WordId, until: Until) -> impl Iterator<Item = ResourceId> {
-        self.held(&self.selecting, Some(label), until)
-    }
-
-    fn held<'a>(
-        &'a self,
-        holders: &'a Holders,
-        word: Option<WordId>,
-        until: Until,
-    ) -> impl Iterator<Item = ResourceId> + 'a {
-        let all = word.and_then(|w| holders.get(&w)).map_or(&[][..], Vec::as_slice);
-        all.iter().filter(move |(_, at)| at.is_within(until)).map(|(id, _)| *id)
-    }
-
-    /// Returns the newest changes before a number that hold a word, unless more than so many do: then it tells little.
-    pub(super) fn worded(&self, word: WordId, before: ChangeId, most: usize) -> &[ChangeId] {
-        let all = self.worded.get(&word).map_or(&[][..], Vec::as_slice);
-        let known = &all[..all.partition_point(|c| *c < before)];
-        if known.len() > most { &[] } else { known }
-    }
-
-    /// Returns the newest changes before a number in a namespace, or of what is in none.
-    pub(super) fn changes_within(&self, namespace: &str, before: ChangeId, most: usize) -> &[ChangeId] {
-        let all = self.within.get(namespace).map_or(&[][..], Vec::as_slice);
-        let known = &all[..all.partition_point(|c| *c < before)];
-        &known[known.len().saturating_sub(most)..]
-    }
-
-    /// Returns the API groups that are no part of Kubernetes.
-    pub(super) fn groups(&self, until: Until) -> impl Iterator<Item = &Arc<str>> {
-        self.groups.iter().filter(move |(_, at)| at.is_within(until)).map(|(group, _)| group)
-    }
-
-    /// Returns `true` if something that runs, or a namespace, has a name.
-    pub(super) fn runs(&self, name: &str, until: Until) -> bool {
-        self.runners.get(name).is_some_and(|at| at.is_within(until))
-    }
-
-    /// Returns who mentions a word, with the number of the mention.
-    pub(super) fn mentioning(
-        &self,
-        word: WordId,
-        until: Until,
-    ) -> impl Iterator<Item = (ResourceId, &Mention)> {
-        let all = self.mentioning.get(&word).map_or(&[][..], Vec::as_slice);
-        all.iter().filter_map(move |(id, n)| {
-            let (mention, at) = &self.resources[*id as usize].mentions[*n as usize];
-            at.is_within(until).then_some((*id, mention))
-        })
-    }
-
-    /// Returns who complained in the same words, with numbers and names blanked.
-    pub(super) fn complaining(
-        &self,
-        message: &str,
-        until: Until,
-    ) -> impl Iterator<Item = (ResourceId, &Moment)> {
-        let all = self.complaining.get(&hash_of(message)).map_or(&[][..], Vec::as_slice);
-        all.iter().filter(move |(_, mark)| mark.at.is_within(until)).map(|(id, mark)| (*id, mark))
-    }
-
-    /// Returns how many changes there were of a path until a moment.
-    pub(super) fn changes_of_path(&self, path: WordId, until: Until) -> usize {
-        let all = self.path_changes.get(&path).map_or(&[][..], Vec::as_slice);
-        all.partition_point(|c| self.changes[*c as usize].mark.at.is_within(until))
-    }
-
-    /// Returns `true` if a manager writes the status of anything.
-    pub(super) fn writes_status(&self, manager: &str, until: Until) -> bool {
-        self.status_writers.get(manager).is_some_and(|at| at.is_within(until))
-    }
-
-    /// Returns whether a resource was there before the log began, and if not since when it is there, as of a moment.
-    pub(super) fn born(&self, id: ResourceId, until: Until) -> Option<&Moment> {
-        let lives = self.card(id).lives.iter().rev().filter(|(m, _)| m.at.is_within(until));
-        lives
-            .filter(|(_, step)| *step != LifeStep::Gone)
-            .map(|(m, step)| (*step == LifeStep::Born).then_some(m))
-            .next()?
-    }
-
-    /// Returns `true` if a resource is there at a moment.
-    pub(super) fn is_there(&self, id: ResourceId, until: Until) -> bool {
-        let last = self.card(id).lives.iter().rev().find(|(m, _)| m.at.is_within(until));
-        last.is_some_and(|(_, step)| *step != LifeStep::Gone)
-    }
-
-    /// Returns `true` if a resource was ever there until a moment.
-    pub(super) fn was_known(&self, id: ResourceId, until: Until) -> bool {
-        self.card(id).lives.first().is_some_and(|(m, _)| m.at.is_within(until))
-    }
-}
-
 fn hash_of(message: &str) -> u64 {
     let hash = blake3::hash(blanked(message).as_bytes());
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap_or_default())
@@ -755,66 +593,4 @@ fn with_revision(mut leaves: Leaves, key: &ResourceKey, object: &Object) -> Leav
 
 fn managed_fields(object: &Object) -> Vec<Node<'_>> {
     object.root().at(&["metadata", "managedFields"]).into_iter().flat_map(Node::children).collect()
-}
-
-/// Returns the words of a change with how much each tells: what it took away or brought 1, keys 0.7, what stays 0.3.
-///
-/// Of what comes or goes as a whole keys say nothing, since all of its kind have them; and it has many words that say nothing
-/// of it: the more, the less each tells.
-fn change_words(leaves: &[LeafChange], op: ResourceOp, is_again: bool) -> BTreeMap<String, f32> {
-    let is_created = op == ResourceOp::Create && !is_again;
-    let is_whole = is_created || op == ResourceOp::Delete;
-    let share = if is_whole { (MANY_LEAVES / leaves.len().max(1) as f32).min(1.0) } else { 1.0 };
-    let mut out: BTreeMap<String, f32> = BTreeMap::new();
-    let mut put = |words: &mut dyn Iterator<Item = &String>, weight: f32| {
-        for word in words {
-            let w = out.entry(word.clone()).or_default();
-            *w = w.max(weight * share);
-        }
-    };
-    for leaf in leaves {
-        // What a rule says when it refuses is quoted by every refusal, whatever was changed in the rule.
-        if leaf.is_prose() {
-            continue;
-        }
-        let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
-        leaf.before.iter().for_each(|v| add_words(v, &mut before));
-        leaf.after.iter().for_each(|v| add_words(v, &mut after));
-        put(&mut before.symmetric_difference(&after), 1.0);
-        let is_long =
-            leaf.before.as_ref().zip(leaf.after.as_ref()).is_some_and(|(b, a)| b.len() + a.len() > 60);
-        if !is_long {
-            put(&mut before.intersection(&after), 0.3);
-        }
-        if !is_whole {
-            let mut keys = BTreeSet::new();
-            let is_place =
-                |step: &str| step.starts_with('[') && bare(step).bytes().all(|b| b.is_ascii_digit());
-            leaf.path
-                .iter()
-                .rev()
-                .filter(|s| !is_place(s))
-                .take(3)
-                .for_each(|step| add_words(bare(step), &mut keys));
-            put(&mut keys.iter(), 0.7);
-        }
-    }
-    out
-}
-
-/// Returns the path of a change without list keys, of labels and annotations the same for all kinds.
-fn general_path(kind: &str, leaf: &LeafChange) -> String {
-    let steps: Vec<&str> = leaf.path.iter().filter(|s| !s.starts_with('[')).map(|s| &**s).collect();
-    let kind = if leaf.is_metadata() { "" } else { kind };
-    format!("{kind} {}", steps.join("."))
-}
-
-/// Returns the words of a kind: of `PersistentVolumeClaim` itself, `persistent`, `volume` and `claim`; and those of its group.
-pub(super) fn kind_words(key: &ResourceKey) -> (BTreeSet<String>, BTreeSet<String>) {
-    let mut of_kind: BTreeSet<String> =
-        camel_parts(&key.kind).iter().filter(|p| p.len() > 2).map(|p| p.to_ascii_lowercase()).collect();
-    of_kind.insert(key.kind.to_ascii_lowercase());
-    let common = ["io", "com", "k8s", "org", "dev", "x", "crd", "toolkit", "sh"];
-    let of_group = key.group.split('.').filter(|p| !common.contains(p)).map(str::to_owned).collect();
-    (of_kind, of_group)
 }

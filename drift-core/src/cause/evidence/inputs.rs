@@ -10,10 +10,10 @@ use crate::history::ResourceOp;
 use crate::k8s::managers::is_platform;
 use crate::object::Node;
 
-use super::closure::references;
 use super::index::{ChangeCard, ResourceId, WordId};
+use super::parts::EvidenceKind;
 use super::question::{Question, seconds};
-use super::weigh::{EvidenceKind, Scale, WeighedChange, is_automatic, serves};
+use super::weigh::{Scale, WeighedChange, is_automatic, serves};
 use super::words::words_in;
 
 /// How long after its input a controller writes, at most: two of its intervals.
@@ -283,11 +283,8 @@ fn steps_to(scale: &mut Scale<'_, '_>, from: ResourceId, to: ResourceId) -> Opti
     if scale.closure.reference(question, from, to).is_some_and(is_strong) {
         return Some(1);
     }
-    let next: Vec<ResourceId> = references(question, from)
-        .into_iter()
-        .filter(|(_, cost)| is_strong(*cost))
-        .map(|(id, _)| id)
-        .collect();
+    let next = scale.closure.references(question, from).iter().filter(|(_, cost)| is_strong(*cost));
+    let next: Vec<ResourceId> = next.map(|(id, _)| *id).collect();
     next.into_iter().any(|n| scale.closure.reference(question, n, to).is_some_and(is_strong)).then_some(2)
 }
 

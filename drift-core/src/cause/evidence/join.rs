@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::event::EventId;
 
 use super::super::verdict::CounterfactualVerdict;
+use super::parts::EvidenceKind;
 use super::view::{EvidenceView, RankedChange};
-use super::weigh::EvidenceKind;
 
 /// How much the opinion of the rules weighs beside the evidence.
 const OPINION: f64 = 0.6;
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::key::ResourceKey;
 
-    use super::super::weigh::EvidenceParts;
+    use super::super::parts::EvidenceParts;
 
     fn id(n: u8) -> EventId {
         EventId::from_bytes([n; 32])

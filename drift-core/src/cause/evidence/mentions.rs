@@ -159,15 +159,15 @@ fn is_name(value: &str) -> bool {
 /// Returns how far a mention is from what it names, if it names it: 0.5 where the field tells the kind, up to 1.8.
 ///
 /// `hits` is how many objects have the name.
-pub(super) fn cost(
-    text: impl Fn(WordId) -> String,
+pub(super) fn cost<'t>(
+    text: impl Fn(WordId) -> &'t str,
     mention: &Mention,
     from: &ResourceKey,
     to: &ResourceKey,
     hits: usize,
 ) -> Option<f64> {
     let namespace = mention.namespace.map(&text);
-    let own = namespace.as_deref().unwrap_or(&from.namespace);
+    let own = namespace.unwrap_or(&from.namespace);
     // What belongs to no namespace, such as an issuer for all of them, may leave out that of what it refers to.
     let is_there = to.namespace.is_empty() || &*to.namespace == own || (own.is_empty() && hits <= 3);
     match mention.form {
@@ -178,7 +178,7 @@ pub(super) fn cost(
                     .iter()
                     .any(|p| p.len() > 3 && steps.contains(&p.to_ascii_lowercase()))
                 || (of_kind == "persistentvolumeclaim" && steps.contains("claim"))
-                || kind.is_some_and(|k| text(k) == *to.kind);
+                || kind.is_some_and(|k| *text(k) == *to.kind);
             match is_there {
                 true if is_specific => Some(0.5),
                 true if to.name.len() > 3 && hits <= 6 => Some(1.6),
@@ -187,7 +187,7 @@ pub(super) fn cost(
         }
         MentionForm::Metadata => is_there.then_some(1.5),
         MentionForm::Host if !to.namespace.is_empty() => {
-            let is_it = namespace.as_deref() == Some(&*to.namespace);
+            let is_it = namespace == Some(&*to.namespace);
             is_it.then_some(if &*to.kind == "Service" { 0.8 } else { 1.8 })
         }
         MentionForm::Host => None,
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_field_tells_the_kind() {
-        let text = |_| "volumessecretname".to_owned();
+        let text = |_| "volumessecretname";
         let mention = Mention { word: 0, namespace: None, form: MentionForm::Field { steps: 1, kind: None } };
         let from = ResourceKey::new("", "Pod", "shop", "web");
         let to = |kind: &str| ResourceKey::new("", kind, "shop", "tls-web");

@@ -12,7 +12,7 @@ use crate::key::ResourceKey;
 use crate::object::{Kind, Node, Object};
 
 use super::super::investigation::{Investigation, RecordedWrite};
-use super::super::lineage::owners_of;
+use super::super::lineage::{owners_of, pods_of};
 use super::complaint::{Complaint, ComplaintSource, SaidComplaint, complaints_of};
 use super::index::{ChangeCard, EvidenceIndex, ResourceId};
 use super::mentions::{dotted_words, name_words};
@@ -58,6 +58,8 @@ pub(super) struct Question<'q> {
     pub(super) named: BTreeMap<ResourceId, f64>,
     /// What every pod stands on, with its distance.
     pub(super) shared_by_pods: OnceCell<Vec<(ResourceId, f64)>>,
+    /// Whether others fail as well, as far as it was looked up.
+    failing: RefCell<HashMap<ResourceId, bool>>,
     /// Users of changes that were looked up.
     users: RefCell<HashMap<EventId, Option<Arc<str>>>>,
 }
@@ -101,6 +103,7 @@ impl<'q> Question<'q> {
             whole: String::new(),
             named: BTreeMap::new(),
             shared_by_pods: OnceCell::new(),
+            failing: RefCell::default(),
             users: RefCell::default(),
         };
         question.find_family();
@@ -152,6 +155,12 @@ impl<'q> Question<'q> {
         owned.filter_map(|e| self.index.id_of(e.from)).collect()
     }
 
+    /// Returns the pods that a workload ever owned, not more than are looked at.
+    pub(super) fn pods_below(&self, id: ResourceId) -> Vec<ResourceId> {
+        let pods = pods_of(self.investigation, self.key(id));
+        pods.iter().filter_map(|k| self.index.id_of(k)).take(MAX_FAMILY).collect()
+    }
+
     fn find_family(&mut self) {
         self.family.extend(self.owners(self.symptom));
         let mut queue = vec![self.symptom];
@@ -175,16 +184,30 @@ impl<'q> Question<'q> {
         all
     }
 
-    fn reported(&self, event: &KubernetesEvent) -> SaidComplaint {
+    /// Returns `true` if a Kubernetes Event was made before the log began.
+    fn is_old(&self, event: &KubernetesEvent) -> bool {
         let start = self.investigation.history.start();
-        let is_old = event.created.zip(start).is_some_and(|(c, s)| c.as_second() < s.as_second());
+        event.created.zip(start).is_some_and(|(c, s)| c.as_second() < s.as_second())
+    }
+
+    fn reported(&self, event: &KubernetesEvent) -> SaidComplaint {
+        let is_old = self.is_old(event);
         let complaint = Complaint::new(ComplaintSource::Event, &event.reason, &event.message);
         SaidComplaint { complaint, mark: event.mark.clone(), component: event.component.clone(), is_old }
     }
 
-    /// Returns `true` if a resource complained shortly before a moment.
-    pub(super) fn complained_before(&self, id: ResourceId, moment: &Moment) -> bool {
-        let is_near = |mark: &Moment| (-5.0..120.0).contains(&seconds(mark, moment));
+    /// Returns `true` if a resource complained shortly before the onset; it is looked up once for a question.
+    pub(super) fn fails_as_well(&self, id: ResourceId) -> bool {
+        if let Some(known) = self.failing.borrow().get(&id) {
+            return *known;
+        }
+        let found = self.complained_before_onset(id);
+        self.failing.borrow_mut().insert(id, found);
+        found
+    }
+
+    fn complained_before_onset(&self, id: ResourceId) -> bool {
+        let is_near = |mark: &Moment| (-5.0..120.0).contains(&seconds(mark, &self.onset));
         let own = &self.index.card(id).complaints;
         let of_status = own.iter().any(|c| !c.is_old && c.mark.at.is_within(self.until) && is_near(&c.mark));
         of_status
@@ -193,7 +216,7 @@ impl<'q> Question<'q> {
                 .history
                 .kubernetes_events(self.key(id))
                 .iter()
-                .any(|e| e.is_warning && is_near(&e.mark) && !self.reported(e).is_old)
+                .any(|e| e.is_warning && is_near(&e.mark) && !self.is_old(e))
     }
 
     /// Finds since when it is not well: back from the last complaint over short gaps, or longer ones in the same words.

@@ -8,8 +8,9 @@ use super::super::investigation::Investigation;
 use super::closure::{Closure, references};
 use super::index::{EvidenceIndex, ResourceId};
 use super::inputs::hand_up;
+use super::parts::{EvidenceKind, EvidenceParts};
 use super::question::Question;
-use super::weigh::{EvidenceKind, EvidenceParts, Scale, WeighedChange, candidates};
+use super::weigh::{Scale, WeighedChange, candidates};
 
 /// How deep others that fail are followed.
 const MAX_DEPTH: usize = 2;
@@ -176,11 +177,8 @@ fn failing_others(question: &Question<'_>, seen: &BTreeSet<ResourceId>) -> Vec<R
             behind.extend(owned.iter().flat_map(|o| question.owned(*o)));
             behind.extend(owned);
         }
-        let fails = |b: &ResourceId| {
-            !question.family.contains(b)
-                && !seen.contains(b)
-                && question.complained_before(*b, &question.onset)
-        };
+        let fails =
+            |b: &ResourceId| !question.family.contains(b) && !seen.contains(b) && question.fails_as_well(*b);
         let failing: Vec<ResourceId> = behind.into_iter().filter(fails).collect();
         let pods: Vec<ResourceId> = failing.iter().copied().filter(|b| question.is_pod(*b)).collect();
         let first = |b: &ResourceId| {

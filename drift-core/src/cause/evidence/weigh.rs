@@ -7,138 +7,15 @@ use crate::k8s::managers::is_platform;
 
 use super::closure::Closure;
 use super::complaint::ComplaintSource;
-use super::index::{ChangeCard, ChangeId, ResourceId, WordId, is_made_for_others, kind_words};
+use super::index::{ChangeCard, ChangeId, ResourceId, WordId, is_made_for_others};
 use super::leaves::{LeafChange, desired_leaves};
+use super::parts::{EvidenceKind, EvidenceParts};
 use super::pods::Pods;
 use super::question::{Question, seconds};
-use super::words::{add_words, holds_whole, is_common, is_nonce, words_in};
+use super::words::{add_words, holds_whole, is_common, is_nonce, kind_words, words_in};
 
 /// Most members of a family whose own words are looked at.
 const MAX_OWN: usize = 8;
-
-/// The kinds of evidence, in the order in which they are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EvidenceKind {
-    /// How close what was changed is.
-    Closeness,
-    /// The words of the complaints name the change.
-    Said,
-    /// What is quoted is gone or new.
-    Vanished,
-    /// Somebody reads what was changed.
-    Effective,
-    /// What fails carries the change.
-    Carried,
-    /// Pods with the change fail, and pods without it run.
-    Revision,
-    /// Pods ran well with it.
-    Cleared,
-    /// Who depends on it fails, and who does not depend on it does not.
-    Contrast,
-    /// Others fail alike at the same time.
-    SharedFate,
-    /// What fails got it from elsewhere than its template.
-    Inherited,
-    /// It competes for something exclusive.
-    Competing,
-    /// The changed resource complained as soon as it was changed.
-    Reaction,
-    /// Only the platform complains, in words that do not fit.
-    Speaker,
-    /// How routine such changes are.
-    Routine,
-    /// Whether it could have taken effect at the onset.
-    Time,
-    /// Whether a person or automation made it.
-    Person,
-    /// It carries out another change.
-    Input,
-}
-
-impl EvidenceKind {
-    /// All kinds, in order.
-    pub const ALL: [Self; 17] = [
-        Self::Closeness,
-        Self::Said,
-        Self::Vanished,
-        Self::Effective,
-        Self::Carried,
-        Self::Revision,
-        Self::Cleared,
-        Self::Contrast,
-        Self::SharedFate,
-        Self::Inherited,
-        Self::Competing,
-        Self::Reaction,
-        Self::Speaker,
-        Self::Routine,
-        Self::Time,
-        Self::Person,
-        Self::Input,
-    ];
-
-    /// Returns the name in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closeness => "closeness",
-            Self::Said => "said",
-            Self::Vanished => "vanished",
-            Self::Effective => "effective",
-            Self::Carried => "carried",
-            Self::Revision => "revision",
-            Self::Cleared => "ranWell",
-            Self::Contrast => "contrast",
-            Self::SharedFate => "sharedFate",
-            Self::Inherited => "inherited",
-            Self::Competing => "competing",
-            Self::Reaction => "reaction",
-            Self::Speaker => "speaker",
-            Self::Routine => "routine",
-            Self::Time => "time",
-            Self::Person => "person",
-            Self::Input => "input",
-        }
-    }
-
-    fn weight(self) -> f64 {
-        match self {
-            Self::Said => 1.1,
-            Self::Routine => 0.6,
-            Self::Time | Self::Person => 0.5,
-            _ => 1.0,
-        }
-    }
-}
-
-/// Pieces of evidence by kind, in nats before they are weighed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct EvidenceParts([f64; EvidenceKind::ALL.len()]);
-
-impl EvidenceParts {
-    /// Returns a piece.
-    pub fn get(&self, kind: EvidenceKind) -> f64 {
-        self.0[kind as usize]
-    }
-
-    pub(super) fn set(&mut self, kind: EvidenceKind, value: f64) {
-        self.0[kind as usize] = value;
-    }
-
-    pub(super) fn at_least(&mut self, kind: EvidenceKind, value: f64) {
-        self.0[kind as usize] = self.0[kind as usize].max(value);
-    }
-
-    /// Returns the pieces that are not zero, weighed, with the names that reports show.
-    pub fn weighed(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let all = EvidenceKind::ALL.into_iter().map(|k| (k.as_str(), k.weight() * self.get(k)));
-        all.filter(|(_, nats)| *nats != 0.0)
-    }
-
-    /// Returns the sum in nats, without the kinds that are switched off.
-    pub(super) fn sum(&self, off: &BTreeSet<EvidenceKind>) -> f64 {
-        EvidenceKind::ALL.into_iter().filter(|k| !off.contains(k)).map(|k| k.weight() * self.get(k)).sum()
-    }
-}
 
 /// A change with what speaks for it.
 #[derive(Clone, Debug)]
@@ -348,8 +225,7 @@ impl<'q, 'a> Scale<'q, 'a> {
         let mut total: f64 =
             said.iter().take(5).enumerate().map(|(i, (nats, _))| nats * 0.6_f64.powi(i as i32)).sum();
         // That the words name what fails itself does not speak for its being made.
-        let fails_itself =
-            || is_automatic(question, card) && question.complained_before(card.resource, &question.onset);
+        let fails_itself = || is_automatic(question, card) && question.fails_as_well(card.resource);
         let is_made = card.op == ResourceOp::Create && !card.is_again && (is_family || fails_itself());
         if is_made {
             total *= 0.3;
@@ -643,9 +519,7 @@ fn words_of_failing(question: &Question<'_>, closure: &Closure) -> BTreeMap<Stri
     let mut out: BTreeMap<String, f64> = BTreeMap::new();
     let near = closure.distances.iter().filter(|(id, d)| **d <= 2.4 && !question.family.contains(id));
     for (id, distance) in near {
-        if (&*question.key(*id).kind == "Node" && *distance > 1.0)
-            || !question.complained_before(*id, &question.onset)
-        {
+        if (&*question.key(*id).kind == "Node" && *distance > 1.0) || !question.fails_as_well(*id) {
             continue;
         }
         let in_time = |m: &Moment| (-5.0..120.0).contains(&seconds(m, &question.onset));

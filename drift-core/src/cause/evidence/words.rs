@@ -8,6 +8,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
+pub(super) use super::super::mention::mentions as holds_whole;
+use crate::key::ResourceKey;
+
 /// How much of a text is looked at.
 const MAX_TEXT: usize = 4000;
 /// Longest compound that is kept as a whole.
@@ -165,17 +168,22 @@ fn is_time(word: &str) -> bool {
         && b[..4].iter().all(u8::is_ascii_digit)
 }
 
+/// Returns the words of a kind: of `PersistentVolumeClaim` itself, `persistent`, `volume` and `claim`; and those of its group.
+pub(super) fn kind_words(key: &ResourceKey) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut of_kind: BTreeSet<String> =
+        camel_parts(&key.kind).iter().filter(|p| p.len() > 2).map(|p| p.to_ascii_lowercase()).collect();
+    of_kind.insert(key.kind.to_ascii_lowercase());
+    let common = ["io", "com", "k8s", "org", "dev", "x", "crd", "toolkit", "sh"];
+    let of_group = key.group.split('.').filter(|p| !common.contains(p)).map(str::to_owned).collect();
+    (of_kind, of_group)
+}
+
 /// Returns `true` for a value that is made again for each write: a time, a hash, a large number.
 pub(super) fn is_nonce(value: &str) -> bool {
     let hex = value.strip_prefix("sha256:").unwrap_or(value);
     (value.len() >= 9 && value.bytes().all(|b| b.is_ascii_digit()))
         || (hex.len() >= 16 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
         || (is_time(value) && value.parse::<jiff::Timestamp>().is_ok())
-}
-
-/// Returns `true` if a text holds a word that no letter, digit, `-` or `_` goes on from: `web` is not in `web-2`.
-pub(super) fn holds_whole(text: &str, word: &str) -> bool {
-    super::super::mention::mentions(text, word)
 }
 
 /// Returns a text without what differs from one occurrence to the next: numbers, hashes, what is quoted.
