@@ -158,10 +158,12 @@ fn node(suspicion: &Suspicion<'_>, spec: Node<'_>) -> Counterfactual {
             "pods of the template of that time still find a node",
         );
     }
-    Counterfactual::new(
-        CounterfactualVerdict::from_condition(was > 0, is > 0),
-        format!("without it the pod fits on {was} nodes, with it on {is}"),
-    )
+    let text = format!("without it the pod fits on {was} nodes, with it on {is}");
+    if is > 0 && fault.message.contains("topology spread") {
+        // Which nodes count for spreading is not looked at here.
+        return Counterfactual::new(CounterfactualVerdict::Undecided, text);
+    }
+    Counterfactual::new(CounterfactualVerdict::from_condition(was > 0, is > 0), text)
 }
 
 /// Returns the node as it is at a time with one change undone, whatever was changed later.
@@ -306,9 +308,15 @@ fn volumes(suspicion: &Suspicion<'_>) -> Counterfactual {
             "claims that are bound need their class no more",
         );
     }
+    let is_claim = &*change.key.kind == "PersistentVolumeClaim";
     if change.op == ResourceOp::Delete {
         let back = investigation.history.at(&change.key, at).is_some();
-        let verdict = if back { CounterfactualVerdict::Fails } else { CounterfactualVerdict::Holds };
+        let verdict = match back {
+            // What was made again under its name need not have the same volume.
+            true if is_claim && !is_bound(&change.key) => CounterfactualVerdict::Undecided,
+            true => CounterfactualVerdict::Fails,
+            false => CounterfactualVerdict::Holds,
+        };
         return Counterfactual::new(verdict, "whether the claim, volume or class is there");
     }
     Counterfactual::undecided()
