@@ -109,6 +109,9 @@ pub(super) fn hiding_gap<'i>(
     symptoms: &[Symptom],
 ) -> Option<&'i Gap> {
     let fault = &symptoms.first()?.fault;
+    if investigation.history.gaps().is_empty() {
+        return None;
+    }
     let surroundings = investigation.surroundings(key);
     let born = patient_age(investigation, &fault.on);
     let is_open = |gap: &Gap| investigation.history.recorded_scope().open_gaps().any(|open| open == gap);
