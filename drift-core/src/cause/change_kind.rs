@@ -170,9 +170,8 @@ pub(super) fn kind_of_resource(key: &ResourceKey) -> ChangeKind {
         ("", "ServiceAccount") => ChangeKind::Identity,
         ("storage.k8s.io", "StorageClass") => ChangeKind::StorageClass,
         ("scheduling.k8s.io", "PriorityClass") => ChangeKind::PriorityClass,
-        ("networking.k8s.io", "NetworkPolicy") | ("cilium.io", _) | ("crd.projectcalico.org", _) => {
-            ChangeKind::NetworkPolicy
-        }
+        ("cilium.io" | "crd.projectcalico.org", _) => ChangeKind::NetworkPolicy,
+        (_, k) if k.ends_with("NetworkPolicy") => ChangeKind::NetworkPolicy,
         ("networking.k8s.io", _) | ("gateway.networking.k8s.io", _) => ChangeKind::Ingress,
         ("security.istio.io" | "networking.istio.io" | "policy.linkerd.io", _) => ChangeKind::MeshPolicy,
         ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => ChangeKind::RoleRules,

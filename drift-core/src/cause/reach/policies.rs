@@ -37,6 +37,12 @@ pub(super) fn policies_over(
                 "same namespace",
             ));
         }
+        // Those for all namespaces: of administrators, of Cilium, of Calico.
+        let is_network = |_: &str, kind: &str| kind.ends_with("NetworkPolicy");
+        let of_cluster = investigation.history.of_kinds(is_network, Some("")).cloned();
+        for key in of_cluster.collect::<Vec<_>>() {
+            set.insert(start.follow_inferred(&key, CandidateRole::Policy, 1.0, "ruled by", "whole cluster"));
+        }
     }
     for o in own {
         for edge in investigation.graph.ever_to(&o.key) {
