@@ -41,21 +41,26 @@ impl LeafChange {
 
     /// Returns `true` for an edit that gives back or lets more through: what it relaxes does not break by it.
     ///
-    /// For example `suspend: true -> false`, or a longer timeout.
+    /// For example `suspend: true -> false`, a longer timeout, a larger volume or limit.
     pub(super) fn relaxes(&self) -> bool {
-        let (Some(before), Some(after)) = (self.before.as_deref(), self.after.as_deref()) else {
-            return false;
-        };
         let last = self.last().to_ascii_lowercase();
-        match (before, after) {
-            ("true", "false") => {
-                matches!(&*last, "disabled" | "suspend" | "suspended" | "paused" | "pause" | "unschedulable")
-            }
-            ("false", "true") => matches!(&*last, "enabled"),
-            _ => {
-                let is_bound = last.contains("timeout")
-                    || last.contains("deadline")
-                    || self.path.iter().any(|p| &**p == "hard");
+        let has = |words: &[&str]| words.iter().any(|w| last.contains(w));
+        // A switch that is not there is off.
+        let off = |value: &Option<Box<str>>| value.as_deref().unwrap_or("false").to_owned();
+        match (&*off(&self.before), &*off(&self.after)) {
+            ("true", "false") => has(&["disable", "suspend", "pause", "unschedulable"]),
+            ("false", "true") => matches!(&*last, "enable" | "enabled") || last.starts_with("allow"),
+            (before, after) => {
+                let is_bound = has(&[
+                    "timeout",
+                    "deadline",
+                    "capacity",
+                    "size",
+                    "burst",
+                    "quota",
+                    "historylimit",
+                    "max",
+                ]) || self.path.iter().any(|p| matches!(&**p, "hard" | "limits"));
                 let quantity = |text: &str| text.parse::<Quantity>().ok().map(Quantity::nanos);
                 is_bound && quantity(before).zip(quantity(after)).is_some_and(|(b, a)| a > b)
             }
