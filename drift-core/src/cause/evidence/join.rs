@@ -31,10 +31,10 @@ const FAILS: f64 = -1.0;
 const KNOWN_RELATION: f64 = 0.5;
 /// Nats of what the rules list and the evidence does not.
 const NO_EVIDENCE: f64 = -4.0;
-/// Probabilities so near each other are about equal: a proven change comes before one that cannot be decided, and what the rules
-/// put first before what they do not.
+/// Probabilities so near each other are about equal: a proven change comes before one that cannot be decided, and, by a share of
+/// its own probability, what the rules put first before what they do not.
 const PROVEN_AHEAD: f64 = 0.1;
-const FIRST_AHEAD: f64 = 0.03;
+const FIRST_AHEAD: f64 = 0.15;
 /// Places within which a sure answer must be in either view.
 const AGREE: usize = 3;
 /// Score of an answer that is not sure, at most: it is shown as likely, and not proven.
@@ -139,7 +139,7 @@ pub(in crate::cause) fn join(
     let order = |j: &JoinedChange| {
         let holds = by_rules.get(&j.root).is_some_and(|(_, o)| o.verdict == CounterfactualVerdict::Holds);
         let first = j.rank_by_rules == Some(1);
-        j.probability + if holds { PROVEN_AHEAD } else { 0.0 } + if first { FIRST_AHEAD } else { 0.0 }
+        j.probability * if first { 1.0 + FIRST_AHEAD } else { 1.0 } + if holds { PROVEN_AHEAD } else { 0.0 }
     };
     let ranks = |j: &JoinedChange| {
         (j.rank_by_rules.unwrap_or(usize::MAX), j.rank_by_evidence.unwrap_or(usize::MAX), j.root)
