@@ -149,6 +149,11 @@ fn add_status(node: Node<'_>, depth: usize, out: &mut Vec<Complaint>) {
                 }));
             }
             ("containerStatuses" | "initContainerStatuses" | "ephemeralContainerStatuses", _) => {}
+            (key, Kind::List) if key.ends_with("rrors") || key.ends_with("ailures") => {
+                let texts = child.children().filter_map(Node::as_str).filter(|t| !t.is_empty());
+                out.extend(texts.map(|t| Complaint::new(ComplaintSource::Status, key, t)));
+                add_status(child, depth + 1, out);
+            }
             (_, Kind::List | Kind::Map) => add_status(child, depth + 1, out),
             (key @ ("phase" | "status" | "state" | "health"), Kind::Str) => {
                 let text = child.as_str().unwrap_or_default();
