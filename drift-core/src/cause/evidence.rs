@@ -11,7 +11,7 @@
 //!    │
 //! Closure         how far everything else is                                               closure
 //!    │  for each recorded change before the onset
-//! EvidenceParts   pieces of evidence in nats                                               weigh, pods
+//! EvidenceParts   pieces of evidence in nats                                               weigh, pods, competitors
 //!    │
 //! inputs          a write of automation hands what speaks for it to what it carries out    inputs
 //!    │
@@ -21,6 +21,7 @@
 //! ```
 
 mod closure;
+mod competitors;
 mod complaint;
 mod index;
 mod inputs;
@@ -30,6 +31,7 @@ mod mentions;
 mod parts;
 mod pods;
 mod question;
+mod selectors;
 mod view;
 mod weigh;
 mod words;

@@ -1,6 +1,7 @@
 //! The change → symptom table as small tapes, each with decoys before and after the cause.
 
 mod admission;
+mod competitors;
 mod config;
 mod gaps;
 mod gitops;

@@ -8,7 +8,7 @@
 //! | host name of a Service | 0.8 to 0.9 |
 //! | definition of its kind | 0.8 |
 //! | own namespace | 1.0 |
-//! | who writes its status | 1.0 |
+//! | who writes its status; the account that wrote it, and what has its name | 1.0 |
 //! | rare value held by n objects | 1.1 + 0.15 n |
 //! | any other mention of a name | 1.5 to 1.8 |
 //! | every pod: the cluster's DNS; the agents of its node | 1.7; 2.3 |
@@ -30,9 +30,20 @@ use super::weigh::ALL_CHANGES;
 const MAX_DISTANCE: f64 = 5.0;
 /// Most resources that are reached over edges, and in an estate with many changes: the nearest are what matters.
 const MAX_REACHED: usize = 400;
-const MAX_REACHED_OF_MANY: usize = 100;
+const MAX_REACHED_OF_MANY: usize = 64;
+/// Most reached where nothing is said: then only what is near can tell.
+const MAX_REACHED_IN_SILENCE: usize = 24;
+/// Of so many with one name all are looked at.
+const FEW_OF_A_NAME: usize = 32;
+/// The namespace of what every pod stands on.
+const SYSTEM: &str = "kube-system";
+/// Most that hold a value for it to connect them.
+const MAX_HOLDERS: usize = 5;
+/// Newest writes of a resource whose users are looked at.
+const LAST_WRITES: usize = 5;
 /// Most that mention or select a resource for these edges to be followed backwards.
 const MAX_FAN_IN: usize = 200;
+const MAX_FAN_IN_OF_MANY: usize = 64;
 
 /// Distances from the family, with the step back towards it.
 #[derive(Debug, Default)]
@@ -82,7 +93,12 @@ impl Closure {
             closure.put(id, cost, question.symptom, &mut heap);
         }
         let is_large = question.index.change_count(question.until) > ALL_CHANGES;
-        let most = if is_large { MAX_REACHED_OF_MANY } else { MAX_REACHED };
+        let most = match is_large {
+            true if question.said.is_empty() => MAX_REACHED_IN_SILENCE,
+            true => MAX_REACHED_OF_MANY,
+            false => MAX_REACHED,
+        };
+        let most_backward = if is_large { MAX_FAN_IN_OF_MANY } else { MAX_FAN_IN };
         let mut done = BTreeSet::new();
         while let Some(Reverse((Distance(distance), id))) = heap.pop() {
             if distance > MAX_DISTANCE || done.len() >= most {
@@ -92,7 +108,7 @@ impl Closure {
                 continue;
             }
             let forward = closure.references(question, id).to_vec();
-            let backward = backward(question, id);
+            let backward = backward(question, id, most_backward);
             let fan_in = 0.5 * (backward.len().max(1) as f64).log2();
             let all =
                 forward.into_iter().chain(backward.into_iter().map(|(to, cost)| (to, 0.35 + cost + fan_in)));
@@ -206,6 +222,7 @@ pub(super) fn references(question: &Question<'_>, id: ResourceId) -> Vec<(Resour
                 Relation::TalksTo => 0.85,
                 Relation::Within => 1.0,
                 Relation::DefinedBy => 0.8,
+                Relation::Grants => 0.3,
                 _ => 0.5,
             },
         );
@@ -216,25 +233,33 @@ pub(super) fn references(question: &Question<'_>, id: ResourceId) -> Vec<(Resour
     }
     let card = index.card(id);
     for (mention, _) in card.mentions.iter().filter(|(_, at)| at.is_within(until)) {
-        let hits: BTreeSet<ResourceId> = index.named_by(mention.word, until).collect();
-        for to in &hits {
-            let cost = mentions::cost(|w| index.text(w), mention, key, question.key(*to), hits.len());
-            cost.into_iter().for_each(|cost| put(*to, cost));
+        let hits = index.name_count(mention.word, until);
+        let all: Vec<ResourceId> = if hits <= FEW_OF_A_NAME {
+            index.named_by(mention.word, until).collect()
+        } else {
+            // Of a name that is everywhere, such as `default`, only what is beside it or of the cluster is meant.
+            let beside = mention.namespace.map_or(&*key.namespace, |n| &**index.text(n));
+            let places = BTreeSet::from([beside, &*key.namespace, ""]);
+            places.into_iter().flat_map(|place| index.named_within(mention.word, place, until)).collect()
+        };
+        for to in all {
+            let cost = mentions::cost(|w| index.text(w), mention, key, question.key(to), hits);
+            cost.into_iter().for_each(|cost| put(to, cost));
         }
     }
     for (value, _) in card.values.iter().filter(|(_, at)| at.is_within(until)) {
-        let holders: BTreeSet<ResourceId> = index.holding_word(*value, until).collect();
-        if (2..=5).contains(&holders.len()) {
+        let holders: Vec<ResourceId> = index.holding_word(*value, until).take(MAX_HOLDERS + 1).collect();
+        if (2..=MAX_HOLDERS).contains(&holders.len()) {
             holders.iter().for_each(|to| put(*to, 1.1 + 0.15 * holders.len() as f64));
         }
     }
     for (labels, _) in card.selectors.iter().filter(|(_, at)| at.is_within(until)) {
-        let mut hits: Option<BTreeSet<ResourceId>> = None;
-        for label in labels {
-            let holders: BTreeSet<ResourceId> = index.labelled(*label, until).collect();
-            hits = Some(hits.map_or(holders.clone(), |h| h.intersection(&holders).copied().collect()));
-        }
-        let hits = hits.unwrap_or_default();
+        let rarest = labels.iter().min_by_key(|l| index.labelled_count(**l));
+        let hits: BTreeSet<ResourceId> = rarest
+            .into_iter()
+            .flat_map(|l| index.labelled(*l, until))
+            .filter(|held| index.had_labels(*held, labels, until))
+            .collect();
         for to in &hits {
             let is_own = question.key(*to).namespace.is_empty()
                 || key.namespace.is_empty()
@@ -257,7 +282,31 @@ pub(super) fn references(question: &Question<'_>, id: ResourceId) -> Vec<(Resour
             |to: &ResourceId| matches!(&*question.key(*to).kind, "Deployment" | "StatefulSet" | "DaemonSet");
         index.named(manager, until).filter(is_operator).for_each(|to| put(to, 1.0));
     }
+    if !is_made_for_others(key) {
+        writers(question, id).into_iter().for_each(|to| put(to, 1.0));
+    }
     found.into_iter().collect()
+}
+
+/// Returns the accounts, or what runs with them, by which automation wrote a resource: what stops them stops its being renewed.
+fn writers(question: &Question<'_>, id: ResourceId) -> BTreeSet<ResourceId> {
+    let (index, until) = (question.index, question.until);
+    let written = index.card(id).changes.iter().rev().map(|c| index.change(*c));
+    let users =
+        written.filter(|c| c.mark.at.is_within(until)).take(LAST_WRITES).filter_map(|c| question.user_of(c));
+    let mut out = BTreeSet::new();
+    for user in users.collect::<BTreeSet<_>>() {
+        let account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+        let Some((namespace, name)) =
+            account.filter(|(namespace, name)| *namespace != "kube-system" || !name.ends_with("-controller"))
+        else {
+            continue;
+        };
+        if let Some(name) = index.word(&name.to_ascii_lowercase()) {
+            out.extend(index.named_within(name, namespace, until).filter(|to| *to != id));
+        }
+    }
+    out
 }
 
 /// Returns the classes that are, or were, taken where an object names none: of Ingresses, claims and pods.
@@ -274,8 +323,8 @@ fn default_classes(question: &Question<'_>, id: ResourceId) -> Vec<ResourceId> {
     };
     let history = &question.investigation.history;
     // What was made when there was a default has its name since; what was made without has none.
-    let was_named = history.distinct_specs(key).last().is_some_and(|o| o.root().at(field).is_some());
-    if was_named && *kind != "PriorityClass" {
+    let was_named = || history.distinct_specs(key).last().is_some_and(|o| o.root().at(field).is_some());
+    if *kind != "PriorityClass" && was_named() {
         return Vec::new();
     }
     let is_default = |o: &Object| {
@@ -285,27 +334,32 @@ fn default_classes(question: &Question<'_>, id: ResourceId) -> Vec<ResourceId> {
             marks.into_iter().any(|a| a.key().ends_with("/is-default-class") && a.as_str() == Some("true"));
         marked || o.root().get("globalDefault").and_then(crate::object::Node::as_bool) == Some(true)
     };
-    let classes = history.of_kind(group, kind);
-    let ever = classes.filter(|k| history.distinct_specs(k).any(|o| is_default(o)));
-    ever.filter_map(|k| question.index.id_of(k)).collect()
+    let find = || {
+        let classes = history.of_kind(group, kind);
+        let ever = classes.filter(|k| history.distinct_specs(k).any(|o| is_default(o)));
+        ever.filter_map(|k| question.index.id_of(k)).collect()
+    };
+    question.default_classes.borrow_mut().entry(kind).or_insert_with(find).clone()
 }
 
 /// Returns what every pod stands on: the cluster's DNS, and the agents that run on each node.
 fn shared_by_pods(question: &Question<'_>) -> Vec<(ResourceId, f64)> {
-    const SYSTEM: &str = "kube-system";
     let history = &question.investigation.history;
     let id_of = |key: &crate::ResourceKey| question.index.id_of(key);
-    let dns = history
-        .of_kind_in("", "Service", SYSTEM)
-        .filter(|k| k.name.contains("dns"))
-        .filter_map(id_of)
-        .map(|id| (id, 1.7));
+    let dns = dns_services(question);
     let agents = history.of_kind_in("apps", "DaemonSet", SYSTEM).filter_map(id_of).map(|id| (id, 2.3));
-    dns.chain(agents).collect()
+    dns.into_iter().chain(agents).collect()
+}
+
+/// Returns the Services of the cluster's DNS, with how far they are from every pod.
+pub(super) fn dns_services(question: &Question<'_>) -> Vec<(ResourceId, f64)> {
+    let services = question.investigation.history.of_kind_in("", "Service", SYSTEM);
+    let dns = services.filter(|k| k.name.contains("dns")).filter_map(|k| question.index.id_of(k));
+    dns.map(|id| (id, 1.7)).collect()
 }
 
 /// Returns who refers to a resource, each once at its lowest cost, sorted; nobody where that are too many to tell.
-fn backward(question: &Question<'_>, id: ResourceId) -> Vec<(ResourceId, f64)> {
+fn backward(question: &Question<'_>, id: ResourceId, most: usize) -> Vec<(ResourceId, f64)> {
     let (index, until) = (question.index, question.until);
     let key = question.key(id);
     if matches!(&*key.kind, "Namespace" | "CustomResourceDefinition") {
@@ -324,7 +378,8 @@ fn backward(question: &Question<'_>, id: ResourceId) -> Vec<(ResourceId, f64)> {
         leads_to_pods || question.family.contains(&from) || !is_made_for_others(question.key(from))
     };
     if &*key.kind != "Node" {
-        for edge in question.investigation.graph.ever_to(key) {
+        let edges = question.investigation.graph.ever_to(key);
+        for edge in edges {
             let Some(from) =
                 index.id_of(edge.from).filter(|from| index.was_known(*from, until) && counts(*from))
             else {
@@ -335,24 +390,26 @@ fn backward(question: &Question<'_>, id: ResourceId) -> Vec<(ResourceId, f64)> {
                 Relation::Selects => put(from, 0.6),
                 Relation::TalksTo => put(from, 0.85),
                 Relation::Within | Relation::DefinedBy => {}
+                Relation::Grants => put(from, 0.1),
                 _ => put(from, 0.5),
             }
         }
     }
     let words = [key.name.to_ascii_lowercase()];
     for word in words.iter().filter_map(|w| index.word(w)) {
-        let hits = index.named_by(word, until).collect::<BTreeSet<_>>().len();
-        let all: Vec<_> = index.mentioning(word, until).take(MAX_FAN_IN * 4).collect();
+        let hits = index.name_count(word, until);
+        let all: Vec<_> = index.mentioning(word, until).take(most * 4).collect();
         for (from, mention) in all.into_iter().filter(|(from, _)| counts(*from)) {
             let cost = mentions::cost(|w| index.text(w), mention, question.key(from), key, hits);
             cost.into_iter().for_each(|cost| put(from, cost));
         }
     }
-    for label in labels_of(question, id) {
-        for from in index.selecting(label, until).take(MAX_FAN_IN).filter(|from| counts(*from)) {
-            let selects = index.card(from).selectors.iter().any(|(labels, at)| {
-                at.is_within(until) && labels.iter().all(|l| index.labelled(*l, until).any(|held| held == id))
-            });
+    for label in index.labels(id, until) {
+        for from in index.selecting(*label, until).take(most).filter(|from| counts(*from)) {
+            let selectors = &index.card(from).selectors;
+            let selects = selectors
+                .iter()
+                .any(|(labels, at)| at.is_within(until) && index.had_labels(id, labels, until));
             let namespace = &question.key(from).namespace;
             if selects {
                 put(
@@ -366,15 +423,5 @@ fn backward(question: &Question<'_>, id: ResourceId) -> Vec<(ResourceId, f64)> {
             }
         }
     }
-    if found.len() > MAX_FAN_IN { Vec::new() } else { found.into_iter().collect() }
-}
-
-/// Returns the labels that a resource has, or gives its pods, in its newest state.
-fn labels_of(question: &Question<'_>, id: ResourceId) -> Vec<super::index::WordId> {
-    let Some(object) = question.last(id) else { return Vec::new() };
-    let labels =
-        object.root().at(&["metadata", "labels"]).into_iter().flat_map(crate::object::Node::children);
-    let own = labels.filter_map(|l| Some(format!("{}={}", l.key(), l.as_str()?)));
-    let all = own.chain(mentions::template_labels_in(object.root()));
-    all.filter_map(|l| question.index.word(&l)).collect()
+    if found.len() > most { Vec::new() } else { found.into_iter().collect() }
 }

@@ -5,6 +5,7 @@
 //! what was known then.
 
 mod change_words;
+mod readers;
 mod reading;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,8 +23,9 @@ use change_words::{change_words, general_path};
 
 use super::complaint::{Complaint, SaidComplaint, complaints_of};
 use super::leaves::{LeafChange, LeafPath, Leaves, desired_leaves, leaf_changes};
-use super::mentions::{Mention, mentions_in, selectors_in, template_labels_in, values_in};
+use super::mentions::{Mention, mentions_in, values_in};
 use super::pods::exclusive_value;
+use super::selectors::{selectors_in, template_labels_in};
 use super::words::{blanked, kind_words, words_in};
 
 /// Most changed leaves of one change that are kept.
@@ -122,6 +124,8 @@ pub(super) struct ResourceCard {
     pub(super) mentions: Vec<(Mention, LogPosition)>,
     /// Values with a dot that it holds, such as host names.
     pub(super) values: Vec<(WordId, LogPosition)>,
+    /// Its labels and those of its pod template, as `key=value` and as `key`, sorted, each time they became others.
+    pub(super) labels: Vec<(Box<[WordId]>, LogPosition)>,
     /// Labels that it selects others by.
     pub(super) selectors: Vec<(Box<[WordId]>, LogPosition)>,
     /// Of a pod when it became ready and when it was ready no more.
@@ -132,7 +136,10 @@ pub(super) struct ResourceCard {
 }
 
 /// Who is found by a word, and since when.
-type Holders = HashMap<WordId, Vec<(ResourceId, LogPosition)>>;
+type Holders = HashMap<WordId, Known>;
+
+/// Resources, each with since when it is known.
+type Known = Vec<(ResourceId, LogPosition)>;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -142,6 +149,8 @@ pub(in crate::cause) struct EvidenceIndex {
     resources: Vec<ResourceCard>,
     changes: Vec<ChangeCard>,
     by_name: Holders,
+    /// By name and namespace, for names that many have.
+    by_place: HashMap<(WordId, Arc<str>), Known>,
     mentioning: HashMap<WordId, Vec<(ResourceId, u32)>>,
     labelled: Holders,
     selecting: Holders,
@@ -216,6 +225,7 @@ impl EvidenceIndex {
             current: Vec::new(),
             mentions: Vec::new(),
             values: Vec::new(),
+            labels: Vec::new(),
             selectors: Vec::new(),
             ready: Vec::new(),
             status_writers: Vec::new(),
@@ -235,9 +245,11 @@ impl EvidenceIndex {
         let first = self.resources[id as usize].lives.is_empty();
         let was_gone = before.is_none_or(|b| b.is_deletion);
         if first {
-            self.take_readers(id, at);
+            self.take_readers(id, object, at);
             let name = self.words.id(&self.resources[id as usize].key.name.to_ascii_lowercase());
             self.by_name.entry(name).or_default().push((id, at));
+            let namespace = Arc::clone(&self.resources[id as usize].key.namespace);
+            self.by_place.entry((name, namespace)).or_default().push((id, at));
         }
         if was_gone {
             let step = if first && self.was_there(object) { LifeStep::Seen } else { LifeStep::Born };
@@ -249,26 +261,6 @@ impl EvidenceIndex {
             self.take_desired(id, before.filter(|b| !b.is_deletion), version, object);
         }
         self.take_status(id, version, object, self.changes.len() > known);
-    }
-
-    /// Takes what a resource says about who reads labels and annotations of which domain.
-    fn take_readers(&mut self, id: ResourceId, at: LogPosition) {
-        let key = self.resources[id as usize].key.clone();
-        if key.group.contains('.') && !key.group.ends_with(".k8s.io") {
-            self.groups.entry(Arc::clone(&key.group)).or_insert(at);
-        }
-        let mut run = |name: &str| {
-            if !self.runners.contains_key(name) && name != "kubernetes" {
-                self.runners.insert(name.into(), at);
-            }
-        };
-        if matches!(&*key.kind, "Deployment" | "DaemonSet" | "StatefulSet" | "IngressClass") {
-            run(&key.name);
-            key.name.split('-').filter(|p| p.len() > 3).for_each(&mut run);
-        }
-        if !key.namespace.is_empty() {
-            run(&key.namespace);
-        }
     }
 
     /// Returns `true` if an object that is seen for the first time was there before the log began.
@@ -407,9 +399,16 @@ impl EvidenceIndex {
         let root = object.root();
         let labels = root.at(&["metadata", "labels"]).into_iter().flat_map(Node::children);
         let labels = labels.filter_map(|l| Some(format!("{}={}", l.key(), l.as_str()?)));
-        for label in labels.chain(template_labels_in(root)).collect::<Vec<_>>() {
-            let word = self.words.id(&label);
-            hold(&mut self.labelled, word, id, at);
+        let mut all: BTreeSet<WordId> = BTreeSet::new();
+        for label in labels.chain(template_labels_in(root)) {
+            all.insert(self.words.id(label.split('=').next().unwrap_or_default()));
+            all.insert(self.words.id(&label));
+        }
+        let labels = all;
+        let known = self.resources[id as usize].labels.last();
+        if known.map_or(!labels.is_empty(), |(known, _)| known.iter().ne(&labels)) {
+            labels.iter().for_each(|label| hold(&mut self.labelled, *label, id, at));
+            self.resources[id as usize].labels.push((labels.into_iter().collect(), at));
         }
         if let Some(uid) = root.str_at(&["metadata", "uid"]) {
             let word = self.words.id(uid);
@@ -423,7 +422,12 @@ impl EvidenceIndex {
         {
             return;
         }
-        for selector in selectors_in(root) {
+        let selectors = selectors_in(root);
+        for key in &selectors.keys {
+            let word = self.words.id(key);
+            hold(&mut self.selecting, word, id, at);
+        }
+        for selector in selectors.labels {
             let words: Box<[WordId]> = selector.iter().map(|l| self.words.id(l)).collect();
             let card = &mut self.resources[id as usize];
             if !words.is_empty() && card.selectors.iter().all(|(s, _)| *s != words) {

@@ -10,6 +10,8 @@ use crate::history::ResourceOp;
 use crate::k8s::managers::is_platform;
 use crate::object::Node;
 
+use super::closure::Closure;
+use super::complaint::Complaint;
 use super::index::{ChangeCard, ResourceId, WordId};
 use super::parts::EvidenceKind;
 use super::question::{Question, seconds};
@@ -18,6 +20,8 @@ use super::words::words_in;
 
 /// How long after its input a controller writes, at most: two of its intervals.
 const REACTION_SECONDS: f64 = 90.0;
+/// How far what may be behind the report of a node is at most.
+const NEAR: f64 = 2.0;
 /// An input that explains less of a write is none.
 const LEAST: f64 = 0.25;
 /// Most versions of an object whose status is read for what a controller worked out.
@@ -37,7 +41,10 @@ pub(super) fn hand_up(scale: &mut Scale<'_, '_>, weighed: &mut [WeighedChange]) 
         }
         let writer = Writer::of(question, write);
         let mut best: Option<(f64, usize)> = None;
-        let new_words = changed_words(write, question);
+        let new_words = match &*write.reported {
+            [] => changed_words(write, question),
+            reported => reported_words(question, reported),
+        };
         for (other, candidate) in weighed.iter().enumerate() {
             let input = question.index.change(candidate.number);
             let delay = seconds(&input.mark, &write.mark);
@@ -47,7 +54,10 @@ pub(super) fn hand_up(scale: &mut Scale<'_, '_>, weighed: &mut [WeighedChange]) 
                 continue;
             }
             let strength = if is_nobodys && !is_automatic(question, write) {
-                f64::from(u8::from(input.op == ResourceOp::Delete && ends_with(question, input, write)))
+                let is_part = input.op == ResourceOp::Delete
+                    && (ends_with(question, input, write)
+                        || scale.closure.reference(question, write.resource, input.resource).is_some());
+                f64::from(u8::from(is_part))
             } else {
                 strength(scale, input, write, &writer, &new_words)
             };
@@ -67,7 +77,8 @@ pub(super) fn hand_up(scale: &mut Scale<'_, '_>, weighed: &mut [WeighedChange]) 
         weighed[at].input = Some(number);
         weighed[at].parts.set(EvidenceKind::Input, -2.0);
         let parts = &mut weighed[up].parts;
-        for kind in [EvidenceKind::Said, EvidenceKind::Vanished, EvidenceKind::Inherited] {
+        for kind in [EvidenceKind::Said, EvidenceKind::Named, EvidenceKind::Vanished, EvidenceKind::Inherited]
+        {
             parts.at_least(kind, 0.9 * of_write.get(kind));
         }
         parts.at_least(EvidenceKind::Closeness, of_write.get(EvidenceKind::Closeness) - 0.3);
@@ -91,9 +102,23 @@ impl Writer {
     fn of(question: &Question<'_>, write: &ChangeCard) -> Self {
         let user = question.user_of(write);
         let names = user.iter().flat_map(|u| u.rsplit(':').take(2)).chain(write.manager.as_deref());
-        let common = ["controller", "operator", "manager", "system", "kube", "serviceaccount", "default"];
+        let common = [
+            "controller",
+            "operator",
+            "manager",
+            "system",
+            "kube",
+            "serviceaccount",
+            "default",
+            "api",
+            "app",
+            "com",
+            "dev",
+            "k8s",
+            "org",
+        ];
         let parts =
-            names.flat_map(|n| n.split(['-', '.', '_'])).filter(|p| p.len() > 3 && !common.contains(p));
+            names.flat_map(|n| n.split(['-', '.', '_'])).filter(|p| p.len() >= 3 && !common.contains(p));
         Self(parts.map(str::to_owned).collect())
     }
 
@@ -132,6 +157,12 @@ fn changed_words(card: &ChangeCard, question: &Question<'_>) -> BTreeSet<WordId>
     if brought.is_empty() && card.op == ResourceOp::Update { gone } else { brought }
 }
 
+/// Returns the words of what a node reports.
+fn reported_words(question: &Question<'_>, reported: &[Complaint]) -> BTreeSet<WordId> {
+    let words = reported.iter().flat_map(|c| words_in(&format!("{} {}", c.code, c.message)));
+    words.filter_map(|w| question.index.word(&w)).collect()
+}
+
 /// Returns how well an earlier change explains a write, 0 to 1.2.
 fn strength(
     scale: &mut Scale<'_, '_>,
@@ -145,7 +176,7 @@ fn strength(
     if is_automatic(question, input) && is_same_writer(question, input, write) {
         return 0.0;
     }
-    let values = values(question, input, write, new_words);
+    let values = values(question, scale.closure, input, write, new_words);
     let relation = relation(scale, input, write, writer);
     let of_relation = if relation > 0.3 { 0.75 * relation } else { 0.0 };
     let both = if values > 0.0 && relation > 0.0 { 0.2 } else { 0.0 };
@@ -160,6 +191,7 @@ fn is_same_writer(question: &Question<'_>, a: &ChangeCard, b: &ChangeCard) -> bo
 /// Returns the share of the new words of a write that its input brought, or that came into the status of its object since.
 fn values(
     question: &Question<'_>,
+    closure: &Closure,
     input: &ChangeCard,
     write: &ChangeCard,
     new_words: &BTreeSet<WordId>,
@@ -168,6 +200,13 @@ fn values(
         return 0.0;
     }
     let brought: BTreeMap<WordId, f32> = input.words.iter().copied().filter(|(_, w)| *w >= 1.0).collect();
+    if !write.reported.is_empty() {
+        // Only what is near may be behind what a node says.
+        let is_near = closure.distances.get(&input.resource).is_some_and(|d| *d <= NEAR);
+        let is_shared =
+            is_near && input.words.iter().any(|(w, weight)| *weight >= 0.7 && new_words.contains(w));
+        return if is_shared && input.resource != write.resource { 0.5 } else { 0.0 };
+    }
     let shared = new_words.iter().filter(|w| brought.contains_key(w)).count();
     if input.resource != write.resource && shared > 0 {
         return shared as f64 / new_words.len() as f64;
@@ -264,6 +303,11 @@ fn relation(scale: &mut Scale<'_, '_>, input: &ChangeCard, write: &ChangeCard, w
     if writer.serves_group(&input_key.group) {
         best = best.max(0.6);
     }
+    // What is cleaned up is what belonged to something that went.
+    let both_went = write.op == ResourceOp::Delete && input.op == ResourceOp::Delete;
+    if both_went && scale.closure.reference(question, write.resource, input.resource).is_some() {
+        best = best.max(0.8);
+    }
     let is_around = &*input_key.kind == "Namespace" && input_key.name == write_key.namespace;
     if is_around || (input_key.name.len() > 3 && is_labelled(question, write, &input_key.name)) {
         best = best.max(0.6);
@@ -308,9 +352,10 @@ fn is_defined_by(question: &Question<'_>, write: &ChangeCard, input: &ChangeCard
 fn selects(question: &Question<'_>, holder: ResourceId, input: &ChangeCard) -> bool {
     let (holder, other) = (question.index.card(holder), question.key(input.resource));
     let is_in_reach = holder.key.namespace.is_empty() || holder.key.namespace == other.namespace;
-    let has = |label: &WordId| question.index.labelled(*label, question.until).any(|id| id == input.resource);
     is_in_reach
-        && holder.selectors.iter().any(|(labels, at)| at.is_within(question.until) && labels.iter().all(has))
+        && holder.selectors.iter().any(|(labels, at)| {
+            at.is_within(question.until) && question.index.had_labels(input.resource, labels, question.until)
+        })
 }
 
 /// Returns `true` if a label of the written object names another.

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use crate::key::ResourceKey;
-use crate::object::{Kind, Node};
 
 use super::index::WordId;
 use super::leaves::{LeafPath, Leaves, bare};
@@ -170,6 +169,11 @@ pub(super) fn cost<'t>(
     let own = namespace.unwrap_or(&from.namespace);
     // What belongs to no namespace, such as an issuer for all of them, may leave out that of what it refers to.
     let is_there = to.namespace.is_empty() || &*to.namespace == own || (own.is_empty() && hits <= 3);
+    if !is_there && !matches!(mention.form, MentionForm::Host | MentionForm::Text) {
+        // A name that only one has may be meant from anywhere, as that of a scheduler or a class is.
+        let is_only = hits <= 4 && mention.namespace.is_none() && to.name.len() >= 8 && to.name.contains('-');
+        return (is_only && matches!(mention.form, MentionForm::Field { .. })).then_some(2.0);
+    }
     match mention.form {
         MentionForm::Field { steps, kind } => {
             let (steps, of_kind) = (text(steps), to.kind.to_ascii_lowercase());
@@ -179,13 +183,15 @@ pub(super) fn cost<'t>(
                     .any(|p| p.len() > 3 && steps.contains(&p.to_ascii_lowercase()))
                 || (of_kind == "persistentvolumeclaim" && steps.contains("claim"))
                 || kind.is_some_and(|k| *text(k) == *to.kind);
-            match is_there {
-                true if is_specific => Some(0.5),
-                true if to.name.len() > 3 && hits <= 6 => Some(1.6),
-                _ => None,
+            // A name beside a namespace in what is called a reference names an object, of whatever kind.
+            let is_reference =
+                namespace.is_some() && ["refname", "referencename"].iter().any(|r| steps.ends_with(r));
+            match is_specific || is_reference {
+                true => Some(0.5),
+                false => (to.name.len() > 3 && hits <= 6).then_some(1.6),
             }
         }
-        MentionForm::Metadata => is_there.then_some(1.5),
+        MentionForm::Metadata => Some(1.5),
         MentionForm::Host if !to.namespace.is_empty() => {
             let is_it = namespace == Some(&*to.namespace);
             is_it.then_some(if &*to.kind == "Service" { 0.8 } else { 1.8 })
@@ -205,7 +211,8 @@ pub(super) fn values_in(leaves: &Leaves, is_new: &impl Fn(&LeafPath, &String) ->
     let mut out = BTreeSet::new();
     for (path, value) in leaves.iter().filter(|(p, v)| is_new(p, v)) {
         let is_metadata = path.first().is_some_and(|p| &**p == "metadata");
-        if is_metadata || value.len() > 4000 || path.last().is_some_and(|l| &**l == "image") {
+        let is_long = value.len() > if is_metadata { 300 } else { 4000 };
+        if is_long || path.last().is_some_and(|l| &**l == "image") {
             continue;
         }
         out.extend(dotted_words(value));
@@ -223,72 +230,6 @@ pub(super) fn dotted_words(text: &str) -> impl Iterator<Item = String> {
     let is_specific =
         |w: &&str| w.len() >= 8 && w.contains('.') && !w.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     words.filter(is_specific).map(str::to_ascii_lowercase)
-}
-
-/// Returns the label selectors of an object, each as `key=value`; those of its pods for nodes label by label.
-pub(super) fn selectors_in(object: Node<'_>) -> Vec<Vec<String>> {
-    let mut out = Vec::new();
-    for part in object.children().filter(|n| !matches!(n.key(), "metadata" | "status")) {
-        find_selectors(part, 0, &mut out);
-    }
-    if let Some(pod) = pod_spec_in(object) {
-        let selector = pod.get("nodeSelector").into_iter().flat_map(Node::children);
-        out.extend(selector.filter_map(|l| Some(vec![format!("{}={}", l.key(), l.as_str()?)])));
-        let terms = pod.at(&[
-            "affinity",
-            "nodeAffinity",
-            "requiredDuringSchedulingIgnoredDuringExecution",
-            "nodeSelectorTerms",
-        ]);
-        let expressions = terms
-            .into_iter()
-            .flat_map(Node::children)
-            .filter_map(|t| t.get("matchExpressions"))
-            .flat_map(Node::children);
-        for expression in expressions.filter(|e| e.str_at(&["operator"]) == Some("In")) {
-            let key = expression.str_at(&["key"]).unwrap_or_default();
-            let values =
-                expression.get("values").into_iter().flat_map(Node::children).filter_map(Node::as_str);
-            out.extend(values.map(|v| vec![format!("{key}={v}")]));
-        }
-    }
-    out
-}
-
-/// Returns the pod spec of an object that is a pod or makes pods.
-fn pod_spec_in(object: Node<'_>) -> Option<Node<'_>> {
-    let places: [&[&str]; 3] =
-        [&["spec", "template", "spec"], &["spec", "jobTemplate", "spec", "template", "spec"], &["spec"]];
-    places.into_iter().filter_map(|steps| object.at(steps)).find(|spec| spec.get("containers").is_some())
-}
-
-fn find_selectors(node: Node<'_>, depth: usize, out: &mut Vec<Vec<String>>) {
-    if depth > 20 || out.len() > 50 {
-        return;
-    }
-    let labels = |n: Node<'_>| -> Option<Vec<String>> {
-        let all: Option<Vec<_>> =
-            n.children().map(|l| Some(format!("{}={}", l.key(), l.as_str()?))).collect();
-        all.filter(|l| !l.is_empty() && n.kind() == Kind::Map)
-    };
-    let is_selector =
-        |key: &str| (key.ends_with("elector") || key.ends_with("electors")) && key != "nodeSelector";
-    if node.kind() == Kind::Map {
-        let found = is_selector(node.key()).then(|| labels(node)).flatten();
-        if let Some(found) = found.or_else(|| node.get("matchLabels").and_then(labels)) {
-            out.push(found);
-            return;
-        }
-    }
-    for child in node.children().filter(|n| n.key() != "template") {
-        find_selectors(child, depth + 1, out);
-    }
-}
-
-/// Returns the labels of an object's pod template, each as `key=value`.
-pub(super) fn template_labels_in(object: Node<'_>) -> Vec<String> {
-    let labels = object.at(&["spec", "template", "metadata", "labels"]).into_iter().flat_map(Node::children);
-    labels.filter_map(|l| Some(format!("{}={}", l.key(), l.as_str()?))).collect()
 }
 
 #[cfg(test)]
@@ -325,17 +266,5 @@ mod tests {
         assert_eq!(cost(text, &mention, &from, &to("Secret"), 2), Some(0.5));
         assert_eq!(cost(text, &mention, &from, &to("Widget"), 2), Some(1.6));
         assert_eq!(cost(text, &mention, &from, &to("Secret").in_namespace("other"), 2), None);
-    }
-
-    #[test]
-    fn selectors_at_any_place() {
-        let object = Object::from_json(
-            br#"{"apiVersion":"lab.example/v1","kind":"Rule","metadata":{"name":"a","labels":{"selector":"no"}},
-                "spec":{"selector":{"app":"web"},"from":[{"podSelector":{"matchLabels":{"role":"db","tier":"1"}}}],"nodeSelector":{"zone":"a"}}}"#,
-        )
-        .unwrap();
-        let mut all = selectors_in(object.root());
-        all.sort();
-        assert_eq!(all, [vec!["app=web".to_owned()], vec!["role=db".to_owned(), "tier=1".to_owned()]]);
     }
 }

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 pub enum EvidenceKind {
     /// How close what was changed is.
     Closeness,
-    /// The words of the complaints name the change.
+    /// The words of the complaints name what was changed.
     Said,
+    /// They name the changed resource, and not what was changed in it.
+    Named,
     /// What is quoted is gone or new.
     Vanished,
     /// Somebody reads what was changed.
@@ -43,9 +45,10 @@ pub enum EvidenceKind {
 
 impl EvidenceKind {
     /// All kinds, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Closeness,
         Self::Said,
+        Self::Named,
         Self::Vanished,
         Self::Effective,
         Self::Carried,
@@ -68,6 +71,7 @@ impl EvidenceKind {
         match self {
             Self::Closeness => "closeness",
             Self::Said => "said",
+            Self::Named => "named",
             Self::Vanished => "vanished",
             Self::Effective => "effective",
             Self::Carried => "carried",
@@ -88,7 +92,7 @@ impl EvidenceKind {
 
     fn weight(self) -> f64 {
         match self {
-            Self::Said => 1.1,
+            Self::Said | Self::Named => 1.1,
             Self::Routine => 0.6,
             Self::Time | Self::Person => 0.5,
             _ => 1.0,

@@ -1,5 +1,7 @@
 //! The question: who is concerned, when the trouble began, and what is said about it.
 
+mod naming;
+
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,19 +11,20 @@ use crate::fault::Fault;
 use crate::graph::Relation;
 use crate::history::{KubernetesEvent, Moment, ResourceOp};
 use crate::key::ResourceKey;
-use crate::object::{Kind, Node, Object};
+use crate::object::{Node, Object};
 
 use super::super::investigation::{Investigation, RecordedWrite};
 use super::super::lineage::{owners_of, pods_of};
 use super::complaint::{Complaint, ComplaintSource, SaidComplaint, complaints_of};
 use super::index::{ChangeCard, EvidenceIndex, ResourceId};
-use super::mentions::{dotted_words, name_words};
-use super::words::{add_words, blanked, fields_of, holds_whole, words_in};
+use super::words::{add_words, blanked, fields_of, without_phrases, words_in};
 
 /// Complaints so near each other belong to one episode.
 const EPISODE_SECONDS: f64 = 20.0;
 /// Complaints in the same words belong to one episode over a longer time: a container restarts with a growing back-off.
 const SAME_WORDS_SECONDS: f64 = 120.0;
+/// A pod that was made so near the end of another of its workload replaces it.
+const REPLACED_SECONDS: f64 = 30.0;
 /// Most members of a family.
 const MAX_FAMILY: usize = 500;
 
@@ -58,6 +61,8 @@ pub(super) struct Question<'q> {
     pub(super) named: BTreeMap<ResourceId, f64>,
     /// What every pod stands on, with its distance.
     pub(super) shared_by_pods: OnceCell<Vec<(ResourceId, f64)>>,
+    /// Classes of a kind that are, or were, taken where none is named, as far as they were looked up.
+    pub(super) default_classes: RefCell<HashMap<&'static str, Vec<ResourceId>>>,
     /// Whether others fail as well, as far as it was looked up.
     failing: RefCell<HashMap<ResourceId, bool>>,
     /// Users of changes that were looked up.
@@ -77,6 +82,13 @@ pub(super) fn sort_by_moment<T>(all: &mut [T], mark: impl Fn(&T) -> &Moment) {
 /// Returns the seconds from one moment to another; negative if it was before.
 pub(super) fn seconds(from: &Moment, to: &Moment) -> f64 {
     to.at.time.duration_since(from.at.time).as_secs_f64()
+}
+
+/// Returns `true` for a Kubernetes Event that ends a pod and that its component does not hold for a warning.
+///
+/// Source: kube-scheduler's `preemption.go`, the taint eviction controller, cluster-autoscaler's `actuation`.
+fn is_ending(event: &KubernetesEvent) -> bool {
+    matches!(&*event.reason, "Preempted" | "TaintManagerEviction" | "ScaleDown" | "EvictedByVPA")
 }
 
 impl<'q> Question<'q> {
@@ -103,6 +115,7 @@ impl<'q> Question<'q> {
             whole: String::new(),
             named: BTreeMap::new(),
             shared_by_pods: OnceCell::new(),
+            default_classes: RefCell::default(),
             failing: RefCell::default(),
             users: RefCell::default(),
         };
@@ -179,7 +192,7 @@ impl<'q> Question<'q> {
         let own = self.index.card(id).complaints.iter().filter(|c| c.mark.at.is_within(self.until));
         let mut all: Vec<SaidComplaint> = own.cloned().collect();
         let events = self.investigation.history.kubernetes_events(self.key(id));
-        all.extend(events.iter().filter(|e| e.is_warning).map(|e| self.reported(e)));
+        all.extend(events.iter().filter(|e| e.is_warning || is_ending(e)).map(|e| self.reported(e)));
         sort_by_moment(&mut all, |c| &c.mark);
         all
     }
@@ -216,7 +229,7 @@ impl<'q> Question<'q> {
                 .history
                 .kubernetes_events(self.key(id))
                 .iter()
-                .any(|e| e.is_warning && is_near(&e.mark) && !self.is_old(e))
+                .any(|e| (e.is_warning || is_ending(e)) && is_near(&e.mark) && !self.is_old(e))
     }
 
     /// Finds since when it is not well: back from the last complaint over short gaps, or longer ones in the same words.
@@ -229,20 +242,42 @@ impl<'q> Question<'q> {
             };
             all.extend(self.complaints(*id).into_iter().filter(counts).map(|what| Said { by: *id, what }));
         }
+        all.extend(self.ends_of_predecessors());
         if self.key(self.symptom).group_kind() == ("", "Service") || all.is_empty() {
             // What only other objects show, as that a Service has no endpoints.
             let faults = self.investigation.faults_of(self.key(self.symptom));
             all.extend(faults.iter().map(|f| Said { by: self.symptom, what: said_by(f) }));
         }
         sort_by_moment(&mut all, |s| &s.what.mark);
-        let Some(onset) = self.first_of_episode(&all) else {
-            let versions = self.investigation.history.versions(self.key(self.symptom));
-            self.onset = versions.last()?.mark();
+        // That something was not looked at yet is known only when it is asked about.
+        let is_silent = all.iter().all(|s| &*s.what.complaint.code == "NotObserved");
+        let Some(onset) = self.first_of_episode(&all).filter(|_| !is_silent) else {
+            self.onset = Moment { version: None, at: self.investigation.history.end()? };
+            self.said = all;
             return Some(());
         };
         self.onset = onset.mark;
         self.said = all.into_iter().filter(|s| !s.what.mark.is_before(&self.onset)).collect();
         Some(())
+    }
+
+    /// Returns why those ended that pods of the family replace.
+    fn ends_of_predecessors(&self) -> Vec<Said> {
+        let mut out = Vec::new();
+        for pod in self.family.iter().copied().filter(|id| self.is_pod(*id)) {
+            let Some(born) = self.index.born(pod, self.until) else { continue };
+            let Some(owner) = self.owners(pod).first().copied() else { continue };
+            let before = self.pods_below(owner).into_iter().filter(|p| !self.family.contains(p));
+            for other in before {
+                let events = self.investigation.history.kubernetes_events(self.key(other));
+                let near = |e: &&KubernetesEvent| {
+                    is_ending(e) && (-REPLACED_SECONDS..REPLACED_SECONDS).contains(&seconds(&e.mark, born))
+                };
+                let ends = events.iter().filter(near).map(|e| Said { by: other, what: self.reported(e) });
+                out.extend(ends);
+            }
+        }
+        out
     }
 
     fn first_of_episode(&self, all: &[Said]) -> Option<SaidComplaint> {
@@ -306,8 +341,10 @@ impl<'q> Question<'q> {
         };
         for text in order.iter().filter(|t| !is_generic(t)) {
             let weight = texts[text];
-            let words = words_in(text);
-            for field in words.iter().flat_map(|w| fields_of(w)) {
+            // Where a name is not resolved, what has it is not to blame.
+            let (plain, of_phrases) = without_phrases(&without_lookups(text));
+            let words = words_in(&plain);
+            for field in words.iter().flat_map(|w| fields_of(w)).chain(&of_phrases) {
                 if !self.words.contains_key(*field) {
                     self.vocabulary.insert((*field).to_owned());
                 }
@@ -352,75 +389,6 @@ impl<'q> Question<'q> {
         }
     }
 
-    /// Finds others whom the complaints or the own status name.
-    fn find_named(&mut self) {
-        let mut named: BTreeMap<ResourceId, f64> = BTreeMap::new();
-        let mut put = |id: ResourceId, cost: f64| {
-            let c = named.entry(id).or_insert(cost);
-            *c = c.min(cost);
-        };
-        let texts: BTreeSet<&str> = self.said.iter().map(|s| &*s.what.complaint.message).collect();
-        let own_namespace = &self.key(self.symptom).namespace;
-        for text in texts {
-            let joined = text.to_ascii_lowercase().replace(' ', "");
-            for word in name_words(text).collect::<BTreeSet<_>>() {
-                let parts: Vec<&str> = word.split('.').collect();
-                let hits: BTreeSet<ResourceId> = self
-                    .index
-                    .named(parts[0], self.until)
-                    .chain(self.index.named(word, self.until))
-                    .collect();
-                for id in hits.iter().copied().filter(|id| !self.family.contains(id)) {
-                    let key = self.key(id);
-                    let is_in_reach = key.namespace.is_empty()
-                        || key.namespace == *own_namespace
-                        || (parts.len() > 1 && parts.contains(&&*key.namespace))
-                        || holds_whole(text, &key.namespace);
-                    if key.name.len() < 4 || !is_in_reach {
-                        continue;
-                    }
-                    let is_named_with_kind =
-                        joined.contains(&key.kind.to_ascii_lowercase()) || &*key.kind == "Service";
-                    let far = if key.namespace.is_empty() || hits.len() > 6 { 0.5 } else { 0.0 };
-                    put(id, far + if is_named_with_kind { 0.4 } else { 1.1 });
-                }
-            }
-            for value in dotted_words(text).collect::<BTreeSet<_>>() {
-                let holders: BTreeSet<ResourceId> = self.index.holding(&value, self.until).collect();
-                if (1..=5).contains(&holders.len()) {
-                    holders.iter().for_each(|id| put(*id, 0.6 + 0.2 * holders.len() as f64));
-                }
-            }
-            let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | '-' | ':');
-            for word in text.split(|c| !is_part(c)).filter(|w| w.len() >= 7) {
-                let address = word.split(':').next().unwrap_or_default();
-                if let Some(id) =
-                    self.index.at_address(address, self.until).filter(|id| !self.family.contains(id))
-                {
-                    put(id, 0.4);
-                    self.owners(id).into_iter().for_each(|owner| put(owner, 0.4));
-                }
-            }
-        }
-        if let Some(status) =
-            self.investigation.history.now(self.key(self.symptom)).and_then(|o| o.root().get("status"))
-        {
-            let mut found = Vec::new();
-            names_in(status, 0, &mut found);
-            for (name, namespace, kind, is_bad) in found {
-                for id in self.index.named(&name, self.until).collect::<BTreeSet<_>>() {
-                    let key = self.key(id);
-                    let fits_namespace =
-                        key.namespace.is_empty() || *key.namespace == *namespace.unwrap_or(own_namespace);
-                    if fits_namespace && kind.is_none_or(|k| k == &*key.kind) && !self.family.contains(&id) {
-                        put(id, if is_bad { 0.4 } else { 1.2 });
-                    }
-                }
-            }
-        }
-        self.named = named;
-    }
-
     /// Returns `true` if a pod is ready in its newest state.
     pub(super) fn is_ready(&self, pod: ResourceId) -> bool {
         let turns = self.index.card(pod).ready.iter().rev();
@@ -431,40 +399,20 @@ impl<'q> Question<'q> {
     }
 }
 
+/// Returns a text without the names that it says were looked up: `lookup orders.shop.svc on 10.0.0.10:53`.
+fn without_lookups(text: &str) -> String {
+    let mut is_name = false;
+    let words = text.split(' ').filter(|word| {
+        let keep = !is_name;
+        is_name = *word == "lookup" || word.ends_with("(lookup");
+        keep
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Returns what the engine that knows kinds of faults says, as a complaint.
 fn said_by(fault: &Fault) -> SaidComplaint {
     let message = format!("{} {}", fault.kind.as_str(), fault.message);
     let complaint = Complaint::new(ComplaintSource::Status, &fault.reason, message.trim());
     SaidComplaint { complaint, mark: fault.onset.clone(), component: None, is_old: false }
-}
-
-/// Name, namespace, kind, and whether the words beside it say that it is not well.
-type NamedItem<'a> = (String, Option<&'a str>, Option<&'a str>, bool);
-
-/// Finds the objects that a status lists.
-fn names_in<'a>(node: Node<'a>, depth: usize, out: &mut Vec<NamedItem<'a>>) {
-    if depth > 10 || out.len() > 500 {
-        return;
-    }
-    if node.kind() == Kind::Map
-        && let Some(name) = node.str_at(&["name"])
-    {
-        use crate::health::HealthStatus::{Degraded, Missing};
-        use crate::health::words::{hint, meaning};
-        let health = node.at(&["health", "status"]);
-        let texts = node.children().chain(health).filter_map(Node::as_str);
-        let is_bad = texts.into_iter().any(|t| {
-            let said = if t.contains(' ') { hint(t) } else { meaning(t) };
-            matches!(said, Some(Degraded | Missing))
-        });
-        out.push((
-            name.to_ascii_lowercase(),
-            node.str_at(&["namespace"]).filter(|n| !n.is_empty()),
-            node.str_at(&["kind"]),
-            is_bad,
-        ));
-    }
-    node.children()
-        .filter(|n| matches!(n.kind(), Kind::Map | Kind::List))
-        .for_each(|n| names_in(n, depth + 1, out));
 }

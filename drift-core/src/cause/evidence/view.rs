@@ -50,7 +50,7 @@ impl RankedChange {
     /// Returns `true` if something speaks for it besides nearness and time: the words, what is gone, what was inherited.
     pub(in crate::cause) fn is_specific(&self) -> bool {
         let get = |kind| self.parts.get(kind);
-        let specific = 0.7 * get(EvidenceKind::Said)
+        let specific = 0.7 * (get(EvidenceKind::Said) + get(EvidenceKind::Named))
             + get(EvidenceKind::Vanished)
             + get(EvidenceKind::Inherited)
             + get(EvidenceKind::Competing);
@@ -145,7 +145,8 @@ fn view(
         if !followed.is_empty() {
             for change in ranked.values_mut() {
                 let is_family = index.id_of(&change.key).is_some_and(|id| question.family.contains(&id));
-                let is_named = change.parts.get(EvidenceKind::Said) >= 0.5
+                let is_named = change.parts.get(EvidenceKind::Said) + change.parts.get(EvidenceKind::Named)
+                    >= 0.5
                     || change.parts.get(EvidenceKind::Vanished) > 0.0;
                 if is_family && (failed_first || !is_named) {
                     change.nats -= POINTED_ELSEWHERE;

@@ -1,18 +1,22 @@
 //! Evidence: how much each piece speaks for a change, in nats.
 
+mod said;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::history::{Moment, ResourceOp};
 use crate::k8s::managers::is_platform;
 
 use super::closure::Closure;
+use super::competitors::Competitors;
 use super::complaint::ComplaintSource;
 use super::index::{ChangeCard, ChangeId, ResourceId, WordId, is_made_for_others};
 use super::leaves::{LeafChange, desired_leaves};
 use super::parts::{EvidenceKind, EvidenceParts};
 use super::pods::Pods;
 use super::question::{Question, seconds};
-use super::words::{add_words, holds_whole, is_common, is_nonce, kind_words, words_in};
+use super::words::{add_words, is_inert, is_nonce, kind_words, words_in};
 
 /// Most members of a family whose own words are looked at.
 const MAX_OWN: usize = 8;
@@ -69,6 +73,7 @@ pub(super) struct Scale<'q, 'a> {
     pub(super) question: &'a Question<'q>,
     pub(super) closure: &'a mut Closure,
     pub(super) pods: Pods,
+    pub(super) competitors: Competitors,
     pub(super) rarity: Rarity,
     /// Words that count, of the family and of what fails near it.
     words: BTreeMap<String, f64>,
@@ -146,22 +151,7 @@ pub(super) fn candidates(question: &Question<'_>, closure: &Closure) -> Vec<Chan
         }
         out
     };
-    let made_again: BTreeMap<ResourceId, ChangeId> = looked_at
-        .iter()
-        .map(|number| (*number, index.change(*number)))
-        .filter(|(_, card)| card.is_again && !question.onset.is_before(&card.mark))
-        .map(|(number, card)| (card.resource, number))
-        .collect();
-    looked_at
-        .into_iter()
-        .filter(|number| {
-            let card = index.change(*number);
-            // What was deleted and made again is an edit.
-            let is_undone = card.op == ResourceOp::Delete
-                && made_again.get(&card.resource).is_some_and(|again| again > number);
-            is_candidate(question, card) && !is_undone
-        })
-        .collect()
+    looked_at.into_iter().filter(|number| is_candidate(question, index.change(*number))).collect()
 }
 
 impl<'q, 'a> Scale<'q, 'a> {
@@ -195,7 +185,19 @@ impl<'q, 'a> Scale<'q, 'a> {
         let only_platform = all.iter().any(|(_, platform)| *platform) && !all.iter().any(|(app, _)| *app);
         let pods = Pods::new(question);
         let own_words = own_words(question);
-        Self { question, closure, pods, rarity, words, word_ids, own_words, rare_said, only_platform }
+        let competitors = Competitors::new(question, closure);
+        Self {
+            question,
+            closure,
+            pods,
+            competitors,
+            rarity,
+            words,
+            word_ids,
+            own_words,
+            rare_said,
+            only_platform,
+        }
     }
 
     /// Weighs one change.
@@ -210,11 +212,12 @@ impl<'q, 'a> Scale<'q, 'a> {
         } else {
             4.2
         });
-        let said = self.said(card, is_family);
+        let (said, named) = self.said(card, is_family);
         if !is_family {
             // What the words name is near, however it is connected.
             let rare: f64 = said
                 .iter()
+                .chain(&named)
                 .filter(|(_, w)| !question.vocabulary.contains(w))
                 .take(2)
                 .map(|(nats, _)| nats)
@@ -222,15 +225,19 @@ impl<'q, 'a> Scale<'q, 'a> {
             distance = distance.min((3.6 - 0.5 * rare).max(1.8));
         }
         parts.set(EvidenceKind::Closeness, -distance);
-        let mut total: f64 =
-            said.iter().take(5).enumerate().map(|(i, (nats, _))| nats * 0.6_f64.powi(i as i32)).sum();
+        let sum = |all: &[(f64, String)]| -> f64 {
+            all.iter().take(5).enumerate().map(|(i, (nats, _))| nats * 0.6_f64.powi(i as i32)).sum()
+        };
+        let (mut total, mut of_name) = (sum(&said), sum(&named));
         // That the words name what fails itself does not speak for its being made.
         let fails_itself = || is_automatic(question, card) && question.fails_as_well(card.resource);
         let is_made = card.op == ResourceOp::Create && !card.is_again && (is_family || fails_itself());
         if is_made {
             total *= 0.3;
+            of_name *= 0.3;
         }
         parts.set(EvidenceKind::Said, total.min(4.0));
+        parts.set(EvidenceKind::Named, of_name.min(4.0));
         parts.set(EvidenceKind::Vanished, if is_made { 0.0 } else { self.vanished(card, is_family) });
         parts.set(EvidenceKind::Effective, self.effective(card));
         let routine =
@@ -243,131 +250,16 @@ impl<'q, 'a> Scale<'q, 'a> {
             // What the pods got from it connects them.
             parts.at_least(EvidenceKind::Closeness, -1.0);
         }
-        if is_family && self.only_platform && total < 0.3 && parts.get(EvidenceKind::Vanished) == 0.0 {
+        if is_family
+            && self.only_platform
+            && total + of_name < 0.3
+            && parts.get(EvidenceKind::Vanished) == 0.0
+        {
             parts.set(EvidenceKind::Speaker, -0.8);
             parts.set(EvidenceKind::Revision, parts.get(EvidenceKind::Revision).min(0.0));
         }
-        let matched = said.into_iter().take(4).map(|(_, word)| word).collect();
+        let matched = said.into_iter().chain(named).take(4).map(|(_, word)| word).collect();
         WeighedChange { number, parts, matched, input: None }
-    }
-
-    /// Returns the words that were said and that the change has, those that tell most first.
-    fn said(&self, card: &ChangeCard, is_family: bool) -> Vec<(f64, String)> {
-        let question = self.question;
-        let resource = question.index.card(card.resource);
-        let key = &resource.key;
-        let is_near = self.is_in_reach(card.resource);
-        let mut best: BTreeMap<String, f64> = BTreeMap::new();
-        let mut put = |word: &str, nats: f64| {
-            if nats > 0.0 {
-                let n = best.entry(word.to_owned()).or_default();
-                *n = n.max(nats);
-            }
-        };
-        // What comes or goes as a whole may be like the family without having to do with it: the same port, the same path.
-        let is_whole = card.op == ResourceOp::Delete || (card.op == ResourceOp::Create && !card.is_again);
-        let is_likeness = |w: &WordId| is_whole && !is_family && self.own_words.contains(w);
-        let has: HashMap<WordId, f32> = card.words.iter().copied().filter(|(w, _)| !is_likeness(w)).collect();
-        for (word, weight) in &self.word_ids {
-            let idf = self.rarity.of(*word);
-            let text = question.index.text(*word);
-            if let Some(place) = has.get(word) {
-                put(text, weight * f64::from(*place) * idf);
-            } else if !is_family && resource.name_words.contains(word) {
-                put(text, weight * idf * if is_near { 0.6 } else { 0.2 });
-            }
-        }
-        if !is_family {
-            let (of_kind, of_group) = kind_words(key);
-            for (word, weight) in &self.words {
-                let known = question.index.word(word);
-                if known.is_some_and(|w| has.contains_key(&w) || resource.name_words.contains(&w)) {
-                    continue;
-                }
-                if of_kind.contains(word) {
-                    put(word, weight * 0.45 * self.rarity.of_text(question, word));
-                } else if word.len() > 4
-                    && of_group
-                        .iter()
-                        .any(|g| g.len() > 4 && (g.contains(word.as_str()) || word.contains(g.as_str())))
-                {
-                    put(word, weight * 0.45 * 2.0);
-                }
-            }
-            let name = key.name.to_ascii_lowercase();
-            if name.len() > 3
-                && is_near
-                && !question.own_names.contains(&name)
-                && holds_whole(&question.whole, &name)
-            {
-                put(&format!("{name} "), 1.2);
-            }
-        }
-        let mut all: Vec<(f64, String)> = best.into_iter().map(|(w, nats)| (nats, w)).collect();
-        all.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
-        all.iter_mut().for_each(|(_, w)| w.truncate(w.trim_end().len()));
-        all
-    }
-
-    /// Returns `true` for what is of the cluster, of the symptom's namespace, or of one that the complaints name.
-    fn is_in_reach(&self, id: ResourceId) -> bool {
-        let namespace = &self.question.key(id).namespace;
-        namespace.is_empty()
-            || *namespace == self.question.key(self.question.symptom).namespace
-            || self.question.whole.contains(&namespace.to_ascii_lowercase())
-    }
-
-    /// Returns what speaks for a change because something that is quoted is gone or new.
-    fn vanished(&mut self, card: &ChangeCard, is_family: bool) -> f64 {
-        let question = self.question;
-        let name = question.key(card.resource).name.to_ascii_lowercase();
-        if card.op == ResourceOp::Delete {
-            if question.index.is_there(card.resource, question.until)
-                && !self.was_gone_at_onset(card.resource)
-            {
-                return 0.0;
-            }
-            let is_referred_to = question.family.iter().any(|id| {
-                self.closure.reference(question, *id, card.resource).is_some_and(|cost| cost <= 1.0)
-            });
-            // A short name may stand for anything, unless it is known to be used.
-            if holds_whole(&question.whole, &name)
-                && self.is_in_reach(card.resource)
-                && (name.len() > 3 || is_referred_to)
-            {
-                return 2.0;
-            }
-            return if is_referred_to && !is_family { 1.3 } else { 0.0 };
-        }
-        let is_update = card.op != ResourceOp::Create;
-        for leaf in card.leaves.iter().take(200).filter(|l| !l.is_prose()) {
-            let key_is_gone = leaf.before.is_some() && leaf.after.is_none() && is_update;
-            let came = leaf.after.as_deref().filter(|_| leaf.before != leaf.after);
-            let went = leaf.before.as_deref().filter(|_| is_update && leaf.before != leaf.after);
-            let key = Some(leaf.last()).filter(|_| key_is_gone);
-            if [key, came, went].into_iter().flatten().any(|text| self.is_quoted(text)) {
-                return 1.2;
-            }
-        }
-        0.0
-    }
-
-    fn was_gone_at_onset(&self, id: ResourceId) -> bool {
-        let lives = self.question.index.card(id).lives.iter().rev();
-        let last = lives.into_iter().find(|(mark, _)| !self.question.onset.is_before(mark));
-        last.is_some_and(|(_, step)| *step == super::index::LifeStep::Gone)
-    }
-
-    /// Returns `true` if a value that few changes have stands in the complaints as a word of its own.
-    fn is_quoted(&self, text: &str) -> bool {
-        let word = text.to_ascii_lowercase();
-        if !(4..120).contains(&word.len()) || is_common(&word) || self.question.own_names.contains(&word) {
-            return false;
-        }
-        let singular = word.strip_suffix('s').unwrap_or(&word);
-        let rarity =
-            self.rarity.of_text(self.question, &word).max(self.rarity.of_text(self.question, singular));
-        (rarity > 1.8 || word.len() >= 10) && holds_whole(&self.question.whole, &word)
     }
 
     /// Returns 0 where somebody reads what changed, and less where it is doubtful that anybody does.
@@ -388,15 +280,16 @@ impl<'q, 'a> Scale<'q, 'a> {
             (ResourceOp::Create, _)
                 if &*self.question.key(card.resource).group == "rbac.authorization.k8s.io" =>
             {
-                -2.0
+                -3.5
             }
             (ResourceOp::Create, _) if !card.is_again => {
-                let was_well = self.question.family.contains(&card.resource)
-                    && seconds(&card.mark, &self.question.onset) > 60.0;
+                let is_family = self.question.family.contains(&card.resource);
+                let was_well = is_family && seconds(&card.mark, &self.question.onset) > 60.0;
                 best.max(0.0)
-                    - if was_well {
+                    - if was_well || (self.question.said.is_empty() && is_family) {
+                        // That it was made is no answer where nothing is said.
                         1.4
-                    } else if self.question.family.contains(&card.resource) {
+                    } else if is_family {
                         0.8
                     } else {
                         0.4
@@ -410,10 +303,19 @@ impl<'q, 'a> Scale<'q, 'a> {
 
     fn reads(&self, leaf: &LeafChange, group: &str, is_update: bool) -> f64 {
         let nonce = |v: &Option<Box<str>>| v.as_deref().is_some_and(is_nonce);
-        let is_nonce = is_update && nonce(&leaf.after) && (leaf.before.is_none() || nonce(&leaf.before));
+        // A large number in a spec is an amount, such as of milliseconds or bytes.
+        let is_amount =
+            |v: &Option<Box<str>>| v.as_deref().is_none_or(|v| v.bytes().all(|b| b.is_ascii_digit()));
+        let is_nonce = is_update
+            && nonce(&leaf.after)
+            && (leaf.before.is_none() || nonce(&leaf.before))
+            && (leaf.is_metadata() || !is_amount(&leaf.after));
         if !leaf.is_metadata() {
+            let is_inert =
+                || words_in(leaf.last()).iter().any(|w| is_inert(w) && !self.rare_said.contains(w));
             return match leaf.is_prose() {
                 true => -3.2,
+                false if is_update && is_inert() => -1.6,
                 false if is_nonce => -2.5,
                 false if is_update && leaf.relaxes() => -1.0,
                 false => 0.0,
@@ -426,6 +328,7 @@ impl<'q, 'a> Scale<'q, 'a> {
             return 0.0;
         }
         if is_nonce
+            || words_in(key).iter().any(|w| is_inert(w))
             || key.contains("deployment.kubernetes.io")
             || key.contains("leader")
             || domain.starts_with("kubectl.")
@@ -446,13 +349,14 @@ impl<'q, 'a> Scale<'q, 'a> {
         if words.iter().any(|w| self.rare_said.contains(w)) { -0.8 } else { -3.2 }
     }
 
-    /// Returns `true` if anything selects by a label, as it was or as it is.
+    /// Returns `true` if anything selects by a label, as it was or as it is, or reads its key.
     fn is_selected_by(&self, key: &str, leaf: &LeafChange) -> bool {
         let index = self.question.index;
-        leaf.before.iter().chain(&leaf.after).any(|value| {
-            let label = index.word(&format!("{key}={value}"));
-            label.is_some_and(|l| index.selecting(l, self.question.until).next().is_some())
-        })
+        let is_read = |label: &str| {
+            index.word(label).is_some_and(|l| index.selecting(l, self.question.until).next().is_some())
+        };
+        let values = leaf.before.iter().chain(&leaf.after);
+        is_read(key) || values.into_iter().any(|value| is_read(&format!("{key}={value}")))
     }
 
     /// Returns for how long nothing happened: from the change, or from the start of what fails, to the onset.
@@ -546,6 +450,11 @@ impl Scale<'_, '_> {
             return None;
         }
         let (index, until) = (self.question.index, self.question.until);
+        let parent = |d: &str| d.rsplitn(3, '.').take(2).map(str::to_owned).collect::<Vec<_>>();
+        let is_of_project = |g: &Arc<str>| domain.contains('.') && parent(g) == parent(domain);
+        if index.groups(until).any(is_of_project) {
+            return Some(-0.3);
+        }
         if index.groups(until).any(|g| is_part(domain, g)) || domain.split('.').any(|p| index.runs(p, until))
         {
             return Some(-0.2);

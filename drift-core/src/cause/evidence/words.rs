@@ -22,16 +22,27 @@ const VOCABULARY: &str = include_str!("../../../data/vocabulary.txt");
 struct Vocabulary {
     /// Fields by the word of failure that points at them.
     fields: HashMap<&'static str, Vec<&'static str>>,
+    /// Fields by a phrase of failure, whose words mean something else each.
+    phrases: Vec<(&'static str, Vec<&'static str>)>,
     /// Words that stand in every text.
     common: HashSet<&'static str>,
+    /// Names of fields that no software acts upon.
+    inert: HashSet<&'static str>,
 }
 
 static READ: LazyLock<Vocabulary> = LazyLock::new(|| {
-    let mut read = Vocabulary { fields: HashMap::new(), common: HashSet::new() };
+    let mut read = Vocabulary {
+        fields: HashMap::new(),
+        phrases: Vec::new(),
+        common: HashSet::new(),
+        inert: HashSet::new(),
+    };
     let lines = VOCABULARY.lines().map(|l| l.split('#').next().unwrap_or_default().trim());
     for (word, rest) in lines.filter_map(|l| l.split_once(':')) {
         match word.trim() {
             "common" => read.common.extend(rest.split_whitespace()),
+            "inert" => read.inert.extend(rest.split_whitespace()),
+            phrase if phrase.contains(' ') => read.phrases.push((phrase, rest.split_whitespace().collect())),
             word => read.fields.entry(word).or_default().extend(rest.split_whitespace()),
         }
     }
@@ -43,9 +54,34 @@ pub(super) fn fields_of(word: &str) -> &'static [&'static str] {
     READ.fields.get(word).map_or(&[], Vec::as_slice)
 }
 
+/// Returns a text without the phrases of failure that are known, and the fields that these are about.
+///
+/// For example of `the server has received too many requests` that is `the server has received`, and no resource request is
+/// meant.
+pub(super) fn without_phrases(text: &str) -> (String, Vec<&'static str>) {
+    let mut text = text.to_owned();
+    let mut lower = text.to_ascii_lowercase();
+    let mut fields = Vec::new();
+    for (phrase, about) in &READ.phrases {
+        while let Some(start) = lower.find(phrase) {
+            text.replace_range(start..start + phrase.len(), " ");
+            lower.replace_range(start..start + phrase.len(), " ");
+            fields.extend(about);
+        }
+    }
+    fields.sort_unstable();
+    fields.dedup();
+    (text, fields)
+}
+
 /// Returns `true` for a word that stands in every text.
 pub(super) fn is_common(word: &str) -> bool {
     READ.common.contains(word)
+}
+
+/// Returns `true` for the name of a field that no software acts upon: what is written to logs, and for people.
+pub(super) fn is_inert(word: &str) -> bool {
+    READ.inert.contains(word)
 }
 
 /// Returns the words of a text, sorted.
@@ -295,5 +331,15 @@ mod tests {
         for value in ["5432", "web:1.2", "1.4.2", "true", "2026-01-02"] {
             assert!(!is_nonce(value), "{value}");
         }
+    }
+
+    #[test]
+    fn a_phrase_means_what_its_words_do_not() {
+        let (rest, about) =
+            without_phrases("Too many requests: has asked us to try again later (get leases)");
+        assert!(about.contains(&"flowschema") && !rest.to_lowercase().contains("requests"), "{rest}");
+        assert!(rest.contains("get leases"));
+        assert_eq!(without_phrases("x"), ("x".to_owned(), Vec::new()));
+        assert!(READ.phrases.iter().all(|(_, about)| !about.is_empty()));
     }
 }

@@ -68,6 +68,22 @@ impl EvidenceIndex {
         self.held(&self.by_name, Some(name), until)
     }
 
+    /// Returns how many resources have a name.
+    pub(in crate::cause::evidence) fn name_count(&self, name: WordId, until: Until) -> usize {
+        self.by_name.get(&name).map_or(0, |all| all.partition_point(|(_, at)| at.is_within(until)))
+    }
+
+    /// Returns the resources of a name in a namespace, or in none.
+    pub(in crate::cause::evidence) fn named_within(
+        &self,
+        name: WordId,
+        namespace: &str,
+        until: Until,
+    ) -> impl Iterator<Item = ResourceId> {
+        let all = self.by_place.get(&(name, Arc::from(namespace))).map_or(&[][..], Vec::as_slice);
+        all.iter().filter(move |(_, at)| at.is_within(until)).map(|(id, _)| *id)
+    }
+
     /// Returns the resources that hold a value with a dot, such as a host name.
     pub(in crate::cause::evidence) fn holding(
         &self,
@@ -100,13 +116,18 @@ impl EvidenceIndex {
         self.held(&self.by_address, self.word(address), until).last()
     }
 
-    /// Returns the resources that ever had a label, given as `key=value`.
+    /// Returns the resources that ever had a label, given as `key=value` or as `key`.
     pub(in crate::cause::evidence) fn labelled(
         &self,
         label: WordId,
         until: Until,
     ) -> impl Iterator<Item = ResourceId> {
         self.held(&self.labelled, Some(label), until)
+    }
+
+    /// Returns how many resources ever had a label.
+    pub(in crate::cause::evidence) fn labelled_count(&self, label: WordId) -> usize {
+        self.labelled.get(&label).map_or(0, Vec::len)
     }
 
     /// Returns the resources that ever selected others by a label, among others.
@@ -150,6 +171,23 @@ impl EvidenceIndex {
         let all = self.within.get(namespace).map_or(&[][..], Vec::as_slice);
         let known = &all[..all.partition_point(|c| *c < before)];
         &known[known.len().saturating_sub(most)..]
+    }
+
+    /// Returns the labels that a resource has, or gives its pods, at a moment.
+    pub(in crate::cause::evidence) fn labels(&self, id: ResourceId, until: Until) -> &[WordId] {
+        let newest = self.card(id).labels.iter().rev().find(|(_, at)| at.is_within(until));
+        newest.map_or(&[], |(labels, _)| labels)
+    }
+
+    /// Returns `true` if a resource ever had all of some labels, each at some moment.
+    pub(in crate::cause::evidence) fn had_labels(
+        &self,
+        id: ResourceId,
+        labels: &[WordId],
+        until: Until,
+    ) -> bool {
+        let known = || self.card(id).labels.iter().filter(move |(_, at)| at.is_within(until));
+        labels.iter().all(|l| known().any(|(held, _)| held.binary_search(l).is_ok()))
     }
 
     /// Returns the API groups that are no part of Kubernetes.

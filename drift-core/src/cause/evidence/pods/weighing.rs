@@ -63,7 +63,7 @@ impl Scale<'_, '_> {
         parts.set(EvidenceKind::Carried, carried);
         parts.set(EvidenceKind::Revision, if carried < 0.0 { 0.0 } else { self.revision(card, is_family) });
         parts.set(EvidenceKind::Cleared, self.cleared(card, is_family, distance));
-        parts.set(EvidenceKind::Contrast, self.contrast(card, is_family));
+        parts.set(EvidenceKind::Contrast, self.contrast(card, is_family).max(self.competitors.left(card)));
         parts.set(EvidenceKind::Competing, self.competing(card, is_family));
         parts.set(EvidenceKind::Reaction, self.reaction(card));
         parts.set(EvidenceKind::Inherited, self.inherited(card, is_family));
@@ -75,7 +75,9 @@ impl Scale<'_, '_> {
     /// Of what makes pods: 0 where those that fail carry the change, and less where none does.
     fn carried(&mut self, card: &ChangeCard, is_family: bool) -> f64 {
         let question = self.question;
+        let is_run = matches!(&*question.key(card.resource).kind, "Job" | "CronJob");
         if card.op != ResourceOp::Update
+            || is_run
             || question.is_pod(card.resource)
             || card.leaves.iter().all(|l| l.is_metadata())
         {
@@ -161,6 +163,9 @@ impl Scale<'_, '_> {
                 out = -1.6 * (ran / RAN_WELL_SECONDS).min(1.0);
             }
         }
+        if !is_family && self.came_up_well(card) {
+            out = f64::min(out, -1.0);
+        }
         if self.pods.sharers > 1 && !is_family {
             if distance >= 2.8 {
                 let later = self.pods.came_up.iter().filter(|m| card.mark.is_before(m)).count();
@@ -171,6 +176,27 @@ impl Scale<'_, '_> {
             }
         }
         out
+    }
+
+    /// Returns `true` if the pods of another workload that were made after its change came up, are ready, and stay so.
+    fn came_up_well(&self, card: &ChangeCard) -> bool {
+        let question = self.question;
+        let is_workload =
+            matches!(&*question.key(card.resource).kind, "Deployment" | "StatefulSet" | "DaemonSet");
+        let complains = || {
+            let all = question.complaints(card.resource);
+            all.iter().any(|c| card.mark.is_before(&c.mark) && !c.complaint.is_weak())
+        };
+        if !is_workload || card.op != ResourceOp::Update || complains() {
+            return false;
+        }
+        let is_new = |p: &ResourceId| {
+            question.index.born(*p, question.until).is_some_and(|born| card.mark.is_before(born))
+        };
+        let below = question.pods_below(card.resource);
+        let new: Vec<ResourceId> = below.into_iter().filter(is_new).collect();
+        let is_well = |p: &ResourceId| question.is_ready(*p) && self.ran_well(*p, card) > 0.0;
+        !new.is_empty() && new.iter().all(is_well)
     }
 
     /// Returns for how many seconds a pod that was made after a change was ready before the onset.
@@ -237,7 +263,7 @@ impl Scale<'_, '_> {
     }
 
     /// The change brought a value that only one may have, and that the family has too.
-    fn competing(&self, card: &ChangeCard, is_family: bool) -> f64 {
+    fn competing(&mut self, card: &ChangeCard, is_family: bool) -> f64 {
         let question = self.question;
         if is_family || is_made_for_others(question.key(card.resource)) {
             return 0.0;
@@ -246,10 +272,17 @@ impl Scale<'_, '_> {
         let values = brought
             .filter_map(|l| exclusive_value(&l.path, l.after.as_deref()?))
             .filter(|v| self.pods.exclusive.contains(v));
+        let of_others = self.competitors.claims(question, card).max(self.competitors.uses_up(
+            question,
+            self.closure,
+            card,
+        ));
         let holders =
             values.map(|v| question.index.wanting(&v, question.until).collect::<BTreeSet<_>>().len());
-        let of_values =
-            holders.filter(|n| (1..=3).contains(n)).map(|n| 2.4 - 0.6 * (n as f64 - 1.0)).fold(0.0, f64::max);
+        let of_values = holders
+            .filter(|n| (1..=3).contains(n))
+            .map(|n| 2.4 - 0.6 * (n as f64 - 1.0))
+            .fold(of_others, f64::max);
         if card.op == ResourceOp::Create && self.selects_the_same(card.resource) {
             of_values.max(2.4)
         } else {
@@ -266,8 +299,7 @@ impl Scale<'_, '_> {
             let is_own = own.is_empty() || *own == question.key(id).namespace;
             is_own
                 && index.card(holder).selectors.iter().any(|(labels, at)| {
-                    at.is_within(question.until)
-                        && labels.iter().all(|l| index.labelled(*l, question.until).any(|held| held == id))
+                    at.is_within(question.until) && index.had_labels(id, labels, question.until)
                 })
         };
         let near = question.named.iter().filter(|(_, cost)| **cost <= 0.9).map(|(id, _)| *id);
