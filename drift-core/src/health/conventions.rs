@@ -44,6 +44,13 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
             let why = [fields::errors(status), fields::failures(status), fields::waits(status)];
             verdict = why.into_iter().flatten().fold(verdict, HealthVerdict::worse);
         }
+        // `Ready`, while an aspect of its own failed or is on its way.
+        if let Some(part) = words.part.filter(|part| {
+            verdict.status == HealthStatus::Healthy
+                && matches!(part.status, HealthStatus::Degraded | HealthStatus::Progressing)
+        }) {
+            verdict = part;
+        }
         if let Some(rollout) = fields::rollout(subject) {
             verdict = verdict.worse(rollout);
         }
@@ -52,6 +59,9 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
             _ => verdict,
         });
     }
+    // What has run to its end has left out what it left out.
+    let over = words.phase.as_ref().is_some_and(|phase| words::is_finished(&phase.reason));
+    let replicas = fields::replicas(subject).filter(|v| !over || v.status != HealthStatus::Progressing);
     let signals = [
         conditions.map(|c| c.verdict),
         fields::errors(status),
@@ -59,7 +69,7 @@ pub(super) fn judge(subject: &Subject<'_>, options: &Options) -> Option<HealthVe
         words.part,
         fields::flags(status),
         fields::failures(status),
-        fields::replicas(subject),
+        replicas,
     ];
     let worst = signals.into_iter().flatten().reduce(HealthVerdict::worse);
     worst
@@ -192,5 +202,7 @@ fn part_conditions<'a>(status: Node<'a>) -> impl Iterator<Item = Node<'a>> {
         Kind::Map => vec![field],
         _ => Vec::new(),
     });
-    parts.filter_map(|part| part.get("conditions")).filter(|c| c.kind() == Kind::List)
+    // `burnerConditions` are conditions of parts as well.
+    let named = status.children().filter(|f| f.key().ends_with("Conditions"));
+    parts.filter_map(|part| part.get("conditions")).chain(named).filter(|c| c.kind() == Kind::List)
 }

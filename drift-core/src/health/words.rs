@@ -4,19 +4,17 @@
 //! an operator is in here.
 
 mod lexicon;
+mod message;
 mod polarity;
-
-use std::sync::LazyLock;
 
 use super::HealthStatus::{self, Degraded, Healthy, Missing, Progressing, Suspended, Unknown};
 use lexicon::{Sense, senses};
+pub(crate) use message::hint;
+pub(super) use message::says_not_found;
 pub(crate) use polarity::{Polarity, polarity};
 
 /// How much of a text is looked at: a name is short.
 const MAX_NAME: usize = 200;
-/// How much of a message is looked at.
-const MAX_MESSAGE: usize = 4096;
-
 /// The lower-case words of a name or a phrase.
 #[derive(Debug, Default)]
 pub(super) struct Words {
@@ -106,16 +104,15 @@ pub(crate) fn meaning(text: &str) -> Option<HealthStatus> {
         "notfound" | "missing" | "absent" | "doesnotexist" => return Some(Missing),
         "timedout" | "deadlineexceeded" | "backoff" | "rolledback" => return Some(Degraded),
         "off" | "poweredoff" | "shutdown" | "shutoff" | "onhold" => return Some(Suspended),
-        "outofsync" | "outofdate" => return Some(Progressing),
+        "outofsync" | "outofdate" | "binding" => return Some(Progressing),
         _ => {}
     }
     // A sentence is no state.
     if words.len() > 8 {
         return None;
     }
-    // `CrashLoopBackOff`
-    if words.iter().zip(words.iter().skip(1)).any(|pair| pair == ("back", "off")) {
-        return Some(Degraded);
+    if let Some(status) = words.iter().zip(words.iter().skip(1)).find_map(of_pair) {
+        return Some(status);
     }
     let mut rest = words.iter();
     let mut failed = false;
@@ -127,18 +124,55 @@ pub(crate) fn meaning(text: &str) -> Option<HealthStatus> {
     {
         return rest.find_map(denied);
     }
-    if failed || words.any(Sense::Trouble) {
-        Some(Degraded)
+    if failed || words.iter().any(is_trouble_word) {
+        // What is said to pass is tried again.
+        let passes = words.iter().any(|w| matches!(w, "temporary" | "transient" | "intermittent"));
+        Some(if passes { Progressing } else { Degraded })
+    } else if let Some(status) = words.iter().find_map(denied_within) {
+        Some(status)
     } else if words.any(Sense::Halted) || words.has("approval") || waits_for_a_person(text) {
         // What waits for somebody's approval does not go on by itself.
         Some(Suspended)
     } else if words.iter().any(is_activity) || (words.len() == 1 && words.any(Sense::Beginning)) {
         Some(Progressing)
     } else if words.any(Sense::Good) {
-        Some(if words.has("partial") || words.has("partially") { in_part(&words) } else { Healthy })
+        Some(if words.has("partial") || words.has("partially") {
+            in_part(&words)
+        } else if words.iter().any(|w| w.starts_with("rollback")) {
+            // What had to be taken back did not go well.
+            Degraded
+        } else {
+            Healthy
+        })
+    } else if words.len() <= 3 && words.last().is_some_and(|w| senses(w).has(Sense::Beginning)) {
+        Some(Progressing)
     } else {
         None
     }
+}
+
+/// Returns what two words mean that mean something else one by one: `CrashLoopBackOff`, `FailingOver`.
+fn of_pair(pair: (&str, &str)) -> Option<HealthStatus> {
+    match pair {
+        ("back", "off") | ("timed", "out") | ("rolled", "back") | ("split", "brain") => Some(Degraded),
+        ("on", "hold") | ("action", "required" | "needed") => Some(Suspended),
+        ("fail" | "failing", "over") => Some(Progressing),
+        ("failed", "over") => Some(Healthy),
+        _ => None,
+    }
+}
+
+/// Returns `true` if a word names trouble, also one that others were written into: `CREATEFAILED`.
+fn is_trouble_word(word: &str) -> bool {
+    let known = senses(word);
+    let joined = || ["failed", "failure", "error"].iter().any(|end| word.ends_with(end));
+    known.has(Sense::Trouble) || (known.is_empty() && joined())
+}
+
+/// Reads a word that denies a good one in itself: `NOTREADY`, `unprovisioned`.
+fn denied_within(word: &str) -> Option<HealthStatus> {
+    let good = ["not", "non", "un"].iter().find_map(|denial| word.strip_prefix(denial));
+    denied(good.filter(|w| senses(word).is_empty() && senses(w).has(Sense::Good))?)
 }
 
 /// Returns what something good stands for that is so in part: what is over stays so, what is ready in part may become it.
@@ -161,6 +195,7 @@ pub(super) fn waits_for_a_person(text: &str) -> bool {
         "intervention",
         "manual",
         "operator",
+        "promotion",
         "review",
         "approval",
         "user",
@@ -172,6 +207,7 @@ pub(super) fn waits_for_a_person(text: &str) -> bool {
 /// Returns `true` if a state names a step by what is to be done: `SyncReplica`, `WaitForJob`.
 pub(super) fn is_step(text: &str) -> bool {
     const STEPS: &[&str] = &[
+        "add",
         "apply",
         "attach",
         "backup",
@@ -189,6 +225,7 @@ pub(super) fn is_step(text: &str) -> bool {
         "init",
         "initialize",
         "migrate",
+        "modify",
         "mount",
         "move",
         "prepare",
@@ -214,9 +251,56 @@ pub(super) fn is_step(text: &str) -> bool {
     split(text).first().is_some_and(|w| STEPS.contains(&w))
 }
 
-/// Returns `true` if a state denies a good one: `not-installed`.
-pub(super) fn is_denied(text: &str) -> bool {
-    split(text).any(Sense::Denial)
+/// Returns `true` if a reason says that something ran to its end, and well: `PodSucceeded`.
+pub(super) fn is_finish(reason: &str) -> bool {
+    let words = split(reason);
+    let last = matches!(words.last(), Some("completed" | "finished" | "succeeded"));
+    last && meaning(reason) == Some(Healthy)
+}
+
+/// Returns `true` if a reason speaks of warnings and of no other trouble: `CompletedWithWarning`.
+pub(super) fn is_warning(reason: &str) -> bool {
+    let is_mild = |w: &str| matches!(w, "warn" | "warning" | "warnings");
+    let words = split(reason);
+    words.iter().any(is_mild) && words.iter().all(|w| is_mild(w) || !is_trouble(w))
+}
+
+/// Returns `true` if a reason says that whoever reports is not heard of: `NodeStatusUnknown`, `AgentUnreachable`.
+pub(super) fn is_out_of_contact(reason: &str) -> bool {
+    let words = split(reason);
+    let silent =
+        |w: &str| matches!(w, "disconnected" | "lost" | "stopped" | "timeout" | "unknown" | "unreachable");
+    words.len() > 1 && words.last().is_some_and(silent)
+}
+
+/// Returns `true` if a condition's type is one that work brings about by and by: `UpToDate`, `Balanced`.
+pub(super) fn is_of_degree(name: &str) -> bool {
+    let words = split(name);
+    words.text().ends_with("uptodate") || words.last() == Some("balanced")
+}
+
+/// Returns `true` if a name is about the last time: `LastBackupSucceeded`.
+pub(super) fn is_last(name: &str) -> bool {
+    split(name).first() == Some("last")
+}
+
+/// Returns `true` if a list of this name is about runs and attempts, each of which may fail: `recentRuns`.
+pub(super) fn lists_runs(name: &str) -> bool {
+    const RUNS: &[&str] = &[
+        "attempts",
+        "backups",
+        "events",
+        "executions",
+        "hooks",
+        "jobs",
+        "operations",
+        "revisions",
+        "runs",
+        "tasks",
+    ];
+    let words = split(name);
+    words.last().is_some_and(|w| RUNS.contains(&w))
+        || matches!(words.first(), Some("last" | "past" | "recent"))
 }
 
 /// Returns `true` if a name says that something it needs is not there: `ParentMissing`, `SecretNotFound`.
@@ -266,7 +350,13 @@ pub(super) fn is_about_reconciling(word: &str) -> bool {
 /// Returns what the absence of something stands for: no errors is good, not ready is not there yet.
 fn denied(word: &str) -> Option<HealthStatus> {
     let known = senses(word);
-    if known.has(Sense::Decision) || matches!(word, "allowed" | "supported" | "permitted") {
+    // Somebody has yet to do it.
+    if matches!(word, "approved" | "enabled") {
+        Some(Suspended)
+    } else if known.has(Sense::Vital)
+        || known.has(Sense::Decision)
+        || matches!(word, "allowed" | "supported" | "permitted")
+    {
         Some(Degraded)
     } else if known.has(Sense::Trouble) {
         Some(Healthy)
@@ -310,68 +400,6 @@ pub(super) fn is_past(key: &str) -> bool {
     let first = words.first().unwrap_or_default();
     ["previous", "prev", "old", "desired", "target", "wanted", "history"].contains(&first)
         || words.last() == Some("history")
-}
-
-const TROUBLE: &str = "fail|error|cannot|could not|can't|unable|denied|not found|invalid|timed out|timeout|exceeded|\
-    refused|forbidden|unhealthy|terminated|back-off|backoff|does not exist|doesn't exist|unauthorized|unreachable|\
-    conflict|not allowed|unknown|missing|unsupported|no such|rejected|misconfigured|is required|must be";
-const WAITING: &str = "waiting|wait for|pending|in progress|progressing|creating|starting|initializ|provisioning|\
-    not yet|yet to|installing|updating|being |scheduled|will be|restoring|deploying|reconciling";
-const ASKED: &str = "wait|pending|requir|need";
-
-static PHRASES: LazyLock<[Phrases; 3]> = LazyLock::new(|| [TROUBLE, WAITING, ASKED].map(Phrases::new));
-
-/// Phrases by their first letter, so that a message is read once, however many there are.
-#[derive(Debug)]
-struct Phrases([Vec<&'static [u8]>; 26]);
-
-impl Phrases {
-    fn new(list: &'static str) -> Self {
-        let mut by_letter: [Vec<&'static [u8]>; 26] = Default::default();
-        for phrase in list.split('|') {
-            by_letter[usize::from(phrase.as_bytes()[0] - b'a')].push(phrase.as_bytes());
-        }
-        Self(by_letter)
-    }
-
-    /// Returns `true` if one of them is in a text, in whatever case.
-    fn are_in(&self, text: &[u8]) -> bool {
-        (0..text.len()).any(|at| {
-            let letter = text[at].to_ascii_lowercase().wrapping_sub(b'a');
-            let begins = |p: &&[u8]| text[at..].get(..p.len()).is_some_and(|t| t.eq_ignore_ascii_case(p));
-            self.0.get(usize::from(letter)).is_some_and(|phrases| phrases.iter().any(begins))
-        })
-    }
-}
-
-/// Returns what a message hints at where the reason does not: trouble, or waiting.
-pub(crate) fn hint(message: &str) -> Option<HealthStatus> {
-    let text = &message.as_bytes()[..MAX_MESSAGE.min(message.len())];
-    let [trouble, waiting, asked] = &*PHRASES;
-    if asked.are_in(text) && text.windows(8).any(|t| t.eq_ignore_ascii_case(b"approval")) {
-        Some(Suspended)
-    } else if trouble.are_in(text) {
-        Some(Degraded)
-    } else if waiting.are_in(text) || counts_some(text) {
-        Some(Progressing)
-    } else {
-        None
-    }
-}
-
-/// Returns `true` if a message counts fewer than there are to be: `1 of 2 nodes`, `1/2 pods`, but not `10.0.0.0/24`.
-fn counts_some(text: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(text) else { return false };
-    let words: Vec<&str> =
-        text.split_ascii_whitespace().map(|w| w.trim_matches(['(', ')', ',', ':', '['])).collect();
-    let fewer = |there: &str, wanted: &str| match (there.parse::<u32>(), wanted.parse::<u32>()) {
-        (Ok(there), Ok(wanted)) => there < wanted,
-        _ => false,
-    };
-    let ratio = words.iter().filter_map(|w| w.split_once('/')).any(|(there, wanted)| fewer(there, wanted));
-    ratio
-        || words.windows(3).any(|w| w[1] == "of" && fewer(w[0], w[2]))
-        || words.windows(4).any(|w| w[1..3] == ["out", "of"] && fewer(w[0], w[3]))
 }
 
 /// Returns `true` if objects of a kind run to an end, so that "running" is not the goal.

@@ -80,10 +80,13 @@ impl ConditionReader<'_> {
         let busy = self.busy || has(is_busy);
         let untrue = !halted && has(|c, p| p == Polarity::Whole && !c.is_true());
         let verdicts = known.iter().filter_map(|(condition, polarity)| match polarity {
-            // The part that failed says what keeps the whole from being true.
-            Polarity::Part if untrue && is_component(condition) => failed_component(condition, busy),
-            // A condition that sums up outweighs the parts it sums up, but not its peers: `Ready` and `Synced`.
-            Polarity::Part if summed_up && is_component(condition) => None,
+            // A condition that sums up outweighs the parts it sums up, but not its peers, `Ready` and `Synced`: the
+            // part that failed says what keeps the whole from being true, or what it does not know of.
+            Polarity::Part if summed_up && is_component(condition) => {
+                failed_component(condition, untrue, busy)
+                    .or_else(|| held_component(condition))
+                    .or_else(|| component_under_way(condition))
+            }
             // What is halted need not be there.
             Polarity::Whole | Polarity::Part if halted && !condition.is_true() => None,
             // What held while it ran need not hold any more.
@@ -92,9 +95,13 @@ impl ConditionReader<'_> {
             Polarity::Trouble => trouble(condition),
             // `FailedScale` for the reason `Available`: it is over.
             Polarity::PartTrouble if is_past_trouble(condition) => None,
-            Polarity::PartTrouble if !ready => trouble(condition),
+            // That it is over does not say that all of it went well.
+            Polarity::PartTrouble if !ready || ended => trouble(condition),
             Polarity::Activity => activity(condition, arrived),
             Polarity::Halt if halted => halt(condition),
+            Polarity::Weak if condition.is_false() => {
+                failed_component(condition, untrue, busy).or_else(|| held_component(condition))
+            }
             Polarity::Weak | Polarity::Neutral if !ready => plain_failure(condition),
             Polarity::PartTrouble | Polarity::Halt | Polarity::Weak | Polarity::Neutral => None,
         });
@@ -145,12 +152,17 @@ impl ConditionReader<'_> {
         let reason = words::meaning(condition.reason);
         let status = match condition.truth {
             // That it is over does not say how it ended.
-            Truth::True if reason == Some(HealthStatus::Degraded) && is_end(condition.name) => {
+            Truth::True
+                if reason == Some(HealthStatus::Degraded)
+                    && is_end(condition.name)
+                    && !words::is_warning(condition.reason) =>
+            {
                 HealthStatus::Degraded
             }
             // "Ready", since it was stopped as asked.
             Truth::True if is_stopped(condition.reason) => HealthStatus::Suspended,
             Truth::True => HealthStatus::Healthy,
+            Truth::Unknown if words::is_out_of_contact(condition.reason) => HealthStatus::Degraded,
             Truth::Unknown if reason == Some(HealthStatus::Suspended) => HealthStatus::Suspended,
             Truth::Unknown => HealthStatus::Progressing,
             Truth::False if self.scaled_to_zero && reason != Some(HealthStatus::Degraded) => {
@@ -168,11 +180,32 @@ fn is_component(condition: &Condition<'_>) -> bool {
 }
 
 /// Returns the trouble of a component whose reason says in so many words that it failed.
-fn failed_component(condition: &Condition<'_>, busy: bool) -> Option<HealthVerdict> {
-    let failed = condition.is_false()
-        && words::meaning(condition.reason) == Some(HealthStatus::Degraded)
+///
+/// While the whole is not true its message is enough; what was last, or was before, is no part of it.
+fn failed_component(condition: &Condition<'_>, untrue: bool, busy: bool) -> Option<HealthVerdict> {
+    if !condition.is_false() || words::is_past(condition.name) || words::is_last(condition.name) {
+        return None;
+    }
+    let reason = words::meaning(condition.reason);
+    let by_message =
+        untrue && !words::names_activity(condition.reason) && words::says_not_found(condition.message);
+    let failed = (reason == Some(HealthStatus::Degraded) || by_message)
         && why_false(condition, busy) == HealthStatus::Degraded;
     failed.then(|| said(HealthStatus::Degraded, condition))
+}
+
+/// Returns that a component waits for somebody to act: `RolledOut` that is not, for the reason `AwaitingPromotion`.
+fn held_component(condition: &Condition<'_>) -> Option<HealthVerdict> {
+    let held = condition.is_false() && words::waits_for_a_person(condition.reason);
+    held.then(|| said(HealthStatus::Suspended, condition))
+}
+
+/// Returns what a component is doing whose reason names work: `GatewayReady` that is not, for the reason `RolloutOngoing`.
+fn component_under_way(condition: &Condition<'_>) -> Option<HealthVerdict> {
+    let name = words::split(condition.name);
+    let is_state = matches!(name.last(), Some("ready" | "available" | "healthy" | "synced" | "updated"));
+    let works = condition.is_false() && is_state && words::names_activity(condition.reason);
+    works.then(|| said(HealthStatus::Progressing, condition))
 }
 
 /// Returns `true` if a condition names trouble in passing and gives a good reason: `FailedScale` since it is `Available`.
@@ -281,6 +314,9 @@ fn activity(condition: &Condition<'_>, ready: bool) -> Option<HealthVerdict> {
             Some(status @ (HealthStatus::Degraded | HealthStatus::Suspended)) => {
                 Some(said(status, condition))
             }
+            _ if condition.is_false() && words::is_missing(condition.reason) => {
+                Some(said(HealthStatus::Degraded, condition))
+            }
             _ if condition.is_false() => None,
             _ => (words::hint(condition.message) == Some(HealthStatus::Progressing))
                 .then(|| said(HealthStatus::Progressing, condition)),
@@ -313,6 +349,16 @@ fn why_false(condition: &Condition<'_>, busy: bool) -> HealthStatus {
         "Info" => return HealthStatus::Progressing,
         _ => {}
     }
+    // "Pending", and the message says that somebody has to approve.
+    if words::hint(condition.message) == Some(HealthStatus::Suspended)
+        && words::meaning(condition.reason) != Some(HealthStatus::Degraded)
+    {
+        return HealthStatus::Suspended;
+    }
+    // Not "Ready" any more, since it has run: `PodCompleted`.
+    if words::is_finish(condition.reason) && !is_end(condition.name) {
+        return HealthStatus::Healthy;
+    }
     let reason = words::split(condition.reason);
     let waits_for = reason.len() > 2 && (reason.has("not") || reason.has("no"));
     // "NotReady" and "Unavailable" only say the condition again.
@@ -321,6 +367,13 @@ fn why_false(condition: &Condition<'_>, busy: bool) -> HealthStatus {
     match words::meaning(condition.reason) {
         _ if unavailable => {
             return words::hint(condition.message).unwrap_or(HealthStatus::Progressing);
+        }
+        // A bare "Error" says less than the message.
+        Some(HealthStatus::Degraded)
+            if matches!(condition.reason, "Error" | "Failed")
+                && words::hint(condition.message) == Some(HealthStatus::Progressing) =>
+        {
+            return HealthStatus::Progressing;
         }
         Some(status @ (HealthStatus::Degraded | HealthStatus::Suspended)) => return status,
         Some(HealthStatus::Missing) if busy => return HealthStatus::Progressing,
@@ -343,7 +396,7 @@ fn why_false(condition: &Condition<'_>, busy: bool) -> HealthStatus {
     match words::hint(condition.message) {
         Some(status) => status,
         None if words::is_decision(condition.name) => HealthStatus::Degraded,
-        None if is_end(condition.name) => HealthStatus::Progressing,
+        None if is_end(condition.name) || words::is_of_degree(condition.name) => HealthStatus::Progressing,
         None if reason.is_empty() && condition.message.is_empty() => HealthStatus::Progressing,
         None => HealthStatus::Degraded,
     }

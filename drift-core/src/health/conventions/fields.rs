@@ -14,15 +14,7 @@ const PHASE: &[&str] = &["phase", "state", "status", "health", "stage", "complia
 /// Fields that hold how something ended.
 const OUTCOME: &[&str] = &["result", "verdict", "outcome"];
 /// Fields that hold errors, besides those that are named so.
-const ERROR: &[&str] = &[
-    "errorMessage",
-    "errMsg",
-    "errorDescription",
-    "errorReason",
-    "failureMessage",
-    "failureReason",
-    "problems",
-];
+const ERROR: &[&str] = &["errMsg", "errorDescription", "problems"];
 const MESSAGE: &[&str] = &["message", "phaseReason", "reason", "statusMessage", "info"];
 
 /// What words say.
@@ -50,9 +42,14 @@ pub(super) fn words(status: Node<'_>, kind: &str) -> FieldWords {
     let spoken = words.phase.is_some() || words.part.is_some();
     let outcome =
         nested(status, kind, if spoken { &["health", "result", "verdict", "outcome"] } else { OUTCOME });
-    let nested = if spoken { None } else { nested(status, kind, PHASE) };
-    let under_way = words.phase.iter().chain(&words.part).any(|v| v.status == HealthStatus::Progressing);
-    let failed = if under_way { failed_part(status, kind) } else { None };
+    // A word for some aspect does not speak for what is further down.
+    let nested = if words.phase.is_some() { None } else { nested(status, kind, PHASE) };
+    // What is halted or has run to its end has no parts that still count.
+    let over = words
+        .phase
+        .as_ref()
+        .is_some_and(|phase| phase.status == HealthStatus::Suspended || words::is_finished(&phase.reason));
+    let failed = if over { None } else { failed_part(status, kind) };
     words.part =
         words.part.into_iter().chain(outcome).chain(nested).chain(failed).reduce(HealthVerdict::worse);
     words
@@ -77,10 +74,26 @@ fn maps<'a>(status: Node<'a>) -> impl Iterator<Item = Node<'a>> {
 /// Returns the parts that a status lists: its nodes, domains, instances.
 fn listed<'a>(status: Node<'a>) -> impl Iterator<Item = Node<'a>> {
     let lists = status.children().filter(|f| f.kind() == Kind::List && f.key() != "conditions");
-    lists.filter(|f| !words::is_past(f.key())).flat_map(Node::children).filter(|e| e.kind() == Kind::Map)
+    lists
+        .filter(|f| !words::is_past(f.key()) && !words::lists_runs(f.key()))
+        .flat_map(Node::children)
+        .filter(|e| e.kind() == Kind::Map)
 }
 
-/// Looks for a listed part that failed while the whole is on its way; in what runs to an end parts may be tried again.
+/// Reads maps of states by the names of parts: `burnerStatus: {left: Ready, right: Failed}`.
+fn by_name<'a>(status: Node<'a>) -> impl Iterator<Item = HealthVerdict> {
+    let state = |field: Node<'a>| {
+        let text = field.as_str()?;
+        Some(HealthVerdict::new(words::meaning(text)?, text, format!("{} is {text}", field.key())))
+    };
+    let named = status
+        .children()
+        .filter(|m| m.kind() == Kind::Map && is_aspect(m.key()) && !m.key().ends_with("State"));
+    let states = move |map: Node<'a>| map.children().map(state).collect::<Option<Vec<_>>>();
+    named.filter_map(states).flatten()
+}
+
+/// Looks for a part that failed, whatever is said of the whole; in what runs to an end parts may be tried again.
 fn failed_part(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
     if words::runs_to_an_end(kind) {
         return None;
@@ -89,26 +102,51 @@ fn failed_part(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
         let text = PHASE.iter().find_map(|f| part.str_at(&[f]))?.to_owned();
         Some(HealthVerdict::new(words::meaning(&text)?, text, message(part)))
     };
-    listed(status).filter_map(judge_part).find(|v| v.status == HealthStatus::Degraded)
+    // `server: Failed`, whatever such a field is called.
+    let plain = |field: Node<'_>| {
+        let text =
+            field.as_str().filter(|t| matches!(*t, "Failed" | "Error" | "Unhealthy" | "CrashLoopBackOff"));
+        let named =
+            !words::is_past(field.key()) && !words::is_last(field.key()) && !MESSAGE.contains(&field.key());
+        Some(HealthVerdict::new(HealthStatus::Degraded, text.filter(|_| named)?, message(status)))
+    };
+    let parts = listed(status).chain(maps(status)).filter_map(judge_part).chain(by_name(status));
+    parts.chain(status.children().filter_map(plain)).find(|v| v.status == HealthStatus::Degraded)
 }
 
 fn is_aspect(key: &str) -> bool {
     let words = words::split(key);
     let last = words.last().unwrap_or_default();
     words.len() > 1
-        && ["phase", "state", "status", "health", "progress", "result", "outcome", "verdict"].contains(&last)
+        && [
+            "phase",
+            "state",
+            "status",
+            "statuses",
+            "health",
+            "progress",
+            "progression",
+            "result",
+            "outcome",
+            "verdict",
+        ]
+        .contains(&last)
         && !words::is_past(key)
 }
 
 fn verdict(text: &str, message: &str, kind: &str) -> Option<HealthVerdict> {
-    let step = || (words::runs_to_an_end(kind) && words::is_step(text)).then_some(HealthStatus::Progressing);
+    // `SyncReplica` may be the name of anything, "modify replica" is what somebody does.
+    let is_step = words::is_step(text)
+        && (words::runs_to_an_end(kind) || text.contains(' ') && text.starts_with(char::is_lowercase));
+    let step = || is_step.then_some(HealthStatus::Progressing);
     let mut status = words::meaning(text).or_else(step)?;
     if status == HealthStatus::Healthy && words::runs_to_an_end(kind) && words::is_start(text) {
         status = HealthStatus::Progressing;
     }
-    // "Not installed" may be still to come, unless there is a reason for it.
-    let denied = status == HealthStatus::Progressing && words::is_denied(text);
-    if denied && words::hint(message) == Some(HealthStatus::Degraded) {
+    // "Pending" may be still to come, unless there is a reason for it; what is tried again has one.
+    let waits = status == HealthStatus::Progressing && !words::is_retry(text);
+    let why = words::hint(message) == Some(HealthStatus::Degraded) || words::says_not_found(message);
+    if waits && why {
         status = HealthStatus::Degraded;
     }
     Some(HealthVerdict::new(status, text, message))
@@ -141,7 +179,13 @@ fn error(status: Node<'_>) -> Option<HealthVerdict> {
 /// Returns `true` if a field of this name holds errors: `lastError`, `syncErrors`.
 fn is_error(key: &str) -> bool {
     let words = words::split(key);
-    let own = matches!(words.last(), Some("error" | "errors"));
+    let is_of_error = |w: &str| matches!(w, "error" | "errors" | "failure" | "invalid");
+    let mut rest = words.iter().rev();
+    let own = match rest.next() {
+        Some("error" | "errors") => true,
+        Some("reason" | "message" | "details") => rest.next().is_some_and(is_of_error),
+        _ => false,
+    };
     ERROR.contains(&key) || (own && !matches!(words.first(), Some("ignored" | "previous" | "no")))
 }
 
@@ -158,7 +202,8 @@ fn is_no_error(text: &str) -> bool {
 pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
     const STANDING: &[&str] =
         &["count", "tasks", "nodes", "machines", "members", "instances", "shards", "targets"];
-    status.children().find_map(|field| {
+    let by_count = failed_of_all(status);
+    let by_name = status.children().find_map(|field| {
         let words = words::split(field.key());
         // What is unhealthy may be listed to be cared for; what failed has.
         let is_list = field.kind() == Kind::List && words.first() == Some("failed");
@@ -167,9 +212,21 @@ pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
         let first = ["failed", "degraded", "unhealthy", "faulted", "misconfigured"].contains(&words.first()?);
         let transient =
             words.iter().any(|w| ["pod", "job", "run", "attempt", "retry", "restart"].contains(&w));
-        let standing = first && !transient && words.len() > 1 && STANDING.contains(&words.last()?);
+        let standing =
+            first && !transient && words.len() > 1 && (is_list || STANDING.contains(&words.last()?));
         standing.then(|| HealthVerdict::degraded(field.key(), format!("status.{} is {count}", field.key())))
-    })
+    });
+    by_count.or(by_name)
+}
+
+/// Counts what failed where nothing is left to be tried: `{desired: 3, succeeded: 2, failed: 1}`.
+fn failed_of_all(status: Node<'_>) -> Option<HealthVerdict> {
+    let number = |name: &str| status.get(name).and_then(Node::as_i64);
+    let failed = number("failed").filter(|n| *n > 0)?;
+    let wanted = ["desired", "total", "expected"].iter().find_map(|name| number(name))?;
+    let done: i64 = ["succeeded", "completed", "skipped"].iter().filter_map(|name| number(name)).sum();
+    let message = format!("{failed} of {wanted} failed");
+    (wanted > 0 && done.saturating_add(failed) >= wanted).then(|| HealthVerdict::degraded("failed", message))
 }
 
 /// Reads counts of failures of any name, for statuses in which nothing else tells: `stats.renderFailures`.
@@ -343,7 +400,7 @@ pub(super) fn steps(status: Node<'_>) -> Option<HealthVerdict> {
         "registered",
     ];
     let judge_field = |field: Node<'_>| {
-        let is = truth(field).filter(|_| STEPS.contains(&field.key()))?;
+        let is = truth(field).filter(|_| STEPS.contains(&field.key()) || is_done(field.key()))?;
         // A step that is not done and has a reason was tried.
         let status_of_false = words::meaning(message(status)).or_else(|| words::hint(message(status)));
         let verdict =
@@ -352,6 +409,13 @@ pub(super) fn steps(status: Node<'_>) -> Option<HealthVerdict> {
     };
     let parts = listed(status).flat_map(Node::children).filter_map(judge_field);
     status.children().filter_map(judge_field).chain(parts).reduce(HealthVerdict::worse)
+}
+
+/// Returns `true` if a flag says that something was done to a part: `accessGranted`.
+fn is_done(key: &str) -> bool {
+    let words = words::split(key);
+    let done = words.last().is_some_and(|w| w.ends_with("ed") && words::is_good(w));
+    words.len() > 1 && done && !words.has("not") && !words::is_past(key) && !words::is_last(key)
 }
 
 /// Reads single words in fields of any name, for statuses in which nothing else tells: `status.result`.

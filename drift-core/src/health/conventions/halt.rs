@@ -3,7 +3,7 @@
 use crate::health::HealthStatus;
 use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words;
-use crate::object::Node;
+use crate::object::{Kind, Node};
 
 /// Words for what a switch of the spec halts; others name a part that is none of the whole's business.
 const WHOLE: &[&str] = &[
@@ -28,6 +28,7 @@ const SWITCHES: &[&str] = &[
     "hibernated",
     "pause",
     "paused",
+    "shutdown",
     "skip",
     "stop",
     "stopped",
@@ -36,6 +37,8 @@ const SWITCHES: &[&str] = &[
 ];
 /// Switches that halt only under this very name.
 const ALONE: &[&str] = &["disabled", "maintenance", "maintenanceMode", "standby", "unmanaged"];
+/// Maps of the spec that halt when they are enabled: `hibernation: {enabled: true}`.
+const MODES: &[&str] = &["hibernate", "hibernation", "maintenance", "pause", "suspend", "suspension"];
 /// Switches that halt when they are false.
 const RUNS: &[&str] = &["active", "enable", "enabled", "run", "running"];
 
@@ -43,12 +46,23 @@ const RUNS: &[&str] = &["active", "enable", "enabled", "run", "running"];
 pub(super) fn halted(subject: &Subject<'_>) -> Option<HealthVerdict> {
     let spec = subject.at(&["spec"]);
     let fields = || spec.into_iter().flat_map(Node::children);
-    if let Some(field) = fields().find(|f| f.as_bool().is_some_and(|on| switches_off(f.key(), on))) {
+    // What has run to its end has nothing left to halt.
+    let over = words::runs_to_an_end(subject.kind) && is_over(subject);
+    if let Some(field) =
+        fields().filter(|_| !over).find(|f| f.as_bool().is_some_and(|on| switches_off(f.key(), on)))
+    {
         return Some(switched(field.key(), field));
     }
-    let policy = spec.and_then(|s| s.at(&["runPolicy", "suspend"])).filter(|f| f.as_bool() == Some(true));
-    if let Some(field) = policy {
-        return Some(switched("runPolicy.suspend", field));
+    let enabled = |map: Node<'_>| {
+        let named = words::split(map.key()).last().is_some_and(|w| MODES.contains(&w));
+        map.get("enabled").is_some_and(|on| on.as_bool() == Some(true)) && named
+    };
+    if let Some(map) = fields().filter(|f| f.kind() == Kind::Map).find(|map| enabled(*map)) {
+        let message = format!("spec.{}.enabled is true", map.key());
+        return Some(HealthVerdict::suspended("Suspended", message));
+    }
+    if let Some((name, field)) = spec.and_then(|spec| of_manner(spec, 3)) {
+        return Some(switched(&name, field));
     }
     let wanted = fields().find(|f| f.as_str().is_some_and(|text| is_wanted_halt(f.key(), text)));
     let wanted = wanted.filter(|_| !is_over(subject)).map(|f| (f.key().to_owned(), f));
@@ -59,6 +73,24 @@ pub(super) fn halted(subject: &Subject<'_>) -> Option<HealthVerdict> {
         HealthVerdict::suspended("Suspended", format!("spec.{name} is {text}"))
     });
     wanted.or_else(|| ["annotations", "labels"].iter().find_map(|field| noted(subject, field)))
+}
+
+/// Looks for a switch in the maps that say in which manner the whole is run: `runPolicy.suspend`,
+/// `updateStrategy.rollingUpdate.paused`, `schedule.state.paused`.
+fn of_manner<'a>(map: Node<'a>, depth: usize) -> Option<(String, Node<'a>)> {
+    const MANNER: &[&str] = &["policy", "rollout", "schedule", "state", "strategy", "suspension", "update"];
+    let maps = map.children().filter(|m| m.kind() == Kind::Map);
+    let of_manner_maps = maps.filter(|m| words::split(m.key()).last().is_some_and(|w| MANNER.contains(&w)));
+    let found = |m: Node<'a>| {
+        let own = m.children().find(|f| {
+            let is_switch = matches!(f.key(), "pause" | "paused" | "suspend" | "suspended");
+            f.as_bool() == Some(true) && (is_switch || (m.key() == "suspension" && WHOLE.contains(&f.key())))
+        });
+        let own = own.map(|f| (format!("{}.{}", m.key(), f.key()), f));
+        let deeper = || of_manner(m, depth - 1).map(|(name, f)| (format!("{}.{name}", m.key()), f));
+        own.or_else(|| if depth > 1 { deeper() } else { None })
+    };
+    of_manner_maps.into_iter().find_map(found)
 }
 
 fn switched(name: &str, field: Node<'_>) -> HealthVerdict {

@@ -61,7 +61,11 @@ fn conditions_are_read_by_the_polarity_of_their_types() {
             Progressing,
             "Heating",
         ),
-        (&[["Ready", "True", "A", ""], ["BurnerReady", "False", "IgnitionFailed", ""]], Healthy, "A"),
+        (
+            &[["Ready", "True", "A", ""], ["BurnerReady", "False", "IgnitionFailed", ""]],
+            Degraded,
+            "IgnitionFailed",
+        ),
         (&[["Ready", "True", "A", ""], ["RollingUpdate", "True", "Relining", ""]], Progressing, "Relining"),
         (&[["Ready", "False", "", ""], ["FuelExhausted", "True", "NoGas", ""]], Degraded, "NoGas"),
         (&[["Exceeded", "True", "TooHot", ""], ["Lit", "True", "", ""]], Degraded, "TooHot"),
@@ -325,4 +329,107 @@ fn an_object_without_status_is_new_and_later_cannot_be_told() {
             (born("2030-01-01T09:00:00Z"), Unknown, "NoStatus"),
         ],
     );
+}
+
+#[test]
+fn a_part_that_failed_counts_beside_a_ready_whole() {
+    let rows: &[(&[[&str; 4]], HealthStatus, &str)] = &[
+        (&[["Ready", "True", "A", ""], ["GlazeReady", "False", "GlazeFailed", ""]], Degraded, "GlazeFailed"),
+        (
+            &[["Ready", "True", "A", ""], ["ShelvesHealthy", "False", "NotHealthy", ""]],
+            Degraded,
+            "NotHealthy",
+        ),
+        (
+            &[["Ready", "True", "A", ""], ["DoorReady", "False", "RepairOngoing", ""]],
+            Progressing,
+            "RepairOngoing",
+        ),
+        (&[["Ready", "True", "A", ""], ["DoorReady", "False", "DoorNotReady", ""]], Healthy, "A"),
+        (&[["Ready", "True", "A", ""], ["LastFiringSucceeded", "False", "FiringFailed", ""]], Healthy, "A"),
+        (
+            &[
+                ["Ready", "False", "KilnNotReady", "not ready"],
+                ["ClaySelected", "False", "X", "clay not found"],
+            ],
+            Degraded,
+            "X",
+        ),
+        (&[["Complete", "True", "", ""], ["SweepFailure", "True", "SootLeft", ""]], Degraded, "SootLeft"),
+        (&[["Complete", "True", "CompletedWithWarnings", ""]], Healthy, "CompletedWithWarnings"),
+        (&[["Ready", "False", "BatchCompleted", ""]], Healthy, "BatchCompleted"),
+        (&[["Ready", "False", "Error", "waiting for the chimney"]], Progressing, "Error"),
+        (&[["Ready", "False", "Pending", "waiting for approval"]], Suspended, "Pending"),
+        (&[["Ready", "Unknown", "KilnStatusUnknown", ""]], Degraded, "KilnStatusUnknown"),
+        (&[["Annealed", "True", "", ""]], Healthy, "Annealed"),
+        (&[["Annealed", "False", "OvenBroken", ""]], Degraded, "OvenBroken"),
+        (&[["LoadedClay", "True", "", ""]], Healthy, "LoadedClay"),
+        (
+            &[["Ready", "True", "A", ""], ["RolledOut", "False", "AwaitingPromotion", ""]],
+            Suspended,
+            "AwaitingPromotion",
+        ),
+        (&[["Progressing", "False", "ClayNotFound", ""]], Degraded, "ClayNotFound"),
+        (&[["FiringLimited", "True", "", ""]], Unknown, "NoSignal"),
+    ];
+    let rows: Vec<_> = rows.iter().map(|(list, want, reason)| (conditions(list), *want, *reason)).collect();
+    check(&HealthRules::none(), &rows);
+}
+
+#[test]
+fn what_parts_steps_and_counts_say_counts_beside_a_good_phase() {
+    let rows = [
+        (json!({"phase": "Ready", "burner": "Failed"}), Degraded, "Failed"),
+        (json!({"phase": "Ready", "burners": [{"health": "Unhealthy"}]}), Degraded, "Unhealthy"),
+        (json!({"phase": "Ready", "burners": [{"health": "Healthy"}]}), Healthy, "Ready"),
+        (json!({"phase": "Ready", "recentFirings": [{"state": "Failed"}]}), Healthy, "Ready"),
+        (json!({"phase": "Completed", "desired": 4, "succeeded": 3, "skipped": 1}), Healthy, "Completed"),
+        (json!({"desired": 3, "succeeded": 2, "failed": 1}), Degraded, "failed"),
+        (json!({"state": "NotReady", "reason": "no clay was found"}), Degraded, "NotReady"),
+        (json!({"state": "add burner"}), Progressing, "add burner"),
+        (json!({"invalidReason": "no clay"}), Degraded, "Error"),
+        (json!({"phase": "Ready", "burnerStatus": {"left": "Ready", "right": "Failed"}}), Degraded, "Failed"),
+        (json!({"phase": "Pending", "message": "clay not found"}), Degraded, "Pending"),
+        (json!({"phase": "Retrying", "message": "clay not found"}), Progressing, "Retrying"),
+        (json!({"glazeGranted": true}), Healthy, "glazeGranted"),
+        (json!({"operationalStatus": "OK", "firing": {"state": "heating"}}), Progressing, "heating"),
+        (json!({"failedBurnerNames": ["a"], "message": "x"}), Degraded, "failedBurnerNames"),
+        (
+            json!({"conditions": [{"type": "Ready", "status": "True"}], "burnerStatus": "Failed"}),
+            Degraded,
+            "Failed",
+        ),
+        (
+            json!({"conditions": [{"type": "Ready", "status": "True"}],
+                "burnerConditions": [{"type": "Lit", "status": "False", "reason": "Failed"}]}),
+            Degraded,
+            "Failed",
+        ),
+    ];
+    let rows: Vec<_> = rows.into_iter().map(|(status, want, reason)| (kiln(status), want, reason)).collect();
+    check(&HealthRules::none(), &rows);
+}
+
+#[test]
+fn a_switch_of_the_manner_in_which_the_whole_is_run_halts_it() {
+    let spec = |spec: Value| {
+        let mut value = kiln(json!({"phase": "Ready"}));
+        value["spec"] = spec;
+        value
+    };
+    let rows = [
+        (spec(json!({"updateStrategy": {"rollingUpdate": {"paused": true}}})), Suspended, "Suspended"),
+        (spec(json!({"schedule": {"state": {"paused": true}}})), Suspended, "Suspended"),
+        (spec(json!({"suspension": {"dispatching": true}})), Suspended, "Suspended"),
+        (spec(json!({"shutdown": true})), Suspended, "Suspended"),
+        (spec(json!({"hibernation": {"enabled": true}})), Suspended, "Suspended"),
+        (spec(json!({"hibernation": {"enabled": false}})), Healthy, "Ready"),
+        (spec(json!({"burner": {"paused": true}})), Healthy, "Ready"),
+        (spec(json!({"updateStrategy": {"paused": false}})), Healthy, "Ready"),
+    ];
+    check(&HealthRules::none(), &rows);
+    let mut over = spec(json!({"suspend": true}));
+    over["kind"] = json!("KilnJob");
+    over["status"] = json!({"phase": "Succeeded"});
+    check(&HealthRules::none(), &[(over, Healthy, "Succeeded")]);
 }

@@ -23,6 +23,8 @@ pub(super) enum Sense {
     Denial,
     /// Somebody decides it, so that its opposite is an answer and no delay: `accepted`.
     Decision,
+    /// What nothing works without, so that having none is trouble: `quorum`.
+    Vital,
     /// An activity is over: `finished`.
     Over,
     /// It began, and did not end: `started`.
@@ -41,6 +43,8 @@ pub(super) enum Sense {
     TypePartTrouble,
     /// A condition's type for a halt: `Paused`.
     TypeHalt,
+    /// A participle in a condition's type that is neither good nor bad: `Limited`.
+    TypeNeutral,
 }
 
 /// The senses of one word.
@@ -51,58 +55,77 @@ impl Senses {
     pub(super) fn has(self, sense: Sense) -> bool {
         self.0 & (1 << sense as u8) != 0
     }
+
+    /// Returns `true` if nothing is known of the word.
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 
 const LISTS: &[(Sense, &str)] = &[
     (
         Sense::Trouble,
-        "abandoned abnormal abort aborted backoff bad blocked breached broken canceled cancelled cannot \
-         clogged collapsed compromised conflict conflicting conflicts corrupt corrupted crash crashed \
-         crashing crashlooping critical damaged dead declined degraded denied disallowed disconnected \
-         disrupted dying err erroneous error errored erroring errors evicted exceeded exhausted expired fail \
-         failed failing fails failure failures fatal fault faulted faulty flapping forbidden hanging impaired \
-         incompatible inconsistent insufficient interrupted invalid killed leaked lost misconfigured mismatch \
-         mismatched noncompliant offline oom orphan orphaned overloaded panicked poisoned quarantined red \
-         refused rejected revoked saturated stale stalled starved stuck tainted throttled timedout timeout \
-         unable unauthorized unavailable unhealthy unknownerror unreachable unreconcilable unrecoverable \
-         unresolvable unresolved unresponsive unschedulable unsupported violated violation violations warn \
-         warning wedged",
+        "abandoned abnormal abort aborted alarm attention backoff bad blocked breached broken canceled \
+         cancelled cannot clogged collapsed compromised conflict conflicting conflicts corrupt corrupted \
+         crash crashed crashing crashlooping critical damaged dead declined degraded denied disallowed \
+         discarded disconnected disrupted diverged drifted dying err erroneous error errored erroring \
+         errors evicted exceeded exhausted expired fail failed failing fails failure failures fatal fault \
+         faulted faulty flapping forbidden hanging hung illegal impaired impossible inaccessible \
+         incompatible inconsistent incorrect ineligible infected insufficient interrupted invalid killed \
+         leaked lost malformed misbehaving misconfigured mismatch mismatched noncompliant offline oom \
+         orphan orphaned outage overloaded panicked poisoned problem problems quarantined red refused \
+         regressed rejected revoked saturated stale stalled starved stuck suspect tainted tampered \
+         throttled timedout timeout unable unauthorized unavailable unfit unhealthy unknownerror \
+         unreachable unreadable unreconcilable unrecoverable unreliable unresolvable unresolved \
+         unresponsive unroutable unsafe unsatisfiable unschedulable unserviceable unstable unsuccessful \
+         unsupported untrusted unusable vetoed violated violation violations vulnerable warn warning wedged \
+         wrong",
     ),
-    (Sense::UnderWay, "await awaits being bootstrap init pend progress yellow"),
+    (Sense::UnderWay, "await awaits being bootstrap init inprogress pend progress wait yellow"),
     (
         Sense::Beginning,
-        "canary deferred delayed dispatched enqueued incomplete inqueue new outdated postponed queued \
-         received requested retry scheduled submitted triggered unbound waits",
+        "canary deferred delayed dispatched draft enqueued incomplete initial initiated inqueue new \
+         outdated planned postponed queued received requested requeued retry scheduled staged submitted \
+         triggered unbound waits",
     ),
     (
         Sense::Halted,
         "asleep cordoned deactivated deallocated detached disabled dormant frozen halt halted hibernate \
-         hibernated hibernating hibernation idled ignored inactive maintain maintenance parked paused shelved \
-         sleeping snoozed standby stopped suspended unmanaged",
+         hibernated hibernating hibernation idled ignored inactive locked maintain maintenance parked \
+         paused quiesced retired shelved sleeping snoozed standby stopped suspended unmanaged",
     ),
     (
         Sense::Good,
-        "accepted acquired activated active admitted aligned allocated applied approved archived assigned \
-         attached authenticated authorized available bound built claimed cloned collected complete completed \
-         completes compliant configured connected converged copied covered created current delivered deployed \
-         done downloaded elected enabled enrolled established executed existing exists expanded exported \
-         fetched finished formatted fulfilled functional generated granted green healthy idle imported \
-         indexed initialised initialized injected inserted installed issued joined listed listening live \
-         loaded merged migrated mirrored mounted normal ok okay online open operating operational paired \
-         passed peered permitted present programmed promoted propagated provisioned published ran reachable \
-         ready rebalanced reconciled recovered refreshed registered released rendered replicated reserved \
-         resized resolved restored resumed rotated running satisfied saved sealed selected sent serving set \
-         settled signed stable started stored subscribed succeed succeeded success successful successfully \
-         sufficient synced synchronised synchronized tested trained transferred unlocked unsealed up updated \
-         upgraded uploaded uptodate valid validated verified working written",
+        "accepted achieved acquired activated active admitted adopted advertised aligned allocated \
+         announced applied approved archived assigned associated attached authenticated authorized \
+         available bonded booted bootstrapped bound built cached captured certified checked claimed cloned \
+         collected committed compiled complete completed completes compliant composed computed configured \
+         confirmed connected consistent converged copied covered created current decrypted delivered \
+         deployed discovered done downloaded effective elected embedded enabled encrypted enforced engaged \
+         enrolled ensured established evaluated executed existing exists expanded exported exposed fetched \
+         finished fixed formatted fulfilled functional generated granted green healthy hydrated idle \
+         implemented imported indexed ingested initialised initialized injected inserted installed intact \
+         integrated issued joined launched leased linked listed listening live loaded mapped matched \
+         materialized merged met migrated mirrored monitored mounted negotiated nominal normal notified offered \
+         ok okay online open operating operational optimal owned paired parsed passed passing peered \
+         permitted persisted pinned placed populated present processed programmed promoted \
+         propagated provisioned published pulled pushed ran ratified reachable ready realized rebalanced \
+         reconciled recorded recovered refreshed registered released reloaded remediated rendered repaired \
+         replenished replicated reserved resized resolved restored resumed retained retrieved rotated \
+         routed running satisfied saved scanned sealed secured seeded selected sent served serving set \
+         settled shared shipped signed sized solved stable started stored subscribed succeed succeeded \
+         success successful successfully sufficient synced synchronised synchronized tested tracked trained \
+         transferred transformed translated trusted unblocked uncordoned unlocked unpacked unsealed up \
+         updated upgraded uploaded uptodate usable valid validated verified visible warm working written",
     ),
     (
         Sense::NoActivity,
         "binding conflicting during existing failing listening missing nothing operating ping ring routing \
          running serving string thing working",
     ),
-    (Sense::Denial, "not no non"),
+    (Sense::Denial, "not no non un"),
     (Sense::Decision, "accepted admitted compliant healthy reachable resolved valid validated verified"),
+    (Sense::Vital, "capacity enough fit leader matched quorum space"),
     (Sense::Over, "available complete completed done expected finished ready succeeded success successful"),
     (Sense::Start, "running started active created accepted initialized scheduled provisioned"),
     (
@@ -119,13 +142,13 @@ const LISTS: &[(Sense, &str)] = &[
     ),
     (
         Sense::TypePart,
-        "accepted active admitted allocated applied approved assigned attached authenticated authorized \
-         available bootstrapped bound built cloned complete completed configured connected converged created \
+        "accepted active admitted adopted allocated applied approved assigned attached authenticated authorized \
+         available balanced bootstrapped bound built cloned complete completed configured connected converged created \
          deployed discovered established executed exists exported fetched formed functional granted healthy \
-         imported initialised initialized injected installed issued joined launched loaded merged migrated \
+         imported initialised initialized injected installed issued joined launched loaded merged met migrated \
          mounted online operational paired passed programmed promoted propagated provided provisioned \
          published reachable ready reconciled registered rendered replicated reserved resolved restored \
-         satisfied schedulable signed succeeded success successful synced synchronised synchronized updated \
+         satisfied schedulable serving signed succeeded success successful synced synchronised synchronized updated \
          upgraded valid validated verified",
     ),
     (Sense::TypeWeak, "active enabled running"),
@@ -142,6 +165,13 @@ const LISTS: &[(Sense, &str)] = &[
         Sense::TypeHalt,
         "asleep cordoned disabled frozen halted hibernated hibernating hibernation ignored maintenance paused \
          sleeping stopped suspended unmanaged",
+    ),
+    (
+        Sense::TypeNeutral,
+        "archived attempted capped changed cleared closed cordoned deleted deprecated detected drained evicted \
+         limited managed modified needed observed opened outdated preempted pruned queued recycled removed \
+         replaced requested required restarted retried scaled seen skipped started submitted superseded \
+         terminated triggered unmanaged unused upgradable used",
     ),
 ];
 

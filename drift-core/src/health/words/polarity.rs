@@ -59,7 +59,8 @@ pub(crate) fn polarity(name: &str) -> Polarity {
         return Polarity::Weak;
     }
     // `ResolvedRefs` has its participle in front.
-    if of_last.has(Sense::TypePart) || (words.len() == 2 && matches!(first, "resolved" | "valid")) {
+    let in_front = words.len() == 2 && matches!(first, "resolved" | "successful" | "valid");
+    if of_last.has(Sense::TypePart) || in_front || words.text().ends_with("uptodate") {
         return Polarity::Part;
     }
     if is_under_way(&words) {
@@ -68,6 +69,18 @@ pub(crate) fn polarity(name: &str) -> Polarity {
     // `MissingDependencies`, `ImageErrorsExist`: of some part, as it is not the last word.
     if first == "missing" || words.iter().rev().skip(1).any(|w| senses(w).has(Sense::Trouble)) {
         return Polarity::PartTrouble;
+    }
+    // A participle that nobody knows is what the controller meant to do: `Annealed`, `RolledOut`.
+    let directed = words.len() > 1 && matches!(last, "out" | "up" | "down" | "in");
+    let participle = if directed { words.iter().nth_back(1).unwrap_or(last) } else { last };
+    let known = senses(participle);
+    let is_participle = participle.len() > 4 && participle.ends_with("ed");
+    if is_participle && !known.has(Sense::TypeNeutral) && !known.has(Sense::Halted) {
+        return Polarity::Weak;
+    }
+    // `ReadyToFire`, `LoadedClay`
+    if senses(first).has(Sense::TypePart) {
+        return Polarity::Weak;
     }
     Polarity::Neutral
 }

@@ -32,6 +32,21 @@ fn trouble_is_seen_before_work_and_work_before_success() {
         ("PARTIALLY_COMPLETED", Some(Degraded)),
         ("PartiallyReady", Some(Progressing)),
         ("Blue", None),
+        ("FailingOver", Some(Progressing)),
+        ("FailedOver", Some(Healthy)),
+        ("RequestTimedOut", Some(Degraded)),
+        ("FiringOnHold", Some(Suspended)),
+        ("ActionRequired", Some(Suspended)),
+        ("NOTREADY", Some(Progressing)),
+        ("unprovisioned", Some(Progressing)),
+        ("CREATEFAILED", Some(Degraded)),
+        ("NoQuorum", Some(Degraded)),
+        ("NotApproved", Some(Suspended)),
+        ("NotEnabled", Some(Suspended)),
+        ("TemporaryError", Some(Progressing)),
+        ("RollbackSucceeded", Some(Degraded)),
+        ("FiringSubmitted", Some(Progressing)),
+        ("Binding", Some(Progressing)),
     ] {
         assert_eq!(meaning(text), want, "{text}");
     }
@@ -60,6 +75,9 @@ fn condition_types_have_a_polarity() {
         ("ACK.Terminal", Polarity::Trouble),
         ("FetchFailed", Polarity::PartTrouble),
         ("Stopped", Polarity::Halt),
+        ("UpToDate", Polarity::Part),
+        ("SuccessfulFiring", Polarity::Part),
+        ("Annealed", Polarity::Weak),
     ] {
         assert_eq!(polarity(name), want, "{name}");
     }
@@ -88,12 +106,14 @@ fn messages_hint_at_trouble_waiting_or_a_person() {
         ("10.0.0.0/24 is taken", None),
         ("1/3 pods crashed: error", Some(Degraded)),
         ("Waiting for the chimney", Some(Progressing)),
+        ("the burners are not ready", Some(Progressing)),
+        ("user must sweep the chimney", Some(Suspended)),
         ("waiting, but the chimney was NOT FOUND", Some(Degraded)),
         ("the order is waiting for admin approval", Some(Suspended)),
         ("", None),
     ] {
         assert_eq!(hint(text), want, "{text}");
     }
-    let far = format!("{}failed", "ü".repeat(MAX_MESSAGE));
+    let far = format!("{}failed", "ü".repeat(message::MAX_MESSAGE));
     assert_eq!(hint(&far), None, "a message is read to a bound");
 }
