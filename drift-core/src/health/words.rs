@@ -154,7 +154,11 @@ pub(crate) fn meaning(text: &str) -> Option<HealthStatus> {
 /// Returns what two words mean that mean something else one by one: `CrashLoopBackOff`, `FailingOver`.
 fn of_pair(pair: (&str, &str)) -> Option<HealthStatus> {
     match pair {
-        ("back", "off") | ("timed", "out") | ("rolled", "back") | ("split", "brain") => Some(Degraded),
+        ("back", "off") | ("of", "memory") | ("timed", "out") | ("rolled", "back") | ("split", "brain") => {
+            Some(Degraded)
+        }
+        ("to", "be") => Some(Progressing),
+        ("in", "sync") => Some(Healthy),
         ("on", "hold") | ("action", "required" | "needed") => Some(Suspended),
         ("fail" | "failing", "over") => Some(Progressing),
         ("failed", "over") => Some(Healthy),
@@ -184,7 +188,7 @@ fn in_part(words: &Words) -> HealthStatus {
 /// Returns `true` if a name says that a person has to act: `WaitingForConfirmation`, `PendingReview`.
 pub(super) fn waits_for_a_person(text: &str) -> bool {
     const WAITS: &[&str] =
-        &["awaiting", "awaits", "needs", "pending", "requires", "wait", "waiting", "waits"];
+        &["awaiting", "awaits", "needs", "pending", "required", "requires", "wait", "waiting", "waits"];
     const ACTS: &[&str] = &[
         "acknowledgement",
         "command",

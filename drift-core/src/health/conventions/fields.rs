@@ -1,6 +1,7 @@
 //! What status fields besides conditions say: phase and state words, error fields, flags, replica counts.
 
 mod counts;
+mod run;
 
 use crate::health::verdict::{HealthVerdict, Subject};
 use crate::health::words;
@@ -8,9 +9,10 @@ use crate::health::{HealthStatus, builtin};
 use crate::object::{Kind, Node};
 
 pub(super) use counts::{replicas, rollout};
+pub(super) use run::run;
 
 /// Fields that hold the state of the object as a whole.
-const PHASE: &[&str] = &["phase", "state", "status", "health", "stage", "compliant"];
+const PHASE: &[&str] = &["phase", "state", "status", "health", "stage", "compliance", "compliant"];
 /// Fields that hold how something ended.
 const OUTCOME: &[&str] = &["result", "verdict", "outcome"];
 /// Fields that hold errors, besides those that are named so.
@@ -49,10 +51,17 @@ pub(super) fn words(status: Node<'_>, kind: &str) -> FieldWords {
         .phase
         .as_ref()
         .is_some_and(|phase| phase.status == HealthStatus::Suspended || words::is_finished(&phase.reason));
-    let failed = if over { None } else { failed_part(status, kind) };
+    let failed = if over { own_outcome(status) } else { failed_part(status, kind) };
     words.part =
         words.part.into_iter().chain(outcome).chain(nested).chain(failed).reduce(HealthVerdict::worse);
     words
+}
+
+/// Reads how badly something ended that has run to its end: `{phase: Done, result: Failed}`.
+fn own_outcome(status: Node<'_>) -> Option<HealthVerdict> {
+    let texts = OUTCOME.iter().filter_map(|name| status.str_at(&[name]));
+    let failed = |text: &&str| words::meaning(text) == Some(HealthStatus::Degraded);
+    texts.into_iter().find(failed).map(|text| HealthVerdict::degraded(text, message(status)))
 }
 
 /// Reads the words of maps further down: `status.result.state`.
@@ -201,8 +210,8 @@ fn is_no_error(text: &str) -> bool {
 /// Pods and runs that failed are left out: their controllers start new ones.
 pub(super) fn failures(status: Node<'_>) -> Option<HealthVerdict> {
     const STANDING: &[&str] =
-        &["count", "tasks", "nodes", "machines", "members", "instances", "shards", "targets"];
-    let by_count = failed_of_all(status);
+        &["count", "tasks", "nodes", "machines", "members", "instances", "replicas", "shards", "targets"];
+    let by_count = std::iter::once(status).chain(maps(status)).find_map(failed_of_all);
     let by_name = status.children().find_map(|field| {
         let words = words::split(field.key());
         // What is unhealthy may be listed to be cared for; what failed has.
@@ -224,7 +233,8 @@ fn failed_of_all(status: Node<'_>) -> Option<HealthVerdict> {
     let number = |name: &str| status.get(name).and_then(Node::as_i64);
     let failed = number("failed").filter(|n| *n > 0)?;
     let wanted = ["desired", "total", "expected"].iter().find_map(|name| number(name))?;
-    let done: i64 = ["succeeded", "completed", "skipped"].iter().filter_map(|name| number(name)).sum();
+    let done: i64 =
+        ["succeeded", "completed", "skipped", "ready"].iter().filter_map(|name| number(name)).sum();
     let message = format!("{failed} of {wanted} failed");
     (wanted > 0 && done.saturating_add(failed) >= wanted).then(|| HealthVerdict::degraded("failed", message))
 }
@@ -267,10 +277,14 @@ pub(super) fn given(subject: &Subject<'_>, status: Node<'_>) -> Option<HealthVer
 pub(super) fn flags(status: Node<'_>) -> Option<HealthVerdict> {
     let health = status.get("health").filter(|h| h.kind() == Kind::Map);
     let of_health = health.into_iter().flat_map(Node::children);
-    of_health
+    let found = of_health
         .filter_map(of_health_flag)
         .chain(status.children().filter_map(flag))
-        .reduce(HealthVerdict::worse)
+        .reduce(HealthVerdict::worse)?;
+    // What is not ready may say why.
+    let failed = found.status == HealthStatus::Progressing
+        && words::hint(message(status)) == Some(HealthStatus::Degraded);
+    Some(if failed { HealthVerdict { status: HealthStatus::Degraded, ..found } } else { found })
 }
 
 /// Reads the flags of maps further down, for statuses in which nothing else tells: `settings.reconciled`.
@@ -307,24 +321,6 @@ pub(super) fn names_by_state(status: Node<'_>) -> Option<HealthVerdict> {
         lists.filter_map(judge).reduce(HealthVerdict::worse)
     };
     maps(status).filter_map(by_state).reduce(HealthVerdict::worse)
-}
-
-/// Reads how much of a run is done: `progress: 40%`, `percentComplete: 100`.
-fn percentage(status: Node<'_>) -> Option<HealthVerdict> {
-    let percent = |field: Node<'_>| {
-        let words = words::split(field.key());
-        let named = words.iter().any(|w| matches!(w, "progress" | "percent" | "percentage"));
-        let text = field.as_str().map(|t| t.trim().trim_end_matches('%').trim());
-        let number = text.map_or_else(|| field.as_f64(), |t| t.parse().ok());
-        number.filter(|_| named)
-    };
-    let done = status.children().filter_map(percent).find(|n| (0.0..=100.0).contains(n))?;
-    let message = format!("{done} % are done");
-    Some(if done < 100.0 {
-        HealthVerdict::progressing("Progress", message)
-    } else {
-        HealthVerdict::healthy("Progress", message)
-    })
 }
 
 /// Reads flags that say that a person has to act: `waitingForCommand`.
@@ -444,34 +440,6 @@ pub(super) fn any_word(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
         .or_else(|| verdict(status.str_at(&["reason"])?, message(status), kind))
         .or_else(of_maps)
         .or_else(|| listed(status).filter_map(part).reduce(HealthVerdict::worse))
-}
-
-/// Reads when something that runs to an end began and ended, for statuses in which nothing else tells.
-pub(super) fn run(subject: &Subject<'_>) -> Option<HealthVerdict> {
-    const BEGAN: &[&str] = &["startTime", "startTimestamp", "startedAt", "startedTime"];
-    const ENDED: &[&str] = &[
-        "completionTime",
-        "completionTimestamp",
-        "completedAt",
-        "finishTime",
-        "finishTimestamp",
-        "finishedAt",
-        "finishedTime",
-        "endTime",
-    ];
-    words::runs_to_an_end(subject.kind).then_some(())?;
-    let time = |fields: &[&str]| fields.iter().find_map(|f| subject.time(&["status", f]));
-    let (began, ended) = (time(BEGAN), time(ENDED));
-    let failed = subject.at(&["status", "failed"]).filter(|f| f.kind() == Kind::List && !f.is_empty());
-    match failed {
-        Some(list) => {
-            Some(HealthVerdict::degraded("Failed", format!("{} parts failed", list.len())).since(ended))
-        }
-        None if ended.is_some() => Some(HealthVerdict::healthy("Finished", "it ran to its end").since(ended)),
-        None => percentage(subject.status()?).or_else(|| {
-            began.map(|_| HealthVerdict::progressing("Started", "it has not ended yet").since(began))
-        }),
-    }
 }
 
 /// Reads a boolean, also one that was written as text.

@@ -49,7 +49,7 @@ pub(super) fn halted(subject: &Subject<'_>) -> Option<HealthVerdict> {
     // What has run to its end has nothing left to halt.
     let over = words::runs_to_an_end(subject.kind) && is_over(subject);
     if let Some(field) =
-        fields().filter(|_| !over).find(|f| f.as_bool().is_some_and(|on| switches_off(f.key(), on)))
+        fields().filter(|_| !over).find(|f| is_on(*f).is_some_and(|on| switches_off(f.key(), on)))
     {
         return Some(switched(field.key(), field));
     }
@@ -94,8 +94,13 @@ fn of_manner<'a>(map: Node<'a>, depth: usize) -> Option<(String, Node<'a>)> {
 }
 
 fn switched(name: &str, field: Node<'_>) -> HealthVerdict {
-    let on = field.as_bool().unwrap_or_default();
+    let on = is_on(field).unwrap_or_default();
     HealthVerdict::suspended("Suspended", format!("spec.{name} is {on}"))
+}
+
+/// Reads a switch, also one that was written as text.
+fn is_on(field: Node<'_>) -> Option<bool> {
+    field.as_bool().or_else(|| field.as_str()?.parse().ok())
 }
 
 /// Returns `true` if a switch of the spec halts the object: `paused: true`, `running: false`.

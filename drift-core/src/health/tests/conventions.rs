@@ -306,6 +306,9 @@ fn what_runs_to_an_end_is_told_by_when_it_began_and_ended() {
             (run("KilnUpgrade", json!({"state": "StopBurner"})), Progressing, "StopBurner"),
             (run("KilnUpgrade", json!({"startTime": nine, "progress": "40%"})), Progressing, "Progress"),
             (run("KilnUpgrade", json!({"percentComplete": 100})), Healthy, "Progress"),
+            (run("FiringJob", json!({"startTime": nine, "succeeded": 1})), Healthy, "succeeded"),
+            (run("FiringJob", json!({"startTime": nine, "failed": 1})), Degraded, "failed"),
+            (run("FiringJob", json!({"startTime": nine, "failed": 1, "active": 1})), Progressing, "Started"),
             (
                 run(
                     "KilnRestore",
@@ -364,6 +367,7 @@ fn a_part_that_failed_counts_beside_a_ready_whole() {
         (&[["Annealed", "True", "", ""]], Healthy, "Annealed"),
         (&[["Annealed", "False", "OvenBroken", ""]], Degraded, "OvenBroken"),
         (&[["LoadedClay", "True", "", ""]], Healthy, "LoadedClay"),
+        (&[["Ready", "True", "A", ""], ["ReconcileError", "True", "Soot", ""]], Degraded, "Soot"),
         (
             &[["Ready", "True", "A", ""], ["RolledOut", "False", "AwaitingPromotion", ""]],
             Suspended,
@@ -392,6 +396,12 @@ fn what_parts_steps_and_counts_say_counts_beside_a_good_phase() {
         (json!({"phase": "Pending", "message": "clay not found"}), Degraded, "Pending"),
         (json!({"phase": "Retrying", "message": "clay not found"}), Progressing, "Retrying"),
         (json!({"glazeGranted": true}), Healthy, "glazeGranted"),
+        (json!({"ready": false, "message": "cannot open the chimney"}), Degraded, "ready"),
+        (json!({"ready": false, "message": "x"}), Progressing, "ready"),
+        (json!({"phase": "Done", "result": "Failed"}), Degraded, "Failed"),
+        (json!({"phase": "Done", "result": "Passed"}), Healthy, "Done"),
+        (json!({"summary": {"total": 3, "ready": 2, "failed": 1}}), Degraded, "failed"),
+        (json!({"failedReplicas": 1, "replicas": 3, "readyReplicas": 2}), Degraded, "failedReplicas"),
         (json!({"operationalStatus": "OK", "firing": {"state": "heating"}}), Progressing, "heating"),
         (json!({"failedBurnerNames": ["a"], "message": "x"}), Degraded, "failedBurnerNames"),
         (
@@ -423,6 +433,7 @@ fn a_switch_of_the_manner_in_which_the_whole_is_run_halts_it() {
         (spec(json!({"suspension": {"dispatching": true}})), Suspended, "Suspended"),
         (spec(json!({"shutdown": true})), Suspended, "Suspended"),
         (spec(json!({"hibernation": {"enabled": true}})), Suspended, "Suspended"),
+        (spec(json!({"suspended": "true"})), Suspended, "Suspended"),
         (spec(json!({"hibernation": {"enabled": false}})), Healthy, "Ready"),
         (spec(json!({"burner": {"paused": true}})), Healthy, "Ready"),
         (spec(json!({"updateStrategy": {"paused": false}})), Healthy, "Ready"),

@@ -67,14 +67,14 @@ const LISTS: &[(Sense, &str)] = &[
         Sense::Trouble,
         "abandoned abnormal abort aborted alarm attention backoff bad blocked breached broken canceled \
          cancelled cannot clogged collapsed compromised conflict conflicting conflicts corrupt corrupted \
-         crash crashed crashing crashlooping critical damaged dead declined degraded denied disallowed \
-         discarded disconnected disrupted diverged drifted dying err erroneous error errored erroring \
-         errors evicted exceeded exhausted expired fail failed failing fails failure failures fatal fault \
-         faulted faulty flapping forbidden hanging hung illegal impaired impossible inaccessible \
-         incompatible inconsistent incorrect ineligible infected insufficient interrupted invalid killed \
-         leaked lost malformed misbehaving misconfigured mismatch mismatched noncompliant offline oom \
-         orphan orphaned outage overloaded panicked poisoned problem problems quarantined red refused \
-         regressed rejected revoked saturated stale stalled starved stuck suspect tainted tampered \
+         crash crashed crashing crashlooping critical damaged dead deadlocked declined degraded denied \
+         disallowed discarded disconnected disrupted diverged drifted dying err erroneous error errored \
+         erroring errors evicted exceeded exhausted expired fail failed failing fails failure failures \
+         fatal fault faulted faulty flapping forbidden hanging hung illegal impaired impossible \
+         inaccessible incompatible inconsistent incorrect ineligible infected insufficient interrupted \
+         invalid killed leaked lost malformed misbehaving misconfigured mismatch mismatched noncompliant \
+         offline oom orphan orphaned outage overloaded panicked poisoned problem problems quarantined red \
+         refused regressed rejected revoked saturated stale stalled starved stuck suspect tainted tampered \
          throttled timedout timeout unable unauthorized unavailable unfit unhealthy unknownerror \
          unreachable unreadable unreconcilable unrecoverable unreliable unresolvable unresolved \
          unresponsive unroutable unsafe unsatisfiable unschedulable unserviceable unstable unsuccessful \
@@ -84,9 +84,10 @@ const LISTS: &[(Sense, &str)] = &[
     (Sense::UnderWay, "await awaits being bootstrap init inprogress pend progress wait yellow"),
     (
         Sense::Beginning,
-        "canary deferred delayed dispatched draft enqueued incomplete initial initiated inqueue new \
-         outdated planned postponed queued received requested requeued retry scheduled staged submitted \
-         triggered unbound waits",
+        "canary creation deferred delayed dispatched draft enqueued incomplete initial initialisation \
+         initialization initiated inqueue installation new outdated planned postponed preparation provision \
+         queued received requested requeued retry scheduled staged submitted triggered unbound validation \
+         waits",
     ),
     (
         Sense::Halted,
@@ -106,17 +107,18 @@ const LISTS: &[(Sense, &str)] = &[
          finished fixed formatted fulfilled functional generated granted green healthy hydrated idle \
          implemented imported indexed ingested initialised initialized injected inserted installed intact \
          integrated issued joined launched leased linked listed listening live loaded mapped matched \
-         materialized merged met migrated mirrored monitored mounted negotiated nominal normal notified offered \
-         ok okay online open operating operational optimal owned paired parsed passed passing peered \
-         permitted persisted pinned placed populated present processed programmed promoted \
+         materialized merged met migrated mirrored monitored mounted negotiated nominal normal notified \
+         offered ok okay online open operating operational optimal owned paired parsed passed passing \
+         peered permitted persisted pinned placed populated present processed programmed promoted \
          propagated provisioned published pulled pushed ran ratified reachable ready realized rebalanced \
          reconciled recorded recovered refreshed registered released reloaded remediated rendered repaired \
          replenished replicated reserved resized resolved restored resumed retained retrieved rotated \
          routed running satisfied saved scanned sealed secured seeded selected sent served serving set \
-         settled shared shipped signed sized solved stable started stored subscribed succeed succeeded \
-         success successful successfully sufficient synced synchronised synchronized tested tracked trained \
-         transferred transformed translated trusted unblocked uncordoned unlocked unpacked unsealed up \
-         updated upgraded uploaded uptodate usable valid validated verified visible warm working written",
+         settled shared shipped signed sized solved stable started steady stored subscribed succeed \
+         succeeded success successful successfully sufficient synced synchronised synchronized tested \
+         tracked trained transferred transformed translated trusted unblocked uncordoned unlocked unpacked \
+         unsealed up updated upgraded uploaded uptodate usable valid validated verified visible warm \
+         working written",
     ),
     (
         Sense::NoActivity,

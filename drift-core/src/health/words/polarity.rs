@@ -43,7 +43,12 @@ pub(crate) fn polarity(name: &str) -> Polarity {
     }
     if of_last.has(Sense::TypeTrouble) {
         // `HasErrors` and `ACK.Terminal` are about the whole as well.
-        let whole = alone || first == "has" || name.rsplit('.').next().is_some_and(|n| n.len() == last.len());
+        // So is `ReconcileError`.
+        let reconciles = words.len() == 2 && is_about_reconciling(first);
+        let whole = alone
+            || reconciles
+            || first == "has"
+            || name.rsplit('.').next().is_some_and(|n| n.len() == last.len());
         return if whole { Polarity::Trouble } else { Polarity::PartTrouble };
     }
     if of_last.has(Sense::TypePartTrouble) {
@@ -60,7 +65,11 @@ pub(crate) fn polarity(name: &str) -> Polarity {
     }
     // `ResolvedRefs` has its participle in front.
     let in_front = words.len() == 2 && matches!(first, "resolved" | "successful" | "valid");
-    if of_last.has(Sense::TypePart) || in_front || words.text().ends_with("uptodate") {
+    if of_last.has(Sense::TypePart)
+        || in_front
+        || words.text().ends_with("uptodate")
+        || words.text() == "insync"
+    {
         return Polarity::Part;
     }
     if is_under_way(&words) {
