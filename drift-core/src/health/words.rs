@@ -102,7 +102,7 @@ pub(crate) fn meaning(text: &str) -> Option<HealthStatus> {
     match words.text.as_str() {
         "unknown" => return Some(Unknown),
         "notfound" | "missing" | "absent" | "doesnotexist" => return Some(Missing),
-        "timedout" | "deadlineexceeded" | "backoff" | "rolledback" => return Some(Degraded),
+        "timedout" | "deadlineexceeded" | "down" | "backoff" | "rolledback" => return Some(Degraded),
         "off" | "poweredoff" | "shutdown" | "shutoff" | "onhold" => return Some(Suspended),
         "outofsync" | "outofdate" | "binding" => return Some(Progressing),
         _ => {}

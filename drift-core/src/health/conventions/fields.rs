@@ -113,14 +113,26 @@ fn failed_part(status: Node<'_>, kind: &str) -> Option<HealthVerdict> {
     };
     // `server: Failed`, whatever such a field is called.
     let plain = |field: Node<'_>| {
-        let text =
-            field.as_str().filter(|t| matches!(*t, "Failed" | "Error" | "Unhealthy" | "CrashLoopBackOff"));
-        let named =
-            !words::is_past(field.key()) && !words::is_last(field.key()) && !MESSAGE.contains(&field.key());
+        let text = field.as_str().filter(|text| {
+            let plain = ["failed", "error", "unhealthy", "faulted", "degraded", "crashloopbackoff"];
+            plain.iter().any(|word| text.eq_ignore_ascii_case(word))
+        });
+        let key = words::split(field.key());
+        let graded = matches!(key.last(), Some("type" | "level" | "severity" | "mode" | "policy"));
+        let named = !graded
+            && !words::is_past(field.key())
+            && !words::is_last(field.key())
+            && !MESSAGE.contains(&field.key());
         Some(HealthVerdict::new(HealthStatus::Degraded, text.filter(|_| named)?, message(status)))
     };
     let parts = listed(status).chain(maps(status)).filter_map(judge_part).chain(by_name(status));
-    parts.chain(status.children().filter_map(plain)).find(|v| v.status == HealthStatus::Degraded)
+    // `upgradeStatus.state: upgrading`
+    let aspects = || status.children().filter(|m| m.kind() == Kind::Map && is_aspect(m.key()));
+    let works = |v: &HealthVerdict| words::names_activity(&v.reason);
+    parts
+        .chain(status.children().filter_map(plain))
+        .find(|v| v.status == HealthStatus::Degraded)
+        .or_else(|| aspects().filter_map(judge_part).find(works))
 }
 
 fn is_aspect(key: &str) -> bool {
@@ -244,7 +256,10 @@ pub(super) fn failure_counts(status: Node<'_>) -> Option<HealthVerdict> {
     let count = |field: Node<'_>| {
         let words = words::split(field.key());
         let mut names = words.iter().filter(|w| !matches!(*w, "count" | "total" | "number" | "num"));
-        let named = matches!(names.next_back(), Some("failures" | "failure" | "errors" | "error" | "failed"));
+        let named = matches!(
+            names.next_back(),
+            Some("failures" | "failure" | "errors" | "error" | "failed" | "fail")
+        );
         let n = field.as_i64().filter(|_| named)?;
         let status = if n > 0 { HealthStatus::Degraded } else { HealthStatus::Healthy };
         Some(HealthVerdict::new(status, field.key(), format!("{} is {n}", field.key())))
