@@ -4,17 +4,22 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::diff::{FieldChange, diff};
 use crate::event::EventId;
-use crate::history::Change;
+use crate::history::{Change, ResourceOp};
 use crate::key::ResourceKey;
+use crate::path::FieldPath;
 use crate::time::format_time;
 
 use super::candidate::Candidate;
 use super::candidates::candidates;
 use super::change_kind::{ChangeKind, changed_fields};
-use super::evidence::{EvidenceParts, EvidenceView, JoinedChange, PlatformOpinion, evidence_view, join};
+use super::evidence::{
+    EvidenceParts, EvidenceView, JoinedChange, PlatformOpinion, Pointer, evidence_view, join, pointers,
+};
 use super::hop::Hop;
 use super::investigation::Investigation;
+use super::looked_at::{LookedAt, looked_at};
 use super::role::CandidateRole;
 use super::root::{self, RevisionChange};
 use super::surroundings::hiding_gap;
@@ -39,6 +44,8 @@ pub struct Cause {
     pub candidate: Candidate,
     /// What the rules and the evidence say of it.
     pub opinions: Opinions,
+    /// Of an object that was deleted and made again, the fields in which it differs from what it was.
+    pub remade: Vec<FieldChange>,
 }
 
 /// What the two views of a cause say: the rules, which know which change leads to which fault, and the evidence, which knows none.
@@ -81,8 +88,28 @@ pub struct Explanation {
     pub causes: Vec<Cause>,
     /// Why it abstained; `None` when the first cause explains the symptom.
     pub abstained_because: Option<String>,
+    /// The same as a kind of reason.
+    pub abstained: Option<Abstention>,
     /// How likely it is that no recorded change is the cause.
     pub none_of_them: f64,
+    /// What the error points at, where no change explains it.
+    pub points_at: Vec<Pointer>,
+    /// What was looked at, where the resource shows no fault.
+    pub looked_at: Vec<LookedAt>,
+}
+
+/// Why an answer names no cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Abstention {
+    /// The resource is not in the recorded history.
+    NotRecorded,
+    /// The resource shows no fault.
+    NoFault,
+    /// The part of history in which the cause may lie is not known.
+    Gap,
+    /// Changes are known, and none explains the symptom.
+    Unexplained,
 }
 
 impl Explanation {
@@ -93,13 +120,32 @@ impl Explanation {
         causes: Vec<Cause>,
         none_of_them: f64,
     ) -> Self {
-        let abstained_because = match causes.first() {
-            _ if !investigation.history.knows(key) => Some(format!("{key} is not in the recorded history")),
-            _ if symptoms.is_empty() => Some(format!("{key} shows no fault at that time")),
+        let silence = match causes.first() {
+            _ if !investigation.history.knows(key) => {
+                Some((Abstention::NotRecorded, format!("{key} is not in the recorded history")))
+            }
+            _ if symptoms.is_empty() => {
+                Some((Abstention::NoFault, format!("{key} shows no fault at that time")))
+            }
             Some(best) if best.score >= THRESHOLD => None,
             best => Some(abstention(investigation, key, &symptoms, best)),
         };
-        Self { key: key.clone(), symptoms, causes, abstained_because, none_of_them }
+        let (abstained, abstained_because) = silence.unzip();
+        let points_at = match (&abstained_because, symptoms.is_empty()) {
+            (Some(_), false) => pointers(investigation, key),
+            _ => Vec::new(),
+        };
+        let looked_at = if symptoms.is_empty() { looked_at(investigation, key) } else { Vec::new() };
+        Self {
+            key: key.clone(),
+            symptoms,
+            causes,
+            abstained_because,
+            abstained,
+            none_of_them,
+            points_at,
+            looked_at,
+        }
     }
 
     /// Returns the causes with a score of at least [`THRESHOLD`], best first.
@@ -166,6 +212,7 @@ impl Investigation<'_> {
             let mut cause = found.remove(&j.root)?;
             cause.score = j.score;
             cause.opinions = opinions_of(j);
+            cause.remade = remade(self, &cause.root);
             Some(cause)
         });
         (causes.collect(), none)
@@ -186,6 +233,7 @@ impl Investigation<'_> {
                 explains: BTreeSet::from([candidate.fault]),
                 candidate,
                 opinions: Opinions::default(),
+                remade: Vec::new(),
             };
             match by_root.get_mut(&id) {
                 None => {
@@ -236,6 +284,23 @@ fn opinions_of(joined: JoinedChange) -> Opinions {
     }
 }
 
+/// Returns the fields in which an object that was made again differs from what it was before it was deleted.
+fn remade(investigation: &Investigation<'_>, root: &Change) -> Vec<FieldChange> {
+    let Some(after) = root.after.as_ref().filter(|_| root.op == ResourceOp::Create) else {
+        return Vec::new();
+    };
+    let versions = investigation.history.versions(&root.key).iter().rev();
+    let mut earlier = versions.filter(|v| v.is_before(&root.mark));
+    let Some(before) = earlier.find_map(|v| v.object.as_ref()) else { return Vec::new() };
+    let is_servers_own = |path: &FieldPath| {
+        let is_written = ["labels", "annotations"].iter().any(|f| path.starts_with_fields(&["metadata", f]));
+        path.starts_with_fields(&["status"]) || (path.starts_with_fields(&["metadata"]) && !is_written)
+    };
+    let schema = investigation.schemas.kind(after.group(), after.version(), after.kind());
+    let found = diff(before.doc(), after.doc(), schema.map(|s| s.root()));
+    found.changes().iter().filter(|c| !is_servers_own(&c.path)).cloned().collect()
+}
+
 /// Makes a cause of a change that the rules do not list.
 fn cause_by_evidence(
     investigation: &Investigation<'_>,
@@ -281,6 +346,7 @@ fn cause_by_evidence(
         explains,
         candidate,
         opinions: Opinions::default(),
+        remade: Vec::new(),
     }
 }
 
@@ -307,12 +373,13 @@ fn abstention(
     key: &ResourceKey,
     symptoms: &[Symptom],
     best: Option<&Cause>,
-) -> String {
+) -> (Abstention, String) {
     if let Some(gap) = hiding_gap(investigation, key, symptoms) {
         let from = gap.from.map_or("the beginning".to_owned(), format_time);
-        return format!("history is not known from {from} to {}: {}", format_time(gap.to), gap.message);
+        let text = format!("history is not known from {from} to {}: {}", format_time(gap.to), gap.message);
+        return (Abstention::Gap, text);
     }
-    match best {
+    let text = match best {
         None => "no recorded change on anything it depends on could have this effect".to_owned(),
         Some(c) => {
             let why = c
@@ -323,7 +390,8 @@ fn abstention(
                 .unwrap_or_else(|| "such changes rarely lead to this fault".to_owned());
             format!("closest change: {}, but it does not explain the symptom: {why}", c.root.key)
         }
-    }
+    };
+    (Abstention::Unexplained, text)
 }
 
 /// Returns the path from root to symptom.

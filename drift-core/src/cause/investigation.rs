@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::fault::{Fault, faults_of};
 use crate::graph::AsOf;
-use crate::health::{HealthContext, HealthRules, HealthStatus, assess};
+use crate::health::{Health, HealthContext, HealthRules, HealthStatus, assess};
 use crate::history::{Change, History, Moment, changes_of};
 use crate::key::{ResourceKey, ResourceVersion};
 use crate::object::Object;
@@ -113,8 +113,12 @@ impl<'s> Investigation<'s> {
 
     /// Returns `true` if a version of an object is healthy.
     pub(super) fn is_healthy(&self, object: &Object, now: Timestamp) -> bool {
-        let context = HealthContext { now, rules: &self.health_rules, previous: None };
-        assess(object, &context).status == HealthStatus::Healthy
+        self.health_of(object, now).status == HealthStatus::Healthy
+    }
+
+    /// Returns how a version of an object is doing.
+    pub(super) fn health_of(&self, object: &Object, now: Timestamp) -> Health {
+        assess(object, &HealthContext { now, rules: &self.health_rules, previous: None })
     }
 
     /// Returns the history.

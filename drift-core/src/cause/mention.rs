@@ -39,10 +39,24 @@ pub(super) fn blames_outside(text: &str) -> bool {
         && text.split(|c: char| c.is_whitespace() || "\"'(),;|=".contains(c)).any(is_outside)
 }
 
+/// Returns the hosts in a text that are not of the cluster, without port and path.
+pub(super) fn outside_hosts(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| c.is_whitespace() || "\"'(),;|=".contains(c));
+    words.filter(|w| is_outside(w)).map(|w| {
+        let host = host_of(w);
+        host.split_once(':').map_or(host, |(host, _)| host)
+    })
+}
+
+/// Returns the host in a word, with its port where it has one.
+fn host_of(word: &str) -> &str {
+    let rest = word.split_once("://").map_or(word, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default().trim_end_matches([':', '.'])
+}
+
 /// Returns `true` if a word is a host name that is not one of the cluster.
 fn is_outside(word: &str) -> bool {
-    let rest = word.split_once("://").map_or(word, |(_, rest)| rest);
-    let host = rest.split(['/', '?']).next().unwrap_or_default().trim_end_matches([':', '.']);
+    let host = host_of(word);
     let (host, has_port) = match host.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() => (host, true),
         _ => (host, word.contains("://")),
