@@ -82,7 +82,7 @@ pub use apps::{AppCounts, AppStatus, AppV1, AppsReportV1};
 pub use blame::{BlameReportV1, FieldAttribution, FieldBlameV1};
 pub use cause::{
     ActorV1, CauseAttribution, CauseDetail, CauseEventV1, CauseReportV1, CauseV1, EvidenceV1, HopV1,
-    SymptomV1,
+    LookedAtV1, PointerV1, SymptomV1, UndoV1,
 };
 pub use check::{CheckReportV1, CheckResultV1};
 pub use commit::CommitV1;

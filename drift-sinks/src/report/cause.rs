@@ -1,21 +1,34 @@
 //! The document of `drift why RESOURCE`: the recorded change behind an unhealthy resource.
 
+mod block;
+mod changed;
+mod markdown;
+mod pointer;
+mod reason;
 mod text;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use pointer::{LookedAtV1, PointerV1};
 pub use text::CauseDetail;
+pub use undo::UndoV1;
 
-use drift_core::ResourceKey;
-use drift_core::cause::{Cause, Explanation, Hop};
+use drift_core::cause::{Abstention, Cause, Explanation, Hop, THRESHOLD};
 use drift_core::coverage::InputNotes;
 use drift_core::fault::{Fault, OnsetBasis, VersionRef};
-use jiff::Timestamp;
+use drift_core::history::ResourceOp;
+use drift_core::{FieldChange, ResourceKey};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{API_VERSION, CommitV1, CoverageV1, KeyV1};
-pub(super) use text::because;
+use super::{API_VERSION, CommitV1, CoverageV1, KeyV1, VersionChangeV1};
+pub(super) use block::Block;
+pub(super) use text::{because, cause_blocks, headline};
+
+/// Least score of a change that is shown as likely, and not proven.
+const LIKELY: f64 = 0.25;
 
 /// Why a resource is unhealthy: its symptoms, and the recorded changes that may have caused them.
 ///
@@ -40,6 +53,15 @@ pub struct CauseReportV1 {
     pub causes: Vec<CauseV1>,
     /// How likely it is, 0 to 1, that no recorded change is the cause.
     pub none_of_them: f64,
+    /// What the error points at, where no change explains it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub points_at: Vec<PointerV1>,
+    /// What was looked at of a resource that shows no fault; what is not as it promises comes first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub looked_at: Vec<LookedAtV1>,
+    /// Why no cause is named.
+    #[serde(skip)]
+    abstained: Option<Abstention>,
     /// Remarks about the input, for example that a part of history is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -122,6 +144,26 @@ pub struct CauseV1 {
     /// What speaks against it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub but: Vec<String>,
+    /// Why it is thought to be the cause, or with a score below [`drift_core::cause::THRESHOLD`] why not, in one sentence.
+    pub reason: String,
+    /// How to undo it; of a change that is at least likely.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoV1>,
+    /// How long before the symptom it was, in words.
+    #[serde(skip)]
+    pub(super) before: Option<String>,
+    /// What speaks for it, and what is missing for it to be named, of a change that is likely and not proven.
+    #[serde(skip)]
+    unproven: Option<(String, &'static str)>,
+    /// Whether it was deleted and made again.
+    #[serde(skip)]
+    is_remade: bool,
+    /// Whether the error points at it by a name or a value.
+    #[serde(skip)]
+    is_pointed_at: bool,
+    /// The change that carried the root change to what fails, with its fields.
+    #[serde(skip)]
+    carrier: Option<(KeyV1, Vec<VersionChangeV1>)>,
 }
 
 /// Places of a cause by each of the two views alone, from 1; left out where the view does not list it.
@@ -154,6 +196,9 @@ pub struct CauseEventV1 {
     pub actor: ActorV1,
     /// Fields that changed, as text; empty for an object that was created or deleted.
     pub paths: Vec<String>,
+    /// The same fields with their values before and after, leaf by leaf; [`super::REDACTED`] for a value of a Secret.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<VersionChangeV1>,
     /// Id of the commit that a GitOps engine applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
@@ -199,7 +244,8 @@ impl CauseReportV1 {
         let key = &explanation.key;
         let symptoms: Vec<_> = explanation.symptoms.iter().map(|s| SymptomV1::new(key, &s.fault)).collect();
         let causes = explanation.causes.iter().enumerate();
-        let causes: Vec<_> = causes.map(|(i, c)| CauseV1::new(i, c, attribute(c))).collect();
+        let causes: Vec<_> =
+            causes.map(|(i, c)| CauseV1::new(i, c, attribute(c), &faults_of(explanation, c))).collect();
         let because = match (&explanation.abstained_because, causes.first()) {
             (Some(reason), _) => reason.clone(),
             (None, Some(cause)) => because(cause),
@@ -214,9 +260,43 @@ impl CauseReportV1 {
             because,
             causes,
             none_of_them: round_score(explanation.none_of_them),
+            points_at: explanation.points_at.iter().map(Into::into).collect(),
+            looked_at: explanation.looked_at.iter().map(Into::into).collect(),
+            abstained: explanation.abstained,
             notes: notes.remarks().to_vec(),
             coverage: notes.coverage().into(),
         }
+    }
+}
+
+/// Returns the faults that a cause explains; all of them where it is not known which.
+fn faults_of<'e>(explanation: &'e Explanation, cause: &Cause) -> Vec<&'e Fault> {
+    let explained = cause.explains.iter().filter_map(|i| explanation.symptoms.get(*i));
+    let mut faults: Vec<_> = explained.map(|s| &s.fault).collect();
+    if faults.is_empty() {
+        faults.extend(explanation.symptoms.iter().map(|s| &s.fault));
+    }
+    faults
+}
+
+/// Writes a length of time as people do: `40 s`, `12 min`, `5 h`, `3 days`.
+fn duration(length: SignedDuration) -> String {
+    match length.as_secs() {
+        ..1 => "less than a second".to_owned(),
+        seconds @ 1..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+impl CauseReportV1 {
+    /// Adds the options that say where the record is to the commands that the report names, so that they can be copied.
+    #[must_use]
+    pub fn with_record(mut self, options: &str) -> Self {
+        let undone = self.causes.iter_mut().filter_map(|c| c.undo.as_mut());
+        undone.filter_map(|u| u.show.as_mut()).for_each(|show| *show = format!("{show} {options}"));
+        self
     }
 }
 
@@ -256,9 +336,21 @@ impl SymptomV1 {
 }
 
 impl CauseV1 {
-    pub(super) fn new(place: usize, cause: &Cause, attribution: CauseAttribution) -> Self {
+    pub(super) fn new(place: usize, cause: &Cause, attribution: CauseAttribution, faults: &[&Fault]) -> Self {
         let CauseAttribution { user, commit } = attribution;
         let root = &cause.root;
+        // Annotations of what was made again tell who made it, and not what it does.
+        let is_written = |f: &&FieldChange| !f.path.starts_with_fields(&["metadata", "annotations"]);
+        let remade: Vec<FieldChange> = cause.remade.iter().filter(is_written).cloned().collect();
+        let fields = if remade.is_empty() { &root.fields } else { &remade };
+        let changes = changed::changed_leaves(&root.key, fields);
+        let is_named = cause.score >= THRESHOLD;
+        // That what fails was made at all is no explanation.
+        let is_itself = root.op == ResourceOp::Create && faults.iter().any(|f| f.on == root.key);
+        let is_likely = !is_named && !is_itself && cause.score >= LIKELY;
+        let carried = &cause.candidate.change;
+        let carrier = (carried.id != root.id && carried.key != root.key)
+            .then(|| ((&carried.key).into(), changed::changed_leaves(&carried.key, &carried.fields)));
         Self {
             rank: place + 1,
             score: round_score(cause.score),
@@ -286,14 +378,22 @@ impl CauseV1 {
                 op: root.op.word(),
                 actor: ActorV1 { manager: root.manager.clone(), user: root.user.clone().or(user) },
                 paths: root.paths().iter().map(ToString::to_string).collect(),
+                changes: changes.clone(),
                 commit: commit.as_ref().map(|c| c.id.clone()),
             },
             chain: cause.chain.iter().map(HopV1::from).collect(),
             counterfactual: cause.candidate.counterfactual.verdict.as_str(),
             compared: cause.candidate.counterfactual.text.clone(),
             explains: cause.explains.iter().copied().collect(),
+            undo: (is_named || is_likely).then(|| undo::undo(cause, &changes, commit.as_ref())).flatten(),
             commit,
             but: cause.candidate.notes.clone(),
+            reason: if is_named { reason::why(cause, faults) } else { reason::why_not(cause, faults) },
+            before: reason::since(cause, faults),
+            is_remade: !remade.is_empty(),
+            is_pointed_at: reason::is_pointed_at(cause, faults),
+            unproven: is_likely.then(|| (reason::why(cause, faults), reason::what_is_missing(cause))),
+            carrier: carrier.filter(|(_, changes): &(KeyV1, Vec<_>)| !changes.is_empty()),
         }
     }
 }

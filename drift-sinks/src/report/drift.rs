@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::{API_VERSION, CoverageV1, KeyV1, redacted};
 
 pub use markdown::render_drift_markdown;
+pub(super) use markdown::{escape_markdown, inline_code};
 pub use text::{DriftTextOptions, render_drift_text};
 
 /// Which parts of a report are shown besides the differences that count.

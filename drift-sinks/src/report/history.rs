@@ -70,7 +70,7 @@ pub struct VersionV1 {
 }
 
 /// A field that a version changed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionChangeV1 {
     /// Path of the field as a list of steps.

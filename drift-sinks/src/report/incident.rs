@@ -8,8 +8,14 @@ use drift_core::fault::Fault;
 use drift_core::text::printable;
 use serde::Serialize;
 
-use super::cause::{CauseAttribution, CauseV1, SymptomV1, because};
-use super::{API_VERSION, CoverageV1, Styler};
+use super::cause::{Block, CauseAttribution, CauseV1, SymptomV1, because, cause_blocks, headline};
+use super::{API_VERSION, CauseDetail, CoverageV1, Styler};
+
+/// Most lines of old and new values of a root.
+const CHANGED_LINES: usize = 4;
+
+/// Longest message of an unexplained symptom that the text shows, in characters.
+const MESSAGE_CHARS: usize = 160;
 
 /// Everything that is broken at one moment, with what has one root in one place.
 ///
@@ -79,12 +85,28 @@ impl IncidentReportV1 {
     }
 
     /// Writes the report as text for people.
-    pub fn render_text(&self, styler: Styler) -> String {
+    pub fn render_text(&self, styler: Styler, detail: CauseDetail) -> String {
         let mut out = String::new();
         for root in &self.roots {
             let cause = &root.cause;
-            let head = format!("{}. Because {}", cause.rank, root.because);
-            let _ = writeln!(out, "{}  score {:.2}", styler.alarm(&head), cause.score);
+            let head = printable(&format!("{}. Because {}", cause.rank, headline(cause)));
+            let _ = writeln!(out, "{}", styler.alarm(&head));
+            for block in cause_blocks(cause, detail) {
+                match block {
+                    Block::Lines(lines) if !lines.iter().any(|l| l.contains("-> ")) => {
+                        lines.iter().take(CHANGED_LINES).for_each(|line| {
+                            let _ = writeln!(out, "     {}", printable(line));
+                        });
+                    }
+                    Block::Detail(name @ ("why" | "undo"), text) => {
+                        let _ = writeln!(out, "   {name}: {}", printable(&text));
+                    }
+                    Block::Numbers(text) => {
+                        let _ = writeln!(out, "{}", styler.dim(&format!("      {}", printable(&text))));
+                    }
+                    _ => {}
+                }
+            }
             root.symptoms.iter().for_each(|s| write_symptom(&mut out, s));
             if let Some(symptom) = root.symptoms.first() {
                 let more = format!("   more: drift why {}", printable(&symptom.key.to_string()));
@@ -96,7 +118,12 @@ impl IncidentReportV1 {
         }
         for one in &self.unexplained {
             write_symptom(&mut out, &one.symptom);
-            let _ = writeln!(out, "{}", styler.dim(&format!("     {}", printable(&one.because))));
+            let message: String = one.symptom.message.chars().take(MESSAGE_CHARS).collect();
+            if !message.is_empty() {
+                let _ = writeln!(out, "     {}", printable(&message));
+            }
+            let more = format!("     more: drift why {}", printable(&one.symptom.key.to_string()));
+            let _ = writeln!(out, "{}", styler.dim(&more));
         }
         if self.is_empty() {
             out.push_str(&format!("{}\n", self.coverage.qualify("nothing is broken")));
@@ -112,7 +139,8 @@ impl IncidentReportV1 {
 impl IncidentV1 {
     fn new(place: usize, incident: &Incident, attribution: CauseAttribution) -> Self {
         let symptoms: Vec<_> = incident.symptoms.iter().map(of_itself).collect();
-        let mut cause = CauseV1::new(place, &incident.cause, attribution);
+        let faults: Vec<_> = incident.symptoms.iter().collect();
+        let mut cause = CauseV1::new(place, &incident.cause, attribution, &faults);
         cause.explains = (0..symptoms.len()).collect();
         Self { because: because(&cause), cause, symptoms }
     }

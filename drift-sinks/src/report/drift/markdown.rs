@@ -143,7 +143,7 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// Writes a piece of code for the cell of a table: fenced beyond its own backticks, pipes escaped.
-fn inline_code(text: &str) -> String {
+pub(in crate::report) fn inline_code(text: &str) -> String {
     let text = printable(text);
     let fence = "`".repeat(longest_run(&text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
@@ -155,7 +155,7 @@ fn escape_html(text: &str) -> String {
 }
 
 /// Escapes what Markdown or HTML would read as markup.
-fn escape_markdown(text: &str) -> String {
+pub(in crate::report) fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in escape_html(&printable(text)).chars() {
         if matches!(c, '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '#') {

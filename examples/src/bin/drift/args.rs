@@ -14,7 +14,7 @@ mod listen;
 mod lookback;
 mod render;
 
-pub(crate) use causes::{CheckArgs, CheckFormat, GraphArgs, GraphFormat, ImpactArgs, WhyArgs};
+pub(crate) use causes::{CheckArgs, CheckFormat, GraphArgs, GraphFormat, ImpactArgs, WhyArgs, WhyFormat};
 pub(crate) use desired::DesiredArgs;
 pub(crate) use estate::{AppsArgs, ArgoArgs, RulesArgs, RulesCommand};
 pub(crate) use health::{HealthArgs, HealthRuleArgs};

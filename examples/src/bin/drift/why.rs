@@ -5,7 +5,7 @@ use drift_core::cause::{Cause, Weights};
 use drift_sinks::report::{CauseAttribution, CauseDetail, CauseReportV1, IncidentReportV1};
 use drift_sources::estate::CauseSources;
 
-use crate::args::WhyArgs;
+use crate::args::{DataFormat, WhyArgs, WhyFormat};
 use crate::failure::Failure;
 use crate::looked_at::{self, NotePlace};
 use crate::output::{self, Outcome, Screen};
@@ -22,6 +22,11 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
         return Err(Failure::new("labels and a name are given")
             .hint("-l selects among everything that is broken; leave out one of the two"));
     }
+    if name.is_none() && args.output == WhyFormat::Markdown {
+        return Err(Failure::new("markdown is for one resource").hint("name it: drift why KEY -o markdown"));
+    }
+    let format = args.output.data();
+    let detail = if args.explain { CauseDetail::Explained } else { CauseDetail::Brief };
     let estate = looked_at::in_scope(options, &args.scope).open().await?;
     let key = match name {
         Some(name) => Some(estate.find(name).await?),
@@ -37,23 +42,36 @@ pub(crate) async fn run(args: &WhyArgs, screen: Screen) -> Result<Outcome, Failu
         None => None,
     };
     let is_needed = |scope: &Scope| needed.as_ref().is_none_or(|needed| needed.may_lie_in(scope));
-    let notes = looked_at::report_notes_about(&estate, NotePlace::of(args.output, &sources), is_needed);
+    let notes = looked_at::report_notes_about(&estate, NotePlace::of(format, &sources), is_needed);
     let sources = sources?;
     let attribute = |cause: &Cause| attribution(&sources, cause);
     let Some(key) = key else {
         let report = IncidentReportV1::new(&estate.incidents().await?, &attribute, &notes);
-        output::document(args.output, &report, || report.render_text(screen.styler()))?;
+        output::document(format, &report, || report.render_text(screen.styler(), detail))?;
         return Ok(Outcome::of(!report.is_empty(), notes.coverage()));
     };
     let explanation = estate.why(&key).await?;
-    let report = CauseReportV1::new(&explanation, &attribute, &notes);
-    let detail = if args.explain { CauseDetail::Explained } else { CauseDetail::Brief };
-    output::document(args.output, &report, || report.render_text(screen.styler(), detail))?;
+    let mut report = CauseReportV1::new(&explanation, &attribute, &notes);
+    if let (DataFormat::Text, Some(record)) = (format, record(args)) {
+        report = report.with_record(&record);
+    }
+    let text = || match args.output {
+        WhyFormat::Markdown => report.render_markdown(detail),
+        _ => report.render_text(screen.styler(), detail),
+    };
+    output::document(format, &report, text)?;
     Ok(match explanation.abstained_because {
         // A change that was named is an answer, whatever else was not looked at.
         None => Outcome::Nothing,
         Some(_) => Outcome::answered(notes.coverage()),
     })
+}
+
+/// Returns the option that says where the record is, as it was given.
+fn record(args: &WhyArgs) -> Option<String> {
+    let recorded = &args.input.recorded;
+    let store = recorded.store.as_ref().map(|dir| format!("--store {}", dir.display()));
+    store.or_else(|| recorded.tape.as_ref().map(|file| format!("--tape {}", file.display())))
 }
 
 /// Returns the user by the audit log, and the commit by the repositories.

@@ -27,13 +27,35 @@ impl EdgeArgs {
     }
 }
 
+/// Output format of causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhyFormat {
+    Text,
+    Json,
+    Yaml,
+    Markdown,
+}
+
+impl WhyFormat {
+    /// Returns the format of a document; Markdown is a text for people.
+    pub(crate) fn data(self) -> DataFormat {
+        match self {
+            Self::Text | Self::Markdown => DataFormat::Text,
+            Self::Json => DataFormat::Json,
+            Self::Yaml => DataFormat::Yaml,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   drift why deploy/web -n shop                        in the cluster as it is now; it does not say what changed
   drift why --store /var/lib/drift                    everything that is broken, by root cause
   drift why deploy/web -n shop --store /var/lib/drift
   drift why Pod/shop/web-0 --tape shop.tape.gz --audit audit.jsonl.gz --git shop.bundle
-  drift why svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json")]
+  drift why svc/web -n shop --tape shop.tape.gz --at 2026-11-21T10:50:00Z -o json
+  drift why deploy/web -n shop --store /var/lib/drift -o markdown   for a chat or a ticket
+  drift why deploy/web -n shop --store /var/lib/drift --explain     with the numbers")]
 pub(crate) struct WhyArgs {
     /// Resource, such as deploy/web or Deployment.apps/shop/web. Without it, everything that is broken, by root cause.
     #[arg(value_name = "KEY")]
@@ -68,11 +90,13 @@ pub(crate) struct WhyArgs {
     #[command(flatten)]
     pub(crate) scope: FilterArgs,
 
-    /// Output format; json and yaml print a CauseReport (see cause-report.v1.schema.json), without KEY an IncidentReport.
+    /// Output format; json and yaml print a CauseReport (see cause-report.v1.schema.json), without KEY an IncidentReport;
+    /// markdown is for a chat or a ticket, and needs a KEY.
     #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) output: DataFormat,
+    pub(crate) output: WhyFormat,
 
-    /// Show the parts of every score.
+    /// Show the numbers: scores with their parts, the evidence in nats, places in both views, event ids, and every change that
+    /// was considered.
     #[arg(long, help_heading = "Output")]
     pub(crate) explain: bool,
 
