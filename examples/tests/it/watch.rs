@@ -214,7 +214,7 @@ fn the_user_of_a_posted_entry_stands_behind_the_change_everywhere() {
         ("blame deploy/web -n shop", "bob@example.com"),
         ("diff --desired DEMO/manifests", "bob@example.com"),
         ("why hpa/web -n shop", "carol@example.com"),
-        ("why -n shop", "carol@example.com"),
+        ("why hpa/web -n shop -o json", "carol@example.com"),
     ] {
         let out = ran(words);
         assert!(out.contains(user), "{words}: {out}");

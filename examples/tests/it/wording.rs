@@ -44,7 +44,7 @@ fn counts_have_a_number_that_fits_and_scores_are_explained_when_asked() {
         drift(&format!("impact cm/feature-flags -n shop --at 2026-11-21T10:48:50Z {TAPE}"), dir.path());
     assert!(!impact.out.contains("1 things") && !impact.out.contains("1 resources"), "{impact:?}");
     let why = |more: &str| drift(&format!("why hpa/web -n shop {TAPE} {more}"), dir.path()).out;
-    assert!(why("").contains("before it began") && !why("").contains("score "), "{}", why(""));
+    assert!(why("").contains(" before: ") && !why("").contains("score "), "{}", why(""));
     let explained = why("--explain");
     assert!(explained.contains("score ") && explained.contains("parts of the rules: actor"), "{explained}");
 }

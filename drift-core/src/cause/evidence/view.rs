@@ -47,10 +47,11 @@ pub(in crate::cause) struct RankedChange {
 }
 
 impl RankedChange {
-    /// Returns `true` if something speaks for it besides nearness and time: the words, what is gone, what was inherited.
+    /// Returns `true` if something speaks for it besides nearness and time: the words (of what changed, and not only of its name), what
+    /// is gone, what was inherited.
     pub(in crate::cause) fn is_specific(&self) -> bool {
         let get = |kind| self.parts.get(kind);
-        let specific = 0.7 * (get(EvidenceKind::Said) + get(EvidenceKind::Named))
+        let specific = 0.7 * get(EvidenceKind::Said)
             + get(EvidenceKind::Vanished)
             + get(EvidenceKind::Inherited)
             + get(EvidenceKind::Competing);

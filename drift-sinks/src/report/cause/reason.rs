@@ -50,11 +50,11 @@ pub(super) fn since(cause: &Cause, faults: &[&Fault]) -> Option<String> {
 }
 
 fn speaks_for(cause: &Cause, faults: &[&Fault]) -> Vec<(f64, String)> {
-    use EvidenceKind::{Competing, Contrast, Inherited, Reaction, Revision, Said, Vanished};
+    use EvidenceKind::{Competing, Contrast, Inherited, Named, Reaction, Revision, Said, Vanished};
     let get = |kind| cause.opinions.evidence.get(kind);
     let mut out: Vec<(f64, String)> = Vec::new();
     let words = words(cause, faults);
-    let strength = get(Said).max(get(Vanished));
+    let strength = get(Said).max(get(Named)).max(get(Vanished));
     if let Some((_, text)) = words.filter(|(place, _)| *place < Place::PartOfName) {
         out.push((strength.max(WORTH), text));
     } else if get(Vanished) >= 1.3 && cause.root.op == ResourceOp::Delete {
@@ -201,11 +201,14 @@ fn holds_whole(text: &str, word: &str) -> bool {
 /// Writes why a change that was looked at is not named as the cause, from what weighs most against it.
 pub(super) fn why_not(cause: &Cause, faults: &[&Fault]) -> String {
     use EvidenceKind::{
-        Carried, Cleared, Closeness, Contrast, Effective, Input, Person, Revision, Routine, Said, Speaker,
-        Time, Vanished,
+        Carried, Cleared, Closeness, Contrast, Effective, Input, Named, Person, Revision, Routine, Said,
+        Speaker, Time, Vanished,
     };
     if let Some(note) = cause.candidate.notes.first() {
         return note.clone();
+    }
+    if cause.root.op == ResourceOp::Create && faults.iter().any(|f| f.on == cause.root.key) {
+        return "that it was made at all does not explain what fails".to_owned();
     }
     let get = |kind| cause.opinions.evidence.get(kind);
     let ago = since(cause, faults).unwrap_or_default();
@@ -224,14 +227,15 @@ pub(super) fn why_not(cause: &Cause, faults: &[&Fault]) -> String {
     ];
     let worst = against.into_iter().filter(|(kind, least, _)| -get(*kind) >= *least);
     let worst = worst.min_by(|a, b| (get(a.0) + a.1).total_cmp(&(get(b.0) + b.1)));
-    let hint = words(cause, faults).filter(|(place, _)| *place < Place::About && get(Said) >= 0.8);
+    let hint =
+        words(cause, faults).filter(|(place, _)| *place < Place::About && get(Said).max(get(Named)) >= 0.8);
     match (worst, hint) {
         (Some((Closeness, ..)), Some((_, hint))) => {
             format!("{hint}, but nothing known connects it with what fails")
         }
         (Some((.., text)), _) => text,
         (None, _) if faults.is_empty() => "no fault shows that it could explain".to_owned(),
-        (None, _) if get(Said) < WORTH && get(Vanished) <= 0.0 => {
+        (None, _) if get(Said).max(get(Named)) < WORTH && get(Vanished) <= 0.0 => {
             "nothing in the error is about it".to_owned()
         }
         (None, _) if cause.opinions.rank_by_rules.is_none() => {
@@ -243,9 +247,9 @@ pub(super) fn why_not(cause: &Cause, faults: &[&Fault]) -> String {
 
 /// Writes what is missing for a change to be named as the cause that is the most likely one.
 pub(super) fn what_is_missing(cause: &Cause) -> &'static str {
-    use EvidenceKind::{Said, Vanished};
+    use EvidenceKind::{Named, Said, Vanished};
     let get = |kind| cause.opinions.evidence.get(kind);
-    let is_named = get(Said) >= WORTH || get(Vanished) > 0.0;
+    let is_named = get(Said).max(get(Named)) >= WORTH || get(Vanished) > 0.0;
     match (cause.opinions.rank_by_rules, is_named) {
         _ if cause.candidate.counterfactual.verdict == CounterfactualVerdict::Fails => {
             "by what is recorded, undoing it would not help"
