@@ -22,12 +22,14 @@ const HUNK_LINES: usize = 8;
 pub(super) fn changed_leaves(key: &ResourceKey, fields: &[FieldChange]) -> Vec<VersionChangeV1> {
     let mut out = Vec::new();
     for field in fields {
-        match (&field.before, &field.after) {
-            (Some(before), None) if let Some(after) = replacement(fields, field, before) => {
+        let removed = field.before.as_ref().filter(|_| field.after.is_none());
+        let replaced = removed.and_then(|before| Some((before, replacement(fields, field, before)?)));
+        match (replaced, &field.before, &field.after) {
+            (Some((before, after)), ..) => {
                 leaves(key, &named(field, before), Some(before), Some(after), &mut out);
             }
-            (None, Some(after)) if is_replacement(fields, field, after) => {}
-            (before, after) => leaves(key, &field.path, before.as_ref(), after.as_ref(), &mut out),
+            (None, None, Some(after)) if is_replacement(fields, field, after) => {}
+            (None, before, after) => leaves(key, &field.path, before.as_ref(), after.as_ref(), &mut out),
         }
     }
     out.truncate(MAX_FIELDS);
