@@ -1,5 +1,6 @@
 //! What others take away from what fails: a host that another claims too, an amount that they use up, a daemon that left its node.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -36,8 +37,8 @@ const USES: [&str; 7] = ["replica", "pool", "connection", "concurren", "parallel
 /// What only few may have, and who could have taken it.
 #[derive(Debug, Default)]
 pub(super) struct Competitors {
-    /// Hosts and addresses that lead to the family, with the kinds of object that claim them.
-    claimed: BTreeSet<(Arc<str>, String)>,
+    /// Hosts and addresses that lead to the family, with the kinds of object that claim them; looked up when a change claims one.
+    claimed: OnceCell<BTreeSet<(Arc<str>, String)>>,
     /// Whether a complaint says that something is used up.
     is_used_up: bool,
     /// Who of those that share what is short has more pods than before, and how many more.
@@ -47,9 +48,9 @@ pub(super) struct Competitors {
 }
 
 impl Competitors {
-    pub(super) fn new(question: &Question<'_>, closure: &Closure) -> Self {
+    pub(super) fn new(question: &Question<'_>) -> Self {
         Self {
-            claimed: claimed(question, closure),
+            claimed: OnceCell::new(),
             is_used_up: USED_UP.iter().any(|text| question.whole.contains(text)),
             grown: grown(question),
             left: left(question),
@@ -57,17 +58,15 @@ impl Competitors {
     }
 
     /// Returns what speaks for a change because it claims a host that leads to the family.
-    pub(super) fn claims(&self, question: &Question<'_>, card: &ChangeCard) -> f64 {
-        if self.claimed.is_empty() {
-            return 0.0;
-        }
+    pub(super) fn claims(&self, question: &Question<'_>, closure: &Closure, card: &ChangeCard) -> f64 {
         let kind = &question.key(card.resource).kind;
         let brought = card.leaves.iter().filter(|l| !l.is_metadata() && l.before != l.after);
         let is_claimed = |l: &LeafChange| {
             let value = l.after.as_deref().and_then(|after| exclusive_value(&l.path, after));
             value.is_some_and(|v| {
                 let holders: BTreeSet<ResourceId> = question.index.wanting(&v, question.until).collect();
-                (2..=3).contains(&holders.len()) && self.claimed.contains(&(Arc::clone(kind), v))
+                let claimed = || self.claimed.get_or_init(|| claimed(question, closure));
+                (2..=3).contains(&holders.len()) && claimed().contains(&(Arc::clone(kind), v))
             })
         };
         if brought.into_iter().any(is_claimed) { 2.4 } else { 0.0 }

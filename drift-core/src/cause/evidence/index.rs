@@ -150,7 +150,7 @@ pub(in crate::cause) struct EvidenceIndex {
     changes: Vec<ChangeCard>,
     by_name: Holders,
     /// By name and namespace, for names that many have.
-    by_place: HashMap<(WordId, Arc<str>), Known>,
+    by_place: HashMap<WordId, HashMap<Arc<str>, Known>>,
     mentioning: HashMap<WordId, Vec<(ResourceId, u32)>>,
     labelled: Holders,
     selecting: Holders,
@@ -249,7 +249,7 @@ impl EvidenceIndex {
             let name = self.words.id(&self.resources[id as usize].key.name.to_ascii_lowercase());
             self.by_name.entry(name).or_default().push((id, at));
             let namespace = Arc::clone(&self.resources[id as usize].key.namespace);
-            self.by_place.entry((name, namespace)).or_default().push((id, at));
+            self.by_place.entry(name).or_default().entry(namespace).or_default().push((id, at));
         }
         if was_gone {
             let step = if first && self.was_there(object) { LifeStep::Seen } else { LifeStep::Born };

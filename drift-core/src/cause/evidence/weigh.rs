@@ -185,7 +185,7 @@ impl<'q, 'a> Scale<'q, 'a> {
         let only_platform = all.iter().any(|(_, platform)| *platform) && !all.iter().any(|(app, _)| *app);
         let pods = Pods::new(question);
         let own_words = own_words(question);
-        let competitors = Competitors::new(question, closure);
+        let competitors = Competitors::new(question);
         Self {
             question,
             closure,
@@ -438,6 +438,12 @@ fn words_of_failing(question: &Question<'_>, closure: &Closure) -> BTreeMap<Stri
     out
 }
 
+/// Returns the last two labels of a domain: of `config.mesh.example` that is `mesh.example`.
+fn parent(domain: &str) -> &str {
+    let first = domain.rmatch_indices('.').nth(1).map_or(0, |(dot, _)| dot + 1);
+    &domain[first..]
+}
+
 /// What a label or annotation costs whose domain somebody may read.
 impl Scale<'_, '_> {
     /// Returns what it costs that nobody is known to read a domain: little where it is that of an API group or of something that
@@ -450,7 +456,6 @@ impl Scale<'_, '_> {
             return None;
         }
         let (index, until) = (self.question.index, self.question.until);
-        let parent = |d: &str| d.rsplitn(3, '.').take(2).map(str::to_owned).collect::<Vec<_>>();
         let is_of_project = |g: &Arc<str>| domain.contains('.') && parent(g) == parent(domain);
         if index.groups(until).any(is_of_project) {
             return Some(-0.3);

@@ -8,7 +8,7 @@ use crate::key::ResourceKey;
 
 use super::super::mentions::Mention;
 use super::{
-    ChangeCard, ChangeId, EvidenceIndex, Holders, LifeStep, ResourceCard, ResourceId, WordId, hash_of,
+    ChangeCard, ChangeId, EvidenceIndex, Holders, Known, LifeStep, ResourceCard, ResourceId, WordId, hash_of,
 };
 
 impl EvidenceIndex {
@@ -80,8 +80,7 @@ impl EvidenceIndex {
         namespace: &str,
         until: Until,
     ) -> impl Iterator<Item = ResourceId> {
-        let all = self.by_place.get(&(name, Arc::from(namespace))).map_or(&[][..], Vec::as_slice);
-        all.iter().filter(move |(_, at)| at.is_within(until)).map(|(id, _)| *id)
+        known(self.by_place.get(&name).and_then(|places| places.get(namespace)), until)
     }
 
     /// Returns the resources that hold a value with a dot, such as a host name.
@@ -145,8 +144,7 @@ impl EvidenceIndex {
         word: Option<WordId>,
         until: Until,
     ) -> impl Iterator<Item = ResourceId> + 'a {
-        let all = word.and_then(|w| holders.get(&w)).map_or(&[][..], Vec::as_slice);
-        all.iter().filter(move |(_, at)| at.is_within(until)).map(|(id, _)| *id)
+        known(word.and_then(|w| holders.get(&w)), until)
     }
 
     /// Returns the newest changes before a number that hold a word, unless more than so many do: then it tells little.
@@ -253,4 +251,10 @@ impl EvidenceIndex {
     pub(in crate::cause::evidence) fn was_known(&self, id: ResourceId, until: Until) -> bool {
         self.card(id).lives.first().is_some_and(|(m, _)| m.at.is_within(until))
     }
+}
+
+/// Returns the resources that were known at a moment.
+fn known(all: Option<&Known>, until: Until) -> impl Iterator<Item = ResourceId> {
+    let all = all.map_or(&[][..], Vec::as_slice);
+    all.iter().filter(move |(_, at)| at.is_within(until)).map(|(id, _)| *id)
 }

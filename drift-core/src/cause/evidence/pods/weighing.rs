@@ -272,7 +272,7 @@ impl Scale<'_, '_> {
         let values = brought
             .filter_map(|l| exclusive_value(&l.path, l.after.as_deref()?))
             .filter(|v| self.pods.exclusive.contains(v));
-        let of_others = self.competitors.claims(question, card).max(self.competitors.uses_up(
+        let of_others = self.competitors.claims(question, self.closure, card).max(self.competitors.uses_up(
             question,
             self.closure,
             card,
